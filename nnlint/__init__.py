@@ -1,0 +1,3 @@
+"""nnlint: the linter for people who train neural networks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,129 @@
+"""What nnlint reports: findings, the places they point to, and the fixes they offer.
+
+Everything here is plain, frozen and picklable data, so that findings cross process
+borders and live in the cache unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class Level(str, Enum):
+    """How sure and how grave a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    ADVICE = "advice"
+    PEDANTIC = "pedantic"
+
+    @property
+    def severity(self) -> int:
+        """0 for error up to 3 for pedantic: lower is graver."""
+        return list(Level).index(self)
+
+
+class Stage(str, Enum):
+    """The stages of "A Recipe for Training Neural Networks", in their order."""
+
+    DATA = "data"
+    SKELETON = "skeleton"
+    OVERFIT = "overfit"
+    REGULARIZE = "regularize"
+    TUNE = "tune"
+    SQUEEZE = "squeeze"
+
+
+class Applicability(str, Enum):
+    """Whether a fix may be applied without being asked for (`safe`) or not (`unsafe`)."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+class Position(NamedTuple):
+    """A place in a file."""
+
+    row: int
+    """Line number, from 1. In a notebook: the line within the cell."""
+    column: int
+    """Column in characters, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text between two positions (end exclusive) by `content`."""
+
+    start: Position
+    end: Position
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes the finding."""
+
+    title: str
+    """What the change does, as an instruction: "Call `optimizer.zero_grad()` first"."""
+    applicability: Applicability
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that explains a finding, such as where the softmax is applied."""
+
+    filename: str
+    start: Position
+    end: Position
+    message: str
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What running the code showed about a finding."""
+
+    status: str
+    """`CONFIRMED`, `REFUTED` or `INCONCLUSIVE`."""
+    summary: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reported mistake."""
+
+    code: str
+    name: str
+    level: Level
+    message: str
+    filename: str
+    """As the user gave it: relative paths stay relative."""
+    start: Position
+    end: Position
+    help: str = ""
+    """What to write instead, in one sentence; empty when the message says it."""
+    stages: tuple[Stage, ...] = ()
+    recipe: str = ""
+    """The section of the recipe that the rule serves."""
+    explanation: str = ""
+    """The first paragraph of the rule's "Why it hurts training"."""
+    url: str = ""
+    related: tuple[Related, ...] = ()
+    fix: Fix | None = None
+    cell: int | None = None
+    """Number of the notebook cell, from 1; None outside notebooks."""
+    noqa_row: int | None = None
+    """The row on which a suppression comment for this finding is looked for last."""
+    probe: str | None = None
+    """Name of the runtime probe that can confirm or refute the finding."""
+    verdict: Verdict | None = None
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, int, str]:
+        """Order of findings in every report: by file, place, then code."""
+        return (self.filename, self.cell or 0, self.start.row, self.start.column, self.code)

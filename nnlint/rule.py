@@ -1,0 +1,232 @@
+"""The public API for rule authors.
+
+A rule is one stateless function in one file. The decorator carries what the engine must
+know about it; the docstring is its documentation page; the body asks the semantic model
+one question and reports::
+
+    @rule(
+        "NN999", level=Level.ERROR, recipe="overfit one batch", on=Calls(kind="loss"),
+    )
+    def my_rule(call: Operation, context: Context) -> None:
+        \"\"\"One-line summary.
+
+        ## What it does
+        ...
+        \"\"\"
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from nnlint.finding import Applicability, Edit, Level, Stage
+
+SECTIONS = (
+    "What it does",
+    "Why it hurts training",
+    "Example",
+    "Use instead",
+    "When not to use it",
+    "References",
+)
+"""The headings of a rule's documentation page, in their order; all are required."""
+
+
+class RuleDefinitionError(Exception):
+    """A rule's declaration is incomplete or contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Subscribes to interpreted calls of library APIs, by kind and family.
+
+    The rule gets each `Operation` whose library entry has one of `kinds` and, when
+    given, one of `families`.
+    """
+
+    kinds: frozenset[str]
+    families: frozenset[str]
+
+    def __init__(
+        self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()
+    ) -> None:
+        object.__setattr__(self, "kinds", _names(kind))
+        object.__setattr__(self, "families", _names(family))
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Subscribes to training programs: one `Program` with its timeline per entry point."""
+
+    entry_only: bool = False
+    """Only programs that a person starts: `__main__` blocks, scripts, commands."""
+
+
+Subscription = Calls | Programs
+
+
+class Site(Protocol):
+    """A place in the linted source: a module and a syntax node in it."""
+
+    @property
+    def text(self) -> str:
+        """The source text of the node, on one line."""
+
+
+class Context(Protocol):
+    """What a rule may ask for besides the semantic model, and how it reports."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage of the recipe the project is in, if configured."""
+
+    def report(
+        self,
+        site: Site,
+        message: str,
+        *,
+        help: str = "",
+        related: Iterable[tuple[Site, str]] = (),
+        fix: tuple[str, Iterable[tuple[Site, str]]] | None = None,
+        level: Level | None = None,
+    ) -> None:
+        """Report a finding at `site`.
+
+        Parameters:
+            message: what happens, in one sentence that names the user's own variables.
+            help: what to write instead, in one sentence.
+            related: other places, each with what it shows.
+            fix: a title and replacements, each a site and the text to put there.
+            level: another level than the rule's own, where the catalogue allows it.
+
+        Raises:
+            RuleDefinitionError: a fix is given but the rule declares none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as the engine sees it."""
+
+    code: str
+    name: str
+    level: Level
+    recipe: str
+    check: Callable[[Any, Any], None]
+    on: tuple[Subscription, ...]
+    stages: tuple[Stage, ...]
+    fix: Applicability | None
+    probe: str | None
+    summary: str
+    sections: Mapping[str, str]
+    source: str
+    """File of the rule, part of the cache key."""
+
+    @property
+    def url(self) -> str:
+        """Address of the documentation page."""
+        return f"https://nnlint.dev/rules/{self.name}"
+
+    @property
+    def explanation(self) -> str:
+        """The first paragraph of "Why it hurts training", on one line."""
+        return " ".join(self.sections["Why it hurts training"].split("\n\n")[0].split())
+
+    @property
+    def documentation(self) -> str:
+        """The documentation page as Markdown."""
+        facts = [f"**Level:** {self.level.value}", f"**Recipe:** {self.recipe}"]
+        if self.stages:
+            facts.append("**Stage:** " + ", ".join(stage.value for stage in self.stages))
+        facts.append(f"**Fix:** {self.fix.value if self.fix else 'none'}")
+        if self.probe:
+            facts.append(f"**Verify:** {self.probe}")
+        parts = [f"# {self.name} ({self.code})", self.summary, " · ".join(facts)]
+        parts += [f"## {title}\n\n{text}" for title, text in self.sections.items()]
+        return "\n\n".join(parts) + "\n"
+
+
+def rule(
+    code: str,
+    *,
+    level: Level,
+    recipe: str,
+    on: Subscription | Iterable[Subscription],
+    stages: Iterable[Stage] = (),
+    fix: Applicability | None = None,
+    probe: str | None = None,
+) -> Callable[[Callable[[Any, Any], None]], Rule]:
+    """Declare a rule; see the module docstring for the shape.
+
+    Raises:
+        RuleDefinitionError: the code is malformed, a documentation section is missing,
+            or the function's name differs from its file's.
+    """
+
+    def declare(check: Callable[[Any, Any], None]) -> Rule:
+        name = check.__name__.replace("_", "-")
+        if not re.fullmatch(r"[A-Z]{2,8}\d{3}", code):
+            raise RuleDefinitionError(f"{name}: code {code!r} is not letters and three digits")
+        source = inspect.getfile(check)
+        if PurePath(source).stem != check.__name__:
+            raise RuleDefinitionError(
+                f"{name}: function `{check.__name__}` and file {PurePath(source).name} disagree"
+            )
+        summary, sections = _read_documentation(name, check.__doc__)
+        return Rule(
+            code=code,
+            name=name,
+            level=level,
+            recipe=recipe,
+            check=check,
+            on=(on,) if isinstance(on, Calls | Programs) else tuple(on),
+            stages=tuple(stages),
+            fix=fix,
+            probe=probe,
+            summary=summary,
+            sections=MappingProxyType(sections),
+            source=source,
+        )
+
+    return declare
+
+
+def _read_documentation(name: str, docstring: str | None) -> tuple[str, dict[str, str]]:
+    text = inspect.cleandoc(docstring or "")
+    summary, *rest = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
+    sections = {
+        title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)
+    }
+    if tuple(sections) != SECTIONS or not all(sections.values()):
+        raise RuleDefinitionError(
+            f"{name}: the docstring needs the sections {', '.join(SECTIONS)}, in this order"
+        )
+    if not summary.strip():
+        raise RuleDefinitionError(f"{name}: the docstring starts with a one-line summary")
+    return summary.strip(), sections
+
+
+def _names(value: str | Iterable[str]) -> frozenset[str]:
+    return frozenset((value,) if isinstance(value, str) else value)
+
+
+__all__ = [
+    "SECTIONS",
+    "Applicability",
+    "Calls",
+    "Context",
+    "Edit",
+    "Level",
+    "Programs",
+    "Rule",
+    "RuleDefinitionError",
+    "Site",
+    "Stage",
+    "rule",
+]

@@ -1,0 +1,230 @@
+"""Library knowledge: what each API means, as data.
+
+The TOML files beside this module hold one table per canonical qualified name
+(`["torch.nn.functional.softmax"]`). Their fields are the fields of `Entry`; `[aliases]`
+maps other spellings, whole names or prefixes ending in a dot, to canonical ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class LibraryDataError(Exception):
+    """A library file holds an unknown field or a contradiction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One formal parameter of a library API."""
+
+    name: str
+    default: Any
+    """The literal default; `REQUIRED` without one, `UNKNOWN_DEFAULT` when not literal."""
+    kind: str = "positional"
+    """`positional`, `keyword`, `variadic` (`*args`) or `mapping` (`**kwargs`)."""
+
+
+REQUIRED = "<required>"
+UNKNOWN_DEFAULT = "<unknown>"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one API means. Empty strings and False say "nothing known"."""
+
+    name: str
+    kind: str = ""
+    """layer, operation, loss, optimizer, scheduler, transform, dataset, loader, sampler,
+    split, seed, draw, generator, trainer, model, context, event, container, base, constant."""
+    family: str = ""
+    """What sort of its kind: linear, conv, batch_norm, dropout, softmax, compose …"""
+    signature: tuple[Parameter, ...] = ()
+    axes: str = ""
+    """Name of the transfer function from input to output axes."""
+    activation: str = ""
+    """What the output has gone through: softmax, log_softmax, sigmoid, relu …"""
+    transparent: bool = False
+    """The output is the input's values, moved or scaled, so its activation stands."""
+    method: bool = False
+    """Tensor has a method of the same last name with the same meaning."""
+    dimensions: int = 0
+    """Number of spatial dimensions of a conv, pool or channel-dropout layer."""
+    random: bool = False
+    """A transform or draw whose outcome differs from call to call."""
+    random_unless: str = ""
+    """A random transform is deterministic when this parameter is 0 (`p`, `sigma`)."""
+    expects: str = ""
+    """What a loss wants as input: logits, probabilities, log_probabilities, values."""
+    call: str = ""
+    """`class` when the value is built first and called later, else `function`."""
+    split_parameter: str = ""
+    """Parameter of a dataset that says which split it is (`train`, `split`)."""
+    transform_parameters: tuple[str, ...] = ()
+    """Parameters of a dataset that take input transforms."""
+    seeds: tuple[str, ...] = ()
+    """Generators that the call seeds: torch, numpy, random."""
+    schedule: str = ""
+    """Shape of a scheduler: step, multistep, exponential, cosine, plateau, lambda …"""
+    event: str = ""
+    """What the call does to the training run: backward, step, zero_grad, fit …"""
+    event_methods: Mapping[str, str] = field(default_factory=dict)
+    """Methods of instances that are events: `{step = "step"}`."""
+    bases: tuple[str, ...] = ()
+    """Classes whose methods and meaning it inherits."""
+    returns: str = ""
+    """Qualified name of the class of the returned value, when it is a known one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Facts needed by one transfer function only."""
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The formal parameter called `name`, if any."""
+        return next((p for p in self.signature if p.name == name), None)
+
+
+class Library:
+    """All entries, found by qualified name."""
+
+    def __init__(self, entries: Mapping[str, Entry], aliases: Mapping[str, str]) -> None:
+        self._entries = entries
+        self._aliases = aliases
+        self._prefixes = tuple(
+            sorted((a for a in aliases if a.endswith(".")), key=len, reverse=True)
+        )
+        self._methods = {
+            entry.name.rpartition(".")[2]: entry for entry in entries.values() if entry.method
+        }
+        self._canonical: dict[str, str] = {}
+
+    def canonical(self, name: str) -> str:
+        """The one name under which `name` is known: `torch.nn.modules.Linear` is
+        `torch.nn.Linear`."""
+        known = self._canonical.get(name)
+        if known is None:
+            known = self._canonical[name] = self._resolve_alias(name)
+        return known
+
+    def _resolve_alias(self, name: str) -> str:
+        for _ in range(4):
+            if name in self._entries:
+                return name
+            if name in self._aliases:
+                name = self._aliases[name]
+                continue
+            prefix = next((p for p in self._prefixes if name.startswith(p)), None)
+            if prefix is None:
+                return name
+            name = self._aliases[prefix] + name[len(prefix) :]
+        return name
+
+    def get(self, name: str) -> Entry | None:
+        """The entry of a qualified name, or None when nothing is known about it."""
+        return self._entries.get(self.canonical(name))
+
+    def tensor_method(self, name: str) -> Entry | None:
+        """The operation behind `tensor.name(...)`; its first parameter is the tensor."""
+        return self._entries.get(f"torch.Tensor.{name}") or self._methods.get(name)
+
+    def is_subclass(self, name: str, base: str) -> bool:
+        """Whether the known class `name` is `base` or derives from it."""
+        name, base = self.canonical(name), self.canonical(base)
+        if name == base:
+            return True
+        entry = self._entries.get(name)
+        return entry is not None and any(self.is_subclass(b, base) for b in entry.bases)
+
+    def names(self) -> frozenset[str]:
+        """Every canonical qualified name."""
+        return frozenset(self._entries)
+
+    def members(self, module: str) -> frozenset[str]:
+        """The known public names of a library module, for star imports."""
+        start = f"{module}."
+        return frozenset(
+            n[len(start) :] for n in self._entries if n.startswith(start) and "." not in n[len(start) :]
+        )
+
+
+@lru_cache(maxsize=1)
+def load_library() -> Library:
+    """Read every TOML file beside this module.
+
+    Raises:
+        LibraryDataError: a table has an unknown field or two files define one name.
+    """
+    entries: dict[str, Entry] = {}
+    aliases: dict[str, str] = {}
+    folder = resources.files(__name__)
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if not file.name.endswith(".toml"):
+            continue
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        aliases.update(tables.pop("aliases", {}))
+        for name, table in tables.items():
+            if name in entries:
+                raise LibraryDataError(f"{file.name}: {name} is defined twice")
+            entries[name] = _entry(file.name, name, table)
+    return Library(entries, aliases)
+
+
+_FIELDS = {f.name for f in fields(Entry)} - {"name", "signature"} | {"parameters"}
+
+
+def _entry(file: str, name: str, table: dict[str, Any]) -> Entry:
+    unknown = table.keys() - _FIELDS
+    if unknown:
+        raise LibraryDataError(f"{file}: {name} has unknown field {sorted(unknown)[0]!r}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    signature = read_signature(values.pop("parameters", ""))
+    return Entry(name=name, signature=signature, **values)
+
+
+def read_signature(text: str) -> tuple[Parameter, ...]:
+    """Read `"input, dim=None, *, dtype=None"` into parameters.
+
+    Raises:
+        LibraryDataError: the text is no parameter list.
+    """
+    if not text:
+        return ()
+    import ast
+
+    try:
+        arguments = ast.parse(f"def f({text}): ...").body[0].args  # type: ignore[attr-defined]
+    except SyntaxError as error:
+        raise LibraryDataError(f"bad parameter list {text!r}") from error
+    positional = [*arguments.posonlyargs, *arguments.args]
+    padding = [None] * (len(positional) - len(arguments.defaults))
+    result = [
+        Parameter(a.arg, _default(d)) for a, d in zip(positional, [*padding, *arguments.defaults], strict=True)
+    ]
+    if arguments.vararg:
+        result.append(Parameter(arguments.vararg.arg, (), "variadic"))
+    result += [
+        Parameter(a.arg, _default(d), "keyword")
+        for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    ]
+    if arguments.kwarg:
+        result.append(Parameter(arguments.kwarg.arg, {}, "mapping"))
+    return tuple(result)
+
+
+def _default(node: Any) -> Any:
+    import ast
+
+    if node is None:
+        return REQUIRED
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return UNKNOWN_DEFAULT
