@@ -1,0 +1,1 @@
+"""From syntax to meaning: the one model of a program that every rule asks."""

@@ -1,0 +1,183 @@
+"""One abstract interpretation of a file, from every place where it can be entered."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.interpreter.builtin_calls import Interpreter
+from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
+from nnlint.semantics.interpreter.scopes import is_main_guard
+from nnlint.semantics.library import load_library
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    Class,
+    Constant,
+    Function,
+    Instance,
+    Operation,
+    Scope,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+from nnlint.syntax.module import ModuleSyntax
+
+Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
+
+TRAINING_EVENTS = ("step", "fit", "backward")
+COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
+NOT_TENSORS = frozenset({"int", "float", "bool", "str", "list", "dict", "tuple", "List", "Dict",
+                         "Tuple", "Callable", "Sequence"})
+
+
+@dataclass(slots=True, eq=False)
+class Program:
+    """What happens, in order, when a file is entered at one place."""
+
+    module: ModuleSyntax
+    timeline: Block
+    name: str
+    """`__main__`, or the function or class that is entered."""
+    is_entry: bool
+    """Whether a person starts it: a script, a `__main__` block, a command."""
+    complete: bool
+    """Whether it was interpreted to its end; absence proves nothing otherwise."""
+    operations: list[Operation]
+
+    def events(self, *kinds: str) -> list[Event]:
+        """The events of the given kinds, in source order."""
+        return self.timeline.events(*kinds)
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model is trained in it."""
+        return bool(self.events("fit")) or bool(
+            self.events("step") and self.events("backward")
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Analysis:
+    """All that was found out about a file."""
+
+    module: ModuleSyntax
+    programs: list[Program]
+
+    @property
+    def operations(self) -> Iterator[Operation]:
+        """Every interpreted call of a library operation, program by program."""
+        for program in self.programs:
+            yield from program.operations
+
+
+def analyse(module: ModuleSyntax, load: Load) -> Analysis:
+    """Interpret `module` as a script, then every class and function not reached so.
+
+    Parameters:
+        load: finds another module of the project by its absolute dotted name.
+    """
+    return _Roots(module, load).run()
+
+
+class _Roots:
+    def __init__(self, module: ModuleSyntax, load: Load) -> None:
+        self.module = module
+        self.machine = Interpreter(load_library(), load)
+        self.programs: list[Program] = []
+
+    def run(self) -> Analysis:
+        scope = self.machine.scope_of(self.module)
+        scope.names["__name__"] = Constant("__main__")
+        guarded = any(isinstance(s, ast.If) and is_main_guard(s.test) for s in self.module.tree.body)
+        main = self._root("__main__", scope, lambda: self._body(scope))
+        main.is_entry = guarded or main.trains
+        for name, value in list(scope.names.items()):
+            if isinstance(value, Class) and value.scope.module is self.module and value.node.name == name:
+                self._class(value, scope)
+            elif isinstance(value, Function) and value.scope.module is self.module:
+                self._function(value, scope)
+        return Analysis(self.module, self.programs)
+
+    def _root(self, name: str, scope: Scope, run: Callable[[], object]) -> Program:
+        machine = self.machine
+        machine.reset()
+        machine.operations = []
+        machine.frames.append(Frame(scope))
+        complete = True
+        try:
+            run()
+        except (OutOfBudget, RecursionError):
+            complete = False
+        timeline = machine.block
+        machine.frames.clear()
+        if not complete:
+            timeline = _outermost(timeline)
+        program = Program(self.module, timeline, name, False, complete, machine.operations)
+        self.programs.append(program)
+        return program
+
+    def _body(self, scope: Scope) -> None:
+        self.machine.execute(self.module.tree.body)
+
+    def _class(self, cls: Class, scope: Scope) -> None:
+        methods = [v for v in cls.names.values() if isinstance(v, Function)]
+        if all(id(m.node) in self.machine.interpreted for m in methods):
+            return
+        self._root(cls.node.name, scope, lambda: self._methods(cls, methods))
+
+    def _methods(self, cls: Class, methods: list[Function]) -> None:
+        machine = self.machine
+        site = Site(self.module, cls.node)
+        instance = machine.instantiate(cls, (), {}, site)
+        if not isinstance(instance, Instance):
+            return
+        is_module = machine.is_module(instance)
+        instance.state.pop("training", None)
+        for method in methods:
+            if id(method.node) in machine.interpreted or isinstance(method.node, ast.Lambda):
+                continue
+            symbolic = is_module and method.name == "forward"
+            self._enter(method, instance, symbolic)
+
+    def _function(self, function: Function, scope: Scope) -> None:
+        if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
+            return
+        program = self._root(function.name, scope, lambda: self._enter(function, None, False))
+        program.is_entry = is_command(function.node)
+
+    def _enter(self, function: Function, owner: Value | None, symbolic: bool) -> None:
+        machine = self.machine
+        names = machine.bind_parameters(function, owner, (), {})
+        if symbolic and not isinstance(function.node, ast.Lambda):
+            for parameter in [*function.node.args.args[1:], *function.node.args.kwonlyargs]:
+                if isinstance(names.get(parameter.arg), Unknown) and _may_be_tensor(parameter):
+                    names[parameter.arg] = Tensor(Source(parameter.arg, Site(self.module, parameter)))
+        mark = len(machine.journal)
+        machine.run_function(function, names, owner, None)
+        machine.rollback(mark)
+
+
+def is_command(node: ast.AST) -> bool:
+    """Whether a function is decorated as a command of click, typer or hydra."""
+    for decorator in getattr(node, "decorator_list", ()):
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(target, ast.Attribute) and target.attr in COMMANDS:
+            return True
+    return False
+
+
+def _may_be_tensor(parameter: ast.arg) -> bool:
+    annotation = parameter.annotation
+    if isinstance(annotation, ast.Subscript):
+        annotation = annotation.value
+    name = getattr(annotation, "id", getattr(annotation, "attr", None))
+    return name not in NOT_TENSORS
+
+
+def _outermost(block: Block) -> Block:
+    # an aborted run leaves the innermost block current; what it saw is kept as it is
+    return block

@@ -1,0 +1,112 @@
+"""Questions about where a tensor comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from nnlint.semantics.values import Constant, Join, Operation, Tensor, Value
+
+
+def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
+    """The operations that may have made `tensor`; None when one of them is unknown."""
+    if isinstance(tensor.producer, Operation):
+        return (tensor.producer,)
+    if isinstance(tensor.producer, Join):
+        found: list[Operation] = []
+        for option in tensor.producer.inputs:
+            known = producers(option)
+            if known is None:
+                return None
+            found += known
+        return tuple(found)
+    return None
+
+
+def activation(tensor: Tensor, depth: int = 40) -> tuple[str, Operation] | None:
+    """The activation that `tensor` has gone through last, and where, on every path.
+
+    Operations that only move values (`view`, dropout, indexing) are looked through. None
+    when no activation is known, or when paths disagree.
+    """
+    if depth == 0:
+        return None
+    if isinstance(tensor.producer, Join):
+        found = [activation(option, depth - 1) for option in tensor.producer.inputs]
+        first = found[0]
+        if first is None or any(f is None or f[0] != first[0] for f in found):
+            return None
+        return first
+    operation = tensor.producer
+    if not isinstance(operation, Operation):
+        return None
+    if operation.entry.activation:
+        return operation.entry.activation, operation
+    if operation.entry.transparent and operation.inputs:
+        return activation(operation.inputs[0], depth - 1)
+    return None
+
+
+def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Operation]:
+    """Operations that `tensor` depends on, nearest first, not looking behind `stop`."""
+    seen: set[int] = set()
+    queue: list[Tensor] = [tensor]
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        producer = current.producer
+        if isinstance(producer, Join):
+            queue += producer.inputs
+        elif isinstance(producer, Operation) and id(producer) not in seen:
+            seen.add(id(producer))
+            yield producer
+            if not stop(producer):
+                queue += producer.inputs
+
+
+def active_dropout(operation: Operation, families: frozenset[str]) -> bool:
+    """Whether `operation` is a dropout that drops something, as far as is known."""
+    if operation.entry.family not in families:
+        return False
+    rate = operation.arguments.get("p")
+    if isinstance(rate, Constant):
+        return bool(rate.value)
+    return isinstance(rate, Value)
+
+
+ELEMENTWISE = frozenset({"dropout"})
+DROPPING = frozenset({"dropout", "dropout_channel"})
+NORMALISING = frozenset({"batch_norm", "norm"})
+SPATIAL_CONVOLUTION = frozenset({"conv", "conv_transpose"})
+
+
+def dropout_behind(norm: Operation) -> Operation | None:
+    """The dropout whose output reaches the input of a normalisation, not normalised again."""
+    if not norm.inputs:
+        return None
+    for operation in upstream(norm.inputs[0], lambda o: o.entry.family in NORMALISING):
+        if active_dropout(operation, DROPPING):
+            return operation
+    return None
+
+
+def elementwise_dropout_behind(convolution: Operation) -> Operation | None:
+    """The elementwise dropout on feature maps that a 2-D or 3-D convolution takes in."""
+    if convolution.entry.dimensions < 2 or not convolution.inputs:
+        return None
+    stop = SPATIAL_CONVOLUTION | {"flatten", "linear", "view", "reshape", "embedding", "index"}
+    for operation in upstream(convolution.inputs[0], lambda o: o.entry.family in stop):
+        if active_dropout(operation, ELEMENTWISE) and _on_feature_map(operation):
+            return operation
+    return None
+
+
+def _on_feature_map(dropout: Operation) -> bool:
+    if not dropout.inputs:
+        return False
+    stop = SPATIAL_CONVOLUTION | {"flatten", "linear", "view", "reshape", "embedding", "index"}
+    return any(
+        o.entry.family in SPATIAL_CONVOLUTION and o.entry.dimensions >= 2
+        for o in upstream(dropout.inputs[0], lambda o: o.entry.family in stop)
+    )

@@ -1,0 +1,301 @@
+"""Calls of Python's builtins and of the standard library, where they carry meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.library_calls import LibraryCalls
+from nnlint.semantics.values import (
+    NONE,
+    Arithmetic,
+    BoundMethod,
+    Built,
+    Choice,
+    Constant,
+    Extent,
+    External,
+    Function,
+    Instance,
+    Items,
+    Maybe,
+    Partial,
+    ShapeOf,
+    Site,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+
+class Options(Value):
+    """An argument parser, and the namespace that it parses: both hold the defaults."""
+
+    __slots__ = ("state",)
+
+    def __init__(self) -> None:
+        self.state: dict[str, Value] = {}
+
+
+Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
+
+
+class Interpreter(LibraryCalls):
+    """The whole interpreter."""
+
+    def external_call(
+        self, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """A call of a library name that has no entry."""
+        handler = _HANDLERS.get(name)
+        if handler is not None:
+            return handler(self, positional, keywords, site)
+        operands = (*positional, *keywords.values())
+        self.emit("opaque", site, None, operands, name)
+        return Unknown(name, "call", {"arguments": operands})
+
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """The value of `value.name`."""
+        if isinstance(value, Options):
+            found = value.state.get(name)
+            return found if found is not None else BoundMethod(value, name)
+        return super().attribute(value, name, site)
+
+    def method(
+        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a method that no project function defines."""
+        if isinstance(bound.receiver, Options):
+            return self._option_method(bound.receiver, bound.name, positional, keywords)
+        return super().method(bound, positional, keywords, site)
+
+    def _option_method(
+        self, parser: Options, name: str, positional: Sequence[Value], keywords: dict[str, Value]
+    ) -> Value:
+        if name == "add_argument":
+            flags = [v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, str)]
+            if flags:
+                long = next((f for f in flags if f.startswith("--")), flags[0])
+                target = keywords.get("dest")
+                key = target.value if isinstance(target, Constant) else long.lstrip("-").replace("-", "_")
+                parser.state[key] = _option_default(key, keywords)
+            return Unknown("action")
+        if name in ("parse_args", "parse_known_args", "add_argument_group",
+                    "add_mutually_exclusive_group"):
+            if name == "parse_known_args":
+                return Items("tuple", {"items": (parser, Unknown())})
+            return parser
+        if name == "set_defaults":
+            for key, value in keywords.items():
+                parser.state[key] = Constant(value.value, True) if isinstance(value, Constant) else value
+            return NONE
+        return Unknown(name, "option")
+
+
+def _option_default(key: str, keywords: dict[str, Value]) -> Value:
+    action = keywords.get("action")
+    kind = action.value if isinstance(action, Constant) else ""
+    default = keywords.get("default")
+    if isinstance(default, Constant):
+        return Constant(default.value, True, default.site)
+    if default is not None:
+        return Unknown(key, "option")
+    if kind in ("store_true", "store_false"):
+        return Constant(kind == "store_false", True)
+    return Unknown(key, "option")
+
+
+def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    numbers = [v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, int)]
+    if len(numbers) != len(positional) or not numbers:
+        return Unknown("range", "range")
+    soft = any(isinstance(v, Constant) and v.soft for v in positional)
+    try:
+        return Constant(range(*numbers), soft)
+    except (TypeError, ValueError):
+        return Unknown("range", "range")
+
+
+def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    value = positional[0] if positional else NONE
+    if isinstance(value, Items) and not value.open:
+        return Constant(len(value.items))
+    if isinstance(value, Tensor):
+        return machine.extent(ShapeOf(value), 0)
+    if isinstance(value, Built) and value.entry.kind == "container" and not value.state.get("open"):
+        return Constant(len(value.members))
+    if isinstance(value, Constant) and isinstance(value.value, str | list | tuple | range):
+        return Constant(len(value.value), value.soft)
+    return Unknown("len", "length", {"of": value})
+
+
+def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if not positional:
+        return Items("list", {"items": ()}, site)
+    source = positional[0]
+    if isinstance(source, Unknown | Choice):
+        return source
+    spread = machine.spread(source)
+    if spread is None:
+        members = source.members if isinstance(source, Built) else ()
+        return Items("list", {"items": members, "open": True}, site)
+    return Items("list", {"items": spread}, site)
+
+
+def _dict(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    state: dict[Any, Any] = {}
+    for source in positional:
+        state.update(source.state if isinstance(source, Table) else {...: Unknown()})
+    state.update({k if k != "**" else ...: v for k, v in keywords.items()})
+    return Table(state, site)
+
+
+def _enumerate(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    elements = machine.elements(positional[0]) if positional else None
+    if elements is not None:
+        pairs = tuple(Items("tuple", {"items": (Constant(i), v)}) for i, v in enumerate(elements))
+        return Items("list", {"items": pairs})
+    return Arithmetic("enumerate", tuple(positional[:1]), site)
+
+
+def _zip(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    columns = [machine.elements(v) for v in positional]
+    if columns and all(c is not None for c in columns):
+        rows = zip(*(c for c in columns if c is not None), strict=False)
+        return Items("list", {"items": tuple(Items("tuple", {"items": tuple(r)}) for r in rows)})
+    return Arithmetic("zip", tuple(positional), site)
+
+
+def _first(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return positional[0] if positional else Unknown()
+
+
+def _reversed(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    elements = machine.elements(positional[0]) if positional else None
+    return Items("list", {"items": tuple(reversed(elements))}) if elements else Unknown()
+
+
+def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    import ast
+
+    if positional and isinstance(positional[0], Items | Unknown):
+        return machine.any_element(positional[0], ast.Name("batch", ast.Load()))
+    return Unknown("next", "loop")
+
+
+def _getattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if len(positional) > 1 and isinstance(positional[1], Constant):
+        name = positional[1].value
+        if isinstance(name, str):
+            return machine.attribute(positional[0], name, site)
+    return Unknown("getattr", "call")
+
+
+def _setattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if len(positional) == 3 and isinstance(positional[0], Instance | Unknown | Built):
+        name = positional[1]
+        if isinstance(name, Constant) and isinstance(name.value, str):
+            machine.write(positional[0].state, name.value, positional[2])
+    return NONE
+
+
+def _partial(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return Partial(positional[0], tuple(positional[1:]), keywords) if positional else Unknown()
+
+
+def _parser(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return Options()
+
+
+def _quiet(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return Unknown(origin="call")
+
+
+def _number(kind: type) -> Handler:
+    def convert(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+        value = positional[0] if positional else NONE
+        if isinstance(value, Constant):
+            try:
+                return Constant(kind(value.value), value.soft, value.site)
+            except (TypeError, ValueError, OverflowError):
+                return Unknown()
+        return value if isinstance(value, Extent | Unknown) and kind is int else Unknown()
+
+    return convert
+
+
+def _extreme(function: Callable[..., Any]) -> Handler:
+    def fold(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+        known = [v for v in positional if isinstance(v, Constant)]
+        if len(known) == len(positional) > 1:
+            try:
+                return Constant(function(v.value for v in known), any(v.soft for v in known))
+            except TypeError:
+                return Unknown()
+        return Unknown(origin="call")
+
+    return fold
+
+
+def _map(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if len(positional) == 2:
+        elements = machine.elements(positional[1])
+        if elements is not None:
+            items = tuple(machine.call(positional[0], (e,), {}, site) for e in elements)
+            return Items("list", {"items": items})
+        if isinstance(positional[0], Function | BoundMethod):
+            machine.call(positional[0], (Unknown(origin="loop"),), {}, site)
+    return Unknown("map", "call")
+
+
+def _cast(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return positional[1] if len(positional) > 1 else Unknown()
+
+
+_HANDLERS: dict[str, Handler] = {
+    "builtins.range": _range,
+    "builtins.len": _len,
+    "builtins.list": _list,
+    "builtins.tuple": _list,
+    "builtins.set": _list,
+    "builtins.dict": _dict,
+    "collections.OrderedDict": lambda m, p, k, s: p[0] if p and not k else _dict(m, p, k, s),
+    "builtins.enumerate": _enumerate,
+    "builtins.zip": _zip,
+    "builtins.reversed": _reversed,
+    "builtins.sorted": _first,
+    "builtins.iter": _first,
+    "builtins.next": _next,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _setattr,
+    "builtins.int": _number(int),
+    "builtins.float": _number(float),
+    "builtins.bool": _number(bool),
+    "builtins.min": _extreme(min),
+    "builtins.max": _extreme(max),
+    "builtins.map": _map,
+    "functools.partial": _partial,
+    "typing.cast": _cast,
+    "argparse.ArgumentParser": _parser,
+    "argparse.Namespace": _parser,
+    "tqdm.tqdm": _first,
+    "tqdm.auto.tqdm": _first,
+    "tqdm.notebook.tqdm": _first,
+    "tqdm.trange": _range,
+    "itertools.cycle": _first,
+    "itertools.islice": _first,
+    "rich.progress.track": _first,
+}
+for _name in (
+    "print isinstance issubclass str repr hasattr abs round sum type id any all open super vars "
+    "hash callable format input sorted object property slice divmod pow filter ord chr dir "
+    "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
+).split():
+    _HANDLERS.setdefault(f"builtins.{_name}", _quiet)
+for _name in ("time.time", "time.perf_counter", "os.path.join", "os.makedirs", "math.sqrt",
+              "math.ceil", "math.floor", "math.log", "math.prod", "math.exp", "os.path.exists",
+              "logging.getLogger", "logging.basicConfig", "warnings.warn", "pathlib.Path"):
+    _HANDLERS[_name] = _quiet
+
+__all__ = ["External", "Interpreter", "Maybe", "Options"]

@@ -1,0 +1,429 @@
+"""Calls of project functions and classes: binding, inlining, construction."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.expressions import Expressions
+from nnlint.semantics.interpreter.machine import Frame
+from nnlint.semantics.library import REQUIRED, Entry, Parameter
+from nnlint.semantics.values import (
+    NONE,
+    BoundMethod,
+    Built,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Items,
+    Parameters,
+    Partial,
+    Scope,
+    Site,
+    Source,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+MODULE = "torch.nn.Module"
+
+
+class Calls(Expressions):
+    """Interprets calls."""
+
+    def call_node(self, node: ast.Call) -> Value:
+        """The value of a call expression."""
+        callee = self.evaluate(node.func)
+        positional: list[Value] = []
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                value = self.evaluate(argument.value)
+                spread = self.spread(value)
+                positional += (Items("star", {"items": (), "open": True}),) if spread is None else spread
+            else:
+                positional.append(self.evaluate(argument))
+        keywords: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, Table):
+                keywords.update({k: v for k, v in value.state.items() if isinstance(k, str)})
+                if ... in value.state:
+                    keywords["**"] = Unknown()
+            else:
+                keywords["**"] = value
+        if isinstance(callee, External) and callee.name == "builtins.super":
+            return self._super()
+        return self.call(callee, positional, keywords, self.site(node))
+
+    def call(
+        self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of a call, whatever is called."""
+        self.tick()
+        match callee:
+            case Choice():
+                return self._call_choice(callee, positional, keywords, site)
+            case Function():
+                return self._call_function(callee, None, positional, keywords, site)
+            case BoundMethod(function=Function() as function):
+                return self._call_function(function, callee.receiver, positional, keywords, site)
+            case BoundMethod():
+                return self.method(callee, positional, keywords, site)
+            case Class():
+                return self.instantiate(callee, positional, keywords, site)
+            case Partial():
+                merged = {**callee.keywords, **keywords}
+                return self.call(callee.function, (*callee.positional, *positional), merged, site)
+            case Instance():
+                return self.call_instance(callee, positional, keywords, site)
+            case Built():
+                return self.apply_layer(callee, positional, keywords, site)
+            case External(entry=Entry() as entry):
+                return self.library_call(entry, positional, keywords, site)
+            case External():
+                return self.external_call(callee.name, positional, keywords, site)
+            case _:
+                return self.unknown_call(callee, positional, keywords, site)
+
+    def external_call(
+        self, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """A call of a library name that has no entry; overridden for builtins."""
+        return Unknown(name, "call")
+
+    def unknown_call(
+        self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """A call of something unresolved: it may do anything to what it is given."""
+        name = callee.name if isinstance(callee, Unknown) else ""
+        operands = (*positional, *keywords.values())
+        tensors = [v for v in operands if isinstance(v, Tensor)]
+        kind = "forward" if isinstance(callee, Unknown) else "opaque"
+        self.emit(kind, site, callee, operands, name)
+        result = Unknown(name, "call", {"arguments": tuple(operands), "callee": callee})
+        if tensors:
+            result.state["tensor"] = Tensor(Source(name, site))
+        return result
+
+    def _call_choice(
+        self, callee: Choice, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        results = []
+        with self.inside("branch", site):
+            for option in callee.options[:4]:
+                with self.inside("arm", site):
+                    results.append(self.call(option, positional, keywords, site))
+        joined: Any = results[0]
+        for result in results[1:]:
+            joined = self.join(joined, result)
+        return joined if isinstance(joined, Value) else Unknown()
+
+    def _call_function(
+        self, function: Function, receiver: Value | None, positional: Sequence[Value],
+        keywords: dict[str, Value], site: Site,
+    ) -> Value:
+        active = sum(frame.function is not None and frame.function.node is function.node
+                     for frame in self.frames)
+        if active or len(self.callers) >= self.DEPTH:
+            self.emit("opaque", site, receiver, (*positional, *keywords.values()), function.name)
+            return Unknown(function.name, "call")
+        names = self.bind_parameters(function, receiver, positional, keywords)
+        return self.run_function(function, names, receiver, site)
+
+    def bind_parameters(
+        self, function: Function, receiver: Value | None, positional: Sequence[Value],
+        keywords: dict[str, Value],
+    ) -> dict[str, Any]:
+        """The local names a call starts with; missing ones get their soft defaults."""
+        arguments = function.node.args
+        formal = [*arguments.posonlyargs, *arguments.args]
+        given = list(positional)
+        if receiver is not None and not _decorated(function, "staticmethod"):
+            given.insert(0, receiver)
+        elif function.owner is not None and _decorated(function, "classmethod"):
+            given.insert(0, function.owner)
+        names: dict[str, Any] = {}
+        spread = next((i for i, v in enumerate(given) if isinstance(v, Items) and v.kind == "star"), None)
+        certain = given if spread is None else given[:spread]
+        for parameter, value in zip(formal, certain, strict=False):
+            names[parameter.arg] = value
+        if arguments.vararg:
+            extra = tuple(given[len(formal):])
+            names[arguments.vararg.arg] = Items("tuple", {"items": extra, "open": spread is not None})
+        rest = dict(keywords)
+        for parameter in [*formal, *arguments.kwonlyargs]:
+            if parameter.arg in rest:
+                names[parameter.arg] = rest.pop(parameter.arg)
+        unknown_mapping = rest.pop("**", None)
+        if arguments.kwarg:
+            state: dict[Any, Any] = dict(rest)
+            if unknown_mapping is not None:
+                state[...] = unknown_mapping
+            names[arguments.kwarg.arg] = Table(state)
+        self._bind_defaults(function, names)
+        return names
+
+    def _bind_defaults(self, function: Function, names: dict[str, Any]) -> None:
+        arguments = function.node.args
+        formal = [*arguments.posonlyargs, *arguments.args]
+        defaults: dict[str, ast.expr] = {}
+        if arguments.defaults:
+            for parameter, default in zip(formal[-len(arguments.defaults):], arguments.defaults, strict=True):
+                defaults[parameter.arg] = default
+        for parameter, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+            if keyword_default is not None:
+                defaults[parameter.arg] = keyword_default
+        self.frames.append(Frame(function.scope))
+        try:
+            for parameter in [*formal, *arguments.kwonlyargs]:
+                if parameter.arg in names:
+                    continue
+                if parameter.arg in defaults:
+                    value = self.evaluate(defaults[parameter.arg])
+                    if isinstance(value, Constant):
+                        value = Constant(value.value, True, value.site)
+                    names[parameter.arg] = value
+                else:
+                    names[parameter.arg] = Unknown(parameter.arg, "parameter")
+        finally:
+            self.frames.pop()
+
+    def run_function(
+        self, function: Function, names: dict[str, Any], owner: Value | None, site: Site | None,
+        on_yield: Callable[[Value], None] | None = None,
+    ) -> Value:
+        """Interpret a function's body with its parameters bound."""
+        node = function.node
+        self.interpreted.add(id(node))
+        scope = Scope(function.scope.module, names, function.scope)
+        instance = owner if isinstance(owner, Instance) else self._enclosing_owner(function)
+        frame = Frame(scope, function, instance, function.owner, on_yield=on_yield)
+        # methods see the module, not the class body
+        frame.cls = None
+        callers, grad, conditions = self.callers, self.grad, self.conditions
+        if site is not None:
+            self.callers = (*callers, site)
+        mode = self._decorated_grad(function)
+        if mode is not None:
+            self.grad = mode
+        self.frames.append(frame)
+        try:
+            with self.inside("call", site, function.name):
+                if isinstance(node, ast.Lambda):
+                    return self.evaluate(node.body)
+                end = self.execute(node.body)
+        finally:
+            self.frames.remove(frame)
+            self.callers, self.grad, self.conditions = callers, grad, conditions
+        if frame.yields:
+            return Items("list", {"items": tuple(frame.yields[:1]), "open": True})
+        if end == "next" and not isinstance(node, ast.Lambda) and frame.returns:
+            frame.returns.append(NONE)
+        result: Any = frame.returns[0] if frame.returns else NONE
+        for returned in frame.returns[1:]:
+            if returned is not NONE:
+                result = self.join(result, returned)
+        return result if isinstance(result, Value) else Unknown(function.name, "call")
+
+    def _enclosing_owner(self, function: Function) -> Instance | None:
+        for frame in reversed(self.frames):
+            if frame.scope is function.scope:
+                return frame.owner
+        return None
+
+    def _decorated_grad(self, function: Function) -> bool | None:
+        if isinstance(function.node, ast.Lambda):
+            return None
+        for decorator in function.node.decorator_list:
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not isinstance(target, ast.Name | ast.Attribute):
+                continue
+            self.frames.append(Frame(function.scope))
+            try:
+                value = self.evaluate(decorator)
+                mode = self.grad_mode(value)
+                if mode is None:
+                    mode = self.grad_mode(self.evaluate(target))
+            finally:
+                self.frames.pop()
+            if mode is not None:
+                return mode
+        return None
+
+    def context_manager(
+        self, node: ast.expr
+    ) -> Callable[[Callable[[Value], None]], None] | None:
+        """How to run a project's `@contextmanager` around a body; None for others."""
+        if not isinstance(node, ast.Call):
+            return None
+        callee = self.evaluate(node.func)
+        function = callee.function if isinstance(callee, BoundMethod) else callee
+        if not isinstance(function, Function) or not _decorated(function, "contextmanager"):
+            return None
+        known: Function = function
+        receiver = callee.receiver if isinstance(callee, BoundMethod) else None
+        positional = [self.evaluate(a) for a in node.args if not isinstance(a, ast.Starred)]
+        keywords = {k.arg: self.evaluate(k.value) for k in node.keywords if k.arg}
+        site = self.site(node)
+
+        def run(resume: Callable[[Value], None]) -> None:
+            names = self.bind_parameters(known, receiver, positional, keywords)
+            self.run_function(known, names, receiver, site, on_yield=resume)
+
+        return run
+
+    def instantiate(
+        self, cls: Class, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """An instance of a project class, its constructor interpreted."""
+        instance = Instance(cls, {}, site, (*positional, *keywords.values()), self.conditions)
+        if self.is_module(instance):
+            instance.state["training"] = Constant(True)
+        constructor = cls.find("__init__")
+        if isinstance(constructor, Function):
+            self._call_function(constructor, instance, positional, keywords, site)
+        else:
+            self._assign_fields(instance, positional, keywords)
+            base = self.library_base(cls)
+            if base is not None and base.kind not in ("base", ""):
+                names = bind_signature(base.signature, positional, keywords)
+                instance.state["library"] = Built(base, names, frozenset(names), site, self.conditions)
+        self.emit("build", site, instance, instance.arguments, cls.node.name)
+        return instance
+
+    def _assign_fields(
+        self, instance: Instance, positional: Sequence[Value], keywords: dict[str, Value]
+    ) -> None:
+        fields = []
+        for ancestor in reversed(list(instance.cls.ancestry())):
+            if isinstance(ancestor, Class):
+                fields += [s for s in ancestor.node.body if isinstance(s, ast.AnnAssign)
+                           and isinstance(s.target, ast.Name)]
+        given = list(positional)
+        for statement in fields:
+            name = statement.target.id if isinstance(statement.target, ast.Name) else ""
+            if given:
+                instance.state[name] = given.pop(0)
+            elif name in keywords:
+                instance.state[name] = keywords[name]
+            else:
+                default = instance.cls.find(name)
+                if isinstance(default, Constant):
+                    instance.state[name] = Constant(default.value, True, default.site)
+                elif default is None:
+                    instance.state[name] = Unknown(name, "option")
+
+    def library_base(self, cls: Class) -> Entry | None:
+        """The entry of the first library class among the bases that has one."""
+        for ancestor in cls.ancestry():
+            if isinstance(ancestor, External) and ancestor.entry is not None:
+                return ancestor.entry
+        return None
+
+    def is_module(self, value: Value) -> bool:
+        """Whether a value is an `nn.Module` of the project."""
+        return isinstance(value, Instance) and self.derives(value.cls, MODULE)
+
+    def derives(self, cls: Class, base: str) -> bool:
+        """Whether a project class derives from a library class."""
+        return any(
+            isinstance(a, External) and self.library.is_subclass(a.name, base)
+            for a in cls.ancestry()
+        )
+
+    def call_instance(
+        self, instance: Instance, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """`instance(...)`: `forward` of a module, else `__call__`."""
+        module = self.is_module(instance) or not instance.cls.known
+        method = instance.cls.find("__call__")
+        if method is None and module:
+            method = instance.cls.find("forward")
+        if module:
+            self.emit("forward", site, instance, (*positional, *keywords.values()))
+        if isinstance(method, Function):
+            return self._call_function(method, instance, positional, keywords, site)
+        library = instance.state.get("library")
+        if isinstance(library, Built):
+            return self.apply_layer(library, positional, keywords, site)
+        return Unknown(instance.cls.node.name, "call")
+
+    def _super(self) -> Value:
+        frame = self.frame
+        owner: Value | None = frame.owner
+        cls = frame.function.owner if frame.function else None
+        if owner is None or cls is None:
+            return Unknown("super")
+        return SuperProxy(owner, cls)
+
+
+class SuperProxy(Value):
+    """`super()` in a method: its attributes come from the bases of `cls`."""
+
+    __slots__ = ("cls", "owner")
+
+    def __init__(self, owner: Value, cls: Class) -> None:
+        self.owner = owner
+        self.cls = cls
+
+    def find(self, name: str) -> Value | None:
+        """The inherited attribute, if a project base has it."""
+        for base in self.cls.bases:
+            if isinstance(base, Class):
+                found = base.find(name)
+                if found is not None:
+                    return found
+        return None
+
+
+def bind_signature(
+    signature: Sequence[Parameter], positional: Sequence[Value], keywords: dict[str, Value]
+) -> dict[str, Value]:
+    """The arguments of a library call by parameter name; variadic ones as `Items`."""
+    bound: dict[str, Value] = {}
+    names = [p for p in signature if p.kind == "positional"]
+    given = list(positional)
+    for parameter, value in zip(names, given, strict=False):
+        if isinstance(value, Items) and value.kind == "star":
+            break
+        bound[parameter.name] = value
+    variadic = next((p for p in signature if p.kind == "variadic"), None)
+    if variadic is not None:
+        extra = given[len(names):]
+        unknown = any(isinstance(v, Items) and v.kind == "star" for v in extra)
+        known = tuple(v for v in extra if not (isinstance(v, Items) and v.kind == "star"))
+        bound[variadic.name] = Items("tuple", {"items": known, "open": unknown})
+    bound.update(keywords)
+    return bound
+
+
+def with_defaults(signature: Sequence[Parameter], bound: dict[str, Value]) -> dict[str, Value]:
+    """`bound` with the library's own defaults for what the program leaves out."""
+    filled = dict(bound)
+    for parameter in signature:
+        if parameter.name not in filled and parameter.kind in ("positional", "keyword"):
+            if parameter.default is not REQUIRED and "**" not in bound:
+                filled[parameter.name] = Constant(parameter.default)
+    return filled
+
+
+def _decorated(function: Function, name: str) -> bool:
+    if isinstance(function.node, ast.Lambda):
+        return False
+    for decorator in function.node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        last = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+        if last == name:
+            return True
+    return False
+
+
+__all__ = ["MODULE", "Calls", "Parameters", "SuperProxy", "bind_signature", "with_defaults"]

@@ -1,0 +1,450 @@
+"""Expressions: each node type to its abstract value."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.statements import Statements, _hashable
+from nnlint.semantics.interpreter.tensors import combine_extents
+from nnlint.semantics.values import (
+    NONE,
+    Arithmetic,
+    BoundMethod,
+    Built,
+    Choice,
+    Condition,
+    Constant,
+    Extent,
+    External,
+    Function,
+    Instance,
+    Items,
+    Maybe,
+    Operation,
+    Partial,
+    ProjectModule,
+    ShapeOf,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    options,
+)
+
+_BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow),
+    ast.MatMult: ("@", operator.matmul),
+    ast.BitOr: ("|", operator.or_),
+    ast.BitAnd: ("&", operator.and_),
+    ast.BitXor: ("^", operator.xor),
+    ast.LShift: ("<<", operator.lshift),
+    ast.RShift: (">>", operator.rshift),
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+_LARGEST_FOLDED = 1 << 40
+
+
+class Expressions(Statements):
+    """Evaluates expressions."""
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression in the current frame."""
+        self.tick()
+        evaluator = _EVALUATORS.get(type(node))
+        return evaluator(self, node) if evaluator else Unknown()
+
+    def _constant(self, node: ast.Constant) -> Value:
+        return Constant(node.value, site=self.site(node))
+
+    def _name(self, node: ast.Name) -> Value:
+        found = self.lookup(self.frame.scope, node.id)
+        if found is not None:
+            return found
+        if node.id == "__name__":
+            return Unknown("__name__")
+        return External(f"builtins.{node.id}")
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        return self.attribute(self.evaluate(node.value), node.attr, self.site(node))
+
+    def _sequence(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
+        items: list[Value] = []
+        unknown = False
+        for element in node.elts:
+            if isinstance(element, ast.Starred):
+                spread = self.spread(self.evaluate(element.value))
+                items += spread or ()
+                unknown = unknown or spread is None
+            else:
+                items.append(self.evaluate(element))
+        kind = type(node).__name__.lower()
+        return Items(kind, {"items": tuple(items), "open": unknown}, self.site(node))
+
+    def spread(self, value: Value) -> tuple[Value, ...] | None:
+        """What `*value` adds, or None when not known."""
+        if isinstance(value, Items):
+            return None if value.open else value.items
+        if isinstance(value, ShapeOf) and value.tensor.shape is not None:
+            return tuple(Extent(d) for d in value.tensor.shape[value.start : value.stop])
+        if isinstance(value, Built) and value.entry.kind == "container":
+            return None if value.state.get("open") else value.members
+        if isinstance(value, Constant) and isinstance(value.value, tuple | list | range):
+            return tuple(Constant(v, value.soft) for v in value.value)
+        return None
+
+    def _dict(self, node: ast.Dict) -> Value:
+        state: dict[Any, Any] = {}
+        for key_node, value_node in zip(node.keys, node.values, strict=True):
+            value = self.evaluate(value_node)
+            if key_node is None:
+                state.update(value.state if isinstance(value, Table) else {...: Unknown()})
+                continue
+            key = self.evaluate(key_node)
+            if isinstance(key, Constant) and _hashable(key.value):
+                state[key.value] = value
+            else:
+                state[...] = value
+        return Table(state, self.site(node))
+
+    def _binary(self, node: ast.BinOp) -> Value:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        symbol, function = _BINARY[type(node.op)]
+        return self.binary(symbol, function, left, right, node)
+
+    def binary(
+        self, symbol: str, function: Callable[[Any, Any], Any], left: Value, right: Value,
+        node: ast.expr,
+    ) -> Value:
+        """`left symbol right`."""
+        if isinstance(left, Constant) and isinstance(right, Constant):
+            return _fold(function, left, right)
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            return self.tensor_arithmetic(symbol, left, right, node)
+        if isinstance(left, Items) and isinstance(right, Items) and symbol == "+":
+            items = (*left.items, *right.items)
+            return Items(left.kind, {"items": items, "open": left.open or right.open})
+        if isinstance(left, Items) and symbol == "*":
+            times = right.value if isinstance(right, Constant) else None
+            if isinstance(times, int) and times * len(left.items) <= 64:
+                return Items(left.kind, {"items": left.items * times, "open": left.open})
+            return Items(left.kind, {"items": left.items, "open": True})
+        if isinstance(left, Extent | Constant) and isinstance(right, Extent | Constant | Unknown):
+            extent = combine_extents(symbol, left, right)
+            if extent is not None:
+                return extent
+        if isinstance(left, Unknown) and isinstance(right, Extent):
+            extent = combine_extents(symbol, left, right)
+            if extent is not None:
+                return extent
+        return Arithmetic(symbol, (left, right), self.site(node))
+
+    def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
+        """Elementwise or matrix arithmetic in which a tensor takes part."""
+        name = "torch.matmul" if symbol == "@" else "torch.add" if symbol in "+-" else "torch.mul"
+        entry = self.library.get(name)
+        if entry is None:
+            return Unknown()
+        return self.library_call(entry, (left, right), {}, self.site(node))
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        value = self.evaluate(node.operand)
+        if isinstance(node.op, ast.Not):
+            truth, soft = self.truth(value)
+            return Unknown() if truth is None else Constant(not truth, soft)
+        if isinstance(value, Constant) and isinstance(value.value, int | float):
+            negative = isinstance(node.op, ast.USub)
+            return Constant(-value.value if negative else value.value, value.soft)
+        return value if isinstance(value, Tensor) else Arithmetic("-", (NONE, value))
+
+    def _boolean(self, node: ast.BoolOp) -> Value:
+        values = [self.evaluate(v) for v in node.values]
+        truths = [self.truth(v) for v in values]
+        stops = isinstance(node.op, ast.Or)
+        for value, (truth, soft) in zip(values, truths, strict=True):
+            if truth is stops and not soft:
+                return value
+            if truth is None or soft:
+                break
+        else:
+            return values[-1]
+        if all(truth is not None for truth, _ in truths):
+            outcome = next((v for v, (t, _) in zip(values, truths, strict=True) if t is stops), values[-1])
+            truth, _ = self.truth(outcome)
+            return Constant(outcome.value, True) if isinstance(outcome, Constant) else outcome
+        return Unknown(origin="test")
+
+    def _compare(self, node: ast.Compare) -> Value:
+        left = self.evaluate(node.left)
+        rights = [self.evaluate(c) for c in node.comparators]
+        if len(rights) != 1:
+            return Unknown(origin="test")
+        return self._compare_one(left, node.ops[0], rights[0])
+
+    def _compare_one(self, left: Value, op: ast.cmpop, right: Value) -> Value:
+        if isinstance(op, ast.Is | ast.IsNot):
+            if not (isinstance(right, Constant) and right.value is None):
+                return Unknown(origin="test")
+            if isinstance(left, Constant):
+                return Constant((left.value is None) is isinstance(op, ast.Is), left.soft)
+            if isinstance(left, Unknown | Choice | Arithmetic):
+                return Unknown(origin="test")
+            return Constant(isinstance(op, ast.IsNot))
+        function = _COMPARE.get(type(op))
+        if isinstance(right, Items) and not right.open and isinstance(left, Constant):
+            if all(isinstance(v, Constant) for v in right.items):
+                values = [v.value for v in right.items if isinstance(v, Constant)]
+                right = Constant(values)
+        if function and isinstance(left, Constant) and isinstance(right, Constant):
+            folded = _fold(function, left, right)
+            return folded if isinstance(folded, Constant) else Unknown(origin="test")
+        return Unknown(origin="test")
+
+    def _conditional(self, node: ast.IfExp) -> Value:
+        truth, soft = self.truth(self.evaluate(node.test))
+        site = self.site(node.test)
+        if truth is not None and not soft:
+            with self.under(Condition(site, truth, False)):
+                return self.evaluate(node.body if truth else node.orelse)
+        values = []
+        for taken, arm in ((True, node.body), (False, node.orelse)):
+            with self.under(Condition(site, taken, True)):
+                values.append(self.evaluate(arm))
+        if truth is not None:
+            preferred = values[0 if truth else 1]
+            if isinstance(preferred, Constant):
+                return Constant(preferred.value, True, preferred.site)
+            return preferred
+        joined = self.join(values[0], values[1])
+        return joined if isinstance(joined, Value) else Unknown()
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        return Function(node, self._closure(), self.frame.cls)
+
+    def _named(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        self.bind(node.target, value)
+        return value
+
+    def _joined_string(self, node: ast.JoinedStr) -> Value:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.evaluate(part.value)
+        return Unknown(origin="string")
+
+    def _await(self, node: ast.Await) -> Value:
+        return self.evaluate(node.value)
+
+    def _yield(self, node: ast.Yield) -> Value:
+        value = self.evaluate(node.value) if node.value else NONE
+        self.frame.yields.append(value)
+        if self.frame.on_yield is not None:
+            self.frame.on_yield(value)
+        return Unknown()
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
+        items: list[Value] = []
+        complete = self._generate(node.generators, lambda: items.append(self.evaluate(node.elt)))
+        return Items("list", {"items": tuple(items), "open": not complete}, self.site(node))
+
+    def _dict_comprehension(self, node: ast.DictComp) -> Value:
+        state: dict[Any, Any] = {}
+
+        def add() -> None:
+            key, value = self.evaluate(node.key), self.evaluate(node.value)
+            known = isinstance(key, Constant) and _hashable(key.value)
+            state[key.value if known and isinstance(key, Constant) else ...] = value
+
+        if not self._generate(node.generators, add):
+            state.setdefault(..., Unknown())
+        return Table(state)
+
+    def _generate(self, generators: Sequence[ast.comprehension], add: Callable[[], None]) -> bool:
+        if not generators:
+            add()
+            return True
+        head, rest = generators[0], generators[1:]
+        iterable = self.evaluate(head.iter)
+        elements = self.elements(iterable)
+        complete = elements is not None and not head.ifs
+        if elements is None:
+            elements = [self.any_element(iterable, head.target) for _ in range(2)]
+        with self.inside("loop", self.site(head.iter)):
+            for element in elements:
+                self.bind(head.target, element)
+                for test in head.ifs:
+                    self.evaluate(test)
+                complete = self._generate(rest, add) and complete
+        return complete
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        receiver = self.evaluate(node.value)
+        return self.item(receiver, node)
+
+    def item(self, receiver: Value, node: ast.Subscript) -> Value:
+        """`receiver[...]`."""
+        if isinstance(receiver, Choice):
+            found = [self.item(option, node) for option in receiver.options]
+            joined = found[0]
+            for value in found[1:]:
+                joined = self.join(joined, value)
+            return joined
+        if isinstance(receiver, Tensor):
+            return self._index_tensor_node(receiver, node)
+        if isinstance(node.slice, ast.Slice):
+            return self._slice(receiver, node.slice)
+        key = self.evaluate(node.slice)
+        if isinstance(receiver, Table):
+            return self._table_item(receiver, key, node)
+        if not isinstance(key, Constant):
+            if isinstance(receiver, Items) and receiver.items:
+                return receiver.items[0] if len(receiver.items) == 1 else Unknown()
+            return Unknown(origin="item")
+        index = key.value
+        if isinstance(receiver, ShapeOf) and isinstance(index, int):
+            return self.extent(receiver, index)
+        if isinstance(receiver, Built) and receiver.members and isinstance(index, int):
+            members = receiver.members
+            return members[index] if -len(members) <= index < len(members) else Unknown()
+        if isinstance(receiver, Unknown) and _hashable(index):
+            member: Value | None = receiver.state.get(index)
+            if member is None:
+                name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
+                member = receiver.state[index] = Unknown(name, receiver.origin)
+            return member
+        if isinstance(receiver, Constant) and isinstance(index, int | str):
+            try:
+                return Constant(receiver.value[index], receiver.soft or key.soft)
+            except (TypeError, LookupError):
+                return Unknown()
+        return self.element(receiver, index, "") if isinstance(index, int) else Unknown()
+
+    def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:
+        if isinstance(key, Constant) and _hashable(key.value) and key.value in table.state:
+            found: Value = table.state[key.value]
+            return _softened(found)
+        return Unknown(self.site(node).text, "option")
+
+    def _slice(self, receiver: Value, node: ast.Slice) -> Value:
+        bounds = [
+            self.evaluate(part) if part is not None else NONE
+            for part in (node.lower, node.upper, node.step)
+        ]
+        if not all(isinstance(b, Constant) for b in bounds):
+            return Unknown()
+        lower, upper, step = (b.value for b in bounds if isinstance(b, Constant))
+        if isinstance(receiver, ShapeOf) and step is None:
+            return self._slice_shape(receiver, lower, upper)
+        if isinstance(receiver, Items) and not receiver.open:
+            return Items(receiver.kind, {"items": receiver.items[lower:upper:step]})
+        if isinstance(receiver, Constant) and isinstance(receiver.value, str | tuple | list):
+            return Constant(receiver.value[lower:upper:step], receiver.soft)
+        if isinstance(receiver, Built) and receiver.entry.kind == "container":
+            members = receiver.members[lower:upper:step]
+            return Built(receiver.entry, {}, frozenset(), receiver.site, (), {"items": members})
+        return Unknown(getattr(receiver, "name", ""))
+
+    def _slice_shape(self, receiver: ShapeOf, lower: Any, upper: Any) -> Value:
+        rank = len(receiver.tensor.shape) if receiver.tensor.shape is not None else None
+        start, stop = lower or 0, upper
+        if rank is None:
+            if start < 0 or (stop is not None and stop < 0):
+                return Unknown()
+            return ShapeOf(receiver.tensor, receiver.start + start, stop)
+        window = range(rank)[receiver.start : receiver.stop][start:stop]
+        if not window:
+            return Items("tuple", {"items": ()})
+        return ShapeOf(receiver.tensor, window[0], window[-1] + 1)
+
+    def extent(self, shape: ShapeOf, index: int) -> Value:
+        """The size of one axis; overridden where tensors are known."""
+        return Unknown()
+
+    def _index_tensor_node(self, tensor: Tensor, node: ast.Subscript) -> Value:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        index: list[Value] = []
+        for part in parts:
+            if isinstance(part, ast.Slice):
+                ends = [self.evaluate(e) if e else NONE for e in (part.lower, part.upper, part.step)]
+                index.append(Items("slice", {"items": tuple(ends)}))
+            else:
+                index.append(self.evaluate(part))
+        return self.index_tensor(tensor, index, node)
+
+    def attribute(self, value: Value, name: str, site: Any) -> Value:
+        """`value.name` for plain Python values; libraries come in `members`."""
+        return Unknown(name)
+
+
+def _softened(value: Value) -> Value:
+    if isinstance(value, Constant) and not value.soft:
+        return Constant(value.value, True, value.site)
+    return value
+
+
+def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -> Value:
+    soft = left.soft or right.soft
+    if isinstance(left.value, str) and function is operator.mod:
+        return Unknown(origin="string")
+    if function in (operator.pow, operator.lshift) and abs(_number(right.value)) > 64:
+        return Unknown()
+    if isinstance(right.value, int) and isinstance(left.value, str | bytes | list | tuple):
+        if abs(right.value) > 64:
+            return Unknown()
+    try:
+        result = function(left.value, right.value)
+    except Exception:
+        return Unknown()
+    if isinstance(result, int) and abs(result) > _LARGEST_FOLDED:
+        return Unknown()
+    return Constant(result, soft)
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) else 1 << 30
+
+
+_EVALUATORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {
+    ast.Constant: Expressions._constant,
+    ast.Name: Expressions._name,
+    ast.Attribute: Expressions._attribute,
+    ast.List: Expressions._sequence,
+    ast.Tuple: Expressions._sequence,
+    ast.Set: Expressions._sequence,
+    ast.Dict: Expressions._dict,
+    ast.BinOp: Expressions._binary,
+    ast.UnaryOp: Expressions._unary,
+    ast.BoolOp: Expressions._boolean,
+    ast.Compare: Expressions._compare,
+    ast.IfExp: Expressions._conditional,
+    ast.Lambda: Expressions._lambda,
+    ast.NamedExpr: Expressions._named,
+    ast.JoinedStr: Expressions._joined_string,
+    ast.Await: Expressions._await,
+    ast.Yield: Expressions._yield,
+    ast.ListComp: Expressions._comprehension,
+    ast.GeneratorExp: Expressions._comprehension,
+    ast.SetComp: Expressions._comprehension,
+    ast.DictComp: Expressions._dict_comprehension,
+    ast.Subscript: Expressions._subscript,
+    ast.Call: lambda self, node: self.call_node(node),
+}
+
+

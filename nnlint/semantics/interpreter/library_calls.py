@@ -1,0 +1,339 @@
+"""Calls of library APIs: objects are built, operations applied, events noted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
+from nnlint.semantics.interpreter.members import Members
+from nnlint.semantics.interpreter.tensors import plain, view_result
+from nnlint.semantics.axes import UNKNOWN, index_shape
+from nnlint.semantics.axes.transfer import transfer
+from nnlint.semantics.library import Entry
+from nnlint.semantics.values import (
+    NONE,
+    Built,
+    Choice,
+    Constant,
+    Extent,
+    Instance,
+    Items,
+    Maybe,
+    Operation,
+    ShapeOf,
+    Site,
+    Source,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+BUILT_KINDS = frozenset(
+    "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
+    "context base".split()
+)
+TOLD_KINDS = BUILT_KINDS - {"context", "base", "transform"}
+
+
+class LibraryCalls(Members):
+    """Interprets calls of library APIs by what their entries say."""
+
+    def library_call(
+        self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a library API by its entry."""
+        bound = bind_signature(entry.signature, positional, keywords)
+        if entry.kind == "wrapper" or entry.family in ("wrap_module", "parallel"):
+            return self._wrapped(entry, positional, keywords, site)
+        if entry.kind == "seed":
+            kind = "seed" if not entry.seeds or "torch" in entry.seeds else "other_seed"
+            self.emit(kind, site, None, (*positional, *keywords.values()), entry.name)
+            return Unknown(entry.name, "call")
+        if entry.event:
+            subject = positional[0] if positional else None
+            self.emit(entry.event, site, subject, (*positional, *keywords.values()), entry.name)
+            return Unknown(entry.name, "call")
+        if entry.kind in BUILT_KINDS or entry.call == "class":
+            return self._build(entry, bound, site)
+        if entry.kind == "split":
+            self.emit("split", site, positional[0] if positional else None, positional, entry.name)
+            part = Unknown("split", "split", {"dataset": positional[0] if positional else NONE})
+            return Items("list", {"items": (part, part), "open": True})
+        if entry.kind == "draw":
+            self.emit("draw", site, None, positional, entry.name)
+        if entry.kind in ("operation", "loss"):
+            return self.operate(entry, bound, site)
+        return Unknown(entry.name, "call", {"arguments": (*positional, *keywords.values())})
+
+    def _wrapped(
+        self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        wrapped = tuple(positional)
+        if entry.options.get("all") and len(wrapped) != 1:
+            return Items("tuple", {"items": wrapped})
+        if not wrapped:
+            return next(iter(keywords.values()), Unknown(entry.name, "call"))
+        return wrapped[0]
+
+    def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
+        arguments = with_defaults(entry.signature, bound)
+        built = Built(entry, arguments, frozenset(bound), site, self.conditions)
+        if entry.family in GRADIENT_MODES:
+            mode = self.truth(arguments.get("mode", Constant(True)))[0]
+            built.state["grad"] = mode if GRADIENT_MODES[entry.family] else (
+                mode is False or entry.family == "enable_grad"
+            )
+        if entry.kind == "container" or entry.options.get("container"):
+            self._fill(built, arguments)
+        if entry.schedule == "lambda" and "lr_lambda" in arguments:
+            epoch = Unknown("epoch", "loop")
+            built.state["factor"] = self.call(arguments["lr_lambda"], (epoch,), {}, site)
+        if entry.kind in TOLD_KINDS:
+            self.emit("build", site, built, tuple(bound.values()), entry.name)
+        return built
+
+    def _fill(self, built: Built, arguments: dict[str, Value]) -> None:
+        items: tuple[Value, ...] = ()
+        unknown = False
+        for value in arguments.values():
+            given = value.items if isinstance(value, Items) else (value,)
+            unknown = unknown or (isinstance(value, Items) and value.open)
+            for item in given:
+                bare = item.value if isinstance(item, Maybe) else item
+                if isinstance(bare, Table):
+                    items += tuple(v for k, v in bare.state.items() if k is not ...)
+                elif isinstance(bare, Items):
+                    # OrderedDict([("name", layer), ...]) and lists given as one argument
+                    items += tuple(_second(v) for v in bare.items)
+                    unknown = unknown or bare.open
+                elif isinstance(bare, Constant):
+                    continue
+                elif isinstance(bare, Unknown):
+                    unknown = True
+                    items += (item,)
+                else:
+                    items += (item,)
+        built.state["items"] = items
+        built.state["open"] = unknown
+
+    def apply_layer(
+        self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a library layer, loss or container."""
+        entry = layer.entry
+        if entry.family == "sequential":
+            return self._run_members(layer, positional, site)
+        if entry.kind == "context":
+            return positional[0] if positional else Unknown()
+        if entry.kind in ("layer", "loss"):
+            signature = entry.options.get("call", "input, target, *" if entry.kind == "loss" else "input")
+            return self._call_layer(layer, str(signature), positional, keywords, site)
+        operands = (*positional, *keywords.values())
+        if entry.kind == "model":
+            self.emit("forward", site, layer, operands)
+            return Unknown(entry.name, "call", {"arguments": operands})
+        if entry.kind not in ("transform",):
+            self.emit("opaque", site, layer, operands, entry.name)
+        return Unknown(entry.name, "call", {"arguments": operands})
+
+    def _run_members(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
+        self.emit("forward", site, layer, positional)
+        value: Value = positional[0] if positional else Unknown()
+        if layer.state.get("open"):
+            return Unknown("sequential", "call")
+        for member in layer.members:
+            bare = member.value if isinstance(member, Maybe) else member
+            where = bare.site if isinstance(bare, Built) else site
+            after = self.call(bare, (value,), {}, where)
+            if isinstance(member, Maybe):
+                joined = self.join(self.tensor(value) or value, after)
+                value = joined if isinstance(joined, Value) else Unknown()
+            else:
+                value = after
+        return value
+
+    def _call_layer(
+        self, layer: Built, signature: str, positional: Sequence[Value], keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        names = [n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *")]
+        bound = dict(zip(names, positional, strict=False))
+        bound.update(keywords)
+        arguments = {**layer.arguments, **bound}
+        explicit = layer.explicit | bound.keys()
+        if layer.entry.kind == "loss":
+            self.emit("loss", site, layer, tuple(bound.values()), layer.entry.name)
+        return self._operate(layer.entry, arguments, frozenset(explicit), tuple(bound.values()), site, layer)
+
+    def operate(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
+        """Apply a function or method to its bound arguments."""
+        arguments = with_defaults(entry.signature, bound)
+        if entry.kind == "loss":
+            self.emit("loss", site, None, tuple(bound.values()), entry.name)
+        return self._operate(entry, arguments, frozenset(bound), tuple(bound.values()), site, None)
+
+    def _operate(
+        self, entry: Entry, arguments: dict[str, Value], explicit: frozenset[str],
+        given: tuple[Value, ...], site: Site, layer: Built | None,
+    ) -> Value:
+        inputs = self._tensor_inputs(given)
+        if entry.family == "identity":
+            return given[0] if given else Unknown()
+        frame = self.frame
+        owner = frame.owner
+        operation = Operation(
+            entry, arguments, explicit, site, inputs, layer, self.conditions, self.callers,
+            frame.function, owner, None, self.grad, self._training(owner),
+        )
+        self.operations.append(operation)
+        result = self._output(operation, given)
+        operation.result = result
+        return result
+
+    def _training(self, owner: Instance | None) -> bool | None:
+        if owner is None or "training" not in owner.state:
+            return None
+        value = owner.state["training"]
+        return value.value if isinstance(value, Constant) else None
+
+    def _tensor_inputs(self, given: Sequence[Value]) -> tuple[Tensor, ...]:
+        found: list[Tensor] = []
+        for position, value in enumerate(given):
+            if isinstance(value, Items):
+                found += self._tensor_inputs(value.items)
+            elif isinstance(value, Choice):
+                found += [t for t in map(self.tensor, value.options) if t is not None]
+            elif isinstance(value, Maybe):
+                found += self._tensor_inputs((value.value,))
+            elif isinstance(value, Tensor) or (position == 0 and isinstance(value, Unknown)):
+                tensor = self.tensor(value)
+                if tensor is not None:
+                    found.append(tensor)
+        return tuple(found)
+
+    def _output(self, operation: Operation, given: tuple[Value, ...]) -> Value:
+        entry = operation.entry
+        shapes = [t.shape for t in operation.inputs]
+        name = entry.axes
+        if name == "size":
+            return Unknown()
+        if entry.family in ("view", "reshape") or name == "view":
+            view = view_result(self, operation, given)
+            operation.view = view
+            return Tensor(operation, {"shape": view.shape if view else None})
+        shape: Any = None
+        if name:
+            options = {k: plain(self, v) for k, v in operation.arguments.items()}
+            options.update(entry.options)
+            if entry.dimensions:
+                options["dimensions"] = entry.dimensions
+            try:
+                shape = transfer(name, shapes, options)
+            except (TypeError, ValueError, IndexError, AttributeError, KeyError):
+                shape = None
+        return self._wrap(operation, name, shape)
+
+    def _wrap(self, operation: Operation, name: str, shape: Any) -> Value:
+        if name == "rnn":
+            return self._recurrent(operation, shape)
+        if name in ("chunk", "split", "unbind", "topk", "attention", "unpack"):
+            if _is_list_of_shapes(shape):
+                return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shape)})
+            if name == "attention" and operation.layer is not None:
+                first = Tensor(operation, {"shape": shape})
+                return Items("tuple", {"items": (first, Tensor(operation))})
+            if name in ("chunk", "split", "unbind", "topk"):
+                return Unknown("parts", "call", {"tensor": Tensor(operation)})
+        return Tensor(operation, {"shape": shape})
+
+    def _recurrent(self, operation: Operation, shape: Any) -> Value:
+        output, hidden = shape if isinstance(shape, tuple) and len(shape) == 2 else (None, None)
+        first = Tensor(operation, {"shape": output})
+        if operation.entry.name.endswith("LSTM"):
+            parts = hidden if isinstance(hidden, tuple) and len(hidden) == 2 else (None, None)
+            states = tuple(Tensor(operation, {"shape": s}) for s in parts)
+            return Items("tuple", {"items": (first, Items("tuple", {"items": states}))})
+        return Items("tuple", {"items": (first, Tensor(operation, {"shape": hidden}))})
+
+    def tensor_property(self, tensor: Tensor, name: str, site: Site) -> Value:
+        """`tensor.T`, `tensor.mT`: an operation like the method of the same meaning."""
+        entry = self.library.tensor_method("mT" if name in ("mT", "mH") else "t")
+        if entry is None:
+            return Tensor(Source(name, site))
+        if name in ("mT", "mH") or (tensor.shape is not None and len(tensor.shape) == 2):
+            return self.library_call(entry, (tensor,), {}, site)
+        return Tensor(Source(name, site))
+
+    def extent(self, shape: ShapeOf, index: int) -> Value:
+        """The size of one axis, by identity."""
+        tensor = shape.tensor
+        at = shape.start + index if index >= 0 else index
+        if tensor.shape is not None:
+            window = tensor.shape[shape.start : shape.stop]
+            return Extent(window[index]) if -len(window) <= index < len(window) else Unknown()
+        known: dict[int, Value] = tensor.state.setdefault("extents", {})
+        if at not in known:
+            known[at] = Unknown(f"size({index})", "extent")
+        return known[at]
+
+    def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
+        """`tensor[index]`."""
+        entry = self.library.get("torch.select") or self.library.get("torch.narrow")
+        shape = None
+        if tensor.shape is not None:
+            parts = [_plain_index(self, v) for v in index]
+            try:
+                shape = index_shape(tensor.shape, parts)
+            except (TypeError, ValueError, IndexError):
+                shape = None
+        if entry is None or node is None:
+            return Tensor(Source("item"), {"shape": shape})
+        site = self.site(node)
+        operation = Operation(
+            INDEX, {}, frozenset(), site, (tensor,), None, self.conditions, self.callers,
+            self.frame.function, self.frame.owner, None, self.grad, None,
+        )
+        result = Tensor(operation, {"shape": shape})
+        operation.result = result
+        return result
+
+
+INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+GRADIENT_MODES = {
+    "no_grad": False,
+    "inference_mode": False,
+    "enable_grad": False,
+    "set_grad_enabled": True,
+}
+"""Contexts that switch gradients, and whether their argument is the mode itself."""
+
+
+def _second(value: Value) -> Value:
+    bare = value.value if isinstance(value, Maybe) else value
+    if isinstance(bare, Items) and len(bare.items) == 2 and isinstance(bare.items[0], Constant):
+        return bare.items[1]
+    return value
+
+
+def _is_list_of_shapes(shape: Any) -> bool:
+    return (
+        isinstance(shape, tuple)
+        and bool(shape)
+        and all(s is None or (isinstance(s, tuple) and (not s or isinstance(s[0], tuple))) for s in shape)
+        and any(s is not None and (not s or not s[0] or isinstance(s[0][0], tuple)) for s in shape)
+    )
+
+
+def _plain_index(machine: Any, value: Value) -> Any:
+    if isinstance(value, Items) and value.kind == "slice":
+        ends = [v.value if isinstance(v, Constant) else UNKNOWN for v in value.items]
+        return slice(*ends)
+    if isinstance(value, Constant):
+        return value.value
+    return UNKNOWN
+
+
+__all__ = ["MODULE", "LibraryCalls"]

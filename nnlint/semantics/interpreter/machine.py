@@ -1,0 +1,260 @@
+"""The state of an interpretation: heap journal, timeline, conditions, budget."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnlint.semantics.library import Entry, Library
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    BoundMethod,
+    Built,
+    Class,
+    Condition,
+    Function,
+    Instance,
+    Items,
+    Join,
+    Maybe,
+    Operation,
+    Scope,
+    Site,
+    Source,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choose,
+    same,
+)
+
+Load = Callable[[str, Any], Any]
+Writes = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
+MISSING: Any = object()
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One activation of a function, or the body of a module."""
+
+    scope: Scope
+    function: Function | None = None
+    owner: Instance | None = None
+    cls: Class | None = None
+    returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
+    on_yield: Callable[[Value], None] | None = None
+
+
+class OutOfBudget(Exception):
+    """The interpretation of one root took more steps than it may."""
+
+
+class Machine(ABC):
+    """What all parts of the interpreter share."""
+
+    STEPS = 40_000
+    DEPTH = 14
+
+    def __init__(self, library: Library, load: Load) -> None:
+        self.library = library
+        self.load = load
+        self.scopes: dict[str, Scope] = {}
+        self.operations: list[Operation] = []
+        self.interpreted: set[int] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the state of the last root; module scopes stay."""
+        self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.block = Block("root")
+        self.conditions: tuple[Condition, ...] = ()
+        self.callers: tuple[Site, ...] = ()
+        self.grad = True
+        self.steps = 0
+        self.frames: list[Frame] = []
+
+    @property
+    def frame(self) -> Frame:
+        """The innermost activation."""
+        return self.frames[-1]
+
+    def site(self, node: ast.AST) -> Site:
+        """The place of `node` in the module being interpreted."""
+        return Site(self.frame.scope.module, node)
+
+    @abstractmethod
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression in the current frame."""
+
+    @abstractmethod
+    def execute(self, statements: Sequence[ast.stmt]) -> str:
+        """Run statements; says how they end: `next`, `return`, `break`, `continue`, `raise`."""
+
+    @abstractmethod
+    def call(
+        self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of a call."""
+
+    @abstractmethod
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """The value of `value.name`."""
+
+    @abstractmethod
+    def module_scope(self, name: str, importer: Any) -> Scope | None:
+        """The scope of another module of the project."""
+
+    @abstractmethod
+    def run_function(
+        self, function: Function, names: dict[str, Any], owner: Value | None, site: Site | None
+    ) -> Value:
+        """Interpret a function's body with its parameters bound."""
+
+    @abstractmethod
+    def apply_layer(self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value],
+                    site: Site) -> Value:
+        """The value of calling a library layer, loss or container."""
+
+    @abstractmethod
+    def library_call(
+        self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a library API by its entry."""
+
+    @abstractmethod
+    def method(
+        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a method that no project function defines."""
+
+    def tick(self) -> None:
+        """Count one step.
+
+        Raises:
+            OutOfBudget: the root has used up its steps.
+        """
+        self.steps += 1
+        if self.steps > self.STEPS:
+            raise OutOfBudget
+
+    def emit(
+        self, kind: str, site: Site, subject: Value | None = None,
+        operands: Sequence[Value] = (), name: str = "",
+    ) -> Event:
+        """Add an event to the timeline."""
+        event = Event(
+            kind, site, subject, tuple(operands), self.grad, self.conditions, self.callers, name
+        )
+        self.block.children.append(event)
+        return event
+
+    @contextmanager
+    def inside(self, kind: str, site: Site | None, name: str = "") -> Iterator[Block]:
+        """Put the events of the body into a block of their own."""
+        outer, self.block = self.block, Block(kind, site, name=name)
+        try:
+            yield self.block
+        finally:
+            if self.block.children or kind == "loop":
+                outer.children.append(self.block)
+            self.block = outer
+
+    @contextmanager
+    def under(self, condition: Condition) -> Iterator[None]:
+        """Interpret the body under a condition."""
+        outer = self.conditions
+        self.conditions = (*outer, condition)
+        try:
+            yield
+        finally:
+            self.conditions = outer
+
+    @contextmanager
+    def gradients(self, enabled: bool) -> Iterator[None]:
+        """Interpret the body with gradients recorded or not."""
+        outer, self.grad = self.grad, enabled
+        try:
+            yield
+        finally:
+            self.grad = outer
+
+    def write(self, state: dict[Any, Any], key: Any, value: Any) -> None:
+        """Change mutable state so that the change can be undone."""
+        self.journal.append((state, key, state.get(key, MISSING)))
+        state[key] = value
+
+    def rollback(self, mark: int) -> Writes:
+        """Undo every write since `mark`, and say what they had made of the state."""
+        writes: Writes = {}
+        for state, key, _ in self.journal[mark:]:
+            writes[id(state), key] = (state, key, state.get(key, MISSING))
+        for state, key, old in reversed(self.journal[mark:]):
+            if old is MISSING:
+                state.pop(key, None)
+            else:
+                state[key] = old
+        del self.journal[mark:]
+        return writes
+
+    def replay(self, writes: Writes) -> None:
+        """Do undone writes again."""
+        for state, key, value in writes.values():
+            if value is not MISSING:
+                self.write(state, key, value)
+
+    def join_writes(self, left: Writes, right: Writes) -> None:
+        """Make the state what it is after one of two branches, not known which."""
+        for place in {**left, **right}:
+            state, key, _ = (left.get(place) or right[place])
+            old = state.get(key, MISSING)
+            a = left[place][2] if place in left else old
+            b = right[place][2] if place in right else old
+            joined = self.join(a, b)
+            if joined is not MISSING:
+                self.write(state, key, joined)
+
+    def join(self, a: Any, b: Any) -> Any:
+        """The least value that covers both; MISSING covers what is not bound."""
+        if a is b or b is MISSING:
+            return a
+        if a is MISSING:
+            return b
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            return self._join_items(a, b)
+        if not (isinstance(a, Value) and isinstance(b, Value)):
+            return a if a == b else None
+        if same(a, b):
+            return a
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            shape = a.shape if a.shape == b.shape else None
+            return Tensor(Join((a, b)), {"shape": shape})
+        if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
+            items = self._join_items(a.items, b.items)
+            return Items(a.kind, {"items": items, "open": a.open or b.open}, a.site)
+        if isinstance(a, Table) and isinstance(b, Table):
+            return Table({k: self.join(a.state.get(k, MISSING), b.state.get(k, MISSING))
+                          for k in {**a.state, **b.state}}, a.site)
+        return choose([a, b])
+
+    def _join_items(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+        short, long = sorted((a, b), key=len)
+        common = tuple(self.join(x, y) for x, y in zip(short, long, strict=False))
+        return common + tuple(x if isinstance(x, Maybe) else Maybe(x) for x in long[len(short):])
+
+    def tensor(self, value: Value) -> Tensor | None:
+        """`value` as a tensor, if it can be one; an unknown value becomes one for good."""
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, Unknown):
+            known: Tensor | None = value.state.get("tensor")
+            if known is None:
+                known = Tensor(Source(value.name))
+                value.state["tensor"] = known
+            return known
+        return None

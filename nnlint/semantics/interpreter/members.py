@@ -1,0 +1,478 @@
+"""Attributes of values, and methods that no project function defines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.calls import MODULE, Calls, SuperProxy
+from nnlint.semantics.values import (
+    NONE,
+    Arithmetic,
+    BoundMethod,
+    Built,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Items,
+    Maybe,
+    Parameters,
+    ProjectModule,
+    ShapeOf,
+    Site,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choose,
+)
+
+RETURNS_SELF = frozenset(
+    "to cuda cpu float half double bfloat16 type requires_grad_ apply train eval share_memory "
+    "compile to_empty xpu".split()
+)
+DUCK_EVENTS = {
+    "backward": "backward",
+    "manual_backward": "backward",
+    "zero_grad": "zero_grad",
+    "train": "train",
+    "eval": "eval",
+    "load_state_dict": "load",
+}
+
+
+class Members(Calls):
+    """Reads attributes and calls methods."""
+
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """The value of `value.name`."""
+        match value:
+            case Choice():
+                return choose([self.attribute(v, name, site) for v in value.options])
+            case ProjectModule():
+                return self._module_member(value, name)
+            case External():
+                return self.external(f"{value.name}.{name}")
+            case Instance():
+                return self._instance_member(value, name, site)
+            case SuperProxy():
+                found = value.find(name)
+                if isinstance(found, Function):
+                    return BoundMethod(value.owner, name, found)
+                return BoundMethod(value, name)
+            case Class():
+                return value.find(name) or Unknown(f"{value.node.name}.{name}")
+            case Built():
+                return self._built_member(value, name)
+            case Tensor():
+                return self._tensor_member(value, name, site)
+            case Unknown():
+                return self._unknown_member(value, name, site)
+            case _:
+                return BoundMethod(value, name)
+
+    def _module_member(self, value: ProjectModule, name: str) -> Value:
+        found = self.lookup(value.scope, name)
+        if found is not None:
+            return found
+        module = value.scope.module
+        submodule = self.module_scope(f"{module.name}.{name}", module)
+        return ProjectModule(submodule) if submodule else Unknown(name, "import")
+
+    def _instance_member(self, value: Instance, name: str, site: Site) -> Value:
+        if name in value.state:
+            found: Value = value.state[name]
+            return found
+        in_class = value.cls.find(name)
+        if isinstance(in_class, Function):
+            if self._is_property(in_class):
+                return self.call(BoundMethod(value, name, in_class), (), {}, site)
+            return BoundMethod(value, name, in_class)
+        if in_class is not None:
+            if isinstance(in_class, Constant):
+                return Constant(in_class.value, True, in_class.site)
+            return in_class
+        library = value.state.get("library")
+        if isinstance(library, Built):
+            return self._built_member(library, name)
+        if self.inherits_method(value, name):
+            return BoundMethod(value, name)
+        member = Unknown(f"self.{name}", "attribute")
+        value.state[name] = member
+        return member
+
+    def inherits_method(self, value: Instance, name: str) -> bool:
+        """Whether a library base defines the method `name`."""
+        if self.is_module(value) and name in MODULE_METHODS:
+            return True
+        return any(
+            isinstance(a, External) and (
+                self.library.get(f"{a.name}.{name}") is not None
+                or (a.entry is not None and name in a.entry.event_methods)
+            )
+            for a in value.cls.ancestry()
+        )
+
+    def _is_property(self, function: Function) -> bool:
+        names = {getattr(d, "id", getattr(d, "attr", "")) for d in
+                 getattr(function.node, "decorator_list", ())}
+        return bool(names & {"property", "cached_property"})
+
+    def _built_member(self, value: Built, name: str) -> Value:
+        if name in value.state and name != "items":
+            found: Value = value.state[name]
+            return found
+        if name == "param_groups":
+            groups = Unknown("param_groups", "param_groups", {"owner": value})
+            value.state[name] = groups
+            return groups
+        if name == "dataset" and "dataset" in value.arguments:
+            return value.arguments["dataset"]
+        if name in value.arguments and value.entry.parameter(name) is not None:
+            return value.arguments[name]
+        method = self.class_member(value.entry.name, name)
+        if method is not None:
+            return BoundMethod(value, name)
+        return BoundMethod(value, name)
+
+    def class_member(self, cls: str, name: str) -> Any:
+        """The entry of `cls.name`, searched through the bases that the library knows."""
+        entry = self.library.get(f"{cls}.{name}")
+        if entry is not None:
+            return entry
+        owner = self.library.get(cls)
+        for base in owner.bases if owner else ():
+            found = self.class_member(base, name)
+            if found is not None:
+                return found
+        return None
+
+    def event_of(self, cls: str, name: str) -> str:
+        """The event that the method `name` of a library class is, or an empty string."""
+        owner = self.library.get(cls)
+        if owner is None:
+            return ""
+        if name in owner.event_methods:
+            return owner.event_methods[name]
+        method = self.library.get(f"{owner.name}.{name}")
+        if method is not None and method.event:
+            return method.event
+        return next((e for base in owner.bases if (e := self.event_of(base, name))), "")
+
+    def _tensor_member(self, value: Tensor, name: str, site: Site) -> Value:
+        if name == "shape":
+            return ShapeOf(value)
+        if name in ("data",):
+            return value
+        if name in ("T", "mT", "H", "mH"):
+            return self.tensor_property(value, name, site)
+        if name in ("device", "dtype", "ndim", "requires_grad", "grad", "is_cuda", "grad_fn"):
+            member: Value = value.state.setdefault(name, Unknown(name))
+            return member
+        return BoundMethod(value, name)
+
+    def tensor_property(self, tensor: Tensor, name: str, site: Site) -> Value:
+        """`tensor.T` and its kin; overridden where operations are known."""
+        return Unknown()
+
+    def _unknown_member(self, value: Unknown, name: str, site: Site) -> Value:
+        if name in value.state:
+            found: Value = value.state[name]
+            return found
+        if name == "shape" and (tensor := self.tensor(value)) is not None:
+            return ShapeOf(tensor)
+        member = Unknown(f"{value.name}.{name}" if value.name else name, value.origin)
+        member.state["receiver"] = value
+        if name == "param_groups":
+            member = Unknown(name, "param_groups", {"owner": value})
+        value.state[name] = member
+        return member
+
+    def unknown_call(
+        self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """A call of something unresolved, told by the name of the method if it is one."""
+        receiver = callee.state.get("receiver") if isinstance(callee, Unknown) else None
+        if isinstance(receiver, Unknown) and isinstance(callee, Unknown):
+            name = callee.name.rpartition(".")[2]
+            tensor = receiver.state.get("tensor")
+            known = self.library.tensor_method(name)
+            if known is not None and not self._is_duck(name, positional):
+                promoted = tensor or self.tensor(receiver)
+                if isinstance(promoted, Tensor):
+                    return self.method(BoundMethod(promoted, name), positional, keywords, site)
+            return self.duck_call(receiver, name, positional, keywords, site)
+        return super().unknown_call(callee, positional, keywords, site)
+
+    def _is_duck(self, name: str, positional: Sequence[Value]) -> bool:
+        return name in DUCK_EVENTS or name in RETURNS_SELF or name in ("step", "type")
+
+    def duck_call(
+        self, receiver: Value, name: str, positional: Sequence[Value],
+        keywords: dict[str, Value], site: Site,
+    ) -> Value:
+        """A method call on a value of unknown class: well-known method names are events."""
+        operands = (*positional, *keywords.values())
+        if name in DUCK_EVENTS:
+            kind = DUCK_EVENTS[name]
+            if kind == "train" and positional and isinstance(positional[0], Constant):
+                kind = "train" if positional[0].value else "eval"
+            self.emit(kind, site, receiver, operands, name)
+            return receiver if name in RETURNS_SELF else NONE
+        if name == "step":
+            label = receiver.name.lower() if isinstance(receiver, Unknown) else ""
+            scheduler = "sched" in label.rpartition(".")[2]
+            self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
+            return Unknown()
+        if name in RETURNS_SELF:
+            return receiver
+        if name in ("parameters", "named_parameters"):
+            return Parameters((receiver,))
+        if name == "fit":
+            self.emit("fit", site, receiver, operands, name)
+            return Unknown()
+        if name in ("item", "append", "items", "keys", "values", "update", "format", "join", "log"):
+            return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+        self.emit("opaque", site, receiver, operands, name)
+        return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+
+    def method(
+        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of calling a method that no project function defines."""
+        receiver, name = bound.receiver, bound.name
+        match receiver:
+            case Tensor():
+                return self._tensor_method(receiver, name, positional, keywords, site)
+            case SuperProxy():
+                if name == "__init__" or isinstance(receiver.owner, Unknown):
+                    return self._inherited_init(receiver, positional, keywords, site)
+                return self.module_method(receiver.owner, name, positional, keywords, site)
+            case Instance():
+                return self.module_method(receiver, name, positional, keywords, site)
+            case Built():
+                return self._built_method(receiver, name, positional, keywords, site)
+            case Items():
+                return self._items_method(receiver, name, positional, keywords, site)
+            case Table():
+                return self._table_method(receiver, name, positional)
+            case Constant():
+                return Unknown(origin="string")
+            case Parameters() | ShapeOf() | Arithmetic():
+                return receiver if isinstance(receiver, Parameters) else Unknown()
+            case _:
+                return self.duck_call(receiver, name, positional, keywords, site)
+
+    def _inherited_init(
+        self, proxy: SuperProxy, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        base = self.library_base(proxy.cls)
+        owner = proxy.owner
+        if base is not None and base.kind not in ("base", "") and isinstance(owner, Instance):
+            built = self.library_call(base, positional, keywords, site)
+            if isinstance(built, Built):
+                owner.state["library"] = built
+        return NONE
+
+    def _tensor_method(
+        self, tensor: Tensor, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        if name in ("backward",):
+            self.emit("backward", site, tensor, (*positional, *keywords.values()), name)
+            return NONE
+        if name in ("size",):
+            if positional and isinstance(positional[0], Constant):
+                return self.extent(ShapeOf(tensor), int(positional[0].value))
+            return ShapeOf(tensor) if not positional else Unknown()
+        if name in ("item", "tolist", "numpy", "dim", "numel", "get_device"):
+            return Unknown(f"{name}()", "call")
+        entry = self.library.tensor_method(name)
+        if entry is not None:
+            return self.library_call(entry, (tensor, *positional), keywords, site)
+        return Unknown(name, "call")
+
+    def module_method(
+        self, module: Value, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """A method that a module inherits from `torch.nn.Module` or another library class."""
+        if isinstance(module, Instance) and not self.is_module(module):
+            event = next((e for a in module.cls.ancestry() if isinstance(a, External)
+                          and (e := self.event_of(a.name, name))), "")
+            if event:
+                self.emit(event, site, module, (*positional, *keywords.values()), name)
+                return Unknown(name, "call")
+        if name in ("train", "eval"):
+            training = name == "train" and not (positional and self.truth(positional[0])[0] is False)
+            self.emit("train" if training else "eval", site, module, positional, name)
+            self._set_training(module, training)
+            return module
+        if name in RETURNS_SELF:
+            return module
+        if name in ("parameters", "named_parameters"):
+            return Parameters((module,))
+        if name in ("children", "modules", "named_children", "named_modules"):
+            return Unknown(name, "call", {"module": module})
+        if name == "zero_grad":
+            self.emit("zero_grad", site, module, positional, name)
+            return NONE
+        if name == "load_state_dict":
+            self.emit("load", site, module, positional, name)
+            return Unknown()
+        if name in ("register_buffer", "register_parameter", "add_module", "register_module",
+                    "__setattr__"):
+            if len(positional) > 1 and isinstance(positional[0], Constant):
+                if isinstance(module, Instance | Built):
+                    self.write(module.state, positional[0].value, positional[1])
+                    if isinstance(module, Built) and module.entry.kind == "container":
+                        self.write(module.state, "items", (*module.members, positional[1]))
+            elif isinstance(module, Built):
+                self.write(module.state, "open", True)
+            return NONE
+        if name in ("state_dict", "__init__", "extra_repr", "register_forward_hook", "get_submodule",
+                    "save_hyperparameters", "log", "log_dict", "print"):
+            return Unknown(name, "call")
+        if name in ("forward", "__call__"):
+            return self.call(module, positional, keywords, site) if isinstance(module, Built) else Unknown()
+        return self.duck_call(module, name, positional, keywords, site)
+
+    def _set_training(self, module: Value, training: bool) -> None:
+        if not isinstance(module, Instance) or "training" not in module.state:
+            return
+        self.write(module.state, "training", Constant(training))
+        for child in list(module.state.values()):
+            if isinstance(child, Instance) and child is not module:
+                self._set_training(child, training)
+
+    def _built_method(
+        self, built: Built, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        entry = built.entry
+        if entry.kind == "container":
+            done = self._container_method(built, name, positional)
+            if done is not None:
+                return done
+        event = self.event_of(entry.name, name)
+        operands = (*positional, *keywords.values())
+        if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
+            subject = operands[0] if entry.family == "scaler" and operands else built
+            self.emit(event, site, subject, operands, name)
+            if event == "step" and operands:
+                self._run_closures(operands, site)
+            if event in ("prepare", "scale"):
+                return operands[0] if len(operands) == 1 else Items("tuple", {"items": operands})
+            return Unknown(name, "call")
+        method = self.class_member(entry.name, name)
+        if method is not None and method.kind not in ("", "event"):
+            return self.library_call(method, (built, *positional), keywords, site)
+        if entry.kind in ("layer", "container", "model", "loss", "wrapper"):
+            return self.module_method(built, name, positional, keywords, site)
+        if entry.kind == "optimizer" and name in ("step", "zero_grad"):
+            self.emit(name, site, built, operands, name)
+            self._run_closures(operands, site)
+            return Unknown()
+        if entry.kind == "scheduler" and name == "step":
+            self.emit("scheduler_step", site, built, operands, name)
+            return NONE
+        if name == "add_param_group" and entry.kind == "optimizer":
+            self.write(built.state, "open", True)
+            return NONE
+        return self.duck_call(built, name, positional, keywords, site)
+
+    def _run_closures(self, operands: Sequence[Value], site: Site) -> None:
+        for operand in operands:
+            if isinstance(operand, Function | BoundMethod):
+                self.call(operand, (), {}, site)
+
+    def _container_method(self, built: Built, name: str, positional: Sequence[Value]) -> Value | None:
+        if name == "append" and positional:
+            self.write(built.state, "items", (*built.members, positional[0]))
+            return built
+        if name == "extend" and positional:
+            spread = self.spread(positional[0])
+            self.write(built.state, "items", (*built.members, *(spread or ())))
+            if spread is None:
+                self.write(built.state, "open", True)
+            return built
+        if name == "insert":
+            self.write(built.state, "open", True)
+            return built
+        if name in ("values", "children"):
+            return Items("list", {"items": built.members, "open": built.state.get("open")})
+        if name in ("keys",):
+            return Unknown()
+        return None
+
+    def _items_method(
+        self, items: Items, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        if name in ("append", "add") and positional:
+            self.write(items.state, "items", (*items.items, positional[0]))
+        elif name in ("extend", "update", "__iadd__") and positional:
+            spread = self.spread(positional[0])
+            if spread is None:
+                self.write(items.state, "open", True)
+            else:
+                self.write(items.state, "items", (*items.items, *spread))
+        elif name == "insert" and len(positional) > 1:
+            index = positional[0].value if isinstance(positional[0], Constant) else None
+            if isinstance(index, int):
+                changed = list(items.items)
+                changed.insert(index, positional[1])
+                self.write(items.state, "items", tuple(changed))
+            else:
+                self.write(items.state, "open", True)
+        elif name == "pop":
+            last = items.items[-1] if items.items and not positional else Unknown()
+            self.write(items.state, "open", True)
+            return last.value if isinstance(last, Maybe) else last
+        elif name == "copy":
+            return Items(items.kind, dict(items.state), items.site)
+        elif name in ("clear", "remove", "sort", "reverse"):
+            self.write(items.state, "open", True)
+        elif name in ("step", "zero_grad", "train", "eval", "backward"):
+            return self.duck_call(items, name, positional, keywords, site)
+        else:
+            return Unknown()
+        return NONE
+
+    def _table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
+        if name in ("get", "pop", "setdefault") and positional and isinstance(positional[0], Constant):
+            key = positional[0].value
+            found: Value | None = table.state.get(key)
+            if found is None:
+                found = positional[1] if len(positional) > 1 and ... not in table.state else Unknown(
+                    str(key), "option")
+            return Constant(found.value, True) if isinstance(found, Constant) else found
+        if name == "values":
+            known = tuple(v for k, v in table.state.items() if k is not ...)
+            return Items("list", {"items": known, "open": ... in table.state})
+        if name == "items":
+            pairs = tuple(Items("tuple", {"items": (Constant(k), v)})
+                          for k, v in table.state.items() if k is not ...)
+            return Items("list", {"items": pairs, "open": ... in table.state})
+        if name == "keys":
+            keys = tuple(Constant(k) for k in table.state if k is not ...)
+            return Items("list", {"items": keys, "open": ... in table.state})
+        if name == "update":
+            for other in positional:
+                changes = other.state if isinstance(other, Table) else {...: Unknown()}
+                for key, value in changes.items():
+                    self.write(table.state, key, value)
+            return NONE
+        if name == "copy":
+            return Table(dict(table.state), table.site)
+        return Unknown()
+
+
+MODULE_METHODS = RETURNS_SELF | {
+    "parameters", "named_parameters", "children", "modules", "named_children", "named_modules",
+    "zero_grad", "load_state_dict", "register_buffer", "register_parameter", "add_module",
+    "register_module", "state_dict", "register_forward_hook", "forward", "__call__", "extra_repr",
+    "get_submodule", "buffers", "named_buffers",
+}

@@ -1,0 +1,241 @@
+"""Names: what a module's top level binds, read on demand and across modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nnlint.semantics.interpreter.machine import Frame, Machine
+from nnlint.semantics.values import (
+    Class,
+    External,
+    Function,
+    ProjectModule,
+    Scope,
+    Unknown,
+    Value,
+)
+from nnlint.syntax.module import ModuleSyntax
+
+
+class Pending:
+    """A top-level name whose binding statements have not been evaluated."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, node: ast.stmt) -> None:
+        self.nodes = [node]
+
+
+class Scopes(Machine):
+    """Looks names up in functions, modules and libraries."""
+
+    def scope_of(self, module: ModuleSyntax) -> Scope:
+        """The scope of a module, with its top-level names pending."""
+        scope = self.scopes.get(module.name)
+        if scope is None or scope.module is not module:
+            scope = self.scopes[module.name] = Scope(module, {})
+            for statement in _top_level(module.tree.body):
+                for name in _bound_names(statement):
+                    known = scope.names.get(name)
+                    if isinstance(known, Pending):
+                        known.nodes.append(statement)
+                    else:
+                        scope.names[name] = Pending(statement)
+        return scope
+
+    def module_scope(self, name: str, importer: Any) -> Scope | None:
+        """The scope of a project module, or None when `name` is no project module."""
+        module = self.load(name, importer)
+        return None if module is None else self.scope_of(module)
+
+    def lookup(self, scope: Scope, name: str) -> Value | None:
+        """What `name` means in `scope`, or None when nothing binds it."""
+        at: Scope | None = scope
+        while at is not None:
+            if name in at.names and name not in at.declared_global:
+                found = at.names[name]
+                return self._settle(at, name, found) if isinstance(found, Pending) else found
+            if isinstance(at.names.get("*"), Pending):
+                self._settle(at, "*", at.names["*"])
+                continue
+            at = at.parent
+        return None
+
+    def _settle(self, scope: Scope, name: str, pending: Pending) -> Value:
+        scope.names[name] = Unknown(name)
+        self.frames.append(Frame(scope))
+        block, conditions = self.block, self.conditions
+        self.block, self.conditions = type(block)("root"), ()
+        try:
+            for node in pending.nodes:
+                if isinstance(node, ast.AugAssign):
+                    continue
+                self.execute([node])
+        finally:
+            self.frames.pop()
+            self.block, self.conditions = block, conditions
+        found = scope.names[name]
+        return found if isinstance(found, Value) else Unknown(name)
+
+    def bind_import(self, node: ast.Import) -> None:
+        """`import a.b`, `import a.b as c`."""
+        scope = self.frame.scope
+        for alias in node.names:
+            if alias.asname:
+                self.write(scope.names, alias.asname, self.import_module(alias.name))
+            else:
+                top = alias.name.split(".")[0]
+                self.write(scope.names, top, self.import_module(top))
+
+    def import_module(self, name: str) -> Value:
+        """A project module or, failing that, a library name."""
+        scope = self.module_scope(name, self.frame.scope.module)
+        if scope is not None:
+            return ProjectModule(scope)
+        return self.external(name)
+
+    def bind_import_from(self, node: ast.ImportFrom) -> None:
+        """`from a import b as c`, relative imports and stars included."""
+        scope = self.frame.scope
+        base = self._absolute(node)
+        if base is None:
+            for alias in node.names:
+                self.write(scope.names, alias.asname or alias.name, Unknown(alias.name, "import"))
+            return
+        source = self.module_scope(base, scope.module)
+        for alias in node.names:
+            if alias.name == "*":
+                self._bind_star(scope, base, source)
+                continue
+            value = self.member_of_module(base, source, alias.name)
+            self.write(scope.names, alias.asname or alias.name, value)
+
+    def member_of_module(self, base: str, source: Scope | None, name: str) -> Value:
+        """`base.name`: a name the module binds, else a submodule, else a library name."""
+        if source is None:
+            return self.external(f"{base}.{name}")
+        found = self.lookup(source, name)
+        if found is not None:
+            return found
+        submodule = self.module_scope(f"{base}.{name}", source.module)
+        return ProjectModule(submodule) if submodule else Unknown(name, "import")
+
+    def _bind_star(self, scope: Scope, base: str, source: Scope | None) -> None:
+        if source is None:
+            for name in self.library.members(self.library.canonical(base)):
+                if not isinstance(scope.names.get(name), Pending):
+                    self.write(scope.names, name, self.external(f"{base}.{name}"))
+            return
+        for name in list(source.names):
+            if name != "*" and not name.startswith("_") and name not in scope.names:
+                found = self.lookup(source, name)
+                if found is not None:
+                    self.write(scope.names, name, found)
+        if "*" in source.names:
+            self.lookup(source, "*")
+
+    def _absolute(self, node: ast.ImportFrom) -> str | None:
+        if not node.level:
+            return node.module
+        module = self.frame.scope.module
+        parts = module.name.split(".")
+        up = node.level - (1 if module.is_package else 0)
+        if up > len(parts):
+            return None
+        parts = parts[: len(parts) - up]
+        name = ".".join([*parts, *([node.module] if node.module else [])])
+        return name or node.module
+
+    def external(self, name: str) -> External:
+        """A library name, under its canonical spelling."""
+        canonical = self.library.canonical(name)
+        return External(canonical, self.library.get(canonical))
+
+    def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """`def`: decorators that change how it is called are read at the call."""
+        owner = self.frame.cls
+        self.write(self.frame.scope.names, node.name, Function(node, self._closure(), owner))
+
+    def _closure(self) -> Scope:
+        # a class body is no scope for the functions in it
+        scope = self.frame.scope
+        return scope.parent if self.frame.cls and scope.parent else scope
+
+    def define_class(self, node: ast.ClassDef) -> None:
+        """`class`: bases now, the body in a scope of its own."""
+        scope = self.frame.scope
+        bases = tuple(self.evaluate(base) for base in node.bases)
+        names: dict[str, Any] = {}
+        cls = Class(node, scope, bases, names)
+        self.frames.append(Frame(Scope(scope.module, names, scope), cls=cls))
+        try:
+            self.execute(node.body)
+        finally:
+            self.frames.pop()
+        self.write(scope.names, node.name, cls)
+
+
+def _top_level(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Binding statements of a module, those in `if`, `try` and `with` included."""
+    for statement in statements:
+        if isinstance(statement, ast.If):
+            if not is_main_guard(statement.test):
+                yield from _top_level(statement.body)
+                yield from _top_level(statement.orelse)
+        elif isinstance(statement, ast.Try):
+            for handler in statement.handlers:
+                yield from _top_level(handler.body)
+            yield from _top_level(statement.body)
+        elif isinstance(statement, ast.With):
+            yield from _top_level(statement.body)
+        else:
+            yield statement
+
+
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether an `if` test is `__name__ == "__main__"`."""
+    return (
+        isinstance(test, ast.Compare)
+        and len(test.comparators) == 1
+        and {ast.dump(test.left), ast.dump(test.comparators[0])} == _MAIN_GUARD
+    )
+
+
+_MAIN_GUARD = {
+    ast.dump(ast.Name("__name__", ast.Load())),
+    ast.dump(ast.Constant("__main__")),
+}
+
+
+def _bound_names(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name
+        case ast.Import():
+            for alias in statement.names:
+                yield alias.asname or alias.name.split(".")[0]
+        case ast.ImportFrom():
+            for alias in statement.names:
+                yield alias.asname or alias.name
+        case ast.Assign():
+            for target in statement.targets:
+                yield from _target_names(target)
+        case ast.AnnAssign() if statement.value is not None:
+            yield from _target_names(statement.target)
+        case _:
+            return
+
+
+def _target_names(target: ast.expr) -> Iterator[str]:
+    match target:
+        case ast.Name():
+            yield target.id
+        case ast.Tuple() | ast.List():
+            for element in target.elts:
+                yield from _target_names(element)
+        case ast.Starred():
+            yield from _target_names(target.value)
+        case _:
+            return

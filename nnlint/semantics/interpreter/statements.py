@@ -1,0 +1,487 @@
+"""Statements: assignments, branches that are joined, loops, `with` and `try`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from nnlint.semantics.axes import Axis
+from nnlint.semantics.interpreter.scopes import Scopes
+from nnlint.semantics.interpreter.tensors import axis_named, name_axis
+from nnlint.semantics.values import (
+    NONE,
+    Arithmetic,
+    BoundMethod,
+    Built,
+    Condition,
+    Constant,
+    Extent,
+    External,
+    Function,
+    Instance,
+    Items,
+    Maybe,
+    Parameters,
+    ShapeOf,
+    Site,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+UNROLL = 16
+
+
+class Statements(Scopes):
+    """Runs statements for their effect on the state and the timeline."""
+
+    def execute(self, statements: Sequence[ast.stmt]) -> str:
+        """Run statements in order; stops at the first that ends the block."""
+        for index, statement in enumerate(statements):
+            self.tick()
+            runner: Callable[[Statements, Any], str | None] | None = _RUNNERS.get(type(statement))
+            end = runner(self, statement) if runner else None
+            if end == "rest-conditional":
+                return self._rest(statements[index + 1 :])
+            if end and end != "next":
+                return end
+        return "next"
+
+    def _rest(self, statements: Sequence[ast.stmt]) -> str:
+        outer = self.conditions
+        self.conditions = (*outer, *self._after_exit)
+        try:
+            return self.execute(statements)
+        finally:
+            self.conditions = outer
+
+    _after_exit: tuple[Condition, ...] = ()
+
+    def _expression(self, node: ast.Expr) -> None:
+        self.evaluate(node.value)
+
+    def _assign(self, node: ast.Assign) -> None:
+        value = self.evaluate(node.value)
+        for target in node.targets:
+            self.bind(target, value)
+
+    def _annotated_assign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.bind(node.target, self.evaluate(node.value))
+
+    def _augmented_assign(self, node: ast.AugAssign) -> None:
+        load: Any = ast.copy_location(_as_load(node.target), node.target)
+        whole = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
+        self.bind(node.target, self.evaluate(whole))
+
+    def _return(self, node: ast.Return) -> str:
+        value = self.evaluate(node.value) if node.value else NONE
+        self.frame.returns.append(value)
+        return "return"
+
+    def _raise(self, node: ast.Raise) -> str:
+        return "raise"
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.define_function(node)
+
+    def _global(self, node: ast.Global) -> None:
+        self.frame.scope.declared_global.update(node.names)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id in self.frame.scope.names:
+                self.write(self.frame.scope.names, target.id, Unknown(target.id))
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Assign `value` to a name, attribute, item or tuple of these."""
+        match target:
+            case ast.Name():
+                self._bind_name(target.id, value)
+            case ast.Attribute():
+                self.set_attribute(self.evaluate(target.value), target.attr, value, target)
+            case ast.Subscript():
+                self._set_item(target, value)
+            case ast.Starred():
+                self.bind(target.value, Unknown(origin="star"))
+            case ast.Tuple() | ast.List():
+                for element, part in zip(target.elts, self.unpack(value, target.elts), strict=True):
+                    self.bind(element, part)
+            case _:
+                return
+
+    def _bind_name(self, name: str, value: Value) -> None:
+        scope = self.frame.scope
+        if name in scope.declared_global:
+            while scope.parent is not None:
+                scope = scope.parent
+        if isinstance(value, Extent):
+            value = Extent(name_axis(value.dimension, name))
+        if isinstance(value, Built | Instance):
+            value.state.setdefault("label", name)
+        self.write(scope.names, name, value)
+
+    def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.expr) -> None:
+        """`receiver.name = value`."""
+        if isinstance(receiver, Instance | Unknown | Built):
+            self.write(receiver.state, name, value)
+        if isinstance(value, Built | Instance):
+            value.state.setdefault("label", name)
+        if name == "grad" and value is NONE or (name == "grad" and _is_none(value)):
+            self.emit("zero_grad", self.site(node), receiver, name="grad")
+        if name == "training":
+            self.emit("opaque", self.site(node), receiver, (receiver,))
+
+    def _set_item(self, target: ast.Subscript, value: Value) -> None:
+        receiver = self.evaluate(target.value)
+        key = self.evaluate(target.slice)
+        if isinstance(key, Constant) and key.value == "lr" and not isinstance(receiver, Table):
+            self.emit("set_lr", self.site(target), receiver, (value,))
+        if isinstance(receiver, Table):
+            constant_key = key.value if isinstance(key, Constant) and _hashable(key.value) else ...
+            self.write(receiver.state, constant_key, value)
+        elif isinstance(receiver, Items):
+            index = key.value if isinstance(key, Constant) else None
+            items = list(receiver.items)
+            if isinstance(index, int) and -len(items) <= index < len(items):
+                items[index] = value
+                self.write(receiver.state, "items", tuple(items))
+            else:
+                self.write(receiver.state, "open", True)
+        elif isinstance(receiver, Built) and receiver.entry.kind == "container":
+            self.write(receiver.state, "open", True)
+            self.write(receiver.state, "items", (*receiver.members, Maybe(value)))
+
+    def unpack(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
+        """The parts of `value` for the targets of a tuple assignment."""
+        count = len(targets)
+        names = [t.id if isinstance(t, ast.Name) else "" for t in targets]
+        if any(isinstance(t, ast.Starred) for t in targets):
+            return self._unpack_star(value, targets)
+        if isinstance(value, ShapeOf):
+            return self._unpack_shape(value, names)
+        if isinstance(value, Items) and len(value.items) == count and not value.open:
+            return [v.value if isinstance(v, Maybe) else v for v in value.items]
+        if isinstance(value, Constant) and isinstance(value.value, tuple | list):
+            if len(value.value) == count:
+                return [Constant(v, value.soft) for v in value.value]
+        return [self.element(value, i, names[i]) for i in range(count)]
+
+    def _unpack_star(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
+        star = next(i for i, t in enumerate(targets) if isinstance(t, ast.Starred))
+        after = len(targets) - star - 1
+        return [
+            self.element(value, i if i < star else i - star - 1 - after, "")
+            if i != star else Unknown()
+            for i in range(len(targets))
+        ]
+
+    def element(self, value: Value, index: int, name: str) -> Value:
+        """`value[index]` where the index is known."""
+        if isinstance(value, Items):
+            if -len(value.items) <= index < len(value.items) and not value.open:
+                found = value.items[index]
+                return found.value if isinstance(found, Maybe) else found
+            return Unknown(name)
+        if isinstance(value, Unknown):
+            members: Value | None = value.state.get(index)
+            if members is None:
+                members = Unknown(name or f"{value.name}[{index}]", value.origin)
+                value.state[index] = members
+            return members
+        if isinstance(value, Tensor):
+            return self.index_tensor(value, (Constant(index),), None)
+        return Unknown(name)
+
+    def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
+        """`tensor[index]`; overridden where operations are known."""
+        return Unknown()
+
+    def _unpack_shape(self, value: ShapeOf, names: Sequence[str]) -> list[Value]:
+        tensor = value.tensor
+        if tensor.shape is None and value.start == 0 and value.stop is None:
+            axes = [axis_named(name, i, len(names)) for i, name in enumerate(names)]
+            self.write(tensor.state, "shape", tuple((axis,) for axis in axes))
+        if tensor.shape is None:
+            return [Unknown(name) for name in names]
+        shape = tensor.shape[value.start : value.stop]
+        if len(shape) != len(names):
+            return [Unknown(name) for name in names]
+        for i, name in enumerate(names):
+            if name and name != "_":
+                self._name_dimension(tensor, value.start + i, name)
+        assert tensor.shape is not None
+        return [Extent(d) for d in tensor.shape[value.start : value.stop]]
+
+    def _name_dimension(self, tensor: Tensor, index: int, name: str) -> None:
+        assert tensor.shape is not None
+        dimension = name_axis(tensor.shape[index], name)
+        if dimension != tensor.shape[index]:
+            shape = (*tensor.shape[:index], dimension, *tensor.shape[index + 1 :])
+            self.write(tensor.state, "shape", shape)
+
+    def _if(self, node: ast.If) -> str:
+        truth, soft = self.truth(self.evaluate(node.test))
+        site = self.site(node.test)
+        if truth is not None and not soft:
+            arm = node.body if truth else node.orelse
+            with self.under(Condition(site, truth, False)):
+                return self.execute(arm)
+        option = soft or self.is_option(node.test)
+        return self._branch(
+            site,
+            [
+                (Condition(site, True, option), lambda: self.execute(node.body)),
+                (Condition(site, False, option), lambda: self.execute(node.orelse)),
+            ],
+            prefer=None if truth is None else (0 if truth else 1),
+        )
+
+    def is_option(self, test: ast.expr) -> bool:
+        """Whether a test reads something a person can set: an option or a parameter."""
+        return any(isinstance(n, ast.Name | ast.Attribute) for n in ast.walk(test))
+
+    def _branch(
+        self,
+        site: Site,
+        arms: Sequence[tuple[Condition, Callable[[], str]]],
+        prefer: int | None = None,
+    ) -> str:
+        results = []
+        with self.inside("branch", site):
+            for condition, run in arms:
+                mark = len(self.journal)
+                with self.inside("arm", site), self.under(condition):
+                    end = run()
+                results.append((end, self.rollback(mark), condition))
+        live = [(writes, condition) for end, writes, condition in results if end == "next"]
+        if not live:
+            ends = {end for end, _, _ in results}
+            return "return" if "return" in ends else results[0][0]
+        if prefer is not None and results[prefer][0] == "next":
+            self.replay(results[prefer][1])
+        elif len(live) == 1:
+            self.replay(live[0][0])
+        else:
+            self.join_writes(live[0][0], live[1][0])
+        if len(live) < len(results):
+            self._after_exit = tuple(condition for _, condition in live[:1])
+            return "rest-conditional"
+        return "next"
+
+    def truth(self, value: Value) -> tuple[bool | None, bool]:
+        """Whether a value is true, if known, and whether an option could change that."""
+        match value:
+            case Constant():
+                return bool(value.value), value.soft
+            case Instance() | Built() | Function() | BoundMethod() | External():
+                return True, False
+            case Items() if not value.open and not any(isinstance(v, Maybe) for v in value.items):
+                return bool(value.items), False
+            case _:
+                return None, False
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> str:
+        iterable = self.evaluate(node.iter)
+        elements = self.elements(iterable)
+        with self.inside("loop", self.site(node)) as block:
+            if elements is not None:
+                for element in elements:
+                    self.bind(node.target, element)
+                    end = self.execute(node.body)
+                    if end in ("break", "return", "raise"):
+                        break
+                return self.execute(node.orelse) if node.orelse else "next"
+            for _ in range(2):
+                self.bind(node.target, self.any_element(iterable, node.target))
+                end = self.execute(node.body)
+                if end in ("break", "return", "raise") or block.children:
+                    break
+        return self.execute(node.orelse) if node.orelse else "next"
+
+    def elements(self, iterable: Value) -> list[Value] | None:
+        """The known elements of a short iterable, in order, else None."""
+        if isinstance(iterable, Items) and not iterable.open and len(iterable.items) <= UNROLL:
+            return [v.value if isinstance(v, Maybe) else v for v in iterable.items]
+        if isinstance(iterable, Built) and iterable.entry.kind == "container":
+            members = iterable.members
+            if len(members) <= UNROLL and not iterable.state.get("open"):
+                return [v.value if isinstance(v, Maybe) else v for v in members]
+        if isinstance(iterable, Constant) and isinstance(iterable.value, range | tuple | list):
+            if len(iterable.value) <= 8 and not iterable.soft:
+                return [Constant(v) for v in iterable.value]
+        return None
+
+    def any_element(self, iterable: Value, target: ast.expr) -> Value:
+        """Some element of a long or unknown iterable."""
+        name = target.id if isinstance(target, ast.Name) else ""
+        if isinstance(iterable, Items) and iterable.items:
+            first = iterable.items[0]
+            return first.value if isinstance(first, Maybe) else first
+        if isinstance(iterable, Built) and iterable.members:
+            first = iterable.members[0]
+            return first.value if isinstance(first, Maybe) else first
+        if isinstance(iterable, Arithmetic) and iterable.operator in ("enumerate", "zip"):
+            parts = [self.any_element(o, ast.Name("", ast.Load())) for o in iterable.operands]
+            if iterable.operator == "enumerate":
+                parts.insert(0, Unknown("index", "loop"))
+            return Items("tuple", {"items": tuple(parts)})
+        if isinstance(iterable, Parameters):
+            return iterable if len(iterable.models) != 1 else Unknown(name, "parameter_tensor",
+                                                                      {"model": iterable.models[0]})
+        if isinstance(iterable, Unknown):
+            element = Unknown(name or f"{iterable.name}[i]", "loop")
+            if iterable.origin == "param_groups":
+                element.state["owner"] = iterable.state.get("owner")
+            return element
+        return Unknown(name, "loop")
+
+    def _while(self, node: ast.While) -> str:
+        truth, soft = self.truth(self.evaluate(node.test))
+        if truth is False and not soft:
+            return "next"
+        with self.inside("loop", self.site(node)) as block:
+            end = self.execute(node.body)
+            if end == "next" and not block.children:
+                self.execute(node.body)
+        return "next"
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> str:
+        with ExitStack() as stack:
+            return self._with_items(node.items, node.body, stack)
+
+    def _with_items(
+        self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], stack: ExitStack
+    ) -> str:
+        if not items:
+            return self.execute(body)
+        item, rest = items[0], items[1:]
+        generator = self.context_manager(item.context_expr)
+        if generator is None:
+            value = self.evaluate(item.context_expr)
+            enabled = self.grad_mode(value)
+            if enabled is not None:
+                stack.enter_context(self.gradients(enabled))
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, value)
+            return self._with_items(rest, body, stack)
+        ends: list[str] = []
+        outer_frame, grad = self.frame, self.grad
+
+        def resume(value: Value) -> None:
+            inner = self.frames.pop()
+            assert self.frame is outer_frame
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, value)
+            ends.append(self._with_items(rest, body, stack))
+            self.frames.append(inner)
+
+        generator(resume)
+        self.grad = grad
+        if not ends:
+            return self._with_items(rest, body, stack)
+        return ends[0]
+
+    def context_manager(
+        self, node: ast.expr
+    ) -> Callable[[Callable[[Value], None]], None] | None:
+        """How to run a project's `@contextmanager` around a body; None for others."""
+        return None
+
+    def grad_mode(self, value: Value) -> bool | None:
+        """What a context manager or decorator sets the gradient mode to, if it does."""
+        mode: bool | None = value.state.get("grad") if isinstance(value, Built) else None
+        if isinstance(value, External) and value.entry and value.entry.family in (
+            "no_grad", "inference_mode",
+        ):
+            mode = False
+        return mode
+
+    def _try(self, node: ast.Try) -> str:
+        end = self.execute(node.body)
+        for handler in node.handlers:
+            if handler.name:
+                self.write(self.frame.scope.names, handler.name, Unknown(handler.name))
+            site = self.site(handler)
+            mark = len(self.journal)
+            with self.inside("arm", site), self.under(Condition(site, True, False)):
+                self.execute(handler.body)
+            writes = self.rollback(mark)
+            if end == "next":
+                self.join_writes(writes, {})
+        if end == "next" and node.orelse:
+            end = self.execute(node.orelse)
+        final = self.execute(node.finalbody)
+        return end if final == "next" else final
+
+    def _match(self, node: ast.Match) -> str:
+        self.evaluate(node.subject)
+        end = "next"
+        for case in node.cases:
+            site = Site(self.frame.scope.module, case.pattern)
+            end = self._branch(
+                site,
+                [
+                    (Condition(site, True, True), lambda body=case.body: self.execute(body)),
+                    (Condition(site, False, True), lambda: "next"),
+                ],
+            )
+        return "next" if end == "rest-conditional" else end
+
+
+def _as_load(target: ast.expr) -> ast.expr:
+    match target:
+        case ast.Name():
+            return ast.Name(target.id, ast.Load())
+        case ast.Attribute():
+            return ast.Attribute(target.value, target.attr, ast.Load())
+        case ast.Subscript():
+            return ast.Subscript(target.value, target.slice, ast.Load())
+        case _:
+            return target
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value is None
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_RUNNERS: dict[type[ast.stmt], Any] = {
+    ast.Expr: Statements._expression,
+    ast.Assign: Statements._assign,
+    ast.AnnAssign: Statements._annotated_assign,
+    ast.AugAssign: Statements._augmented_assign,
+    ast.Return: Statements._return,
+    ast.Raise: Statements._raise,
+    ast.Break: lambda self, node: "break",
+    ast.Continue: lambda self, node: "continue",
+    ast.FunctionDef: Statements._function,
+    ast.AsyncFunctionDef: Statements._function,
+    ast.ClassDef: lambda self, node: self.define_class(node),
+    ast.Import: lambda self, node: self.bind_import(node),
+    ast.ImportFrom: lambda self, node: self.bind_import_from(node),
+    ast.Global: Statements._global,
+    ast.Delete: Statements._delete,
+    ast.If: Statements._if,
+    ast.For: Statements._for,
+    ast.AsyncFor: Statements._for,
+    ast.While: Statements._while,
+    ast.With: Statements._with,
+    ast.AsyncWith: Statements._with,
+    ast.Try: Statements._try,
+    ast.Match: Statements._match,
+}
+if hasattr(ast, "TryStar"):
+    _RUNNERS[ast.TryStar] = Statements._try
+
+__all__ = ["UNROLL", "Axis", "Statements"]

@@ -1,0 +1,363 @@
+"""Abstract values: what the interpreter knows about an expression.
+
+Values that the program can change keep what changes in `state`, a dict that is written
+through the interpreter's journal only, so that the arms of a branch can be undone and
+joined. Everything else is immutable.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnlint.semantics.axes import Dimension, Shape
+from nnlint.semantics.library import Entry
+from nnlint.syntax.module import ModuleSyntax
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in the source: a module and a syntax node in it."""
+
+    module: ModuleSyntax
+    node: ast.AST
+
+    @property
+    def text(self) -> str:
+        """The node's source text, on one line."""
+        return " ".join(self.module.text(self.node).split())
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """Identity of the place, equal for equal places."""
+        node: Any = self.node
+        return (self.module.name, node.lineno, node.col_offset, node.end_col_offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """An `if` test that guards something, with the branch that was taken."""
+
+    site: Site
+    taken: bool
+    soft: bool
+    """The test depends on an option or parameter that can be set otherwise."""
+
+
+class Value:
+    """Anything an expression can evaluate to."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True, eq=False)
+class Unknown(Value):
+    """A value nothing is known about but where it came from."""
+
+    name: str = ""
+    """The dotted source name: `args.lr`, `self.optimizer`, `epoch`."""
+    origin: str = ""
+    """`parameter`, `loop`, `option`, `call` or empty."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """Members read so far, and the tensor it turned out to be."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Value):
+    """A literal, or what constant folding made of literals."""
+
+    value: Any
+    soft: bool = False
+    """Only a default: a parameter, option or configuration field may set it otherwise."""
+    site: Site | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Items(Value):
+    """A list, tuple or set: `state["items"]` is a tuple of values."""
+
+    kind: str
+    state: dict[str, Any]
+    site: Site | None = None
+
+    @property
+    def items(self) -> tuple[Value, ...]:
+        """The elements in order; `Maybe` ones are there on some paths only."""
+        result: tuple[Value, ...] = self.state["items"]
+        return result
+
+    @property
+    def open(self) -> bool:
+        """Whether there may be further, unknown elements."""
+        return bool(self.state.get("open"))
+
+
+@dataclass(slots=True, eq=False)
+class Table(Value):
+    """A dict: `state` maps constant keys to values; key `...` stands for unknown ones."""
+
+    state: dict[Any, Any]
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maybe(Value):
+    """An element that is there on some paths only."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice(Value):
+    """One of several values, depending on the path taken."""
+
+    options: tuple[Value, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """Where names are looked up: a module, or a function with what encloses it."""
+
+    module: ModuleSyntax
+    names: dict[str, Any]
+    parent: Scope | None = None
+    declared_global: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(Value):
+    """A function or lambda of the project."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Scope
+    owner: Class | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name; `<lambda>` for a lambda."""
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
+
+
+@dataclass(slots=True, eq=False)
+class Class(Value):
+    """A class of the project."""
+
+    node: ast.ClassDef
+    scope: Scope
+    bases: tuple[Value, ...]
+    names: dict[str, Any]
+
+    def ancestry(self) -> Iterator[Class | External]:
+        """The class and its bases, depth first, project classes and library ones."""
+        yield self
+        for base in self.bases:
+            if isinstance(base, Class):
+                yield from base.ancestry()
+            elif isinstance(base, External):
+                yield base
+
+    def find(self, name: str) -> Value | None:
+        """The attribute of the class or of a project base, if any."""
+        for ancestor in self.ancestry():
+            if isinstance(ancestor, Class) and name in ancestor.names:
+                found: Value = ancestor.names[name]
+                return found
+        return None
+
+    @property
+    def known(self) -> bool:
+        """Whether every base could be resolved."""
+        return all(b.known if isinstance(b, Class) else isinstance(b, External) for b in self.bases)
+
+
+@dataclass(slots=True, eq=False)
+class Instance(Value):
+    """An object of a project class; `state` holds its attributes."""
+
+    cls: Class
+    state: dict[str, Any] = field(default_factory=dict)
+    site: Site | None = None
+    arguments: tuple[Value, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class External(Value):
+    """A name of a library, or an attribute of one."""
+
+    name: str
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectModule(Value):
+    """A module of the project."""
+
+    scope: Scope
+
+
+@dataclass(slots=True, eq=False)
+class Built(Value):
+    """An object of a library class: a layer, optimizer, loss, transform, loader …"""
+
+    entry: Entry
+    arguments: dict[str, Value]
+    explicit: frozenset[str]
+    """Names of the parameters that the program passes itself."""
+    site: Site
+    conditions: tuple[Condition, ...] = ()
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def members(self) -> tuple[Value, ...]:
+        """Elements of a container such as `nn.Sequential` or `Compose`, in order."""
+        result: tuple[Value, ...] = self.state.get("items", ())
+        return result
+
+
+@dataclass(slots=True, eq=False)
+class Tensor(Value):
+    """A tensor: its symbolic shape and the operation that made it."""
+
+    producer: Operation | Join | Source
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> Shape | None:
+        """Its symbolic shape, or None when even the rank is unknown."""
+        shape: Shape | None = self.state.get("shape")
+        return shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extent(Value):
+    """The size of an axis, or a product of such sizes."""
+
+    dimension: Dimension
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapeOf(Value):
+    """`tensor.shape`, or a slice of it."""
+
+    tensor: Tensor
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arithmetic(Value):
+    """Symbolic arithmetic over values that are no tensors, such as `lr * 0.1 ** k`."""
+
+    operator: str
+    operands: tuple[Value, ...]
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundMethod(Value):
+    """`receiver.name`, with the project function behind it where there is one."""
+
+    receiver: Value
+    name: str
+    function: Function | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameters(Value):
+    """What `model.parameters()` or a group of them yields."""
+
+    models: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial(Value):
+    """`functools.partial(function, ...)`."""
+
+    function: Value
+    positional: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A tensor that comes from outside: an input of `forward`, an item of a loader."""
+
+    name: str
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Join:
+    """A tensor that has one of several producers, depending on the path."""
+
+    inputs: tuple[Tensor, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """One interpreted call of a library API on values."""
+
+    entry: Entry
+    arguments: dict[str, Value]
+    explicit: frozenset[str]
+    site: Site
+    inputs: tuple[Tensor, ...] = ()
+    layer: Built | None = None
+    conditions: tuple[Condition, ...] = ()
+    callers: tuple[Site, ...] = ()
+    """Call sites in project code through which this point was reached."""
+    function: Function | None = None
+    """The project function that the call stands in."""
+    owner: Instance | None = None
+    """The `self` of that function."""
+    result: Value | None = None
+    grad: bool = True
+    training: bool | None = True
+    """Whether the module that makes the call is in training mode; None when unknown."""
+    view: Any = None
+    """For reshapes: the `ViewResult` of the axes layer."""
+
+
+NONE = Constant(None)
+
+
+def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
+    """The Python constant behind `value`, else `default`.
+
+    Parameters:
+        soft: whether overridable defaults count as known.
+    """
+    if isinstance(value, Constant) and (soft or not value.soft):
+        return value.value
+    return default
+
+
+def options(value: Value) -> tuple[Value, ...]:
+    """The alternatives of a choice, or the value alone."""
+    return value.options if isinstance(value, Choice) else (value,)
+
+
+def choose(values: Sequence[Value]) -> Value:
+    """One value out of alternatives: flattened, without doubles, unknown when too many."""
+    flat: list[Value] = []
+    for value in values:
+        for option in options(value):
+            if not any(same(option, seen) for seen in flat):
+                flat.append(option)
+    if len(flat) == 1:
+        return flat[0]
+    if len(flat) > 6:
+        return Unknown(origin="join")
+    return Choice(tuple(flat))
+
+
+def same(left: Value, right: Value) -> bool:
+    """Whether two values are certainly the same."""
+    if left is right:
+        return True
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return type(left.value) is type(right.value) and bool(left.value == right.value)
+    return isinstance(left, External) and isinstance(right, External) and left.name == right.name

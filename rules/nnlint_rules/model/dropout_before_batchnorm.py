@@ -1,0 +1,76 @@
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.dataflow import dropout_behind
+from nnlint.semantics.values import Operation
+
+
+@rule(
+    "NN311",
+    level=Level.ADVICE,
+    recipe="regularize: dropout",
+    on=Calls(family="batch_norm"),
+    fix=Applicability.UNSAFE,
+    probe="variance-shift",
+)
+def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
+    """Dropout feeds a batch normalisation.
+
+    ## What it does
+    Follows the input of each batch-norm layer back through layers, activations, residual
+    sums and functions to a dropout, with no other normalisation between.
+
+    ## Why it hurts training
+    Dropout raises the variance of its output in training only. The running variance that
+    batch norm stores is then too large in evaluation, and the model is worse there.
+
+    ## Example
+    ```python
+    from torch import nn
+
+    head = nn.Sequential(
+        nn.Linear(64, 64),
+        nn.Dropout(0.5),
+        nn.Linear(64, 64),
+        nn.BatchNorm1d(64),
+        nn.ReLU(),
+    )
+
+
+    def forward(x):
+        return head(x)  # want: dropout-before-batchnorm
+    ```
+
+    ## Use instead
+    ```python
+    from torch import nn
+
+    head = nn.Sequential(
+        nn.Linear(64, 64),
+        nn.Linear(64, 64),
+        nn.BatchNorm1d(64),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+    )
+
+
+    def forward(x):
+        return head(x)
+    ```
+
+    ## When not to use it
+    When the statistics are re-estimated with dropout off before evaluation.
+
+    ## References
+    - Li et al., Understanding the Disharmony between Dropout and Batch Normalization by
+      Variance Shift, CVPR 2019, [arXiv:1801.05134](https://arxiv.org/abs/1801.05134)
+    """
+    dropout = dropout_behind(operation)
+    if dropout is None:
+        return
+    norm = operation.site.text.partition("(")[0]
+    context.report(
+        operation.site,
+        f"`{norm}` normalises what `{dropout.site.text}` has dropped from: its running "
+        "variance, taken in training, is too large in evaluation",
+        help="Move the dropout behind the last batch norm.",
+        related=[(dropout.site, "dropout is applied here")],
+    )

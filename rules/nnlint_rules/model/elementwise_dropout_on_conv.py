@@ -1,0 +1,74 @@
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.dataflow import elementwise_dropout_behind
+from nnlint.semantics.values import Operation
+
+
+@rule(
+    "NN312",
+    level=Level.ADVICE,
+    recipe="regularize: dropout",
+    on=Calls(family="conv"),
+    fix=Applicability.UNSAFE,
+)
+def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
+    """Elementwise dropout between convolutions.
+
+    ## What it does
+    Reports `nn.Dropout` on the feature maps of a 2-D or 3-D convolution when another such
+    convolution follows.
+
+    ## Why it hurts training
+    Neighbouring pixels of a feature map are alike, so dropping single ones takes little
+    information away: the model is regularised less than the rate says.
+
+    ## Example
+    ```python
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 16, 3)
+            self.drop = nn.Dropout(0.2)
+            self.second = nn.Conv2d(16, 16, 3)
+
+        def forward(self, x):
+            x = self.drop(self.first(x))  # want: elementwise-dropout-on-conv
+            return self.second(x)
+    ```
+
+    ## Use instead
+    ```python
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 16, 3)
+            self.drop = nn.Dropout2d(0.2)
+            self.second = nn.Conv2d(16, 16, 3)
+
+        def forward(self, x):
+            x = self.drop(self.first(x))
+            return self.second(x)
+    ```
+
+    ## When not to use it
+    On maps so coarse that neighbours are unrelated.
+
+    ## References
+    - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
+    - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
+    """
+    dropout = elementwise_dropout_behind(operation)
+    if dropout is None:
+        return
+    context.report(
+        dropout.site,
+        f"`{dropout.site.text}` drops single elements of convolutional feature maps, whose "
+        "neighbours carry the same information: it regularises less than its rate says",
+        help="Use `nn.Dropout2d`, which drops whole channels.",
+        related=[(operation.site, "a convolution follows")],
+    )

@@ -1,0 +1,71 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.training import first_random_construction, fixes_seed
+
+
+@rule(
+    "NN101",
+    level=Level.WARNING,
+    recipe="set up the end-to-end skeleton: fix random seed",
+    on=Programs(entry_only=True),
+    fix=Applicability.UNSAFE,
+    probe="determinism",
+)
+def missing_seed(program: Program, context: Context) -> None:
+    """A training program that never fixes the random seed.
+
+    ## What it does
+    Follows each script, `__main__` block or command to its training loop and looks for a
+    call that seeds torch on the way, in helpers and other modules too.
+
+    ## Why it hurts training
+    Two runs of the same code give different results, so a change that helped cannot be
+    told from a lucky initialisation or a lucky order of the data.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+    x, y = torch.randn(64, 8), torch.randn(64, 1)
+    model = nn.Linear(8, 1)  # want: missing-seed
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(100):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    x, y = torch.randn(64, 8), torch.randn(64, 1)
+    model = nn.Linear(8, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(100):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+    ```
+
+    ## When not to use it
+    In programs whose every run is meant to differ and is averaged over many seeds.
+
+    ## References
+    - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
+    - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
+    """
+    if not (program.complete and program.trains) or fixes_seed(program):
+        return
+    first = first_random_construction(program)
+    if first is None:
+        return
+    context.report(
+        first.site,
+        f"`{first.site.text}` depends on torch's random state, which this training program "
+        "never seeds: no two runs can be compared",
+        help="Call `torch.manual_seed(0)` (or your trainer's `seed_everything`) before it.",
+    )

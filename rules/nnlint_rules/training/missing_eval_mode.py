@@ -1,0 +1,87 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.training import train_mode_evaluations
+
+
+@rule(
+    "NN505",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton: evaluate over the entire test set",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+    probe="eval-determinism",
+)
+def missing_eval_mode(program: Program, context: Context) -> None:
+    """A model is evaluated in training mode.
+
+    ## What it does
+    Reports an evaluation pass (gradients off, in a loop) of a model with dropout or batch
+    norm that the same program trains and never puts into eval mode.
+
+    ## Why it hurts training
+    Dropout goes on dropping and batch norm goes on using, and updating, batch statistics:
+    the score is worse than the model and depends on the batch size, and evaluation data
+    leaks into the running statistics.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    criterion = nn.CrossEntropyLoss()
+
+
+    def run(train_loader, test_loader):
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        with torch.no_grad():
+            for x, y in test_loader:
+                print(criterion(model(x), y))  # want: missing-eval-mode
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    criterion = nn.CrossEntropyLoss()
+
+
+    def run(train_loader, test_loader):
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for x, y in test_loader:
+                print(criterion(model(x), y))
+    ```
+
+    ## When not to use it
+    For Monte-Carlo dropout, where the noise is the point.
+
+    ## References
+    - [Module.eval](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval)
+    """
+    if not program.complete:
+        return
+    for found in train_mode_evaluations(program):
+        layer = f"`{found.layer.text}`" if found.layer else "a layer"
+        name = found.forward.site.text.partition("(")[0]
+        context.report(
+            found.forward.site,
+            f"`{name}` is evaluated in training mode, in which {layer} behaves differently: "
+            "the score is not the model's",
+            help=f"Call `{name}.eval()` before evaluating, and `{name}.train()` after.",
+            related=[(found.layer, "behaves differently in training")] if found.layer else [],
+        )

@@ -1,0 +1,69 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.training import uncleared_steps
+
+
+@rule(
+    "NN501",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+)
+def missing_zero_grad(program: Program, context: Context) -> None:
+    """Gradients are never cleared in the training loop.
+
+    ## What it does
+    Reports an optimizer's step in a loop with a backward pass, when nothing in the loop
+    clears the gradients: not the optimizer, not the model, no helper.
+
+    ## Why it hurts training
+    `backward` adds to the gradients. Each step then follows the sum of all batches since
+    the start: the loss oscillates or diverges, and no rate is right.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in loader:
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()  # want: missing-zero-grad
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+    ```
+
+    ## When not to use it
+    It knows accumulation, helpers and `model.zero_grad`, and is silent where it cannot tell.
+
+    ## References
+    - [Optimizer.zero_grad](https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html)
+    """
+    if not program.complete:
+        return
+    for found in uncleared_steps(program):
+        name = found.step.site.text.partition(".step")[0]
+        context.report(
+            found.step.site,
+            f"`{found.step.site.text}` follows the gradients of every batch so far: "
+            "`backward` adds to them, and nothing in the loop clears them",
+            help=f"Call `{name}.zero_grad()` before the backward pass.",
+            related=[(found.backward.site, "gradients are added here")],
+        )
