@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
@@ -28,7 +29,9 @@ from nnlint.syntax.module import ModuleSyntax
 
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
-TRAINING_EVENTS = ("step", "fit", "backward")
+MAIN_STEPS = 40_000
+ROOT_STEPS = 12_000
+"""Steps of interpretation after which a root is given up: it bounds the time per file."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
 NOT_TENSORS = frozenset({"int", "float", "bool", "str", "list", "dict", "tuple", "List", "Dict",
                          "Tuple", "Callable", "Sequence"})
@@ -47,10 +50,17 @@ class Program:
     complete: bool
     """Whether it was interpreted to its end; absence proves nothing otherwise."""
     operations: list[Operation]
+    _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
+
+    def walk(self) -> list[tuple[Event, tuple[Block, ...]]]:
+        """Every event in source order, with the blocks it stands in, outermost first."""
+        if self._walk is None:
+            self._walk = list(self.timeline.walk())
+        return self._walk
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of the given kinds, in source order."""
-        return self.timeline.events(*kinds)
+        return [event for event, _ in self.walk() if event.kind in kinds]
 
     @property
     def trains(self) -> bool:
@@ -105,6 +115,7 @@ class _Roots:
     def _root(self, name: str, scope: Scope, run: Callable[[], object]) -> Program:
         machine = self.machine
         machine.reset()
+        machine.limit = MAIN_STEPS if name == "__main__" else ROOT_STEPS
         machine.operations = []
         machine.frames.append(Frame(scope))
         complete = True
@@ -125,7 +136,7 @@ class _Roots:
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]
-        if all(id(m.node) in self.machine.interpreted for m in methods):
+        if all(id(m.node) in self.machine.interpreted for m in methods) or not matters(cls.node):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods))
 
@@ -146,6 +157,8 @@ class _Roots:
     def _function(self, function: Function, scope: Scope) -> None:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
             return
+        if not matters(function.node, construction=False):
+            return
         program = self._root(function.name, scope, lambda: self._enter(function, None, False))
         program.is_entry = is_command(function.node)
 
@@ -159,6 +172,42 @@ class _Roots:
         mark = len(machine.journal)
         machine.run_function(function, names, owner, None)
         machine.rollback(mark)
+
+
+TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
+TOLD_FAMILIES = frozenset(
+    {"view", "reshape", "flatten", "dropout", "dropout_channel", "batch_norm", "compose"}
+)
+
+
+@lru_cache(maxsize=2)
+def telling_names(construction: bool) -> frozenset[str]:
+    """Names without which no rule can have anything to say about a function or class.
+
+    Parameters:
+        construction: whether building a layer counts; in a function that only builds
+            one, nothing flows through it yet.
+    """
+    library = load_library()
+    entries = [library.get(name) for name in library.names()]
+    if not construction:
+        entries = [e for e in entries if e is not None and e.kind != "layer"]
+    return frozenset(
+        e.name.rpartition(".")[2]
+        for e in entries
+        if e is not None and (e.kind in TOLD_KINDS or e.family in TOLD_FAMILIES)
+    ) | {"backward", "step", "fit", "lr", "rearrange", "manual_backward", "no_grad", "inference_mode"}
+
+
+def matters(node: ast.AST, construction: bool = True) -> bool:
+    """Whether a function or class names anything that a rule could speak about."""
+    names = telling_names(construction)
+    return any(
+        (isinstance(n, ast.Name) and n.id in names)
+        or (isinstance(n, ast.Attribute) and n.attr in names)
+        or (isinstance(n, ast.Constant) and n.value == "lr")
+        for n in ast.walk(node)
+    )
 
 
 def is_command(node: ast.AST) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nnlint.semantics.values import Constant, Join, Operation, Tensor, Value
+from nnlint.semantics.values import Constant, Join, Operation, Tensor, Unknown
 
 
 def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
@@ -72,7 +72,7 @@ def active_dropout(operation: Operation, families: frozenset[str]) -> bool:
     rate = operation.arguments.get("p")
     if isinstance(rate, Constant):
         return bool(rate.value)
-    return isinstance(rate, Value)
+    return isinstance(rate, Unknown) and rate.origin in ("parameter", "option", "attribute")
 
 
 ELEMENTWISE = frozenset({"dropout"})
@@ -93,13 +93,20 @@ def dropout_behind(norm: Operation) -> Operation | None:
 
 def elementwise_dropout_behind(convolution: Operation) -> Operation | None:
     """The elementwise dropout on feature maps that a 2-D or 3-D convolution takes in."""
-    if convolution.entry.dimensions < 2 or not convolution.inputs:
+    if not _looks_around(convolution) or not convolution.inputs:
         return None
     stop = SPATIAL_CONVOLUTION | {"flatten", "linear", "view", "reshape", "embedding", "index"}
     for operation in upstream(convolution.inputs[0], lambda o: o.entry.family in stop):
         if active_dropout(operation, ELEMENTWISE) and _on_feature_map(operation):
             return operation
     return None
+
+
+def _looks_around(convolution: Operation) -> bool:
+    """Whether a convolution is 2-D or more, and sees more than one position at a time."""
+    kernel = convolution.arguments.get("kernel_size")
+    pointwise = isinstance(kernel, Constant) and kernel.value in (1, (1, 1), (1, 1, 1))
+    return convolution.entry.dimensions >= 2 and not pointwise
 
 
 def _on_feature_map(dropout: Operation) -> bool:

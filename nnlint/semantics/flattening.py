@@ -38,6 +38,8 @@ def flattens_everything(operation: Operation) -> bool:
         return _number(start) == 0 and _number(end) == -1
     if family in ("view", "reshape"):
         sizes = [v for k, v in arguments.items() if k not in ("input", "self")]
+        if any(isinstance(v, Items) and v.open for v in sizes):
+            return False
         flat = [i for v in sizes for i in (v.items if isinstance(v, Items) else (v,))]
         flat = [i for v in flat for i in (v.items if isinstance(v, Items) else (v,))]
         return len(flat) == 1 and _number(flat[0]) == -1

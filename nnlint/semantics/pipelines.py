@@ -31,8 +31,8 @@ class RandomTransform:
     """A random transform in the pipeline of a dataset."""
 
     transform: Built
-    pipeline: Built
-    """The outermost container it stands in, or the transform itself."""
+    pipeline: Site
+    """Where the whole pipeline is built: a container, a list, or the transform itself."""
     dataset: Built | Instance
     role: str
     """`train`, `eval`, or empty when the program does not say."""
@@ -52,7 +52,10 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
                     yield from _in_pipeline(option, dataset, value)
 
 
-def _in_pipeline(pipeline: Built, dataset: Built | Instance, given: Value) -> Iterator[RandomTransform]:
+def _in_pipeline(
+    pipeline: Built, dataset: Built | Instance, given: Value
+) -> Iterator[RandomTransform]:
+    whole = given.site if isinstance(given, Items) and given.site else pipeline.site
     role = dataset_role(dataset, pipeline)
     for transform, above in _leaves(pipeline, ()):
         if not is_random(transform):
@@ -61,7 +64,7 @@ def _in_pipeline(pipeline: Built, dataset: Built | Instance, given: Value) -> It
         switchable = switchable or any(_is_switch(c) for b in (transform, *above) for c in b.conditions)
         switchable = switchable or any(_has_switch(b) for b in (transform, *above))
         switchable = switchable or any(_is_switch(c) for c in dataset.conditions)
-        yield RandomTransform(transform, pipeline, dataset, role, switchable)
+        yield RandomTransform(transform, whole, dataset, role, switchable)
 
 
 def _leaves(value: Value, above: tuple[Built, ...]) -> Iterator[tuple[Built, tuple[Built, ...]]]:

@@ -21,12 +21,13 @@ from nnlint.semantics.values import (
 )
 
 MAY_SEED = re.compile(r"seed|determin|reproduc|setup|set_up|init|prepare|configure", re.IGNORECASE)
+_MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
 STATEFUL_FAMILIES = frozenset({"dropout", "dropout_channel", "alpha_dropout", "batch_norm"})
 
 
 def fixes_seed(program: Program) -> bool:
     """Whether a program fixes torch's seed, or calls something that may do so."""
-    for event, _ in program.timeline.walk():
+    for event, _ in program.walk():
         if event.kind == "seed":
             return True
         if event.kind in ("opaque", "forward") and MAY_SEED.search(event.name):
@@ -40,22 +41,34 @@ def _seeds_itself(value: Value | None) -> bool:
     return isinstance(value, Built) and bool(value.entry.seeds)
 
 
-def first_random_construction(program: Program) -> Event | None:
-    """Where a program first depends on the seed: a model or loader is built, or it trains."""
-    fallback: Event | None = None
-    for event, _ in program.timeline.walk():
-        if event.kind == "build" and is_model_or_loader(event.subject):
-            return event
+def first_random_construction(program: Program) -> Site | None:
+    """Where a program first depends on the seed: a model or loader is built, or it trains.
+
+    A layer built inside a model's constructor counts where the program builds the model.
+    """
+    built = {
+        e.site.key for e in program.events("build")
+        if isinstance(e.subject, Instance) and "training" in e.subject.state
+    }
+    fallback: Site | None = None
+    for event, _ in program.walk():
+        if event.kind == "build" and _draws_weights_or_order(event.subject):
+            outer = [c for c in event.callers if c.key in built]
+            return outer[0] if outer else event.site
         if event.kind in ("fit", "step") and fallback is None:
-            fallback = event
+            fallback = event.site
     return fallback
 
 
-def is_model_or_loader(value: Value | None) -> bool:
-    """Whether a value is a model with weights or a data loader."""
-    if isinstance(value, Built):
-        return value.entry.kind in ("model", "loader", "layer") or value.entry.family == "sequential"
-    return isinstance(value, Instance) and "training" in value.state
+def _draws_weights_or_order(value: Value | None) -> bool:
+    return isinstance(value, Built) and (
+        value.entry.kind in ("model", "loader") or value.entry.family in WEIGHTED_FAMILIES
+    )
+
+
+WEIGHTED_FAMILIES = frozenset(
+    {"linear", "conv", "conv_transpose", "rnn", "attention", "transformer", "embedding"}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +82,9 @@ class UnclearedStep:
 
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     """Steps in a loop with a backward pass, where the gradients are never cleared."""
-    walk = list(program.timeline.walk())
+    walk = program.walk()
+    if not any(step.kind == "step" for step, _ in walk):
+        return
     seen: set[object] = set()
     for step, blocks in walk:
         if step.kind != "step" or step.site.key in seen or not _is_optimizer(step.subject):
@@ -94,11 +109,11 @@ def _is_optimizer(value: Value | None) -> bool:
 def _may_clear(event: Event, optimizer: Value | None) -> bool:
     if event.kind == "zero_grad":
         return not _certainly_other(event.subject, optimizer)
-    if event.kind in ("opaque", "forward", "fit"):
-        if event.kind == "forward" and not isinstance(event.subject, Unknown):
-            return False
-        values = (event.subject, *event.operands)
-        return any(_reaches(v, optimizer) for v in values)
+    if event.kind == "forward":
+        called = event.name.rpartition(".")[2]
+        return bool(_MAY_CLEAR.search(called)) or any(_reaches(v, optimizer) for v in event.operands)
+    if event.kind in ("opaque", "fit"):
+        return any(_reaches(v, optimizer) for v in (event.subject, *event.operands))
     return False
 
 
@@ -165,11 +180,11 @@ class TrainModeEvaluation:
 
 def train_mode_evaluations(program: Program) -> Iterator[TrainModeEvaluation]:
     """Gradient-free passes over data of a model that the same program trains, in train mode."""
-    if not program.trains or any(e.kind == "eval" for e, _ in program.timeline.walk()):
+    if not program.trains or any(e.kind == "eval" for e, _ in program.walk()):
         return
     trained = [e.subject for e in program.events("forward") if e.grad]
     seen: set[object] = set()
-    for event, blocks in program.timeline.walk():
+    for event, blocks in program.walk():
         if event.kind != "forward" or event.grad or event.site.key in seen:
             continue
         subject = event.subject

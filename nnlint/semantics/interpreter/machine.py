@@ -58,8 +58,7 @@ class OutOfBudget(Exception):
 class Machine(ABC):
     """What all parts of the interpreter share."""
 
-    STEPS = 40_000
-    DEPTH = 14
+    DEPTH = 12
 
     def __init__(self, library: Library, load: Load) -> None:
         self.library = library
@@ -67,6 +66,7 @@ class Machine(ABC):
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
         self.interpreted: set[int] = set()
+        self.limit = 0
         self.reset()
 
     def reset(self) -> None:
@@ -140,7 +140,7 @@ class Machine(ABC):
             OutOfBudget: the root has used up its steps.
         """
         self.steps += 1
-        if self.steps > self.STEPS:
+        if self.steps > self.limit:
             raise OutOfBudget
 
     def emit(

@@ -7,6 +7,7 @@ maps other spellings, whole names or prefixes ending in a dot, to canonical ones
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -46,7 +47,9 @@ class Entry:
     name: str
     kind: str = ""
     """layer, operation, loss, optimizer, scheduler, transform, dataset, loader, sampler,
-    split, seed, draw, generator, trainer, model, context, event, container, base, constant."""
+    split, seed, draw, generator, trainer, model, context, event, container, wrapper (gives
+    back what it is given), base, constant, estimator (learns from data: a scaler, PCA),
+    metric, search (over hyper-parameters), clock and listing (differ from run to run)."""
     family: str = ""
     """What sort of its kind: linear, conv, batch_norm, dropout, softmax, compose …"""
     signature: tuple[Parameter, ...] = ()
@@ -85,7 +88,8 @@ class Entry:
     returns: str = ""
     """Qualified name of the class of the returned value, when it is a known one."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Facts needed by one transfer function only."""
+    """Further facts, most needed by one transfer function or rule only. `call`: the
+    parameters of calling a layer or loss, where they are not `input` or `input, target`."""
 
     def parameter(self, name: str) -> Parameter | None:
         """The formal parameter called `name`, if any."""
@@ -93,18 +97,19 @@ class Entry:
 
 
 class Library:
-    """All entries, found by qualified name."""
+    """All entries, found by qualified name; read from their tables when first asked for."""
 
-    def __init__(self, entries: Mapping[str, Entry], aliases: Mapping[str, str]) -> None:
-        self._entries = entries
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> None:
+        self._tables = tables
         self._aliases = aliases
         self._prefixes = tuple(
             sorted((a for a in aliases if a.endswith(".")), key=len, reverse=True)
         )
         self._methods = {
-            entry.name.rpartition(".")[2]: entry for entry in entries.values() if entry.method
+            name.rpartition(".")[2]: name for name, table in tables.items() if table.get("method")
         }
         self._canonical: dict[str, str] = {}
+        self._entries: dict[str, Entry] = {}
 
     def canonical(self, name: str) -> str:
         """The one name under which `name` is known: `torch.nn.modules.Linear` is
@@ -116,7 +121,7 @@ class Library:
 
     def _resolve_alias(self, name: str) -> str:
         for _ in range(4):
-            if name in self._entries:
+            if name in self._tables:
                 return name
             if name in self._aliases:
                 name = self._aliases[name]
@@ -129,29 +134,49 @@ class Library:
 
     def get(self, name: str) -> Entry | None:
         """The entry of a qualified name, or None when nothing is known about it."""
-        return self._entries.get(self.canonical(name))
+        name = self.canonical(name)
+        entry = self._entries.get(name)
+        if entry is None and name in self._tables:
+            entry = self._entries[name] = _entry(name, self._tables[name])
+        return entry
 
     def tensor_method(self, name: str) -> Entry | None:
-        """The operation behind `tensor.name(...)`; its first parameter is the tensor."""
-        return self._entries.get(f"torch.Tensor.{name}") or self._methods.get(name)
+        """The operation behind `tensor.name(...)`; its first parameter is the tensor.
+
+        A method in place, `tensor.name_(...)`, means what `tensor.name(...)` means.
+        """
+        for candidate in (name, name.removesuffix("_")):
+            full = f"torch.Tensor.{candidate}"
+            if full in self._tables:
+                return self.get(full)
+            if candidate in self._methods:
+                return self.get(self._methods[candidate])
+        return None
 
     def is_subclass(self, name: str, base: str) -> bool:
         """Whether the known class `name` is `base` or derives from it."""
         name, base = self.canonical(name), self.canonical(base)
         if name == base:
             return True
-        entry = self._entries.get(name)
+        entry = self.get(name)
         return entry is not None and any(self.is_subclass(b, base) for b in entry.bases)
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Other spellings, whole or prefixes ending in a dot, and what they stand for."""
+        return self._aliases
 
     def names(self) -> frozenset[str]:
         """Every canonical qualified name."""
-        return frozenset(self._entries)
+        return frozenset(self._tables)
 
     def members(self, module: str) -> frozenset[str]:
         """The known public names of a library module, for star imports."""
         start = f"{module}."
         return frozenset(
-            n[len(start) :] for n in self._entries if n.startswith(start) and "." not in n[len(start) :]
+            n[len(start) :]
+            for n in self._tables
+            if n.startswith(start) and "." not in n[len(start) :]
         )
 
 
@@ -162,7 +187,7 @@ def load_library() -> Library:
     Raises:
         LibraryDataError: a table has an unknown field or two files define one name.
     """
-    entries: dict[str, Entry] = {}
+    library: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
     folder = resources.files(__name__)
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
@@ -171,20 +196,19 @@ def load_library() -> Library:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         aliases.update(tables.pop("aliases", {}))
         for name, table in tables.items():
-            if name in entries:
+            if name in library:
                 raise LibraryDataError(f"{file.name}: {name} is defined twice")
-            entries[name] = _entry(file.name, name, table)
-    return Library(entries, aliases)
+            if unknown := table.keys() - _FIELDS:
+                raise LibraryDataError(f"{file.name}: {name} has unknown field {min(unknown)!r}")
+            library[name] = table
+    return Library(library, aliases)
 
 
 _FIELDS = {f.name for f in fields(Entry)} - {"name", "signature"} | {"parameters"}
 
 
-def _entry(file: str, name: str, table: dict[str, Any]) -> Entry:
-    unknown = table.keys() - _FIELDS
-    if unknown:
-        raise LibraryDataError(f"{file}: {name} has unknown field {sorted(unknown)[0]!r}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+def _entry(name: str, table: Mapping[str, Any]) -> Entry:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
     signature = read_signature(values.pop("parameters", ""))
     return Entry(name=name, signature=signature, **values)
 
@@ -197,16 +221,18 @@ def read_signature(text: str) -> tuple[Parameter, ...]:
     """
     if not text:
         return ()
-    import ast
-
     try:
-        arguments = ast.parse(f"def f({text}): ...").body[0].args  # type: ignore[attr-defined]
+        function = ast.parse(f"lambda {text}: 0", mode="eval").body
     except SyntaxError as error:
         raise LibraryDataError(f"bad parameter list {text!r}") from error
+    if not isinstance(function, ast.Lambda):
+        raise LibraryDataError(f"bad parameter list {text!r}")
+    arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     padding = [None] * (len(positional) - len(arguments.defaults))
     result = [
-        Parameter(a.arg, _default(d)) for a, d in zip(positional, [*padding, *arguments.defaults], strict=True)
+        Parameter(a.arg, _default(d))
+        for a, d in zip(positional, [*padding, *arguments.defaults], strict=True)
     ]
     if arguments.vararg:
         result.append(Parameter(arguments.vararg.arg, (), "variadic"))
@@ -219,9 +245,7 @@ def read_signature(text: str) -> tuple[Parameter, ...]:
     return tuple(result)
 
 
-def _default(node: Any) -> Any:
-    import ast
-
+def _default(node: ast.expr | None) -> Any:
     if node is None:
         return REQUIRED
     try:

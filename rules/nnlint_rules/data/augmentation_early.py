@@ -62,14 +62,14 @@ def augmentation_early(program: Program, context: Context) -> None:
         return
     reported = set()
     for found in random_transforms(program):
-        if found.role == "eval" or found.pipeline.site.key in reported:
+        if found.role == "eval" or found.pipeline.key in reported:
             continue
         if found.switchable and context.stage not in EARLY:
             continue
-        reported.add(found.pipeline.site.key)
+        reported.add(found.pipeline.key)
         name = transform_name(found.transform)
         context.report(
-            found.pipeline.site,
+            found.pipeline,
             f"`{name}` augments the training data from the first run on, and nothing can "
             "turn it off: whether the model fits the plain data stays unknown",
             help="Build the pipeline without it unless an option asks for augmentation.",

@@ -26,34 +26,32 @@ def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
     ```python
     from torch import nn
 
-    head = nn.Sequential(
-        nn.Linear(64, 64),
-        nn.Dropout(0.5),
-        nn.Linear(64, 64),
-        nn.BatchNorm1d(64),
-        nn.ReLU(),
-    )
 
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.5)
+            self.linear = nn.Linear(64, 64)
+            self.norm = nn.BatchNorm1d(64)
 
-    def forward(x):
-        return head(x)  # want: dropout-before-batchnorm
+        def forward(self, x):
+            return self.norm(self.linear(self.drop(x)))  # want: dropout-before-batchnorm
     ```
 
     ## Use instead
     ```python
     from torch import nn
 
-    head = nn.Sequential(
-        nn.Linear(64, 64),
-        nn.Linear(64, 64),
-        nn.BatchNorm1d(64),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-    )
 
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.5)
+            self.linear = nn.Linear(64, 64)
+            self.norm = nn.BatchNorm1d(64)
 
-    def forward(x):
-        return head(x)
+        def forward(self, x):
+            return self.drop(self.norm(self.linear(x)))
     ```
 
     ## When not to use it

@@ -64,8 +64,8 @@ def missing_seed(program: Program, context: Context) -> None:
     if first is None:
         return
     context.report(
-        first.site,
-        f"`{first.site.text}` depends on torch's random state, which this training program "
+        first,
+        f"`{first.text}` depends on torch's random state, which this training program "
         "never seeds: no two runs can be compared",
         help="Call `torch.manual_seed(0)` (or your trainer's `seed_everything`) before it.",
     )
