@@ -77,7 +77,8 @@ def active_dropout(operation: Operation, families: frozenset[str]) -> bool:
 
 ELEMENTWISE = frozenset({"dropout"})
 DROPPING = frozenset({"dropout", "dropout_channel"})
-NORMALISING = frozenset({"batch_norm", "norm"})
+RESCALING = frozenset({"batch_norm", "norm", "rnn", "attention", "transformer", "embedding"})
+"""Families whose output has a scale of its own, whatever dropout did to their input."""
 SPATIAL_CONVOLUTION = frozenset({"conv", "conv_transpose"})
 
 
@@ -85,7 +86,7 @@ def dropout_behind(norm: Operation) -> Operation | None:
     """The dropout whose output reaches the input of a normalisation, not normalised again."""
     if not norm.inputs:
         return None
-    for operation in upstream(norm.inputs[0], lambda o: o.entry.family in NORMALISING):
+    for operation in upstream(norm.inputs[0], lambda o: o.entry.family in RESCALING):
         if active_dropout(operation, DROPPING):
             return operation
     return None

@@ -221,7 +221,9 @@ class Calls(Expressions):
                     return self.evaluate(node.body)
                 end = self.execute(node.body)
         finally:
-            self.frames.remove(frame)
+            # giving up inside a context manager's body has taken it off already
+            if frame in self.frames:
+                self.frames.remove(frame)
             self.callers, self.grad, self.conditions = callers, grad, conditions
         if frame.yields:
             return Items("list", {"items": tuple(frame.yields[:1]), "open": True})

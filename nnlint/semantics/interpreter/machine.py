@@ -215,7 +215,8 @@ class Machine(ABC):
             old = state.get(key, MISSING)
             a = left[place][2] if place in left else old
             b = right[place][2] if place in right else old
-            joined = self.join(a, b)
+            # a shape seen in one arm only proves nothing about the other
+            joined = (a if a == b else None) if key == "shape" else self.join(a, b)
             if joined is not MISSING:
                 self.write(state, key, joined)
 

@@ -231,7 +231,7 @@ class Members(Calls):
             return receiver
         if name in ("parameters", "named_parameters"):
             return Parameters((receiver,))
-        if name == "fit":
+        if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
             self.emit("fit", site, receiver, operands, name)
             return Unknown()
         if name in ("item", "append", "items", "keys", "values", "update", "format", "join", "log"):

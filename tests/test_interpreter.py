@@ -1,0 +1,303 @@
+"""What the interpreter knows: names across modules, values, branches, loops, heaps."""
+
+from __future__ import annotations
+
+from program_text import analysed, main_program
+
+from nnlint.semantics.dataflow import activation, producers
+from nnlint.semantics.values import Built, Constant, Instance, Items, Operation, Parameters
+
+
+def built(program, name):
+    """The first object of a library class that a program builds."""
+    return next(
+        e.subject
+        for e in program.events("build")
+        if isinstance(e.subject, Built) and e.subject.entry.name.endswith(f".{name}")
+    )
+
+
+def test_aliased_import_is_resolved():
+    program = main_program("import torch.nn as anything\nlayer = anything.Linear(2, 3)")
+    assert built(program, "Linear").arguments["out_features"].value == 3
+
+
+def test_class_of_another_module_is_interpreted():
+    program = main_program(
+        "from model import Net\nnet = Net(7)",
+        model="""
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.layer = nn.Linear(width, width * 2)
+        """,
+    )
+    assert built(program, "Linear").arguments["out_features"].value == 14
+
+
+def test_reexport_and_relative_import():
+    program = main_program(
+        "from package import build\nbuild()",
+        package="from package.parts import build",
+        **{"package.parts": "import torch\ndef build():\n    torch.manual_seed(0)"},
+    )
+    assert program.events("seed")
+
+
+def test_star_import_of_a_project_module():
+    program = main_program("from tools import *\nfix()", tools="import torch\ndef fix():\n    torch.manual_seed(1)")
+    assert program.events("seed")
+
+
+def test_parameter_default_is_soft():
+    program = main_program("from torch import nn\ndef f(p=0.5):\n    return nn.Dropout(p)\nf()")
+    rate = built(program, "Dropout").arguments["p"]
+    assert isinstance(rate, Constant) and rate.soft and rate.value == 0.5
+
+
+def test_argparse_default_is_soft():
+    program = main_program(
+        """
+        import argparse, torch
+        from torch import nn
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--width", type=int, default=32)
+        args = parser.parse_args()
+        layer = nn.Linear(args.width, 1)
+        """
+    )
+    width = built(program, "Linear").arguments["in_features"]
+    assert width.value == 32 and width.soft
+
+
+def test_dataclass_default_is_soft():
+    program = main_program(
+        """
+        from dataclasses import dataclass
+        from torch import nn
+        @dataclass
+        class Config:
+            width: int = 16
+        config = Config()
+        layer = nn.Linear(config.width, 1)
+        """
+    )
+    assert built(program, "Linear").arguments["in_features"].value == 16
+
+
+def test_optimizer_knows_whose_parameters_it_holds():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+        net = nn.Linear(1, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        """
+    )
+    held = built(program, "SGD").arguments["params"]
+    assert isinstance(held, Parameters) and held.models == (built(program, "Linear"),)
+
+
+def test_list_built_in_a_loop_becomes_a_sequential():
+    program = main_program(
+        """
+        from torch import nn
+        layers = []
+        for width in [1, 2, 3]:
+            layers.append(nn.Linear(width, width))
+        net = nn.Sequential(*layers)
+        """
+    )
+    assert len(built(program, "Sequential").members) == 3
+
+
+def test_both_arms_of_an_unknown_branch_are_joined():
+    program = main_program(
+        """
+        import sys
+        import torch.nn.functional as F
+        def head(x, kind):
+            if kind == sys.argv[1]:
+                x = F.softmax(x, dim=1)
+            return F.cross_entropy(x, x)
+        head(object(), "a")
+        """
+    )
+    loss = next(o for o in program.operations if o.entry.kind == "loss")
+    assert activation(loss.inputs[0]) is None
+
+
+def test_heap_writes_of_a_branch_do_not_leak_into_the_other():
+    program = main_program(
+        """
+        import sys
+        from torch import nn
+        class Holder: pass
+        holder = Holder()
+        if sys.argv:
+            holder.width = 1
+            layer = nn.Linear(holder.width, 1)
+        else:
+            holder.width = 2
+            layer = nn.Conv1d(holder.width, 1, 1)
+        """
+    )
+    assert built(program, "Linear").arguments["in_features"].value == 1
+    assert built(program, "Conv1d").arguments["in_channels"].value == 2
+
+
+def test_decided_condition_takes_one_arm():
+    program = main_program(
+        "import torch\nFLAG = False\nif FLAG:\n    torch.manual_seed(0)\nelse:\n    pass"
+    )
+    assert not program.events("seed")
+
+
+def test_softmax_is_seen_through_a_model_and_a_view():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body = nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=1))
+            def forward(self, x):
+                return self.body(x).view(-1, 2)
+        loss = nn.CrossEntropyLoss()(Net()(torch.randn(3, 4)), torch.zeros(3))
+        """
+    )
+    loss = next(o for o in program.operations if o.entry.kind == "loss")
+    name, operation = activation(loss.inputs[0])
+    assert name == "softmax" and isinstance(operation, Operation)
+
+
+def test_inherited_forward_and_super_init():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+        class Base(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.layer = nn.Linear(width, 1)
+            def forward(self, x):
+                return self.layer(x)
+        class Child(Base):
+            def __init__(self):
+                super().__init__(5)
+        Child()(torch.randn(2, 5))
+        """
+    )
+    assert [e.subject.cls.node.name for e in program.events("forward")] == ["Child"]
+    assert any(o.entry.family == "linear" for o in program.operations)
+
+
+def test_contextmanager_of_the_project_wraps_the_body():
+    program = main_program(
+        """
+        import contextlib
+        from torch import nn
+        net = nn.Linear(1, 1)
+        @contextlib.contextmanager
+        def evaluating(model):
+            model.eval()
+            yield model
+            model.train()
+        with evaluating(net):
+            net.zero_grad()
+        """
+    )
+    assert [e.kind for e in program.events("eval", "zero_grad", "train")] == [
+        "eval", "zero_grad", "train",
+    ]
+
+
+def test_no_grad_as_context_and_as_decorator():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x):
+                return x
+        net = Net()
+        @torch.no_grad()
+        def first(x):
+            return net(x)
+        def second(x):
+            with torch.inference_mode():
+                return net(x)
+        first(1); second(1); net(1)
+        """
+    )
+    assert [e.grad for e in program.events("forward")] == [False, False, True]
+
+
+def test_recursion_ends():
+    program = main_program("def f(x):\n    return f(x)\nf(1)")
+    assert program.complete
+
+
+def test_endless_work_is_given_up():
+    body = "\n".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n    f{i + 1}()" for i in range(11))
+    text = body + "\ndef f11():\n    x = [i for i in range(8)]\nf0()"
+    assert not main_program(text).complete
+
+
+def test_function_not_reached_from_the_body_is_a_root_of_its_own():
+    analysis = analysed(
+        """
+        def train(model, optimizer, loader, criterion):
+            for x, y in loader:
+                criterion(model(x), y).backward()
+                optimizer.step()
+        """
+    )
+    assert [p.name for p in analysis.programs] == ["__main__", "train"]
+    assert [e.kind for e in analysis.programs[1].events("backward", "step")] == ["backward", "step"]
+
+
+def test_events_of_a_closure_given_to_step_are_seen():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+        net = nn.Linear(1, 1)
+        optimizer = torch.optim.LBFGS(net.parameters())
+        def closure():
+            optimizer.zero_grad()
+            loss = net(torch.ones(1, 1)).sum()
+            loss.backward()
+            return loss
+        for _ in range(10):
+            optimizer.step(closure)
+        """
+    )
+    assert {e.kind for e in program.events("step", "zero_grad", "backward")} == {
+        "step", "zero_grad", "backward",
+    }
+
+
+def test_values_of_a_configuration_dictionary():
+    program = main_program(
+        "from torch import nn\nconfig = {'width': 3, 'deep': {'p': 0.1}}\n"
+        "a = nn.Linear(config['width'], 1)\nb = nn.Dropout(config['deep']['p'])"
+    )
+    assert built(program, "Linear").arguments["in_features"].value == 3
+    assert built(program, "Dropout").arguments["p"].value == 0.1
+
+
+def test_instance_and_items_are_what_they_look_like():
+    analysis = analysed("class A:\n    def __init__(self):\n        self.parts = [1, 2]\na = A()")
+    (event,) = analysis.programs[0].events("build")
+    assert isinstance(event.subject, Instance) and isinstance(event.subject.state["parts"], Items)
+
+
+def test_producers_of_a_source_are_unknown():
+    program = main_program(
+        "import torch.nn.functional as F\ndef f(x):\n    return F.relu(x)\nf(open('x'))"
+    )
+    (relu,) = program.operations
+    assert producers(relu.inputs[0]) is None
