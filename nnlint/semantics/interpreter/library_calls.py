@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     Extent,
     Instance,
     Items,
+    Join,
     Maybe,
     Operation,
     ShapeOf,
@@ -205,7 +206,8 @@ class LibraryCalls(Members):
             if isinstance(value, Items):
                 found += self._tensor_inputs(value.items)
             elif isinstance(value, Choice):
-                found += [t for t in map(self.tensor, value.options) if t is not None]
+                tensors = tuple(t for t in map(self.tensor, value.options) if t is not None)
+                found += (Tensor(Join(tensors)),) if len(tensors) > 1 else tensors
             elif isinstance(value, Maybe):
                 found += self._tensor_inputs((value.value,))
             elif isinstance(value, Tensor) or (position == 0 and isinstance(value, Unknown)):
@@ -239,6 +241,10 @@ class LibraryCalls(Members):
     def _wrap(self, operation: Operation, name: str, shape: Any) -> Value:
         if name == "rnn":
             return self._recurrent(operation, shape)
+        pair = operation.entry.options.get("pair")
+        if pair == "always" or (pair == "with_dim" and "dim" in operation.explicit):
+            both = shape if _is_list_of_shapes(shape) else (shape, shape)
+            return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in both)})
         if name in ("chunk", "split", "unbind", "topk", "attention", "unpack"):
             if _is_list_of_shapes(shape):
                 return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shape)})

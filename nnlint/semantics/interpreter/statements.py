@@ -277,7 +277,7 @@ class Statements(Scopes):
         match value:
             case Constant():
                 return bool(value.value), value.soft
-            case Instance() | Built() | Function() | BoundMethod() | External():
+            case Instance() | Built() | Function() | BoundMethod():
                 return True, False
             case Items() if not value.open and not any(isinstance(v, Maybe) for v in value.items):
                 return bool(value.items), False

@@ -1,0 +1,159 @@
+"""Questions about training programs, data pipelines and schedules."""
+
+from __future__ import annotations
+
+import pytest
+from program_text import main_program
+
+from nnlint.semantics.pipelines import random_transforms, role_of_name
+from nnlint.semantics.schedules import decays
+from nnlint.semantics.training import fixes_seed, train_mode_evaluations, uncleared_steps
+
+LOOP = """
+import torch
+from torch import nn
+net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+loader = torch.utils.data.DataLoader(data)
+"""
+
+
+def test_step_without_clearing_is_found():
+    program = main_program(LOOP + "for x in loader:\n    net(x).mean().backward()\n    optimizer.step()")
+    assert len(list(uncleared_steps(program))) == 1
+
+
+@pytest.mark.parametrize(
+    "clear",
+    [
+        "optimizer.zero_grad()",
+        "net.zero_grad()",
+        "for p in net.parameters():\n        p.grad = None",
+        "helper(optimizer)",
+        "for o in [optimizer]:\n        o.zero_grad()",
+    ],
+)
+def test_every_way_of_clearing_is_known(clear):
+    body = f"for x in loader:\n    {clear}\n    net(x).mean().backward()\n    optimizer.step()"
+    assert not list(uncleared_steps(main_program(LOOP + body)))
+
+
+def test_clearing_another_optimizer_does_not_count():
+    program = main_program(
+        LOOP + "other = torch.optim.SGD(nn.Linear(1, 1).parameters())\n"
+        "for x in loader:\n    other.zero_grad()\n    net(x).mean().backward()\n    optimizer.step()"
+    )
+    assert len(list(uncleared_steps(program))) == 1
+
+
+def test_scaler_steps_its_optimizer():
+    program = main_program(
+        LOOP + "scaler = torch.amp.GradScaler()\n"
+        "for x in loader:\n    scaler.scale(net(x).mean()).backward()\n    scaler.step(optimizer)\n"
+        "    scaler.update()"
+    )
+    assert len(list(uncleared_steps(program))) == 1
+
+
+EVALUATION = (
+    "for x in loader:\n    optimizer.zero_grad()\n    net(x).mean().backward()\n    optimizer.step()\n"
+    "{mode}\nwith torch.no_grad():\n    for x in loader:\n        print(net(x))"
+)
+
+
+def test_evaluation_in_train_mode_is_found():
+    assert len(list(train_mode_evaluations(main_program(LOOP + EVALUATION.format(mode=""))))) == 1
+
+
+@pytest.mark.parametrize("mode", ["net.eval()", "net.train(False)", "prepare_evaluation(net)"])
+def test_evaluation_in_eval_mode_is_not(mode):
+    assert not list(train_mode_evaluations(main_program(LOOP + EVALUATION.format(mode=mode))))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.manual_seed(0)",
+        "import pytorch_lightning as pl; pl.seed_everything(1)",
+        "from transformers import set_seed; set_seed(1)",
+        "from somewhere import fix_seeds; fix_seeds()",
+    ],
+)
+def test_seeding_calls_are_known(call):
+    assert fixes_seed(main_program(f"import torch\n{call}"))
+
+
+def test_numpy_seed_is_not_torchs():
+    assert not fixes_seed(main_program("import numpy as np\nnp.random.seed(0)"))
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("train_set", "train"),
+        ("val_loader", "eval"),
+        ("testset", ""),
+        ("trainTransform", "train"),
+        ("data/val", "eval"),
+        ("train_and_test", ""),
+        ("latest", ""),
+    ],
+)
+def test_role_of_a_name(name, role):
+    assert role_of_name(name) == role
+
+
+PIPELINE = """
+from torchvision import datasets, transforms as T
+train_set = datasets.CIFAR10("d", train=True, transform={transform})
+"""
+
+
+@pytest.mark.parametrize(
+    ("transform", "count"),
+    [
+        ("T.Compose([T.RandomCrop(32), T.ToTensor()])", 1),
+        ("T.Compose([T.ToTensor()])", 0),
+        ("T.RandomHorizontalFlip(p=0)", 0),
+        ("T.Compose([T.RandomApply([T.ColorJitter(0.4)]), T.ToTensor()])", 1),
+    ],
+)
+def test_random_transforms_of_a_dataset(transform, count):
+    found = list(random_transforms(main_program(PIPELINE.format(transform=transform))))
+    assert len(found) == count and all(f.role == "train" for f in found)
+
+
+SCHEDULE = """
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "imagenet"),
+    [
+        ("s = lr_scheduler.StepLR(optimizer, step_size=7)", True),
+        ("s = lr_scheduler.StepLR(optimizer, 30, gamma=0.1)", True),
+        ("s = lr_scheduler.StepLR(optimizer, 20, gamma=0.5)", False),
+        ("s = lr_scheduler.MultiStepLR(optimizer, [30, 60, 90])", True),
+        ("s = lr_scheduler.CosineAnnealingLR(optimizer, 100)", False),
+        ("s = lr_scheduler.LambdaLR(optimizer, lambda e: 0.1 ** (e // 30))", True),
+        ("s = lr_scheduler.LambdaLR(optimizer, lambda e: 0.95 ** e)", False),
+    ],
+)
+def test_schedules(line, imagenet):
+    (decay,) = decays(main_program(SCHEDULE + line))
+    assert decay.is_imagenet_recipe is imagenet
+
+
+def test_schedule_written_by_hand():
+    program = main_program(
+        SCHEDULE + "def adjust(optimizer, epoch, args):\n"
+        "    lr = args.lr * (0.1 ** (epoch // 30))\n"
+        "    for group in optimizer.param_groups:\n        group['lr'] = lr\n"
+        "for epoch in range(90):\n    adjust(optimizer, epoch, object())"
+    )
+    (decay,) = decays(program)
+    assert decay.is_imagenet_recipe and decay.period == 30
