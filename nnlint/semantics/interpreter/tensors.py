@@ -72,10 +72,25 @@ def combine_extents(symbol: str, left: Value, right: Value) -> Extent | None:
             for axis in divisor:
                 matching = [k for k in kept if k.identity == axis.identity]
                 if not matching:
-                    return None
+                    return Extent((_quotient(left.dimension, divisor),))
                 kept.remove(matching[0])
             return Extent(tuple(kept))
     return None
+
+
+_quotients: dict[tuple[Dimension, Dimension], Axis] = {}
+
+
+def _quotient(dimension: Dimension, divisor: Dimension) -> Axis:
+    """The one axis that stands for a size divided by another that is no factor of it yet."""
+    key = (dimension, divisor)
+    if key not in _quotients:
+        sizes = [a.size for a in (*dimension, *divisor)]
+        size = None
+        if all(sizes) and len(dimension) == len(divisor) == 1:
+            size = (dimension[0].size or 0) // (divisor[0].size or 1) or None
+        _quotients[key] = fresh_axis("", size, "channel")
+    return _quotients[key]
 
 
 def _factor(value: Value) -> Dimension | None:

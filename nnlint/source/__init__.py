@@ -1,0 +1,1 @@
+"""From bytes to source text: discovery, decoding, notebooks, suppressions."""

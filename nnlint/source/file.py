@@ -1,0 +1,98 @@
+"""Reading a file: bytes to text, or one clear reason why not."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tokenize
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnlint.finding import Position
+
+LARGEST = 20_000_000
+"""Bytes beyond which a file is no source code."""
+
+
+class SourceError(Exception):
+    """A file that cannot be linted, with the code of the finding that says so."""
+
+    def __init__(self, code: str, message: str, position: Position = Position(1, 1)) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A code cell of a notebook, as rows of the joined text."""
+
+    number: int
+    first_row: int
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file's text, and how its rows map to what the user sees."""
+
+    path: Path
+    display: str
+    """The name as the user gave it."""
+    text: str
+    raw: bytes
+    cells: tuple[Cell, ...] | None
+    """Cells of a notebook, whose code is joined in `text`; None for a Python file."""
+
+    def position(self, row: int, column: int) -> tuple[int | None, Position]:
+        """The cell, and the place in it, of a row and column of `text`."""
+        if self.cells is None:
+            return None, Position(row, column)
+        index = bisect_right([c.first_row for c in self.cells], row) - 1
+        cell = self.cells[max(index, 0)]
+        return cell.number, Position(row - cell.first_row + 1, column)
+
+
+def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFile:
+    """Read a Python file or notebook.
+
+    Raises:
+        SourceError: it cannot be read or decoded (NN002), or is no notebook (NN003).
+    """
+    if raw is None:
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SourceError("NN002", f"cannot be read: {reason}") from error
+    if len(raw) > LARGEST:
+        raise SourceError("NN002", f"is larger than {LARGEST // 1_000_000} MB")
+    if display.endswith(".ipynb"):
+        from nnlint.source.notebook import read_notebook
+
+        text, cells = read_notebook(raw)
+        return SourceFile(path, display, text, raw, cells)
+    return SourceFile(path, display, decode(raw), raw, None)
+
+
+def decode(raw: bytes) -> str:
+    """Decode by byte-order mark, coding cookie, or as UTF-8.
+
+    Raises:
+        SourceError: NN002, naming the row that cannot be decoded.
+    """
+    if b"\0" in raw:
+        raise SourceError("NN002", "is a binary file, no Python source")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        codecs.lookup(encoding)
+    except (SyntaxError, LookupError) as error:
+        raise SourceError("NN002", f"has an unusable encoding: {error}") from error
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = raw[: error.start].count(b"\n") + 1
+        message = f"is not valid {encoding}: byte 0x{raw[error.start]:02x}"
+        raise SourceError("NN002", message, Position(row, 1)) from error

@@ -1,0 +1,80 @@
+"""A parsed module: its tree, and the text and place of every node."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+
+from nnlint.finding import Position
+from nnlint.source.file import SourceError, SourceFile
+
+
+class ModuleSyntax:
+    """The syntax tree of a module, with its source."""
+
+    __slots__ = ("_lines", "is_package", "name", "source", "tree")
+
+    def __init__(self, name: str, is_package: bool, source: SourceFile, tree: ast.Module) -> None:
+        self.name = name
+        self.is_package = is_package
+        self.source = source
+        self.tree = tree
+        self._lines: list[str] | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The source's lines without their ends, split as Python's parser splits them."""
+        if self._lines is None:
+            text = self.source.text.replace("\r\n", "\n").replace("\r", "\n")
+            self._lines = text.split("\n")
+        return self._lines
+
+    def span(self, node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Start and end of a node as (row, column), both from 1, in characters.
+
+        The tree counts columns in UTF-8 bytes.
+        """
+        row = getattr(node, "lineno", 1)
+        end_row = getattr(node, "end_lineno", row)
+        column = self._characters(row, getattr(node, "col_offset", 0))
+        end_column = self._characters(end_row, getattr(node, "end_col_offset", 0))
+        return (row, column + 1), (end_row, end_column + 1)
+
+    def _characters(self, row: int, byte_column: int) -> int:
+        line = self.lines[row - 1] if row <= len(self.lines) else ""
+        if line.isascii():
+            return byte_column
+        return len(line.encode("utf-8")[:byte_column].decode("utf-8", errors="ignore"))
+
+    def text(self, node: ast.AST) -> str:
+        """The source text of a node."""
+        (row, column), (end_row, end_column) = self.span(node)
+        rows = self.lines[row - 1 : end_row]
+        if not rows:
+            return ""
+        rows[-1] = rows[-1][: end_column - 1]
+        rows[0] = rows[0][column - 1 :]
+        return "\n".join(rows)
+
+
+def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSyntax:
+    """Parse a file.
+
+    Raises:
+        SourceError: NN001, with the place of the error.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source.text)
+    except SyntaxError as error:
+        version = ".".join(map(str, sys.version_info[:2]))
+        place = Position(error.lineno or 1, error.offset or 1)
+        message = f"syntax error for Python {version}: {error.msg}"
+        raise SourceError("NN001", message, place) from error
+    except (RecursionError, MemoryError) as error:
+        raise SourceError("NN001", "is nested too deeply to be parsed") from error
+    except ValueError as error:
+        raise SourceError("NN001", f"cannot be parsed: {error}") from error
+    return ModuleSyntax(name, is_package, source, tree)
