@@ -1,0 +1,45 @@
+"""Baselines: known findings that a project does not want to see again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnlint.config import ConfigError
+from nnlint.finding import Finding
+
+
+def _identity(finding: Finding) -> tuple[str, str, str]:
+    # without the row, so that lines may move
+    return (finding.filename, finding.code, finding.message)
+
+
+def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
+    """Write findings so that `without_baseline` leaves them out."""
+    entries = [
+        {"filename": name, "code": code, "message": message}
+        for name, code, message in sorted(map(_identity, findings))
+    ]
+    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def without_baseline(path: Path, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that a baseline does not know, each entry standing for one finding.
+
+    Raises:
+        ConfigError: the file cannot be read as a baseline.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        known = Counter((e["filename"], e["code"], e["message"]) for e in entries)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: is no baseline: {error}") from error
+    fresh = []
+    for finding in findings:
+        if known[_identity(finding)] > 0:
+            known[_identity(finding)] -= 1
+        else:
+            fresh.append(finding)
+    return fresh

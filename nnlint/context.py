@@ -1,0 +1,77 @@
+"""What a rule reports to: sites become findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nnlint.finding import Edit, Finding, Fix, Level, Position, Related, Stage
+from nnlint.rule import Rule, RuleDefinitionError
+from nnlint.semantics.values import Site
+
+
+class Reporter:
+    """The `Context` of every rule for one file."""
+
+    def __init__(self, stage: Stage | None) -> None:
+        self._stage = stage
+        self.rule: Rule | None = None
+        self.findings: dict[tuple[object, ...], Finding] = {}
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage of the recipe the project is in, if configured."""
+        return self._stage
+
+    def report(
+        self,
+        site: Site,
+        message: str,
+        *,
+        help: str = "",
+        related: Iterable[tuple[Site, str]] = (),
+        fix: tuple[str, Iterable[tuple[Site, str]]] | None = None,
+        level: Level | None = None,
+    ) -> None:
+        """Report a finding; see `nnlint.rule.Context`."""
+        rule = self.rule
+        assert rule is not None
+        if fix is not None and rule.fix is None:
+            raise RuleDefinitionError(f"{rule.name} reports a fix that it does not declare")
+        cell, start, end = place(site)
+        finding = Finding(
+            code=rule.code,
+            name=rule.name,
+            level=level or rule.level,
+            message=message,
+            filename=site.module.source.display,
+            start=start,
+            end=end,
+            help=help,
+            stages=rule.stages,
+            recipe=rule.recipe,
+            explanation=rule.explanation,
+            url=rule.url,
+            related=tuple(_related(s, text) for s, text in related),
+            cell=cell,
+            noqa_row=end.row,
+            probe=rule.probe,
+        )
+        if fix is not None and rule.fix is not None:
+            title, replacements = fix
+            edits = tuple(Edit(*place(s)[1:], content) for s, content in replacements)
+            finding = replace(finding, fix=Fix(title, rule.fix, edits))
+        key = (finding.filename, cell, start, rule.code)
+        self.findings.setdefault(key, finding)
+
+
+def place(site: Site) -> tuple[int | None, Position, Position]:
+    """The notebook cell, start and end of a site, as the user sees them."""
+    (row, column), (end_row, end_column) = site.module.span(site.node)
+    cell, start = site.module.source.position(row, column)
+    return cell, start, site.module.source.position(end_row, end_column)[1]
+
+
+def _related(site: Site, message: str) -> Related:
+    cell, start, end = place(site)
+    return Related(site.module.source.display, start, end, message, cell)
