@@ -1,0 +1,320 @@
+"""Runs: suppression, cache, bad input, crashes, selection."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnlint import engine
+from nnlint.config import Config, ConfigError, read_config
+from nnlint.engine import lint
+from nnlint.registry import load_rules
+from nnlint.source.discovery import MissingPathError
+
+BAD = """import torch
+from torch import nn
+
+x = torch.randn(4, 8)
+model = nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(10):
+    optimizer.zero_grad()
+    model(x).mean().backward()
+    optimizer.step()
+"""
+
+
+def run(tmp_path: Path, **options):
+    return lint([str(tmp_path)], options.pop("config", Config()), jobs=1, use_cache=False, **options)
+
+
+def codes(result) -> list[str]:
+    return [f.code for f in result.findings]
+
+
+def test_finding_is_complete(tmp_path):
+    (tmp_path / "train.py").write_text(BAD)
+    (finding,) = run(tmp_path).findings
+    assert (finding.code, finding.name, finding.start) == ("NN101", "missing-seed", (5, 9))
+    assert finding.explanation and finding.help and finding.url and finding.noqa_row == 5
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# nnlint: ignore[NN101]", "# nnlint: ignore[missing-seed]", "# nnlint: ignore", "# noqa: NN101"],
+)
+def test_line_suppression(tmp_path, comment):
+    (tmp_path / "train.py").write_text(BAD.replace("nn.Linear(8, 1)", f"nn.Linear(8, 1)  {comment}"))
+    assert codes(run(tmp_path)) == []
+
+
+def test_file_suppression(tmp_path):
+    (tmp_path / "train.py").write_text("# nnlint: ignore-file[NN101]\n" + BAD)
+    assert codes(run(tmp_path)) == []
+
+
+def test_unused_and_unknown_suppressions(tmp_path):
+    text = "import torch\nx = 1  # nnlint: ignore[NN301]\ny = 2  # nnlint: ignore[NN999]\n"
+    (tmp_path / "a.py").write_text(text)
+    assert codes(run(tmp_path)) == ["NN004", "NN005"]
+
+
+def test_suppression_in_a_string_does_not_count(tmp_path):
+    (tmp_path / "train.py").write_text('"""# nnlint: ignore-file[NN101]"""\n' + BAD)
+    assert codes(run(tmp_path)) == ["NN101"]
+
+
+def test_per_file_ignores(tmp_path):
+    (tmp_path / "train.py").write_text(BAD)
+    assert codes(run(tmp_path, config=Config(per_file_ignores=(("train.py", ("NN1",)),)))) == []
+
+
+@pytest.mark.parametrize(
+    ("selected", "found"),
+    [("NN1", True), ("missing-seed", True), ("warning", True), ("ALL", True), ("NN3", False)],
+)
+def test_selection(tmp_path, selected, found):
+    (tmp_path / "train.py").write_text(BAD)
+    assert bool(codes(run(tmp_path, config=Config(select=(selected,))))) is found
+
+
+def test_unknown_selector_has_a_hint():
+    with pytest.raises(ConfigError, match="did you mean `missing-seed`"):
+        lint(["."], Config(select=("mising-seed",)), use_cache=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "row"),
+    [
+        (b"import torch\ndef f(:\n", "NN001", 2),
+        (b"import torch\nx = '\xff'\n", "NN002", 2),
+        (b"\x00\x01binary", "NN002", 1),
+        (b"# coding: nonsense\nimport torch\nx = '\xe9'\n", "NN002", 1),
+        (b"import torch\nx = " + b"(" * 1500 + b")" * 1500, "NN001", 2),
+    ],
+)
+def test_bad_files_get_one_line_and_the_run_goes_on(tmp_path, content, code, row):
+    (tmp_path / "bad.py").write_bytes(content)
+    (tmp_path / "train.py").write_text(BAD)
+    result = run(tmp_path)
+    assert [f.code for f in result.findings] == [code, "NN101"]
+    assert result.findings[0].start.row == row and "\n" not in result.findings[0].message
+    assert result.failed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xef\xbb\xbf" + BAD.encode(),
+        BAD.replace("\n", "\r\n").encode(),
+        BAD.replace("    ", "\t").encode(),
+        b"# coding: latin-1\nname = '\xe9'\n" + BAD.encode(),
+    ],
+)
+def test_unusual_but_valid_files(tmp_path, content):
+    (tmp_path / "train.py").write_bytes(content)
+    assert codes(run(tmp_path)) == ([] if not content else ["NN101"])
+
+
+def test_columns_count_characters(tmp_path):
+    (tmp_path / "train.py").write_text(BAD.replace("model = nn", "ü = 'öäü'; model = nn"), encoding="utf-8")
+    assert run(tmp_path).findings[0].start == (5, 20)
+
+
+def test_notebook(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["# title"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "from torch import nn"]},
+        {"cell_type": "code", "source": BAD.split("\n\n")[1]},
+    ]
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    (finding,) = run(tmp_path).findings
+    assert (finding.code, finding.cell, finding.start.row) == ("NN101", 3, 2)
+
+
+def test_broken_notebook(tmp_path):
+    (tmp_path / "a.ipynb").write_text('{"cells": "import torch"}')
+    assert codes(run(tmp_path)) == ["NN003"]
+
+
+def test_large_generated_file(tmp_path):
+    rows = "".join(f"value_{i} = {i}\n" for i in range(250_000))
+    (tmp_path / "big.py").write_text("import torch\n" + rows)
+    assert codes(run(tmp_path)) == []
+
+
+def test_symlink_loop(tmp_path):
+    (tmp_path / "train.py").write_text(BAD)
+    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "nowhere.py").symlink_to(tmp_path / "missing.py")
+    assert "NN101" in codes(run(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_unreadable_folder(tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0)
+    try:
+        assert codes(run(tmp_path)) == ["NN002"]
+    finally:
+        folder.chmod(0o700)
+
+
+def test_missing_path():
+    with pytest.raises(MissingPathError):
+        lint(["does/not/exist"], Config(), use_cache=False)
+
+
+def test_gitignore_and_exclude(tmp_path):
+    (tmp_path / ".git").mkdir()
+    for name in ("kept", "ignored", "excluded"):
+        (tmp_path / f"{name}.py").write_text(BAD)
+    (tmp_path / ".gitignore").write_text("ignored.py\n")
+    result = run(tmp_path, config=Config(exclude=("excluded.py",)))
+    assert [Path(f).name for f in result.files] == ["kept.py"]
+    everything = run(tmp_path, config=Config(respect_gitignore=False))
+    assert len(everything.files) == 3
+
+
+def test_crashing_rule_is_reported_and_the_run_goes_on(tmp_path, monkeypatch):
+    import dataclasses
+
+    def crash(program, context):
+        raise ZeroDivisionError("of the rule")
+
+    rules = tuple(
+        dataclasses.replace(r, check=crash) if r.code == "NN501" else r for r in load_rules()
+    )
+    monkeypatch.setattr(engine, "select_rules", lambda config: rules)
+    (tmp_path / "train.py").write_text(BAD)
+    result = run(tmp_path)
+    assert codes(result) == ["NN007", "NN101"] and result.failed
+    assert "missing-zero-grad" in result.findings[0].message
+
+
+def test_finding_in_another_module_needs_that_module_to_be_linted(tmp_path):
+    (tmp_path / "data.py").write_text(
+        "from torchvision import datasets, transforms as T\n"
+        "def load():\n"
+        "    return datasets.CIFAR10('d', train=False, transform=T.RandomCrop(32))\n"
+    )
+    (tmp_path / "train.py").write_text("import torch\nfrom data import load\nload()\n")
+    only = lint([str(tmp_path / "train.py")], Config(), jobs=1, use_cache=False)
+    assert not only.findings
+    assert codes(run(tmp_path)) == ["NN202"]
+
+
+class TestCache:
+    def lint(self, tmp_path):
+        return lint([str(tmp_path / "src")], Config(), jobs=1, cache_dir=tmp_path / "cache")
+
+    def test_warm_run_parses_nothing_and_says_the_same(self, tmp_path, monkeypatch):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text(BAD)
+        first = self.lint(tmp_path)
+        monkeypatch.setattr(engine, "check_file", None)
+        assert self.lint(tmp_path) == first
+
+    def test_changed_dependency_is_noticed(self, tmp_path):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text("from tools import fix\nfix()\n" + BAD)
+        tools = tmp_path / "src/tools.py"
+        tools.write_text("import torch\ndef fix():\n    torch.manual_seed(0)\n")
+        assert codes(self.lint(tmp_path)) == []
+        tools.write_text("import torch\ndef fix():\n    pass\n")
+        assert codes(self.lint(tmp_path)) == ["NN101"]
+
+    def test_new_module_is_noticed(self, tmp_path):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text("from tools import start\nstart()\n" + BAD)
+        assert codes(self.lint(tmp_path)) == ["NN101"]
+        (tmp_path / "src/tools.py").write_text("import torch\ndef start():\n    torch.manual_seed(0)\n")
+        assert codes(self.lint(tmp_path)) == []
+
+    def test_broken_cache_is_no_cache(self, tmp_path):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text(BAD)
+        self.lint(tmp_path)
+        for file in (tmp_path / "cache").glob("*.pickle"):
+            file.write_bytes(b"broken")
+        assert codes(self.lint(tmp_path)) == ["NN101"]
+
+
+def test_many_files_are_spread_over_processes(tmp_path):
+    for i in range(40):
+        (tmp_path / f"train{i}.py").write_text(BAD)
+    result = lint([str(tmp_path)], Config(), jobs=2, use_cache=False)
+    assert len(result.findings) == 40
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"selct": []}, "did you mean `select`"),
+        ({"stage": "skeletn"}, "did you mean `skeleton`"),
+        ({"select": "NN1"}, "list of strings"),
+        ({"respect-gitignore": 1}, "true or false"),
+    ],
+)
+def test_bad_configuration(table, message):
+    with pytest.raises(ConfigError, match=message):
+        read_config(table, "nnlint.toml")
+
+
+PACK = '''
+from nnlint.rule import Context, Level, Programs, rule
+
+
+@rule("XX001", level=Level.WARNING, recipe="none", on=Programs())
+def always(program, context: Context) -> None:
+    """A finding for each optimizer.
+
+    ## What it does
+    It fires.
+
+    ## Why it hurts training
+    It does not.
+
+    ## Example
+    None.
+
+    ## Use instead
+    None.
+
+    ## When not to use it
+    Always.
+
+    ## References
+    None.
+    """
+    for event in program.events("step"):
+        context.report(event.site, "a step is taken")
+'''
+
+
+def test_external_rule_pack_is_found_through_its_entry_point(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    (site / "pack").mkdir(parents=True)
+    (site / "pack/__init__.py").write_text("")
+    (site / "pack/always.py").write_text(PACK)
+    info = site / "pack-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nnlint.rules]\npack = pack\n")
+    monkeypatch.syspath_prepend(str(site))
+    load_rules.cache_clear()
+    try:
+        assert "XX001" in [r.code for r in load_rules()]
+        (tmp_path / "train.py").write_text(BAD)
+        result = lint([str(tmp_path / "train.py")], Config(select=("XX",)), jobs=1, use_cache=False)
+        assert codes(result) == ["XX001"]
+    finally:
+        load_rules.cache_clear()
+        for name in [n for n in sys.modules if n.partition(".")[0] == "pack"]:
+            del sys.modules[name]
