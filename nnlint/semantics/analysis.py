@@ -98,13 +98,15 @@ class _Roots:
         self.module = module
         self.machine = Interpreter(load_library(), load)
         self.programs: list[Program] = []
+        self.told: frozenset[str] = frozenset()
 
     def run(self) -> Analysis:
         scope = self.machine.scope_of(self.module)
         scope.names["__name__"] = Constant("__main__")
         guarded = any(isinstance(s, ast.If) and is_main_guard(s.test) for s in self.module.tree.body)
         main = self._root("__main__", scope, lambda: self._body(scope))
-        main.is_entry = guarded or main.trains
+        main.is_entry = (guarded or main.trains) and not is_test(self.module)
+        self.told = local_names_that_matter(self.module.tree)
         for name, value in list(scope.names.items()):
             if isinstance(value, Class) and value.scope.module is self.module and value.node.name == name:
                 self._class(value, scope)
@@ -136,7 +138,9 @@ class _Roots:
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]
-        if all(id(m.node) in self.machine.interpreted for m in methods) or not matters(cls.node):
+        if all(id(m.node) in self.machine.interpreted for m in methods) or not (
+            matters(cls.node) or mentions(cls.node, self.told - {cls.node.name})
+        ):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods))
 
@@ -197,6 +201,30 @@ def telling_names(construction: bool) -> frozenset[str]:
         for e in entries
         if e is not None and (e.kind in TOLD_KINDS or e.family in TOLD_FAMILIES)
     ) | {"backward", "step", "fit", "lr", "rearrange", "manual_backward", "no_grad", "inference_mode"}
+
+
+def is_test(module: ModuleSyntax) -> bool:
+    """Whether a module is a test by its name."""
+    last = module.name.rpartition(".")[2]
+    return last in ("conftest", "tests") or last.startswith("test_") or last.endswith("_test")
+
+
+def local_names_that_matter(tree: ast.Module) -> frozenset[str]:
+    """Classes and functions of a module that matter, themselves or through others of it."""
+    nodes = {
+        n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)
+    }
+    found = {name for name, node in nodes.items() if matters(node)}
+    while True:
+        more = {n for n, node in nodes.items() if n not in found and mentions(node, found)}
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def mentions(node: ast.AST, names: frozenset[str] | set[str]) -> bool:
+    """Whether a syntax tree reads one of the names."""
+    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
 
 
 def matters(node: ast.AST, construction: bool = True) -> bool:

@@ -74,10 +74,24 @@ def classify_view(source: Shape, target: Sequence[Any]) -> ViewResult:
         flat = [axis for dimension in named for axis in dimension]
     grouped = _group(expected, named)
     if grouped is not None:
+        if len(left) == 1 and fresh:
+            _factors[frozenset(a.identity for a in flat if a in fresh)] = left[0]
         return ViewResult(Kind.REGROUPING, grouped)
     if {a.identity for a in flat} != {a.identity for a in expected} or len({a.identity for a in flat}) != len(flat):
         return unknown
     return ViewResult(_fault(expected, flat), tuple(named), _first_moved(expected, flat))
+
+
+_factors: dict[frozenset[int], Axis] = {}
+"""Axes that views have split, by the identities of their factors."""
+
+
+def _whole(left: list[Axis], wanted: Axis) -> list[Axis]:
+    """The factors that `wanted` was once split into, where they are all left."""
+    for parts, axis in _factors.items():
+        if axis.identity == wanted.identity and parts <= {a.identity for a in left}:
+            return [a for a in left if a.identity in parts]
+    return []
 
 
 def _size(value: Any) -> Any:
@@ -120,7 +134,11 @@ def _match(
         factors = []
         for axis in size:
             match = _find(left, axis, by_size)
-            if match is None:
+            parts = [] if match else _whole(left, axis)
+            if parts:
+                left = [a for a in left if a not in parts]
+                factors += parts
+            elif match is None:
                 fresh.append(axis)
                 factors.append(axis)
             else:

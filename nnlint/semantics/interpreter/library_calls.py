@@ -8,7 +8,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
 from nnlint.semantics.interpreter.members import Members
-from nnlint.semantics.interpreter.tensors import plain, view_result
+from nnlint.semantics.interpreter.tensors import axis_of_extent, plain, view_result
 from nnlint.semantics.axes import UNKNOWN, index_shape
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.library import Entry
@@ -218,8 +218,11 @@ class LibraryCalls(Members):
 
     def _output(self, operation: Operation, given: tuple[Value, ...]) -> Value:
         entry = operation.entry
-        shapes = [t.shape for t in operation.inputs]
         name = entry.axes
+        rank = 3 if name == "rnn" else entry.dimensions + 2 if name in SPATIAL else 0
+        if rank > 2 and operation.inputs:
+            self._refine_rank(operation.inputs[0], rank)
+        shapes = [t.shape for t in operation.inputs]
         if name == "size":
             return Unknown()
         if entry.family in ("view", "reshape") or name == "view":
@@ -237,6 +240,27 @@ class LibraryCalls(Members):
             except (TypeError, ValueError, IndexError, AttributeError, KeyError):
                 shape = None
         return self._wrap(operation, name, shape)
+
+    def _refine_rank(self, tensor: Tensor, rank: int) -> None:
+        """Give a tensor of unknown rank the rank that a layer demands of its input."""
+        if tensor.shape is not None or rank < 1:
+            return
+        producer = tensor.producer
+        if isinstance(producer, Source):
+            known = tensor.state.get("extents", {})
+            axes = []
+            for index in range(rank):
+                extent = known.get(index) or Unknown("batch" if index == 0 else "", "extent")
+                axes.append(axis_of_extent(extent, "batch" if index == 0 else ""))
+            self.write(tensor.state, "shape", tuple((axis,) for axis in axes))
+        elif isinstance(producer, Operation) and producer.inputs:
+            inner = rank - 1 if producer.entry.axes == "embedding" else rank
+            if producer.entry.axes not in ("embedding", "linear", "same"):
+                return
+            self._refine_rank(producer.inputs[0], inner)
+            options = {k: plain(self, v) for k, v in producer.arguments.items()}
+            shape = transfer(producer.entry.axes, [producer.inputs[0].shape], options)
+            self.write(tensor.state, "shape", shape)
 
     def _wrap(self, operation: Operation, name: str, shape: Any) -> Value:
         if name == "rnn":
@@ -308,6 +332,7 @@ class LibraryCalls(Members):
 
 
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+SPATIAL = frozenset({"conv", "conv_transpose", "pool", "adaptive_pool"})
 GRADIENT_MODES = {
     "no_grad": False,
     "inference_mode": False,

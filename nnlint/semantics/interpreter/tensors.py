@@ -122,6 +122,16 @@ def _axis_of(value: Value, name: str, size: int | None) -> Axis:
     return known[1]
 
 
+def axis_of_extent(value: Value, role: str) -> Axis:
+    """The axis whose size `value` is, from now on with a role."""
+    axis = _axis_of(value, "", None)
+    if axis.role == role or not role:
+        return axis
+    named = Axis(axis.identity, axis.name, axis.size, role)
+    _axes[id(value)] = (value, named)
+    return named
+
+
 def size_of(value: Value) -> Any:
     """A size argument for the axes layer: an int, a dimension, or `UNKNOWN`."""
     match value:
