@@ -95,7 +95,9 @@ def lint(
             results.append(known)
         else:
             waiting.append((display, raw))
-    for display, result in _check_all(waiting, config, rules, displays, jobs, executor, on_progress):
+    for display, result in _check_all(
+        waiting, config, rules, displays, jobs, executor, on_progress
+    ):
         results.append(result)
         if cache:
             cache.put(display, content_hash(raws[display]), result.consulted, result)
@@ -105,8 +107,12 @@ def lint(
 
 
 def _check_all(
-    waiting: list[tuple[str, bytes]], config: Config, rules: tuple[Rule, ...],
-    displays: dict[str, str], jobs: int | None, executor: Executor | None,
+    waiting: list[tuple[str, bytes]],
+    config: Config,
+    rules: tuple[Rule, ...],
+    displays: dict[str, str],
+    jobs: int | None,
+    executor: Executor | None,
     on_progress: Callable[[int, int], None] | None,
 ) -> Iterable[tuple[str, FileResult]]:
     workers = jobs or os.cpu_count() or 1
@@ -131,7 +137,9 @@ def _check_all(
             except Exception as error:
                 # a worker that died takes its batch along, not the run
                 message = f"the process that checked this file ended: {type(error).__name__}"
-                outcome = [(d, FileResult((_tool_finding("NN007", d, message),), {})) for d, _ in batch]
+                outcome = [
+                    (d, FileResult((_tool_finding("NN007", d, message),), {})) for d, _ in batch
+                ]
             yield from outcome
             done += len(batch)
             if on_progress:
@@ -158,7 +166,11 @@ def _check_batch(
 
 
 def check_file(
-    display: str, raw: bytes, config: Config, rules: Iterable[Rule], displays: dict[str, str],
+    display: str,
+    raw: bytes,
+    config: Config,
+    rules: Iterable[Rule],
+    displays: dict[str, str],
     modules: ProjectModules | None = None,
 ) -> FileResult:
     """Check one file: every finding that its interpretation leads to."""
@@ -198,7 +210,9 @@ def _run_rules(
     try:
         analysis = analyse(module, modules.load)
     except Exception as error:
-        return [_tool_finding("NN007", display, f"cannot be analysed: {type(error).__name__}: {error}")]
+        return [
+            _tool_finding("NN007", display, f"cannot be analysed: {type(error).__name__}: {error}")
+        ]
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:
@@ -229,7 +243,10 @@ def _subscribed(calls: Calls, kind: str, family: str) -> bool:
 
 
 def _finish(
-    files: list[str], results: Iterable[FileResult], problems: tuple[Finding, ...], config: Config,
+    files: list[str],
+    results: Iterable[FileResult],
+    problems: tuple[Finding, ...],
+    config: Config,
     raws: dict[str, bytes],
 ) -> RunResult:
     linted = set(files)
@@ -303,8 +320,10 @@ def _suppression_findings(
             if selector.upper() not in known and selector.lower() not in known:
                 text = f"no rule is called `{selector}`: this comment suppresses nothing"
                 found.append(replace(_tool_finding("NN005", name, text, start), cell=cell))
-            elif comment.ours and selector not in comment.used and (
-                selector.upper() in active or selector.lower() in active
+            elif (
+                comment.ours
+                and selector not in comment.used
+                and (selector.upper() in active or selector.lower() in active)
             ):
                 text = f"`{selector}` is not reported here: the comment can go"
                 found.append(replace(_tool_finding("NN004", name, text, start), cell=cell))
@@ -329,5 +348,3 @@ def _tool_finding(
     return Finding(
         code, tool.name, tool.level, message, filename, position, position, noqa_row=position.row
     )
-
-

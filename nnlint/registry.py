@@ -53,7 +53,9 @@ def load_rules() -> tuple[Rule, ...]:
                 continue
             other = rules.get(value.code) or names.get(value.name)
             if other is not None and other.source != value.source:
-                raise RuleDefinitionError(f"{value.code} {value.name} is defined twice: {other.source}")
+                raise RuleDefinitionError(
+                    f"{value.code} {value.name} is defined twice: {other.source}"
+                )
             rules[value.code] = names[value.name] = value
     return tuple(rules[code] for code in sorted(rules))
 
@@ -117,6 +119,7 @@ def select_rules(config: Config, rules: Iterable[Rule] | None = None) -> tuple[R
     check_selectors((*config.select, *config.extend_select, *config.ignore))
     chosen = []
     for rule in load_rules() if rules is None else rules:
+
         def meant(selectors: Iterable[str], rule: Rule = rule) -> bool:
             return any(matches(s, rule.code, rule.name, rule.level) for s in selectors)
 

@@ -53,9 +53,7 @@ class Calls:
     kinds: frozenset[str]
     families: frozenset[str]
 
-    def __init__(
-        self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()
-    ) -> None:
+    def __init__(self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()) -> None:
         object.__setattr__(self, "kinds", _names(kind))
         object.__setattr__(self, "families", _names(family))
 
@@ -200,9 +198,7 @@ def rule(
 def _read_documentation(name: str, docstring: str | None) -> tuple[str, dict[str, str]]:
     text = inspect.cleandoc(docstring or "")
     summary, *rest = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
-    sections = {
-        title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)
-    }
+    sections = {title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)}
     if tuple(sections) != SECTIONS or not all(sections.values()):
         raise RuleDefinitionError(
             f"{name}: the docstring needs the sections {', '.join(SECTIONS)}, in this order"

@@ -29,7 +29,9 @@ for step in range(10):
 
 
 def run(tmp_path: Path, **options):
-    return lint([str(tmp_path)], options.pop("config", Config()), jobs=1, use_cache=False, **options)
+    return lint(
+        [str(tmp_path)], options.pop("config", Config()), jobs=1, use_cache=False, **options
+    )
 
 
 def codes(result) -> list[str]:
@@ -45,10 +47,17 @@ def test_finding_is_complete(tmp_path):
 
 @pytest.mark.parametrize(
     "comment",
-    ["# nnlint: ignore[NN101]", "# nnlint: ignore[missing-seed]", "# nnlint: ignore", "# noqa: NN101"],
+    [
+        "# nnlint: ignore[NN101]",
+        "# nnlint: ignore[missing-seed]",
+        "# nnlint: ignore",
+        "# noqa: NN101",
+    ],
 )
 def test_line_suppression(tmp_path, comment):
-    (tmp_path / "train.py").write_text(BAD.replace("nn.Linear(8, 1)", f"nn.Linear(8, 1)  {comment}"))
+    (tmp_path / "train.py").write_text(
+        BAD.replace("nn.Linear(8, 1)", f"nn.Linear(8, 1)  {comment}")
+    )
     assert codes(run(tmp_path)) == []
 
 
@@ -122,14 +131,19 @@ def test_unusual_but_valid_files(tmp_path, content):
 
 
 def test_columns_count_characters(tmp_path):
-    (tmp_path / "train.py").write_text(BAD.replace("model = nn", "ü = 'öäü'; model = nn"), encoding="utf-8")
+    (tmp_path / "train.py").write_text(
+        BAD.replace("model = nn", "ü = 'öäü'; model = nn"), encoding="utf-8"
+    )
     assert run(tmp_path).findings[0].start == (5, 20)
 
 
 def test_notebook(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# title"]},
-        {"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "from torch import nn"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "import torch\n", "from torch import nn"],
+        },
         {"cell_type": "code", "source": BAD.split("\n\n")[1]},
     ]
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
@@ -234,7 +248,9 @@ class TestCache:
         (tmp_path / "src").mkdir()
         (tmp_path / "src/train.py").write_text("from tools import start\nstart()\n" + BAD)
         assert codes(self.lint(tmp_path)) == ["NN101"]
-        (tmp_path / "src/tools.py").write_text("import torch\ndef start():\n    torch.manual_seed(0)\n")
+        (tmp_path / "src/tools.py").write_text(
+            "import torch\ndef start():\n    torch.manual_seed(0)\n"
+        )
         assert codes(self.lint(tmp_path)) == []
 
     def test_broken_cache_is_no_cache(self, tmp_path):

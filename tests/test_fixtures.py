@@ -18,16 +18,24 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 MARKER = re.compile(r"#\s*want(\^)?:\s*(.+?)\s*$")
 WANTED = re.compile(r'([a-z0-9-]+)(?:\s+"([^"]*)")?')
 STAGE = re.compile(r"^# stage: (\w+)", re.MULTILINE)
-FEWEST = {"missing-seed": (8, 12), "augmentation-early": (8, 12), "view-mixes-batch": (8, 12),
-          "dropout-before-batchnorm": (8, 12), "default-step-decay": (8, 12)}
+FEWEST = {
+    "missing-seed": (8, 12),
+    "augmentation-early": (8, 12),
+    "view-mixes-batch": (8, 12),
+    "dropout-before-batchnorm": (8, 12),
+    "default-step-decay": (8, 12),
+}
 
 
 def cases() -> list[Path]:
     """Single files and folders that are linted together."""
     found = []
     for rule in sorted(p for p in FIXTURES.iterdir() if p.is_dir()):
-        found += [p for p in sorted(rule.iterdir())
-                  if p.name != "__pycache__" and (p.is_dir() or p.suffix in (".py", ".ipynb"))]
+        found += [
+            p
+            for p in sorted(rule.iterdir())
+            if p.name != "__pycache__" and (p.is_dir() or p.suffix in (".py", ".ipynb"))
+        ]
     return found
 
 
@@ -36,7 +44,9 @@ def files_of(case: Path) -> list[Path]:
     return sorted(case.rglob("*.py")) if case.is_dir() else [case]
 
 
-def wanted(text: str, name: str) -> tuple[Counter[tuple[str, int, str]], list[tuple[int, str, str]]]:
+def wanted(
+    text: str, name: str
+) -> tuple[Counter[tuple[str, int, str]], list[tuple[int, str, str]]]:
     """The (file, row, rule) that the markers of a file ask for, and the parts of messages."""
     rows: Counter[tuple[str, int, str]] = Counter()
     parts = []
@@ -73,8 +83,11 @@ def test_fixture(case: Path) -> None:
     assert reported == expected
     for name, text in texts.items():
         for row, rule, part in wanted(text, name)[1]:
-            messages = [f.message for f in findings
-                        if (f.filename, f.start.row, f.name) == (name, row, rule)]
+            messages = [
+                f.message
+                for f in findings
+                if (f.filename, f.start.row, f.name) == (name, row, rule)
+            ]
             assert any(part in message for message in messages)
 
 
@@ -83,8 +96,14 @@ def test_rule_has_fixtures(rule) -> None:
     folder = FIXTURES / rule.name
     assert folder.is_dir(), f"fixtures/{rule.name} is missing"
     own = [c for c in folder.iterdir() if c.is_dir() or c.suffix == ".py"]
-    bad = [c for c in own if any(rule.name in f.read_text(encoding="utf-8") and "# want" in
-                                 f.read_text(encoding="utf-8") for f in files_of(c))]
+    bad = [
+        c
+        for c in own
+        if any(
+            rule.name in f.read_text(encoding="utf-8") and "# want" in f.read_text(encoding="utf-8")
+            for f in files_of(c)
+        )
+    ]
     fewest_bad, fewest_good = FEWEST.get(rule.name, (5, 8))
     assert len(bad) >= fewest_bad
     assert len(own) - len(bad) >= fewest_good

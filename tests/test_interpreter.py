@@ -46,7 +46,9 @@ def test_reexport_and_relative_import():
 
 
 def test_star_import_of_a_project_module():
-    program = main_program("from tools import *\nfix()", tools="import torch\ndef fix():\n    torch.manual_seed(1)")
+    program = main_program(
+        "from tools import *\nfix()", tools="import torch\ndef fix():\n    torch.manual_seed(1)"
+    )
     assert program.events("seed")
 
 
@@ -210,7 +212,9 @@ def test_contextmanager_of_the_project_wraps_the_body():
         """
     )
     assert [e.kind for e in program.events("eval", "zero_grad", "train")] == [
-        "eval", "zero_grad", "train",
+        "eval",
+        "zero_grad",
+        "train",
     ]
 
 
@@ -241,7 +245,9 @@ def test_recursion_ends():
 
 
 def test_endless_work_is_given_up():
-    body = "\n".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n    f{i + 1}()" for i in range(11))
+    body = "\n".join(
+        f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n    f{i + 1}()" for i in range(11)
+    )
     text = body + "\ndef f11():\n    x = [i for i in range(8)]\nf0()"
     assert not main_program(text).complete
 
@@ -276,7 +282,9 @@ def test_events_of_a_closure_given_to_step_are_seen():
         """
     )
     assert {e.kind for e in program.events("step", "zero_grad", "backward")} == {
-        "step", "zero_grad", "backward",
+        "step",
+        "zero_grad",
+        "backward",
     }
 
 

@@ -19,7 +19,9 @@ loader = torch.utils.data.DataLoader(data)
 
 
 def test_step_without_clearing_is_found():
-    program = main_program(LOOP + "for x in loader:\n    net(x).mean().backward()\n    optimizer.step()")
+    program = main_program(
+        LOOP + "for x in loader:\n    net(x).mean().backward()\n    optimizer.step()"
+    )
     assert len(list(uncleared_steps(program))) == 1
 
 

@@ -32,31 +32,52 @@ def _many(name: str, text: str) -> Callable[[Any], Any]:
 @_many("--select", "Report only these rules: codes, prefixes, names, levels or ALL.")
 @_many("--extend-select", "Report these rules too.")
 @_many("--ignore", "Do not report these rules.")
-@click.option("--per-file-ignores", multiple=True, metavar="PATTERN:RULES",
-              help="Do not report rules in files that match.")
-@click.option("--stage", type=click.Choice([s.value for s in Stage]),
-              help="Stage of the recipe that the project is in.")
-@click.option("--fail-on", type=click.Choice(FAIL_ON), help="Lowest level that gives exit status 1.")
+@click.option(
+    "--per-file-ignores",
+    multiple=True,
+    metavar="PATTERN:RULES",
+    help="Do not report rules in files that match.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice([s.value for s in Stage]),
+    help="Stage of the recipe that the project is in.",
+)
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), help="Lowest level that gives exit status 1."
+)
 @click.option("--output-format", type=click.Choice(FORMATS), help="How to report.")
 @click.option("--output-file", type=click.Path(dir_okay=False), help="Write the report there.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule instead.")
 @click.option("--show-files", is_flag=True, help="List the files that would be linted.")
 @click.option("--show-settings", is_flag=True, help="Show the settings in use.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-@click.option("--config", "config_file", type=click.Path(dir_okay=False), help="Configuration file.")
+@click.option(
+    "--config", "config_file", type=click.Path(dir_okay=False), help="Configuration file."
+)
 @click.option("--isolated", is_flag=True, help="Use no configuration file.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out matching files too.")
-@click.option("--respect-gitignore/--no-respect-gitignore", default=None,
-              help="Leave out what .gitignore names.")
+@click.option(
+    "--respect-gitignore/--no-respect-gitignore",
+    default=None,
+    help="Leave out what .gitignore names.",
+)
 @click.option("--baseline", type=click.Path(dir_okay=False), help="Report only what is not in it.")
-@click.option("--write-baseline", type=click.Path(dir_okay=False),
-              help="Write the findings there, to be left out later.")
+@click.option(
+    "--write-baseline",
+    type=click.Path(dir_okay=False),
+    help="Write the findings there, to be left out later.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")
 @click.option("--cache-dir", type=click.Path(file_okay=False), help="Folder of the cache.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.")
 @click.option("--stdin-filename", metavar="NAME", help="Name of the file given as `-` on stdin.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
-              help="Whether to colour the report.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Whether to colour the report.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--verbose", "-v", is_flag=True, help="Say what is done, on stderr.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
@@ -83,9 +104,13 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     started = time.monotonic()
     with _progress(enabled=not options["quiet"]) as on_progress:
         result = lint(
-            given, config, jobs=options["jobs"], use_cache=not options["no_cache"],
+            given,
+            config,
+            jobs=options["jobs"],
+            use_cache=not options["no_cache"],
             cache_dir=Path(options["cache_dir"]) if options["cache_dir"] else None,
-            on_progress=on_progress, stdin=stdin,
+            on_progress=on_progress,
+            stdin=stdin,
         )
     if options["verbose"]:
         click.echo(f"{len(result.files)} files in {time.monotonic() - started:.2f} s", err=True)
@@ -112,10 +137,13 @@ def _status(findings: Sequence[Finding], fail_on: str, failed: bool) -> int:
     severities = ["error", "warning", "advice", "pedantic"]
     limit = severities.index("pedantic" if fail_on == "advice" else fail_on)
     refuted = ("REFUTED",)
-    return int(any(
-        f.level.severity <= limit for f in findings
-        if f.verdict is None or f.verdict.status not in refuted
-    ))
+    return int(
+        any(
+            f.level.severity <= limit
+            for f in findings
+            if f.verdict is None or f.verdict.status not in refuted
+        )
+    )
 
 
 def _configured(paths: list[str], options: dict[str, Any]) -> Config:
@@ -161,7 +189,10 @@ def _output(
             render(findings, format, stream=file, color=False, file_count=file_count)
         return
     render(
-        findings, format, stream=sys.stdout, color=_colored(options["color"], sys.stdout),
+        findings,
+        format,
+        stream=sys.stdout,
+        color=_colored(options["color"], sys.stdout),
         file_count=file_count,
     )
 

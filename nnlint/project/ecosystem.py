@@ -5,8 +5,20 @@ from __future__ import annotations
 import re
 
 LIBRARIES = (
-    "torch", "lightning", "pytorch_lightning", "transformers", "accelerate", "torchvision",
-    "timm", "fastai", "ignite", "albumentations", "kornia", "einops", "monai", "segmentation_models_pytorch",
+    "torch",
+    "lightning",
+    "pytorch_lightning",
+    "transformers",
+    "accelerate",
+    "torchvision",
+    "timm",
+    "fastai",
+    "ignite",
+    "albumentations",
+    "kornia",
+    "einops",
+    "monai",
+    "segmentation_models_pytorch",
 )
 _IMPORTS = re.compile(
     rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:" + "|".join(LIBRARIES).encode() + rb")\b",

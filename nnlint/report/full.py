@@ -19,7 +19,11 @@ _COLORS = {"error": "bold red", "warning": "bold yellow", "advice": "bold blue",
 def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
     """Write each finding with its code frame, related lines and help."""
     console = Console(
-        file=stream, force_terminal=color, no_color=not color, highlight=False, soft_wrap=True,
+        file=stream,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        soft_wrap=True,
         color_system="standard" if color else None,
     )
     for finding in findings:
@@ -31,7 +35,8 @@ def _write_one(console: Console, finding: Finding) -> None:
     style = _COLORS[finding.level.value]
     console.print(
         Text.assemble(
-            (f"{finding.level.value}[{finding.code}]", style), f" {finding.name}: ",
+            (f"{finding.level.value}[{finding.code}]", style),
+            f" {finding.name}: ",
             (finding.message, "bold"),
         )
     )
@@ -43,13 +48,19 @@ def _write_one(console: Console, finding: Finding) -> None:
             console.print(_marker(finding, text, width, style))
     for related in finding.related:
         where = f"{related.filename}:{related.start.row}"
-        console.print(Text.assemble((" " * (width + 3) + "= ", "blue"), f"{where}: {related.message}"))
+        console.print(
+            Text.assemble((" " * (width + 3) + "= ", "blue"), f"{where}: {related.message}")
+        )
         for row, text in source_lines(related, 0):
             console.print(Text.assemble((f"{row:>{width + 2}} | ", "blue"), text.expandtabs(4)))
     if finding.help:
-        console.print(Text.assemble((" " * (width + 3) + "= ", "blue"), ("help: ", "bold"), finding.help))
+        console.print(
+            Text.assemble((" " * (width + 3) + "= ", "blue"), ("help: ", "bold"), finding.help)
+        )
     if finding.verdict:
-        console.print(Text(f"{' ' * (width + 3)}= {finding.verdict.status}: {finding.verdict.summary}"))
+        console.print(
+            Text(f"{' ' * (width + 3)}= {finding.verdict.status}: {finding.verdict.summary}")
+        )
     console.print()
 
 

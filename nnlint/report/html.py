@@ -24,8 +24,10 @@ h2 { font-size: 1rem; margin: 0 } pre { background: #f4f5f7; padding: .6rem; ove
 
 def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
     """Write one document that needs nothing else."""
-    stream.write(f"<!doctype html><html lang=en><meta charset=utf-8><title>nnlint</title>"
-                 f"<style>{_STYLE}</style><h1>nnlint</h1><p>{escape(summary(findings, file_count))}</p>\n")
+    stream.write(
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>nnlint</title>"
+        f"<style>{_STYLE}</style><h1>nnlint</h1><p>{escape(summary(findings, file_count))}</p>\n"
+    )
     for f in findings:
         code = "\n".join(text for _, text in source_lines(f, 1))
         stream.write(

@@ -27,7 +27,11 @@ def as_dict(finding: Finding) -> dict[str, Any]:
             "applicability": fix.applicability.value,
             "message": fix.title,
             "edits": [
-                {"content": e.content, "location": _position(e.start), "end_location": _position(e.end)}
+                {
+                    "content": e.content,
+                    "location": _position(e.start),
+                    "end_location": _position(e.end),
+                }
                 for e in fix.edits
             ],
         },
@@ -38,12 +42,21 @@ def as_dict(finding: Finding) -> dict[str, Any]:
         "help": finding.help,
         "explanation": finding.explanation,
         "related": [
-            {"filename": r.filename, "location": _position(r.start), "end_location": _position(r.end),
-             "cell": r.cell, "message": r.message}
+            {
+                "filename": r.filename,
+                "location": _position(r.start),
+                "end_location": _position(r.end),
+                "cell": r.cell,
+                "message": r.message,
+            }
             for r in finding.related
         ],
         "verdict": verdict
-        and {"status": verdict.status, "summary": verdict.summary, "evidence": dict(verdict.evidence)},
+        and {
+            "status": verdict.status,
+            "summary": verdict.summary,
+            "evidence": dict(verdict.evidence),
+        },
     }
 
 

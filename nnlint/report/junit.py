@@ -19,7 +19,11 @@ def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_coun
         )
         for f in here:
             case = ElementTree.SubElement(
-                suite, "testcase", name=f"{f.code} {f.name}", classname=filename, line=str(f.start.row)
+                suite,
+                "testcase",
+                name=f"{f.code} {f.name}",
+                classname=filename,
+                line=str(f.start.row),
             )
             failure = ElementTree.SubElement(case, "failure", message=f.message)
             failure.text = f"line {f.start.row}, column {f.start.column}: {f.message} {f.help}"

@@ -33,8 +33,22 @@ MAIN_STEPS = 40_000
 ROOT_STEPS = 12_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
-NOT_TENSORS = frozenset({"int", "float", "bool", "str", "list", "dict", "tuple", "List", "Dict",
-                         "Tuple", "Callable", "Sequence"})
+NOT_TENSORS = frozenset(
+    {
+        "int",
+        "float",
+        "bool",
+        "str",
+        "list",
+        "dict",
+        "tuple",
+        "List",
+        "Dict",
+        "Tuple",
+        "Callable",
+        "Sequence",
+    }
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,9 +79,7 @@ class Program:
     @property
     def trains(self) -> bool:
         """Whether a model is trained in it."""
-        return bool(self.events("fit")) or bool(
-            self.events("step") and self.events("backward")
-        )
+        return bool(self.events("fit")) or bool(self.events("step") and self.events("backward"))
 
 
 @dataclass(slots=True, eq=False)
@@ -103,12 +115,18 @@ class _Roots:
     def run(self) -> Analysis:
         scope = self.machine.scope_of(self.module)
         scope.names["__name__"] = Constant("__main__")
-        guarded = any(isinstance(s, ast.If) and is_main_guard(s.test) for s in self.module.tree.body)
+        guarded = any(
+            isinstance(s, ast.If) and is_main_guard(s.test) for s in self.module.tree.body
+        )
         main = self._root("__main__", scope, lambda: self._body(scope))
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
         self.told = local_names_that_matter(self.module.tree)
         for name, value in list(scope.names.items()):
-            if isinstance(value, Class) and value.scope.module is self.module and value.node.name == name:
+            if (
+                isinstance(value, Class)
+                and value.scope.module is self.module
+                and value.node.name == name
+            ):
                 self._class(value, scope)
             elif isinstance(value, Function) and value.scope.module is self.module:
                 self._function(value, scope)
@@ -172,7 +190,9 @@ class _Roots:
         if symbolic and not isinstance(function.node, ast.Lambda):
             for parameter in [*function.node.args.args[1:], *function.node.args.kwonlyargs]:
                 if isinstance(names.get(parameter.arg), Unknown) and _may_be_tensor(parameter):
-                    names[parameter.arg] = Tensor(Source(parameter.arg, Site(self.module, parameter)))
+                    names[parameter.arg] = Tensor(
+                        Source(parameter.arg, Site(self.module, parameter))
+                    )
         mark = len(machine.journal)
         machine.run_function(function, names, owner, None)
         machine.rollback(mark)
@@ -200,7 +220,16 @@ def telling_names(construction: bool) -> frozenset[str]:
         e.name.rpartition(".")[2]
         for e in entries
         if e is not None and (e.kind in TOLD_KINDS or e.family in TOLD_FAMILIES)
-    ) | {"backward", "step", "fit", "lr", "rearrange", "manual_backward", "no_grad", "inference_mode"}
+    ) | {
+        "backward",
+        "step",
+        "fit",
+        "lr",
+        "rearrange",
+        "manual_backward",
+        "no_grad",
+        "inference_mode",
+    }
 
 
 def is_test(module: ModuleSyntax) -> bool:
@@ -211,9 +240,7 @@ def is_test(module: ModuleSyntax) -> bool:
 
 def local_names_that_matter(tree: ast.Module) -> frozenset[str]:
     """Classes and functions of a module that matter, themselves or through others of it."""
-    nodes = {
-        n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)
-    }
+    nodes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
     found = {name for name, node in nodes.items() if matters(node)}
     while True:
         more = {n for n, node in nodes.items() if n not in found and mentions(node, found)}

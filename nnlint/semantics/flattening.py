@@ -58,5 +58,3 @@ def _is_batched(tensor: Tensor, depth: int = 12) -> bool:
     if producer.entry.family in ("conv", "pool", "adaptive_pool", "batch_norm"):
         return producer.entry.dimensions >= 2 or producer.entry.family == "conv"
     return bool(producer.inputs) and _is_batched(producer.inputs[0], depth - 1)
-
-

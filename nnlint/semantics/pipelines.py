@@ -17,13 +17,18 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Site,
     Unknown,
     Value,
 )
 
 _TRAIN = re.compile(r"(?:^|_|\b)(?:train|training|trn|tr)(?:$|_|\b|\d)")
-_EVAL = re.compile(r"(?:^|_|\b)(?:val|valid|validation|eval|evaluation|test|testing|dev)(?:$|_|\b|\d)")
-_SPLIT_WORDS = re.compile(r"train|test|val\b|valid|eval|split|mode|phase|stage|subset", re.IGNORECASE)
+_EVAL = re.compile(
+    r"(?:^|_|\b)(?:val|valid|validation|eval|evaluation|test|testing|dev)(?:$|_|\b|\d)"
+)
+_SPLIT_WORDS = re.compile(
+    r"train|test|val\b|valid|eval|split|mode|phase|stage|subset", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +66,9 @@ def _in_pipeline(
         if not is_random(transform):
             continue
         switchable = isinstance(given, Choice) and not role
-        switchable = switchable or any(_is_switch(c) for b in (transform, *above) for c in b.conditions)
+        switchable = switchable or any(
+            _is_switch(c) for b in (transform, *above) for c in b.conditions
+        )
         switchable = switchable or any(_has_switch(b) for b in (transform, *above))
         switchable = switchable or any(_is_switch(c) for c in dataset.conditions)
         yield RandomTransform(transform, whole, dataset, role, switchable)
@@ -110,8 +117,11 @@ def is_split_condition(condition: Condition) -> bool:
     """Whether a test tells training from evaluation, which is no switch."""
     names = [n.id for n in ast.walk(condition.site.node) if isinstance(n, ast.Name)]
     names += [n.attr for n in ast.walk(condition.site.node) if isinstance(n, ast.Attribute)]
-    names += [n.value for n in ast.walk(condition.site.node)
-              if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    names += [
+        n.value
+        for n in ast.walk(condition.site.node)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    ]
     augments = any("aug" in name.lower() for name in names)
     return not augments and any(_SPLIT_WORDS.search(name) for name in names)
 
@@ -125,7 +135,11 @@ def _transform_arguments(dataset: Built | Instance) -> Iterator[Value]:
         return
     if _is_dataset(dataset):
         yield from dataset.arguments
-        yield from (v for k, v in dataset.state.items() if isinstance(v, Built) and v not in dataset.arguments)
+        yield from (
+            v
+            for k, v in dataset.state.items()
+            if isinstance(v, Built) and v not in dataset.arguments
+        )
 
 
 def _is_dataset(value: Instance) -> bool:
@@ -152,7 +166,11 @@ def dataset_role(dataset: Built | Instance, pipeline: Built | None = None) -> st
             return role
     arguments = dataset.arguments.values() if isinstance(dataset, Built) else dataset.arguments
     for value in arguments:
-        role = _role_of_value(value) if isinstance(value, Constant) and isinstance(value.value, str) else ""
+        role = (
+            _role_of_value(value)
+            if isinstance(value, Constant) and isinstance(value.value, str)
+            else ""
+        )
         if role:
             return role
     return ""
@@ -184,5 +202,3 @@ def _alternatives(value: Value) -> tuple[Value, ...]:
 def transform_name(built: Built) -> str:
     """The name the program uses for a transform's class."""
     return built.site.text.partition("(")[0]
-
-

@@ -143,8 +143,6 @@ def _whole_numbers(value: Value | None) -> tuple[int, ...]:
     return ()
 
 
-
-
 _IMAGENET = re.compile(r"imagenet|ilsvrc", re.IGNORECASE)
 
 

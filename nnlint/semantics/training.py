@@ -47,7 +47,8 @@ def first_random_construction(program: Program) -> Site | None:
     A layer built inside a model's constructor counts where the program builds the model.
     """
     built = {
-        e.site.key for e in program.events("build")
+        e.site.key
+        for e in program.events("build")
         if isinstance(e.subject, Instance) and "training" in e.subject.state
     }
     fallback: Site | None = None
@@ -111,7 +112,9 @@ def _may_clear(event: Event, optimizer: Value | None) -> bool:
         return not _certainly_other(event.subject, optimizer)
     if event.kind == "forward":
         called = event.name.rpartition(".")[2]
-        return bool(_MAY_CLEAR.search(called)) or any(_reaches(v, optimizer) for v in event.operands)
+        return bool(_MAY_CLEAR.search(called)) or any(
+            _reaches(v, optimizer) for v in event.operands
+        )
     if event.kind in ("opaque", "fit"):
         return any(_reaches(v, optimizer) for v in (event.subject, *event.operands))
     return False
@@ -124,7 +127,9 @@ def _certainly_other(subject: Value | None, optimizer: Value | None) -> bool:
     if isinstance(subject, Instance | Built) and isinstance(optimizer, Built):
         held = models_of(optimizer)
         return bool(held) and all(
-            isinstance(m, Instance | Built) and not _contains(subject, m) and not _contains(m, subject)
+            isinstance(m, Instance | Built)
+            and not _contains(subject, m)
+            and not _contains(m, subject)
             for m in held
         )
     return False
@@ -201,7 +206,10 @@ def train_mode_evaluations(program: Program) -> Iterator[TrainModeEvaluation]:
 
 def _may_set_eval(program: Program, model: Value) -> bool:
     return any(
-        any(v is model or (isinstance(v, Instance) and _contains(v, model)) for v in (e.subject, *e.operands))
+        any(
+            v is model or (isinstance(v, Instance) and _contains(v, model))
+            for v in (e.subject, *e.operands)
+        )
         for e in program.events("opaque", "fit")
     )
 
@@ -220,6 +228,6 @@ def stateful_layer(model: Value, depth: int = 8) -> Built | None:
         children = list(model.items)
     else:
         return None
-    return next((f for c in children if c is not model and (f := stateful_layer(c, depth - 1))), None)
-
-
+    return next(
+        (f for c in children if c is not model and (f := stateful_layer(c, depth - 1))), None
+    )

@@ -11,9 +11,24 @@ import pathspec
 
 SUFFIXES = (".py", ".ipynb")
 ALWAYS_EXCLUDED = (
-    ".git", ".hg", ".svn", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__",
-    ".mypy_cache", ".ruff_cache", ".pytest_cache", ".nnlint_cache", ".ipynb_checkpoints",
-    "build", "dist", ".eggs", "site-packages",
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "venv",
+    ".tox",
+    ".nox",
+    "node_modules",
+    "__pycache__",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".nnlint_cache",
+    ".ipynb_checkpoints",
+    "build",
+    "dist",
+    ".eggs",
+    "site-packages",
 )
 
 

@@ -28,7 +28,9 @@ def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...]]:
             if block["cell_type"] == "code"
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SourceError("NN003", f"is no valid notebook: {type(error).__name__}: {error}") from error
+        raise SourceError(
+            "NN003", f"is no valid notebook: {type(error).__name__}: {error}"
+        ) from error
     rows: list[str] = []
     cells: list[Cell] = []
     for number, text in sources:

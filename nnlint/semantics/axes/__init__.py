@@ -92,9 +92,7 @@ def index_shape(shape: Shape, indices: Any) -> Shape | None:
             skip = len(shape) - len(rest)
             result += shape[position : position + skip]
             position += skip
-        elif isinstance(index, bool) or index is UNKNOWN:
-            return None
-        elif position >= len(shape):
+        elif isinstance(index, bool) or index is UNKNOWN or position >= len(shape):
             return None
         elif isinstance(index, int):
             position += 1

@@ -77,7 +77,9 @@ def classify_view(source: Shape, target: Sequence[Any]) -> ViewResult:
         if len(left) == 1 and fresh:
             _factors[frozenset(a.identity for a in flat if a in fresh)] = left[0]
         return ViewResult(Kind.REGROUPING, grouped)
-    if {a.identity for a in flat} != {a.identity for a in expected} or len({a.identity for a in flat}) != len(flat):
+    if {a.identity for a in flat} != {a.identity for a in expected} or len(
+        {a.identity for a in flat}
+    ) != len(flat):
         return unknown
     return ViewResult(_fault(expected, flat), tuple(named), _first_moved(expected, flat))
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nnlint.semantics.axes import UNKNOWN, Dimension, Shape, dimension_of, feature_dimension, new_axis
+from nnlint.semantics.axes import (
+    UNKNOWN,
+    Dimension,
+    Shape,
+    dimension_of,
+    feature_dimension,
+    new_axis,
+)
 
 Inputs = Sequence[Shape | None]
 Arguments = Mapping[str, Any]
@@ -54,8 +61,13 @@ def _convolution(first: Shape | None, inputs: Inputs, arguments: Arguments) -> O
         batch: Dimension = (new_axis("B", None, "batch"),) if first is None else first[0]
     else:
         batch = first[0]
-    names = (("H", "height"), ("W", "width")) if rank == 2 else (("L", "time"),) * 1 if rank == 1 else (
-        ("D", ""), ("H", "height"), ("W", "width"))
+    names = (
+        (("H", "height"), ("W", "width"))
+        if rank == 2
+        else (("L", "time"),) * 1
+        if rank == 1
+        else (("D", ""), ("H", "height"), ("W", "width"))
+    )
     return (batch, channels, *((new_axis(n, None, r),) for n, r in names))
 
 
@@ -75,8 +87,13 @@ def _adaptive_pool(first: Shape | None, inputs: Inputs, arguments: Arguments) ->
     sizes = size if isinstance(size, tuple) and len(size) == rank else (size,) * rank
     kept = first[: len(first) - rank]
     spatial = first[len(first) - rank :]
-    return (*kept, *(old if s is None else dimension_of(s, _name(old), _role(old))
-                     for s, old in zip(sizes, spatial, strict=True)))
+    return (
+        *kept,
+        *(
+            old if s is None else dimension_of(s, _name(old), _role(old))
+            for s, old in zip(sizes, spatial, strict=True)
+        ),
+    )
 
 
 def _name(dimension: Dimension) -> str:
@@ -162,8 +179,12 @@ def _unsqueeze(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Out
 
 def _expand(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Outcome:
     sizes = arguments.get("size", arguments.get("sizes"))
-    if isinstance(sizes, tuple) and len(sizes) == 1 and isinstance(sizes[0], tuple) and sizes[0] and (
-        not hasattr(sizes[0][0], "identity")
+    if (
+        isinstance(sizes, tuple)
+        and len(sizes) == 1
+        and isinstance(sizes[0], tuple)
+        and sizes[0]
+        and (not hasattr(sizes[0][0], "identity"))
     ):
         sizes = sizes[0]
     if first is None or not isinstance(sizes, tuple) or len(sizes) < len(first):
@@ -277,8 +298,12 @@ def _embedding(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Out
 
 def _create(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Outcome:
     sizes = arguments.get("size")
-    if isinstance(sizes, tuple) and len(sizes) == 1 and isinstance(sizes[0], tuple) and sizes[0] and (
-        not hasattr(sizes[0][0], "identity")
+    if (
+        isinstance(sizes, tuple)
+        and len(sizes) == 1
+        and isinstance(sizes[0], tuple)
+        and sizes[0]
+        and (not hasattr(sizes[0][0], "identity"))
     ):
         sizes = sizes[0]
     if not isinstance(sizes, tuple):
@@ -296,13 +321,35 @@ def _one_hot(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Outco
 
 
 _TRANSFERS: dict[str, Callable[[Shape | None, Inputs, Arguments], Outcome]] = {
-    "same": _same, "like": _same, "linear": _linear, "conv": _convolution,
-    "conv_transpose": _convolution, "pool": _pool, "upsample": _pool,
-    "adaptive_pool": _adaptive_pool, "flatten": _flatten, "unflatten": _unflatten,
-    "permute": _permute, "transpose": _transpose, "matrix_transpose": _matrix_transpose,
-    "movedim": _movedim, "squeeze": _squeeze, "unsqueeze": _unsqueeze, "expand": _expand,
-    "cat": _concatenate, "stack": _stack, "chunk": _parts, "unbind": _unbind,
-    "reduce": _reduce, "matmul": _matmul, "broadcast": _broadcast, "rnn": _recurrent,
-    "attention": _attention, "transformer": _attention, "embedding": _embedding,
-    "create": _create, "scalar": _scalar, "one_hot": _one_hot,
+    "same": _same,
+    "like": _same,
+    "linear": _linear,
+    "conv": _convolution,
+    "conv_transpose": _convolution,
+    "pool": _pool,
+    "upsample": _pool,
+    "adaptive_pool": _adaptive_pool,
+    "flatten": _flatten,
+    "unflatten": _unflatten,
+    "permute": _permute,
+    "transpose": _transpose,
+    "matrix_transpose": _matrix_transpose,
+    "movedim": _movedim,
+    "squeeze": _squeeze,
+    "unsqueeze": _unsqueeze,
+    "expand": _expand,
+    "cat": _concatenate,
+    "stack": _stack,
+    "chunk": _parts,
+    "unbind": _unbind,
+    "reduce": _reduce,
+    "matmul": _matmul,
+    "broadcast": _broadcast,
+    "rnn": _recurrent,
+    "attention": _attention,
+    "transformer": _attention,
+    "embedding": _embedding,
+    "create": _create,
+    "scalar": _scalar,
+    "one_hot": _one_hot,
 }

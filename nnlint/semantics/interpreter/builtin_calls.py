@@ -63,7 +63,11 @@ class Interpreter(LibraryCalls):
         return super().attribute(value, name, site)
 
     def method(
-        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+        self,
+        bound: BoundMethod,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         """The value of calling a method that no project function defines."""
         if isinstance(bound.receiver, Options):
@@ -74,21 +78,33 @@ class Interpreter(LibraryCalls):
         self, parser: Options, name: str, positional: Sequence[Value], keywords: dict[str, Value]
     ) -> Value:
         if name == "add_argument":
-            flags = [v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, str)]
+            flags = [
+                v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, str)
+            ]
             if flags:
                 long = next((f for f in flags if f.startswith("--")), flags[0])
                 target = keywords.get("dest")
-                key = target.value if isinstance(target, Constant) else long.lstrip("-").replace("-", "_")
+                key = (
+                    target.value
+                    if isinstance(target, Constant)
+                    else long.lstrip("-").replace("-", "_")
+                )
                 parser.state[key] = _option_default(key, keywords)
             return Unknown("action")
-        if name in ("parse_args", "parse_known_args", "add_argument_group",
-                    "add_mutually_exclusive_group"):
+        if name in (
+            "parse_args",
+            "parse_known_args",
+            "add_argument_group",
+            "add_mutually_exclusive_group",
+        ):
             if name == "parse_known_args":
                 return Items("tuple", {"items": (parser, Unknown())})
             return parser
         if name == "set_defaults":
             for key, value in keywords.items():
-                parser.state[key] = Constant(value.value, True) if isinstance(value, Constant) else value
+                parser.state[key] = (
+                    Constant(value.value, True) if isinstance(value, Constant) else value
+                )
             return NONE
         return Unknown(name, "option")
 
@@ -151,7 +167,9 @@ def _dict(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     return Table(state, site)
 
 
-def _enumerate(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+def _enumerate(
+    machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
+) -> Value:
     elements = machine.elements(positional[0]) if positional else None
     if elements is not None:
         pairs = tuple(Items("tuple", {"items": (Constant(i), v)}) for i, v in enumerate(elements))
@@ -171,7 +189,9 @@ def _first(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
     return positional[0] if positional else Unknown()
 
 
-def _reversed(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+def _reversed(
+    machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
+) -> Value:
     elements = machine.elements(positional[0]) if positional else None
     return Items("list", {"items": tuple(reversed(elements))}) if elements else Unknown()
 
@@ -213,7 +233,9 @@ def _quiet(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 
 
 def _number(kind: type) -> Handler:
-    def convert(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    def convert(
+        machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
+    ) -> Value:
         value = positional[0] if positional else NONE
         if isinstance(value, Constant):
             try:
@@ -293,9 +315,23 @@ for _name in (
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():
     _HANDLERS.setdefault(f"builtins.{_name}", _quiet)
-for _name in ("time.time", "time.perf_counter", "os.path.join", "os.makedirs", "math.sqrt",
-              "math.ceil", "math.floor", "math.log", "math.prod", "math.exp", "os.path.exists",
-              "logging.getLogger", "logging.basicConfig", "warnings.warn", "pathlib.Path"):
+for _name in (
+    "time.time",
+    "time.perf_counter",
+    "os.path.join",
+    "os.makedirs",
+    "math.sqrt",
+    "math.ceil",
+    "math.floor",
+    "math.log",
+    "math.prod",
+    "math.exp",
+    "os.path.exists",
+    "logging.getLogger",
+    "logging.basicConfig",
+    "warnings.warn",
+    "pathlib.Path",
+):
     _HANDLERS[_name] = _quiet
 
 __all__ = ["External", "Interpreter", "Maybe", "Options"]

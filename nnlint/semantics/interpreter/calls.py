@@ -45,7 +45,9 @@ class Calls(Expressions):
             if isinstance(argument, ast.Starred):
                 value = self.evaluate(argument.value)
                 spread = self.spread(value)
-                positional += (Items("star", {"items": (), "open": True}),) if spread is None else spread
+                positional += (
+                    (Items("star", {"items": (), "open": True}),) if spread is None else spread
+                )
             else:
                 positional.append(self.evaluate(argument))
         keywords: dict[str, Value] = {}
@@ -127,11 +129,17 @@ class Calls(Expressions):
         return joined if isinstance(joined, Value) else Unknown()
 
     def _call_function(
-        self, function: Function, receiver: Value | None, positional: Sequence[Value],
-        keywords: dict[str, Value], site: Site,
+        self,
+        function: Function,
+        receiver: Value | None,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
-        active = sum(frame.function is not None and frame.function.node is function.node
-                     for frame in self.frames)
+        active = sum(
+            frame.function is not None and frame.function.node is function.node
+            for frame in self.frames
+        )
         if active or len(self.callers) >= self.DEPTH:
             self.emit("opaque", site, receiver, (*positional, *keywords.values()), function.name)
             return Unknown(function.name, "call")
@@ -139,7 +147,10 @@ class Calls(Expressions):
         return self.run_function(function, names, receiver, site)
 
     def bind_parameters(
-        self, function: Function, receiver: Value | None, positional: Sequence[Value],
+        self,
+        function: Function,
+        receiver: Value | None,
+        positional: Sequence[Value],
         keywords: dict[str, Value],
     ) -> dict[str, Any]:
         """The local names a call starts with; missing ones get their soft defaults."""
@@ -151,13 +162,17 @@ class Calls(Expressions):
         elif function.owner is not None and _decorated(function, "classmethod"):
             given.insert(0, function.owner)
         names: dict[str, Any] = {}
-        spread = next((i for i, v in enumerate(given) if isinstance(v, Items) and v.kind == "star"), None)
+        spread = next(
+            (i for i, v in enumerate(given) if isinstance(v, Items) and v.kind == "star"), None
+        )
         certain = given if spread is None else given[:spread]
         for parameter, value in zip(formal, certain, strict=False):
             names[parameter.arg] = value
         if arguments.vararg:
-            extra = tuple(given[len(formal):])
-            names[arguments.vararg.arg] = Items("tuple", {"items": extra, "open": spread is not None})
+            extra = tuple(given[len(formal) :])
+            names[arguments.vararg.arg] = Items(
+                "tuple", {"items": extra, "open": spread is not None}
+            )
         rest = dict(keywords)
         for parameter in [*formal, *arguments.kwonlyargs]:
             if parameter.arg in rest:
@@ -176,9 +191,13 @@ class Calls(Expressions):
         formal = [*arguments.posonlyargs, *arguments.args]
         defaults: dict[str, ast.expr] = {}
         if arguments.defaults:
-            for parameter, default in zip(formal[-len(arguments.defaults):], arguments.defaults, strict=True):
+            for parameter, default in zip(
+                formal[-len(arguments.defaults) :], arguments.defaults, strict=True
+            ):
                 defaults[parameter.arg] = default
-        for parameter, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        for parameter, keyword_default in zip(
+            arguments.kwonlyargs, arguments.kw_defaults, strict=True
+        ):
             if keyword_default is not None:
                 defaults[parameter.arg] = keyword_default
         self.frames.append(Frame(function.scope))
@@ -197,7 +216,11 @@ class Calls(Expressions):
             self.frames.pop()
 
     def run_function(
-        self, function: Function, names: dict[str, Any], owner: Value | None, site: Site | None,
+        self,
+        function: Function,
+        names: dict[str, Any],
+        owner: Value | None,
+        site: Site | None,
         on_yield: Callable[[Value], None] | None = None,
     ) -> Value:
         """Interpret a function's body with its parameters bound."""
@@ -260,9 +283,7 @@ class Calls(Expressions):
                 return mode
         return None
 
-    def context_manager(
-        self, node: ast.expr
-    ) -> Callable[[Callable[[Value], None]], None] | None:
+    def context_manager(self, node: ast.expr) -> Callable[[Callable[[Value], None]], None] | None:
         """How to run a project's `@contextmanager` around a body; None for others."""
         if not isinstance(node, ast.Call):
             return None
@@ -297,7 +318,9 @@ class Calls(Expressions):
             base = self.library_base(cls)
             if base is not None and base.kind not in ("base", ""):
                 names = bind_signature(base.signature, positional, keywords)
-                instance.state["library"] = Built(base, names, frozenset(names), site, self.conditions)
+                instance.state["library"] = Built(
+                    base, names, frozenset(names), site, self.conditions
+                )
         self.emit("build", site, instance, instance.arguments, cls.node.name)
         return instance
 
@@ -307,8 +330,11 @@ class Calls(Expressions):
         fields = []
         for ancestor in reversed(list(instance.cls.ancestry())):
             if isinstance(ancestor, Class):
-                fields += [s for s in ancestor.node.body if isinstance(s, ast.AnnAssign)
-                           and isinstance(s.target, ast.Name)]
+                fields += [
+                    s
+                    for s in ancestor.node.body
+                    if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+                ]
         given = list(positional)
         for statement in fields:
             name = statement.target.id if isinstance(statement.target, ast.Name) else ""
@@ -342,7 +368,11 @@ class Calls(Expressions):
         )
 
     def call_instance(
-        self, instance: Instance, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+        self,
+        instance: Instance,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         """`instance(...)`: `forward` of a module, else `__call__`."""
         module = self.is_module(instance) or not instance.cls.known
@@ -399,7 +429,7 @@ def bind_signature(
         bound[parameter.name] = value
     variadic = next((p for p in signature if p.kind == "variadic"), None)
     if variadic is not None:
-        extra = given[len(names):]
+        extra = given[len(names) :]
         unknown = any(isinstance(v, Items) and v.kind == "star" for v in extra)
         known = tuple(v for v in extra if not (isinstance(v, Items) and v.kind == "star"))
         bound[variadic.name] = Items("tuple", {"items": known, "open": unknown})

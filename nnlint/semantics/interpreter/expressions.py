@@ -12,7 +12,6 @@ from nnlint.semantics.interpreter.tensors import combine_extents
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
-    BoundMethod,
     Built,
     Choice,
     Condition,
@@ -20,18 +19,12 @@ from nnlint.semantics.values import (
     Extent,
     External,
     Function,
-    Instance,
     Items,
-    Maybe,
-    Operation,
-    Partial,
-    ProjectModule,
     ShapeOf,
     Table,
     Tensor,
     Unknown,
     Value,
-    options,
 )
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
@@ -130,7 +123,11 @@ class Expressions(Statements):
         return self.binary(symbol, function, left, right, node)
 
     def binary(
-        self, symbol: str, function: Callable[[Any, Any], Any], left: Value, right: Value,
+        self,
+        symbol: str,
+        function: Callable[[Any, Any], Any],
+        left: Value,
+        right: Value,
         node: ast.expr,
     ) -> Value:
         """`left symbol right`."""
@@ -186,7 +183,9 @@ class Expressions(Statements):
         else:
             return values[-1]
         if all(truth is not None for truth, _ in truths):
-            outcome = next((v for v, (t, _) in zip(values, truths, strict=True) if t is stops), values[-1])
+            outcome = next(
+                (v for v, (t, _) in zip(values, truths, strict=True) if t is stops), values[-1]
+            )
             truth, _ = self.truth(outcome)
             return Constant(outcome.value, True) if isinstance(outcome, Constant) else outcome
         return Unknown(origin="test")
@@ -382,7 +381,9 @@ class Expressions(Statements):
         index: list[Value] = []
         for part in parts:
             if isinstance(part, ast.Slice):
-                ends = [self.evaluate(e) if e else NONE for e in (part.lower, part.upper, part.step)]
+                ends = [
+                    self.evaluate(e) if e else NONE for e in (part.lower, part.upper, part.step)
+                ]
                 index.append(Items("slice", {"items": tuple(ends)}))
             else:
                 index.append(self.evaluate(part))
@@ -446,5 +447,3 @@ _EVALUATORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {
     ast.Subscript: Expressions._subscript,
     ast.Call: lambda self, node: self.call_node(node),
 }
-
-

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from nnlint.semantics.axes import UNKNOWN, index_shape
+from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.interpreter.tensors import axis_of_extent, plain, view_result
-from nnlint.semantics.axes import UNKNOWN, index_shape
-from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
@@ -84,8 +84,10 @@ class LibraryCalls(Members):
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
         if entry.family in GRADIENT_MODES:
             mode = self.truth(arguments.get("mode", Constant(True)))[0]
-            built.state["grad"] = mode if GRADIENT_MODES[entry.family] else (
-                mode is False or entry.family == "enable_grad"
+            built.state["grad"] = (
+                mode
+                if GRADIENT_MODES[entry.family]
+                else (mode is False or entry.family == "enable_grad")
             )
         if entry.kind == "container" or entry.options.get("container"):
             self._fill(built, arguments)
@@ -130,7 +132,9 @@ class LibraryCalls(Members):
         if entry.kind == "context":
             return positional[0] if positional else Unknown()
         if entry.kind in ("layer", "loss"):
-            signature = entry.options.get("call", "input, target, *" if entry.kind == "loss" else "input")
+            signature = entry.options.get(
+                "call", "input, target, *" if entry.kind == "loss" else "input"
+            )
             return self._call_layer(layer, str(signature), positional, keywords, site)
         operands = (*positional, *keywords.values())
         if entry.kind == "model":
@@ -157,7 +161,11 @@ class LibraryCalls(Members):
         return value
 
     def _call_layer(
-        self, layer: Built, signature: str, positional: Sequence[Value], keywords: dict[str, Value],
+        self,
+        layer: Built,
+        signature: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
         site: Site,
     ) -> Value:
         names = [n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *")]
@@ -167,7 +175,9 @@ class LibraryCalls(Members):
         explicit = layer.explicit | bound.keys()
         if layer.entry.kind == "loss":
             self.emit("loss", site, layer, tuple(bound.values()), layer.entry.name)
-        return self._operate(layer.entry, arguments, frozenset(explicit), tuple(bound.values()), site, layer)
+        return self._operate(
+            layer.entry, arguments, frozenset(explicit), tuple(bound.values()), site, layer
+        )
 
     def operate(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         """Apply a function or method to its bound arguments."""
@@ -177,8 +187,13 @@ class LibraryCalls(Members):
         return self._operate(entry, arguments, frozenset(bound), tuple(bound.values()), site, None)
 
     def _operate(
-        self, entry: Entry, arguments: dict[str, Value], explicit: frozenset[str],
-        given: tuple[Value, ...], site: Site, layer: Built | None,
+        self,
+        entry: Entry,
+        arguments: dict[str, Value],
+        explicit: frozenset[str],
+        given: tuple[Value, ...],
+        site: Site,
+        layer: Built | None,
     ) -> Value:
         inputs = self._tensor_inputs(given)
         if entry.family == "identity":
@@ -186,8 +201,19 @@ class LibraryCalls(Members):
         frame = self.frame
         owner = frame.owner
         operation = Operation(
-            entry, arguments, explicit, site, inputs, layer, self.conditions, self.callers,
-            frame.function, owner, None, self.grad, self._training(owner),
+            entry,
+            arguments,
+            explicit,
+            site,
+            inputs,
+            layer,
+            self.conditions,
+            self.callers,
+            frame.function,
+            owner,
+            None,
+            self.grad,
+            self._training(owner),
         )
         self.operations.append(operation)
         result = self._output(operation, given)
@@ -271,7 +297,9 @@ class LibraryCalls(Members):
             return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in both)})
         if name in ("chunk", "split", "unbind", "topk", "attention", "unpack"):
             if _is_list_of_shapes(shape):
-                return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shape)})
+                return Items(
+                    "tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shape)}
+                )
             if name == "attention" and operation.layer is not None:
                 first = Tensor(operation, {"shape": shape})
                 return Items("tuple", {"items": (first, Tensor(operation))})
@@ -323,8 +351,19 @@ class LibraryCalls(Members):
             return Tensor(Source("item"), {"shape": shape})
         site = self.site(node)
         operation = Operation(
-            INDEX, {}, frozenset(), site, (tensor,), None, self.conditions, self.callers,
-            self.frame.function, self.frame.owner, None, self.grad, None,
+            INDEX,
+            {},
+            frozenset(),
+            site,
+            (tensor,),
+            None,
+            self.conditions,
+            self.callers,
+            self.frame.function,
+            self.frame.owner,
+            None,
+            self.grad,
+            None,
         )
         result = Tensor(operation, {"shape": shape})
         operation.result = result
@@ -353,7 +392,10 @@ def _is_list_of_shapes(shape: Any) -> bool:
     return (
         isinstance(shape, tuple)
         and bool(shape)
-        and all(s is None or (isinstance(s, tuple) and (not s or isinstance(s[0], tuple))) for s in shape)
+        and all(
+            s is None or (isinstance(s, tuple) and (not s or isinstance(s[0], tuple)))
+            for s in shape
+        )
         and any(s is not None and (not s or not s[0] or isinstance(s[0][0], tuple)) for s in shape)
     )
 

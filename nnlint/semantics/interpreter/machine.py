@@ -117,8 +117,9 @@ class Machine(ABC):
         """Interpret a function's body with its parameters bound."""
 
     @abstractmethod
-    def apply_layer(self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value],
-                    site: Site) -> Value:
+    def apply_layer(
+        self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
         """The value of calling a library layer, loss or container."""
 
     @abstractmethod
@@ -129,7 +130,11 @@ class Machine(ABC):
 
     @abstractmethod
     def method(
-        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+        self,
+        bound: BoundMethod,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         """The value of calling a method that no project function defines."""
 
@@ -144,8 +149,12 @@ class Machine(ABC):
             raise OutOfBudget
 
     def emit(
-        self, kind: str, site: Site, subject: Value | None = None,
-        operands: Sequence[Value] = (), name: str = "",
+        self,
+        kind: str,
+        site: Site,
+        subject: Value | None = None,
+        operands: Sequence[Value] = (),
+        name: str = "",
     ) -> Event:
         """Add an event to the timeline."""
         event = Event(
@@ -211,7 +220,7 @@ class Machine(ABC):
     def join_writes(self, left: Writes, right: Writes) -> None:
         """Make the state what it is after one of two branches, not known which."""
         for place in {**left, **right}:
-            state, key, _ = (left.get(place) or right[place])
+            state, key, _ = left.get(place) or right[place]
             old = state.get(key, MISSING)
             a = left[place][2] if place in left else old
             b = right[place][2] if place in right else old
@@ -239,14 +248,19 @@ class Machine(ABC):
             items = self._join_items(a.items, b.items)
             return Items(a.kind, {"items": items, "open": a.open or b.open}, a.site)
         if isinstance(a, Table) and isinstance(b, Table):
-            return Table({k: self.join(a.state.get(k, MISSING), b.state.get(k, MISSING))
-                          for k in {**a.state, **b.state}}, a.site)
+            return Table(
+                {
+                    k: self.join(a.state.get(k, MISSING), b.state.get(k, MISSING))
+                    for k in {**a.state, **b.state}
+                },
+                a.site,
+            )
         return choose([a, b])
 
     def _join_items(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
         short, long = sorted((a, b), key=len)
         common = tuple(self.join(x, y) for x, y in zip(short, long, strict=False))
-        return common + tuple(x if isinstance(x, Maybe) else Maybe(x) for x in long[len(short):])
+        return common + tuple(x if isinstance(x, Maybe) else Maybe(x) for x in long[len(short) :])
 
     def tensor(self, value: Value) -> Tensor | None:
         """`value` as a tensor, if it can be one; an unknown value becomes one for good."""

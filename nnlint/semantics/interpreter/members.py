@@ -109,7 +109,8 @@ class Members(Calls):
         if self.is_module(value) and name in MODULE_METHODS:
             return True
         return any(
-            isinstance(a, External) and (
+            isinstance(a, External)
+            and (
                 self.library.get(f"{a.name}.{name}") is not None
                 or (a.entry is not None and name in a.entry.event_methods)
             )
@@ -117,8 +118,10 @@ class Members(Calls):
         )
 
     def _is_property(self, function: Function) -> bool:
-        names = {getattr(d, "id", getattr(d, "attr", "")) for d in
-                 getattr(function.node, "decorator_list", ())}
+        names = {
+            getattr(d, "id", getattr(d, "attr", ""))
+            for d in getattr(function.node, "decorator_list", ())
+        }
         return bool(names & {"property", "cached_property"})
 
     def _built_member(self, value: Built, name: str) -> Value:
@@ -211,8 +214,12 @@ class Members(Calls):
         return name in DUCK_EVENTS or name in RETURNS_SELF or name in ("step", "type")
 
     def duck_call(
-        self, receiver: Value, name: str, positional: Sequence[Value],
-        keywords: dict[str, Value], site: Site,
+        self,
+        receiver: Value,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         """A method call on a value of unknown class: well-known method names are events."""
         operands = (*positional, *keywords.values())
@@ -240,7 +247,11 @@ class Members(Calls):
         return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
 
     def method(
-        self, bound: BoundMethod, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+        self,
+        bound: BoundMethod,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         """The value of calling a method that no project function defines."""
         receiver, name = bound.receiver, bound.name
@@ -278,7 +289,11 @@ class Members(Calls):
         return NONE
 
     def _tensor_method(
-        self, tensor: Tensor, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        self,
+        tensor: Tensor,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
         site: Site,
     ) -> Value:
         if name in ("backward",):
@@ -296,18 +311,30 @@ class Members(Calls):
         return Unknown(name, "call")
 
     def module_method(
-        self, module: Value, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        self,
+        module: Value,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
         site: Site,
     ) -> Value:
         """A method that a module inherits from `torch.nn.Module` or another library class."""
         if isinstance(module, Instance) and not self.is_module(module):
-            event = next((e for a in module.cls.ancestry() if isinstance(a, External)
-                          and (e := self.event_of(a.name, name))), "")
+            event = next(
+                (
+                    e
+                    for a in module.cls.ancestry()
+                    if isinstance(a, External) and (e := self.event_of(a.name, name))
+                ),
+                "",
+            )
             if event:
                 self.emit(event, site, module, (*positional, *keywords.values()), name)
                 return Unknown(name, "call")
         if name in ("train", "eval"):
-            training = name == "train" and not (positional and self.truth(positional[0])[0] is False)
+            training = name == "train" and not (
+                positional and self.truth(positional[0])[0] is False
+            )
             self.emit("train" if training else "eval", site, module, positional, name)
             self._set_training(module, training)
             return module
@@ -323,8 +350,13 @@ class Members(Calls):
         if name == "load_state_dict":
             self.emit("load", site, module, positional, name)
             return Unknown()
-        if name in ("register_buffer", "register_parameter", "add_module", "register_module",
-                    "__setattr__"):
+        if name in (
+            "register_buffer",
+            "register_parameter",
+            "add_module",
+            "register_module",
+            "__setattr__",
+        ):
             if len(positional) > 1 and isinstance(positional[0], Constant):
                 if isinstance(module, Instance | Built):
                     self.write(module.state, positional[0].value, positional[1])
@@ -333,11 +365,24 @@ class Members(Calls):
             elif isinstance(module, Built):
                 self.write(module.state, "open", True)
             return NONE
-        if name in ("state_dict", "__init__", "extra_repr", "register_forward_hook", "get_submodule",
-                    "save_hyperparameters", "log", "log_dict", "print"):
+        if name in (
+            "state_dict",
+            "__init__",
+            "extra_repr",
+            "register_forward_hook",
+            "get_submodule",
+            "save_hyperparameters",
+            "log",
+            "log_dict",
+            "print",
+        ):
             return Unknown(name, "call")
         if name in ("forward", "__call__"):
-            return self.call(module, positional, keywords, site) if isinstance(module, Built) else Unknown()
+            return (
+                self.call(module, positional, keywords, site)
+                if isinstance(module, Built)
+                else Unknown()
+            )
         return self.duck_call(module, name, positional, keywords, site)
 
     def _set_training(self, module: Value, training: bool) -> None:
@@ -349,7 +394,11 @@ class Members(Calls):
                 self._set_training(child, training)
 
     def _built_method(
-        self, built: Built, name: str, positional: Sequence[Value], keywords: dict[str, Value],
+        self,
+        built: Built,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
         site: Site,
     ) -> Value:
         entry = built.entry
@@ -389,7 +438,9 @@ class Members(Calls):
             if isinstance(operand, Function | BoundMethod):
                 self.call(operand, (), {}, site)
 
-    def _container_method(self, built: Built, name: str, positional: Sequence[Value]) -> Value | None:
+    def _container_method(
+        self, built: Built, name: str, positional: Sequence[Value]
+    ) -> Value | None:
         if name == "append" and positional:
             self.write(built.state, "items", (*built.members, positional[0]))
             return built
@@ -409,7 +460,12 @@ class Members(Calls):
         return None
 
     def _items_method(
-        self, items: Items, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+        self,
+        items: Items,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> Value:
         if name in ("append", "add") and positional:
             self.write(items.state, "items", (*items.items, positional[0]))
@@ -442,19 +498,29 @@ class Members(Calls):
         return NONE
 
     def _table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
-        if name in ("get", "pop", "setdefault") and positional and isinstance(positional[0], Constant):
+        if (
+            name in ("get", "pop", "setdefault")
+            and positional
+            and isinstance(positional[0], Constant)
+        ):
             key = positional[0].value
             found: Value | None = table.state.get(key)
             if found is None:
-                found = positional[1] if len(positional) > 1 and ... not in table.state else Unknown(
-                    str(key), "option")
+                found = (
+                    positional[1]
+                    if len(positional) > 1 and ... not in table.state
+                    else Unknown(str(key), "option")
+                )
             return Constant(found.value, True) if isinstance(found, Constant) else found
         if name == "values":
             known = tuple(v for k, v in table.state.items() if k is not ...)
             return Items("list", {"items": known, "open": ... in table.state})
         if name == "items":
-            pairs = tuple(Items("tuple", {"items": (Constant(k), v)})
-                          for k, v in table.state.items() if k is not ...)
+            pairs = tuple(
+                Items("tuple", {"items": (Constant(k), v)})
+                for k, v in table.state.items()
+                if k is not ...
+            )
             return Items("list", {"items": pairs, "open": ... in table.state})
         if name == "keys":
             keys = tuple(Constant(k) for k in table.state if k is not ...)
@@ -471,8 +537,24 @@ class Members(Calls):
 
 
 MODULE_METHODS = RETURNS_SELF | {
-    "parameters", "named_parameters", "children", "modules", "named_children", "named_modules",
-    "zero_grad", "load_state_dict", "register_buffer", "register_parameter", "add_module",
-    "register_module", "state_dict", "register_forward_hook", "forward", "__call__", "extra_repr",
-    "get_submodule", "buffers", "named_buffers",
+    "parameters",
+    "named_parameters",
+    "children",
+    "modules",
+    "named_children",
+    "named_modules",
+    "zero_grad",
+    "load_state_dict",
+    "register_buffer",
+    "register_parameter",
+    "add_module",
+    "register_module",
+    "state_dict",
+    "register_forward_hook",
+    "forward",
+    "__call__",
+    "extra_repr",
+    "get_submodule",
+    "buffers",
+    "named_buffers",
 }

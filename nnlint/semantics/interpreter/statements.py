@@ -130,7 +130,7 @@ class Statements(Scopes):
             self.write(receiver.state, name, value)
         if isinstance(value, Built | Instance):
             value.state.setdefault("label", name)
-        if name == "grad" and value is NONE or (name == "grad" and _is_none(value)):
+        if (name == "grad" and value is NONE) or (name == "grad" and _is_none(value)):
             self.emit("zero_grad", self.site(node), receiver, name="grad")
         if name == "training":
             self.emit("opaque", self.site(node), receiver, (receiver,))
@@ -175,7 +175,8 @@ class Statements(Scopes):
         after = len(targets) - star - 1
         return [
             self.element(value, i if i < star else i - star - 1 - after, "")
-            if i != star else Unknown()
+            if i != star
+            else Unknown()
             for i in range(len(targets))
         ]
 
@@ -330,8 +331,11 @@ class Statements(Scopes):
                 parts.insert(0, Unknown("index", "loop"))
             return Items("tuple", {"items": tuple(parts)})
         if isinstance(iterable, Parameters):
-            return iterable if len(iterable.models) != 1 else Unknown(name, "parameter_tensor",
-                                                                      {"model": iterable.models[0]})
+            return (
+                iterable
+                if len(iterable.models) != 1
+                else Unknown(name, "parameter_tensor", {"model": iterable.models[0]})
+            )
         if isinstance(iterable, Unknown):
             element = Unknown(name or f"{iterable.name}[i]", "loop")
             if iterable.origin == "param_groups":
@@ -385,17 +389,21 @@ class Statements(Scopes):
             return self._with_items(rest, body, stack)
         return ends[0]
 
-    def context_manager(
-        self, node: ast.expr
-    ) -> Callable[[Callable[[Value], None]], None] | None:
+    def context_manager(self, node: ast.expr) -> Callable[[Callable[[Value], None]], None] | None:
         """How to run a project's `@contextmanager` around a body; None for others."""
         return None
 
     def grad_mode(self, value: Value) -> bool | None:
         """What a context manager or decorator sets the gradient mode to, if it does."""
         mode: bool | None = value.state.get("grad") if isinstance(value, Built) else None
-        if isinstance(value, External) and value.entry and value.entry.family in (
-            "no_grad", "inference_mode",
+        if (
+            isinstance(value, External)
+            and value.entry
+            and value.entry.family
+            in (
+                "no_grad",
+                "inference_mode",
+            )
         ):
             mode = False
         return mode

@@ -191,6 +191,12 @@ def view_result(machine: Any, operation: Operation, given: Sequence[Value]) -> V
 
 
 __all__ = [
-    "Shape", "axis_named", "combine_extents", "fresh_axis", "name_axis", "plain", "size_of",
+    "Shape",
+    "axis_named",
+    "combine_extents",
+    "fresh_axis",
+    "name_axis",
+    "plain",
+    "size_of",
     "view_result",
 ]
