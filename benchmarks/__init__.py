@@ -1,0 +1,1 @@
+"""Measurements of nnlint on pinned public packages: what it finds, and how fast."""
