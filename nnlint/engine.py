@@ -16,7 +16,7 @@ from nnlint.finding import Finding, Position
 from nnlint.project.cache import FOLDER, Cache
 from nnlint.project.ecosystem import takes_part
 from nnlint.project.modules import ProjectModules, content_hash
-from nnlint.registry import TOOL_RULES, load_rules, matches, select_rules
+from nnlint.registry import TOOL_RULES, every_rule, matches, select_rules
 from nnlint.rule import Calls, Programs, Rule
 from nnlint.source.discovery import discover
 from nnlint.source.file import SourceError, SourceFile, read_source
@@ -310,8 +310,7 @@ def _cell_offset(finding: Finding, source: SourceFile) -> int:
 def _suppression_findings(
     name: str, comments: list[Suppression], source: SourceFile, config: Config
 ) -> list[Finding]:
-    rules = load_rules()
-    known = {n for r in (*rules, *TOOL_RULES) for n in (r.code, r.name)}
+    known = {n for r in every_rule() for n in (r.code, r.name)}
     active = {n for r in select_rules(config) for n in (r.code, r.name)}
     found: list[Finding] = []
     for comment in comments:

@@ -38,6 +38,11 @@ TOOL_RULES = (
 )
 
 
+def every_rule() -> tuple[Rule | ToolRule, ...]:
+    """The rules of all packs, and the findings of the tool itself."""
+    return (*load_rules(), *TOOL_RULES)
+
+
 @lru_cache(maxsize=1)
 def load_rules() -> tuple[Rule, ...]:
     """Every rule of every installed rule pack, by code.
@@ -81,8 +86,7 @@ def find_rule(name: str) -> Rule:
 
 
 def _hint(name: str) -> str:
-    known = [n for rule in load_rules() for n in (rule.code, rule.name)]
-    known += [n for tool in TOOL_RULES for n in (tool.code, tool.name)]
+    known = [n for rule in every_rule() for n in (rule.code, rule.name)]
     close = difflib.get_close_matches(name.upper(), known, 1) or difflib.get_close_matches(
         name.lower(), known, 1
     )
@@ -95,9 +99,8 @@ def check_selectors(selectors: Iterable[str]) -> None:
     Raises:
         ConfigError: one means none.
     """
-    everything = (*load_rules(), *TOOL_RULES)
     for selector in selectors:
-        if not any(matches(selector, r.code, r.name, r.level) for r in everything):
+        if not any(matches(selector, r.code, r.name, r.level) for r in every_rule()):
             raise ConfigError(f"unknown rule selector `{selector}`{_hint(selector)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -9,7 +10,13 @@ import click
 
 from nnlint import __version__
 
-COMMANDS = ("check", "rule", "init", "clean", "verify")
+COMMANDS = {
+    "check": "nnlint.cli.check",
+    "rule": "nnlint.cli.others",
+    "init": "nnlint.cli.others",
+    "clean": "nnlint.cli.others",
+}
+"""Each command, and the module that defines it under its name."""
 
 
 class DefaultGroup(click.Group):
@@ -29,17 +36,7 @@ class DefaultGroup(click.Group):
         """Load one command's module only."""
         if name not in COMMANDS:
             return None
-        if name == "check":
-            from nnlint.cli.check import check
-
-            return check
-        if name == "verify":
-            from nnlint.verify.command import verify
-
-            return verify
-        from nnlint.cli import others
-
-        found: click.Command = getattr(others, name)
+        found: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
         return found
 
 

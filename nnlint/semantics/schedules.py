@@ -71,7 +71,7 @@ def decays(program: Program) -> Iterator[Decay]:
 def _scheduler(built: Built) -> Decay | None:
     entry, arguments = built.entry, built.arguments
     factor = arguments.get("gamma")
-    rate = _literal(factor)
+    rate = _number(_literal(factor))
     defaulted = "gamma" not in built.explicit
     match entry.schedule:
         case "step":
@@ -129,6 +129,10 @@ def _alternatives(value: Value) -> tuple[Value, ...]:
 
 def _literal(value: Value | None) -> object:
     return value.value if isinstance(value, Constant) and not value.soft else None
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _whole(number: object) -> int | None:

@@ -60,8 +60,8 @@ class Unknown(Value):
     """The dotted source name: `args.lr`, `self.optimizer`, `epoch`."""
     origin: str = ""
     """`parameter`, `loop`, `option`, `call` or empty."""
-    state: dict[str, Any] = field(default_factory=dict)
-    """Members read so far, and the tensor it turned out to be."""
+    state: dict[Any, Any] = field(default_factory=dict)
+    """Members and elements read so far, and the tensor it turned out to be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

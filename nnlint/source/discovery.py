@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pathspec
 
@@ -77,7 +78,11 @@ def _add(found: Discovery, path: Path, seen: set[str]) -> None:
 
 
 def _walk(
-    folder: Path, excluded: pathspec.PathSpec, respect: bool, found: Discovery, above: set[str]
+    folder: Path,
+    excluded: pathspec.PathSpec[Any],
+    respect: bool,
+    found: Discovery,
+    above: set[str],
 ) -> Iterator[Path]:
     # a symlink back to a folder above would go on for ever
     real = os.path.realpath(folder)
@@ -106,7 +111,7 @@ def _walk(
             yield path
 
 
-def _gitignore(folder: Path) -> pathspec.PathSpec | None:
+def _gitignore(folder: Path) -> pathspec.PathSpec[Any] | None:
     """The patterns of every .gitignore from the repository's root down to `folder`."""
     lines: list[str] = []
     at = folder.resolve()

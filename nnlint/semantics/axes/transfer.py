@@ -270,7 +270,8 @@ def _recurrent(first: Shape | None, inputs: Inputs, arguments: Arguments) -> Out
     if first is not None and len(first) != 3:
         return None
     if first is None:
-        batch, time = (new_axis("batch", None, "batch"),), (new_axis("time", None, "time"),)
+        batch: Dimension = (new_axis("batch", None, "batch"),)
+        time: Dimension = (new_axis("time", None, "time"),)
     else:
         batch, time = (first[0], first[1]) if batch_first else (first[1], first[0])
         batch = tuple(a._replace(role="batch") for a in batch)

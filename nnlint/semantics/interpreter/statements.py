@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from nnlint.semantics.axes import Axis
@@ -433,7 +434,7 @@ class Statements(Scopes):
             end = self._branch(
                 site,
                 [
-                    (Condition(site, True, True), lambda body=case.body: self.execute(body)),
+                    (Condition(site, True, True), partial(self.execute, case.body)),
                     (Condition(site, False, True), lambda: "next"),
                 ],
             )
