@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from program_text import analysed, main_program
 
 from nnlint.semantics.dataflow import activation, producers
@@ -309,3 +310,68 @@ def test_producers_of_a_source_are_unknown():
     )
     (relu,) = program.operations
     assert producers(relu.inputs[0]) is None
+
+
+def test_a_list_that_grows_later_is_not_known_to_be_empty():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+
+        class Agent:
+            def __init__(self):
+                self.net = nn.Linear(2, 2)
+                self.optimizer = torch.optim.Adam(self.net.parameters())
+                self.memory = []
+
+            def put(self, item):
+                self.memory.append(item)
+
+            def learn(self):
+                if len(self.memory) < 32:
+                    return
+                for state in self.memory:
+                    self.net(state).mean().backward()
+                self.optimizer.step()
+
+        agent = Agent()
+        while True:
+            agent.put(torch.rand(2))
+            agent.learn()
+        """
+    )
+    assert program.events("backward") and program.events("step")
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "count = 0\nfor x in loader:\n    count += 1\n    if count % 4 == 0:\n        optimizer.step()",
+        "first = True\nfor x in loader:\n    if not first:\n        optimizer.step()\n    first = False",
+    ],
+)
+def test_what_a_loop_assigns_is_known_in_its_first_round_only(loop):
+    build = "import torch\noptimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), 1.0)\n"
+    assert main_program(build + loop).events("step")
+
+
+def test_an_attribute_that_other_methods_assign_is_not_a_constant():
+    program = main_program(
+        """
+        import torch
+
+        class Trainer:
+            def __init__(self, model):
+                self.rounds = 0
+                self.optimizer = torch.optim.SGD(model.parameters(), 1.0)
+
+            def update(self):
+                self.rounds += 1
+                if self.rounds % 10 == 0:
+                    self.optimizer.step()
+
+        trainer = Trainer(torch.nn.Linear(1, 1))
+        trainer.update()
+        """
+    )
+    assert program.events("step")

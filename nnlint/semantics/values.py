@@ -93,6 +93,11 @@ class Items(Value):
         """Whether there may be further, unknown elements."""
         return bool(self.state.get("open"))
 
+    @property
+    def grown(self) -> bool:
+        """Whether it began empty: how much is in it later depends on the run."""
+        return bool(self.state.get("grown"))
+
 
 @dataclass(slots=True, eq=False)
 class Table(Value):
@@ -333,6 +338,13 @@ def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> 
     if isinstance(value, Constant) and (soft or not value.soft):
         return value.value
     return default
+
+
+def softened(value: Value) -> Value:
+    """A constant as one of several values it may have; anything else as it is."""
+    if isinstance(value, Constant) and not value.soft:
+        return Constant(value.value, True, value.site)
+    return value
 
 
 def options(value: Value) -> tuple[Value, ...]:

@@ -136,7 +136,7 @@ def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     value = positional[0] if positional else NONE
     if isinstance(value, Items) and not value.open:
-        return Constant(len(value.items))
+        return Constant(len(value.items), value.grown)
     if isinstance(value, Tensor):
         return machine.extent(ShapeOf(value), 0)
     if isinstance(value, Built) and value.entry.kind == "container" and not value.state.get("open"):
@@ -148,7 +148,7 @@ def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
 
 def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     if not positional:
-        return Items("list", {"items": ()}, site)
+        return Items("list", {"items": (), "grown": True}, site)
     source = positional[0]
     if isinstance(source, Unknown | Choice):
         return source

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    softened,
 )
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
@@ -89,7 +90,8 @@ class Expressions(Statements):
             else:
                 items.append(self.evaluate(element))
         kind = type(node).__name__.lower()
-        return Items(kind, {"items": tuple(items), "open": unknown}, self.site(node))
+        state = {"items": tuple(items), "open": unknown, "grown": kind == "list" and not node.elts}
+        return Items(kind, state, self.site(node))
 
     def spread(self, value: Value) -> tuple[Value, ...] | None:
         """What `*value` adds, or None when not known."""
@@ -338,7 +340,7 @@ class Expressions(Statements):
     def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:
         if isinstance(key, Constant) and _hashable(key.value) and key.value in table.state:
             found: Value = table.state[key.value]
-            return _softened(found)
+            return softened(found)
         return Unknown(self.site(node).text, "option")
 
     def _slice(self, receiver: Value, node: ast.Slice) -> Value:
@@ -392,12 +394,6 @@ class Expressions(Statements):
     def attribute(self, value: Value, name: str, site: Any) -> Value:
         """`value.name` for plain Python values; libraries come in `members`."""
         return Unknown(name)
-
-
-def _softened(value: Value) -> Value:
-    if isinstance(value, Constant) and not value.soft:
-        return Constant(value.value, True, value.site)
-    return value
 
 
 def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -> Value:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnlint.semantics.interpreter.rewrites import Rewrites
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -66,6 +67,7 @@ class Machine(ABC):
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
         self.interpreted: set[int] = set()
+        self.rewrites = Rewrites()
         self.limit = 0
         self.reset()
 
@@ -246,7 +248,8 @@ class Machine(ABC):
             return Tensor(Join((a, b)), {"shape": shape})
         if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
             items = self._join_items(a.items, b.items)
-            return Items(a.kind, {"items": items, "open": a.open or b.open}, a.site)
+            state = {"items": items, "open": a.open or b.open, "grown": a.grown or b.grown}
+            return Items(a.kind, state, a.site)
         if isinstance(a, Table) and isinstance(b, Table):
             return Table(
                 {

@@ -31,6 +31,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    softened,
 )
 
 UNROLL = 16
@@ -127,6 +128,8 @@ class Statements(Scopes):
 
     def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.expr) -> None:
         """`receiver.name = value`."""
+        if isinstance(receiver, Instance) and name in self.rewrites.attributes(receiver.cls):
+            value = softened(value)
         if isinstance(receiver, Instance | Unknown | Built):
             self.write(receiver.state, name, value)
         if isinstance(value, Built | Instance):
@@ -282,7 +285,7 @@ class Statements(Scopes):
             case Instance() | Built() | Function() | BoundMethod():
                 return True, False
             case Items() if not value.open and not any(isinstance(v, Maybe) for v in value.items):
-                return bool(value.items), False
+                return bool(value.items), value.grown
             case _:
                 return None, False
 
@@ -297,6 +300,7 @@ class Statements(Scopes):
                     if end in ("break", "return", "raise"):
                         break
                 return self.execute(node.orelse) if node.orelse else "next"
+            self._soften_carried(node)
             for _ in range(2):
                 self.bind(node.target, self.any_element(iterable, node.target))
                 end = self.execute(node.body)
@@ -304,9 +308,19 @@ class Statements(Scopes):
                     break
         return self.execute(node.orelse) if node.orelse else "next"
 
+    def _soften_carried(self, loop: ast.For | ast.AsyncFor | ast.While) -> None:
+        """What the body of a loop assigns has its first value in the first round only."""
+        names = self.frame.scope.names
+        for name in self.rewrites.names(loop):
+            value = names.get(name)
+            if isinstance(value, Constant):
+                self.write(names, name, softened(value))
+
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
         if isinstance(iterable, Items) and not iterable.open and len(iterable.items) <= UNROLL:
+            if iterable.grown and not iterable.items:
+                return None
             return [v.value if isinstance(v, Maybe) else v for v in iterable.items]
         if isinstance(iterable, Built) and iterable.entry.kind == "container":
             members = iterable.members
@@ -345,6 +359,7 @@ class Statements(Scopes):
         return Unknown(name, "loop")
 
     def _while(self, node: ast.While) -> str:
+        self._soften_carried(node)
         truth, soft = self.truth(self.evaluate(node.test))
         if truth is False and not soft:
             return "next"
