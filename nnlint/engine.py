@@ -184,10 +184,15 @@ def check_file(
             return FileResult((), {})
         module = modules.parse(path, raw)
     except SourceError as error:
-        finding = _tool_finding(error.code, display, error.message, error.position)
-        return FileResult((finding,), {})
+        return FileResult((_source_finding(display, error),), {})
+    broken = [_source_finding(display, error) for error in module.broken]
     findings = _run_rules(module, modules, config, rules)
-    return FileResult(tuple(findings), dict(modules.consulted))
+    return FileResult((*broken, *findings), dict(modules.consulted))
+
+
+def _source_finding(display: str, error: SourceError) -> Finding:
+    finding = _tool_finding(error.code, display, error.message, error.position)
+    return replace(finding, cell=error.cell)
 
 
 def _check_readable(path: Path, display: str, raw: bytes) -> None:

@@ -151,6 +151,40 @@ def test_notebook(tmp_path):
     assert (finding.code, finding.cell, finding.start.row) == ("NN101", 3, 2)
 
 
+def notebook_of(*cells: str) -> str:
+    blocks = [{"cell_type": "code", "source": c.splitlines(keepends=True)} for c in cells]
+    return json.dumps({"cells": blocks, "nbformat": 4})
+
+
+def test_a_broken_cell_of_a_notebook_is_named_and_left_out(tmp_path):
+    first, second = BAD.split("\n\n", 1)
+    (tmp_path / "a.ipynb").write_text(notebook_of(first, "x = 1\ny = # your code here", second))
+    found = {f.code: (f.cell, f.start) for f in run(tmp_path).findings}
+    assert found["NN001"] == (2, (2, 5))
+    assert found["NN101"][0] == 3
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "print('%d of %d'\n      % (1, 2))",
+        'text = """\n%matplotlib\n!ls\n"""',
+        "total = 5 \\\n    % 3",
+        "%matplotlib inline\nimport os",
+        "files = !ls",
+        "!pip install torch",
+        "os.path?",
+        "%%bash\nif [ 1 ]; then",
+        "%%time\nx = 1",
+        "x = '#('  # (\n!ls",
+        "await asyncio.sleep(1)",
+    ],
+)
+def test_lines_of_ipython_syntax(tmp_path, cell):
+    (tmp_path / "a.ipynb").write_text(notebook_of("import torch", cell))
+    assert codes(run(tmp_path)) == []
+
+
 def test_broken_notebook(tmp_path):
     (tmp_path / "a.ipynb").write_text('{"cells": "import torch"}')
     assert codes(run(tmp_path)) == ["NN003"]

@@ -6,7 +6,7 @@ import codecs
 import io
 import tokenize
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlint.finding import Position
@@ -23,6 +23,7 @@ class SourceError(Exception):
         self.code = code
         self.message = message
         self.position = position
+        self.cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ class SourceFile:
     raw: bytes
     cells: tuple[Cell, ...] | None
     """Cells of a notebook, whose code is joined in `text`; None for a Python file."""
+
+    def without(self, broken: Cell) -> SourceFile:
+        """The notebook with a cell's code left out, its rows kept."""
+        rows = self.text.split("\n")
+        start = broken.first_row - 1
+        rows[start : start + broken.row_count] = [""] * broken.row_count
+        return replace(self, text="\n".join(rows))
 
     def position(self, row: int, column: int) -> tuple[int | None, Position]:
         """The cell, and the place in it, of a row and column of `text`."""

@@ -9,6 +9,9 @@ from nnlint.source.file import Cell, SourceError
 
 _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w, ]+=\s*[%!])")
 _FOREIGN_CELL = re.compile(r"^\s*%%(?!time|capture|timeit|prun)\w+")
+_TOKEN = re.compile(
+    r"""(?P<string>(?:\"\"\"|'''|"|'))|(?P<comment>\#.*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
+)
 
 
 def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...]]:
@@ -34,15 +37,72 @@ def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...]]:
     rows: list[str] = []
     cells: list[Cell] = []
     for number, text in sources:
-        lines = text.split("\n")
-        cells.append(Cell(number, len(rows) + 1, len(lines)))
-        foreign = bool(_FOREIGN_CELL.match(text))
-        rows += [_plain(line, foreign) for line in lines]
+        cells.append(Cell(number, len(rows) + 1, text.count("\n") + 1))
+        rows += _without_magics(text.split("\n"))
     return "\n".join(rows) + "\n", tuple(cells)
 
 
-def _plain(line: str, foreign: bool) -> str:
-    if foreign or _MAGIC.match(line):
-        indent = line[: len(line) - len(line.lstrip())]
-        return f"{indent}pass"
-    return line
+def _without_magics(lines: list[str]) -> list[str]:
+    """The lines of a cell with those of IPython syntax blanked out.
+
+    Only a line that begins a statement can be a magic: `%` inside brackets or a string
+    goes on from the line before.
+    """
+    if _FOREIGN_CELL.match(lines[0]):
+        return ["pass"] * len(lines)
+    plain: list[str] = []
+    state = _LineState()
+    for line in lines:
+        if not state.continues and _MAGIC.match(line):
+            plain.append(f"{line[: len(line) - len(line.lstrip())]}pass")
+            continue
+        plain.append(line)
+        state.read(line)
+    return plain
+
+
+class _LineState:
+    """Whether the next line goes on with a statement: brackets, strings, a backslash."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._quote = ""
+        self._backslash = False
+
+    @property
+    def continues(self) -> bool:
+        """Whether a statement is still open."""
+        return self._depth > 0 or bool(self._quote) or self._backslash
+
+    def read(self, line: str) -> None:
+        """Take in one line."""
+        position = 0
+        while True:
+            if self._quote:
+                position = self._end_of_string(line, position)
+                if position < 0:
+                    break
+            token = _TOKEN.search(line, position)
+            if token is None or token["comment"]:
+                break
+            position = token.end()
+            if token["string"]:
+                self._quote = token["string"]
+            else:
+                self._depth = max(0, self._depth + (1 if token["open"] else -1))
+        if len(self._quote) == 1:
+            self._quote = ""
+        self._backslash = line.endswith("\\")
+
+    def _end_of_string(self, line: str, position: int) -> int:
+        """The position behind the string's end, or -1 when it goes on in the next line."""
+        while position < len(line):
+            if line[position] == "\\":
+                position += 2
+            elif line.startswith(self._quote, position):
+                end = position + len(self._quote)
+                self._quote = ""
+                return end
+            else:
+                position += 1
+        return -1

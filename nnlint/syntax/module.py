@@ -13,13 +13,22 @@ from nnlint.source.file import SourceError, SourceFile
 class ModuleSyntax:
     """The syntax tree of a module, with its source."""
 
-    __slots__ = ("_lines", "is_package", "name", "source", "tree")
+    __slots__ = ("_lines", "broken", "is_package", "name", "source", "tree")
 
-    def __init__(self, name: str, is_package: bool, source: SourceFile, tree: ast.Module) -> None:
+    def __init__(
+        self,
+        name: str,
+        is_package: bool,
+        source: SourceFile,
+        tree: ast.Module,
+        broken: tuple[SourceError, ...] = (),
+    ) -> None:
         self.name = name
         self.is_package = is_package
         self.source = source
         self.tree = tree
+        self.broken = broken
+        """Cells of a notebook that cannot be parsed and are left out."""
         self._lines: list[str] | None = None
 
     @property
@@ -59,15 +68,37 @@ class ModuleSyntax:
 
 
 def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSyntax:
-    """Parse a file.
+    """Parse a file; cells of a notebook that cannot be parsed are left out.
 
     Raises:
         SourceError: NN001, with the place of the error.
     """
     try:
+        return ModuleSyntax(name, is_package, source, _parse(source.text, source.cells is not None))
+    except SourceError:
+        if source.cells is None:
+            raise
+    broken: list[SourceError] = []
+    rows = source.text.split("\n")
+    for cell in source.cells:
+        start = cell.first_row - 1
+        try:
+            _parse("\n".join(rows[start : start + cell.row_count]), notebook=True)
+        except SourceError as error:
+            error.cell = cell.number
+            broken.append(error)
+            source = source.without(cell)
+    tree = _parse(source.text, notebook=True)
+    return ModuleSyntax(name, is_package, source, tree, tuple(broken))
+
+
+def _parse(text: str, notebook: bool) -> ast.Module:
+    flags = ast.PyCF_ONLY_AST | (ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if notebook else 0)
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source.text)
+            tree: ast.Module = compile(text, "<source>", "exec", flags, dont_inherit=True)
+            return tree
     except SyntaxError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         place = Position(error.lineno or 1, error.offset or 1)
@@ -77,4 +108,3 @@ def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSynta
         raise SourceError("NN001", "is nested too deeply to be parsed") from error
     except ValueError as error:
         raise SourceError("NN001", f"cannot be parsed: {error}") from error
-    return ModuleSyntax(name, is_package, source, tree)
