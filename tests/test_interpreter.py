@@ -375,3 +375,23 @@ def test_an_attribute_that_other_methods_assign_is_not_a_constant():
         """
     )
     assert program.events("step")
+
+
+def test_the_backward_pass_of_a_scaled_loss_of_unknown_origin():
+    program = main_program(
+        """
+        import torch
+        from elsewhere import model
+
+        scaler = torch.amp.GradScaler()
+        for x, y in loader:
+            _, loss = model(x, y)
+            scaler.scale(loss / 4).backward()
+        """
+    )
+    assert program.events("backward")
+
+
+def test_a_scheduler_of_unknown_class_is_told_by_its_name():
+    program = main_program("from elsewhere import make\nlr_scheduler = make()\nlr_scheduler.step()")
+    assert program.events("scheduler_step") and not program.events("step")

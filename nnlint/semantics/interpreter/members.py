@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Any
 
 from nnlint.semantics.interpreter.calls import MODULE, Calls, SuperProxy
 from nnlint.semantics.values import (
     NONE,
-    Arithmetic,
     BoundMethod,
     Built,
     Choice,
@@ -230,8 +230,7 @@ class Members(Calls):
             self.emit(kind, site, receiver, operands, name)
             return receiver if name in RETURNS_SELF else NONE
         if name == "step":
-            label = receiver.name.lower() if isinstance(receiver, Unknown) else ""
-            scheduler = "sched" in label.rpartition(".")[2]
+            scheduler = "sched" in _label(receiver, site)
             self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
             return Unknown()
         if name in RETURNS_SELF:
@@ -272,8 +271,10 @@ class Members(Calls):
                 return self._table_method(receiver, name, positional)
             case Constant():
                 return Unknown(origin="string")
-            case Parameters() | ShapeOf() | Arithmetic():
-                return receiver if isinstance(receiver, Parameters) else Unknown()
+            case Parameters():
+                return receiver
+            case ShapeOf():
+                return Unknown()
             case _:
                 return self.duck_call(receiver, name, positional, keywords, site)
 
@@ -534,6 +535,15 @@ class Members(Calls):
         if name == "copy":
             return Table(dict(table.state), table.site)
         return Unknown()
+
+
+def _label(receiver: Value, site: Site) -> str:
+    """The last name that the program calls a receiver by, in lower case."""
+    func = site.node.func if isinstance(site.node, ast.Call) else None
+    owner = func.value if isinstance(func, ast.Attribute) else None
+    written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    own = receiver.name if isinstance(receiver, Unknown) else ""
+    return f"{own.rpartition('.')[2]} {written}".lower()
 
 
 MODULE_METHODS = RETURNS_SELF | {
