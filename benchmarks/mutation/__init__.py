@@ -1,1 +1,0 @@
-"""Mutation measurement: plant the mistakes the rules are about, and count those found."""

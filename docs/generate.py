@@ -1,0 +1,71 @@
+"""Write what the documentation takes from nnlint itself.
+
+    python docs/generate.py
+
+writes one page for each rule, from its docstring, into docs/rules/ (not committed), and
+renews the output under each `$ nnlint ...` in README.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from nnlint.registry import load_rules
+from nnlint.rule import Rule
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+PAGES = ROOT / "docs" / "rules"
+CONSOLE = re.compile(r"(```console\n\$ (nnlint [^\n]*)\n).*?(```)", re.DOTALL)
+
+
+def output_of(command: str) -> str:
+    """What a command prints, in the root of the repository."""
+    _, *arguments = shlex.split(command)
+    result = subprocess.run(
+        [sys.executable, "-m", "nnlint", *arguments, "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    if result.returncode == 2:
+        raise SystemExit(f"{command}: {result.stderr}")
+    return result.stdout
+
+
+def renewed(text: str) -> str:
+    """A Markdown text with the output of its commands as it is now."""
+    return CONSOLE.sub(lambda block: block[1] + output_of(block[2]) + block[3], text)
+
+
+def write_rule_pages(folder: Path, rules: Iterable[Rule]) -> None:
+    """Write a page for each rule, and an index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.md"):
+        stale.unlink()
+    rows = ["# Rules", "", "| code | name | level | |", "|-|-|-|-|"]
+    for rule in rules:
+        (folder / f"{rule.name}.md").write_text(rule.documentation, encoding="utf-8")
+        link = f"[{rule.name}]({rule.name}.md)"
+        rows.append(f"| {rule.code} | {link} | {rule.level.value} | {rule.summary} |")
+    (folder / "README.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Renew everything."""
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    rules = load_rules()
+    write_rule_pages(PAGES, rules)
+    print(f"renewed {README.name}, wrote {len(rules)} pages to {PAGES.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The wheel: what is in it, and that it works as the source tree does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this tree."""
+    folder = tmp_path_factory.mktemp("dist")
+    [built] = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+    return Path(built)
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    """The files in the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_wheel_is_pure(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+
+
+def test_wheel_holds_every_file_of_the_packages(names: set[str]) -> None:
+    for top, package in ((ROOT, "nnlint"), (ROOT / "rules", "nnlint_rules")):
+        files = {
+            path.relative_to(top).as_posix()
+            for path in (top / package).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert len(files) > 10
+        assert files <= names
+    assert {"nnlint/py.typed", "nnlint/semantics/library/torch_losses.toml"} <= names
+
+
+def test_wheel_holds_nothing_else(names: set[str]) -> None:
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"nnlint", "nnlint_rules"}
+
+
+def test_installed_wheel_does_what_the_tree_does(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    found = [lint_example(path, tmp_path) for path in ([site], [ROOT, ROOT / "rules"])]
+    assert found[0] == found[1]
+    assert "view-mixes-batch" in found[0]
+
+
+def lint_example(path: list[Path], folder: Path) -> str:
+    """What nnlint prints about the example when its packages are taken from `path`."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    program = (
+        "import nnlint, nnlint_rules, sys; from pathlib import Path\n"
+        "folders = [Path(m.__file__).parent.parent for m in (nnlint, nnlint_rules)]\n"
+        f"assert set(folders) == set(map(Path, {[str(p) for p in path]})), folders\n"
+        "from nnlint.cli import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "examples"), "--no-cache"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1, result.stderr
+    return result.stdout

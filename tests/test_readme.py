@@ -1,0 +1,209 @@
+"""What the README says is so: its output is real, and every command and example works."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from nnlint.config import read_config
+from nnlint.finding import Level
+from nnlint.registry import load_rules
+from nnlint.rule import SECTIONS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETUP = ("python3", ".venv", "pipx")
+"""Words that begin a command which installs; .ci/run runs those."""
+
+
+class Block(NamedTuple):
+    """A fenced block of the README."""
+
+    language: str
+    text: str
+
+
+BLOCKS = [
+    Block(match[2], match[3])
+    for match in re.finditer(r"^(`{3,})(\w*)\n(.*?)^\1$", README, re.MULTILINE | re.DOTALL)
+]
+
+
+def blocks(language: str) -> list[str]:
+    """The texts of all blocks in a language."""
+    return [block.text for block in BLOCKS if block.language == language]
+
+
+def commands() -> list[str]:
+    """Every command of the README that does not install something."""
+    lines = [line for text in blocks("sh") for line in text.splitlines()]
+    lines += re.findall(r"^- run: (.*)$", "".join(blocks("yaml")), re.MULTILINE)
+    lines += re.findall(r"`(nnlint [a-z][^`]*)`", README)
+    return [line for line in lines if not line.startswith(SETUP)]
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line as the README gives it."""
+    program = shlex.join([sys.executable, "-m", "nnlint"])
+    return subprocess.run(
+        re.sub(r"\bnnlint(?= |$)", program, command, count=1),
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The example project, to work in."""
+    shutil.copytree(ROOT / "examples" / "bird_songs", tmp_path / "songs")
+    (tmp_path / "songs" / "notebooks").mkdir()
+    return tmp_path / "songs"
+
+
+def generator():
+    """The program that renews the README."""
+    specification = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_output_is_what_nnlint_prints() -> None:
+    assert len(blocks("console")) >= 1
+    assert generator().renewed(README) == README, "renew it with: python docs/generate.py"
+
+
+def test_output_that_is_not_real_is_noticed() -> None:
+    changed = README.replace("2 errors in 3 files.", "3 errors in 3 files.")
+    assert changed != README
+    assert generator().renewed(changed) == README
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
+def test_command_works(command: str, project: Path) -> None:
+    if "--baseline" in command:
+        shell("nnlint --write-baseline nnlint-baseline.json", project)
+    result = shell(command, project)
+    expected = (0,) if "baseline" in command or "--exit-zero" in command else (0, 1)
+    assert result.returncode in expected, result.stderr
+
+
+def test_exit_status_is_as_told(project: Path) -> None:
+    assert shell("nnlint", project).returncode == 1
+    assert shell("nnlint --select NN999", project).returncode == 2
+    for file in project.glob("*.py"):
+        file.unlink()
+    assert shell("nnlint", project).returncode == 0
+
+
+def test_configuration_is_accepted() -> None:
+    tables = [tomllib.loads(text) for text in blocks("toml")]
+    ours = [table["tool"]["nnlint"] for table in tables if "nnlint" in table.get("tool", {})]
+    assert ours
+    for table in ours:
+        read_config(table, "README.md")
+
+
+def test_every_suppression_suppresses(project: Path) -> None:
+    lines = [line for text in blocks("python") for line in text.splitlines() if "  # n" in line]
+    assert len(lines) == 3
+    model = project / "model.py"
+    text = model.read_text(encoding="utf-8")
+    assert "NN301" in shell("nnlint", project).stdout
+    for line in [*lines, "summary = h_n.view(batch, -1)\n        # nnlint: ignore-file[NN301]"]:
+        model.write_text(text.replace("summary = h_n.view(batch, -1)", line), encoding="utf-8")
+        result = shell("nnlint --select NN301,NN004,NN005", project)
+        assert result.returncode == 0, line + result.stdout
+
+
+def test_formats_are_all_there(project: Path) -> None:
+    told = re.search(r"Other formats for `--output-format` are (.*?);", README)
+    for format in ["concise", "github", *re.findall(r"`([a-z-]+)`", told[1])]:
+        assert shell(f"nnlint --output-format {format}", project).returncode == 1
+
+
+def test_editors_read_the_lines(project: Path) -> None:
+    [settings] = [json.loads(text) for text in blocks("json")]
+    [task] = settings["tasks"]
+    pattern = re.compile(task["problemMatcher"]["pattern"]["regexp"])
+    lines = shell("nnlint --output-format concise", project).stdout.splitlines()
+    found = [match for line in lines[:-1] if (match := pattern.match(line))]
+    assert len(found) == len(lines) - 1 > 5
+    assert ("model.py", "34", "19", "NN301") in [match.groups()[:4] for match in found]
+    assert not pattern.match(lines[-1])
+
+
+def test_levels_are_all_told() -> None:
+    assert re.findall(r"^- \*\*(\w+)\*\*:", README, re.MULTILINE) == [v.value for v in Level]
+
+
+def test_rule_pack_works(project: Path) -> None:
+    written = {
+        match[1]: match[2]
+        for text in [*blocks("toml"), *blocks("python")]
+        if (match := re.match(r"# (\S+\.\w+)\n(.*)", text, re.DOTALL))
+    }
+    assert set(written) == {"pyproject.toml", "acme_rules/unsmoothed_labels.py"}
+    metadata = tomllib.loads(written["pyproject.toml"])["project"]
+    [(group, points)] = metadata["entry-points"].items()
+    site = project.parent / "site"
+    info = site / f"{metadata['name'].replace('-', '_')}-{metadata['version']}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {metadata['name']}\nVersion: {metadata['version']}\n"
+    )
+    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    rule = site / "acme_rules" / "unsmoothed_labels.py"
+    rule.parent.mkdir()
+    (rule.parent / "__init__.py").touch()
+    rule.write_text(written["acme_rules/unsmoothed_labels.py"], encoding="utf-8")
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    command = f"PYTHONPATH={shlex.quote(path)} nnlint --select ACME --output-format concise"
+    result = shell(command, project)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout.startswith("train.py:19:16: ACME001 unsmoothed-labels: ")
+    train = project / "train.py"
+    text = train.read_text(encoding="utf-8")
+    corrected = text.replace("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)")
+    train.write_text(corrected, encoding="utf-8")
+    assert shell(command, project).returncode == 0
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_setup_takes_two_commands() -> None:
+    section = README.partition("## Try it")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^```sh$", section, re.MULTILINE)) == 2
+
+
+def test_a_page_is_written_for_each_rule(tmp_path: Path) -> None:
+    rules = load_rules()
+    (tmp_path / "gone.md").touch()
+    generator().write_rule_pages(tmp_path, rules)
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in tmp_path.glob("*.md")}
+    index = pages.pop("README")
+    assert set(pages) == {rule.name for rule in rules}
+    for rule in rules:
+        assert f"[{rule.name}]({rule.name}.md)" in index
+        assert all(f"## {title}\n" in pages[rule.name] for title in SECTIONS)
