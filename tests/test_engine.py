@@ -368,3 +368,26 @@ def test_external_rule_pack_is_found_through_its_entry_point(tmp_path, monkeypat
         load_rules.cache_clear()
         for name in [n for n in sys.modules if n.partition(".")[0] == "pack"]:
             del sys.modules[name]
+
+
+def test_a_script_in_a_subfolder_imports_from_the_top_of_its_project(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    for name, text in {
+        "lib/__init__.py": "",
+        "lib/seeding.py": "import torch\ndef fix():\n    torch.manual_seed(0)\n",
+        "tools/deep/train.py": f"import lib.seeding\nlib.seeding.fix()\n{BAD}",
+        "tools/deep/other.py": BAD,
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert [Path(f.filename).name for f in run(tmp_path).findings] == ["other.py"]
+
+
+def test_a_folder_without_init_is_a_namespace(tmp_path):
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/seeding.py").write_text(
+        "import torch\ndef fix():\n    torch.manual_seed(0)\n"
+    )
+    (tmp_path / "train.py").write_text(f"import helpers.seeding\nhelpers.seeding.fix()\n{BAD}")
+    assert codes(run(tmp_path)) == []

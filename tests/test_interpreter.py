@@ -395,3 +395,21 @@ def test_the_backward_pass_of_a_scaled_loss_of_unknown_origin():
 def test_a_scheduler_of_unknown_class_is_told_by_its_name():
     program = main_program("from elsewhere import make\nlr_scheduler = make()\nlr_scheduler.step()")
     assert program.events("scheduler_step") and not program.events("step")
+
+
+@pytest.mark.parametrize(
+    "build, use",
+    [
+        ("nn.ModuleDict(dict(head=nn.Softmax(dim=1), body=nn.Linear(2, 2)))", "parts.head"),
+        ("nn.ModuleDict({'head': nn.Softmax(dim=1)})", "parts['head']"),
+        ("nn.ModuleDict([['head', nn.Softmax(dim=1)]])", "parts.head"),
+        ("nn.Sequential(OrderedDict([('body', nn.ReLU()), ('head', nn.Softmax(1))]))", "parts[-1]"),
+        ("nn.Sequential(OrderedDict(body=nn.ReLU(), head=nn.Softmax(1)))", "parts.head"),
+        ("nn.ModuleDict()\nparts['head'] = nn.Softmax(1)", "parts['head']"),
+    ],
+)
+def test_members_of_containers_by_name(build, use):
+    text = "import torch\nfrom collections import OrderedDict\nfrom torch import nn\n"
+    text += f"parts = {build}\nresult = {use}(torch.rand(2, 2))"
+    analysis = analysed(text)
+    assert any(o.entry.family == "softmax" for o in analysis.operations)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from nnlint.project.ecosystem import LIBRARIES
 from nnlint.source.file import SourceError, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
+
+PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+"""What lies in the top folder of a project."""
+DEEPEST = 8
+"""Folders between a source root and the top of its project, at most."""
 
 
 def content_hash(raw: bytes) -> str:
@@ -36,6 +43,8 @@ class ProjectModules:
         self._displays = displays or {}
         self._parsed: dict[str, ModuleSyntax | None] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._bases_of: dict[Path, tuple[str, ...]] = {}
+        self._top = os.path.commonpath(self._displays) if len(self._displays) > 1 else ""
         self.consulted: dict[str, str] = {}
         """Files read for the file being checked, with their content's identity; a path
         that does not exist has the empty one."""
@@ -68,14 +77,43 @@ class ProjectModules:
         return module
 
     def _find(self, name: str, importer: ModuleSyntax) -> str | None:
-        folder = importer.source.path.parent
-        _, _, root = module_name(importer.source.path)
-        relative = name.replace(".", os.sep)
-        for base in dict.fromkeys((root, folder, root / "src")):
-            for candidate in (base / f"{relative}.py", base / relative / "__init__.py"):
-                path = os.path.abspath(candidate)
+        top, _, below = name.partition(".")
+        missing = []
+        for base in self._bases(importer.source.path):
+            if below and not os.path.isdir(os.path.join(base, top)):
+                missing.append(os.path.join(base, top, "__init__.py"))
+                continue
+            whole = os.path.join(base, *name.split("."))
+            for path in (f"{whole}.py", os.path.join(whole, "__init__.py")):
                 if os.path.isfile(path):
                     return path
-        if (root / relative.split(os.sep)[0]).exists() or (root / f"{relative}.py").parent == root:
-            self.consulted[os.path.abspath(root / f"{relative}.py")] = ""
+                missing.append(path)
+        if top not in sys.stdlib_module_names and top not in LIBRARIES:
+            # the outcome changes when one of them appears
+            self.consulted.update(dict.fromkeys(missing, ""))
         return None
+
+    def _bases(self, path: Path) -> tuple[str, ...]:
+        """Folders that absolute imports of a file start from, nearest first.
+
+        Besides the file's own they are its source root and the folders above it up to the
+        top of the project, from which scripts in subfolders are run.
+        """
+        folder = path.parent
+        known = self._bases_of.get(folder)
+        if known is None:
+            _, _, root = module_name(path)
+            above = self._up_to_the_top(root.absolute())
+            bases = [root, folder, root / "src", *(b for a in above for b in (a, a / "src"))]
+            known = tuple(dict.fromkeys(os.path.abspath(base) for base in bases))
+            self._bases_of[folder] = known
+        return known
+
+    def _up_to_the_top(self, root: Path) -> list[Path]:
+        """The folders above a source root that belong to the same project, as far as known."""
+        above: list[Path] = []
+        for folder in (root, *root.parents)[:DEEPEST]:
+            above.append(folder)
+            if str(folder) == self._top or any((folder / m).exists() for m in PROJECT_MARKERS):
+                return above[1:]
+        return []

@@ -29,7 +29,7 @@ from nnlint.syntax.module import ModuleSyntax
 
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
-MAIN_STEPS = 40_000
+MAIN_STEPS = 200_000
 ROOT_STEPS = 12_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})

@@ -221,6 +221,11 @@ class Built(Value):
         result: tuple[Value, ...] = self.state.get("items", ())
         return result
 
+    def member(self, name: str) -> Value | None:
+        """The element of a container under a name, as in `ModuleDict({"stem": ...})`."""
+        found: Value | None = self.state.get("names", {}).get(name)
+        return found
+
 
 @dataclass(slots=True, eq=False)
 class Tensor(Value):

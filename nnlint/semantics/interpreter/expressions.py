@@ -321,6 +321,8 @@ class Expressions(Statements):
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
             return self.extent(receiver, index)
+        if isinstance(receiver, Built) and isinstance(index, str):
+            return receiver.member(index) or Unknown(index, "item")
         if isinstance(receiver, Built) and receiver.members and isinstance(index, int):
             members = receiver.members
             return members[index] if -len(members) <= index < len(members) else Unknown()

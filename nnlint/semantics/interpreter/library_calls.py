@@ -100,6 +100,7 @@ class LibraryCalls(Members):
 
     def _fill(self, built: Built, arguments: dict[str, Value]) -> None:
         items: tuple[Value, ...] = ()
+        names: dict[str, Value] = {}
         unknown = False
         for value in arguments.values():
             given = value.items if isinstance(value, Items) else (value,)
@@ -108,9 +109,15 @@ class LibraryCalls(Members):
                 bare = item.value if isinstance(item, Maybe) else item
                 if isinstance(bare, Table):
                     items += tuple(v for k, v in bare.state.items() if k is not ...)
+                    names.update((k, v) for k, v in bare.state.items() if isinstance(k, str))
+                elif isinstance(bare, Items) and _named(bare)[0]:
+                    items += (_named(bare)[1],)
+                    names.update([_named(bare)])
                 elif isinstance(bare, Items):
                     # OrderedDict([("name", layer), ...]) and lists given as one argument
-                    items += tuple(_second(v) for v in bare.items)
+                    pairs = [_named(v) for v in bare.items]
+                    items += tuple(member for _, member in pairs)
+                    names.update(pair for pair in pairs if pair[0])
                     unknown = unknown or bare.open
                 elif isinstance(bare, Constant):
                     continue
@@ -120,6 +127,7 @@ class LibraryCalls(Members):
                 else:
                     items += (item,)
         built.state["items"] = items
+        built.state["names"] = names
         built.state["open"] = unknown
 
     def apply_layer(
@@ -381,11 +389,14 @@ GRADIENT_MODES = {
 """Contexts that switch gradients, and whether their argument is the mode itself."""
 
 
-def _second(value: Value) -> Value:
+def _named(value: Value) -> tuple[str, Value]:
+    """The name and the member of `("name", member)`; no name for a bare member."""
     bare = value.value if isinstance(value, Maybe) else value
-    if isinstance(bare, Items) and len(bare.items) == 2 and isinstance(bare.items[0], Constant):
-        return bare.items[1]
-    return value
+    if isinstance(bare, Items) and len(bare.items) == 2:
+        name = bare.items[0]
+        if isinstance(name, Constant) and isinstance(name.value, str):
+            return name.value, bare.items[1]
+    return "", value
 
 
 def _is_list_of_shapes(shape: Any) -> bool:

@@ -55,7 +55,7 @@ class Members(Calls):
             case ProjectModule():
                 return self._module_member(value, name)
             case External():
-                return self.external(f"{value.name}.{name}")
+                return self._external_member(value, name)
             case Instance():
                 return self._instance_member(value, name, site)
             case SuperProxy():
@@ -73,6 +73,15 @@ class Members(Calls):
                 return self._unknown_member(value, name, site)
             case _:
                 return BoundMethod(value, name)
+
+    def _external_member(self, value: External, name: str) -> Value:
+        """A member of a library, or a module in a project folder that is no package."""
+        member = self.external(f"{value.name}.{name}")
+        if member.entry is None and value.entry is None and not value.name.startswith("builtins."):
+            scope = self.module_scope(member.name, self.frame.scope.module)
+            if scope is not None:
+                return ProjectModule(scope)
+        return member
 
     def _module_member(self, value: ProjectModule, name: str) -> Value:
         found = self.lookup(value.scope, name)
@@ -125,7 +134,10 @@ class Members(Calls):
         return bool(names & {"property", "cached_property"})
 
     def _built_member(self, value: Built, name: str) -> Value:
-        if name in value.state and name != "items":
+        member = value.member(name)
+        if member is not None:
+            return member
+        if name in value.state and name not in ("items", "names"):
             found: Value = value.state[name]
             return found
         if name == "param_groups":

@@ -158,6 +158,9 @@ class Statements(Scopes):
         elif isinstance(receiver, Built) and receiver.entry.kind == "container":
             self.write(receiver.state, "open", True)
             self.write(receiver.state, "items", (*receiver.members, Maybe(value)))
+            if isinstance(key, Constant) and isinstance(key.value, str):
+                names = {**receiver.state.get("names", {}), key.value: value}
+                self.write(receiver.state, "names", names)
 
     def unpack(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
         """The parts of `value` for the targets of a tuple assignment."""

@@ -1,0 +1,1 @@
+"""Mutation measurement: plant the mistakes the rules are about, and count those found."""

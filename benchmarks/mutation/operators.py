@@ -1,0 +1,328 @@
+"""Mutation operators: each plants the mistake of one rule into a program.
+
+An operator takes a file's tree and yields mutants as lists of text replacements. It
+plants a mistake only where training really changes: all `zero_grad` calls go at once,
+`eval()` only where something in the file behaves differently in training.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+Replacement = tuple[ast.AST, str]
+"""A node and the text that takes its place."""
+Operator = Callable[["Program"], Iterator[list[Replacement]]]
+
+SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
+STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
+LOSS_MODULES = frozenset({"CrossEntropyLoss"})
+CLIPPING = frozenset({"clip_grad_norm_", "clip_grad_value_"})
+
+
+@dataclass
+class Program:
+    """A file to mutate."""
+
+    text: str
+    tree: ast.Module
+
+    def calls(self, *names: str) -> list[ast.Call]:
+        """Calls of functions or methods by their last name, in source order."""
+        found = [
+            n for n in ast.walk(self.tree) if isinstance(n, ast.Call) and last_name(n.func) in names
+        ]
+        return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+    def statements(self, *names: str) -> list[ast.Expr]:
+        """Statements that are nothing but a call of one of the names."""
+        return [
+            n
+            for n in ast.walk(self.tree)
+            if isinstance(n, ast.Expr)
+            and isinstance(n.value, ast.Call)
+            and last_name(n.value.func) in names
+        ]
+
+    def blocks(self) -> Iterator[list[ast.stmt]]:
+        """Every list of statements."""
+        for node in ast.walk(self.tree):
+            for name in ("body", "orelse", "finalbody"):
+                block = getattr(node, name, None)
+                if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                    yield block
+
+    def source(self, node: ast.AST) -> str:
+        """The text of a node."""
+        return ast.get_source_segment(self.text, node) or ""
+
+    def made_by(self, *classes: str) -> frozenset[str]:
+        """Last names of the variables and attributes assigned from `Class(...)`."""
+        return frozenset(
+            last_name(target)
+            for n in ast.walk(self.tree)
+            if isinstance(n, ast.Assign)
+            and isinstance(n.value, ast.Call)
+            and last_name(n.value.func) in classes
+            for target in n.targets
+        )
+
+
+def last_name(node: ast.AST) -> str:
+    """`c` of `a.b.c`."""
+    return getattr(node, "attr", None) or getattr(node, "id", "")
+
+
+def in_loop(program: Program, node: ast.AST) -> bool:
+    """Whether a loop of the file holds the node."""
+    return any(
+        node is inner
+        for loop in ast.walk(program.tree)
+        if isinstance(loop, ast.For | ast.While)
+        for inner in ast.walk(loop)
+    )
+
+
+def without(statements: Sequence[ast.stmt]) -> list[Replacement]:
+    """Take statements out."""
+    return [(s, "pass") for s in statements]
+
+
+def drop_zero_grad(program: Program) -> Iterator[list[Replacement]]:
+    steps = program.statements("step")
+    if any(in_loop(program, s) for s in steps) and program.calls("backward"):
+        cleared = program.statements("zero_grad")
+        if cleared and len(cleared) == len(program.calls("zero_grad")):
+            yield without(cleared)
+
+
+def drop_seed(program: Program) -> Iterator[list[Replacement]]:
+    seeded = program.statements(*SEEDING)
+    if seeded and len(seeded) == len(program.calls(*SEEDING)) and program.statements("step"):
+        yield without(seeded)
+
+
+def drop_eval(program: Program) -> Iterator[list[Replacement]]:
+    if any(word in program.text for word in STATEFUL) and program.statements("step"):
+        calls = [s for s in program.statements("eval") if not s.value.args]  # type: ignore[attr-defined]
+        if calls and len(calls) == len(program.calls("eval")):
+            yield without(calls)
+
+
+def drop_train(program: Program) -> Iterator[list[Replacement]]:
+    if any(word in program.text for word in STATEFUL) and program.statements("eval"):
+        calls = program.statements("train")
+        if calls and len(calls) == len(program.calls("train")) and program.calls("step"):
+            yield without(calls)
+
+
+def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.With) and len(node.items) == 1:
+            expression = node.items[0].context_expr
+            if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
+                if program.statements("eval") and program.statements("step"):
+                    enabled = program.source(expression).replace("no_grad", "enable_grad")
+                    yield [(expression, enabled)]
+
+
+def drop_backward(program: Program) -> Iterator[list[Replacement]]:
+    calls = program.statements("backward")
+    if len(calls) == 1 == len(program.calls("backward")) and program.statements("step"):
+        yield without(calls)
+
+
+def drop_step(program: Program) -> Iterator[list[Replacement]]:
+    optimizers = program.made_by("SGD", "Adam", "AdamW", "RMSprop")
+    calls = [
+        s
+        for s in program.statements("step")
+        if last_name(getattr(s.value.func, "value", s)) in optimizers  # type: ignore[attr-defined]
+    ]
+    if len(calls) == 1 and program.statements("backward"):
+        yield without(calls)
+
+
+def clear_before_step(program: Program) -> Iterator[list[Replacement]]:
+    for block in program.blocks():
+        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        if {"zero_grad", "backward", "step"} <= set(names):
+            cleared, back = block[names.index("zero_grad")], block[names.index("backward")]
+            step = block[names.index("step")]
+            if cleared.lineno < back.lineno < step.lineno:
+                yield [
+                    (cleared, "pass"),
+                    (back, f"{program.source(back)}; {program.source(cleared)}"),
+                ]
+
+
+def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
+    for block in program.blocks():
+        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        if {"backward", "step"} <= set(names):
+            back, step = block[names.index("backward")], block[names.index("step")]
+            if back.lineno < step.lineno:
+                yield [(back, program.source(step)), (step, program.source(back))]
+
+
+def clip_before_backward(program: Program) -> Iterator[list[Replacement]]:
+    for block in program.blocks():
+        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        clipping = [n for n in names if n in CLIPPING]
+        if clipping and "backward" in names:
+            clip, back = block[names.index(clipping[0])], block[names.index("backward")]
+            if back.lineno < clip.lineno:
+                yield [(back, program.source(clip)), (clip, program.source(back))]
+
+
+def drop_scheduler_step(program: Program) -> Iterator[list[Replacement]]:
+    schedulers = program.made_by("StepLR", "MultiStepLR", "CosineAnnealingLR", "ExponentialLR")
+    calls = [
+        s
+        for s in program.statements("step")
+        if last_name(getattr(s.value.func, "value", s)) in schedulers  # type: ignore[attr-defined]
+    ]
+    if calls:
+        yield without(calls)
+
+
+def softmax_before_loss(program: Program) -> Iterator[list[Replacement]]:
+    losses = program.made_by(*LOSS_MODULES) | {"cross_entropy"}
+    for call in program.calls(*losses):
+        if len(call.args) >= 2 and not isinstance(call.args[0], ast.Starred):
+            scores = program.source(call.args[0])
+            yield [(call.args[0], f"({scores}).softmax(dim=-1)")]
+
+
+def sigmoid_before_loss(program: Program) -> Iterator[list[Replacement]]:
+    losses = program.made_by("BCEWithLogitsLoss") | {"binary_cross_entropy_with_logits"}
+    for call in program.calls(*losses):
+        if len(call.args) >= 2 and not isinstance(call.args[0], ast.Starred):
+            yield [(call.args[0], f"({program.source(call.args[0])}).sigmoid()")]
+
+
+def swap_loss_arguments(program: Program) -> Iterator[list[Replacement]]:
+    losses = program.made_by(*LOSS_MODULES) | {"cross_entropy"}
+    for call in program.calls(*losses):
+        if len(call.args) >= 2 and not any(isinstance(a, ast.Starred) for a in call.args):
+            first, second = call.args[:2]
+            yield [(first, program.source(second)), (second, program.source(first))]
+
+
+def keep_graph(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Call):
+            func = node.value.func
+            if (
+                last_name(func) == "item"
+                and "loss" in program.source(func)
+                and program.calls("step")
+            ):
+                if isinstance(func, ast.Attribute):
+                    yield [(node.value, program.source(func.value))]
+
+
+def alias_best_state(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("deepcopy"):
+        if call.args and program.source(call.args[0]).endswith("state_dict()"):
+            yield [(call, program.source(call.args[0]))]
+
+
+def forget_call(program: Program) -> Iterator[list[Replacement]]:
+    for statement in program.statements("eval", "step", "zero_grad", "backward"):
+        if isinstance(statement.value, ast.Call) and not statement.value.args:
+            yield [(statement.value, program.source(statement.value.func))]
+
+
+def flatten_everything(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("flatten"):
+        text = program.source(call)
+        if text.endswith(", 1)") and text.startswith("torch.flatten("):
+            yield [(call, text.replace(", 1)", ")"))]
+        elif text.endswith(".flatten(1)"):
+            yield [(call, text.replace(".flatten(1)", ".flatten()"))]
+
+
+def forget_transpose(program: Program) -> Iterator[list[Replacement]]:
+    """`x.view(B, T, h, d).transpose(1, 2)` becomes `x.view(B, h, T, d)`."""
+    for call in program.calls("transpose"):
+        inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        numbers = [a.value for a in call.args if isinstance(a, ast.Constant)]
+        if not (isinstance(inner, ast.Call) and last_name(inner.func) in ("view", "reshape")):
+            continue
+        if sorted(numbers) == [1, 2] and len(inner.args) == 4:
+            a, b, c, d = (program.source(x) for x in inner.args)
+            yield [(call, f"{program.source(inner.func)}({a}, {c}, {b}, {d})")]
+
+
+def dropout_before_norm(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("Sequential"):
+        for before, layer in zip(call.args, call.args[1:], strict=False):
+            if isinstance(layer, ast.Call) and last_name(layer.func) in (
+                "BatchNorm1d",
+                "BatchNorm2d",
+            ):
+                prefix = program.source(layer.func).rpartition(".")[0]
+                if prefix:
+                    yield [(before, f"{program.source(before)}, {prefix}.Dropout(0.5)")]
+
+
+def drop_elements(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("Dropout2d"):
+        text = program.source(call)
+        yield [(call, text.replace("Dropout2d", "Dropout", 1))]
+
+
+def augment_evaluation(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            target = last_name(node.targets[0]).lower()
+            if last_name(node.value.func) == "Compose" and ("val" in target or "test" in target):
+                steps = node.value.args[0] if node.value.args else None
+                if isinstance(steps, ast.List) and steps.elts:
+                    first = steps.elts[0]
+                    prefix = program.source(first).partition("(")[0].rpartition(".")[0]
+                    name = f"{prefix}.RandomHorizontalFlip" if prefix else "RandomHorizontalFlip"
+                    if prefix:
+                        yield [(first, f"{name}(), {program.source(first)}")]
+
+
+def copy_imagenet_schedule(program: Program) -> Iterator[list[Replacement]]:
+    if "imagenet" in program.text.lower():
+        return
+    for call in program.calls("StepLR", "CosineAnnealingLR", "ExponentialLR"):
+        prefix = program.source(call.func).rpartition(".")[0]
+        if call.args and prefix:
+            yield [(call, f"{prefix}.StepLR({program.source(call.args[0])}, 30)")]
+
+
+def _is_call(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+
+
+OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "missing-zero-grad": (drop_zero_grad,),
+    "missing-seed": (drop_seed,),
+    "missing-eval-mode": (drop_eval,),
+    "train-mode-not-restored": (drop_train,),
+    "missing-no-grad": (drop_no_grad,),
+    "missing-backward": (drop_backward,),
+    "missing-step": (drop_step,),
+    "loop-order": (clear_before_step, step_before_backward),
+    "clip-misplaced": (clip_before_backward,),
+    "scheduler-never-stepped": (drop_scheduler_step,),
+    "softmax-into-cross-entropy": (softmax_before_loss,),
+    "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),
+    "swapped-loss-arguments": (swap_loss_arguments,),
+    "loss-keeps-graph": (keep_graph,),
+    "best-state-alias": (alias_best_state,),
+    "uncalled-method": (forget_call,),
+    "flatten-batch": (flatten_everything,),
+    "view-mixes-batch": (forget_transpose,),
+    "dropout-before-batchnorm": (dropout_before_norm,),
+    "elementwise-dropout-on-conv": (drop_elements,),
+    "augmentation-in-eval": (augment_evaluation,),
+    "default-step-decay": (copy_imagenet_schedule,),
+}
+"""The operators that plant the mistake of each rule."""
