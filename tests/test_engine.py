@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlint import engine
+from nnlint import workers
 from nnlint.config import Config, ConfigError, read_config
 from nnlint.engine import lint
 from nnlint.registry import load_rules
@@ -239,7 +239,7 @@ def test_crashing_rule_is_reported_and_the_run_goes_on(tmp_path, monkeypatch):
     rules = tuple(
         dataclasses.replace(r, check=crash) if r.code == "NN501" else r for r in load_rules()
     )
-    monkeypatch.setattr(engine, "select_rules", lambda config: rules)
+    monkeypatch.setattr(workers, "select_rules", lambda config: rules)
     (tmp_path / "train.py").write_text(BAD)
     result = run(tmp_path)
     assert codes(result) == ["NN007", "NN101"] and result.failed
@@ -266,7 +266,7 @@ class TestCache:
         (tmp_path / "src").mkdir()
         (tmp_path / "src/train.py").write_text(BAD)
         first = self.lint(tmp_path)
-        monkeypatch.setattr(engine, "check_file", None)
+        monkeypatch.setattr(workers, "check_file", None)
         assert self.lint(tmp_path) == first
 
     def test_changed_dependency_is_noticed(self, tmp_path):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from nnlint.project.ecosystem import LIBRARIES
+from nnlint.source.discovery import Roots
 from nnlint.source.file import SourceError, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
 
@@ -16,6 +16,10 @@ PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 """What lies in the top folder of a project."""
 DEEPEST = 8
 """Folders between a source root and the top of its project, at most."""
+KEPT_SOURCE = 3_000_000
+"""Bytes of source whose trees are kept; a tree takes about 30 times its source's memory."""
+ABSENT = ""
+"""The identity of a file that does not exist."""
 
 
 def content_hash(raw: bytes) -> str:
@@ -23,97 +27,137 @@ def content_hash(raw: bytes) -> str:
     return hashlib.sha1(raw, usedforsecurity=False).hexdigest()
 
 
-def module_name(path: Path) -> tuple[str, bool, Path]:
-    """The dotted name of a file, whether it is a package, and its source root."""
-    is_package = path.name == "__init__.py"
-    parts = [] if is_package else [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").is_file() and folder.name:
-        parts.insert(0, folder.name)
-        if folder.parent == folder:
-            break
-        folder = folder.parent
-    return ".".join(parts) or path.stem, is_package, folder
-
-
 class ProjectModules:
-    """Finds, parses and remembers the modules of a project."""
+    """Finds, parses and remembers the modules of a project; paths are absolute."""
 
-    def __init__(self, displays: Mapping[str, str] | None = None) -> None:
-        self._displays = displays or {}
-        self._parsed: dict[str, ModuleSyntax | None] = {}
-        self._found: dict[tuple[str, str], str | None] = {}
-        self._bases_of: dict[Path, tuple[str, ...]] = {}
-        self._top = os.path.commonpath(self._displays) if len(self._displays) > 1 else ""
+    def __init__(self, roots: Roots | None = None) -> None:
+        self._roots = roots or Roots()
+        self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
+        self._found: dict[tuple[str, str], tuple[str | None, tuple[str, ...]]] = {}
+        self._bases_of: dict[str, tuple[str, ...]] = {}
+        self._entries: dict[str, frozenset[str]] = {}
         self.consulted: dict[str, str] = {}
-        """Files read for the file being checked, with their content's identity; a path
-        that does not exist has the empty one."""
+        """Files that the outcome for the file being checked depends on, each with its
+        content's identity."""
 
-    def parse(self, path: Path, raw: bytes | None = None) -> ModuleSyntax:
-        """Parse a file under its module name.
+    def start(self) -> None:
+        """Begin with another file: nothing is consulted yet, and trees that were not used
+        for long are dropped."""
+        self.consulted = {}
+        kept = 0
+        for path, (module, _) in reversed(list(self._parsed.items())):
+            kept += len(module.source.raw) if module else 0
+            if kept > KEPT_SOURCE:
+                del self._parsed[path]
+
+    def parse(self, path: str, raw: bytes | None = None) -> ModuleSyntax:
+        """The module of a file.
 
         Raises:
             SourceError: it cannot be read or parsed.
         """
-        name, is_package, _ = module_name(path)
-        display = self._displays.get(os.path.abspath(path), str(path))
-        return parse_module(read_source(path, display, raw), name, is_package)
+        module, digest = self._parsed.pop(path, (None, ABSENT))
+        if module is None:
+            source = read_source(Path(path), self._roots.display(path), raw)
+            name, is_package = self._name(path)
+            module, digest = parse_module(source, name, is_package), content_hash(source.raw)
+        self._parsed[path] = module, digest
+        self.consulted[path] = digest
+        return module
 
     def load(self, name: str, importer: ModuleSyntax) -> ModuleSyntax | None:
         """The project's module of an absolute dotted name, as `importer` would find it."""
-        key = (name, str(importer.source.path.parent))
-        if key not in self._found:
-            self._found[key] = self._find(name, importer)
-        path = self._found[key]
+        folder = os.path.dirname(importer.source.path)
+        found = self._found.get((name, folder))
+        if found is None:
+            found = self._found[name, folder] = self._find(name, folder)
+        path, missing = found
+        for absent in missing:
+            self.consulted[absent] = ABSENT
         if path is None:
             return None
-        if path not in self._parsed:
-            try:
-                self._parsed[path] = self.parse(Path(path))
-            except SourceError:
-                self._parsed[path] = None
-        module = self._parsed[path]
-        self.consulted[path] = content_hash(module.source.raw) if module else "unreadable"
-        return module
+        known = self._parsed.get(path)
+        if known is not None and known[0] is None:
+            self.consulted[path] = known[1]
+            return None
+        try:
+            return self.parse(path)
+        except SourceError:
+            self._parsed[path] = None, "unreadable"
+            self.consulted[path] = "unreadable"
+            return None
 
-    def _find(self, name: str, importer: ModuleSyntax) -> str | None:
-        top, _, below = name.partition(".")
-        missing = []
-        for base in self._bases(importer.source.path):
-            if below and not os.path.isdir(os.path.join(base, top)):
-                missing.append(os.path.join(base, top, "__init__.py"))
-                continue
-            whole = os.path.join(base, *name.split("."))
-            for path in (f"{whole}.py", os.path.join(whole, "__init__.py")):
-                if os.path.isfile(path):
-                    return path
-                missing.append(path)
-        if top not in sys.stdlib_module_names and top not in LIBRARIES:
-            # the outcome changes when one of them appears
-            self.consulted.update(dict.fromkeys(missing, ""))
-        return None
+    def _name(self, path: str) -> tuple[str, bool]:
+        """The dotted name of a file, and whether it is a package."""
+        folder, file = os.path.split(path)
+        is_package = file == "__init__.py"
+        stem = os.path.splitext(file)[0]
+        parts = [] if is_package else [stem]
+        root = self._root(folder)
+        while folder != root:
+            folder, name = os.path.split(folder)
+            parts.insert(0, name)
+        return ".".join(parts) or stem, is_package
 
-    def _bases(self, path: Path) -> tuple[str, ...]:
-        """Folders that absolute imports of a file start from, nearest first.
+    def _root(self, folder: str) -> str:
+        """The folder that modules in `folder` are named from: the first that is no package."""
+        while "__init__.py" in self._names(folder) and os.path.dirname(folder) != folder:
+            folder = os.path.dirname(folder)
+        return folder
 
-        Besides the file's own they are its source root and the folders above it up to the
-        top of the project, from which scripts in subfolders are run.
-        """
-        folder = path.parent
-        known = self._bases_of.get(folder)
+    def _names(self, folder: str) -> frozenset[str]:
+        """The names in a folder, listed once: most imports lead to no file of the project."""
+        known = self._entries.get(folder)
         if known is None:
-            _, _, root = module_name(path)
-            above = self._up_to_the_top(root.absolute())
-            bases = [root, folder, root / "src", *(b for a in above for b in (a, a / "src"))]
-            known = tuple(dict.fromkeys(os.path.abspath(base) for base in bases))
-            self._bases_of[folder] = known
+            try:
+                known = frozenset(os.listdir(folder))
+            except OSError:
+                known = frozenset()
+            self._entries[folder] = known
         return known
 
-    def _up_to_the_top(self, root: Path) -> list[Path]:
+    def _find(self, name: str, folder: str) -> tuple[str | None, tuple[str, ...]]:
+        """The file of a module, and the files that would be it if they existed."""
+        top, _, below = name.partition(".")
+        *above, last = name.split(".")
+        missing: list[str] = []
+        for base in self._bases(folder):
+            if below and top not in self._names(base):
+                missing.append(os.path.join(base, top, "__init__.py"))
+                continue
+            parent = os.path.join(base, *above)
+            names = self._names(parent)
+            for entry, file in ((f"{last}.py", ""), (last, "__init__.py")):
+                path = os.path.join(parent, entry, file) if file else os.path.join(parent, entry)
+                if entry in names and os.path.isfile(path):
+                    return path, ()
+                missing.append(path)
+        if top in sys.stdlib_module_names or top in LIBRARIES:
+            return None, ()
+        return None, tuple(missing)
+
+    def _bases(self, folder: str) -> tuple[str, ...]:
+        """Folders that absolute imports of files in `folder` start from, nearest first.
+
+        Besides the folder itself they are its source root and the folders above it up to the
+        top of the project, from which scripts in subfolders are run.
+        """
+        known = self._bases_of.get(folder)
+        if known is None:
+            root = self._root(folder)
+            bases = [root, folder, os.path.join(root, "src")]
+            for above in self._up_to_the_top(root):
+                bases += (above, os.path.join(above, "src"))
+            known = self._bases_of[folder] = tuple(dict.fromkeys(bases))
+        return known
+
+    def _up_to_the_top(self, root: str) -> list[str]:
         """The folders above a source root that belong to the same project, as far as known."""
-        above: list[Path] = []
-        for folder in (root, *root.parents)[:DEEPEST]:
-            above.append(folder)
-            if str(folder) == self._top or any((folder / m).exists() for m in PROJECT_MARKERS):
+        above = [root]
+        while len(above) <= DEEPEST:
+            if above[-1] == self._roots.top or not self._names(above[-1]).isdisjoint(
+                PROJECT_MARKERS
+            ):
                 return above[1:]
+            above.append(os.path.dirname(above[-1]))
         return []

@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.words import Words
 
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
@@ -120,7 +121,7 @@ class _Roots:
         )
         main = self._root("__main__", scope, lambda: self._body(scope))
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
-        self.told = local_names_that_matter(self.module.tree)
+        self.told = local_names_that_matter(self.module)
         for name, value in list(scope.names.items()):
             if (
                 isinstance(value, Class)
@@ -156,9 +157,10 @@ class _Roots:
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]
-        if all(id(m.node) in self.machine.interpreted for m in methods) or not (
-            matters(cls.node) or mentions(cls.node, self.told - {cls.node.name})
-        ):
+        if all(id(m.node) in self.machine.interpreted for m in methods):
+            return
+        words = self.module.words(cls.node)
+        if not matters(words) and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods))
 
@@ -179,7 +181,7 @@ class _Roots:
     def _function(self, function: Function, scope: Scope) -> None:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
             return
-        if not matters(function.node, construction=False):
+        if not matters(self.module.words(function.node), construction=False):
             return
         program = self._root(function.name, scope, lambda: self._enter(function, None, False))
         program.is_entry = is_command(function.node)
@@ -203,6 +205,11 @@ TOLD_FAMILIES = frozenset(
     {"view", "reshape", "flatten", "dropout", "dropout_channel", "batch_norm", "compose"}
 )
 
+LAYERS = frozenset({"layer"})
+TOLD_NAMES = frozenset(
+    "backward step fit lr rearrange manual_backward no_grad inference_mode".split()
+)
+
 
 @lru_cache(maxsize=2)
 def telling_names(construction: bool) -> frozenset[str]:
@@ -213,23 +220,10 @@ def telling_names(construction: bool) -> frozenset[str]:
             one, nothing flows through it yet.
     """
     library = load_library()
-    entries = [library.get(name) for name in library.names()]
+    told = library.names(kinds=TOLD_KINDS) | library.names(families=TOLD_FAMILIES)
     if not construction:
-        entries = [e for e in entries if e is not None and e.kind != "layer"]
-    return frozenset(
-        e.name.rpartition(".")[2]
-        for e in entries
-        if e is not None and (e.kind in TOLD_KINDS or e.family in TOLD_FAMILIES)
-    ) | {
-        "backward",
-        "step",
-        "fit",
-        "lr",
-        "rearrange",
-        "manual_backward",
-        "no_grad",
-        "inference_mode",
-    }
+        told -= library.names(kinds=LAYERS)
+    return frozenset(name.rpartition(".")[2] for name in told) | TOLD_NAMES
 
 
 def is_test(module: ModuleSyntax) -> bool:
@@ -238,30 +232,27 @@ def is_test(module: ModuleSyntax) -> bool:
     return last in ("conftest", "tests") or last.startswith("test_") or last.endswith("_test")
 
 
-def local_names_that_matter(tree: ast.Module) -> frozenset[str]:
+def local_names_that_matter(module: ModuleSyntax) -> frozenset[str]:
     """Classes and functions of a module that matter, themselves or through others of it."""
-    nodes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
-    found = {name for name, node in nodes.items() if matters(node)}
+    said = {
+        n.name: module.words(n)
+        for n in module.tree.body
+        if isinstance(n, ast.ClassDef | ast.FunctionDef)
+    }
+    found = {name for name, words in said.items() if matters(words)}
     while True:
-        more = {n for n, node in nodes.items() if n not in found and mentions(node, found)}
+        more = {n for n, words in said.items() if n not in found and words.names & found}
         if not more:
             return frozenset(found)
         found |= more
 
 
-def mentions(node: ast.AST, names: frozenset[str] | set[str]) -> bool:
-    """Whether a syntax tree reads one of the names."""
-    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
-
-
-def matters(node: ast.AST, construction: bool = True) -> bool:
+def matters(words: Words, construction: bool = True) -> bool:
     """Whether a function or class names anything that a rule could speak about."""
-    names = telling_names(construction)
-    return any(
-        (isinstance(n, ast.Name) and n.id in names)
-        or (isinstance(n, ast.Attribute) and n.attr in names)
-        or (isinstance(n, ast.Constant) and n.value == "lr")
-        for n in ast.walk(node)
+    told = telling_names(construction)
+    return (
+        not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
+        or "lr" in words.strings
     )
 
 

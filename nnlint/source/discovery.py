@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,37 @@ ALWAYS_EXCLUDED = (
     ".eggs",
     "site-packages",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The paths of the command line, and through them the name that the user knows a file by."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Absolute path and path as given."""
+
+    @classmethod
+    def of(cls, paths: Iterable[str]) -> Roots:
+        """The roots of some paths, each as given."""
+        return cls(tuple((os.path.abspath(path), str(Path(path))) for path in paths))
+
+    def display(self, path: str) -> str:
+        """The name of a file, given by its absolute path."""
+        for root, given in self.pairs:
+            if path == root:
+                return given
+            below = root if root.endswith(os.sep) else root + os.sep
+            if path.startswith(below):
+                rest = path[len(below) :]
+                return rest if given == "." else os.path.join(given, rest)
+        return path
+
+    @property
+    def top(self) -> str:
+        """The folder that everything linted lies in; empty when that is a single file."""
+        if len(self.pairs) == 1 and not os.path.isdir(self.pairs[0][0]):
+            return ""
+        return os.path.commonpath([root for root, _ in self.pairs]) if self.pairs else ""
 
 
 @dataclass(slots=True)

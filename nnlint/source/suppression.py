@@ -7,18 +7,22 @@ import re
 import tokenize
 from dataclasses import dataclass, field
 
+from nnlint.finding import Position
 from nnlint.source.file import SourceFile
 
 _COMMENT = re.compile(r"#\s*nnlint:\s*(ignore(?:-file)?)\s*(?:\[([^\]]*)\])?", re.IGNORECASE)
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
+_ANY = re.compile(r"#\s*(?:nnlint:|noqa\s*:[^\n]*\bNN)", re.IGNORECASE)
+"""What is in every file with a suppression: tokenizing takes longer than all else here."""
 
 
 @dataclass(slots=True)
 class Suppression:
     """One suppression comment."""
 
-    row: int
-    column: int
+    cell: int | None
+    start: Position
+    """In the cell, for notebooks."""
     whole_file: bool
     selectors: tuple[str, ...]
     """Codes and names; empty for all."""
@@ -40,27 +44,28 @@ class Suppression:
 
 def read_suppressions(source: SourceFile) -> list[Suppression]:
     """Every suppression comment of a file; strings that look like one do not count."""
-    lowered = source.text.lower()
-    if "nnlint:" not in lowered and "noqa" not in lowered:
+    if not _ANY.search(source.text):
         return []
     found: list[Suppression] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.COMMENT:
-                found += _read(token.string, token.start[0], token.start[1] + 1)
+                found += _read(source, token.string, token.start[0], token.start[1] + 1)
     except (tokenize.TokenError, IndentationError, SyntaxError):
         return found
     return found
 
 
-def _read(comment: str, row: int, column: int) -> list[Suppression]:
+def _read(source: SourceFile, comment: str, row: int, column: int) -> list[Suppression]:
     found = []
     for match in _COMMENT.finditer(comment):
         selectors = tuple(s.strip() for s in (match[2] or "").split(",") if s.strip())
         whole = match[1].lower() == "ignore-file"
-        found.append(Suppression(row, column + match.start(), whole, selectors, ours=True))
+        cell, start = source.position(row, column + match.start())
+        found.append(Suppression(cell, start, whole, selectors, ours=True))
     for match in _NOQA.finditer(comment):
         ours = tuple(s for s in re.split(r"[,\s]+", match[1]) if s.upper().startswith("NN"))
         if ours:
-            found.append(Suppression(row, column + match.start(), False, ours, ours=False))
+            cell, start = source.position(row, column + match.start())
+            found.append(Suppression(cell, start, False, ours, ours=False))
     return found

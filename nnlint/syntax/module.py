@@ -8,12 +8,13 @@ import warnings
 
 from nnlint.finding import Position
 from nnlint.source.file import SourceError, SourceFile
+from nnlint.syntax.words import Words, words
 
 
 class ModuleSyntax:
     """The syntax tree of a module, with its source."""
 
-    __slots__ = ("_lines", "broken", "is_package", "name", "source", "tree")
+    __slots__ = ("_lines", "_words", "broken", "is_package", "name", "source", "tree")
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class ModuleSyntax:
         self.broken = broken
         """Cells of a notebook that cannot be parsed and are left out."""
         self._lines: list[str] | None = None
+        self._words: dict[ast.AST, Words] = {}
 
     @property
     def lines(self) -> list[str]:
@@ -38,6 +40,13 @@ class ModuleSyntax:
             text = self.source.text.replace("\r\n", "\n").replace("\r", "\n")
             self._lines = text.split("\n")
         return self._lines
+
+    def words(self, node: ast.AST) -> Words:
+        """The words of a node of this module."""
+        found = self._words.get(node)
+        if found is None:
+            found = self._words[node] = words(node)
+        return found
 
     def span(self, node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
         """Start and end of a node as (row, column), both from 1, in characters.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from importlib import resources
@@ -38,6 +38,8 @@ class Parameter:
 
 REQUIRED = "<required>"
 UNKNOWN_DEFAULT = "<unknown>"
+ANY: Set[str] = frozenset()
+"""No restriction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,14 @@ class Library:
         """Other spellings, whole or prefixes ending in a dot, and what they stand for."""
         return self._aliases
 
-    def names(self) -> frozenset[str]:
-        """Every canonical qualified name."""
-        return frozenset(self._tables)
+    def names(self, *, kinds: Set[str] = ANY, families: Set[str] = ANY) -> frozenset[str]:
+        """Every canonical qualified name, or those of some kinds or families."""
+        return frozenset(
+            name
+            for name, table in self._tables.items()
+            if (kinds is ANY or table.get("kind", "") in kinds)
+            and (families is ANY or table.get("family", "") in families)
+        )
 
     def members(self, module: str) -> frozenset[str]:
         """The known public names of a library module, for star imports."""

@@ -1,0 +1,56 @@
+"""The words of a syntax tree: what it names, told without knowing what it means."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, NamedTuple
+
+
+class Words(NamedTuple):
+    """What a syntax tree names."""
+
+    names: frozenset[str]
+    """Variables, read or written."""
+    attributes: frozenset[str]
+    strings: frozenset[str]
+    """Literal strings that could be names."""
+
+
+_CHILDREN: dict[type[Any], tuple[str, ...]] = dict.fromkeys((str, bool, int, type(None)), ())
+"""The fields of each node type that can hold a node with words below it."""
+_WORDLESS = frozenset(
+    "arg asname attr conversion ctx id is_async kind level module name names op ops rest simple "
+    "tag type_comment type_ignores".split()
+)
+
+
+def words(node: ast.AST) -> Words:
+    """The words of a syntax tree; a quarter of the time that `ast.walk` takes."""
+    names: set[str] = set()
+    attributes: set[str] = set()
+    strings: set[str] = set()
+    waiting: list[Any] = [node]
+    pop, append, extend, known = waiting.pop, waiting.append, waiting.extend, _CHILDREN.get
+    while waiting:
+        inner = pop()
+        kind = type(inner)
+        if kind is ast.Name:
+            names.add(inner.id)
+        elif kind is ast.Attribute:
+            attributes.add(inner.attr)
+            append(inner.value)
+        elif kind is ast.Constant:
+            if type(inner.value) is str and inner.value.isidentifier():
+                strings.add(inner.value)
+        else:
+            fields = known(kind)
+            if fields is None:
+                fields = tuple(f for f in inner._fields if f not in _WORDLESS)
+                _CHILDREN[kind] = fields
+            for field in fields:
+                value = getattr(inner, field)
+                if type(value) is list:
+                    extend(value)
+                elif value is not None:
+                    append(value)
+    return Words(frozenset(names), frozenset(attributes), frozenset(strings))
