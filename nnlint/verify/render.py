@@ -1,0 +1,112 @@
+"""Verdicts as text: the matrix as a heat map, the culprit's code frame."""
+
+from __future__ import annotations
+
+import linecache
+import math
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+_SHADES = ("#313695", "#4575b4", "#74add1", "#fdae61", "#f46d43", "#a50026")
+"""Blue to red; exact zeros are drawn empty, so that one spot cannot be missed."""
+ZERO = "·"
+
+
+def level(value: float, largest: float) -> int:
+    """The shade of a positive value, on a logarithmic scale over six decades."""
+    if not math.isfinite(value) or value >= largest:
+        return len(_SHADES) - 1
+    decades = math.log10(largest / value)
+    return max(0, len(_SHADES) - 1 - int(decades))
+
+
+def largest_finite(matrix: list[list[float]]) -> float:
+    """The largest finite entry, at least a tiny number."""
+    return max((v for row in matrix for v in row if math.isfinite(v)), default=1.0) or 1.0
+
+
+def number(value: float) -> str:
+    """A matrix entry in at most seven characters."""
+    if value == 0:
+        return ZERO
+    if not math.isfinite(value):
+        return "inf"
+    return f"{value:.2g}" if 1e-3 <= value < 1e4 else f"{value:.0e}"
+
+
+def matrix_text(matrix: list[list[float]], label: str = "example") -> str:
+    """The matrix in plain text, for assertion messages and logs."""
+    count = len(matrix)
+    width = max(6, *(len(number(v)) + 1 for row in matrix for v in row))
+    lines = [f"output of {label} (row) when {label} (column) changes:"]
+    lines.append("    " + "".join(f"{j:>{width}}" for j in range(count)))
+    for i, row in enumerate(matrix):
+        lines.append(f"{i:>3} " + "".join(f"{number(v):>{width}}" for v in row))
+    return "\n".join(lines)
+
+
+def heat_map(
+    matrix: list[list[float]], label: str = "example", causal: bool = False
+) -> RenderableType:
+    """The matrix as coloured cells; entries that should be empty are framed by brackets."""
+    largest = largest_finite(matrix)
+    head = Text(f"     {label} changed\n     ", style="dim")
+    head.append("".join(f"{j:^7}" for j in range(len(matrix[0]))))
+    lines = [head]
+    for i, row in enumerate(matrix):
+        line = Text(f"{i:>3}  ", style="dim")
+        for j, value in enumerate(row):
+            wrong = value > 0 and (j > i if causal else i != j)
+            text = number(value)
+            cell = f"[{text}]" if wrong else text
+            if value == 0:
+                line.append(f"{cell:^7}", style="dim not bold")
+            else:
+                shade = _SHADES[level(value, largest)]
+                style = f"{'bold ' if wrong else ''}white on {shade}"
+                line.append(f"{cell:^7}", style=style)
+        lines.append(line)
+    return Group(*lines)
+
+
+def code_frame(culprit: dict[str, Any], around: int = 2, name: str = "") -> str:
+    """The lines around the culprit with its expression underlined."""
+    place = culprit["place"]
+    row, end_row = place["row"], place["end_row"]
+    first = max(1, row - around)
+    module = f", in {place['module']}" if place["module"].strip() not in ("", "()") else ""
+    lines = [
+        f"  --> {name or place['filename']}:{row}: {culprit['kind']} by {culprit['operation']}{module}"
+    ]
+    width = len(str(end_row + around))
+    for number_ in range(first, end_row + around + 1):
+        text = linecache.getline(place["filename"], number_).rstrip("\n")
+        if not text and number_ > end_row:
+            break
+        lines.append(f"{number_:>{width + 2}} | {text}")
+        if number_ == row:
+            start, end = _underlined(place, text)
+            lines.append(" " * (width + 2) + " | " + " " * start + "^" * max(1, end - start))
+    shapes = culprit.get("shapes") or []
+    if len(shapes) > 1:
+        read = ", ".join(_shape(s) for s in shapes[:-1])
+        lines.append(" " * (width + 3) + f"= {read} → {_shape(shapes[-1])}")
+    return "\n".join(lines)
+
+
+def _shape(shape: list[int]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def _underlined(place: dict[str, Any], text: str) -> tuple[int, int]:
+    indent = len(text) - len(text.lstrip())
+    if not place["column"]:
+        return indent, len(text)
+    # columns count bytes of UTF-8 in Python's own tables
+    raw = text.encode("utf-8")
+    start = len(raw[: place["column"] - 1].decode("utf-8", "replace"))
+    if place["end_row"] != place["row"]:
+        return start, len(text)
+    return start, len(raw[: place["end_column"] - 1].decode("utf-8", "replace"))

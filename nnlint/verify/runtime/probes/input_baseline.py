@@ -1,0 +1,35 @@
+"""Does the model do better with its inputs than without?
+
+Criterion: two copies are trained on one batch with random targets for the same steps, one
+on the inputs and one on zeros. REFUTED when the real inputs reach under half the loss of
+the zeroed ones, else CONFIRMED (the input is not used), unless neither has learned yet.
+Source: "Input-independent baseline", A Recipe for Training Neural Networks.
+"""
+
+from __future__ import annotations
+
+from ..subject import Answer, Subject, confirmed, inconclusive, refuted
+from ..training import NoTask, curve, fit, make_task, zeroed
+
+NAME = "input-baseline"
+RATE, SIZE = 3e-3, 7
+
+
+def run(subject: Subject) -> Answer:
+    """Train on the inputs and on zeros."""
+    options = subject.options
+    inputs = subject.inputs.resized(SIZE, options.seed)
+    steps = min(options.steps, 300)
+    try:
+        task = make_task(subject.runner, inputs, options.loss, options.seed)
+        real = fit(subject.runner, inputs, task, steps, RATE, 0.01, options.seed)
+        blank = fit(subject.runner, zeroed(inputs), task, len(real), RATE, 0.0, options.seed)
+    except NoTask as error:
+        return inconclusive(str(error))
+    evidence = {"loss": options.loss, "curves": {"inputs": curve(real), "zeros": curve(blank)}}
+    text = f"{real[-1]:.3f} with the inputs and {blank[-1]:.3f} with zeros after {len(real)} steps"
+    if real[-1] < 0.5 * blank[-1]:
+        return refuted(f"the loss falls to {text}", **evidence)
+    if real[-1] > 0.9 * real[0]:
+        return inconclusive(f"neither copy learns: {text}", **evidence)
+    return confirmed(f"inputs hardly help: the loss is {text}", **evidence)

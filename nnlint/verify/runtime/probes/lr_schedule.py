@@ -1,0 +1,49 @@
+"""What does the learning rate do over the length of the run?
+
+Criterion: the scheduler itself, or the hand-written rule, is stepped over the run's
+epochs. CONFIRMED when the rate falls under 1e-3 of its start before half of the run, is 0
+before its end, or never changes although a decay was written; REFUTED otherwise.
+Source: "Do not trust learning rate decay defaults", A Recipe for Training Neural Networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schedule import NoSchedule, step_schedule
+from ..subject import Answer, Subject, confirmed, inconclusive, refuted
+
+NAME = "lr-schedule"
+TINY = 1e-3
+NEEDS_MODEL = False
+
+
+def run(subject: Subject) -> Answer:
+    """Step the schedule and look at the curve."""
+    plan = subject.options.schedule
+    if not plan:
+        return inconclusive("no schedule is known for this target")
+    try:
+        rates, note = step_schedule(plan)
+    except NoSchedule as error:
+        return inconclusive(str(error))
+    return judge(rates, note)
+
+
+def judge(rates: list[float], note: str = "") -> Answer:
+    """The verdict on a curve of learning rates, one per epoch or step."""
+    evidence: dict[str, Any] = {"rates": rates, "note": note}
+    start, count = max(rates[: max(1, len(rates) // 10)]), len(rates)
+    early = next((i for i, r in enumerate(rates) if r < TINY * start), None)
+    zero = next((i for i, r in enumerate(rates[:-1]) if r <= 0 and i > 0), None)
+    low_half = early is not None and early < count / 2 and max(rates[early:]) < TINY * start
+    over = f"over {count} epochs{note}"
+    if low_half:
+        return confirmed(
+            f"{over} the learning rate is under 1/1000 of its start from epoch {early}", **evidence
+        )
+    if zero is not None and max(rates[zero:]) <= 0:
+        return confirmed(f"{over} the learning rate is 0 from epoch {zero}", **evidence)
+    if max(rates) - min(rates) <= 1e-12 * start:
+        return confirmed(f"{over} the learning rate never changes from {start:g}", **evidence)
+    return refuted(f"{over} the learning rate goes from {start:g} to {rates[-1]:g}", **evidence)

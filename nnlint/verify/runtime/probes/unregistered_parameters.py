@@ -1,0 +1,81 @@
+"""Are there weights that `parameters()` does not know?
+
+Criterion: tensors and modules reachable from attributes through lists, tuples, sets and
+dicts, but not among `parameters()`, `buffers()` or `modules()`. CONFIRMED when there is a
+module with parameters or a tensor that requires gradients, or any other tensor: it stays
+on the CPU and out of the checkpoint. REFUTED when there is none.
+Source: `nn.Module.__setattr__` registers modules and parameters, not containers of them.
+Overfitting one batch and the loss at initialisation cannot see this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..subject import Answer, Subject, confirmed, refuted
+
+NAME = "unregistered-parameters"
+_OWN = {"_parameters", "_buffers", "_modules", "_flat_weights", "_flat_weight_refs"}
+
+
+def run(subject: Subject) -> Answer:
+    """Look through the attributes of every module."""
+    model = subject.model
+    tensors = {id(t) for t in (*model.parameters(), *model.buffers())}
+    storages = {_storage(t) for t in (*model.parameters(), *model.buffers())}
+    modules = {id(m) for m in model.modules()}
+    trained: list[str] = []
+    kept: list[str] = []
+    for name, module in model.named_modules():
+        if type(module).__module__.startswith("torch."):
+            continue
+        for attribute, value in _attributes(module):
+            path = f"{name}.{attribute}".lstrip(".")
+            if isinstance(value, nn.Module):
+                if id(value) not in modules and any(True for _ in value.parameters()):
+                    trained.append(path)
+            elif id(value) not in tensors and _storage(value) not in storages:
+                (trained if value.requires_grad and value.is_leaf else kept).append(path)
+    evidence = {"trained": trained, "tensors": kept}
+    if trained:
+        return confirmed(
+            f"`{trained[0]}` holds weights that the optimizer never sees: not in parameters()",
+            **evidence,
+        )
+    if kept:
+        return confirmed(
+            f"the tensor `{kept[0]}` is neither parameter nor buffer: it stays on the CPU and out of "
+            "the checkpoint",
+            **evidence,
+        )
+    return refuted("every tensor and module is registered", **evidence)
+
+
+def _attributes(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    for name, value in vars(module).items():
+        if name not in _OWN and not name.endswith("_hooks"):
+            yield from _inside(name, value, 3)
+
+
+def _inside(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (Tensor, nn.Module)):
+        yield path, value
+    elif depth and isinstance(value, dict):
+        for key, child in value.items():
+            yield from _inside(f"{path}[{key!r}]", child, depth - 1)
+    elif depth and isinstance(value, (list, tuple, set)):
+        for index, child in enumerate(value):
+            yield from _inside(f"{path}[{index}]", child, depth - 1)
+
+
+def _storage(tensor: Any) -> Any:
+    if isinstance(tensor, torch.nn.parameter.UninitializedParameter):
+        return id(tensor)
+    try:
+        return tensor.untyped_storage()._cdata
+    except Exception:
+        return id(tensor)
