@@ -75,5 +75,5 @@ def lint_example(path: list[Path], folder: Path) -> str:
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 1, result.stderr
+    assert (result.returncode, result.stderr) == (1, "")
     return result.stdout

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from nnlint.cli import run
 from nnlint.config import read_config
 from nnlint.finding import Level
 from nnlint.registry import load_rules
@@ -70,10 +71,11 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example project, to work in."""
     shutil.copytree(ROOT / "examples" / "bird_songs", tmp_path / "songs")
     (tmp_path / "songs" / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "songs")
     return tmp_path / "songs"
 
 
@@ -106,11 +108,11 @@ def test_command_works(command: str, project: Path) -> None:
 
 
 def test_exit_status_is_as_told(project: Path) -> None:
-    assert shell("nnlint", project).returncode == 1
-    assert shell("nnlint --select NN999", project).returncode == 2
+    assert run([]) == 1
+    assert run(["--select", "NN999"]) == 2
     for file in project.glob("*.py"):
         file.unlink()
-    assert shell("nnlint", project).returncode == 0
+    assert run([]) == 0
 
 
 def test_configuration_is_accepted() -> None:
@@ -121,22 +123,22 @@ def test_configuration_is_accepted() -> None:
         read_config(table, "README.md")
 
 
-def test_every_suppression_suppresses(project: Path) -> None:
+def test_every_suppression_suppresses(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line for text in blocks("python") for line in text.splitlines() if "  # n" in line]
     assert len(lines) == 3
     model = project / "model.py"
     text = model.read_text(encoding="utf-8")
-    assert "NN301" in shell("nnlint", project).stdout
+    assert run(["--select", "NN301"]) == 1
     for line in [*lines, "summary = h_n.view(batch, -1)\n        # nnlint: ignore-file[NN301]"]:
         model.write_text(text.replace("summary = h_n.view(batch, -1)", line), encoding="utf-8")
-        result = shell("nnlint --select NN301,NN004,NN005", project)
-        assert result.returncode == 0, line + result.stdout
+        status = run(["--select", "NN301,NN004,NN005"])
+        assert status == 0, line + capsys.readouterr().out
 
 
 def test_formats_are_all_there(project: Path) -> None:
     told = re.search(r"Other formats for `--output-format` are (.*?);", README)
     for format in ["concise", "github", *re.findall(r"`([a-z-]+)`", told[1])]:
-        assert shell(f"nnlint --output-format {format}", project).returncode == 1
+        assert run(["--output-format", format]) == 1
 
 
 def test_editors_read_the_lines(project: Path) -> None:
