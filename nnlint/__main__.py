@@ -2,4 +2,6 @@
 
 from nnlint.cli import main
 
-main()
+# worker processes import this module too
+if __name__ == "__main__":
+    main()

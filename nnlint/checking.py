@@ -6,34 +6,19 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlint.config import Config
 from nnlint.context import Reporter
-from nnlint.finding import Finding, Position
+from nnlint.finding import Finding
 from nnlint.project.ecosystem import takes_part
 from nnlint.project.modules import ProjectModules, content_hash
-from nnlint.registry import TOOL_RULES
+from nnlint.project.results import FileResult
 from nnlint.rule import Calls, Programs, Rule
+from nnlint.silence import tool_finding
 from nnlint.source.file import SourceError, read_source
-from nnlint.source.suppression import Suppression, read_suppressions
+from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
 from nnlint.syntax.module import ModuleSyntax
-
-TOOL = {tool.code: tool for tool in TOOL_RULES}
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """What checking one file found; findings may lie in other files of the project."""
-
-    findings: tuple[Finding, ...]
-    comments: tuple[Suppression, ...] = ()
-    """The suppression comments of the file itself."""
-    digest: str = ""
-    """Identity of the content that was checked; empty when it could not be read."""
-    consulted: dict[str, str] | None = None
-    """Other files the outcome depends on, each with its content's identity."""
 
 
 def check_file(
@@ -41,26 +26,33 @@ def check_file(
     config: Config,
     rules: Iterable[Rule],
     modules: ProjectModules,
-    raw: bytes | None = None,
+    named: bool = False,
 ) -> FileResult:
-    """Check one file: every finding that its interpretation leads to."""
+    """Check one file: every finding that its interpretation leads to.
+
+    Parameters:
+        named: whether the user names the file, which is then parsed even if it uses no
+            PyTorch.
+    """
     modules.start()
-    path = Path(os.path.abspath(display))
+    path = os.path.abspath(display)
+    digest = ""
     try:
-        raw = path.read_bytes() if raw is None else raw
-    except OSError as error:
-        return FileResult((tool_finding("NN002", display, f"cannot be read: {error.strerror}"),))
-    digest = content_hash(raw)
-    try:
+        raw = modules.read(path)
+        digest = content_hash(raw)
         if not takes_part(raw, display.endswith(".ipynb")):
-            return FileResult((), _comments_of_bystander(path, display, raw), digest)
-        module = modules.parse(str(path), raw)
+            return _bystander(path, display, raw, modules if named else None, digest)
+        module = modules.parse(path, raw)
+    except FileNotFoundError:
+        # gone since it was found: there is nothing to lint any more
+        return FileResult()
     except SourceError as error:
-        return FileResult((_source_finding(display, error),), (), digest)
+        return FileResult((_source_finding(display, error),), digest=digest)
     broken = [_source_finding(display, error) for error in module.broken]
     findings = _run_rules(module, modules, config, rules)
-    comments = tuple(read_suppressions(module.source))
-    return FileResult((*broken, *findings), comments, digest, modules.consulted)
+    return FileResult(
+        (*broken, *findings), read_suppressions(module.source), True, digest, modules.consulted
+    )
 
 
 @contextmanager
@@ -82,20 +74,24 @@ def collected_file_by_file() -> Iterator[Callable[[], object]]:
 
 
 def _source_finding(display: str, error: SourceError) -> Finding:
-    finding = tool_finding(error.code, display, error.message, error.position)
-    return replace(finding, cell=error.cell)
+    return tool_finding(error.code, display, error.message, error.position, error.cell)
 
 
-def _comments_of_bystander(path: Path, display: str, raw: bytes) -> tuple[Suppression, ...]:
-    """A file that takes no part is only looked at as far as costs little.
+def _bystander(
+    path: str, display: str, raw: bytes, modules: ProjectModules | None, digest: str
+) -> FileResult:
+    """A file that uses no PyTorch is only looked at as far as costs little.
 
     Raises:
-        SourceError: it is no text.
+        SourceError: it is no text, or no Python and there are `modules` to parse it with.
     """
-    lowered = raw.lower()
-    if raw.isascii() and b"\0" not in raw and b"nnlint:" not in lowered and b"noqa" not in lowered:
-        return ()
-    return tuple(read_suppressions(read_source(path, display, raw)))
+    comments: tuple[Suppression, ...] = ()
+    if may_suppress(raw) or not raw.isascii() or b"\0" in raw:
+        comments = read_suppressions(read_source(Path(path), display, raw))
+    broken = modules.parse(path, raw).broken if modules else ()
+    # a digest that is kept would speak for runs in which the file is not named too
+    kept = "" if broken else digest
+    return FileResult(tuple(_source_finding(display, e) for e in broken), comments, digest=kept)
 
 
 def _run_rules(
@@ -107,10 +103,10 @@ def _run_rules(
     reporter = Reporter(config.stage)
     try:
         analysis = analyse(module, modules.load)
+    except RecursionError:
+        return [tool_finding("NN001", display, "is nested too deeply to be analysed")]
     except Exception as error:
-        return [
-            tool_finding("NN007", display, f"cannot be analysed: {type(error).__name__}: {error}")
-        ]
+        return [tool_finding("NN007", display, f"cannot be analysed: {_one_line(error)}")]
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:
@@ -127,24 +123,17 @@ def _run_rules(
                             rule.check(operation, reporter)
         except Exception as error:
             message = (
-                f"rule {rule.name} crashed: {type(error).__name__}: {error}; "
-                "please report it with this file"
+                f"rule {rule.name} crashed: {_one_line(error)}; please report it with this file"
             )
             crashes.append(tool_finding("NN007", display, message))
     return [*reporter.findings.values(), *crashes]
 
 
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _subscribed(calls: Calls, kind: str, family: str) -> bool:
     return (not calls.kinds or kind in calls.kinds) and (
         not calls.families or family in calls.families
-    )
-
-
-def tool_finding(
-    code: str, filename: str, message: str, position: Position = Position(1, 1)
-) -> Finding:
-    """A finding of the tool itself."""
-    tool = TOOL[code]
-    return Finding(
-        code, tool.name, tool.level, message, filename, position, position, noqa_row=position.row
     )

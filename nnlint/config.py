@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import sys
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +19,117 @@ else:
     import tomli as tomllib
 
 FAIL_ON = ("error", "warning", "advice", "never")
+FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "sarif", "junit", "html")
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message names the file and the key."""
 
+    def __init__(self, message: str, row: int = 1) -> None:
+        super().__init__(message)
+        self.row = row
+        """Row of the file that the message is about, as far as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One layer of rule selectors: a configuration file's, or the command line's."""
+
+    select: tuple[str, ...] | None = None
+    """None leaves what was selected before."""
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting; field names are the keys with `_` for `-`."""
+    """Every setting."""
 
-    select: tuple[str, ...] = ()
-    extend_select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    selection: Selection = Selection()
+    command_line: Selection = Selection()
+    """Selectors that come on top of the file's."""
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Patterns as in .gitignore, of absolute paths where they hold a slash; and selectors."""
     exclude: tuple[str, ...] = ()
+    """Patterns as in .gitignore, of absolute paths where they hold a slash."""
     respect_gitignore: bool = True
     stage: Stage | None = None
     fail_on: str = "advice"
     output_format: str = "full"
+    baseline: str | None = None
     verify: tuple[tuple[str, Any], ...] = field(default=())
     """Constructor arguments and input shapes by `module:Class`, for the verifier."""
+    origin: str | None = None
+    """The file that the settings were read from."""
+
+
+class ConfigFiles:
+    """The configuration of each folder: the nearest file's at or above it.
+
+    Parameters:
+        adjust: what to do to each configuration, such as putting the command line's
+            settings on top.
+    """
+
+    def __init__(self, adjust: Callable[[Config], Config] = lambda config: config) -> None:
+        self._adjust = adjust
+        self._known: dict[Path, Config] = {}
+        self.problems: dict[str, ConfigError] = {}
+        """Files below the start that cannot be used; their folders use the outer one."""
+
+    def start(self, folder: Path) -> Config:
+        """The configuration of the folder that a run starts at.
+
+        Raises:
+            ConfigError: the nearest file cannot be used.
+        """
+        found = find_config(folder)
+        config = self._adjust(load_config(found) if found else Config())
+        self._known[folder] = config
+        return config
+
+    def of(self, folder: Path) -> Config:
+        """The configuration of a folder."""
+        known = self._known.get(folder)
+        if known is None:
+            known = self._known[folder] = self._read(folder)
+        return known
+
+    def _read(self, folder: Path) -> Config:
+        try:
+            found = config_in(folder)
+            if found is not None:
+                return self._adjust(load_config(found))
+        except ConfigError as error:
+            own = folder / "nnlint.toml"
+            self.problems[str(own if own.is_file() else folder / "pyproject.toml")] = error
+        return self._adjust(Config()) if folder.parent == folder else self.of(folder.parent)
 
 
 def find_config(start: Path) -> Path | None:
-    """The nearest configuration file at or above `start`."""
+    """The nearest configuration file at or above `start`.
+
+    Raises:
+        ConfigError: a file on the way that speaks of nnlint is no TOML.
+    """
     for folder in (start, *start.parents):
-        own = folder / "nnlint.toml"
-        if own.is_file():
-            return own
-        shared = folder / "pyproject.toml"
-        if shared.is_file() and _table(shared) is not None:
-            return shared
+        found = config_in(folder)
+        if found is not None:
+            return found
     return None
+
+
+def config_in(folder: Path) -> Path | None:
+    """The configuration file of a folder itself.
+
+    Raises:
+        ConfigError: its pyproject.toml speaks of nnlint and is no TOML.
+    """
+    own = folder / "nnlint.toml"
+    if own.is_file():
+        return own
+    shared = folder / "pyproject.toml"
+    return shared if shared.is_file() and _table(shared) is not None else None
 
 
 def load_config(path: Path) -> Config:
@@ -57,73 +138,124 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: it is no TOML, or holds an unknown key or a wrong value.
     """
-    return read_config(_table(path) or {}, str(path))
+    config = read_config(_table(path) or {}, str(path))
+    base = Path(os.path.abspath(path)).parent
+    return replace(
+        config,
+        origin=str(path),
+        exclude=tuple(anchored(p, base) for p in config.exclude),
+        per_file_ignores=tuple((anchored(p, base), c) for p, c in config.per_file_ignores),
+        baseline=config.baseline and str(base / config.baseline),
+    )
+
+
+def anchored(pattern: str, base: Path, bare: bool = True) -> str:
+    """A pattern as it applies to absolute paths, when it was written for `base`.
+
+    Parameters:
+        bare: whether a pattern without a slash is bound to `base` too.
+    """
+    negation = "!" if pattern.startswith("!") else ""
+    text = pattern.removeprefix("!")
+    root = re.sub(r"([\\*?\[\]!#])", r"\\\1", base.as_posix().rstrip("/"))
+    if "/" in text.rstrip("/"):
+        return f"{negation}{root}/{text.lstrip('/')}"
+    return f"{negation}{root}/**/{text}" if bare else pattern
 
 
 def _table(path: Path) -> dict[str, Any] | None:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        if path.name == "pyproject.toml" and b"nnlint" not in raw:
+            return None
+        document = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no valid TOML: {error}") from error
+        at = re.search(r"line (\d+)", str(error))
+        raise ConfigError(f"{path}: is no valid TOML: {error}", int(at[1]) if at else 1) from error
     if path.name != "pyproject.toml":
         return document
-    table: dict[str, Any] | None = document.get("tool", {}).get("nnlint")
+    tools = document.get("tool", {})
+    table = tools.get("nnlint") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise ConfigError(f"{path}: `tool.nnlint` must be a table")
     return table
 
 
-def read_config(table: dict[str, Any], origin: str) -> Config:
+def read_config(table: Mapping[str, Any], origin: str) -> Config:
     """Turn a TOML table into a `Config`.
 
     Raises:
         ConfigError: a key is unknown or a value has the wrong type.
     """
-    known = {f.name.replace("_", "-"): f.name for f in fields(Config)}
     values: dict[str, Any] = {}
     for key, value in table.items():
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean `{close[0]}`?" if close else ""
-            raise ConfigError(f"{origin}: unknown key `{key}`{hint}")
-        values[known[key]] = _value(key, value, origin)
-    return replace(Config(), **values)
+        if key not in KEYS:
+            raise ConfigError(f"{origin}: unknown key `{key}`{hint(key, KEYS)}")
+        values[key.replace("-", "_")] = KEYS[key](f"{origin}: `{key}`", value)
+    selection = {name: values.pop(name) for name in Selection.__slots__ if name in values}
+    return replace(Config(), selection=replace(Selection(), **selection), **values)
 
 
-def _value(key: str, value: Any, origin: str) -> Any:
-    if key in ("select", "extend-select", "ignore", "exclude"):
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{origin}: `{key}` must be a list of strings")
-        return tuple(value)
-    if key == "per-file-ignores":
-        if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
-            raise ConfigError(f"{origin}: `{key}` must be a table of lists")
-        return tuple((pattern, tuple(codes)) for pattern, codes in value.items())
-    if key == "stage":
-        return one_of(key, value, [s.value for s in Stage], origin) and Stage(value)
-    if key == "fail-on":
-        return one_of(key, value, FAIL_ON, origin)
-    if key == "respect-gitignore":
-        if not isinstance(value, bool):
-            raise ConfigError(f"{origin}: `{key}` must be true or false")
-        return value
-    if key == "verify":
-        if not isinstance(value, dict):
-            raise ConfigError(f"{origin}: `{key}` must be a table")
-        return tuple(value.items())
+def _strings(what: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ConfigError(f"{what} must be a list of strings")
+    return tuple(value)
+
+
+def _string(what: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f"{origin}: `{key}` must be a string")
+        raise ConfigError(f"{what} must be a string")
     return value
 
 
-def one_of(key: str, value: Any, allowed: Any, origin: str) -> str:
+def _truth(what: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{what} must be true or false")
+    return value
+
+
+def _table_value(what: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{what} must be a table")
+    return value
+
+
+def _ignores(what: str, value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    table = _table_value(what, value)
+    return tuple((p, _strings(f"{what}: `{p}`", codes)) for p, codes in table.items())
+
+
+KEYS: Mapping[str, Callable[[str, Any], Any]] = {
+    "select": _strings,
+    "extend-select": _strings,
+    "ignore": _strings,
+    "per-file-ignores": _ignores,
+    "exclude": _strings,
+    "respect-gitignore": _truth,
+    "stage": lambda what, value: Stage(one_of(what, value, [s.value for s in Stage])),
+    "fail-on": lambda what, value: one_of(what, value, FAIL_ON),
+    "output-format": lambda what, value: one_of(what, value, FORMATS),
+    "baseline": _string,
+    "verify": lambda what, value: tuple(_table_value(what, value).items()),
+}
+"""Every key of a configuration file, and what turns its value into the setting."""
+
+
+def one_of(what: str, value: Any, allowed: Sequence[str]) -> str:
     """`value`, checked against the allowed words.
 
     Raises:
         ConfigError: it is none of them.
     """
     if value not in allowed:
-        close = difflib.get_close_matches(str(value), allowed, 1)
-        hint = f"; did you mean `{close[0]}`?" if close else f"; one of {', '.join(allowed)}"
-        raise ConfigError(f"{origin}: `{key}` cannot be {value!r}{hint}")
+        close = hint(str(value), allowed) or f"; one of {', '.join(allowed)}"
+        raise ConfigError(f"{what} cannot be {value!r}{close}")
     return str(value)
+
+
+def hint(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """A hint at the known word that `name` may stand for, or nothing."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nnlint.finding import Edit, Finding, Fix, Level, Position, Related, Stage
 from nnlint.rule import Rule, RuleDefinitionError
 from nnlint.semantics.values import Site
+from nnlint.syntax.statements import statement_rows
 
 
 class Reporter:
@@ -39,6 +40,7 @@ class Reporter:
         if fix is not None and rule.fix is None:
             raise RuleDefinitionError(f"{rule.name} reports a fix that it does not declare")
         cell, start, end = place(site)
+        first, last = _statement_rows(site)
         finding = Finding(
             code=rule.code,
             name=rule.name,
@@ -54,15 +56,21 @@ class Reporter:
             url=rule.url,
             related=tuple(_related(s, text) for s, text in related),
             cell=cell,
-            noqa_row=end.row,
+            first_row=first,
+            noqa_row=last,
             probe=rule.probe,
         )
         if fix is not None and rule.fix is not None:
             title, replacements = fix
-            edits = tuple(Edit(*place(s)[1:], content) for s, content in replacements)
+            edits = tuple(_edit(s, content) for s, content in replacements)
             finding = replace(finding, fix=Fix(title, rule.fix, edits))
         key = (finding.filename, cell, start, rule.code)
         self.findings.setdefault(key, finding)
+
+
+def _edit(site: Site, content: str) -> Edit:
+    cell, start, end = place(site)
+    return Edit(start, end, content, cell)
 
 
 def place(site: Site) -> tuple[int | None, Position, Position]:
@@ -70,6 +78,12 @@ def place(site: Site) -> tuple[int | None, Position, Position]:
     (row, column), (end_row, end_column) = site.module.span(site.node)
     cell, start = site.module.source.position(row, column)
     return cell, start, site.module.source.position(end_row, end_column)[1]
+
+
+def _statement_rows(site: Site) -> tuple[int, int]:
+    first, last = statement_rows(site.module, site.node)
+    source = site.module.source
+    return source.position(first, 1)[1].row, source.position(last, 1)[1].row
 
 
 def _related(site: Site, message: str) -> Related:

@@ -1,27 +1,22 @@
-"""Orchestrates a run: discover, check, suppress, remember."""
+"""Orchestrates a run: discover, check, silence, remember."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pathspec
-
-from nnlint.checking import TOOL, FileResult, check_file, tool_finding
-from nnlint.config import Config
-from nnlint.finding import Finding
-from nnlint.project.cache import FOLDER, Cache
+from nnlint.config import Config, ConfigFiles
+from nnlint.finding import Finding, Position
+from nnlint.project.cache import FOLDER, Cache, fingerprint
 from nnlint.project.modules import ProjectModules
-from nnlint.registry import every_rule, matches, select_rules
-from nnlint.source.discovery import Roots, discover
-from nnlint.source.suppression import Suppression
-from nnlint.workers import check_all
-
-FATAL = frozenset({"NN001", "NN002", "NN003", "NN006", "NN007"})
-"""Findings that say the tool could not do its job."""
+from nnlint.project.results import FileResult
+from nnlint.registry import pack_sources, select_rules
+from nnlint.silence import FATAL, reported, tool_finding
+from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
+from nnlint.workers import Job, Progress, check_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +27,8 @@ class RunResult:
     files: tuple[str, ...]
     failed: bool
     """The tool could not do its job on some file."""
+    took_part: int = 0
+    """How many of the files use PyTorch."""
 
 
 def lint(
@@ -41,127 +38,151 @@ def lint(
     jobs: int | None = None,
     use_cache: bool = True,
     cache_dir: Path | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-    stdin: tuple[str, str] | None = None,
+    on_progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> RunResult:
-    """Lint files and folders.
+    """Lint files and folders under one configuration.
 
     Parameters:
-        stdin: the name and text of a file given on standard input, instead of `paths`.
         executor: where to run checks, instead of processes of this machine.
 
     Raises:
         MissingPathError: a path does not exist.
         ConfigError: a rule selector means no rule.
     """
-    rules = select_rules(config)
-    if stdin is not None:
-        name, text = stdin
-        modules = ProjectModules(Roots.of([name]))
-        checked = check_file(name, config, rules, modules, text.encode("utf-8"))
-        return _finish({name: checked}, (), config)
-    found = discover(paths, config.exclude, config.respect_gitignore)
-    problems = tuple(tool_finding("NN002", p, reason) for p, reason in found.problems)
-    cache = Cache(cache_dir or Path(FOLDER), config, rules) if use_cache else None
-    results: dict[str, FileResult | None] = {}
-    for _, display in found.files:
-        results[display] = cache.get(os.path.abspath(display)) if cache else None
-    waiting = [display for display, result in results.items() if result is None]
-    for display, result in check_all(
-        waiting, config, Roots.of(paths), jobs=jobs, executor=executor, on_progress=on_progress
-    ):
-        results[display] = result
-        if cache and result.digest:
-            remembered = replace(result, consulted=None)
-            path = os.path.abspath(display)
-            cache.put(path, result.digest, result.consulted or {}, remembered)
-    if cache:
-        cache.save()
-    return _finish({d: r for d, r in results.items() if r is not None}, problems, config)
-
-
-def _finish(
-    results: dict[str, FileResult], problems: tuple[Finding, ...], config: Config
-) -> RunResult:
-    unique: dict[tuple[object, ...], Finding] = {}
-    for finding in (*problems, *(f for r in results.values() for f in r.findings)):
-        if finding.filename in results or finding in problems:
-            key = (finding.filename, finding.cell, finding.start, finding.code)
-            unique.setdefault(key, finding)
-    kept = _suppress(unique.values(), results, config)
-    kept = [f for f in kept if not _ignored_in_file(f, config)]
-    kept.sort(key=lambda f: f.sort_key)
-    return RunResult(tuple(kept), tuple(results), any(f.code in FATAL for f in kept))
-
-
-def _ignored_in_file(finding: Finding, config: Config) -> bool:
-    return any(
-        any(matches(s, finding.code, finding.name, finding.level) for s in codes)
-        and pathspec.PathSpec.from_lines("gitignore", [pattern]).match_file(finding.filename)
-        for pattern, codes in config.per_file_ignores
+    linter = Linter(
+        lambda folder: config,
+        jobs=jobs,
+        cache_dir=(cache_dir or Path(FOLDER)) if use_cache else None,
+        on_progress=on_progress,
+        executor=executor,
     )
+    select_rules(config)
+    return linter.run(linter.discover(paths))
 
 
-def _suppress(
-    findings: Iterable[Finding], results: dict[str, FileResult], config: Config
-) -> list[Finding]:
-    """Leave out what comments suppress, and report comments that suppress nothing."""
-    kept = []
-    for finding in findings:
-        result = results.get(finding.filename)
-        comments = result.comments if result else ()
-        if finding.code in FATAL or not _suppressed(finding, comments):
-            kept.append(finding)
-    for name, result in results.items():
-        if result.comments:
-            kept += _suppression_findings(name, result.comments, config)
-    return kept
+class Linter:
+    """Lints any number of times, each time only what has changed.
 
+    Parameters:
+        config_of: the configuration of a folder, given by its absolute path.
+        cache_dir: where results are kept between runs; None keeps them in memory only.
+        executor: where to run checks, instead of processes of this machine.
+    """
 
-def _suppressed(finding: Finding, comments: Iterable[Suppression]) -> bool:
-    rows = {finding.start.row, finding.end.row}
-    # every comment that means the finding is used, not only the first
-    return any(
-        [
-            c.matches(finding.code, finding.name)
-            for c in comments
-            if c.whole_file or (c.cell == finding.cell and c.start.row in rows)
-        ]
-    )
+    def __init__(
+        self,
+        config_of: Callable[[Path], Config],
+        *,
+        jobs: int | None = None,
+        cache_dir: Path | None = None,
+        on_progress: Progress | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._config_of = config_of
+        self._jobs = jobs
+        self._cache_dir = cache_dir
+        self._on_progress = on_progress
+        self._executor = executor
+        self._caches: dict[str, Cache] = {}
 
+    def discover(self, paths: Sequence[str], force_exclude: bool = False) -> Discovery:
+        """The files to lint.
 
-def _suppression_findings(
-    name: str, comments: Iterable[Suppression], config: Config
-) -> list[Finding]:
-    known = {n for r in every_rule() for n in (r.code, r.name)}
-    active = {n for r in select_rules(config) for n in (r.code, r.name)}
-    found: list[Finding] = []
-    for comment in comments:
-        for selector in comment.selectors:
-            if selector.upper() not in known and selector.lower() not in known:
-                text = f"no rule is called `{selector}`: this comment suppresses nothing"
-                found.append(_about("NN005", name, comment, text))
-            elif (
-                comment.ours
-                and selector not in comment.used
-                and (selector.upper() in active or selector.lower() in active)
+        Raises:
+            MissingPathError: a path does not exist.
+        """
+
+        def rules_of(folder: Path) -> FolderRules:
+            config = self._config_of(folder)
+            return FolderRules(config.exclude, config.respect_gitignore)
+
+        return discover(paths, rules_of, force_exclude)
+
+    def run(self, found: Discovery, overlay: Mapping[str, bytes] | None = None) -> RunResult:
+        """Lint files.
+
+        Parameters:
+            overlay: the content of files, by absolute path, that is not what is on disk.
+
+        Raises:
+            ConfigError: a rule selector means no rule.
+        """
+        overlay = overlay or {}
+        results: dict[str, FileResult] = {}
+        for config, names in self._by_config(found.files):
+            job = Job(config, found.roots, frozenset(found.named), overlay)
+            cache = self._cache(config, found.roots)
+            cache.look_again(overlay)
+            for name in names:
+                known = cache.get(os.path.abspath(name), found.roots.display)
+                if known is not None and (known.took_part or name not in found.named):
+                    results[name] = known
+            waiting = [name for name in names if name not in results]
+            for name, result in check_all(
+                waiting,
+                job,
+                jobs=self._jobs,
+                executor=self._executor,
+                on_progress=self._on_progress,
             ):
-                text = f"`{selector}` is not reported here: the comment can go"
-                found.append(_about("NN004", name, comment, text))
-        if comment.ours and not comment.selectors and not comment.used:
-            text = "nothing is reported here: the comment can go"
-            found.append(_about("NN004", name, comment, text))
-    return [f for f in found if not _tool_ignored(f, config)]
+                cache.put(os.path.abspath(name), result)
+                # what it depended on is of no use any more
+                results[name] = replace(result, consulted=None)
+            cache.save()
+        return self._result(found, {name: results[name] for name in found.files})
+
+    def _by_config(self, names: Iterable[str]) -> Iterable[tuple[Config, list[str]]]:
+        groups: dict[int, tuple[Config, list[str]]] = {}
+        for name in names:
+            config = self._config_of(Path(os.path.abspath(name)).parent)
+            groups.setdefault(id(config), (config, []))[1].append(name)
+        return groups.values()
+
+    def _cache(self, config: Config, roots: Roots) -> Cache:
+        codes = [rule.code for rule in select_rules(config)]
+        # where imports lead depends on the top of what is linted
+        key = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
+        if key not in self._caches:
+            self._caches[key] = Cache(self._cache_dir, key)
+        return self._caches[key]
+
+    def _result(self, found: Discovery, results: Mapping[str, FileResult]) -> RunResult:
+        findings: dict[tuple[object, ...], Finding] = {}
+        for finding in (f for result in results.values() for f in result.findings):
+            if finding.filename in results:
+                key = (finding.filename, finding.cell, finding.start, finding.code)
+                findings.setdefault(key, finding)
+        problems = [tool_finding("NN002", path, reason) for path, reason in found.problems]
+        kept = reported(
+            [*problems, *findings.values()],
+            {name: result.comments for name, result in results.items() if result.comments},
+            self._config_of,
+            lambda name: _all_known(name, found.roots),
+        )
+        took_part = sum(result.took_part for result in results.values())
+        failed = any(f.code in FATAL for f in kept)
+        return RunResult(tuple(kept), tuple(results), failed, took_part)
 
 
-def _about(code: str, name: str, comment: Suppression, text: str) -> Finding:
-    return replace(tool_finding(code, name, text, comment.start), cell=comment.cell)
+def config_problems(files: ConfigFiles) -> list[Finding]:
+    """Findings about configuration files inside the linted folders that cannot be used."""
+    return [
+        tool_finding("NN006", _shown(path), str(error), Position(error.row, 1))
+        for path, error in files.problems.items()
+    ]
 
 
-def _tool_ignored(finding: Finding, config: Config) -> bool:
-    level = TOOL[finding.code].level
-    selected = not config.select or any(
-        matches(s, finding.code, finding.name, level) for s in config.select
+def _shown(path: str) -> str:
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative
+
+
+def _all_known(name: str, roots: Roots) -> bool:
+    """Whether whatever could lead to findings in a file has been linted with it."""
+    source_root = ProjectModules().root_of(os.path.abspath(name))
+    return any(
+        os.path.commonpath([top, source_root]) == top
+        for top, _ in roots.pairs
+        if os.path.isdir(top)
     )
-    return not selected or any(matches(s, finding.code, finding.name, level) for s in config.ignore)

@@ -60,6 +60,8 @@ class Edit:
     start: Position
     end: Position
     content: str
+    cell: int | None = None
+    """Number of the notebook cell that both positions are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,26 @@ class Finding:
     fix: Fix | None = None
     cell: int | None = None
     """Number of the notebook cell, from 1; None outside notebooks."""
+    first_row: int | None = None
+    """The first row of the statement that the finding is in."""
     noqa_row: int | None = None
-    """The row on which a suppression comment for this finding is looked for last."""
+    """Its last row; a suppression comment on either of them counts."""
     probe: str | None = None
     """Name of the runtime probe that can confirm or refute the finding."""
     verdict: Verdict | None = None
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The rows on which a suppression comment counts for this finding."""
+        return (self.start.row, self.end.row, *(r for r in (self.first_row, self.noqa_row) if r))
+
+    @property
+    def text(self) -> str:
+        """The message and what to write instead, as sentences."""
+        if not self.help:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{self.message}{stop} {self.help}"
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str]:

@@ -1,21 +1,26 @@
-"""Which rules there are, and which are selected."""
+"""Which rules there are."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Level
 from nnlint.rule import Rule, RuleDefinitionError
+from nnlint.selection import check_selectors, closest, is_selected
 
 ENTRY_POINT_GROUP = "nnlint.rules"
+
+
+class RulePackError(Exception):
+    """A rule pack cannot be used; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +30,31 @@ class ToolRule:
     code: str
     name: str
     level: Level
+    summary: str
+
+    @property
+    def documentation(self) -> str:
+        """The documentation page as Markdown."""
+        return f"# {self.name} ({self.code})\n\n{self.summary}\n\n**Level:** {self.level.value}\n"
 
 
 TOOL_RULES = (
-    ToolRule("NN001", "syntax-error", Level.ERROR),
-    ToolRule("NN002", "unreadable-file", Level.ERROR),
-    ToolRule("NN003", "invalid-notebook", Level.ERROR),
-    ToolRule("NN004", "unused-suppression", Level.WARNING),
-    ToolRule("NN005", "unknown-suppression", Level.WARNING),
-    ToolRule("NN006", "invalid-config", Level.ERROR),
-    ToolRule("NN007", "rule-crash", Level.ERROR),
+    ToolRule("NN001", "syntax-error", Level.ERROR, "A file or cell that Python cannot parse."),
+    ToolRule("NN002", "unreadable-file", Level.ERROR, "A file or folder that cannot be read."),
+    ToolRule("NN003", "invalid-notebook", Level.ERROR, "A file that is no valid notebook."),
+    ToolRule("NN004", "unused-suppression", Level.WARNING, "A comment that suppresses no finding."),
+    ToolRule(
+        "NN005", "unknown-suppression", Level.WARNING, "A comment that names no rule of nnlint."
+    ),
+    ToolRule("NN006", "invalid-config", Level.ERROR, "A configuration file that cannot be used."),
+    ToolRule("NN007", "rule-crash", Level.ERROR, "A fault of nnlint itself: please report it."),
 )
+TOOL = {tool.code: tool for tool in TOOL_RULES}
 
 
 def every_rule() -> tuple[Rule | ToolRule, ...]:
-    """The rules of all packs, and the findings of the tool itself."""
-    return (*load_rules(), *TOOL_RULES)
+    """The rules of all packs, and the findings of the tool itself, by code."""
+    return (*TOOL_RULES, *load_rules())
 
 
 @lru_cache(maxsize=1)
@@ -48,86 +62,69 @@ def load_rules() -> tuple[Rule, ...]:
     """Every rule of every installed rule pack, by code.
 
     Raises:
-        RuleDefinitionError: two rules share a code or a name.
+        RulePackError: a pack cannot be imported, holds a malformed rule, or two rules share
+            a code or a name.
     """
     rules: dict[str, Rule] = {}
     names: dict[str, Rule] = {}
-    for module in _pack_modules():
-        for value in vars(module).values():
-            if not isinstance(value, Rule) or rules.get(value.code) is value:
-                continue
-            other = rules.get(value.code) or names.get(value.name)
-            if other is not None and other.source != value.source:
-                raise RuleDefinitionError(
-                    f"{value.code} {value.name} is defined twice: {other.source}"
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        for rule in _rules_of(point):
+            other = rules.get(rule.code) or names.get(rule.name)
+            if other is not None and other.source != rule.source:
+                raise RulePackError(
+                    f"rule pack `{point.name}`: {rule.code} {rule.name} is defined already, "
+                    f"in {other.source}"
                 )
-            rules[value.code] = names[value.name] = value
+            rules[rule.code] = names[rule.name] = rule
     return tuple(rules[code] for code in sorted(rules))
 
 
-def _pack_modules() -> Iterator[ModuleType]:
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        package = entry_point.load()
-        yield package
-        for info in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
-            yield importlib.import_module(info.name)
+@lru_cache(maxsize=1)
+def pack_sources() -> tuple[str, ...]:
+    """The Python files of every rule pack, on which the outcome of its rules depends."""
+    folders = {Path(rule.source).parent for rule in load_rules()}
+    tops = {f for f in folders if not any(other in f.parents for other in folders)}
+    return tuple(sorted(str(p) for top in tops for p in top.rglob("*.py")))
 
 
-def find_rule(name: str) -> Rule:
+def _rules_of(point: EntryPoint) -> Iterator[Rule]:
+    package = f"`{point.name}`" + (f" of {point.dist.name}" if point.dist else "")
+    try:
+        for module in _modules(point):
+            yield from (v for v in vars(module).values() if isinstance(v, Rule))
+    except RuleDefinitionError as error:
+        raise RulePackError(f"rule pack {package}: {error}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise RulePackError(
+            f"rule pack {package} cannot be imported: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _modules(point: EntryPoint) -> Iterator[ModuleType]:
+    package = point.load()
+    yield package
+    for info in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
+        yield importlib.import_module(info.name)
+
+
+def find_rule(name: str) -> Rule | ToolRule:
     """The rule of a code or name.
 
     Raises:
         ConfigError: there is none; the message has the closest.
     """
-    for rule in load_rules():
+    for rule in every_rule():
         if name.upper() == rule.code or name.lower() == rule.name:
             return rule
-    raise ConfigError(f"unknown rule `{name}`{_hint(name)}")
+    raise ConfigError(f"unknown rule `{name}`{closest(name, every_rule())}")
 
 
-def _hint(name: str) -> str:
-    known = [n for rule in every_rule() for n in (rule.code, rule.name)]
-    close = difflib.get_close_matches(name.upper(), known, 1) or difflib.get_close_matches(
-        name.lower(), known, 1
-    )
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def check_selectors(selectors: Iterable[str]) -> None:
-    """Make sure that every selector means some rule.
-
-    Raises:
-        ConfigError: one means none.
-    """
-    for selector in selectors:
-        if not any(matches(selector, r.code, r.name, r.level) for r in every_rule()):
-            raise ConfigError(f"unknown rule selector `{selector}`{_hint(selector)}")
-
-
-def matches(selector: str, code: str, name: str, level: Level) -> bool:
-    """Whether a code, prefix, name, level or `ALL` means a rule."""
-    return (
-        selector == "ALL"
-        or selector.lower() in (name, level.value)
-        or (selector.upper() == code[: len(selector)] and selector[:2].upper() == code[:2])
-    )
-
-
-def select_rules(config: Config, rules: Iterable[Rule] | None = None) -> tuple[Rule, ...]:
-    """The rules that a configuration selects; pedantic ones only by name or code.
+def select_rules(config: Config) -> tuple[Rule, ...]:
+    """The rules that a configuration selects.
 
     Raises:
         ConfigError: a selector means no rule.
     """
-    check_selectors((*config.select, *config.extend_select, *config.ignore))
-    chosen = []
-    for rule in load_rules() if rules is None else rules:
-
-        def meant(selectors: Iterable[str], rule: Rule = rule) -> bool:
-            return any(matches(s, rule.code, rule.name, rule.level) for s in selectors)
-
-        default = rule.level is not Level.PEDANTIC
-        wanted = meant(config.select) if config.select else default
-        if (wanted or meant(config.extend_select)) and not meant(config.ignore):
-            chosen.append(rule)
-    return tuple(chosen)
+    check_selectors(config, every_rule())
+    return tuple(rule for rule in load_rules() if is_selected(config, rule))

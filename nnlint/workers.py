@@ -6,23 +6,31 @@ import gc
 import itertools
 import multiprocessing
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 
-from nnlint.checking import FileResult, check_file, collected_file_by_file, tool_finding
+from nnlint.checking import check_file, collected_file_by_file
 from nnlint.config import Config
 from nnlint.project.modules import ProjectModules
+from nnlint.project.results import FileResult
 from nnlint.registry import select_rules
+from nnlint.silence import tool_finding
 from nnlint.source.discovery import Roots
 
 SMALL_RUN = 24
 """Files below which starting worker processes costs more than it saves."""
 LARGEST_BATCH = 32
+MOST_WORKERS = 61
+"""More than these a pool cannot wait for on Windows."""
 
 Progress = Callable[[int, int], None]
+"""Told how many files are done, of how many."""
 Results = Iterator[tuple[str, FileResult]]
 
 
@@ -32,6 +40,10 @@ class Job:
 
     config: Config
     roots: Roots
+    named: frozenset[str] = frozenset()
+    """Files that the user names, which are parsed even if they use no PyTorch."""
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of files, by absolute path, that is not what is on disk."""
     number: tuple[int, int] = (0, 0)
     """Tells runs apart in a worker that serves several."""
 
@@ -41,8 +53,7 @@ _numbers = itertools.count()
 
 def check_all(
     files: Sequence[str],
-    config: Config,
-    roots: Roots,
+    job: Job,
     *,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -51,10 +62,11 @@ def check_all(
     """Check files, given as the user knows them; results come in no particular order.
 
     Parameters:
+        jobs: processes to use; by default as many as there are cores.
         executor: where to run checks, instead of processes of this machine.
     """
-    workers = jobs or _available_cores()
-    job = Job(config, roots, (os.getpid(), next(_numbers)))
+    workers = min(jobs or _available_cores(), MOST_WORKERS)
+    job = replace(job, number=(os.getpid(), next(_numbers)))
     done = 0
     for outcome in (
         _serially(files, job)
@@ -77,12 +89,8 @@ Batch = list[tuple[str, FileResult]]
 
 
 def _serially(files: Sequence[str], job: Job) -> Iterator[Batch]:
-    rules = select_rules(job.config)
-    modules = ProjectModules(job.roots)
-    with collected_file_by_file() as collect:
-        for file in files:
-            yield [(file, check_file(file, job.config, rules, modules))]
-            collect()
+    for file in files:
+        yield _check_batch([file], job)
 
 
 def _in_batches(
@@ -90,34 +98,80 @@ def _in_batches(
 ) -> Iterator[Batch]:
     size = max(1, min(LARGEST_BATCH, len(files) // (workers * 4)))
     batches = [files[i : i + size] for i in range(0, len(files), size)]
-    pool = executor or _pool(min(workers, len(batches)))
-    try:
+    unfinished: list[str] = []
+    with (
+        nullcontext(executor)
+        if executor
+        else _stopped_at_once(_pool(min(workers, len(batches)))) as pool
+    ):
         futures = {pool.submit(_check_batch, batch, job): batch for batch in batches}
         for future in as_completed(futures):
             try:
-                yield future.result()
-            except Exception as error:
-                # a worker that died takes its batch along, not the run
-                message = f"the process that checked this file ended: {type(error).__name__}"
-                yield [
-                    (file, FileResult((tool_finding("NN007", file, message),)))
-                    for file in futures[future]
-                ]
-    finally:
-        if executor is None:
-            pool.shutdown(cancel_futures=True)
+                outcome = future.result()
+            except Exception:
+                unfinished += futures[future]
+            else:
+                yield outcome
+    yield from _one_by_one(unfinished, job)
+
+
+def _one_by_one(files: list[str], job: Job) -> Iterator[Batch]:
+    """What is left when a process died, each file alone, so that only the culprit is lost."""
+    while files:
+        # this process may have threads by now, which a fork would not survive
+        pool = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), initializer=_die_on_interrupt
+        )
+        with _stopped_at_once(pool):
+            alive = True
+            while files and alive:
+                file = files.pop()
+                try:
+                    yield pool.submit(_check_batch, [file], job).result()
+                except Exception as error:
+                    alive = not isinstance(error, BrokenProcessPool)
+                    reason = f"failed: {type(error).__name__}: {error}" if alive else "died"
+                    yield [_lost(file, f"the process that checked this file {reason}")]
+
+
+def _lost(file: str, reason: str) -> tuple[str, FileResult]:
+    return file, FileResult((tool_finding("NN007", file, reason),))
+
+
+@contextmanager
+def _stopped_at_once(pool: ProcessPoolExecutor) -> Iterator[Executor]:
+    """A pool whose processes do not outlive an interrupted run."""
+    before = set(multiprocessing.active_children())
+    try:
+        yield pool
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _die_on_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal; only the parent has something to say
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _start_fork() -> None:
+    _die_on_interrupt()
+    # the collector never has to look at what all workers share
+    gc.freeze()
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     """Worker processes; forked where that is safe, so that what is loaded is loaded once."""
     if sys.platform != "linux" or threading.active_count() > 1:
-        return ProcessPoolExecutor(workers)
+        return ProcessPoolExecutor(workers, initializer=_die_on_interrupt)
     from nnlint.semantics.library import load_library
 
     load_library()
     context = multiprocessing.get_context("fork")
-    # the collector never has to look at what all workers share
-    return ProcessPoolExecutor(workers, context, initializer=gc.freeze)
+    return ProcessPoolExecutor(workers, context, initializer=_start_fork)
 
 
 _current = threading.local()
@@ -126,12 +180,13 @@ _current = threading.local()
 def _check_batch(files: Sequence[str], job: Job) -> Batch:
     if getattr(_current, "number", None) != job.number:
         _current.number = job.number
-        _current.modules = ProjectModules(job.roots)
+        _current.modules = ProjectModules(job.roots, job.overlay)
     rules = select_rules(job.config)
     modules: ProjectModules = _current.modules
     results: Batch = []
     with collected_file_by_file() as collect:
         for file in files:
-            results.append((file, check_file(file, job.config, rules, modules)))
+            result = check_file(file, job.config, rules, modules, file in job.named)
+            results.append((file, result))
             collect()
     return results

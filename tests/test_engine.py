@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nnlint import workers
-from nnlint.config import Config, ConfigError, read_config
+from nnlint.config import Config, ConfigError, Selection, read_config
 from nnlint.engine import lint
 from nnlint.registry import load_rules
 from nnlint.source.discovery import MissingPathError
@@ -88,12 +88,14 @@ def test_per_file_ignores(tmp_path):
 )
 def test_selection(tmp_path, selected, found):
     (tmp_path / "train.py").write_text(BAD)
-    assert bool(codes(run(tmp_path, config=Config(select=(selected,))))) is found
+    assert (
+        bool(codes(run(tmp_path, config=Config(selection=Selection(select=(selected,)))))) is found
+    )
 
 
 def test_unknown_selector_has_a_hint():
     with pytest.raises(ConfigError, match="did you mean `missing-seed`"):
-        lint(["."], Config(select=("mising-seed",)), use_cache=False)
+        lint(["."], Config(selection=Selection(select=("mising-seed",))), use_cache=False)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +364,12 @@ def test_external_rule_pack_is_found_through_its_entry_point(tmp_path, monkeypat
     try:
         assert "XX001" in [r.code for r in load_rules()]
         (tmp_path / "train.py").write_text(BAD)
-        result = lint([str(tmp_path / "train.py")], Config(select=("XX",)), jobs=1, use_cache=False)
+        result = lint(
+            [str(tmp_path / "train.py")],
+            Config(selection=Selection(select=("XX",))),
+            jobs=1,
+            use_cache=False,
+        )
         assert codes(result) == ["XX001"]
     finally:
         load_rules.cache_clear()

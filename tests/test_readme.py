@@ -93,7 +93,7 @@ def test_output_is_what_nnlint_prints() -> None:
 
 
 def test_output_that_is_not_real_is_noticed() -> None:
-    changed = README.replace("2 errors in 3 files.", "3 errors in 3 files.")
+    changed = README.replace("Found 2 errors in", "Found 3 errors in")
     assert changed != README
     assert generator().renewed(changed) == README
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -15,6 +18,7 @@ COMMANDS = {
     "rule": "nnlint.cli.others",
     "init": "nnlint.cli.others",
     "clean": "nnlint.cli.others",
+    "completion": "nnlint.cli.completion",
 }
 """Each command, and the module that defines it under its name."""
 
@@ -43,7 +47,10 @@ class DefaultGroup(click.Group):
 @click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nnlint")
 def commands() -> None:
-    """Find the mistakes in PyTorch training code that raise no exception."""
+    """Find the mistakes in PyTorch training code that raise no exception.
+
+    `nnlint PATHS` is short for `nnlint check PATHS`; `nnlint check --help` has its options.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,9 +60,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    from nnlint.config import ConfigError
-    from nnlint.source.discovery import MissingPathError
-
+    for stream in (sys.stdout, sys.stderr):
+        # a name or a line that the terminal's encoding lacks is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: Any = commands.main(args=arguments, standalone_mode=False, prog_name="nnlint")
         sys.stdout.flush()
@@ -65,13 +73,26 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2
-    except (ConfigError, MissingPathError) as error:
-        click.echo(f"error: {error}", err=True)
-        return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 2
     except BrokenPipeError:
-        # the reader has seen enough; closing stderr too keeps Python from complaining at exit
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        message = _expected(error)
+        if message is None:
+            traceback.print_exc()
+            message = "this is a fault of nnlint itself: please report it with the lines above"
+        click.echo(f"error: {message}", err=True)
         return 2
+
+
+def _expected(error: Exception) -> str | None:
+    """The message of an error that the user can mend; None for a fault of nnlint."""
+    from nnlint.config import ConfigError
+    from nnlint.registry import RulePackError
+    from nnlint.source.discovery import MissingPathError
+
+    known = isinstance(error, ConfigError | RulePackError | MissingPathError)
+    return str(error) if known else None

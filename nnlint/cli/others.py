@@ -2,80 +2,134 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from nnlint.registry import ToolRule
+    from nnlint.rule import Rule
+
 TEMPLATE = """\
-# Configuration of nnlint. Every key is optional; these are the defaults.
+# Configuration of nnlint. Every key is optional; the values are the defaults, or examples
+# where they say so. In pyproject.toml the table is called [tool.nnlint].
 
 # Rules to report: codes, prefixes ("NN3"), names, levels or "ALL".
 # select = ["error", "warning", "advice"]
 # extend-select = []
 # ignore = []
 
-# Where you are in "A Recipe for Training Neural Networks":
-# data, skeleton, overfit, regularize, tune or squeeze. Makes advice fit the moment.
+# Where you are in "A Recipe for Training Neural Networks": data, skeleton, overfit,
+# regularize, tune or squeeze. Makes advice fit the moment; unset by default.
 # stage = "skeleton"
 
 # Lowest level that makes the exit status 1: error, warning, advice or never.
 # fail-on = "advice"
 
-# Files to leave out, as in .gitignore.
+# How to report: full, concise, json, json-lines, github, gitlab, sarif, junit or html.
+# output-format = "full"
+
+# Known findings that are not reported again; `--write-baseline FILE` writes them. Example:
+# baseline = "nnlint-baseline.json"
+
+# Files to leave out, in the syntax of .gitignore.
 # exclude = []
 # respect-gitignore = true
 
+# Rules to leave out in some files. Example:
 # [per-file-ignores]
-# "scripts/*.py" = ["NN101"]
+# "scripts/*.py" = ["missing-seed"]
 """
 
 
-@click.command()
-@click.argument("name", required=False)
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from nnlint.registry import every_rule
+
+    known = [n for rule in every_rule() for n in (rule.name, rule.code)]
+    return [n for n in known if n.lower().startswith(incomplete.lower())]
+
+
+@click.command(short_help="Show the documentation of rules.")
+@click.argument("name", required=False, shell_complete=_complete)
 @click.option("--all", "everything", is_flag=True, help="Every rule.")
-def rule(name: str | None, everything: bool) -> int:
-    """Show the documentation of a rule, by code or name."""
-    from nnlint.registry import find_rule, load_rules
+@click.option(
+    "--output-format", type=click.Choice(["text", "json"]), default="text", help="How to show it."
+)
+def rule(name: str | None, everything: bool, output_format: str) -> int:
+    """Show the documentation of a rule, by its code or name; without one, list all rules."""
+    from nnlint.registry import every_rule, find_rule
 
-    if everything:
-        pages = [r.documentation for r in load_rules()]
-    elif name:
-        pages = [find_rule(name).documentation]
+    rules = (find_rule(name),) if name and not everything else every_rule()
+    if output_format == "json":
+        records = [_record(r) for r in rules]
+        click.echo(json.dumps(records[0] if name and not everything else records, indent=2))
+    elif name or everything:
+        _show_pages("\n".join(r.documentation for r in rules))
     else:
-        for r in load_rules():
-            click.echo(f"{r.code}  {r.level.value:<8} {r.name:<28} {r.summary}")
-        return 0
-    text = "\n".join(pages)
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(text))
-    else:
-        click.echo(text)
+        width = max(len(r.name) for r in rules)
+        for r in rules:
+            click.echo(f"{r.code}  {r.level.value:<8}  {r.name:<{width}}  {r.summary}")
     return 0
 
 
-@click.command()
+def _show_pages(text: str) -> None:
+    if not sys.stdout.isatty():
+        click.echo(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+def _record(rule: Rule | ToolRule) -> dict[str, Any]:
+    fix = getattr(rule, "fix", None)
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "level": rule.level.value,
+        "summary": rule.summary,
+        "stage": [stage.value for stage in getattr(rule, "stages", ())],
+        "recipe": getattr(rule, "recipe", ""),
+        "fix": fix and fix.value,
+        "probe": getattr(rule, "probe", None),
+        "url": getattr(rule, "url", None),
+        "documentation": rule.documentation,
+    }
+
+
+@click.command(short_help="Write a commented configuration file.")
 @click.option("--force", is_flag=True, help="Overwrite an existing nnlint.toml.")
 def init(force: bool) -> int:
     """Write a commented nnlint.toml into the current folder."""
     target = Path("nnlint.toml")
-    if target.exists() and not force:
-        raise click.UsageError("nnlint.toml exists already; --force overwrites it")
-    target.write_text(TEMPLATE, encoding="utf-8")
+    try:
+        with target.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise click.UsageError("nnlint.toml exists already; --force overwrites it") from None
+    except OSError as error:
+        raise click.FileError(str(target), error.strerror or str(error)) from error
     click.echo("wrote nnlint.toml")
     return 0
 
 
-@click.command()
+@click.command(short_help="Remove the cache.")
 def clean() -> int:
-    """Remove the cache of the current folder."""
+    """Remove the cache of the current folder and of the project that it belongs to."""
+    from nnlint.config import find_config
     from nnlint.project.cache import FOLDER
 
-    if Path(FOLDER).is_dir():
-        shutil.rmtree(FOLDER)
-        click.echo(f"removed {FOLDER}")
+    config = find_config(Path.cwd())
+    folders = {Path.cwd() / FOLDER, *([config.parent / FOLDER] if config else [])}
+    for folder in sorted(f for f in folders if f.is_dir()):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise click.FileError(str(folder), error.strerror or str(error)) from error
+        click.echo(f"removed {folder}")
     return 0

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import pickle
+import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nnlint import __version__
-from nnlint.config import Config
 from nnlint.project.modules import ABSENT, content_hash
-from nnlint.rule import Rule
+from nnlint.project.results import FileResult, pack, unpack
 
 FOLDER = ".nnlint_cache"
 KEPT = 8
@@ -29,52 +29,93 @@ Stamp = tuple[int, int]
 
 @dataclass(slots=True)
 class _Contents:
-    """What the cache file holds."""
+    """What the cache file holds, as JSON: data that can do no harm, whoever wrote it."""
 
     stamps: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
     """Identity of the content that a file had at a stamp."""
     consulted: list[tuple[str, str]] = field(default_factory=list)
     """Files with content's identities that results depend on, each pair once."""
     results: dict[str, tuple[str, tuple[int, ...], Any]] = field(default_factory=dict)
-    """By absolute path: identity of the content, positions in `consulted`, the result."""
+    """By path: identity of the content, positions in `consulted`, the packed result."""
+
+    @classmethod
+    def read(cls, raw: bytes) -> _Contents:
+        """The contents of a cache file.
+
+        Raises:
+            ValueError, TypeError, RecursionError: it is something else.
+        """
+        stamps, consulted, results = json.loads(raw)
+        return cls(
+            {p: ((int(time), int(size)), str(d)) for p, ((time, size), d) in stamps.items()},
+            [(str(path), str(digest)) for path, digest in consulted],
+            {p: (str(d), tuple(map(int, ns)), data) for p, (d, ns, data) in results.items()},
+        )
+
+    def written(self) -> bytes:
+        """The bytes that `read` reads."""
+        data = (self.stamps, self.consulted, self.results)
+        return json.dumps(data, separators=(",", ":")).encode("ascii")
 
 
 class Cache:
     """What each file's check found, keyed by everything the outcome depends on.
 
     Paths are absolute.
+
+    Parameters:
+        folder: where it is kept between runs; None keeps it in memory only.
+        fingerprint: identity of the rules, settings and engine; see `fingerprint`.
     """
 
-    def __init__(self, folder: Path, config: Config, rules: Iterable[Rule]) -> None:
-        self._file = folder / f"{_fingerprint(config, rules)}.pickle"
+    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+        self._file = folder / f"{fingerprint}.json" if folder else None
         self._changed = False
+        self._overlay: Mapping[str, bytes] = {}
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
         self._holds: dict[int, bool] = {}
         self._contents = _Contents()
-        try:
-            contents = pickle.loads(self._file.read_bytes())
-            if isinstance(contents, _Contents):
-                self._contents = contents
-        except Exception:
-            # a cache that cannot be read is no cache
-            self._changed = True
+        if self._file is not None:
+            try:
+                self._contents = _Contents.read(self._file.read_bytes())
+            except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+                # a cache that cannot be read is no cache
+                self._changed = True
         self._numbers = {pair: i for i, pair in enumerate(self._contents.consulted)}
 
-    def get(self, path: str) -> Any:
-        """The remembered result of a file, if it still holds."""
+    def look_again(self, overlay: Mapping[str, bytes]) -> None:
+        """Forget what files held, and take the content of some as given from now on."""
+        self._overlay = overlay
+        self._stamps.clear()
+        self._digests.clear()
+        self._holds.clear()
+
+    def get(self, path: str, display: Callable[[str], str]) -> FileResult | None:
+        """The remembered result of a file, if it still holds.
+
+        Parameters:
+            display: the name that the user knows a file by.
+        """
         entry = self._contents.results.get(path)
         if entry is None or self._digest(path) != entry[0]:
             # known before the file is read, so that a change in between is not missed
             self._stamp(path)
             return None
-        return entry[2] if all(map(self._still_holds, entry[1])) else None
+        try:
+            holds = all(map(self._still_holds, entry[1]))
+            return unpack(entry[2], display) if holds else None
+        except (LookupError, ValueError, TypeError):
+            return None
 
-    def put(self, path: str, digest: str, consulted: dict[str, str], result: Any) -> None:
+    def put(self, path: str, result: FileResult) -> None:
         """Remember the result of a file, with the files it depends on."""
+        if not result.digest:
+            return
+        consulted = result.consulted or {}
         numbers = tuple(self._number(pair) for pair in consulted.items() if pair[0] != path)
-        self._contents.results[path] = digest, numbers, result
-        self._remember_stamp(path, digest)
+        self._contents.results[path] = result.digest, numbers, pack(result)
+        self._remember_stamp(path, result.digest)
         self._changed = True
 
     def _number(self, pair: tuple[str, str]) -> int:
@@ -99,6 +140,9 @@ class Cache:
         return known
 
     def _find_digest(self, path: str) -> str:
+        overlaid = self._overlay.get(path)
+        if overlaid is not None:
+            return content_hash(overlaid)
         stamp = self._stamp(path)
         if stamp is None:
             return ABSENT
@@ -124,26 +168,21 @@ class Cache:
 
     def _remember_stamp(self, path: str, digest: str) -> None:
         stamp = self._stamps.get(path)
+        if path in self._overlay:
+            return
         if stamp is not None and stamp[0] < time.time_ns() - SETTLED:
             self._changed = True
             self._contents.stamps[path] = stamp, digest
 
     def save(self) -> None:
         """Write the cache at once or not at all; a folder that cannot be written is no error."""
-        if not self._changed:
+        if not self._changed or self._file is None:
             return
-        folder = self._file.parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-            handle, name = tempfile.mkstemp(dir=folder)
-            with os.fdopen(handle, "wb") as file:
-                pickle.dump(self._pruned(), file, protocol=pickle.HIGHEST_PROTOCOL)
-            os.replace(name, self._file)
-            for old in sorted(folder.glob("*.pickle"), key=os.path.getmtime)[:-KEPT]:
-                old.unlink()
-        except OSError:
+            _write(self._file, self._pruned().written())
+        except (OSError, ValueError, LookupError, TypeError):
             return
+        self._changed = False
 
     def _pruned(self) -> _Contents:
         """The contents without files that are gone and what only they depended on."""
@@ -160,13 +199,35 @@ class Cache:
         return kept
 
 
-def _fingerprint(config: Config, rules: Iterable[Rule]) -> str:
+def _write(file: Path, data: bytes) -> None:
+    folder = file.parent
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as part:
+            part.write(data)
+        os.replace(name, file)
+    except OSError:
+        os.unlink(name)
+        raise
+    for old in sorted(folder.glob("*.json"), key=os.path.getmtime)[:-KEPT]:
+        old.unlink()
+
+
+def fingerprint(*settings: object, sources: Iterable[str]) -> str:
+    """Identity of the tool itself with its settings.
+
+    Parameters:
+        settings: what the outcome of a check depends on besides files.
+        sources: files of the rules; the engine's own are always part of it.
+    """
     digest = hashlib.sha1(usedforsecurity=False)
-    digest.update(f"{__version__} {config!r} {os.getcwd()}".encode())
-    sources = [rule.source for rule in rules]
+    digest.update(f"{__version__} {sys.version_info[:3]} {settings!r}".encode())
     engine = Path(__file__).resolve().parent.parent
-    sources += [str(p) for p in (*engine.rglob("*.py"), *engine.rglob("*.toml"))]
-    for source in sorted(sources):
+    own = (str(p) for pattern in ("*.py", "*.toml") for p in engine.rglob(pattern))
+    for source in sorted({*sources, *own}):
         try:
             status = os.stat(source)
         except OSError:

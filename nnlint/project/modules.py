@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from nnlint.project.ecosystem import LIBRARIES
 from nnlint.source.discovery import Roots
-from nnlint.source.file import SourceError, read_source
+from nnlint.source.file import SourceError, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
 
 PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
@@ -28,10 +29,17 @@ def content_hash(raw: bytes) -> str:
 
 
 class ProjectModules:
-    """Finds, parses and remembers the modules of a project; paths are absolute."""
+    """Finds, parses and remembers the modules of a project; paths are absolute.
 
-    def __init__(self, roots: Roots | None = None) -> None:
+    Parameters:
+        overlay: the content of files that is not what is on disk.
+    """
+
+    def __init__(
+        self, roots: Roots | None = None, overlay: Mapping[str, bytes] | None = None
+    ) -> None:
         self._roots = roots or Roots()
+        self._overlay = overlay or {}
         self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
         self._found: dict[tuple[str, str], tuple[str | None, tuple[str, ...]]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
@@ -50,14 +58,26 @@ class ProjectModules:
             if kept > KEPT_SOURCE:
                 del self._parsed[path]
 
+    def read(self, path: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+            SourceError: it cannot be read.
+        """
+        overlaid = self._overlay.get(path)
+        return read_bytes(Path(path)) if overlaid is None else overlaid
+
     def parse(self, path: str, raw: bytes | None = None) -> ModuleSyntax:
         """The module of a file.
 
         Raises:
+            FileNotFoundError: it does not exist.
             SourceError: it cannot be read or parsed.
         """
         module, digest = self._parsed.pop(path, (None, ABSENT))
         if module is None:
+            raw = self.read(path) if raw is None else raw
             source = read_source(Path(path), self._roots.display(path), raw)
             name, is_package = self._name(path)
             module, digest = parse_module(source, name, is_package), content_hash(source.raw)
@@ -82,10 +102,14 @@ class ProjectModules:
             return None
         try:
             return self.parse(path)
-        except SourceError:
+        except (SourceError, FileNotFoundError):
             self._parsed[path] = None, "unreadable"
             self.consulted[path] = "unreadable"
             return None
+
+    def root_of(self, path: str) -> str:
+        """The folder that the module of a file is named from."""
+        return self._root(os.path.dirname(path))
 
     def _name(self, path: str) -> tuple[str, bool]:
         """The dotted name of a file, and whether it is a package."""

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from nnlint.finding import Finding
 
-FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "sarif", "junit", "html")
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to say about a run."""
+
+    findings: Sequence[Finding]
+    files: int = 0
+    """How many files were linted."""
+    took_part: int | None = None
+    """How many of them use PyTorch, if known."""
+    fixed: int = 0
+    """How many further findings were fixed."""
+    color: bool = False
+    width: int | None = None
+    """Columns of the terminal; None when the report goes elsewhere and no line is broken."""
+    quiet: bool = False
+    """No closing sentence."""
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of files, by name, that is not what is on disk."""
 
 
-def render(
-    findings: Sequence[Finding], format: str, *, stream: TextIO, color: bool, file_count: int = 0
-) -> None:
-    """Write findings to `stream` in one of `FORMATS`."""
+def render(report: Report, format: str, stream: TextIO) -> None:
+    """Write a report to `stream` in one of the formats that the configuration knows."""
     module = importlib.import_module(f"nnlint.report.{format.replace('-', '_')}")
-    module.write(findings, stream, color=color, file_count=file_count)
-
-
-def summary(findings: Sequence[Finding], file_count: int) -> str:
-    """One closing sentence."""
-    files = f"{file_count} file{'s' if file_count != 1 else ''}"
-    if not findings:
-        return f"No findings in {files}."
-    counts = []
-    for level in ("error", "warning", "advice", "pedantic"):
-        number = sum(f.level.value == level for f in findings)
-        if number:
-            plural = "s" if number != 1 and level in ("error", "warning") else ""
-            counts.append(f"{number} {level}{plural}")
-    return f"{', '.join(counts)} in {files}."
+    module.write(report, stream)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TextIO
 
-from nnlint.finding import Finding
-from nnlint.report import summary
+from nnlint.finding import Finding, Related
+from nnlint.report import Report
+from nnlint.report.style import BOLD, LEVELS, Styler, plain
+from nnlint.report.summary import sentences
 
 
-def place(finding: Finding) -> str:
+def place(at: Finding | Related) -> str:
     """`file:row:column`, with the cell of a notebook."""
-    cell = f":cell {finding.cell}" if finding.cell else ""
-    return f"{finding.filename}{cell}:{finding.start.row}:{finding.start.column}"
+    cell = f":cell {at.cell}" if at.cell else ""
+    return f"{at.filename}{cell}:{at.start.row}:{at.start.column}"
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write the findings."""
-    for finding in findings:
-        stream.write(f"{place(finding)}: {finding.code} {finding.name}: {finding.message}\n")
-    stream.write(summary(findings, file_count) + "\n")
+    style = Styler(report.color)
+    for finding in report.findings:
+        code = style(finding.code, LEVELS[finding.level])
+        fixable = "[*] " if finding.fix else ""
+        message = style.prose(plain(finding.message))
+        where = style(plain(place(finding)), BOLD)
+        stream.write(f"{where}: {code} {fixable}{finding.name}: {message}\n")
+    if not report.quiet:
+        stream.write(style(" ".join(sentences(report)), BOLD) + "\n")

@@ -2,71 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
-from nnlint.finding import Finding
-from nnlint.report import summary
+from nnlint.finding import Applicability, Finding, Related
+from nnlint.report import Report
 from nnlint.report.concise import place
-from nnlint.report.frame import source_lines
+from nnlint.report.frame import Frame, Mark, Sources, context_rows
+from nnlint.report.style import BOLD, DIM, GUTTER, LEVELS, RELATED, Styler, plain, wrapped
+from nnlint.report.summary import sentences
 
-_COLORS = {"error": "bold red", "warning": "bold yellow", "advice": "bold blue", "pedantic": "bold"}
 
-
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write each finding with its code frame, related lines and help."""
-    console = Console(
-        file=stream,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        soft_wrap=True,
-        color_system="standard" if color else None,
-    )
-    for finding in findings:
-        _write_one(console, finding)
-    console.print(Text(summary(findings, file_count), style="bold"))
+    style = Styler(report.color)
+    sources = Sources(report.texts)
+    for finding in report.findings:
+        for line in _Entry(finding, style, report.width, sources).lines():
+            stream.write(f"{line}\n")
+        stream.write("\n")
+    if report.quiet:
+        return
+    for sentence in sentences(report):
+        for line in wrapped(sentence, report.width, 0, 0):
+            stream.write(f"{style(line, BOLD)}\n")
+    if report.findings and report.width is not None:
+        stream.write(style(f"`nnlint rule {report.findings[0].code}` explains a rule.", DIM) + "\n")
 
 
-def _write_one(console: Console, finding: Finding) -> None:
-    style = _COLORS[finding.level.value]
-    console.print(
-        Text.assemble(
-            (f"{finding.level.value}[{finding.code}]", style),
-            f" {finding.name}: ",
-            (finding.message, "bold"),
+class _Entry:
+    """One finding of the report."""
+
+    def __init__(
+        self, finding: Finding, style: Styler, width: int | None, sources: Sources
+    ) -> None:
+        self._finding = finding
+        self._style = style
+        self._width = width
+        self._sources = sources
+        rows = [finding.start.row + 1, *(r.start.row for r in finding.related)]
+        self._gutter = len(str(max(rows)))
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the entry."""
+        yield from self._head()
+        yield from self._frames()
+        yield from self._notes()
+
+    def _head(self) -> Iterator[str]:
+        finding, style = self._finding, self._style
+        label = f"{finding.level.value}[{finding.code}]"
+        message = plain(f"{finding.name}: {finding.message}")
+        first, *rest = wrapped(message, self._width, len(label) + 1, 4)
+        name, colon, text = first.partition(": ")
+        yield (
+            f"{style(label, LEVELS[finding.level])} {style(name, BOLD)}{colon}{style.prose(text)}"
         )
-    )
-    console.print(Text.assemble(("  --> ", "blue"), place(finding)))
-    width = len(str(finding.start.row + 1))
-    for row, text in source_lines(finding, 1):
-        console.print(Text.assemble((f"{row:>{width + 2}} | ", "blue"), text.expandtabs(4)))
-        if row == finding.start.row:
-            console.print(_marker(finding, text, width, style))
-    for related in finding.related:
-        where = f"{related.filename}:{related.start.row}"
-        console.print(
-            Text.assemble((" " * (width + 3) + "= ", "blue"), f"{where}: {related.message}")
-        )
-        for row, text in source_lines(related, 0):
-            console.print(Text.assemble((f"{row:>{width + 2}} | ", "blue"), text.expandtabs(4)))
-    if finding.help:
-        console.print(
-            Text.assemble((" " * (width + 3) + "= ", "blue"), ("help: ", "bold"), finding.help)
-        )
-    if finding.verdict:
-        console.print(
-            Text(f"{' ' * (width + 3)}= {finding.verdict.status}: {finding.verdict.summary}")
-        )
-    console.print()
+        yield from (f"    {style.prose(line)}" for line in rest)
+
+    def _frames(self) -> Iterator[str]:
+        finding = self._finding
+        frame = Frame(self._style, self._width, self._gutter)
+        near = [r for r in finding.related if _same_text(r, finding)]
+        yield self._arrow("-->", finding)
+        lines = self._sources.lines(finding.filename, finding.cell)
+        marks = [Mark(finding.start, finding.end, "", "^", LEVELS[finding.level])]
+        marks += [_secondary(r) for r in near]
+        yield from frame.draw(lines, marks, context_rows(finding, lines))
+        for related in finding.related:
+            if related not in near:
+                yield self._arrow(":::", related)
+                lines = self._sources.lines(related.filename, related.cell)
+                yield from frame.draw(lines, [_secondary(related)], set())
+
+    def _arrow(self, symbol: str, at: Finding | Related) -> str:
+        return f"{' ' * self._gutter}{self._style(symbol, GUTTER)} {plain(place(at))}"
+
+    def _notes(self) -> Iterator[str]:
+        finding, verdict = self._finding, self._finding.verdict
+        if finding.help:
+            yield from self._note("help", finding.help)
+        if finding.fix:
+            safe = finding.fix.applicability is Applicability.SAFE
+            options = "`--fix`" if safe else "`--fix --unsafe-fixes`"
+            yield from self._note("fix", f"{finding.fix.title} ({options})")
+        if verdict:
+            yield from self._note(verdict.status.lower(), verdict.summary)
+
+    def _note(self, kind: str, text: str) -> Iterator[str]:
+        start = self._gutter + 1
+        indent = start + len(kind) + 4
+        first, *rest = wrapped(plain(text), self._width, indent, indent)
+        equals = self._style("=", GUTTER)
+        kind = self._style(kind, BOLD)
+        yield f"{' ' * start}{equals} {kind}: {self._style.prose(first)}"
+        yield from (f"{' ' * indent}{self._style.prose(line)}" for line in rest)
 
 
-def _marker(finding: Finding, text: str, width: int, style: str) -> Text:
-    start = len(text[: finding.start.column - 1].expandtabs(4))
-    same_row = finding.end.row == finding.start.row
-    end = len(text[: finding.end.column - 1].expandtabs(4)) if same_row else len(text.expandtabs(4))
-    marks = "^" * max(1, end - start)
-    return Text.assemble((" " * (width + 2) + " | ", "blue"), " " * start, (marks, style))
+def _same_text(related: Related, finding: Finding) -> bool:
+    return (related.filename, related.cell) == (finding.filename, finding.cell)
+
+
+def _secondary(related: Related) -> Mark:
+    return Mark(related.start, related.end, plain(related.message), "-", RELATED)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TextIO
 
 from nnlint.finding import Finding
+from nnlint.report import Report
+from nnlint.report.machine import in_file, whole_text
 
 _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice", "pedantic": "notice"}
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write workflow commands."""
-    for f in findings:
-        properties = (
-            f"file={_escape(f.filename, True)},line={f.start.row},col={f.start.column},"
-            f"endLine={f.end.row},endColumn={f.end.column},title={f.code} {f.name}"
-        )
-        text = f.message + (f" {f.help}" if f.help else "")
-        stream.write(f"::{_COMMANDS[f.level.value]} {properties}::{_escape(text, False)}\n")
+    for finding in report.findings:
+        properties = ",".join(f"{name}={_escape(v, True)}" for name, v in _properties(finding))
+        text = _escape(whole_text(finding), False)
+        stream.write(f"::{_COMMANDS[finding.level.value]} {properties}::{text}\n")
+
+
+def _properties(finding: Finding) -> list[tuple[str, str]]:
+    start, end = in_file(finding)
+    title = ("title", f"nnlint {finding.code} {finding.name}")
+    rows = [("file", finding.filename), ("line", str(start.row)), ("endLine", str(end.row))]
+    if start.row != end.row:
+        # columns are taken only for a single line
+        return [*rows, title]
+    return [*rows, ("col", str(start.column)), ("endColumn", str(end.column)), title]
 
 
 def _escape(text: str, is_property: bool) -> str:

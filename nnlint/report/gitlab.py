@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import TextIO
 
-from nnlint.finding import Finding
+from nnlint.report import Report
+from nnlint.report.machine import in_file, whole_text
 
 _SEVERITIES = {"error": "major", "warning": "minor", "advice": "info", "pedantic": "info"}
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write one JSON array; fingerprints stay when lines move."""
     seen: dict[str, int] = {}
     issues = []
-    for f in findings:
+    for f in report.findings:
         identity = f"{f.filename} {f.code} {f.message}"
         seen[identity] = seen.get(identity, 0) + 1
-        fingerprint = hashlib.sha256(f"{identity} {seen[identity]}".encode()).hexdigest()
+        unique = f"{identity} {seen[identity]}".encode("utf-8", "surrogatepass")
+        start, end = in_file(f)
         issues.append(
             {
-                "description": f"{f.code} {f.name}: {f.message}",
+                "description": f"{f.code} {f.name}: {whole_text(f)}",
                 "check_name": f.name,
-                "fingerprint": fingerprint,
+                "fingerprint": hashlib.sha256(unique).hexdigest(),
                 "severity": _SEVERITIES[f.level.value],
-                "location": {"path": f.filename, "lines": {"begin": f.start.row, "end": f.end.row}},
+                "location": {"path": f.filename, "lines": {"begin": start.row, "end": end.row}},
             }
         )
     json.dump(issues, stream, indent=2, ensure_ascii=False)

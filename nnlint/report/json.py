@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, TextIO
 
-from nnlint.finding import Finding, Position
+from nnlint.finding import Edit, Finding, Fix, Position, Related
+from nnlint.report import Report
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
     """A finding as the documented JSON object."""
-    fix = finding.fix
     verdict = finding.verdict
     return {
         "code": finding.code,
         "name": finding.name,
-        "level": finding.level.value,
-        "message": finding.message,
+        "message": finding.text,
         "filename": finding.filename,
         "location": _position(finding.start),
         "end_location": _position(finding.end),
         "cell": finding.cell,
-        "fix": fix
-        and {
-            "applicability": fix.applicability.value,
-            "message": fix.title,
-            "edits": [
-                {
-                    "content": e.content,
-                    "location": _position(e.start),
-                    "end_location": _position(e.end),
-                }
-                for e in fix.edits
-            ],
-        },
+        "fix": _fix(finding.fix, finding.cell),
         "noqa_row": finding.noqa_row,
         "url": finding.url or None,
+        "level": finding.level.value,
         "stage": [stage.value for stage in finding.stages],
         "recipe": finding.recipe,
-        "help": finding.help,
         "explanation": finding.explanation,
-        "related": [
-            {
-                "filename": r.filename,
-                "location": _position(r.start),
-                "end_location": _position(r.end),
-                "cell": r.cell,
-                "message": r.message,
-            }
-            for r in finding.related
-        ],
+        "related": [_related(r) for r in finding.related],
         "verdict": verdict
         and {
             "status": verdict.status,
@@ -60,11 +37,39 @@ def as_dict(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _fix(fix: Fix | None, cell: int | None) -> dict[str, Any] | None:
+    # an edit has no cell of its own here, so that one elsewhere could not be told
+    if fix is None or any(edit.cell != cell for edit in fix.edits):
+        return None
+    return {
+        "applicability": fix.applicability.value,
+        "message": fix.title,
+        "edits": [_edit(e) for e in fix.edits],
+    }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    return {
+        "content": edit.content,
+        "location": _position(edit.start),
+        "end_location": _position(edit.end),
+    }
+
+
+def _related(related: Related) -> dict[str, Any]:
+    cell = f"cell {related.cell}: " if related.cell else ""
+    return {
+        "filename": related.filename,
+        "location": _position(related.start),
+        "message": cell + related.message,
+    }
+
+
 def _position(position: Position) -> dict[str, int]:
     return {"row": position.row, "column": position.column}
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write one JSON array."""
-    json.dump([as_dict(f) for f in findings], stream, indent=2, ensure_ascii=False)
+    json.dump([as_dict(f) for f in report.findings], stream, indent=2, ensure_ascii=False)
     stream.write("\n")

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import TextIO
 from xml.etree import ElementTree
 
 from nnlint.finding import Finding
+from nnlint.report import Report
+from nnlint.report.machine import whole_text
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold, in any form."""
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write one document."""
-    suites = ElementTree.Element("testsuites", name="nnlint")
+    findings = report.findings
+    failures = str(len(findings))
+    suites = ElementTree.Element(
+        "testsuites", name="nnlint", tests=str(len(findings) or 1), failures=failures, errors="0"
+    )
     for filename in dict.fromkeys(f.filename for f in findings):
-        here = [f for f in findings if f.filename == filename]
-        suite = ElementTree.SubElement(
-            suites, "testsuite", name=filename, tests=str(len(here)), failures=str(len(here))
-        )
-        for f in here:
-            case = ElementTree.SubElement(
-                suite,
-                "testcase",
-                name=f"{f.code} {f.name}",
-                classname=filename,
-                line=str(f.start.row),
-            )
-            failure = ElementTree.SubElement(case, "failure", message=f.message)
-            failure.text = f"line {f.start.row}, column {f.start.column}: {f.message} {f.help}"
+        _suite(suites, filename, [f for f in findings if f.filename == filename])
     if not findings:
-        suite = ElementTree.SubElement(suites, "testsuite", name="nnlint", tests="1", failures="0")
+        suite = ElementTree.SubElement(
+            suites, "testsuite", name="nnlint", tests="1", failures="0", errors="0"
+        )
         ElementTree.SubElement(suite, "testcase", name="no findings", classname="nnlint")
     ElementTree.indent(suites)
-    stream.write(ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n")
+    stream.write('<?xml version="1.0" encoding="utf-8"?>\n')
+    stream.write(ElementTree.tostring(suites, encoding="unicode") + "\n")
+
+
+def _suite(suites: ElementTree.Element, filename: str, findings: list[Finding]) -> None:
+    number, name = str(len(findings)), _clean(filename)
+    suite = ElementTree.SubElement(
+        suites, "testsuite", name=name, tests=number, failures=number, errors="0"
+    )
+    for f in findings:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            name=f"{f.code} {f.name}",
+            classname=name,
+            file=name,
+            line=str(f.start.row),
+            column=str(f.start.column),
+        )
+        failure = ElementTree.SubElement(case, "failure", message=_clean(f.message))
+        place = f"line {f.start.row}, column {f.start.column}: " if f.cell is None else ""
+        failure.text = _clean(place + whole_text(f))
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

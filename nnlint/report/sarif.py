@@ -4,67 +4,102 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from nnlint import __version__
-from nnlint.finding import Finding, Position
+from nnlint.finding import Finding, Related
+from nnlint.report import Report
+from nnlint.report.machine import in_file, whole_text
 
 _LEVELS = {"error": "error", "warning": "warning", "advice": "note", "pedantic": "note"}
 
 
-def write(findings: Sequence[Finding], stream: TextIO, *, color: bool, file_count: int) -> None:
+def write(report: Report, stream: TextIO) -> None:
     """Write one log with one run."""
-    rules = {f.code: f for f in findings}
+    findings = report.findings
+    rules = {f.code: f for f in sorted(findings, key=lambda f: f.code)}
+    index = {code: number for number, code in enumerate(rules)}
+    run = {
+        "tool": {
+            "driver": {
+                "name": "nnlint",
+                "version": __version__,
+                "rules": [_rule(f) for f in rules.values()],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(f, index[f.code]) for f in findings],
+    }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "nnlint",
-                        "version": __version__,
-                        "informationUri": "https://nnlint.dev",
-                        "rules": [
-                            {
-                                "id": code,
-                                "name": f.name,
-                                "helpUri": f.url or "https://nnlint.dev",
-                                "shortDescription": {"text": f.explanation or f.name},
-                                "defaultConfiguration": {"level": _LEVELS[f.level.value]},
-                            }
-                            for code, f in sorted(rules.items())
-                        ],
-                    }
-                },
-                "results": [
-                    {
-                        "ruleId": f.code,
-                        "level": _LEVELS[f.level.value],
-                        "message": {"text": f.message + (f" {f.help}" if f.help else "")},
-                        "locations": [_location(f.filename, f.start, f.end)],
-                        "relatedLocations": [
-                            {
-                                **_location(r.filename, r.start, r.end),
-                                "message": {"text": r.message},
-                            }
-                            for r in f.related
-                        ],
-                    }
-                    for f in findings
-                ],
-            }
-        ],
+        "runs": [run],
     }
     json.dump(log, stream, indent=2, ensure_ascii=False)
     stream.write("\n")
 
 
-def _location(filename: str, start: Position, end: Position) -> dict[str, Any]:
-    region = {
-        "startLine": start.row,
-        "startColumn": start.column,
-        "endLine": end.row,
-        "endColumn": end.column,
+def _rule(finding: Finding) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "id": finding.code,
+        "name": finding.name,
+        "shortDescription": {"text": finding.name},
+        "fullDescription": {"text": finding.explanation or finding.name},
+        "defaultConfiguration": {"level": _LEVELS[finding.level.value]},
+        "properties": {"level": finding.level.value, "recipe": finding.recipe},
     }
-    return {"physicalLocation": {"artifactLocation": {"uri": filename}, "region": region}}
+    return rule | ({"helpUri": finding.url} if finding.url else {})
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    result = {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": _LEVELS[finding.level.value],
+        "message": {"text": whole_text(finding)},
+        "locations": [_location(finding)],
+        "relatedLocations": [
+            {"id": number, **_location(r), "message": {"text": r.message}}
+            for number, r in enumerate(finding.related)
+        ],
+    }
+    fixes = _fixes(finding)
+    return result | ({"fixes": fixes} if fixes else {})
+
+
+def _fixes(finding: Finding) -> Sequence[dict[str, Any]]:
+    if finding.fix is None or finding.cell is not None:
+        return ()
+    replacements = [
+        {
+            "deletedRegion": _region(edit.start, edit.end),
+            "insertedContent": {"text": edit.content},
+        }
+        for edit in finding.fix.edits
+    ]
+    change = {"artifactLocation": _artifact(finding.filename), "replacements": replacements}
+    return [{"description": {"text": finding.fix.title}, "artifactChanges": [change]}]
+
+
+def _location(at: Finding | Related) -> dict[str, Any]:
+    region = _region(*in_file(at))
+    place = {"artifactLocation": _artifact(at.filename), "region": region}
+    return {"physicalLocation": place}
+
+
+def _artifact(filename: str) -> dict[str, str]:
+    path = PurePath(filename)
+    if path.is_absolute():
+        return {"uri": path.as_uri()}
+    return {"uri": quote(path.as_posix(), errors="surrogateescape")}
+
+
+def _region(start: tuple[int, int], end: tuple[int, int]) -> dict[str, int]:
+    return {
+        "startLine": start[0],
+        "startColumn": start[1],
+        "endLine": end[0],
+        "endColumn": end[1],
+    }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pathspec
+
+if TYPE_CHECKING:
+    Patterns = pathspec.PathSpec[Any]
 
 SUFFIXES = (".py", ".ipynb")
 ALWAYS_EXCLUDED = (
@@ -31,6 +35,16 @@ ALWAYS_EXCLUDED = (
     ".eggs",
     "site-packages",
 )
+"""Names of folders that hold no source of the project's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """What to leave out of a folder."""
+
+    exclude: tuple[str, ...] = ()
+    """Patterns as in .gitignore: of an entry's name, or of absolute paths with a slash."""
+    respect_gitignore: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,11 @@ class Roots:
 class Discovery:
     """The files found, and what could not be looked into."""
 
-    files: list[tuple[Path, str]] = field(default_factory=list)
-    """Each with the name that the user knows it by."""
+    roots: Roots = field(default_factory=Roots)
+    files: list[str] = field(default_factory=list)
+    """By the names that the user knows them by."""
+    named: set[str] = field(default_factory=set)
+    """Those of them that were given by name."""
     problems: list[tuple[str, str]] = field(default_factory=list)
     """Paths and reasons."""
 
@@ -79,98 +96,169 @@ class MissingPathError(Exception):
 
 
 def discover(
-    paths: Sequence[str], exclude: Sequence[str] = (), respect_gitignore: bool = True
+    paths: Sequence[str],
+    rules_of: Callable[[Path], FolderRules] = lambda folder: FolderRules(),
+    force_exclude: bool = False,
 ) -> Discovery:
-    """Python files and notebooks under `paths`; a file named outright is always taken.
+    """Python files and notebooks under `paths`, each once, however many links lead there.
+
+    Parameters:
+        rules_of: what to leave out of a folder, which is given by its absolute path.
+        force_exclude: whether a file that is named itself is left out too.
 
     Raises:
         MissingPathError: a path does not exist.
     """
-    found = Discovery()
-    excluded = pathspec.PathSpec.from_lines("gitignore", [*ALWAYS_EXCLUDED, *exclude])
+    found = Discovery(Roots.of(paths))
+    walk = _Walk(rules_of, found)
     seen: set[str] = set()
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            for file in _walk(path, excluded, respect_gitignore, found, set()):
-                _add(found, file, seen)
-        elif path.exists():
-            _add(found, path, seen)
-        else:
+            files = walk.files(path)
+        elif not path.exists():
             raise MissingPathError(f"{given}: no such file or directory")
+        elif force_exclude and walk.leaves_out(Path(os.path.abspath(path))):
+            files = iter(())
+        else:
+            found.named.add(str(path))
+            files = iter((path,))
+        for file in files:
+            real = os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                found.files.append(str(file))
     return found
 
 
-def _add(found: Discovery, path: Path, seen: set[str]) -> None:
-    real = os.path.realpath(path)
-    if real not in seen:
-        seen.add(real)
-        found.files.append((path, str(path)))
+class _Walk:
+    def __init__(self, rules_of: Callable[[Path], FolderRules], found: Discovery) -> None:
+        self._rules_of = rules_of
+        self._found = found
+        self._entered: set[str] = set()
 
+    def files(self, top: Path) -> Iterator[Path]:
+        """The files below a folder that the user names, which is never ignored itself."""
+        place = Path(os.path.abspath(top))
+        ignores = [i for i in _outer_ignores(place) if not _ignored([i], place, True)]
+        yield from self._folder(top, place, ignores)
 
-def _walk(
-    folder: Path,
-    excluded: pathspec.PathSpec[Any],
-    respect: bool,
-    found: Discovery,
-    above: set[str],
-) -> Iterator[Path]:
-    # a symlink back to a folder above would go on for ever
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
-    except OSError as error:
-        found.problems.append((str(folder), f"cannot be read: {error.strerror}"))
-        return
-    ignored = _gitignore(folder) if respect else None
-    for entry in entries:
-        path = folder / entry.name
+    def leaves_out(self, place: Path) -> bool:
+        """Whether a file would not be found by walking from the top of its tree."""
+        rules = self._rules_of(place.parent)
+        ignores = _outer_ignores(place.parent) if rules.respect_gitignore else []
+        excluded = any(_excluded(rules.exclude, p, True) for p in place.parents)
+        return excluded or _excluded(rules.exclude, place, False) or _ignored(ignores, place, False)
+
+    def _folder(self, folder: Path, place: Path, ignores: list[_Ignore]) -> Iterator[Path]:
+        real = os.path.realpath(folder)
+        if real in self._entered:
+            return
+        self._entered.add(real)
         try:
-            is_folder = entry.is_dir()
+            # folders behind links come last, so that a file is known by its own path
+            entries = sorted(os.scandir(folder), key=lambda e: (e.is_symlink(), e.name))
+        except OSError as error:
+            self._found.problems.append((str(folder), f"cannot be read: {error.strerror}"))
+            return
+        rules = self._rules_of(place)
+        ignores = [*ignores, *_ignores_in(place)]
+        for entry in entries:
+            path, inner = folder / entry.name, place / entry.name
+            is_folder = _is_folder(entry)
+            if not is_folder and not entry.name.endswith(SUFFIXES):
+                continue
+            if _excluded(rules.exclude, inner, is_folder):
+                continue
+            if rules.respect_gitignore and _ignored(ignores, inner, is_folder):
+                continue
+            if is_folder:
+                yield from self._folder(path, inner, ignores)
+            elif os.path.exists(path):
+                # a link that leads nowhere, such as an editor's lock, is no file
+                yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _excluded(patterns: tuple[str, ...], place: Path, is_folder: bool) -> bool:
+    slash = "/" if is_folder else ""
+    names, paths = _compiled(patterns)
+    return names.match_file(place.name + slash) or (
+        paths is not None and paths.match_file(place.as_posix() + slash)
+    )
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> tuple[Patterns, Patterns | None]:
+    """Patterns of a single name, and those of a whole path."""
+    names = [p for p in patterns if "/" not in p.rstrip("/")]
+    paths = [p for p in patterns if "/" in p.rstrip("/")]
+    return (
+        pathspec.PathSpec.from_lines("gitignore", [*ALWAYS_EXCLUDED, *names]),
+        pathspec.PathSpec.from_lines("gitignore", paths) if paths else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ignore:
+    """The patterns of one ignore file, and the folder that they are about."""
+
+    base: Path
+    patterns: Patterns
+
+
+def _ignored(ignores: Sequence[_Ignore], place: Path, is_folder: bool) -> bool:
+    """Whether git would ignore a path: the innermost file with an opinion decides."""
+    for ignore in reversed(ignores):
+        name = place.relative_to(ignore.base).as_posix() + ("/" if is_folder else "")
+        verdict = ignore.patterns.check_file(name).include
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _outer_ignores(place: Path) -> list[_Ignore]:
+    """The ignore files of the folders above `place`, from the root of its repository down."""
+    above: list[Path] = []
+    folder = place
+    while not (folder / ".git").exists():
+        if folder.parent == folder:
+            # in no repository, only what lies below the given folder counts
+            return []
+        folder = folder.parent
+        above.insert(0, folder)
+    return [ignore for f in above for ignore in _ignores_in(f)]
+
+
+def _ignores_in(folder: Path) -> list[_Ignore]:
+    found = []
+    for file in (folder / ".git" / "info" / "exclude", folder / ".gitignore"):
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
-        name = entry.name + ("/" if is_folder else "")
-        if excluded.match_file(name) or excluded.match_file(f"{path}{'/' if is_folder else ''}"):
-            continue
-        if ignored is not None and ignored.match_file(name):
-            continue
-        if is_folder:
-            yield from _walk(path, excluded, respect, found, above | {real})
-        elif entry.name.endswith(SUFFIXES):
-            yield path
+        lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
+        if lines:
+            found.append(_Ignore(folder, _lenient(lines)))
+    return found
 
 
-def _gitignore(folder: Path) -> pathspec.PathSpec[Any] | None:
-    """The patterns of every .gitignore from the repository's root down to `folder`."""
-    lines: list[str] = []
-    at = folder.resolve()
-    for parent in (at, *at.parents):
-        file = parent / ".gitignore"
-        if file.is_file():
-            prefix = at.relative_to(parent).as_posix()
+def _lenient(lines: list[str]) -> Patterns:
+    """Patterns of an ignore file; a malformed one means nothing, as it does to git."""
+    try:
+        return pathspec.PathSpec.from_lines("gitignore", lines)
+    except ValueError:
+        good = []
+        for line in lines:
             try:
-                text = file.read_text(encoding="utf-8", errors="replace")
-            except OSError:
+                pathspec.PathSpec.from_lines("gitignore", [line])
+            except ValueError:
                 continue
-            lines = [*_relative(text.splitlines(), prefix), *lines]
-        if (parent / ".git").exists():
-            break
-    return pathspec.PathSpec.from_lines("gitignore", lines) if lines else None
-
-
-def _relative(lines: Sequence[str], prefix: str) -> Iterator[str]:
-    """Patterns of an outer .gitignore as they apply inside the folder `prefix`."""
-    for line in lines:
-        bare = line.strip()
-        if not bare or bare.startswith("#"):
-            continue
-        anchored = "/" in bare.rstrip("/")
-        if not anchored or prefix in ("", "."):
-            yield bare
-        else:
-            start = prefix + "/"
-            pattern = bare.lstrip("/")
-            if pattern.startswith(start):
-                yield "/" + pattern[len(start) :]
+            good.append(line)
+        return pathspec.PathSpec.from_lines("gitignore", good)

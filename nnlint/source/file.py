@@ -63,18 +63,33 @@ class SourceFile:
         return cell.number, Position(row - cell.first_row + 1, column)
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+        SourceError: NN002, when it cannot be read.
+    """
+    try:
+        if not path.is_file() and path.exists():
+            raise SourceError("NN002", "is no regular file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SourceError("NN002", f"cannot be read: {reason}") from error
+
+
 def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFile:
     """Read a Python file or notebook.
 
     Raises:
+        FileNotFoundError: it does not exist.
         SourceError: it cannot be read or decoded (NN002), or is no notebook (NN003).
     """
     if raw is None:
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise SourceError("NN002", f"cannot be read: {reason}") from error
+        raw = read_bytes(path)
     if len(raw) > LARGEST:
         raise SourceError("NN002", f"is larger than {LARGEST // 1_000_000} MB")
     if display.endswith(".ipynb"):

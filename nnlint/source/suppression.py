@@ -5,67 +5,74 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from nnlint.finding import Position
 from nnlint.source.file import SourceFile
 
-_COMMENT = re.compile(r"#\s*nnlint:\s*(ignore(?:-file)?)\s*(?:\[([^\]]*)\])?", re.IGNORECASE)
+_COMMENT = re.compile(
+    r"#\s*nnlint\s*:\s*(?:"
+    r"(?P<kind>ignore(?:-file)?)\s*(?:\[(?P<rules>[^\]]*)\]|(?=#|$))"
+    r"|(?:ignore|disable|skip|noqa|allow|suppress|off)\b)",
+    re.IGNORECASE,
+)
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
-_ANY = re.compile(r"#\s*(?:nnlint:|noqa\s*:[^\n]*\bNN)", re.IGNORECASE)
-"""What is in every file with a suppression: tokenizing takes longer than all else here."""
+_MAYBE = re.compile(rb"#\s*(?:nnlint\s*:|noqa\s*:[^\n]*[A-Z]{2}\d{3})", re.IGNORECASE)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """One suppression comment."""
 
     cell: int | None
-    start: Position
-    """In the cell, for notebooks."""
+    row: int
+    """As the user sees it: in a notebook, within the cell."""
+    column: int
     whole_file: bool
     selectors: tuple[str, ...]
     """Codes and names; empty for all."""
     ours: bool
     """Written for nnlint alone, so that an unused one is reported."""
-    used: set[str] = field(default_factory=set)
+    malformed: bool = False
+    """Addressed to nnlint, but not in a form that it knows."""
 
-    def matches(self, code: str, name: str) -> bool:
-        """Whether a finding is meant by this comment."""
-        if not self.selectors:
-            self.used.add("")
-            return True
-        for selector in self.selectors:
-            if selector.upper() == code or selector.lower() == name:
-                self.used.add(selector)
-                return True
-        return False
+    def covers(self, cell: int | None, rows: tuple[int, ...]) -> bool:
+        """Whether the comment speaks about a finding that answers to comments on `rows`."""
+        return not self.malformed and (self.whole_file or (cell == self.cell and self.row in rows))
 
 
-def read_suppressions(source: SourceFile) -> list[Suppression]:
+def may_suppress(raw: bytes) -> bool:
+    """Whether the bytes of a file can hold a suppression comment at all."""
+    return bool(_MAYBE.search(raw))
+
+
+def read_suppressions(source: SourceFile) -> tuple[Suppression, ...]:
     """Every suppression comment of a file; strings that look like one do not count."""
-    if not _ANY.search(source.text):
-        return []
+    if not may_suppress(source.raw):
+        # tokenizing takes longer than all else here
+        return ()
     found: list[Suppression] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.COMMENT:
-                found += _read(source, token.string, token.start[0], token.start[1] + 1)
+                found += _read(source, token)
     except (tokenize.TokenError, IndentationError, SyntaxError):
-        return found
-    return found
+        # what stands before a syntax error still counts
+        pass
+    return tuple(found)
 
 
-def _read(source: SourceFile, comment: str, row: int, column: int) -> list[Suppression]:
-    found = []
-    for match in _COMMENT.finditer(comment):
-        selectors = tuple(s.strip() for s in (match[2] or "").split(",") if s.strip())
-        whole = match[1].lower() == "ignore-file"
-        cell, start = source.position(row, column + match.start())
-        found.append(Suppression(cell, start, whole, selectors, ours=True))
-    for match in _NOQA.finditer(comment):
-        ours = tuple(s for s in re.split(r"[,\s]+", match[1]) if s.upper().startswith("NN"))
-        if ours:
-            cell, start = source.position(row, column + match.start())
-            found.append(Suppression(cell, start, False, ours, ours=False))
-    return found
+def _read(source: SourceFile, token: tokenize.TokenInfo) -> Iterator[Suppression]:
+    cell, start = source.position(token.start[0], token.start[1] + 1)
+    for match in _COMMENT.finditer(token.string):
+        column = start.column + match.start()
+        rules = match["rules"]
+        if match["kind"] is None or (rules is not None and not rules.strip(", ")):
+            yield Suppression(cell, start.row, column, False, (), True, malformed=True)
+            continue
+        selectors = tuple(s.strip() for s in (rules or "").split(",") if s.strip())
+        whole = match["kind"].lower() == "ignore-file"
+        yield Suppression(cell, start.row, column, whole, selectors, ours=True)
+    for match in _NOQA.finditer(token.string):
+        codes = tuple(re.split(r"[,\s]+", match[1]))
+        yield Suppression(cell, start.row, start.column + match.start(), False, codes, ours=False)

@@ -1,0 +1,83 @@
+"""Where a report goes, in which form."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from nnlint.report import Report, render
+
+
+def write_report(report: Report, format: str, options: dict[str, Any]) -> None:
+    """Write a report to stdout, as far as somebody reads it, or to a file.
+
+    Raises:
+        ClickException: the file cannot be written.
+    """
+    if options["output_file"]:
+        _to_file(report, format, options)
+        return
+    stream = sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    color = wants_color(options["color"], stream)
+    try:
+        _write(replace(report, color=color, width=width), format, options, stream)
+        stream.flush()
+    except BrokenPipeError:
+        # the reader has seen enough; what is left in the buffer has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _to_file(report: Report, format: str, options: dict[str, Any]) -> None:
+    path = Path(options["output_file"])
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            _write(replace(report, color=options["color"] == "always"), format, options, file)
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror or str(error)) from error
+
+
+def _write(report: Report, format: str, options: dict[str, Any], stream: TextIO) -> None:
+    if options["statistics"]:
+        _statistics(report, format, stream)
+    else:
+        render(report, format, stream)
+
+
+def _statistics(report: Report, format: str, stream: TextIO) -> None:
+    counts = Counter((f.code, f.name, f.level.value) for f in report.findings)
+    rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    fixable = Counter(f.code for f in report.findings if f.fix)
+    if format in ("json", "json-lines"):
+        records = [
+            {"code": code, "name": name, "level": level, "count": n, "fixable": fixable[code]}
+            for (code, name, level), n in rows
+        ]
+        lines = (
+            [json.dumps(r) for r in records]
+            if format == "json-lines"
+            else [json.dumps(records, indent=2)]
+        )
+        stream.writelines(f"{line}\n" for line in lines)
+        return
+    width = len(str(max(counts.values(), default=0)))
+    for (code, name, level), number in rows:
+        star = "[*]" if fixable[code] else "   "
+        stream.write(f"{number:>{width}}  {code}  {star} {level:<8}  {name}\n")
+
+
+def wants_color(wish: str, stream: TextIO) -> bool:
+    """Whether to colour: as asked, else on a terminal unless NO_COLOR is set."""
+    if wish != "auto":
+        return wish == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))

@@ -1,0 +1,148 @@
+"""From the command line's options and configuration files to the settings in use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnlint.config import Config, ConfigError, ConfigFiles, Selection, anchored, load_config
+from nnlint.finding import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is told to do."""
+
+    paths: list[str]
+    config: Config
+    """The configuration at the first path, which decides what is not about single files."""
+    config_of: Callable[[Path], Config]
+    """The configuration of a folder."""
+    files: ConfigFiles
+    cache_dir: Path
+
+
+def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
+    """Read the configuration for a run.
+
+    Raises:
+        ConfigError: a file or an option cannot be used.
+    """
+
+    def adjust(config: Config) -> Config:
+        return _with_options(config, options)
+
+    files = ConfigFiles(adjust)
+    start = _start(paths, options)
+    if options["config_file"] or options["isolated"]:
+        given = options["config_file"]
+        config = adjust(load_config(Path(given)) if given else Config())
+        config_of: Callable[[Path], Config] = lambda folder: config  # noqa: E731
+    else:
+        config, config_of = files.start(start), files.of
+    check(config)
+    return Settings(paths, config, config_of, files, _cache_dir(config, options))
+
+
+def check(config: Config) -> None:
+    """Make sure that every selector means a rule, and every pattern something.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    from pathspec import PathSpec
+
+    from nnlint.registry import every_rule
+    from nnlint.selection import check_selectors
+
+    check_selectors(config, every_rule())
+    for pattern in (*config.exclude, *(p for p, _ in config.per_file_ignores)):
+        try:
+            PathSpec.from_lines("gitignore", [pattern])
+        except ValueError as error:
+            raise ConfigError(f"`{pattern}` is no pattern of files: {error}") from error
+
+
+def _start(paths: list[str], options: dict[str, Any]) -> Path:
+    first = paths[0] if paths[0] != "-" else options["stdin_filename"] or "stdin.py"
+    place = Path(os.path.abspath(first))
+    return place if place.is_dir() else place.parent
+
+
+def _with_options(config: Config, options: dict[str, Any]) -> Config:
+    here = Path.cwd()
+    per_file = []
+    for item in options["per_file_ignores"]:
+        pattern, separator, rules = item.rpartition(":")
+        if not separator or not pattern:
+            raise ConfigError(f"--per-file-ignores: `{item}` is not PATTERN:RULES")
+        selectors = tuple(s.strip() for s in rules.split(",") if s.strip())
+        per_file.append((anchored(pattern, here, bare=False), selectors))
+    exclude = (anchored(pattern, here, bare=False) for pattern in options["exclude"])
+    wish = options["respect_gitignore"]
+    return replace(
+        config,
+        command_line=Selection(
+            options["select"] or None, options["extend_select"], options["ignore"]
+        ),
+        per_file_ignores=(*config.per_file_ignores, *per_file),
+        exclude=(*config.exclude, *exclude),
+        respect_gitignore=config.respect_gitignore if wish is None else wish,
+        stage=Stage(options["stage"]) if options["stage"] else config.stage,
+        fail_on=options["fail_on"] or config.fail_on,
+        output_format=options["output_format"] or config.output_format,
+    )
+
+
+def _cache_dir(config: Config, options: dict[str, Any]) -> Path:
+    from nnlint.project.cache import FOLDER
+
+    if options["cache_dir"]:
+        return Path(options["cache_dir"])
+    return (Path(config.origin).parent if config.origin else Path()) / FOLDER
+
+
+def shown_settings(settings: Settings) -> str:
+    """The settings in use, as a configuration file would have them."""
+    from nnlint.registry import select_rules
+
+    config = settings.config
+    rules = [rule.name for rule in select_rules(config)]
+    lines = [
+        f"# configuration: {config.origin or 'none, defaults'}",
+        f"# cache: {settings.cache_dir}",
+        "# rules in use:",
+        *(f"#   {rule}" for rule in rules),
+        f"select = {_toml(config.command_line.select or config.selection.select)}",
+        f"extend-select = {_toml(_both(config, 'extend_select'))}",
+        f"ignore = {_toml(_both(config, 'ignore'))}",
+        f"exclude = {_toml(config.exclude)}",
+        f"respect-gitignore = {_toml(config.respect_gitignore)}",
+        f"stage = {_toml(config.stage and config.stage.value)}",
+        f"fail-on = {_toml(config.fail_on)}",
+        f"output-format = {_toml(config.output_format)}",
+        f"baseline = {_toml(config.baseline)}",
+    ]
+    lines = [f"# {line}" if line.endswith("= none") else line for line in lines]
+    if config.per_file_ignores:
+        lines += ["", "[per-file-ignores]"]
+        lines += [f"{_toml(p)} = {_toml(codes)}" for p, codes in config.per_file_ignores]
+    return "\n".join(lines) + "\n"
+
+
+def _both(config: Config, name: str) -> tuple[str, ...]:
+    return (*getattr(config.selection, name), *getattr(config.command_line, name))
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -1,0 +1,94 @@
+"""What checking one file found, and its form on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import Any
+
+from nnlint.finding import Applicability, Edit, Finding, Fix, Level, Position, Related, Stage
+from nnlint.source.suppression import Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What checking one file found; findings may lie in other files of the project."""
+
+    findings: tuple[Finding, ...] = ()
+    comments: tuple[Suppression, ...] = ()
+    """The suppression comments of the file itself."""
+    took_part: bool = False
+    """Whether the file uses PyTorch, so that there was something to check."""
+    digest: str = ""
+    """Identity of the content that was checked; empty when the result is not to be kept."""
+    consulted: dict[str, str] | None = None
+    """Other files the outcome depends on, each with its content's identity."""
+
+
+def pack(result: FileResult) -> list[Any]:
+    """What a result says as JSON data; files are told by their absolute paths."""
+    return [_plain(result.findings), _plain(result.comments), result.took_part]
+
+
+def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
+    """The result that `pack` made the data of.
+
+    Parameters:
+        display: the name that the user knows a file by, given its absolute path.
+
+    Raises:
+        ValueError, TypeError, KeyError: the data is something else.
+    """
+
+    def named(path: Any) -> str:
+        return display(str(path))
+
+    related = _reader(Related, filename=named, start=Position._make, end=Position._make)
+    finding = _reader(
+        Finding,
+        filename=named,
+        level=Level,
+        start=Position._make,
+        end=Position._make,
+        stages=_each(Stage),
+        related=_each(related),
+        fix=_FIX,
+    )
+    findings, comments, took_part = data
+    return FileResult(_each(finding)(findings), _each(_COMMENT)(comments), bool(took_part))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, Finding | Related):
+        value = replace(value, filename=os.path.abspath(value.filename))
+    if isinstance(value, Finding | Related | Fix | Edit | Suppression):
+        return [_plain(getattr(value, f.name)) for f in fields(value)]
+    return value
+
+
+def _reader(kind: Any, **converters: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    names = [f.name for f in fields(kind)]
+
+    def read(values: Any) -> Any:
+        given = dict(zip(names, values, strict=True))
+        for name, convert in converters.items():
+            if given[name] is not None:
+                given[name] = convert(given[name])
+        return kind(**given)
+
+    return read
+
+
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda values: tuple(map(convert, values))
+
+
+_EDIT = _reader(Edit, start=Position._make, end=Position._make)
+_FIX = _reader(Fix, applicability=Applicability, edits=_each(_EDIT))
+_COMMENT = _reader(Suppression, selectors=tuple)

@@ -1,0 +1,95 @@
+"""Which rules a configuration selects: codes, prefixes, names, levels and `ALL`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+from nnlint.config import Config, ConfigError, Selection
+from nnlint.finding import Level
+
+_PREFIX = re.compile(r"[A-Z]{2,8}\d{0,2}")
+
+
+class Selectable(Protocol):
+    """What selectors apply to: a rule, or a finding."""
+
+    @property
+    def code(self) -> str:
+        """The code, such as `NN301`."""
+
+    @property
+    def name(self) -> str:
+        """The name in kebab case."""
+
+    @property
+    def level(self) -> Level:
+        """The level."""
+
+
+def specificity(selector: str, rule: Selectable) -> int:
+    """How precisely a selector means a rule: 0 not at all, then higher.
+
+    `ALL` is weaker than a level, a level than a prefix, a prefix than a longer one, and
+    all than the rule's own code or name.
+    """
+    if selector.upper() == rule.code or selector.lower() == rule.name:
+        return 100
+    if selector.upper() == "ALL":
+        return 1
+    if selector.lower() == rule.level.value:
+        return 2
+    if _PREFIX.fullmatch(selector.upper()) and rule.code.startswith(selector.upper()):
+        return 2 + len(selector)
+    return 0
+
+
+def meant(selectors: Iterable[str], rule: Selectable) -> bool:
+    """Whether any of the selectors means a rule."""
+    return any(specificity(s, rule) for s in selectors)
+
+
+def is_selected(config: Config, rule: Selectable) -> bool:
+    """Whether a configuration selects a rule; pedantic ones only when it asks for them.
+
+    As in Ruff, the more specific selector wins, `ignore` wins over `select` of the same
+    specificity, and the command line wins over the file.
+    """
+    selected = rule.level is not Level.PEDANTIC
+    for layer in (config.selection, config.command_line):
+        selected = _apply(layer, rule, selected)
+    return selected
+
+
+def _apply(layer: Selection, rule: Selectable, before: bool) -> bool:
+    wanted = (*(layer.select or ()), *layer.extend_select)
+    strongest = max((specificity(s, rule) for s in wanted), default=0)
+    ignored = max((specificity(s, rule) for s in layer.ignore), default=0)
+    if ignored and ignored >= strongest:
+        return False
+    return strongest > 0 or (before and layer.select is None)
+
+
+def check_selectors(config: Config, rules: Iterable[Selectable]) -> None:
+    """Make sure that every selector of a configuration means some rule.
+
+    Raises:
+        ConfigError: one means none; the message has the closest name.
+    """
+    known = tuple(rules)
+    layers = (config.selection, config.command_line)
+    selectors = [s for la in layers for s in (*(la.select or ()), *la.extend_select, *la.ignore)]
+    selectors += [s for _, codes in config.per_file_ignores for s in codes]
+    for selector in selectors:
+        if not any(specificity(selector, rule) for rule in known):
+            raise ConfigError(f"unknown rule selector `{selector}`{closest(selector, known)}")
+
+
+def closest(name: str, rules: Iterable[Selectable]) -> str:
+    """A hint at the code, name or level that `name` may stand for, or nothing."""
+    known = {n.lower(): n for rule in rules for n in (rule.code, rule.name)}
+    known |= {level.value: level.value for level in Level} | {"all": "ALL"}
+    close = difflib.get_close_matches(name.lower(), known, 1)
+    return f"; did you mean `{known[close[0]]}`?" if close else ""

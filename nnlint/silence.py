@@ -1,0 +1,140 @@
+"""Which findings are reported: suppression comments, ignored files, deselected rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pathspec
+
+from nnlint.config import Config
+from nnlint.finding import Finding, Position
+from nnlint.registry import TOOL, every_rule
+from nnlint.selection import Selectable, closest, is_selected, meant
+from nnlint.source.suppression import Suppression
+
+if TYPE_CHECKING:
+    Patterns = pathspec.PathSpec[Any]
+
+FATAL = frozenset({"NN001", "NN002", "NN003", "NN006", "NN007"})
+"""Findings that say the tool could not do its job; no comment and no selector hides them."""
+
+
+def tool_finding(
+    code: str,
+    filename: str,
+    message: str,
+    position: Position = Position(1, 1),
+    cell: int | None = None,
+) -> Finding:
+    """A finding of the tool itself."""
+    tool = TOOL[code]
+    return Finding(
+        code,
+        tool.name,
+        tool.level,
+        message,
+        filename,
+        position,
+        position,
+        cell=cell,
+        noqa_row=position.row,
+    )
+
+
+def reported(
+    findings: Iterable[Finding],
+    comments: Mapping[str, tuple[Suppression, ...]],
+    config_of: Callable[[Path], Config],
+    judged: Callable[[str], bool],
+) -> list[Finding]:
+    """The findings that are left, and those about comments that suppress nothing.
+
+    Parameters:
+        comments: the suppression comments of each file that has some.
+        config_of: the configuration of a folder.
+        judged: whether all findings that a file can have are among `findings`, so that a
+            comment that suppresses none of them is unused.
+    """
+    by_file: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_file.setdefault(finding.filename, []).append(finding)
+    kept: list[Finding] = []
+    for name in {**by_file, **comments}:
+        config = config_of(Path(os.path.abspath(name)).parent)
+        file = _File(name, config, comments.get(name, ()))
+        left = [f for f in by_file.get(name, ()) if not file.hides(f)]
+        left += file.about_comments(judged(name))
+        kept += [f for f in left if not _ignored_in_file(f, config)]
+    return sorted(kept, key=lambda f: f.sort_key)
+
+
+class _File:
+    def __init__(self, name: str, config: Config, comments: tuple[Suppression, ...]) -> None:
+        self._name = name
+        self._config = config
+        self._comments = comments
+        self._used: set[tuple[Suppression, str]] = set()
+
+    def hides(self, finding: Finding) -> bool:
+        """Whether a comment or the selection leaves a finding out."""
+        if finding.code in FATAL:
+            return False
+        # every comment that means it is in use, so none may be passed over
+        hidden = False
+        for comment in self._comments:
+            if comment.covers(finding.cell, finding.rows):
+                for selector in comment.selectors or ("ALL",):
+                    if selector == "ALL" or _names(selector, finding):
+                        self._used.add((comment, selector))
+                        hidden = True
+        return hidden or not is_selected(self._config, finding)
+
+    def about_comments(self, judged: bool) -> Iterable[Finding]:
+        """Findings about comments that are malformed, unknown or unused."""
+        for comment in self._comments:
+            for code, text in self._faults(comment, judged):
+                position = Position(comment.row, comment.column)
+                finding = tool_finding(code, self._name, text, position, comment.cell)
+                if is_selected(self._config, finding):
+                    yield finding
+
+    def _faults(self, comment: Suppression, judged: bool) -> Iterable[tuple[str, str]]:
+        if comment.malformed:
+            yield (
+                "NN005",
+                "this comment is in no form that nnlint knows and suppresses nothing: write "
+                "`# nnlint: ignore[name]` or `# nnlint: ignore-file[name]`",
+            )
+            return
+        for selector in comment.selectors:
+            rule = next((r for r in every_rule() if _names(selector, r)), None)
+            if rule is None:
+                if comment.ours or selector.upper().startswith("NN"):
+                    hint = closest(selector, every_rule())
+                    yield "NN005", f"no rule is called `{selector}`{hint}"
+            elif judged and comment.ours and (comment, selector) not in self._used:
+                if is_selected(self._config, rule) and rule.code not in FATAL:
+                    yield "NN004", f"`{selector}` is not reported here: the comment can go"
+        if not comment.selectors and judged and (comment, "ALL") not in self._used:
+            yield "NN004", "nothing is reported here: the comment can go"
+
+
+def _names(selector: str, rule: Selectable) -> bool:
+    return selector.upper() == rule.code or selector.lower() == rule.name
+
+
+def _ignored_in_file(finding: Finding, config: Config) -> bool:
+    path = os.path.abspath(finding.filename)
+    return any(
+        meant(selectors, finding) and _compiled(pattern).match_file(path)
+        for pattern, selectors in config.per_file_ignores
+    )
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Patterns:
+    return pathspec.PathSpec.from_lines("gitignore", [pattern])

@@ -1,0 +1,81 @@
+"""The statement that a node stands in."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from nnlint.syntax.module import ModuleSyntax
+
+
+class Placed(NamedTuple):
+    """A statement, and the block that it is part of."""
+
+    node: ast.stmt
+    block: list[ast.stmt]
+
+
+def enclosing_statement(module: ModuleSyntax, node: ast.AST) -> Placed | None:
+    """The innermost statement that holds a node, or is it; None for the module itself."""
+    found: Placed | None = None
+    block: list[ast.stmt] | None = module.tree.body
+    while block is not None:
+        inner = next((s for s in block if _holds(s, node)), None)
+        if inner is None or inner is node:
+            return Placed(inner, block) if inner is not None else found
+        found = Placed(inner, block)
+        block = next((b for b in blocks(inner) if any(_holds(s, node) for s in b)), None)
+    return found
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a compound statement, in order."""
+    for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+        inner = getattr(statement, name, None)
+        if name in ("handlers", "cases"):
+            yield from (part.body for part in inner or ())
+        elif inner:
+            yield inner
+
+
+def statement_rows(module: ModuleSyntax, node: ast.AST) -> tuple[int, int]:
+    """First and last row of the statement around a node; of a compound one, of its header."""
+    placed = enclosing_statement(module, node)
+    if placed is None:
+        return (getattr(node, "lineno", 1), getattr(node, "end_lineno", 1))
+    statement = placed.node
+    inner = next(blocks(statement), None)
+    last = statement.end_lineno or statement.lineno
+    if inner is not None:
+        # a header ends before its block, which may begin with a decorator or a comment
+        last = max(statement.lineno, min(last, header_end(module, statement, inner)))
+    return first_row(statement), last
+
+
+def first_row(statement: ast.stmt) -> int:
+    """The row a statement begins on, with its decorators."""
+    rows: list[int] = [d.lineno for d in getattr(statement, "decorator_list", ())]
+    return min([statement.lineno, *rows])
+
+
+def header_end(module: ModuleSyntax, statement: ast.stmt, block: list[ast.stmt]) -> int:
+    """The row on which the colon of a compound statement stands."""
+    row = first_row(block[0])
+    if row == statement.lineno:
+        return row
+    lines = module.lines
+    row -= 1
+    while row > statement.lineno and lines[row - 1].strip()[:1] in ("", "#"):
+        row -= 1
+    return row
+
+
+def _holds(statement: ast.stmt, node: ast.AST) -> bool:
+    start = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+    end = (getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
+    column = statement.col_offset if first_row(statement) == statement.lineno else 0
+    return (first_row(statement), column) <= start and end <= (
+        statement.end_lineno or 0,
+        statement.end_col_offset or 0,
+    )
