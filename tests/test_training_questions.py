@@ -1,4 +1,4 @@
-"""Questions about training programs, data pipelines and schedules."""
+"""Questions about training programs and data pipelines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 from program_text import main_program
 
 from nnlint.semantics.pipelines import random_transforms, role_of_name
-from nnlint.semantics.schedules import decays
 from nnlint.semantics.training import fixes_seed, train_mode_evaluations, uncleared_steps
 
 LOOP = """
@@ -123,39 +122,3 @@ train_set = datasets.CIFAR10("d", train=True, transform={transform})
 def test_random_transforms_of_a_dataset(transform, count):
     found = list(random_transforms(main_program(PIPELINE.format(transform=transform))))
     assert len(found) == count and all(f.role == "train" for f in found)
-
-
-SCHEDULE = """
-import torch
-from torch import nn
-from torch.optim import lr_scheduler
-optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
-"""
-
-
-@pytest.mark.parametrize(
-    ("line", "imagenet"),
-    [
-        ("s = lr_scheduler.StepLR(optimizer, step_size=7)", True),
-        ("s = lr_scheduler.StepLR(optimizer, 30, gamma=0.1)", True),
-        ("s = lr_scheduler.StepLR(optimizer, 20, gamma=0.5)", False),
-        ("s = lr_scheduler.MultiStepLR(optimizer, [30, 60, 90])", True),
-        ("s = lr_scheduler.CosineAnnealingLR(optimizer, 100)", False),
-        ("s = lr_scheduler.LambdaLR(optimizer, lambda e: 0.1 ** (e // 30))", True),
-        ("s = lr_scheduler.LambdaLR(optimizer, lambda e: 0.95 ** e)", False),
-    ],
-)
-def test_schedules(line, imagenet):
-    (decay,) = decays(main_program(SCHEDULE + line))
-    assert decay.is_imagenet_recipe is imagenet
-
-
-def test_schedule_written_by_hand():
-    program = main_program(
-        SCHEDULE + "def adjust(optimizer, epoch, args):\n"
-        "    lr = args.lr * (0.1 ** (epoch // 30))\n"
-        "    for group in optimizer.param_groups:\n        group['lr'] = lr\n"
-        "for epoch in range(90):\n    adjust(optimizer, epoch, object())"
-    )
-    (decay,) = decays(program)
-    assert decay.is_imagenet_recipe and decay.period == 30

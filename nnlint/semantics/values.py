@@ -8,6 +8,7 @@ joined. Everything else is immutable.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from nnlint.semantics.axes import Dimension, Shape
 from nnlint.semantics.library import Entry
 from nnlint.syntax.module import ModuleSyntax
+
+_CONFIGURATION = re.compile(r"conf|setting|hparam|hyper|param|option|opts|args|default|const", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Condition:
     taken: bool
     soft: bool
     """The test depends on an option or parameter that can be set otherwise."""
+    test: Value | None = None
+    """The value of the test, as far as known."""
 
 
 class Value:
@@ -72,6 +77,10 @@ class Constant(Value):
     soft: bool = False
     """Only a default: a parameter, option or configuration field may set it otherwise."""
     site: Site | None = None
+    carried: bool = False
+    """The first of the values that a loop or method goes on from."""
+    made: Value | None = None
+    """The arithmetic that it was folded from, where its operands are only defaults."""
 
 
 @dataclass(slots=True, eq=False)
@@ -119,6 +128,8 @@ class Choice(Value):
     """One of several values, depending on the path taken."""
 
     options: tuple[Value, ...]
+    reasons: tuple[tuple[Condition, ...], ...] = ()
+    """For each option the branches that lead to it; an empty tuple when they are not known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -129,6 +140,11 @@ class Scope:
     names: dict[str, Any]
     parent: Scope | None = None
     declared_global: set[str] = field(default_factory=set)
+
+    @property
+    def is_configuration(self) -> bool:
+        """Whether it is a module whose name says that people set values in it."""
+        return bool(_CONFIGURATION.search(self.module.name.rpartition(".")[2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +186,11 @@ class Class(Value):
                 found: Value = ancestor.names[name]
                 return found
         return None
+
+    @property
+    def is_namespace(self) -> bool:
+        """Whether it only holds values, as a class of settings does."""
+        return not any(isinstance(s, ast.FunctionDef) for s in self.node.body)
 
     @property
     def known(self) -> bool:
@@ -345,10 +366,17 @@ def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> 
     return default
 
 
-def softened(value: Value) -> Value:
-    """A constant as one of several values it may have; anything else as it is."""
+def softened(value: Value, carried: bool = False) -> Value:
+    """A constant as one of several values it may have; anything else as it is.
+
+    Parameters:
+        carried: the program itself goes on from it to the other values.
+    """
     if isinstance(value, Constant) and not value.soft:
-        return Constant(value.value, True, value.site)
+        return Constant(value.value, True, value.site, carried)
+    if isinstance(value, Items) and any(isinstance(v, Constant) for v in value.items):
+        items = tuple(softened(v, carried) for v in value.items)
+        return Items(value.kind, {**value.state, "items": items}, value.site)
     return value
 
 
@@ -357,18 +385,35 @@ def options(value: Value) -> tuple[Value, ...]:
     return value.options if isinstance(value, Choice) else (value,)
 
 
-def choose(values: Sequence[Value]) -> Value:
-    """One value out of alternatives: flattened, without doubles, unknown when too many."""
+def choose(values: Sequence[Value], reasons: Sequence[tuple[Condition, ...]] = ()) -> Value:
+    """One value out of alternatives: flattened, without doubles, unknown when too many.
+
+    Parameters:
+        reasons: for each value the branches that lead to it.
+    """
     flat: list[Value] = []
-    for value in values:
-        for option in options(value):
-            if not any(same(option, seen) for seen in flat):
+    why: list[tuple[Condition, ...]] = []
+    for position, value in enumerate(values):
+        outer = reasons[position] if reasons else ()
+        for option, inner in _reasoned(value):
+            seen = next((i for i, v in enumerate(flat) if same(option, v)), None)
+            if seen is None:
                 flat.append(option)
+                why.append((*outer, *inner))
+            else:
+                why[seen] = ()
     if len(flat) == 1:
         return flat[0]
     if len(flat) > 6:
         return Unknown(origin="join")
-    return Choice(tuple(flat))
+    return Choice(tuple(flat), tuple(why) if any(why) else ())
+
+
+def _reasoned(value: Value) -> Iterator[tuple[Value, tuple[Condition, ...]]]:
+    if not isinstance(value, Choice):
+        yield value, ()
+        return
+    yield from zip(value.options, value.reasons or ((),) * len(value.options), strict=True)
 
 
 def same(left: Value, right: Value) -> bool:

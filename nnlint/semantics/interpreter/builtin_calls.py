@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlint.semantics.interpreter.library_calls import LibraryCalls
+from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
@@ -13,7 +14,6 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Constant,
-    Extent,
     External,
     Function,
     Instance,
@@ -242,22 +242,9 @@ def _number(kind: type) -> Handler:
                 return Constant(kind(value.value), value.soft, value.site)
             except (TypeError, ValueError, OverflowError):
                 return Unknown()
-        return value if isinstance(value, Extent | Unknown) and kind is int else Unknown()
+        return Unknown()
 
     return convert
-
-
-def _extreme(function: Callable[..., Any]) -> Handler:
-    def fold(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-        known = [v for v in positional if isinstance(v, Constant)]
-        if len(known) == len(positional) > 1:
-            try:
-                return Constant(function(v.value for v in known), any(v.soft for v in known))
-            except TypeError:
-                return Unknown()
-        return Unknown(origin="call")
-
-    return fold
 
 
 def _map(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -276,6 +263,7 @@ def _cast(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
 
 
 _HANDLERS: dict[str, Handler] = {
+    **numeric_handlers(),
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _list,
@@ -291,11 +279,7 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.next": _next,
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
-    "builtins.int": _number(int),
-    "builtins.float": _number(float),
     "builtins.bool": _number(bool),
-    "builtins.min": _extreme(min),
-    "builtins.max": _extreme(max),
     "builtins.map": _map,
     "functools.partial": _partial,
     "typing.cast": _cast,
@@ -310,8 +294,8 @@ _HANDLERS: dict[str, Handler] = {
     "rich.progress.track": _first,
 }
 for _name in (
-    "print isinstance issubclass str repr hasattr abs round sum type id any all open super vars "
-    "hash callable format input sorted object property slice divmod pow filter ord chr dir "
+    "print isinstance issubclass str repr hasattr type id any all open super vars "
+    "hash callable format input sorted object property slice divmod filter ord chr dir "
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():
     _HANDLERS.setdefault(f"builtins.{_name}", _quiet)
@@ -320,12 +304,7 @@ for _name in (
     "time.perf_counter",
     "os.path.join",
     "os.makedirs",
-    "math.sqrt",
-    "math.ceil",
-    "math.floor",
-    "math.log",
     "math.prod",
-    "math.exp",
     "os.path.exists",
     "logging.getLogger",
     "logging.basicConfig",

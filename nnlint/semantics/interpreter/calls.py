@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    softened,
 )
 
 MODULE = "torch.nn.Module"
@@ -56,7 +57,11 @@ class Calls(Expressions):
             if keyword.arg is not None:
                 keywords[keyword.arg] = value
             elif isinstance(value, Table):
-                keywords.update({k: v for k, v in value.state.items() if isinstance(k, str)})
+                given = {k: v for k, v in value.state.items() if isinstance(k, str)}
+                if value.site is not None:
+                    # a dictionary that was written down configures; `**kwargs` passes on
+                    given = {k: softened(v) for k, v in given.items()}
+                keywords.update(given)
                 if ... in value.state:
                     keywords["**"] = Unknown()
             else:
@@ -252,10 +257,13 @@ class Calls(Expressions):
             return Items("list", {"items": tuple(frame.yields[:1]), "open": True})
         if end == "next" and not isinstance(node, ast.Lambda) and frame.returns:
             frame.returns.append(NONE)
+            frame.reasons.append(())
         result: Any = frame.returns[0] if frame.returns else NONE
-        for returned in frame.returns[1:]:
+        reasons = [r[len(self.conditions) :] for r in frame.reasons]
+        for position, returned in enumerate(frame.returns[1:], start=1):
             if returned is not NONE:
-                result = self.join(result, returned)
+                first = reasons[0] if position == 1 else ()
+                result = self.join(result, returned, (first, reasons[position]))
         return result if isinstance(result, Value) else Unknown(function.name, "call")
 
     def _enclosing_owner(self, function: Function) -> Instance | None:

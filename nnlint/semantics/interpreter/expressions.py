@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.interpreter.statements import Statements, _hashable
@@ -43,15 +44,15 @@ _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.LShift: ("<<", operator.lshift),
     ast.RShift: (">>", operator.rshift),
 }
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
+_COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.In: ("in", lambda a, b: a in b),
+    ast.NotIn: ("not in", lambda a, b: a not in b),
 }
 _LARGEST_FOLDED = 1 << 40
 
@@ -134,7 +135,11 @@ class Expressions(Statements):
     ) -> Value:
         """`left symbol right`."""
         if isinstance(left, Constant) and isinstance(right, Constant):
-            return _fold(function, left, right)
+            folded = _fold(function, left, right)
+            if isinstance(folded, Constant) and folded.soft and isinstance(folded.value, float):
+                made = Arithmetic(symbol, (left, right), self.site(node))
+                return replace(folded, made=made)
+            return folded
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             return self.tensor_arithmetic(symbol, left, right, node)
         if isinstance(left, Items) and isinstance(right, Items) and symbol == "+":
@@ -167,10 +172,10 @@ class Expressions(Statements):
         value = self.evaluate(node.operand)
         if isinstance(node.op, ast.Not):
             truth, soft = self.truth(value)
-            return Unknown() if truth is None else Constant(not truth, soft)
+            return _test("not", value) if truth is None else Constant(not truth, soft)
         if isinstance(value, Constant) and isinstance(value.value, int | float):
             negative = isinstance(node.op, ast.USub)
-            return Constant(-value.value if negative else value.value, value.soft)
+            return Constant(-value.value if negative else value.value, value.soft, value.site)
         return value if isinstance(value, Tensor) else Arithmetic("-", (NONE, value))
 
     def _boolean(self, node: ast.BoolOp) -> Value:
@@ -190,50 +195,55 @@ class Expressions(Statements):
             )
             truth, _ = self.truth(outcome)
             return Constant(outcome.value, True) if isinstance(outcome, Constant) else outcome
-        return Unknown(origin="test")
+        return _test("or" if stops else "and", *values)
 
     def _compare(self, node: ast.Compare) -> Value:
         left = self.evaluate(node.left)
         rights = [self.evaluate(c) for c in node.comparators]
-        if len(rights) != 1:
-            return Unknown(origin="test")
-        return self._compare_one(left, node.ops[0], rights[0])
+        if len(rights) == 1:
+            return self._compare_one(left, node.ops[0], rights[0])
+        pairs = zip([left, *rights], node.ops, rights, strict=False)
+        return _test("and", *(self._compare_one(a, op, b) for a, op, b in pairs))
 
     def _compare_one(self, left: Value, op: ast.cmpop, right: Value) -> Value:
         if isinstance(op, ast.Is | ast.IsNot):
+            symbol = "is" if isinstance(op, ast.Is) else "is not"
             if not (isinstance(right, Constant) and right.value is None):
-                return Unknown(origin="test")
+                return _test(symbol, left, right)
             if isinstance(left, Constant):
                 return Constant((left.value is None) is isinstance(op, ast.Is), left.soft)
             if isinstance(left, Unknown | Choice | Arithmetic):
-                return Unknown(origin="test")
+                return _test(symbol, left, right)
             return Constant(isinstance(op, ast.IsNot))
-        function = _COMPARE.get(type(op))
+        symbol, function = _COMPARE[type(op)]
         if isinstance(right, Items) and not right.open and isinstance(left, Constant):
-            if all(isinstance(v, Constant) for v in right.items):
-                values = [v.value for v in right.items if isinstance(v, Constant)]
-                right = Constant(values)
-        if function and isinstance(left, Constant) and isinstance(right, Constant):
+            known = [v for v in right.items if isinstance(v, Constant)]
+            if len(known) == len(right.items):
+                right = Constant([v.value for v in known], any(v.soft for v in known))
+        if isinstance(left, Constant) and isinstance(right, Constant):
             folded = _fold(function, left, right)
-            return folded if isinstance(folded, Constant) else Unknown(origin="test")
-        return Unknown(origin="test")
+            if isinstance(folded, Constant):
+                return folded
+        return _test(symbol, left, right)
 
     def _conditional(self, node: ast.IfExp) -> Value:
-        truth, soft = self.truth(self.evaluate(node.test))
+        test = self.evaluate(node.test)
+        truth, soft = self.truth(test)
         site = self.site(node.test)
         if truth is not None and not soft:
-            with self.under(Condition(site, truth, False)):
+            with self.under(Condition(site, truth, False, test)):
                 return self.evaluate(node.body if truth else node.orelse)
         values = []
-        for taken, arm in ((True, node.body), (False, node.orelse)):
-            with self.under(Condition(site, taken, True)):
+        conditions = [Condition(site, taken, True, test) for taken in (True, False)]
+        for condition, arm in zip(conditions, (node.body, node.orelse), strict=True):
+            with self.under(condition):
                 values.append(self.evaluate(arm))
         if truth is not None:
             preferred = values[0 if truth else 1]
             if isinstance(preferred, Constant):
                 return Constant(preferred.value, True, preferred.site)
             return preferred
-        joined = self.join(values[0], values[1])
+        joined = self.join(values[0], values[1], ((conditions[0],), (conditions[1],)))
         return joined if isinstance(joined, Value) else Unknown()
 
     def _lambda(self, node: ast.Lambda) -> Value:
@@ -331,6 +341,9 @@ class Expressions(Statements):
             if member is None:
                 name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
                 member = receiver.state[index] = Unknown(name, receiver.origin)
+                if receiver.origin == "param_groups":
+                    owner = {"owner": receiver.state.get("owner")}
+                    member = receiver.state[index] = Unknown(name, "group", owner)
             return member
         if isinstance(receiver, Constant) and isinstance(index, int | str):
             try:
@@ -396,6 +409,11 @@ class Expressions(Statements):
     def attribute(self, value: Value, name: str, site: Any) -> Value:
         """`value.name` for plain Python values; libraries come in `members`."""
         return Unknown(name)
+
+
+def _test(symbol: str, *operands: Value) -> Unknown:
+    """The outcome of a comparison that is not known: it remembers what is compared."""
+    return Unknown(origin="test", state={"test": Arithmetic(symbol, operands)})
 
 
 def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -> Value:

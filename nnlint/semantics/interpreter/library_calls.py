@@ -91,12 +91,21 @@ class LibraryCalls(Members):
             )
         if entry.kind == "container" or entry.options.get("container"):
             self._fill(built, arguments)
-        if entry.schedule == "lambda" and "lr_lambda" in arguments:
-            epoch = Unknown("epoch", "loop")
-            built.state["factor"] = self.call(arguments["lr_lambda"], (epoch,), {}, site)
-        if entry.kind in TOLD_KINDS:
+        if "lr_lambda" in arguments:
+            self._read_factor(built, arguments["lr_lambda"], site)
+        if entry.kind in TOLD_KINDS or entry.family == "arguments":
             self.emit("build", site, built, tuple(bound.values()), entry.name)
         return built
+
+    def _read_factor(self, built: Built, given: Value, site: Site) -> None:
+        """What the function of a scheduler makes of the number of steps taken."""
+        counter = Unknown("epoch", "loop")
+        functions = given.items if isinstance(given, Items) else (given,)
+        factors = tuple(self.call(f, (counter,), {}, site) for f in functions)
+        built.state["counter"] = counter
+        built.state["factor"] = (
+            factors[0] if len(factors) == 1 else Items("list", {"items": factors})
+        )
 
     def _fill(self, built: Built, arguments: dict[str, Value]) -> None:
         items: tuple[Value, ...] = ()

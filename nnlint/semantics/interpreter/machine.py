@@ -36,6 +36,7 @@ from nnlint.semantics.values import (
 
 Load = Callable[[str, Any], Any]
 Writes = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
+Reasons = tuple[tuple[Condition, ...], tuple[Condition, ...]]
 MISSING: Any = object()
 
 
@@ -48,6 +49,8 @@ class Frame:
     owner: Instance | None = None
     cls: Class | None = None
     returns: list[Value] = field(default_factory=list)
+    reasons: list[tuple[Condition, ...]] = field(default_factory=list)
+    """For each returned value the conditions it is returned under, the caller's included."""
     yields: list[Value] = field(default_factory=list)
     on_yield: Callable[[Value], None] | None = None
 
@@ -219,19 +222,23 @@ class Machine(ABC):
             if value is not MISSING:
                 self.write(state, key, value)
 
-    def join_writes(self, left: Writes, right: Writes) -> None:
-        """Make the state what it is after one of two branches, not known which."""
+    def join_writes(self, left: Writes, right: Writes, reasons: Reasons = ((), ())) -> None:
+        """Make the state what it is after one of two branches, not known which.
+
+        Parameters:
+            reasons: the conditions under which each of the two is taken.
+        """
         for place in {**left, **right}:
             state, key, _ = left.get(place) or right[place]
             old = state.get(key, MISSING)
             a = left[place][2] if place in left else old
             b = right[place][2] if place in right else old
             # a shape seen in one arm only proves nothing about the other
-            joined = (a if a == b else None) if key == "shape" else self.join(a, b)
+            joined = (a if a == b else None) if key == "shape" else self.join(a, b, reasons)
             if joined is not MISSING:
                 self.write(state, key, joined)
 
-    def join(self, a: Any, b: Any) -> Any:
+    def join(self, a: Any, b: Any, reasons: Reasons = ((), ())) -> Any:
         """The least value that covers both; MISSING covers what is not bound."""
         if a is b or b is MISSING:
             return a
@@ -258,7 +265,7 @@ class Machine(ABC):
                 },
                 a.site,
             )
-        return choose([a, b])
+        return choose([a, b], reasons)
 
     def _join_items(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
         short, long = sorted((a, b), key=len)

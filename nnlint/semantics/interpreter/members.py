@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     choose,
+    softened,
 )
 
 RETURNS_SELF = frozenset(
@@ -64,7 +65,8 @@ class Members(Calls):
                     return BoundMethod(value.owner, name, found)
                 return BoundMethod(value, name)
             case Class():
-                return value.find(name) or Unknown(f"{value.node.name}.{name}")
+                found = value.find(name) or Unknown(f"{value.node.name}.{name}")
+                return softened(found) if value.is_namespace else found
             case Built():
                 return self._built_member(value, name)
             case Tensor():
@@ -86,7 +88,7 @@ class Members(Calls):
     def _module_member(self, value: ProjectModule, name: str) -> Value:
         found = self.lookup(value.scope, name)
         if found is not None:
-            return found
+            return softened(found) if value.scope.is_configuration else found
         module = value.scope.module
         submodule = self.module_scope(f"{module.name}.{name}", module)
         return ProjectModule(submodule) if submodule else Unknown(name, "import")

@@ -15,6 +15,7 @@ from nnlint.semantics.values import (
     Scope,
     Unknown,
     Value,
+    softened,
 )
 from nnlint.syntax.module import ModuleSyntax
 
@@ -118,7 +119,7 @@ class Scopes(Machine):
             return self.external(f"{base}.{name}")
         found = self.lookup(source, name)
         if found is not None:
-            return found
+            return softened(found) if source.is_configuration else found
         submodule = self.module_scope(f"{base}.{name}", source.module)
         return ProjectModule(submodule) if submodule else Unknown(name, "import")
 
@@ -132,7 +133,8 @@ class Scopes(Machine):
             if name != "*" and not name.startswith("_") and name not in scope.names:
                 found = self.lookup(source, name)
                 if found is not None:
-                    self.write(scope.names, name, found)
+                    value = softened(found) if source.is_configuration else found
+                    self.write(scope.names, name, value)
         if "*" in source.names:
             self.lookup(source, "*")
 

@@ -82,6 +82,7 @@ class Statements(Scopes):
     def _return(self, node: ast.Return) -> str:
         value = self.evaluate(node.value) if node.value else NONE
         self.frame.returns.append(value)
+        self.frame.reasons.append(self.conditions)
         return "return"
 
     def _raise(self, node: ast.Raise) -> str:
@@ -129,7 +130,7 @@ class Statements(Scopes):
     def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.expr) -> None:
         """`receiver.name = value`."""
         if isinstance(receiver, Instance) and name in self.rewrites.attributes(receiver.cls):
-            value = softened(value)
+            value = softened(value, carried=True)
         if isinstance(receiver, Instance | Unknown | Built):
             self.write(receiver.state, name, value)
         if isinstance(value, Built | Instance):
@@ -232,18 +233,19 @@ class Statements(Scopes):
             self.write(tensor.state, "shape", shape)
 
     def _if(self, node: ast.If) -> str:
-        truth, soft = self.truth(self.evaluate(node.test))
+        test = self.evaluate(node.test)
+        truth, soft = self.truth(test)
         site = self.site(node.test)
         if truth is not None and not soft:
             arm = node.body if truth else node.orelse
-            with self.under(Condition(site, truth, False)):
+            with self.under(Condition(site, truth, False, test)):
                 return self.execute(arm)
         option = soft or self.is_option(node.test)
         return self._branch(
             site,
             [
-                (Condition(site, True, option), lambda: self.execute(node.body)),
-                (Condition(site, False, option), lambda: self.execute(node.orelse)),
+                (Condition(site, True, option, test), lambda: self.execute(node.body)),
+                (Condition(site, False, option, test), lambda: self.execute(node.orelse)),
             ],
             prefer=None if truth is None else (0 if truth else 1),
         )
@@ -274,7 +276,7 @@ class Statements(Scopes):
         elif len(live) == 1:
             self.replay(live[0][0])
         else:
-            self.join_writes(live[0][0], live[1][0])
+            self.join_writes(live[0][0], live[1][0], ((live[0][1],), (live[1][1],)))
         if len(live) < len(results):
             self._after_exit = tuple(condition for _, condition in live[:1])
             return "rest-conditional"
@@ -317,7 +319,7 @@ class Statements(Scopes):
         for name in self.rewrites.names(loop):
             value = names.get(name)
             if isinstance(value, Constant):
-                self.write(names, name, softened(value))
+                self.write(names, name, softened(value, carried=True))
 
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
@@ -355,10 +357,9 @@ class Statements(Scopes):
                 else Unknown(name, "parameter_tensor", {"model": iterable.models[0]})
             )
         if isinstance(iterable, Unknown):
-            element = Unknown(name or f"{iterable.name}[i]", "loop")
             if iterable.origin == "param_groups":
-                element.state["owner"] = iterable.state.get("owner")
-            return element
+                return Unknown(name, "group", {"owner": iterable.state.get("owner")})
+            return Unknown(name or f"{iterable.name}[i]", "loop")
         return Unknown(name, "loop")
 
     def _while(self, node: ast.While) -> str:

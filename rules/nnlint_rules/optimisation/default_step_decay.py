@@ -1,6 +1,7 @@
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.schedules import decays, trains_imagenet
+from nnlint.semantics.imagenet import trains_imagenet
+from nnlint.semantics.schedules import Decay, decays
 
 
 @rule(
@@ -14,8 +15,16 @@ def default_step_decay(program: Program, context: Context) -> None:
     """The ImageNet learning-rate schedule on something else.
 
     ## What it does
-    Reports decay by ten with a defaulted factor, or every thirty epochs, whether written
-    as a scheduler or by hand, in a program not known to train on ImageNet.
+    Simulates the learning rate over the epochs, however it is written: as a scheduler, as a
+    `LambdaLR`, as `lr * 0.1 ** (epoch // 30)`, or set in the parameter groups. Reports the
+    ImageNet schedule (a tenth at epoch 30, again at 60 and 80 or 90) and a `StepLR` whose
+    factor is left at its default of a tenth, in a program that does not name ImageNet as
+    its data.
+
+    A period, milestone or factor that can be set from outside (a command-line option, a
+    parameter, a field or dictionary of configuration) or that is computed from the length
+    of the run is not reported, whatever its default is: the rule speaks about schedules
+    that were copied, not about those that were made a choice.
 
     ## Why it hurts training
     The schedule was tuned for 90 epochs of ImageNet. On another dataset or run length it
@@ -46,14 +55,22 @@ def default_step_decay(program: Program, context: Context) -> None:
     ## References
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - [ImageNet example](https://github.com/pytorch/examples/tree/main/imagenet)
+    - [StepLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html)
     """
-    if trains_imagenet(program):
+    found = [d for d in decays(program) if d.is_imagenet_recipe and not d.is_configured]
+    if not found or trains_imagenet(program):
         return
-    for decay in decays(program):
-        if decay.is_imagenet_recipe:
-            context.report(
-                decay.site,
-                f"`{decay.site.text}` divides the learning rate by ten on ImageNet's schedule: "
-                "on another dataset it stops training too early or never decays",
-                help="Derive the schedule from this run's length, or keep the rate constant first.",
-            )
+    for decay in found:
+        context.report(
+            decay.site,
+            f"`{decay.site.text}` divides the learning rate by ten {_when(decay)}: on another "
+            "dataset or run length the model stops learning too early, or its rate never falls",
+            help="Derive the schedule from this run's length, or keep the rate constant first.",
+        )
+
+
+def _when(decay: Decay) -> str:
+    if decay.default_factor and decay.period != 30:
+        return f"every {decay.period} epochs, by a default factor that was made for ImageNet"
+    first = " and ".join(str(drop.epoch) for drop in decay.drops[:2])
+    return f"at epochs {first}, the schedule of ImageNet"

@@ -1,6 +1,6 @@
 from nnlint.rule import Context, Level, Programs, Stage, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.schedules import decays
+from nnlint.semantics.schedules import decays, trainer_decays
 
 EARLY = (Stage.SKELETON, Stage.OVERFIT)
 
@@ -17,7 +17,9 @@ def early_decay(program: Program, context: Context) -> None:
     """The learning rate decays while the model is still being brought to overfit.
 
     ## What it does
-    With `stage = "skeleton"` or `"overfit"`, reports every learning-rate decay.
+    With `stage = "skeleton"` or `"overfit"`, reports every learning-rate decay: schedulers,
+    rates set by hand, and trainers that decay the rate unless told otherwise. Warm-up and
+    constant schedules are not reported, nor is a decay that an option has to turn on.
 
     ## Why it hurts training
     A decay that comes too early looks like convergence: the model seems unable to fit the
@@ -44,7 +46,7 @@ def early_decay(program: Program, context: Context) -> None:
     ```
 
     ## When not to use it
-    In later stages: set `stage` accordingly.
+    In later stages of the recipe: set `stage` accordingly.
 
     ## References
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
@@ -57,4 +59,11 @@ def early_decay(program: Program, context: Context) -> None:
             f"`{decay.site.text}` lowers the learning rate while the model is still being brought "
             "to overfit: a vanished rate looks like convergence",
             help="Keep the rate constant, and tune the decay last.",
+        )
+    for arguments in trainer_decays(program):
+        context.report(
+            arguments,
+            "the trainer lowers the learning rate step by step while the model is still being "
+            "brought to overfit: a vanished rate looks like convergence",
+            help='Pass `lr_scheduler_type="constant"`, and tune the decay last.',
         )

@@ -1,0 +1,31 @@
+"""Questions about the branches that something stands in."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from nnlint.semantics.values import Condition, Constant
+
+
+def taken_by_default(condition: Condition) -> bool | None:
+    """Whether a branch is taken as long as nobody sets an option; None when not known."""
+    if isinstance(condition.test, Constant):
+        return bool(condition.test.value) is condition.taken
+    return None if condition.soft else True
+
+
+def off_by_default(conditions: Iterable[Condition]) -> bool:
+    """Whether one of the branches is not taken as long as nobody sets an option."""
+    return any(taken_by_default(c) is False for c in conditions)
+
+
+def words(condition: Condition) -> Iterator[str]:
+    """The names, attributes and strings in a test."""
+    for node in ast.walk(condition.site.node):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

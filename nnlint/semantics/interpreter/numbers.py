@@ -1,0 +1,109 @@
+"""Numeric functions: folded where their arguments are known, else kept symbolically."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nnlint.semantics.values import (
+    Arithmetic,
+    Constant,
+    Extent,
+    Items,
+    Maybe,
+    Site,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "**": pow,
+    "int": int,
+    "float": float,
+    "abs": abs,
+    "round": round,
+    "min": min,
+    "max": max,
+    "sum": lambda *terms: sum(terms),
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+    "cos": math.cos,
+    "sin": math.sin,
+    "bisect": bisect.bisect,
+    "bisect_left": bisect.bisect_left,
+    "clip": lambda value, low, high: min(max(value, low), high),
+}
+"""What the operators of `Arithmetic` that are no infix operators compute."""
+NAMES = {
+    "builtins.pow": "**",
+    "builtins.int": "int",
+    "builtins.float": "float",
+    "builtins.abs": "abs",
+    "builtins.round": "round",
+    "builtins.min": "min",
+    "builtins.max": "max",
+    "builtins.sum": "sum",
+    "math.pow": "**",
+    "numpy.power": "**",
+    "numpy.float_power": "**",
+    "numpy.minimum": "min",
+    "numpy.maximum": "max",
+    "numpy.clip": "clip",
+    "bisect.bisect": "bisect",
+    "bisect.bisect_right": "bisect",
+    "bisect.bisect_left": "bisect_left",
+    **{
+        f"{module}.{name}": name
+        for module in ("math", "numpy")
+        for name in ("floor", "ceil", "sqrt", "exp", "log", "cos", "sin")
+    },
+}
+LARGEST_EXPONENT = 1000
+SPREADING = frozenset({"min", "max", "sum"})
+"""Functions that take one list for all their arguments."""
+
+
+def numeric_handlers() -> dict[str, Handler]:
+    """A handler for each numeric function that is followed."""
+    return {name: _handler(operator) for name, operator in NAMES.items()}
+
+
+def _handler(operator: str) -> Handler:
+    def compute(
+        machine: Any, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        operands = tuple(positional)
+        if operator in SPREADING and operands and isinstance(operands[0], Items):
+            if operands[0].open:
+                return Unknown(origin="call")
+            operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
+        if operator == "int" and len(operands) == 1 and isinstance(operands[0], Extent | Unknown):
+            return operands[0]
+        if not operands or keywords or any(isinstance(v, Tensor) for v in operands):
+            return Unknown(origin="call")
+        if all(isinstance(v, Constant) for v in operands):
+            return _folded(operator, [v for v in operands if isinstance(v, Constant)])
+        return Arithmetic(operator, operands, site)
+
+    return compute
+
+
+def _folded(operator: str, operands: list[Constant]) -> Value:
+    if operator == "**" and not isinstance(operands[-1].value, int | float):
+        return Unknown(origin="call")
+    if operator == "**" and abs(operands[-1].value) > LARGEST_EXPONENT:
+        return Unknown(origin="call")
+    try:
+        result = FUNCTIONS[operator](*(v.value for v in operands))
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return Unknown(origin="call")
+    alone = operands[0] if len(operands) == 1 else None
+    return Constant(result, any(v.soft for v in operands), alone.site if alone else None)
