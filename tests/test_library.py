@@ -26,7 +26,7 @@ from nnlint.semantics.library import (
 KINDS = frozenset(
     """layer operation loss optimizer scheduler transform dataset loader sampler split seed draw
     generator trainer model context event container wrapper base constant estimator metric search
-    clock listing""".split()
+    clock listing launcher""".split()
 )
 AXES = frozenset(
     """same linear conv conv_transpose pool adaptive_pool flatten unflatten view permute transpose

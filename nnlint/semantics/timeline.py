@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from nnlint.semantics.values import Condition, Site, Value
@@ -12,8 +12,9 @@ from nnlint.semantics.values import Condition, Site, Value
 class Event:
     """Something that happens to the training run.
 
-    `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, train, eval,
-    clip, scheduler_step, set_lr, fit, load, draw, opaque.
+    `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, set_grad, train,
+    eval, mode (training mode set to a value that is not known), clip, unscale, update,
+    scheduler_step, set_lr, set_epoch, fit, load, draw, opaque.
     """
 
     kind: str
@@ -27,16 +28,30 @@ class Event:
     callers: tuple[Site, ...] = ()
     name: str = ""
     """Qualified or source name of what is called, where it says more than the kind."""
+    keywords: frozenset[str] = frozenset()
+    """Names of the arguments that the call passes by name."""
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """A part of the program: `root`, `loop`, `branch`, `arm` or `call`."""
+    """A part of the program.
+
+    `kind` is one of: root; entry (a method or function entered on its own, from a state that
+    is not known); loop; iteration (one round of an unrolled loop); branch, whose children
+    are its arms; arm; call.
+    """
 
     kind: str
     site: Site | None = None
     children: list[Event | Block] = field(default_factory=list)
     name: str = ""
+    end: str = "next"
+    """How control leaves it when its last child has run: next, return, break, continue or
+    raise."""
+    unrolled: bool = False
+    """A loop whose rounds are known: its children are its iterations, in order."""
+    subject: Value | None = None
+    """What a loop goes over."""
 
     def walk(self, above: tuple[Block, ...] = ()) -> Iterator[tuple[Event, tuple[Block, ...]]]:
         """Every event in source order, with the blocks it stands in, outermost first."""
@@ -50,3 +65,32 @@ class Block:
     def events(self, *kinds: str) -> list[Event]:
         """The events of the given kinds, in source order."""
         return [event for event, _ in self.walk() if event.kind in kinds]
+
+    @property
+    def matters(self) -> bool:
+        """Whether anything happens in it, or control leaves it early."""
+        if self.kind == "branch":
+            return any(isinstance(arm, Block) and arm.matters for arm in self.children)
+        return bool(self.children) or self.kind == "loop" or self.end != "next"
+
+    def only(self, keep: Callable[[Event], bool]) -> Block:
+        """A copy that has no events but those to keep, and no blocks without consequence."""
+        children: list[Event | Block] = []
+        for child in self.children:
+            if isinstance(child, Event):
+                if keep(child):
+                    children.append(child)
+                continue
+            inner = child.only(keep)
+            if child.kind in ("arm", "iteration") or inner.consequential:
+                children.append(inner)
+        return Block(
+            self.kind, self.site, children, self.name, self.end, self.unrolled, self.subject
+        )
+
+    @property
+    def consequential(self) -> bool:
+        """Whether leaving it out would change what may happen around it."""
+        return (self.end != "next" and self.kind in ("arm", "iteration")) or any(
+            isinstance(child, Event) or child.consequential for child in self.children
+        )

@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Parameters,
     Partial,
     ShapeOf,
     Site,
@@ -52,7 +53,7 @@ class Interpreter(LibraryCalls):
         if handler is not None:
             return handler(self, positional, keywords, site)
         operands = (*positional, *keywords.values())
-        self.emit("opaque", site, None, operands, name)
+        self.emit_opaque(site, None, positional, keywords, name)
         return Unknown(name, "call", {"arguments": operands})
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
@@ -150,7 +151,7 @@ def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     if not positional:
         return Items("list", {"items": (), "grown": True}, site)
     source = positional[0]
-    if isinstance(source, Unknown | Choice):
+    if isinstance(source, Unknown | Choice | Parameters):
         return source
     spread = machine.spread(source)
     if spread is None:
@@ -258,6 +259,60 @@ def _map(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
     return Unknown("map", "call")
 
 
+def _filter(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    kept = positional[1] if len(positional) == 2 else NONE
+    return kept if isinstance(kept, Parameters) else Unknown(origin="call")
+
+
+def _chain(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if positional and all(isinstance(v, Parameters) for v in positional):
+        return Parameters(
+            tuple(m for v in positional if isinstance(v, Parameters) for m in v.models)
+        )
+    return Unknown("chain", "call")
+
+
+def _copy(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return copied(positional[0], {}) if positional else Unknown()
+
+
+def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
+    """A copy of an object and of its parts, each with a state of its own."""
+    if id(value) in known or depth == 0:
+        return known.get(id(value), value)
+    twin: Value
+    match value:
+        case Instance():
+            twin = Instance(value.cls, {}, value.site, value.arguments, value.conditions)
+        case Built():
+            twin = Built(
+                value.entry, value.arguments, value.explicit, value.site, value.conditions, {}
+            )
+        case Unknown():
+            twin = Unknown(value.name, value.origin)
+        case Items():
+            twin = Items(value.kind, {}, value.site)
+        case Table():
+            twin = Table({}, value.site)
+        case _:
+            return value
+    known[id(value)] = twin
+    for key, part in value.state.items():
+        if isinstance(part, Value):
+            twin.state[key] = copied(part, known, depth - 1)
+        elif key in ("items", "names"):
+            twin.state[key] = _copied_parts(part, known, depth - 1)
+        else:
+            twin.state[key] = part
+    return twin
+
+
+def _copied_parts(parts: Any, known: dict[int, Value], depth: int) -> Any:
+    if isinstance(parts, dict):
+        return {name: copied(part, known, depth) for name, part in parts.items()}
+    return tuple(copied(part, known, depth) for part in parts)
+
+
 def _cast(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     return positional[1] if len(positional) > 1 else Unknown()
 
@@ -281,7 +336,11 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.setattr": _setattr,
     "builtins.bool": _number(bool),
     "builtins.map": _map,
+    "builtins.filter": _filter,
     "functools.partial": _partial,
+    "copy.copy": _copy,
+    "copy.deepcopy": _copy,
+    "itertools.chain": _chain,
     "typing.cast": _cast,
     "argparse.ArgumentParser": _parser,
     "argparse.Namespace": _parser,
@@ -295,7 +354,7 @@ _HANDLERS: dict[str, Handler] = {
 }
 for _name in (
     "print isinstance issubclass str repr hasattr type id any all open super vars "
-    "hash callable format input sorted object property slice divmod filter ord chr dir "
+    "hash callable format input sorted object property slice divmod ord chr dir "
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():
     _HANDLERS.setdefault(f"builtins.{_name}", _quiet)

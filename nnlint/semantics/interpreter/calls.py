@@ -38,6 +38,25 @@ MODULE = "torch.nn.Module"
 class Calls(Expressions):
     """Interprets calls."""
 
+    def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """`def`, with the decorators of the project applied; library ones are read at the call."""
+        super().define_function(node)
+        for decorator in reversed(node.decorator_list):
+            self._decorate(node.name, decorator)
+
+    def _decorate(self, name: str, decorator: ast.expr) -> None:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if not isinstance(target, ast.Name | ast.Attribute):
+            return
+        if not isinstance(self.evaluate(target), Function):
+            return
+        wrap = self.evaluate(decorator)
+        names = self.frame.scope.names
+        if isinstance(wrap, Function) and not _decorated(wrap, "contextmanager"):
+            wrapped = self.call(wrap, (names[name],), {}, self.site(decorator))
+            if isinstance(wrapped, Function):
+                self.write(names, name, wrapped)
+
     def call_node(self, node: ast.Call) -> Value:
         """The value of a call expression."""
         callee = self.evaluate(node.func)
@@ -79,9 +98,9 @@ class Calls(Expressions):
             case Choice():
                 return self._call_choice(callee, positional, keywords, site)
             case Function():
-                return self._call_function(callee, None, positional, keywords, site)
-            case BoundMethod(function=Function() as function):
-                return self._call_function(function, callee.receiver, positional, keywords, site)
+                return self.call_function(callee, None, positional, keywords, site)
+            case BoundMethod(function=Function()):
+                return self.call_method(callee, positional, keywords, site)
             case BoundMethod():
                 return self.method(callee, positional, keywords, site)
             case Class():
@@ -113,8 +132,10 @@ class Calls(Expressions):
         name = callee.name if isinstance(callee, Unknown) else ""
         operands = (*positional, *keywords.values())
         tensors = [v for v in operands if isinstance(v, Tensor)]
-        kind = "forward" if isinstance(callee, Unknown) else "opaque"
-        self.emit(kind, site, callee, operands, name)
+        if isinstance(callee, Unknown):
+            self.emit_forward(site, callee, operands, name)
+        else:
+            self.emit_opaque(site, callee, positional, keywords, name)
         result = Unknown(name, "call", {"arguments": tuple(operands), "callee": callee})
         if tensors:
             result.state["tensor"] = Tensor(Source(name, site))
@@ -133,7 +154,28 @@ class Calls(Expressions):
             joined = self.join(joined, result)
         return joined if isinstance(joined, Value) else Unknown()
 
-    def _call_function(
+    def call_method(
+        self,
+        method: BoundMethod,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """A call of a project method; overridden where methods have a meaning of their own."""
+        assert method.function is not None
+        return self.call_function(method.function, method.receiver, positional, keywords, site)
+
+    def emit_opaque(
+        self,
+        site: Site,
+        callee: Value | None,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        name: str,
+    ) -> None:
+        """Note a call of something unresolved; overridden where it may call back."""
+
+    def call_function(
         self,
         function: Function,
         receiver: Value | None,
@@ -141,15 +183,31 @@ class Calls(Expressions):
         keywords: dict[str, Value],
         site: Site,
     ) -> Value:
+        """Interpret a project function with the arguments of a call."""
+        if receiver is None and self._is_self(function, positional):
+            receiver, positional = positional[0], positional[1:]
         active = sum(
-            frame.function is not None and frame.function.node is function.node
+            frame.function is not None
+            and frame.function.node is function.node
+            and frame.function.scope is function.scope
             for frame in self.frames
         )
         if active or len(self.callers) >= self.DEPTH:
-            self.emit("opaque", site, receiver, (*positional, *keywords.values()), function.name)
+            operands = (*positional, *keywords.values())
+            self.emit("opaque", site, receiver, operands, function.name)
             return Unknown(function.name, "call")
         names = self.bind_parameters(function, receiver, positional, keywords)
         return self.run_function(function, names, receiver, site)
+
+    def _is_self(self, function: Function, positional: Sequence[Value]) -> bool:
+        """Whether the first argument is the `self` of a method called as `Class.method(self)`."""
+        first = positional[0] if positional else None
+        return (
+            function.owner is not None
+            and isinstance(first, Instance)
+            and function.owner in first.cls.ancestry()
+            and not _decorated(function, "staticmethod")
+        )
 
     def bind_parameters(
         self,
@@ -320,7 +378,7 @@ class Calls(Expressions):
             instance.state["training"] = Constant(True)
         constructor = cls.find("__init__")
         if isinstance(constructor, Function):
-            self._call_function(constructor, instance, positional, keywords, site)
+            self.call_function(constructor, instance, positional, keywords, site)
         else:
             self._assign_fields(instance, positional, keywords)
             base = self.library_base(cls)
@@ -388,9 +446,13 @@ class Calls(Expressions):
         if method is None and module:
             method = instance.cls.find("forward")
         if module:
-            self.emit("forward", site, instance, (*positional, *keywords.values()))
+            operands = (*positional, *keywords.values())
+            self.emit_forward(site, instance, operands)
+            if isinstance(method, Function):
+                with self.within_model(instance, site, operands, told=True):
+                    return self.call_function(method, instance, positional, keywords, site)
         if isinstance(method, Function):
-            return self._call_function(method, instance, positional, keywords, site)
+            return self.call_function(method, instance, positional, keywords, site)
         library = instance.state.get("library")
         if isinstance(library, Built):
             return self.apply_layer(library, positional, keywords, site)

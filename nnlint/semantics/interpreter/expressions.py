@@ -21,6 +21,7 @@ from nnlint.semantics.values import (
     External,
     Function,
     Items,
+    Parameters,
     ShapeOf,
     Table,
     Tensor,
@@ -145,6 +146,8 @@ class Expressions(Statements):
         if isinstance(left, Items) and isinstance(right, Items) and symbol == "+":
             items = (*left.items, *right.items)
             return Items(left.kind, {"items": items, "open": left.open or right.open})
+        if isinstance(left, Parameters) and isinstance(right, Parameters):
+            return Parameters((*left.models, *right.models))
         if isinstance(left, Items) and symbol == "*":
             times = right.value if isinstance(right, Constant) else None
             if isinstance(times, int) and times * len(left.items) <= 64:
@@ -235,9 +238,10 @@ class Expressions(Statements):
                 return self.evaluate(node.body if truth else node.orelse)
         values = []
         conditions = [Condition(site, taken, True, test) for taken in (True, False)]
-        for condition, arm in zip(conditions, (node.body, node.orelse), strict=True):
-            with self.under(condition):
-                values.append(self.evaluate(arm))
+        with self.inside("branch", site):
+            for condition, arm in zip(conditions, (node.body, node.orelse), strict=True):
+                with self.inside("arm", site), self.under(condition):
+                    values.append(self.evaluate(arm))
         if truth is not None:
             preferred = values[0 if truth else 1]
             if isinstance(preferred, Constant):

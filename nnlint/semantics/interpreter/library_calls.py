@@ -53,6 +53,8 @@ class LibraryCalls(Members):
             kind = "seed" if not entry.seeds or "torch" in entry.seeds else "other_seed"
             self.emit(kind, site, None, (*positional, *keywords.values()), entry.name)
             return Unknown(entry.name, "call")
+        if entry.kind == "launcher":
+            return self.launch(entry, bound, site)
         if entry.event:
             subject = positional[0] if positional else None
             self.emit(entry.event, site, subject, (*positional, *keywords.values()), entry.name)
@@ -145,27 +147,33 @@ class LibraryCalls(Members):
         """The value of calling a library layer, loss or container."""
         entry = layer.entry
         if entry.family == "sequential":
-            return self._run_members(layer, positional, site)
+            return self._run_sequential(layer, positional, site)
         if entry.kind == "context":
             return positional[0] if positional else Unknown()
+        operands = (*positional, *keywords.values())
         if entry.kind in ("layer", "loss"):
+            if entry.kind == "layer":
+                self.emit_forward(site, layer, operands)
             signature = entry.options.get(
                 "call", "input, target, *" if entry.kind == "loss" else "input"
             )
             return self._call_layer(layer, str(signature), positional, keywords, site)
-        operands = (*positional, *keywords.values())
         if entry.kind == "model":
-            self.emit("forward", site, layer, operands)
+            self.emit_forward(site, layer, operands)
             return Unknown(entry.name, "call", {"arguments": operands})
         if entry.kind not in ("transform",):
-            self.emit("opaque", site, layer, operands, entry.name)
+            self.emit_opaque(site, layer, positional, keywords, entry.name)
         return Unknown(entry.name, "call", {"arguments": operands})
 
-    def _run_members(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
-        self.emit("forward", site, layer, positional)
+    def _run_sequential(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
+        self.emit_forward(site, layer, positional)
         value: Value = positional[0] if positional else Unknown()
         if layer.state.get("open"):
             return Unknown("sequential", "call")
+        with self.within_model(layer, site, positional, told=True):
+            return self._run_members(layer, value, site)
+
+    def _run_members(self, layer: Built, value: Value, site: Site) -> Value:
         for member in layer.members:
             bare = member.value if isinstance(member, Maybe) else member
             where = bare.site if isinstance(bare, Built) else site

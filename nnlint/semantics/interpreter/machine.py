@@ -55,6 +55,17 @@ class Frame:
     on_yield: Callable[[Value], None] | None = None
 
 
+@dataclass(slots=True, eq=False)
+class ModelCall:
+    """A call from outside into a model's own code: its `forward`, or another method."""
+
+    model: Value
+    site: Site
+    operands: tuple[Value, ...]
+    told: bool
+    """Whether the forward pass is on the timeline."""
+
+
 class OutOfBudget(Exception):
     """The interpretation of one root took more steps than it may."""
 
@@ -81,6 +92,7 @@ class Machine(ABC):
         self.conditions: tuple[Condition, ...] = ()
         self.callers: tuple[Site, ...] = ()
         self.grad = True
+        self.model_call: ModelCall | None = None
         self.steps = 0
         self.frames: list[Frame] = []
 
@@ -175,9 +187,39 @@ class Machine(ABC):
         try:
             yield self.block
         finally:
-            if self.block.children or kind == "loop":
+            # an arm in which nothing happens still says that the others may not run
+            if kind == "arm" or self.block.matters:
                 outer.children.append(self.block)
             self.block = outer
+
+    @contextmanager
+    def within_model(
+        self, model: Value, site: Site, operands: Sequence[Value], told: bool
+    ) -> Iterator[None]:
+        """Interpret a model's own code: to the outside it is one forward pass.
+
+        Parameters:
+            told: whether the pass is on the timeline already; else it is put there when
+                the code first calls a layer.
+        """
+        outer = self.model_call
+        if outer is None:
+            self.model_call = ModelCall(model, site, tuple(operands), told)
+        try:
+            yield
+        finally:
+            self.model_call = outer
+
+    def emit_forward(
+        self, site: Site, model: Value, operands: Sequence[Value], name: str = ""
+    ) -> None:
+        """Note a forward pass, unless it is part of an outer model's pass."""
+        call = self.model_call
+        if call is None:
+            self.emit("forward", site, model, operands, name)
+        elif not call.told:
+            call.told = True
+            self.emit("forward", call.site, call.model, call.operands)
 
     @contextmanager
     def under(self, condition: Condition) -> Iterator[None]:

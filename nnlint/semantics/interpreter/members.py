@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.interpreter.calls import MODULE, Calls, SuperProxy
+from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
+from nnlint.semantics.interpreter.training_calls import (
+    DUCK_EVENTS,
+    RETURNS_SELF,
+    TrainingCalls,
+    gradient_of,
+)
 from nnlint.semantics.values import (
     NONE,
     BoundMethod,
@@ -31,28 +36,19 @@ from nnlint.semantics.values import (
     softened,
 )
 
-RETURNS_SELF = frozenset(
-    "to cuda cpu float half double bfloat16 type requires_grad_ apply train eval share_memory "
-    "compile to_empty xpu".split()
-)
-DUCK_EVENTS = {
-    "backward": "backward",
-    "manual_backward": "backward",
-    "zero_grad": "zero_grad",
-    "train": "train",
-    "eval": "eval",
-    "load_state_dict": "load",
-}
+WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
+"""Attributes under which a wrapper (DataParallel, compile, Fabric) keeps the model itself."""
 
 
-class Members(Calls):
+class Members(TrainingCalls):
     """Reads attributes and calls methods."""
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """The value of `value.name`."""
         match value:
             case Choice():
-                return choose([self.attribute(v, name, site) for v in value.options])
+                found = self.choice_member(value, name)
+                return found or choose([self.attribute(v, name, site) for v in value.options])
             case ProjectModule():
                 return self._module_member(value, name)
             case External():
@@ -111,6 +107,8 @@ class Members(Calls):
             return self._built_member(library, name)
         if self.inherits_method(value, name):
             return BoundMethod(value, name)
+        if name in WRAPPED and self.is_module(value):
+            return value
         member = Unknown(f"self.{name}", "attribute")
         value.state[name] = member
         return member
@@ -150,9 +148,12 @@ class Members(Calls):
             return value.arguments["dataset"]
         if name in value.arguments and value.entry.parameter(name) is not None:
             return value.arguments[name]
-        method = self.class_member(value.entry.name, name)
-        if method is not None:
-            return BoundMethod(value, name)
+        if name in ("weight", "bias") and value.entry.kind == "layer":
+            weight = Unknown(name, "parameter_tensor", {"model": value})
+            value.state[name] = weight
+            return weight
+        if name in WRAPPED and value.entry.kind in ("layer", "container", "model"):
+            return value
         return BoundMethod(value, name)
 
     def class_member(self, cls: str, name: str) -> Any:
@@ -186,7 +187,10 @@ class Members(Calls):
             return value
         if name in ("T", "mT", "H", "mH"):
             return self.tensor_property(value, name, site)
-        if name in ("device", "dtype", "ndim", "requires_grad", "grad", "is_cuda", "grad_fn"):
+        if name in ("grad", "_grad"):
+            gradient: Value = value.state.setdefault("grad", gradient_of(value, name))
+            return gradient
+        if name in ("device", "dtype", "ndim", "requires_grad", "is_cuda", "grad_fn"):
             member: Value = value.state.setdefault(name, Unknown(name))
             return member
         return BoundMethod(value, name)
@@ -201,8 +205,13 @@ class Members(Calls):
             return found
         if name == "shape" and (tensor := self.tensor(value)) is not None:
             return ShapeOf(tensor)
-        member = Unknown(f"{value.name}.{name}" if value.name else name, value.origin)
-        member.state["receiver"] = value
+        if name in WRAPPED or (name == "data" and value.origin == "gradient"):
+            return value
+        full = f"{value.name}.{name}" if value.name else name
+        if name in ("grad", "_grad"):
+            member = gradient_of(value, full)
+        else:
+            member = Unknown(full, value.origin, {"receiver": value})
         if name == "param_groups":
             member = Unknown(name, "param_groups", {"owner": value})
         value.state[name] = member
@@ -215,6 +224,8 @@ class Members(Calls):
         receiver = callee.state.get("receiver") if isinstance(callee, Unknown) else None
         if isinstance(receiver, Unknown) and isinstance(callee, Unknown):
             name = callee.name.rpartition(".")[2]
+            if self.gradient_write(receiver, name, site):
+                return receiver
             tensor = receiver.state.get("tensor")
             known = self.library.tensor_method(name)
             if known is not None and not self._is_duck(name, positional):
@@ -227,38 +238,6 @@ class Members(Calls):
     def _is_duck(self, name: str, positional: Sequence[Value]) -> bool:
         return name in DUCK_EVENTS or name in RETURNS_SELF or name in ("step", "type")
 
-    def duck_call(
-        self,
-        receiver: Value,
-        name: str,
-        positional: Sequence[Value],
-        keywords: dict[str, Value],
-        site: Site,
-    ) -> Value:
-        """A method call on a value of unknown class: well-known method names are events."""
-        operands = (*positional, *keywords.values())
-        if name in DUCK_EVENTS:
-            kind = DUCK_EVENTS[name]
-            if kind == "train" and positional and isinstance(positional[0], Constant):
-                kind = "train" if positional[0].value else "eval"
-            self.emit(kind, site, receiver, operands, name)
-            return receiver if name in RETURNS_SELF else NONE
-        if name == "step":
-            scheduler = "sched" in _label(receiver, site)
-            self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
-            return Unknown()
-        if name in RETURNS_SELF:
-            return receiver
-        if name in ("parameters", "named_parameters"):
-            return Parameters((receiver,))
-        if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
-            self.emit("fit", site, receiver, operands, name)
-            return Unknown()
-        if name in ("item", "append", "items", "keys", "values", "update", "format", "join", "log"):
-            return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
-        self.emit("opaque", site, receiver, operands, name)
-        return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
-
     def method(
         self,
         bound: BoundMethod,
@@ -269,6 +248,8 @@ class Members(Calls):
         """The value of calling a method that no project function defines."""
         receiver, name = bound.receiver, bound.name
         match receiver:
+            case Choice():
+                return self.choice_method(receiver, name, (*positional, *keywords.values()), site)
             case Tensor():
                 return self._tensor_method(receiver, name, positional, keywords, site)
             case SuperProxy():
@@ -347,12 +328,12 @@ class Members(Calls):
                 self.emit(event, site, module, (*positional, *keywords.values()), name)
                 return Unknown(name, "call")
         if name in ("train", "eval"):
-            training = name == "train" and not (
-                positional and self.truth(positional[0])[0] is False
-            )
-            self.emit("train" if training else "eval", site, module, positional, name)
-            self._set_training(module, training)
+            mode = self.mode_event(name, positional, keywords)
+            self.emit(mode, site, module, positional, name)
+            self.set_training(module, mode)
             return module
+        if name == "apply":
+            self.run_callbacks(positional, (module,), site)
         if name in RETURNS_SELF:
             return module
         if name in ("parameters", "named_parameters"):
@@ -400,14 +381,6 @@ class Members(Calls):
             )
         return self.duck_call(module, name, positional, keywords, site)
 
-    def _set_training(self, module: Value, training: bool) -> None:
-        if not isinstance(module, Instance) or "training" not in module.state:
-            return
-        self.write(module.state, "training", Constant(training))
-        for child in list(module.state.values()):
-            if isinstance(child, Instance) and child is not module:
-                self._set_training(child, training)
-
     def _built_method(
         self,
         built: Built,
@@ -425,9 +398,9 @@ class Members(Calls):
         operands = (*positional, *keywords.values())
         if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
             subject = operands[0] if entry.family == "scaler" and operands else built
+            if event == "step":
+                self.run_closures(operands, site)
             self.emit(event, site, subject, operands, name)
-            if event == "step" and operands:
-                self._run_closures(operands, site)
             if event in ("prepare", "scale"):
                 return operands[0] if len(operands) == 1 else Items("tuple", {"items": operands})
             return Unknown(name, "call")
@@ -437,8 +410,8 @@ class Members(Calls):
         if entry.kind in ("layer", "container", "model", "loss", "wrapper"):
             return self.module_method(built, name, positional, keywords, site)
         if entry.kind == "optimizer" and name in ("step", "zero_grad"):
+            self.run_closures(operands, site)
             self.emit(name, site, built, operands, name)
-            self._run_closures(operands, site)
             return Unknown()
         if entry.kind == "scheduler" and name == "step":
             self.emit("scheduler_step", site, built, operands, name)
@@ -447,11 +420,6 @@ class Members(Calls):
             self.write(built.state, "open", True)
             return NONE
         return self.duck_call(built, name, positional, keywords, site)
-
-    def _run_closures(self, operands: Sequence[Value], site: Site) -> None:
-        for operand in operands:
-            if isinstance(operand, Function | BoundMethod):
-                self.call(operand, (), {}, site)
 
     def _container_method(
         self, built: Built, name: str, positional: Sequence[Value]
@@ -549,15 +517,6 @@ class Members(Calls):
         if name == "copy":
             return Table(dict(table.state), table.site)
         return Unknown()
-
-
-def _label(receiver: Value, site: Site) -> str:
-    """The last name that the program calls a receiver by, in lower case."""
-    func = site.node.func if isinstance(site.node, ast.Call) else None
-    owner = func.value if isinstance(func, ast.Attribute) else None
-    written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
-    own = receiver.name if isinstance(receiver, Unknown) else ""
-    return f"{own.rpartition('.')[2]} {written}".lower()
 
 
 MODULE_METHODS = RETURNS_SELF | {

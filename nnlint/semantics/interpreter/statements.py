@@ -11,6 +11,7 @@ from typing import Any
 from nnlint.semantics.axes import Axis
 from nnlint.semantics.interpreter.scopes import Scopes
 from nnlint.semantics.interpreter.tensors import axis_named, name_axis
+from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
@@ -35,6 +36,11 @@ from nnlint.semantics.values import (
 )
 
 UNROLL = 16
+ANY = object()
+"""Key of the state of an unknown iterable under which its element is kept."""
+LEAVES = frozenset({"break", "return", "raise"})
+TRAINING = ("backward", "step", "fit")
+"""Events that make a loop one of training."""
 
 
 class Statements(Scopes):
@@ -135,8 +141,9 @@ class Statements(Scopes):
             self.write(receiver.state, name, value)
         if isinstance(value, Built | Instance):
             value.state.setdefault("label", name)
-        if (name == "grad" and value is NONE) or (name == "grad" and _is_none(value)):
-            self.emit("zero_grad", self.site(node), receiver, name="grad")
+        if name in ("grad", "_grad"):
+            kind = "zero_grad" if _is_none(value) else "set_grad"
+            self.emit(kind, self.site(node), receiver, name="grad")
         if name == "training":
             self.emit("opaque", self.site(node), receiver, (receiver,))
 
@@ -199,6 +206,8 @@ class Statements(Scopes):
             members: Value | None = value.state.get(index)
             if members is None:
                 members = Unknown(name or f"{value.name}[{index}]", value.origin)
+                if value.origin == "parameter_tensor":
+                    members.state["model"] = value.state.get("model")
                 value.state[index] = members
             return members
         if isinstance(value, Tensor):
@@ -264,8 +273,8 @@ class Statements(Scopes):
         with self.inside("branch", site):
             for condition, run in arms:
                 mark = len(self.journal)
-                with self.inside("arm", site), self.under(condition):
-                    end = run()
+                with self.inside("arm", site) as arm, self.under(condition):
+                    arm.end = end = run()
                 results.append((end, self.rollback(mark), condition))
         live = [(writes, condition) for end, writes, condition in results if end == "next"]
         if not live:
@@ -298,20 +307,38 @@ class Statements(Scopes):
         iterable = self.evaluate(node.iter)
         elements = self.elements(iterable)
         with self.inside("loop", self.site(node)) as block:
+            block.subject = iterable
             if elements is not None:
-                for element in elements:
-                    self.bind(node.target, element)
-                    end = self.execute(node.body)
-                    if end in ("break", "return", "raise"):
-                        break
-                return self.execute(node.orelse) if node.orelse else "next"
-            self._soften_carried(node)
-            for _ in range(2):
-                self.bind(node.target, self.any_element(iterable, node.target))
-                end = self.execute(node.body)
-                if end in ("break", "return", "raise") or block.children:
-                    break
+                self._unroll(node, elements, block)
+            else:
+                self._repeat(node, iterable, block)
         return self.execute(node.orelse) if node.orelse else "next"
+
+    def _repeat(self, node: ast.For | ast.AsyncFor, iterable: Value, block: Block) -> None:
+        """Run a loop once; once more when nothing happened, for what the first round carries."""
+        self._soften_carried(node)
+        for _ in range(2):
+            self.bind(node.target, self.any_element(iterable, node.target))
+            end = self.execute(node.body)
+            if end in LEAVES:
+                block.end = end
+            if block.children or block.end != "next":
+                break
+
+    def _unroll(self, node: ast.For | ast.AsyncFor, elements: list[Value], block: Block) -> None:
+        """Run a loop round by round; a counted loop in which training goes on stays one."""
+        block.unrolled = True
+        for element in elements:
+            self.bind(node.target, element)
+            with self.inside("iteration", self.site(node)) as iteration:
+                iteration.end = self.execute(node.body)
+            if isinstance(block.subject, Constant) and iteration.events(*TRAINING):
+                block.unrolled = False
+                block.children[:] = iteration.children
+                block.end = iteration.end if iteration.end in LEAVES else "next"
+                break
+            if iteration.end in LEAVES:
+                break
 
     def _soften_carried(self, loop: ast.For | ast.AsyncFor | ast.While) -> None:
         """What the body of a loop assigns has its first value in the first round only."""
@@ -357,9 +384,15 @@ class Statements(Scopes):
                 else Unknown(name, "parameter_tensor", {"model": iterable.models[0]})
             )
         if isinstance(iterable, Unknown):
-            if iterable.origin == "param_groups":
-                return Unknown(name, "group", {"owner": iterable.state.get("owner")})
-            return Unknown(name or f"{iterable.name}[i]", "loop")
+            # two loops over one thing meet the same elements
+            element: Value | None = iterable.state.get(ANY)
+            if element is None:
+                if iterable.origin == "param_groups":
+                    element = Unknown(name, "group", {"owner": iterable.state.get("owner")})
+                else:
+                    element = Unknown(name or f"{iterable.name}[i]", "loop")
+                iterable.state[ANY] = element
+            return element
         return Unknown(name, "loop")
 
     def _while(self, node: ast.While) -> str:
@@ -369,7 +402,9 @@ class Statements(Scopes):
             return "next"
         with self.inside("loop", self.site(node)) as block:
             end = self.execute(node.body)
-            if end == "next" and not block.children:
+            if end in LEAVES:
+                block.end = end
+            elif not block.children:
                 self.execute(node.body)
         return "next"
 
@@ -389,6 +424,8 @@ class Statements(Scopes):
             enabled = self.grad_mode(value)
             if enabled is not None:
                 stack.enter_context(self.gradients(enabled))
+            if isinstance(value, Instance):
+                value = self.enter_instance(value, item.context_expr, stack)
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, value)
             return self._with_items(rest, body, stack)
@@ -413,6 +450,17 @@ class Statements(Scopes):
         """How to run a project's `@contextmanager` around a body; None for others."""
         return None
 
+    def enter_instance(self, context: Instance, node: ast.expr, stack: ExitStack) -> Value:
+        """`with context`, of a project class: its `__enter__` now, its `__exit__` at the end."""
+        site = self.site(node)
+        enter, leave = context.cls.find("__enter__"), context.cls.find("__exit__")
+        if isinstance(leave, Function):
+            method = BoundMethod(context, "__exit__", leave)
+            stack.callback(self.call, method, (NONE, NONE, NONE), {}, site)
+        if not isinstance(enter, Function):
+            return context
+        return self.call(BoundMethod(context, "__enter__", enter), (), {}, site)
+
     def grad_mode(self, value: Value) -> bool | None:
         """What a context manager or decorator sets the gradient mode to, if it does."""
         mode: bool | None = value.state.get("grad") if isinstance(value, Built) else None
@@ -430,20 +478,33 @@ class Statements(Scopes):
 
     def _try(self, node: ast.Try) -> str:
         end = self.execute(node.body)
-        for handler in node.handlers:
-            if handler.name:
-                self.write(self.frame.scope.names, handler.name, Unknown(handler.name))
-            site = self.site(handler)
-            mark = len(self.journal)
-            with self.inside("arm", site), self.under(Condition(site, True, False)):
-                self.execute(handler.body)
-            writes = self.rollback(mark)
-            if end == "next":
-                self.join_writes(writes, {})
-        if end == "next" and node.orelse:
-            end = self.execute(node.orelse)
+        ends = []
+        with self.inside("branch", self.site(node)):
+            with self.inside("arm", self.site(node)) as arm:
+                if end == "next" and node.orelse:
+                    end = self.execute(node.orelse)
+                arm.end = end
+            for handler in node.handlers:
+                ends.append(self._handler(handler, end))
         final = self.execute(node.finalbody)
-        return end if final == "next" else final
+        if final != "next":
+            return final
+        return "next" if "next" in ends else end
+
+    def _handler(self, handler: ast.ExceptHandler, end: str) -> str:
+        """One `except`: it may run, after what the body did."""
+        if handler.name:
+            self.write(self.frame.scope.names, handler.name, Unknown(handler.name))
+        site = self.site(handler)
+        mark = len(self.journal)
+        with self.inside("arm", site) as arm, self.under(Condition(site, True, False)):
+            arm.end = self.execute(handler.body)
+        writes = self.rollback(mark)
+        if end == "next":
+            self.join_writes(writes, {})
+        elif arm.end == "next":
+            self.replay(writes)
+        return arm.end
 
     def _match(self, node: ast.Match) -> str:
         self.evaluate(node.subject)

@@ -2,14 +2,15 @@
 
 The TOML files beside this module hold one table per canonical qualified name
 (`["torch.nn.functional.softmax"]`). Their fields are the fields of `Entry`; `[aliases]`
-maps other spellings, whole names or prefixes ending in a dot, to canonical ones.
+maps other spellings, whole names or prefixes ending in a dot, to canonical ones. `packages`
+lists further packages that programs import, of which no function needs an entry.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from importlib import resources
@@ -51,7 +52,9 @@ class Entry:
     """layer, operation, loss, optimizer, scheduler, transform, dataset, loader, sampler,
     split, seed, draw, generator, trainer, model, context, event, container, wrapper (gives
     back what it is given), base, constant, estimator (learns from data: a scaler, PCA),
-    metric, search (over hyper-parameters), clock and listing (differ from run to run)."""
+    metric, search (over hyper-parameters), clock and listing (differ from run to run), launcher
+    (runs the function given as `options.function` with the arguments given as
+    `options.arguments` and `options.keywords`, after `options.prepend` of its own)."""
     family: str = ""
     """What sort of its kind: linear, conv, batch_norm, dropout, softmax, compose …"""
     signature: tuple[Parameter, ...] = ()
@@ -101,7 +104,14 @@ class Entry:
 class Library:
     """All entries, found by qualified name; read from their tables when first asked for."""
 
-    def __init__(self, tables: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        aliases: Mapping[str, str],
+        packages: Iterable[str] = (),
+    ) -> None:
+        self._packages = frozenset(packages) | sys.stdlib_module_names
+        self._packages |= {name.partition(".")[0] for name in tables}
         self._tables = tables
         self._aliases = aliases
         self._prefixes = tuple(
@@ -141,6 +151,10 @@ class Library:
         if entry is None and name in self._tables:
             entry = self._entries[name] = _entry(name, self._tables[name])
         return entry
+
+    def is_foreign(self, name: str) -> bool:
+        """Whether a qualified name is known to be of a package, and not of the project."""
+        return name.partition(".")[0] in self._packages
 
     def tensor_method(self, name: str) -> Entry | None:
         """The operation behind `tensor.name(...)`; its first parameter is the tensor.
@@ -196,19 +210,21 @@ def load_library() -> Library:
     """
     library: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
+    packages: list[str] = []
     folder = resources.files(__name__)
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if not file.name.endswith(".toml"):
             continue
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         aliases.update(tables.pop("aliases", {}))
+        packages += tables.pop("packages", [])
         for name, table in tables.items():
             if name in library:
                 raise LibraryDataError(f"{file.name}: {name} is defined twice")
             if unknown := table.keys() - _FIELDS:
                 raise LibraryDataError(f"{file.name}: {name} has unknown field {min(unknown)!r}")
             library[name] = table
-    return Library(library, aliases)
+    return Library(library, aliases, packages)
 
 
 _FIELDS = {f.name for f in fields(Entry)} - {"name", "signature"} | {"parameters"}

@@ -1,0 +1,247 @@
+"""Calls by which a program trains: modes, gradients, optimizers, and what runs functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from nnlint.semantics.interpreter.calls import Calls
+from nnlint.semantics.library import Entry
+from nnlint.semantics.values import (
+    NONE,
+    BoundMethod,
+    Built,
+    Choice,
+    Constant,
+    Function,
+    Instance,
+    Items,
+    Parameters,
+    Partial,
+    Site,
+    Table,
+    Unknown,
+    Value,
+)
+
+RETURNS_SELF = frozenset(
+    "to cuda cpu float half double bfloat16 type requires_grad_ apply train eval share_memory "
+    "compile to_empty xpu".split()
+)
+DUCK_EVENTS = {
+    "backward": "backward",
+    "manual_backward": "backward",
+    "zero_grad": "zero_grad",
+    "train": "train",
+    "eval": "eval",
+    "load_state_dict": "load",
+}
+OVERRIDDEN = {
+    "torch.optim.Optimizer": {"step": "step", "zero_grad": "zero_grad"},
+    "torch.optim.lr_scheduler.LRScheduler": {"step": "scheduler_step"},
+}
+"""Library classes, and what calls of their methods are even where the project overrides them."""
+GRADIENT_WRITES = {"zero_": "zero_grad", "copy_": "set_grad"}
+"""Methods of a gradient by which a program clears or sets it by hand."""
+WITHOUT_EVENTS = frozenset("item append items keys values update format join log".split())
+_TRAINING_CALLS = frozenset({"backward", "step", "zero_grad", "fit", "manual_backward"})
+
+
+class TrainingCalls(Calls):
+    """Puts what the methods of models and optimizers do to the run on the timeline."""
+
+    def call_method(
+        self,
+        method: BoundMethod,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """A call of a project method; from outside of a model, one that runs the model."""
+        function, receiver = method.function, method.receiver
+        assert function is not None
+        operands = (*positional, *keywords.values())
+        event = self._overridden_event(receiver, method.name)
+        if event:
+            self.run_closures(operands, site)
+            self.emit(event, site, receiver, operands, method.name)
+            return Unknown(method.name, "call")
+        inside = self.frame.owner is receiver or not self.is_module(receiver)
+        if inside or self.model_call is not None or trains(function.node):
+            return self.call_function(function, receiver, positional, keywords, site)
+        with self.within_model(receiver, site, operands, told=False):
+            return self.call_function(function, receiver, positional, keywords, site)
+
+    def _overridden_event(self, receiver: Value, name: str) -> str:
+        """The event that a project optimizer or scheduler stands for with a method of its own."""
+        if name not in ("step", "zero_grad") or not isinstance(receiver, Instance):
+            return ""
+        if self.frame.owner is receiver:
+            return ""
+        for base, events in OVERRIDDEN.items():
+            if self.derives(receiver.cls, base):
+                return events.get(name, "")
+        return ""
+
+    def run_closures(self, operands: Sequence[Value], site: Site) -> None:
+        """Run the closures given to an optimizer's step: they come before it takes effect."""
+        for operand in operands:
+            if isinstance(operand, Function | BoundMethod):
+                self.call(operand, (), {}, site)
+
+    def duck_call(
+        self,
+        receiver: Value,
+        name: str,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """A method call on a value of unknown class: well-known method names are events."""
+        operands = (*positional, *keywords.values())
+        if name in ("train", "eval"):
+            self.emit(self.mode_event(name, positional, keywords), site, receiver, operands, name)
+            return receiver
+        if name in DUCK_EVENTS:
+            self.emit(DUCK_EVENTS[name], site, receiver, operands, name)
+            return NONE
+        if name == "step":
+            self.run_closures(operands, site)
+            scheduler = "sched" in _label(receiver, site)
+            self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
+            return Unknown()
+        if name == "apply":
+            self.run_callbacks(operands, (receiver,), site)
+        if name in RETURNS_SELF:
+            return receiver
+        if name in ("parameters", "named_parameters"):
+            return Parameters((receiver,))
+        if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
+            self.emit("fit", site, receiver, operands, name)
+            return Unknown()
+        if name not in WITHOUT_EVENTS:
+            self.emit_opaque(site, receiver, positional, keywords, name)
+        return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+
+    def emit_opaque(
+        self,
+        site: Site,
+        callee: Value | None,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        name: str,
+    ) -> None:
+        """Note a call of something unresolved, and run the functions that it may call back."""
+        operands = (*positional, *keywords.values())
+        event = self.emit("opaque", site, callee, operands, name)
+        event.keywords = frozenset(keywords)
+        self.run_callbacks(operands, (), site)
+
+    def run_callbacks(
+        self, operands: Sequence[Value], positional: Sequence[Value], site: Site
+    ) -> None:
+        """Run project functions that are given to something unresolved: it may call them."""
+        for operand in operands:
+            function = operand
+            while isinstance(function, Partial):
+                function = function.function
+            if isinstance(function, BoundMethod) and function.function is not None:
+                function = function.function
+            if not isinstance(function, Function) or id(function.node) in self.interpreted:
+                continue
+            with self.inside("branch", site):
+                with self.inside("arm", site):
+                    pass
+                with self.inside("arm", site):
+                    mark = len(self.journal)
+                    self.call(operand, positional, {}, site)
+                    self.rollback(mark)
+
+    def launch(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
+        """A library call that runs a function it is given: `mp.spawn(worker, args)`."""
+        function = bound.get(str(entry.options.get("function", "")))
+        given = bound.get(str(entry.options.get("arguments", "")))
+        named = bound.get(str(entry.options.get("keywords", "")))
+        before = int(entry.options.get("prepend", 0))
+        positional: list[Value] = [Unknown("rank", "parameter") for _ in range(before)]
+        if isinstance(given, Items) and not given.open:
+            positional += given.items
+        keywords: dict[str, Value] = {}
+        if isinstance(named, Table):
+            keywords = {k: v for k, v in named.state.items() if isinstance(k, str)}
+        if isinstance(function, Function | BoundMethod | Partial | Instance | Built):
+            return self.call(function, positional, keywords, site)
+        return Unknown(entry.name, "call")
+
+    def mode_event(self, name: str, positional: Sequence[Value], keywords: dict[str, Value]) -> str:
+        """What `train(mode)` or `eval()` does: train, eval, or a mode that is not known."""
+        mode = positional[0] if positional else keywords.get("mode")
+        if name == "eval" or mode is None:
+            return name
+        truth, soft = self.truth(mode)
+        if truth is None or soft:
+            return "mode"
+        return "train" if truth else "eval"
+
+    def set_training(self, module: Value, event: str) -> None:
+        """Remember the mode of a project module and its parts."""
+        if not isinstance(module, Instance) or "training" not in module.state:
+            return
+        known = Constant(event == "train") if event != "mode" else Unknown("training")
+        self.write(module.state, "training", known)
+        for child in list(module.state.values()):
+            if isinstance(child, Instance) and child is not module:
+                self.set_training(child, event)
+
+    def choice_member(self, value: Choice, name: str) -> Value | None:
+        """A method of one of several optimizers or schedulers: it is one call, of either."""
+        kinds = {o.entry.kind if isinstance(o, Built) else "" for o in value.options}
+        if name in ("step", "zero_grad") and kinds in ({"optimizer"}, {"scheduler"}):
+            return BoundMethod(value, name)
+        return None
+
+    def choice_method(
+        self, value: Choice, name: str, operands: Sequence[Value], site: Site
+    ) -> Value:
+        """`optimizer.step()` where the optimizer is one of several."""
+        first = value.options[0]
+        scheduler = isinstance(first, Built) and first.entry.kind == "scheduler"
+        self.run_closures(operands, site)
+        self.emit("scheduler_step" if scheduler else name, site, value, operands, name)
+        return Unknown(name, "call")
+
+    def gradient_write(self, receiver: Value, name: str, site: Site) -> bool:
+        """Whether a call clears or sets a gradient by hand; it is noted then."""
+        if not isinstance(receiver, Unknown) or receiver.origin != "gradient":
+            return False
+        if name in GRADIENT_WRITES:
+            self.emit(GRADIENT_WRITES[name], site, receiver.state["of"], (), name)
+        return name in GRADIENT_WRITES or name.startswith("detach")
+
+
+@lru_cache(maxsize=4096)
+def trains(node: ast.AST) -> bool:
+    """Whether a function's own code has a call by which models are trained."""
+    return any(
+        isinstance(inner, ast.Call)
+        and isinstance(inner.func, ast.Attribute)
+        and inner.func.attr in _TRAINING_CALLS
+        for inner in ast.walk(node)
+    )
+
+
+def gradient_of(owner: Value, name: str) -> Unknown:
+    """The value of `owner.grad`."""
+    state: dict[Any, Any] = {"of": owner, "receiver": owner}
+    return Unknown(name, "gradient", state)
+
+
+def _label(receiver: Value, site: Site) -> str:
+    """The last name that the program calls a receiver by, in lower case."""
+    func = site.node.func if isinstance(site.node, ast.Call) else None
+    owner = func.value if isinstance(func, ast.Attribute) else None
+    written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    own = receiver.name if isinstance(receiver, Unknown) else ""
+    return f"{own.rpartition('.')[2]} {written}".lower()

@@ -1,0 +1,212 @@
+"""Timelines: which events a program has, in which loops, branches and modes."""
+
+from __future__ import annotations
+
+import pytest
+from program_text import analysed, main_program
+
+from nnlint.semantics.timeline import Block, Event
+
+HEAD = """
+import copy
+import torch
+from torch import nn
+net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+loader = torch.utils.data.DataLoader(data)
+"""
+QUIET = ("build", "draw")
+
+
+def outline(block: Block) -> str:
+    """A timeline in one line: `loop(forward backward branch(arm(step) arm:continue()))`."""
+    parts = []
+    for child in block.children:
+        if isinstance(child, Event):
+            if child.kind not in QUIET:
+                parts.append(child.kind)
+            continue
+        inner = outline(child)
+        if not inner and child.kind not in ("arm", "loop"):
+            continue
+        name = child.kind + (f":{child.end}" if child.end != "next" else "")
+        parts.append(inner if child.kind in ("call", "iteration") else f"{name}({inner})")
+    return " ".join(p for p in parts if p)
+
+
+def events_of(text: str, **others: str) -> str:
+    return outline(main_program(HEAD + text, **others).timeline)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("for x in loader:\n    net(x).mean().backward()", "loop(forward backward)"),
+        (
+            "for i, x in enumerate(loader):\n    net(x).mean().backward()\n"
+            "    if (i + 1) % 4 == 0:\n        optimizer.step()",
+            "loop(forward backward branch(arm(step) arm()))",
+        ),
+        (
+            "for x in loader:\n    if x is bad:\n        continue\n    net(x).mean().backward()",
+            "loop(branch(arm:continue() arm()) forward backward)",
+        ),
+        ("while True:\n    optimizer.step()\n    break", "loop:break(step)"),
+        (
+            "try:\n    net(x)\nexcept RuntimeError:\n    optimizer.zero_grad()",
+            "forward branch(arm() arm(zero_grad))",
+        ),
+        ("y = net(a) if flag else None", "branch(arm(forward) arm())"),
+        ("for model in (net, net):\n    model.eval()", "loop(eval eval)"),
+        ("for epoch in range(3):\n    optimizer.step()", "loop(step)"),
+        ("[o.zero_grad() for o in [optimizer]]", "loop(zero_grad)"),
+    ],
+)
+def test_blocks(body, expected):
+    assert events_of(body) == expected
+
+
+def test_closure_runs_before_the_step_it_is_given_to():
+    body = (
+        "def closure():\n    optimizer.zero_grad()\n    loss = net(x).mean()\n"
+        "    loss.backward()\n    return loss\noptimizer.step(closure)"
+    )
+    assert events_of(body) == "zero_grad forward backward step"
+
+
+def test_a_decorator_of_the_project_is_applied():
+    body = (
+        "def evaluating(function):\n    def wrapper(model, *rest):\n        model.eval()\n"
+        "        return function(model, *rest)\n    return wrapper\n"
+        "@evaluating\ndef validate(model, loader):\n    return model(loader)\n"
+        "validate(net, loader)"
+    )
+    assert events_of(body) == "eval forward"
+
+
+def test_a_decorated_method_keeps_its_self():
+    body = (
+        "def evaluating(method):\n    def wrapper(self, *rest):\n        self.net.eval()\n"
+        "        return method(self, *rest)\n    return wrapper\n"
+        "class Trainer:\n    def __init__(self, net):\n        self.net = net\n"
+        "    @evaluating\n    def validate(self, x):\n        return self.net(x)\n"
+        "Trainer(net).validate(x)"
+    )
+    assert events_of(body) == "eval forward"
+
+
+def test_a_context_manager_class_enters_and_leaves():
+    body = (
+        "class Evaluating:\n    def __init__(self, model):\n        self.model = model\n"
+        "    def __enter__(self):\n        self.model.eval()\n        return self\n"
+        "    def __exit__(self, *error):\n        self.model.train()\n"
+        "with Evaluating(net):\n    net(x)"
+    )
+    assert events_of(body) == "eval forward train"
+
+
+def test_a_generator_context_manager_wraps_its_body():
+    body = (
+        "from contextlib import contextmanager\n"
+        "@contextmanager\ndef evaluating(model):\n    model.eval()\n    try:\n        yield\n"
+        "    finally:\n        model.train()\nwith evaluating(net):\n    net(x)"
+    )
+    assert events_of(body) == "eval forward train"
+
+
+@pytest.mark.parametrize(
+    ("call", "event"),
+    [
+        ("net.train()", "train"),
+        ("net.train(False)", "eval"),
+        ("net.train(mode=False)", "eval"),
+        ("net.train(flag)", "mode"),
+        ("nn.DataParallel(net).module.eval()", "eval"),
+        ("torch.compile(net)._orig_mod.eval()", "eval"),
+    ],
+)
+def test_modes(call, event):
+    assert events_of(call) == event
+
+
+@pytest.mark.parametrize(
+    ("statement", "event"),
+    [
+        ("for p in net.parameters():\n    p.grad = None", "loop(zero_grad)"),
+        ("for p in net.parameters():\n    p.grad.zero_()", "loop(zero_grad)"),
+        ("for p in net.parameters():\n    p.grad.data.zero_()", "loop(zero_grad)"),
+        ("for p, g in zip(net.parameters(), gs):\n    p.grad = g", "loop(set_grad)"),
+        ("net[0].weight.grad.zero_()", "zero_grad"),
+    ],
+)
+def test_gradients_cleared_or_set_by_hand(statement, event):
+    assert events_of(statement) == event
+
+
+def test_a_choice_of_optimizers_steps_once():
+    body = (
+        "if args.adam:\n    opt = torch.optim.Adam(net.parameters())\n"
+        "else:\n    opt = torch.optim.SGD(net.parameters())\nopt.zero_grad()\nopt.step()"
+    )
+    assert events_of(body) == "branch(arm() arm()) zero_grad step"
+
+
+def test_an_optimizer_of_the_project_steps():
+    body = (
+        "class Mine(torch.optim.Optimizer):\n    def step(self):\n        pass\n"
+        "mine = Mine(net.parameters(), {})\nmine.zero_grad()\nmine.step()"
+    )
+    assert events_of(body) == "zero_grad step"
+
+
+def test_a_models_own_code_is_one_forward_pass():
+    body = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.body = nn.Sequential(nn.Linear(1, 1))\n"
+        "    def forward(self, x):\n        return self.body(self.body(x))\n"
+        "    def sample(self, x):\n        return self.body(x)\n"
+        "    def init_hidden(self):\n        return torch.zeros(1)\n"
+        "model = Net()\nmodel(x)\nmodel.sample(x)\nmodel.init_hidden()"
+    )
+    program = main_program(HEAD + body)
+    passes = program.events("forward")
+    assert [e.site.text for e in passes] == ["model(x)", "model.sample(x)"]
+    assert passes[0].subject is passes[1].subject
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        "import torch.multiprocessing as mp\nmp.spawn(work, args=(net,), nprocs=2)",
+        "from torch.multiprocessing import Process\nProcess(target=work, args=(0, net)).start()",
+        "from accelerate import notebook_launcher\nnotebook_launcher(work, (0, net))",
+        "import fire\nfire.Fire(work)",
+        "import optuna\noptuna.create_study().optimize(work)",
+        "from somewhere import launch\nlaunch(work)",
+    ],
+)
+def test_functions_that_are_launched_run(launch):
+    program = main_program(HEAD + "def work(rank, model):\n    optimizer.step()\n" + launch)
+    assert len(program.events("step")) == 1
+
+
+def test_a_copy_is_an_object_of_its_own():
+    program = main_program(HEAD + "target = copy.deepcopy(net)\ntarget.eval()\nnet(x)")
+    (evaluated,), (passed,) = program.events("eval"), program.events("forward")
+    assert evaluated.subject is not passed.subject
+
+
+def test_two_loops_over_one_unknown_list_meet_the_same_elements():
+    program = main_program(
+        "def run(optimizers):\n    for o in optimizers:\n        o.zero_grad()\n"
+        "    for opt in optimizers:\n        opt.step()\nrun(load())"
+    )
+    (cleared,), (step,) = program.events("zero_grad"), program.events("step")
+    assert cleared.subject is step.subject
+
+
+def test_pruning_keeps_early_exits():
+    text = "for x in loader:\n    print(x)\n    if bad(x):\n        continue\n    optimizer.step()"
+    timeline = analysed(HEAD + text).programs[0].timeline
+    kept = timeline.only(lambda event: event.kind == "step")
+    assert outline(kept) == "loop(branch(arm:continue() arm()) step)"
