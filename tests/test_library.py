@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nnlint.semantics.axes.transfer import TRANSFERS
 from nnlint.semantics.library import (
     REQUIRED,
     UNKNOWN_DEFAULT,
@@ -28,12 +29,7 @@ KINDS = frozenset(
     generator trainer model context event container wrapper base constant estimator metric search
     clock listing launcher""".split()
 )
-AXES = frozenset(
-    """same linear conv conv_transpose pool adaptive_pool flatten unflatten view permute transpose
-    movedim matrix_transpose squeeze unsqueeze expand repeat cat stack chunk split unbind reduce
-    matmul broadcast einsum einops rnn attention transformer embedding upsample pixel_shuffle pad
-    create like one_hot scalar gather index_select topk unfold size""".split()
-)
+AXES = frozenset((*TRANSFERS, "view", "size"))
 EXPECTS = frozenset(("", "logits", "probabilities", "log_probabilities", "values"))
 SPATIAL = frozenset(("conv", "conv_transpose", "pool", "dropout_channel"))
 

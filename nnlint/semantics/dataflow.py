@@ -65,6 +65,16 @@ def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Oper
                 queue += producer.inputs
 
 
+def made_up(tensor: Tensor, depth: int = 12) -> bool:
+    """Whether a tensor holds no data: it is learned, random or constant from the start."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation):
+        return False
+    if producer.entry.family == "create":
+        return True
+    return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
+
+
 def active_dropout(operation: Operation, families: frozenset[str]) -> bool:
     """Whether `operation` is a dropout that drops something, as far as is known."""
     if operation.entry.family not in families:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnlint.semantics.axes import Dimension, Shape
+from nnlint.semantics.axes import Shape
+from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.library import Entry
 from nnlint.syntax.module import ModuleSyntax
 
@@ -266,7 +267,7 @@ class Tensor(Value):
 class Extent(Value):
     """The size of an axis, or a product of such sizes."""
 
-    dimension: Dimension
+    size: Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from itertools import count
-from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from nnlint.semantics.axes.sizes import ONE, Size, Symbol, product, size
 
 
 class Axis(NamedTuple):
-    """One atomic axis, the same wherever its identity is the same."""
+    """An axis of memory that nothing known splits."""
 
-    identity: int
+    size: Size
     name: str = ""
-    size: int | None = None
     role: str = ""
     """batch, time, channel, height, width, heads, layer, or empty."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        symbol = self.size.symbol
+        if symbol is None:
+            return self.name or str(self.size)
+        return symbol.name or self.name or str(symbol.value or self.role or "?")
+
+    @property
+    def meaning(self) -> str:
+        """Its role, from where it stands or from the size it has."""
+        symbol = self.size.symbol
+        return self.role or (symbol.role if symbol else "")
 
 
 Dimension = tuple[Axis, ...]
@@ -22,86 +35,50 @@ Dimension = tuple[Axis, ...]
 Shape = tuple[Dimension, ...]
 
 
-class _Unknown:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
+def new_axis(name: str = "", role: str = "", value: int | None = None) -> Axis:
+    """An axis whose size equals no other's."""
+    return Axis(size(Symbol(name, role, value)), name, role)
 
 
-UNKNOWN: Any = _Unknown()
-"""An argument or size of which nothing is known."""
-
-_identities = count(1)
-
-
-def new_axis(name: str = "", size: int | None = None, role: str = "") -> Axis:
-    """An axis equal to no other."""
-    return Axis(next(_identities), name, size, role)
+def one_axis(of: Size | int, name: str = "", role: str = "") -> Dimension:
+    """A dimension of the given size that is a single axis."""
+    whole = size(of)
+    return () if whole == ONE else (Axis(whole, name, role),)
 
 
-def dimension_of(size: Any, name: str = "", role: str = "") -> Dimension:
-    """A dimension of the given size: an int, a dimension, or unknown."""
-    if isinstance(size, tuple) and all(isinstance(a, Axis) for a in size):
-        return size
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-        return () if size == 1 else (new_axis(name, size, role),)
-    return (new_axis(name, None, role),)
+def size_of(dimension: Dimension) -> Size:
+    """The size of a dimension."""
+    return product(*(axis.size for axis in dimension))
 
 
-_products: dict[tuple[int, ...], Axis] = {}
+def total(shape: Shape) -> Size:
+    """The number of elements."""
+    return product(*(size_of(dimension) for dimension in shape))
 
 
-def feature_dimension(size: Any, role: str = "channel") -> Dimension:
-    """The dimension that a layer's size argument makes: always one axis.
+def same_sizes(left: Shape | None, right: Shape | None) -> bool:
+    """Whether two shapes are known and alike, whatever their axes are called."""
+    if left is None or right is None or len(left) != len(right):
+        return False
+    return all(
+        [a.size for a in one] == [a.size for a in other]
+        for one, other in zip(left, right, strict=True)
+    )
 
-    How `heads * width` outputs of a linear layer are laid out is the author's choice, so
-    a product of sizes is one axis here that may be split in any order.
-    """
-    dimension = dimension_of(size, "", role)
-    if len(dimension) < 2:
-        return dimension
-    key = tuple(sorted(a.identity for a in dimension))
-    if key not in _products:
-        sizes = [a.size for a in dimension]
-        known = prod(s or 1 for s in sizes) if all(sizes) else None
-        _products[key] = new_axis("·".join(a.name for a in dimension if a.name), known, role)
-    return (_products[key],)
+
+def with_role(dimension: Dimension, role: str) -> Dimension:
+    """The dimension with all its axes in a role."""
+    return tuple(axis._replace(role=role) for axis in dimension)
 
 
 def display(shape: Shape | None) -> str:
     """A shape as people write it: `(B, T, heads·C)`."""
     if shape is None:
         return "(…)"
-    return "(" + ", ".join(_display_dimension(d) for d in shape) + ")"
+    inner = ", ".join(display_dimension(d) for d in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def _display_dimension(dimension: Dimension) -> str:
-    if not dimension:
-        return "1"
-    return "·".join(a.name or (str(a.size) if a.size else a.role or "?") for a in dimension)
-
-
-def index_shape(shape: Shape, indices: Any) -> Shape | None:
-    """The shape of `tensor[indices]`; None when an index is unknown."""
-    result: list[Dimension] = []
-    position = 0
-    rest = [i for i in indices if i is not None and i is not Ellipsis]
-    for index in indices:
-        if index is None:
-            result.append(())
-        elif index is Ellipsis:
-            skip = len(shape) - len(rest)
-            result += shape[position : position + skip]
-            position += skip
-        elif isinstance(index, bool) or index is UNKNOWN or position >= len(shape):
-            return None
-        elif isinstance(index, int):
-            position += 1
-        elif isinstance(index, slice):
-            whole = index.start is None and index.stop is None and index.step is None
-            old = shape[position]
-            role = old[0].role if len(old) == 1 else ""
-            result.append(old if whole else (new_axis("", None, role),))
-            position += 1
-        else:
-            return None
-    return (*result, *shape[position:])
+def display_dimension(dimension: Dimension) -> str:
+    """One dimension as people write it: `heads·C`."""
+    return "·".join(axis.label for axis in dimension) or "1"

@@ -1,19 +1,32 @@
 """The regrouping test: what `view` and `reshape` do to the axes of a tensor.
 
-Memory is row-major, and a view never moves it. A target shape is a regrouping when its
-axes, read in order, are the source's axes split or joined in their order. Anything else
-reads elements of different axes as neighbours.
+Memory is row-major, and a view never moves it. Written from the innermost axis outwards,
+the sizes of a shape multiply to *cuts*: the strides at which its axes begin. A view is a
+regrouping when the cuts of source and target together form a chain in which each divides
+the next: then both shapes group the same finer axes in the same order. Where two cuts
+cannot divide each other, an axis of the target runs across the border of two axes of the
+source, and elements that belong apart become neighbours.
+
+Sizes are symbolic. Symbols stand for quantities of which nothing is known, so a symbol
+divides only what it is a factor of. What a program that runs must satisfy (source and
+target hold equally many elements) gives one equation, which tells what a size that
+appears on one side only is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
-from math import prod
-from typing import Any
+from itertools import pairwise
 
-from nnlint.semantics.axes import UNKNOWN, Axis, Dimension, Shape, new_axis
+from nnlint.semantics.axes import Axis, Dimension, Shape, new_axis, one_axis
+from nnlint.semantics.axes.sizes import ONE, Size, Symbol, default_of, product, reduced, size
+
+INFERRED = -1
+"""The size that a view works out by itself."""
+Target = Size | int | None
+"""A size of a target: a size, `INFERRED`, or None when unknown."""
 
 
 class Kind(Enum):
@@ -25,190 +38,378 @@ class Kind(Enum):
     UNKNOWN = "unknown"
 
 
+FAULTS = frozenset({Kind.MIXES_BATCH, Kind.SCRAMBLES})
+
+
 @dataclass(frozen=True, slots=True)
 class ViewResult:
     """The outcome of the regrouping test."""
 
     kind: Kind
     shape: Shape | None
-    """The resulting shape; of a wrong view, what its author took it to be."""
-    moved: Axis | None = None
-    """The first axis that the target puts where row-major order cannot."""
+    """The resulting shape; of a wrong view, what its author takes it to be."""
+    source: Shape = ()
+    """Of a wrong view: its source, with axes as fine as the target's."""
+    suspected: Kind = Kind.UNKNOWN
+    """What the view does if sizes that layers leave over are more than 1."""
 
 
-def classify_view(source: Shape, target: Sequence[Any]) -> ViewResult:
-    """Compare a view's target sizes with the axes of its source.
+def classify_view(source: Shape, target: Sequence[Target]) -> ViewResult:
+    """Compare a view's target sizes with the axes of its source."""
+    defaults = _defaults([a.size for d in source for a in d], target)
+    ones = {s: ONE for s, value in defaults.items() if value == ONE}
+    result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target])
+    if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
+        numbers = _classify(_settled(source, defaults), [_replaced(t, defaults) for t in target])
+        if numbers.kind is not Kind.UNKNOWN:
+            return replace(numbers, shape=result.shape)
+    return result
 
-    Parameters:
-        source: shape of the tensor before the view.
-        target: sizes: ints, -1, dimensions (by identity), or `UNKNOWN`.
 
-    Source and target are written out as sequences of atomic axes. What the target names
-    and the source lacks must be factors of the one source axis that the target does not
-    name, as `heads, width` are of `channels`; the view is a regrouping exactly when the
-    two sequences are then equal.
-    """
-    atoms = [axis for dimension in source for axis in dimension if axis.size != 1]
-    sizes = [_size(t) for t in target]
-    unknown = ViewResult(Kind.UNKNOWN, _guess(sizes))
-    if any(s is UNKNOWN for s in sizes) or sizes.count(-1) > 1:
+def _defaults(sizes: Sequence[Size], target: Sequence[Target]) -> dict[Symbol, Size]:
+    """The numbers that overridable symbols stand for when nothing overrides them."""
+    given = [*sizes, *(t for t in target if isinstance(t, Size))]
+    found = {}
+    for symbol in {s for one in given for s in one.symbols}:
+        value = default_of(size(symbol))
+        if value is not None and value > 0:
+            found[symbol] = size(value)
+    return found
+
+
+def _settled(source: Shape, values: dict[Symbol, Size]) -> Shape:
+    if not values:
+        return source
+    kept = [[a._replace(size=a.size.replaced(values)) for a in d] for d in source]
+    return tuple(tuple(a for a in d if a.size != ONE) for d in kept)
+
+
+def _replaced(target: Target, values: dict[Symbol, Size]) -> Target:
+    return target.replaced(values) if isinstance(target, Size) else target
+
+
+def _classify(source: Shape, target: Sequence[Target]) -> ViewResult:
+    unknown = ViewResult(Kind.UNKNOWN, target_shape(target))
+    if sum(t == INFERRED for t in target) > 1:
         return unknown
-    named, left, fresh = _match(atoms, sizes, by_size=False)
-    if fresh and -1 not in sizes:
-        # an equal size proves nothing alone, but a target that names every axis does
-        resized = _match(atoms, sizes, by_size=True)
-        if not resized[1] and not resized[2]:
-            named, left, fresh = resized
-    if -1 in sizes:
-        rest = _remainder(left, fresh)
-        if rest is None:
-            return unknown
-        named = [rest if s == -1 else s for s in named]
-        fresh = [a for a in fresh] + [a for a in rest if a not in left]
-    flat = [axis for dimension in named for axis in dimension]
-    expected = _split(atoms, left, fresh, flat)
-    if expected is None:
-        return unknown
-    if len(fresh) == 1 and len(left) > 1:
-        named = [_expand(d, fresh[0], left) for d in named]
-        flat = [axis for dimension in named for axis in dimension]
-    grouped = _group(expected, named)
-    if grouped is not None:
-        if len(left) == 1 and fresh:
-            _factors[frozenset(a.identity for a in flat if a in fresh)] = left[0]
-        return ViewResult(Kind.REGROUPING, grouped)
-    if {a.identity for a in flat} != {a.identity for a in expected} or len(
-        {a.identity for a in flat}
-    ) != len(flat):
-        return unknown
-    return ViewResult(_fault(expected, flat), tuple(named), _first_moved(expected, flat))
+    atoms = [axis for dimension in source for axis in dimension]
+    questions = list(_questions(atoms, target))
+    answers = [question.answer() for question in questions]
+    if Kind.REGROUPING in answers:
+        return ViewResult(Kind.REGROUPING, questions[answers.index(Kind.REGROUPING)].regrouped())
+    if any(question.shifts() for question in questions):
+        return ViewResult(Kind.UNKNOWN, None)
+    if questions and all(kind in FAULTS for kind in answers):
+        shape = questions[0].named()
+        fine = questions[0].pieces() if shape else ()
+        return ViewResult(answers[0], shape or unknown.shape, fine)
+    if questions and all(q.answer(certain=False) in FAULTS for q in questions):
+        return replace(unknown, suspected=questions[0].answer(certain=False))
+    return unknown
 
 
-_factors: dict[frozenset[int], Axis] = {}
-"""Axes that views have split, by the identities of their factors."""
+def target_shape(target: Sequence[Target]) -> Shape:
+    """The shape that the target sizes alone tell."""
+    return tuple(one_axis(t) if isinstance(t, Size) else (new_axis(),) for t in target)
 
 
-def _whole(left: list[Axis], wanted: Axis) -> list[Axis]:
-    """The factors that `wanted` was once split into, where they are all left."""
-    for parts, axis in _factors.items():
-        if axis.identity == wanted.identity and parts <= {a.identity for a in left}:
-            return [a for a in left if a.identity in parts]
-    return []
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A source and a target, all sizes expressed in the same symbols."""
 
+    atoms: tuple[Axis, ...]
+    """The source's axes; sizes as in `sizes`, names and roles of the source."""
+    sizes: tuple[Size, ...]
+    target: tuple[Size, ...]
+    coupled: frozenset[Symbol] = frozenset()
+    """Symbols that depend on each other in a way that is not known."""
+    partial: bool = False
+    """Borders between some axes of the source are left out: it can only show a fault."""
 
-def _size(value: Any) -> Any:
-    if isinstance(value, bool):
-        return UNKNOWN
-    if isinstance(value, int):
-        return -1 if value == -1 else () if value == 1 else (Axis(-value, str(value), value, ""),)
-    if isinstance(value, tuple) and all(isinstance(a, Axis) for a in value):
-        return tuple(a for a in value if a.size != 1)
-    return UNKNOWN
+    def answer(self, certain: bool = True) -> Kind:
+        """What the view does, under this reading of its sizes.
 
+        Parameters:
+            certain: whether a size that may be 1 counts as one that is; a size that the
+                target gives an axis of its own is more than 1.
+        """
+        source, target = _cuts(self.sizes), _cuts(self.target)
+        weak = self._weak(certain)
+        crossed = {c for c in source for d in target if self._apart(c, d, weak)}
+        if crossed:
+            borders = {
+                c
+                for i, axis in enumerate(self.atoms)
+                if axis.meaning == "batch"
+                for c in source[len(self.sizes) - i - 1 : len(self.sizes) - i + 1]
+            }
+            return Kind.MIXES_BATCH if crossed & borders else Kind.SCRAMBLES
+        if self.partial or _chain([*source, *target]) is None or self._ambiguous():
+            return Kind.UNKNOWN
+        return Kind.REGROUPING
 
-def _group(expected: list[Axis], named: list[Any]) -> Shape | None:
-    """The target's dimensions as runs of the source's axes; None when they are no runs.
+    def _weak(self, certain: bool) -> frozenset[Symbol]:
+        """The symbols that may be 1."""
+        small = {s for one in self.sizes for s in one.symbols if s.small and certain}
+        for one in self.target:
+            if one.symbols and small.issuperset(one.symbols):
+                small.difference_update(one.symbols)
+        vague = {s for one in (*self.sizes, *self.target) for s in one.symbols if s.vague}
+        return frozenset(small | vague)
 
-    A product of sizes says nothing about order, so each run is compared as a set.
-    """
-    shape: list[Dimension] = []
-    position = 0
-    for dimension in named:
-        run = tuple(expected[position : position + len(dimension)])
-        if {a.identity for a in run} != {a.identity for a in dimension}:
+    def shifts(self) -> bool:
+        """Whether an axis with a few elements more than another changes places with one.
+
+        It is how attention over relative positions moves each row by one more.
+        """
+        source, target = _cuts(self.sizes), _cuts(self.target)
+        for cut in source:
+            for other in target:
+                parts = reduced(cut, other)
+                symbols = [s for part in parts for s in part.symbols]
+                if self._apart(cut, other, frozenset()) and any(s.near for s in symbols):
+                    return not any(s.role in ("batch", "channel") for s in symbols)
+        return False
+
+    def _apart(self, left: Size, right: Size, weak: frozenset[Symbol]) -> bool:
+        """Whether neither cut can divide the other."""
+        above, below = reduced(left, right)
+        return self._never(above, below, weak) and self._never(below, above, weak)
+
+    def _never(self, divisor: Size, dividend: Size, weak: frozenset[Symbol]) -> bool:
+        """Whether `divisor` surely does not divide `dividend`; they have nothing in common."""
+        strong = [s for s in divisor.symbols if s not in weak]
+        if any(s not in self.coupled for s in strong):
+            return True
+        related = any(s in self.coupled or s.vague for s in dividend.symbols)
+        if strong:
+            return not related and dividend.coefficient == 1
+        return divisor.coefficient > 1 and not related
+
+    def _ambiguous(self) -> bool:
+        """Whether the same sizes in another order happen to divide each other."""
+        given = [s for s in self.target if s != ONE]
+        return given != list(self.sizes) and sorted(map(str, given)) == sorted(map(str, self.sizes))
+
+    def regrouped(self) -> Shape | None:
+        """The target's dimensions as runs of the finest axes."""
+        cuts = _chain([*_cuts(self.sizes), *_cuts(self.target)])
+        if cuts is None:
             return None
-        shape.append(run)
-        position += len(dimension)
-    return tuple(shape) if position == len(expected) else None
+        fine = [self._between(low, high) for low, high in pairwise(cuts)]
+        shape: list[Dimension] = []
+        position = 0
+        for whole in reversed(self.target):
+            run: list[Axis] = []
+            while product(*(a.size for a in run)) != whole:
+                run.insert(0, fine[position])
+                position += 1
+            shape.insert(0, tuple(run))
+        return tuple(shape)
+
+    def _between(self, low: Size, high: Size) -> Axis:
+        """The axis between two neighbouring cuts, under the name it has in the source."""
+        ratio = high.divided(low)
+        assert ratio is not None
+        cuts = _cuts(self.sizes)
+        for i, axis in enumerate(reversed(self.atoms)):
+            if cuts[i + 1].divided(high) is None or low.divided(cuts[i]) is None:
+                continue
+            whole = cuts[i] == low and cuts[i + 1] == high
+            role = axis.role if whole or ratio.symbol is None or not ratio.symbol.role else ""
+            return axis._replace(size=ratio) if whole else Axis(ratio, "", role)
+        return Axis(ratio)
+
+    def pieces(self) -> Shape:
+        """The source's axes as fine as the target names them, one dimension per axis."""
+        result: list[Dimension] = []
+        for axis, whole in zip(self.atoms, self.sizes, strict=True):
+            parts = self._parts(whole)
+            single = len(parts) < 2
+            result.append(
+                (axis._replace(size=whole),)
+                if single
+                else tuple(Axis(p, "", axis.role if not _role(p) else "") for p in parts)
+            )
+        return tuple(result)
+
+    def _parts(self, whole: Size) -> list[Size]:
+        """The sizes of the target that an axis of the source is made of, in their order."""
+        if whole in self.target:
+            return [whole]
+        parts = []
+        for one in self.target:
+            factor = one
+            for other in self.sizes:
+                if other != whole:
+                    factor = factor.divided(other) or factor
+            rest = whole.divided(factor)
+            if factor != ONE and rest is not None:
+                parts.append(factor)
+                whole = rest
+        return parts if whole == ONE else [whole, *parts]
+
+    def named(self) -> Shape | None:
+        """What the author takes the target's dimensions to be; None when that is not clear."""
+        left = [axis for dimension in self.pieces() for axis in dimension]
+        shape: list[Dimension] = []
+        for whole in self.target:
+            run = _cover(whole, left)
+            if run is None:
+                return None
+            left = [a for a in left if not any(a is r for r in run)]
+            shape.append(tuple(run))
+        return None if left else tuple(shape)
 
 
-def _match(
-    atoms: list[Axis], sizes: list[Any], *, by_size: bool
-) -> tuple[list[Any], list[Axis], list[Axis]]:
-    """The target with source axes in place of equal sizes; what is left of the source; what
-    the target names besides."""
-    left, fresh = list(atoms), []
-    named: list[Any] = []
-    for size in sizes:
-        if size == -1:
-            named.append(size)
+def _role(whole: Size) -> str:
+    return whole.symbol.role if whole.symbol else ""
+
+
+def _cover(whole: Size, axes: Sequence[Axis]) -> list[Axis] | None:
+    """Axes whose sizes multiply to `whole`, a single one before several."""
+    if whole == ONE:
+        return []
+    exact = next((a for a in axes if a.size == whole), None)
+    if exact is not None:
+        return [exact]
+    run = []
+    for axis in axes:
+        rest = whole.divided(axis.size)
+        if rest is not None:
+            run.append(axis)
+            whole = rest
+    return run if whole == ONE else None
+
+
+def _cuts(sizes: Sequence[Size]) -> list[Size]:
+    """The products of the innermost sizes, from one to the whole."""
+    cuts = [ONE]
+    for one in reversed(sizes):
+        cuts.append(cuts[-1] * one)
+    return cuts
+
+
+def _chain(cuts: Sequence[Size]) -> list[Size] | None:
+    """The distinct cuts in an order in which each divides the next, if there is one."""
+    ordered: list[Size] = []
+    for cut in cuts:
+        if cut in ordered:
             continue
-        factors = []
-        for axis in size:
-            match = _find(left, axis, by_size)
-            parts = [] if match else _whole(left, axis)
-            if parts:
-                left = [a for a in left if a not in parts]
-                factors += parts
-            elif match is None:
-                fresh.append(axis)
-                factors.append(axis)
-            else:
-                left.remove(match)
-                factors.append(match)
-        named.append(tuple(factors))
-    return named, left, fresh
+        at = len(ordered)
+        while at and cut.divided(ordered[at - 1]) is None:
+            at -= 1
+        if at < len(ordered) and ordered[at].divided(cut) is None:
+            return None
+        ordered.insert(at, cut)
+    return ordered
 
 
-def _find(axes: Sequence[Axis], wanted: Axis, by_size: bool) -> Axis | None:
-    """The source axis that a target factor is: the same one, or the only one of its size."""
-    exact = next((a for a in axes if a.identity == wanted.identity), None)
-    if exact is not None or wanted.size is None or not by_size:
-        return exact
-    same = [a for a in axes if a.size == wanted.size]
-    return same[0] if len(same) == 1 else None
+def _questions(atoms: Sequence[Axis], target: Sequence[Target]) -> Iterator[_Question]:
+    """The readings of a view that the number of its elements allows."""
+    wanted: list[Size | None] = [t if isinstance(t, Size) else None for t in target]
+    for at, given in enumerate(target):
+        if given is None:
+            wanted[at] = size(Symbol(vague=True))
+    if None not in wanted and sum(given is None for given in target) == 1:
+        # a single unknown size is what -1 would be
+        wanted[target.index(None)] = None
+    sizes, coupled = _factored([a.size for a in atoms], wanted)
+    source_left, target_left = reduced(
+        product(*sizes), product(*(w for w in wanted if w is not None))
+    )
+    if None in wanted and target_left == ONE:
+        filled = tuple(source_left if w is None else w for w in wanted)
+        yield _Question(tuple(atoms), tuple(sizes), filled, coupled)
+        return
+    if None in wanted:
+        free = size(Symbol())
+        target_left = target_left * free
+        wanted = [free if w is None else w for w in wanted]
+    known = [w for w in wanted if w is not None]
+    if source_left == target_left == ONE:
+        yield _Question(tuple(atoms), tuple(sizes), tuple(known), coupled)
+    elif source_left != ONE and target_left != ONE:
+        yield from _solved(atoms, sizes, known, source_left, target_left, coupled)
 
 
-def _remainder(left: list[Axis], fresh: list[Axis]) -> Dimension | None:
-    """What -1 stands for."""
-    if not fresh:
-        return tuple(left)
-    if all(a.size is not None for a in [*left, *fresh]):
-        total, part = prod(a.size or 1 for a in left), prod(a.size or 1 for a in fresh)
-        if total == part:
-            return ()
-        if len(left) == 1 and total % part == 0:
-            return (new_axis(left[0].name, total // part, left[0].role),)
-        return None
-    if len(left) == 1:
-        return (new_axis("", None, left[0].role),)
-    return None
+def _factored(sizes: list[Size], wanted: list[Size | None]) -> tuple[list[Size], frozenset[Symbol]]:
+    """Write every size `n` that another one is a quotient of as divisor times quotient.
+
+    `wanted` is changed in place. Also says which symbols stay related in unknown ways.
+    """
+    coupled: set[Symbol] = set()
+    for _ in range(6):
+        values: dict[Symbol, Size] = {}
+        used = {s for one in (*sizes, *wanted) if one is not None for s in one.symbols}
+        for symbol in sorted(used, key=lambda s: s.serial):
+            if symbol.parts is None:
+                continue
+            dividend, divisor = symbol.parts
+            whole = dividend.symbol
+            if whole is not None and whole in used and whole not in values:
+                if symbol not in divisor.symbols:
+                    values[whole] = divisor * size(symbol)
+            elif used & {*dividend.symbols}:
+                coupled |= {symbol, *dividend.symbols, *divisor.symbols}
+        if not values:
+            break
+        sizes = [one.replaced(values) for one in sizes]
+        wanted[:] = [None if one is None else one.replaced(values) for one in wanted]
+    return sizes, frozenset(coupled)
 
 
-def _split(
-    atoms: list[Axis], left: list[Axis], fresh: list[Axis], flat: list[Axis]
-) -> list[Axis] | None:
-    """The source's axes with the one the target does not name replaced by its factors."""
-    if not fresh:
-        return atoms if not left or set(left) <= set(flat) else None
-    if len(left) == 1:
-        factors = [axis for axis in flat if axis in fresh]
-        return [f for a in atoms for f in (factors if a == left[0] else [a])]
-    if len(fresh) == 1 and fresh[0].size is not None:
-        known = all(a.size is not None for a in left)
-        if known and prod(a.size or 1 for a in left) == fresh[0].size:
-            return atoms
-    return None
+def _solved(
+    atoms: Sequence[Axis],
+    sizes: Sequence[Size],
+    wanted: Sequence[Size],
+    left: Size,
+    right: Size,
+    coupled: frozenset[Symbol],
+) -> Iterator[_Question]:
+    """Readings under `left = right`, what source and target do not have in common.
+
+    When one axis of the source holds all of `left`, it is made of `right`, and the
+    other way round. Otherwise the symbols of both stay related in a way not known.
+    """
+    related = coupled | {*left.symbols, *right.symbols}
+    holders = [i for i, one in enumerate(sizes) if one.divided(left) is not None]
+    takers = [i for i, one in enumerate(wanted) if one.divided(right) is not None]
+    for i in holders:
+        changed = [*sizes[:i], _exchanged(sizes[i], left, right), *sizes[i + 1 :]]
+        yield _Question(tuple(atoms), tuple(changed), tuple(wanted), related)
+    if holders:
+        return
+    for i in takers:
+        changed = [*wanted[:i], _exchanged(wanted[i], right, left), *wanted[i + 1 :]]
+        yield _Question(tuple(atoms), tuple(sizes), tuple(changed), related)
+    if not takers:
+        yield _merged(atoms, sizes, wanted, left, right, related)
 
 
-def _expand(dimension: Dimension, joined: Axis, parts: list[Axis]) -> Dimension:
-    return tuple(p for a in dimension for p in (parts if a == joined else [a]))
+def _merged(
+    atoms: Sequence[Axis],
+    sizes: Sequence[Size],
+    wanted: Sequence[Size],
+    left: Size,
+    right: Size,
+    related: frozenset[Symbol],
+) -> _Question:
+    """The shortest run of source axes that holds all of `left`, taken as one axis."""
+    runs = [
+        (start, stop)
+        for start in range(len(sizes))
+        for stop in range(start + 1, len(sizes) + 1)
+        if product(*sizes[start:stop]).divided(left) is not None
+    ]
+    start, stop = min(runs, key=lambda run: run[1] - run[0])
+    whole = _exchanged(product(*sizes[start:stop]), left, right)
+    merged = (*sizes[:start], whole, *sizes[stop:])
+    kept = (*atoms[:start], Axis(whole), *atoms[stop:])
+    return _Question(kept, merged, tuple(wanted), related, partial=True)
 
 
-def _first_moved(expected: list[Axis], flat: list[Axis]) -> Axis:
-    return next(a for a, b in zip(flat, expected, strict=True) if a != b)
-
-
-def _fault(expected: list[Axis], flat: list[Axis]) -> Kind:
-    """Whether the batch axis is among those whose order changes."""
-    batch = [a for a in expected if a.role == "batch"]
-    for axis in batch:
-        before = set(expected[: expected.index(axis)])
-        if before != set(flat[: flat.index(axis)]):
-            return Kind.MIXES_BATCH
-    return Kind.SCRAMBLES
-
-
-def _guess(sizes: Sequence[Any]) -> Shape:
-    """The shape a view of unknown grouping has, as far as its sizes tell."""
-    return tuple(s if isinstance(s, tuple) else (new_axis(),) for s in sizes)
+def _exchanged(whole: Size, part: Size, other: Size) -> Size:
+    rest = whole.divided(part)
+    assert rest is not None
+    return rest * other

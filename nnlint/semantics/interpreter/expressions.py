@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.interpreter.statements import Statements, _hashable
-from nnlint.semantics.interpreter.tensors import combine_extents
+from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
@@ -100,7 +100,7 @@ class Expressions(Statements):
         if isinstance(value, Items):
             return None if value.open else value.items
         if isinstance(value, ShapeOf) and value.tensor.shape is not None:
-            return tuple(Extent(d) for d in value.tensor.shape[value.start : value.stop])
+            return tuple(extents(value.tensor.shape[value.start : value.stop]))
         if isinstance(value, Built) and value.entry.kind == "container":
             return None if value.state.get("open") else value.members
         if isinstance(value, Constant) and isinstance(value.value, tuple | list | range):
@@ -137,7 +137,11 @@ class Expressions(Statements):
         """`left symbol right`."""
         if isinstance(left, Constant) and isinstance(right, Constant):
             folded = _fold(function, left, right)
-            if isinstance(folded, Constant) and folded.soft and isinstance(folded.value, float):
+            if (
+                isinstance(folded, Constant)
+                and folded.soft
+                and isinstance(folded.value, int | float)
+            ):
                 made = Arithmetic(symbol, (left, right), self.site(node))
                 return replace(folded, made=made)
             return folded
@@ -153,14 +157,18 @@ class Expressions(Statements):
             if isinstance(times, int) and times * len(left.items) <= 64:
                 return Items(left.kind, {"items": left.items * times, "open": left.open})
             return Items(left.kind, {"items": left.items, "open": True})
-        if isinstance(left, Extent | Constant) and isinstance(right, Extent | Constant | Unknown):
-            extent = combine_extents(symbol, left, right)
+        if isinstance(left, Extent) or isinstance(right, Extent):
+            extent = self.sizes.combined(symbol, left, right)
             if extent is not None:
                 return extent
-        if isinstance(left, Unknown) and isinstance(right, Extent):
-            extent = combine_extents(symbol, left, right)
-            if extent is not None:
-                return extent
+        if (
+            symbol == "+"
+            and isinstance(left, ShapeOf | Items)
+            and isinstance(right, ShapeOf | Items)
+        ):
+            parts = [self.spread(side) for side in (left, right)]
+            known = tuple(v for part in parts for v in part or ())
+            return Items("tuple", {"items": known, "open": None in parts})
         return Arithmetic(symbol, (left, right), self.site(node))
 
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
@@ -371,7 +379,7 @@ class Expressions(Statements):
             return Unknown()
         lower, upper, step = (b.value for b in bounds if isinstance(b, Constant))
         if isinstance(receiver, ShapeOf) and step is None:
-            return self._slice_shape(receiver, lower, upper)
+            return self.slice_shape(receiver, lower or 0, upper)
         if isinstance(receiver, Items) and not receiver.open:
             return Items(receiver.kind, {"items": receiver.items[lower:upper:step]})
         if isinstance(receiver, Constant) and isinstance(receiver.value, str | tuple | list):
@@ -381,21 +389,18 @@ class Expressions(Statements):
             return Built(receiver.entry, {}, frozenset(), receiver.site, (), {"items": members})
         return Unknown(getattr(receiver, "name", ""))
 
-    def _slice_shape(self, receiver: ShapeOf, lower: Any, upper: Any) -> Value:
+    def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:
+        """`tensor.shape[lower:upper]`."""
         rank = len(receiver.tensor.shape) if receiver.tensor.shape is not None else None
-        start, stop = lower or 0, upper
         if rank is None:
-            if start < 0 or (stop is not None and stop < 0):
+            if lower < 0 or receiver.stop is not None:
                 return Unknown()
-            return ShapeOf(receiver.tensor, receiver.start + start, stop)
-        window = range(rank)[receiver.start : receiver.stop][start:stop]
+            stop = upper + receiver.start if upper is not None and upper >= 0 else upper
+            return ShapeOf(receiver.tensor, receiver.start + lower, stop)
+        window = range(rank)[receiver.start : receiver.stop][lower:upper]
         if not window:
             return Items("tuple", {"items": ()})
         return ShapeOf(receiver.tensor, window[0], window[-1] + 1)
-
-    def extent(self, shape: ShapeOf, index: int) -> Value:
-        """The size of one axis; overridden where tensors are known."""
-        return Unknown()
 
     def _index_tensor_node(self, tensor: Tensor, node: ast.Subscript) -> Value:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]

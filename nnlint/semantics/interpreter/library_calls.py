@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
-from typing import Any
 
-from nnlint.semantics.axes import UNKNOWN, index_shape
-from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
-from nnlint.semantics.interpreter.members import Members
-from nnlint.semantics.interpreter.tensors import axis_of_extent, plain, view_result
+from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
     Built,
     Choice,
     Constant,
-    Extent,
     Instance,
     Items,
     Join,
     Maybe,
     Operation,
-    ShapeOf,
     Site,
-    Source,
     Table,
     Tensor,
     Unknown,
@@ -39,7 +31,7 @@ BUILT_KINDS = frozenset(
 TOLD_KINDS = BUILT_KINDS - {"context", "base", "transform"}
 
 
-class LibraryCalls(Members):
+class LibraryCalls(Shapes):
     """Interprets calls of library APIs by what their entries say."""
 
     def library_call(
@@ -241,7 +233,7 @@ class LibraryCalls(Members):
             self._training(owner),
         )
         self.operations.append(operation)
-        result = self._output(operation, given)
+        result = self.output(operation, given)
         operation.result = result
         return result
 
@@ -267,136 +259,7 @@ class LibraryCalls(Members):
                     found.append(tensor)
         return tuple(found)
 
-    def _output(self, operation: Operation, given: tuple[Value, ...]) -> Value:
-        entry = operation.entry
-        name = entry.axes
-        rank = 3 if name == "rnn" else entry.dimensions + 2 if name in SPATIAL else 0
-        if rank > 2 and operation.inputs:
-            self._refine_rank(operation.inputs[0], rank)
-        shapes = [t.shape for t in operation.inputs]
-        if name == "size":
-            return Unknown()
-        if entry.family in ("view", "reshape") or name == "view":
-            view = view_result(self, operation, given)
-            operation.view = view
-            return Tensor(operation, {"shape": view.shape if view else None})
-        shape: Any = None
-        if name:
-            options = {k: plain(self, v) for k, v in operation.arguments.items()}
-            options.update(entry.options)
-            if entry.dimensions:
-                options["dimensions"] = entry.dimensions
-            try:
-                shape = transfer(name, shapes, options)
-            except (TypeError, ValueError, IndexError, AttributeError, KeyError):
-                shape = None
-        return self._wrap(operation, name, shape)
 
-    def _refine_rank(self, tensor: Tensor, rank: int) -> None:
-        """Give a tensor of unknown rank the rank that a layer demands of its input."""
-        if tensor.shape is not None or rank < 1:
-            return
-        producer = tensor.producer
-        if isinstance(producer, Source):
-            known = tensor.state.get("extents", {})
-            axes = []
-            for index in range(rank):
-                extent = known.get(index) or Unknown("batch" if index == 0 else "", "extent")
-                axes.append(axis_of_extent(extent, "batch" if index == 0 else ""))
-            self.write(tensor.state, "shape", tuple((axis,) for axis in axes))
-        elif isinstance(producer, Operation) and producer.inputs:
-            inner = rank - 1 if producer.entry.axes == "embedding" else rank
-            if producer.entry.axes not in ("embedding", "linear", "same"):
-                return
-            self._refine_rank(producer.inputs[0], inner)
-            options = {k: plain(self, v) for k, v in producer.arguments.items()}
-            shape = transfer(producer.entry.axes, [producer.inputs[0].shape], options)
-            self.write(tensor.state, "shape", shape)
-
-    def _wrap(self, operation: Operation, name: str, shape: Any) -> Value:
-        if name == "rnn":
-            return self._recurrent(operation, shape)
-        pair = operation.entry.options.get("pair")
-        if pair == "always" or (pair == "with_dim" and "dim" in operation.explicit):
-            both = shape if _is_list_of_shapes(shape) else (shape, shape)
-            return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in both)})
-        if name in ("chunk", "split", "unbind", "topk", "attention", "unpack"):
-            if _is_list_of_shapes(shape):
-                return Items(
-                    "tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shape)}
-                )
-            if name == "attention" and operation.layer is not None:
-                first = Tensor(operation, {"shape": shape})
-                return Items("tuple", {"items": (first, Tensor(operation))})
-            if name in ("chunk", "split", "unbind", "topk"):
-                return Unknown("parts", "call", {"tensor": Tensor(operation)})
-        return Tensor(operation, {"shape": shape})
-
-    def _recurrent(self, operation: Operation, shape: Any) -> Value:
-        output, hidden = shape if isinstance(shape, tuple) and len(shape) == 2 else (None, None)
-        first = Tensor(operation, {"shape": output})
-        if operation.entry.name.endswith("LSTM"):
-            parts = hidden if isinstance(hidden, tuple) and len(hidden) == 2 else (None, None)
-            states = tuple(Tensor(operation, {"shape": s}) for s in parts)
-            return Items("tuple", {"items": (first, Items("tuple", {"items": states}))})
-        return Items("tuple", {"items": (first, Tensor(operation, {"shape": hidden}))})
-
-    def tensor_property(self, tensor: Tensor, name: str, site: Site) -> Value:
-        """`tensor.T`, `tensor.mT`: an operation like the method of the same meaning."""
-        entry = self.library.tensor_method("mT" if name in ("mT", "mH") else "t")
-        if entry is None:
-            return Tensor(Source(name, site))
-        if name in ("mT", "mH") or (tensor.shape is not None and len(tensor.shape) == 2):
-            return self.library_call(entry, (tensor,), {}, site)
-        return Tensor(Source(name, site))
-
-    def extent(self, shape: ShapeOf, index: int) -> Value:
-        """The size of one axis, by identity."""
-        tensor = shape.tensor
-        at = shape.start + index if index >= 0 else index
-        if tensor.shape is not None:
-            window = tensor.shape[shape.start : shape.stop]
-            return Extent(window[index]) if -len(window) <= index < len(window) else Unknown()
-        known: dict[int, Value] = tensor.state.setdefault("extents", {})
-        if at not in known:
-            known[at] = Unknown(f"size({index})", "extent")
-        return known[at]
-
-    def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
-        """`tensor[index]`."""
-        entry = self.library.get("torch.select") or self.library.get("torch.narrow")
-        shape = None
-        if tensor.shape is not None:
-            parts = [_plain_index(self, v) for v in index]
-            try:
-                shape = index_shape(tensor.shape, parts)
-            except (TypeError, ValueError, IndexError):
-                shape = None
-        if entry is None or node is None:
-            return Tensor(Source("item"), {"shape": shape})
-        site = self.site(node)
-        operation = Operation(
-            INDEX,
-            {},
-            frozenset(),
-            site,
-            (tensor,),
-            None,
-            self.conditions,
-            self.callers,
-            self.frame.function,
-            self.frame.owner,
-            None,
-            self.grad,
-            None,
-        )
-        result = Tensor(operation, {"shape": shape})
-        operation.result = result
-        return result
-
-
-INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
-SPATIAL = frozenset({"conv", "conv_transpose", "pool", "adaptive_pool"})
 GRADIENT_MODES = {
     "no_grad": False,
     "inference_mode": False,
@@ -414,27 +277,6 @@ def _named(value: Value) -> tuple[str, Value]:
         if isinstance(name, Constant) and isinstance(name.value, str):
             return name.value, bare.items[1]
     return "", value
-
-
-def _is_list_of_shapes(shape: Any) -> bool:
-    return (
-        isinstance(shape, tuple)
-        and bool(shape)
-        and all(
-            s is None or (isinstance(s, tuple) and (not s or isinstance(s[0], tuple)))
-            for s in shape
-        )
-        and any(s is not None and (not s or not s[0] or isinstance(s[0][0], tuple)) for s in shape)
-    )
-
-
-def _plain_index(machine: Any, value: Value) -> Any:
-    if isinstance(value, Items) and value.kind == "slice":
-        ends = [v.value if isinstance(v, Constant) else UNKNOWN for v in value.items]
-        return slice(*ends)
-    if isinstance(value, Constant):
-        return value.value
-    return UNKNOWN
 
 
 __all__ = ["MODULE", "LibraryCalls"]

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnlint.semantics.axes import same_sizes
 from nnlint.semantics.interpreter.rewrites import Rewrites
+from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -82,6 +84,7 @@ class Machine(ABC):
         self.operations: list[Operation] = []
         self.interpreted: set[int] = set()
         self.rewrites = Rewrites()
+        self.sizes = Sizes()
         self.limit = 0
         self.reset()
 
@@ -276,7 +279,7 @@ class Machine(ABC):
             a = left[place][2] if place in left else old
             b = right[place][2] if place in right else old
             # a shape seen in one arm only proves nothing about the other
-            joined = (a if a == b else None) if key == "shape" else self.join(a, b, reasons)
+            joined = (a if _alike(a, b) else None) if key == "shape" else self.join(a, b, reasons)
             if joined is not MISSING:
                 self.write(state, key, joined)
 
@@ -293,7 +296,7 @@ class Machine(ABC):
         if same(a, b):
             return a
         if isinstance(a, Tensor) and isinstance(b, Tensor):
-            shape = a.shape if a.shape == b.shape else None
+            shape = a.shape if same_sizes(a.shape, b.shape) else None
             return Tensor(Join((a, b)), {"shape": shape})
         if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
             items = self._join_items(a.items, b.items)
@@ -325,3 +328,7 @@ class Machine(ABC):
                 value.state["tensor"] = known
             return known
         return None
+
+
+def _alike(left: Any, right: Any) -> bool:
+    return left is not MISSING and right is not MISSING and same_sizes(left, right)

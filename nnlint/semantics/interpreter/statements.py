@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from nnlint.semantics.axes import Axis
+from nnlint.semantics.axes import Axis, Shape
+from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.interpreter.scopes import Scopes
-from nnlint.semantics.interpreter.tensors import axis_named, name_axis
+from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     NONE,
@@ -115,7 +116,8 @@ class Statements(Scopes):
             case ast.Subscript():
                 self._set_item(target, value)
             case ast.Starred():
-                self.bind(target.value, Unknown(origin="star"))
+                rest = value if isinstance(value, ShapeOf) else Unknown(origin="star")
+                self.bind(target.value, rest)
             case ast.Tuple() | ast.List():
                 for element, part in zip(target.elts, self.unpack(value, target.elts), strict=True):
                     self.bind(element, part)
@@ -128,7 +130,7 @@ class Statements(Scopes):
             while scope.parent is not None:
                 scope = scope.parent
         if isinstance(value, Extent):
-            value = Extent(name_axis(value.dimension, name))
+            name_size(value.size, name)
         if isinstance(value, Built | Instance):
             value.state.setdefault("label", name)
         self.write(scope.names, name, value)
@@ -188,12 +190,31 @@ class Statements(Scopes):
     def _unpack_star(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
         star = next(i for i, t in enumerate(targets) if isinstance(t, ast.Starred))
         after = len(targets) - star - 1
+        if isinstance(value, ShapeOf):
+            parts = [
+                self.extent(value, i if i < star else i - star - 1 - after)
+                for i in range(len(targets))
+            ]
+            parts[star] = self.slice_shape(value, star, -after or None)
+            return parts
         return [
             self.element(value, i if i < star else i - star - 1 - after, "")
             if i != star
             else Unknown()
             for i in range(len(targets))
         ]
+
+    def extent(self, shape: ShapeOf, index: int) -> Value:
+        """The size of one axis; overridden where tensors are known."""
+        return Unknown()
+
+    def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:
+        """`tensor.shape[lower:upper]`; overridden where expressions are known."""
+        return Unknown()
+
+    def read_extent(self, tensor: Tensor, index: int, rank: int) -> Size | None:
+        """The size of an axis that the program has asked for before the rank was known."""
+        return None
 
     def element(self, value: Value, index: int, name: str) -> Value:
         """`value[index]` where the index is known."""
@@ -221,25 +242,22 @@ class Statements(Scopes):
     def _unpack_shape(self, value: ShapeOf, names: Sequence[str]) -> list[Value]:
         tensor = value.tensor
         if tensor.shape is None and value.start == 0 and value.stop is None:
-            axes = [axis_named(name, i, len(names)) for i, name in enumerate(names)]
-            self.write(tensor.state, "shape", tuple((axis,) for axis in axes))
+            self.write(tensor.state, "shape", self._shape_named(tensor, names))
         if tensor.shape is None:
-            return [Unknown(name) for name in names]
+            return [self.extent(value, i) for i in range(len(names))]
         shape = tensor.shape[value.start : value.stop]
         if len(shape) != len(names):
             return [Unknown(name) for name in names]
-        for i, name in enumerate(names):
-            if name and name != "_":
-                self._name_dimension(tensor, value.start + i, name)
-        assert tensor.shape is not None
-        return [Extent(d) for d in tensor.shape[value.start : value.stop]]
+        return list(extents(shape))
 
-    def _name_dimension(self, tensor: Tensor, index: int, name: str) -> None:
-        assert tensor.shape is not None
-        dimension = name_axis(tensor.shape[index], name)
-        if dimension != tensor.shape[index]:
-            shape = (*tensor.shape[:index], dimension, *tensor.shape[index + 1 :])
-            self.write(tensor.state, "shape", shape)
+    def _shape_named(self, tensor: Tensor, names: Sequence[str]) -> Shape:
+        """The shape of a tensor of unknown rank that is unpacked into names."""
+        axes = []
+        for index, name in enumerate(names):
+            axis = axis_named(name, index, len(names))
+            read = self.read_extent(tensor, index, len(names))
+            axes.append(axis if read is None else axis._replace(size=read))
+        return tuple((axis,) for axis in axes)
 
     def _if(self, node: ast.If) -> str:
         test = self.evaluate(node.test)

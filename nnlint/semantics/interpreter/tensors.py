@@ -1,35 +1,45 @@
-"""Between abstract values and the axes layer: names of axes, sizes, reshape targets."""
+"""Between abstract values and the axes layer: sizes, names of axes, reshape targets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nnlint.semantics.axes import UNKNOWN, Axis, Dimension, Shape
-from nnlint.semantics.axes.regroup import ViewResult, classify_view
+from nnlint.semantics.axes import Axis, Shape, size_of
+from nnlint.semantics.axes.regroup import INFERRED, Target
+from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
+from nnlint.semantics.axes.transfer.call import UNKNOWN
+from nnlint.semantics.axes.transfer.joining import INTEGER
 from nnlint.semantics.values import (
     Arithmetic,
     Constant,
     Extent,
     Items,
-    Operation,
     ShapeOf,
+    Table,
+    Tensor,
     Unknown,
     Value,
 )
 
-_identities = count(1_000_000)
-
 ROLES = {
-    "batch": "b bs bsz batch batch_size nbatch nbatches n_batch num_batch batchsize bz",
-    "time": "t l s seq seq_len seqlen seq_length time steps length timesteps n_steps tgt_len src_len",
-    "channel": "c ch channels d dim e emb embed_dim d_model hidden features feat feature f in_channels",
+    "batch": "b bs bsz batch batch_size nbatch nbatches n_batch num_batch batchsize bz batch_sz",
+    "time": "t l s seq seq_len seqlen seq_length time steps length timesteps n_steps tgt_len "
+    "src_len frames num_frames n_frames time_steps sequence_length",
+    "channel": "c ch channels d dim e emb embed_dim d_model hidden features feat feature f "
+    "in_channels hidden_size hidden_dim n_embd embed channel",
     "height": "height rows img_h",
     "width": "w width cols img_w",
     "heads": "heads num_heads n_heads nhead n_head nheads",
 }
-_ROLE_OF = {name: role for role, names in ROLES.items() for name in names.split()}
+ROLE_OF = {name: role for role, names in ROLES.items() for name in names.split()}
+SIZE_ORIGINS = frozenset({"parameter", "attribute", "option"})
+"""Where an unknown value comes from when it is a setting, and no result of a computation."""
+
+
+def role_of(name: str) -> str:
+    """The role of an axis whose size is called `name`."""
+    return ROLE_OF.get(name.rpartition(".")[2].lower(), "")
 
 
 def axis_named(name: str, index: int, rank: int) -> Axis:
@@ -38,165 +48,198 @@ def axis_named(name: str, index: int, rank: int) -> Axis:
     The first axis is the batch when it is called so, or when nothing contradicts it and
     the tensor has at least two axes.
     """
-    role = _ROLE_OF.get(name.lower(), "")
+    role = role_of(name)
     if name in ("N", "n", "m", "_", "") and index == 0 and rank > 1:
         role = "batch"
     if name in ("H", "h") and rank >= 4 and index >= 2:
         role = "height"
-    return Axis(next(_identities), name if name != "_" else "", None, role)
+    label = "" if name == "_" else name
+    return Axis(size(Symbol(label, role)), label, role)
 
 
-def fresh_axis(name: str = "", size: int | None = None, role: str = "") -> Axis:
-    """A new axis, equal to no other."""
-    return Axis(next(_identities), name, size, role)
+def name_size(whole: Size, name: str) -> None:
+    """Call a size what the program calls it, unless it has a name."""
+    symbol = whole.symbol
+    if symbol is not None and not symbol.name and name != "_":
+        symbol.name = name
+        symbol.role = symbol.role or role_of(name)
+    if symbol is not None and name != "_":
+        symbol.small = False
 
 
-def name_axis(dimension: Dimension, name: str) -> Dimension:
-    """`dimension` under the name that the program gives its size."""
-    if len(dimension) != 1 or dimension[0].name:
-        return dimension
-    axis = dimension[0]
-    return (Axis(axis.identity, name, axis.size, axis.role or _ROLE_OF.get(name.lower(), "")),)
+class Sizes:
+    """The sizes that abstract values stand for, the same for the same value."""
 
+    def __init__(self) -> None:
+        self.symbols = Symbols()
+        self._soft: dict[Any, tuple[Value, Size]] = {}
 
-def combine_extents(symbol: str, left: Value, right: Value) -> Extent | None:
-    """`left * right` or `left // right` as an extent, where it stays one."""
-    if symbol == "*":
-        factors = [_factor(left), _factor(right)]
-        if all(f is not None for f in factors):
-            return Extent(tuple(axis for f in factors if f is not None for axis in f))
-    if symbol in ("//", "/") and isinstance(left, Extent):
-        divisor = _factor(right)
-        if divisor:
-            kept = list(left.dimension)
-            for axis in divisor:
-                matching = [k for k in kept if k.identity == axis.identity]
-                if not matching:
-                    return Extent((_quotient(left.dimension, divisor),))
-                kept.remove(matching[0])
-            return Extent(tuple(kept))
-    return None
-
-
-_quotients: dict[tuple[Dimension, Dimension], Axis] = {}
-
-
-def _quotient(dimension: Dimension, divisor: Dimension) -> Axis:
-    """The one axis that stands for a size divided by another that is no factor of it yet."""
-    key = (dimension, divisor)
-    if key not in _quotients:
-        sizes = [a.size for a in (*dimension, *divisor)]
-        size = None
-        if all(sizes) and len(dimension) == len(divisor) == 1:
-            size = (dimension[0].size or 0) // (divisor[0].size or 1) or None
-        _quotients[key] = fresh_axis("", size, "channel")
-    return _quotients[key]
-
-
-def _factor(value: Value) -> Dimension | None:
-    match value:
-        case Extent():
-            return value.dimension
-        case Constant(value=bool()):
-            return None
-        case Constant(value=int() as number) if number >= 1:
-            return () if number == 1 else (_axis_of(value, str(number), number),)
-        case Unknown() if value.origin in ("parameter", "attribute", "option", "extent"):
-            return (_axis_of(value, value.name.rpartition(".")[2], None),)
-        case _:
-            return None
-
-
-_axes: dict[int, tuple[Value, Axis]] = {}
-
-
-def _axis_of(value: Value, name: str, size: int | None) -> Axis:
-    """The one axis that stands for the size `value`, whatever it is."""
-    if isinstance(value, Constant) and not value.soft:
-        return Axis(-size if size else 0, name, size, "")
-    known = _axes.get(id(value))
-    if known is None or known[0] is not value:
-        if len(_axes) > 50_000:
-            _axes.clear()
-        known = _axes[id(value)] = (value, fresh_axis(name, size, _ROLE_OF.get(name.lower(), "")))
-    return known[1]
-
-
-def axis_of_extent(value: Value, role: str) -> Axis:
-    """The axis whose size `value` is, from now on with a role."""
-    axis = _axis_of(value, "", None)
-    if axis.role == role or not role:
-        return axis
-    named = Axis(axis.identity, axis.name, axis.size, role)
-    _axes[id(value)] = (value, named)
-    return named
-
-
-def size_of(value: Value) -> Any:
-    """A size argument for the axes layer: an int, a dimension, or `UNKNOWN`."""
-    match value:
-        case Constant(value=bool()):
-            return UNKNOWN
-        case Constant(value=int() as number):
-            return number if not value.soft or number in (-1, 1) else (_axis_of(value, "", number),)
-        case Extent():
-            return value.dimension
-        case Unknown():
-            factor = _factor(value)
-            return UNKNOWN if factor is None else factor
-        case _:
-            return UNKNOWN
-
-
-def plain(machine: Any, value: Value) -> Any:
-    """An argument as the axes layer takes it: plain Python, dimensions, or `UNKNOWN`."""
-    match value:
-        case Constant():
-            return value.value
-        case Extent():
-            return value.dimension
-        case Items() if not value.open:
-            return tuple(plain(machine, v) for v in value.items)
-        case ShapeOf() if value.tensor.shape is not None:
-            return value.tensor.shape[value.start : value.stop]
-        case Unknown() if value.origin in ("parameter", "attribute", "option", "extent"):
-            return size_of(value)
-        case _:
-            return UNKNOWN
-
-
-def view_result(machine: Any, operation: Operation, given: Sequence[Value]) -> ViewResult | None:
-    """How a `view`/`reshape` regroups the axes of its input, if its shape is known."""
-    source = operation.inputs[0].shape if operation.inputs else None
-    if source is None:
-        return None
-    sizes: list[Any] = []
-    for value in given[1:]:
-        spread = value.items if isinstance(value, Items) else (value,)
-        if isinstance(value, Items) and value.open:
-            return None
-        if isinstance(value, ShapeOf):
-            if value.tensor.shape is None:
+    def of(self, value: Value) -> Size | None:
+        """The size that a value is; None for what is no positive number."""
+        match value:
+            case Constant(value=bool()):
                 return None
-            sizes += value.tensor.shape[value.start : value.stop]
-            continue
-        for item in spread:
-            if isinstance(item, Items):
-                sizes += [size_of(v) for v in item.items]
-            elif isinstance(item, Arithmetic):
-                sizes.append(UNKNOWN)
-            else:
-                sizes.append(size_of(item))
-    return classify_view(source, sizes) if sizes else None
+            case Constant(value=int() as number) if number > 0:
+                return self._overridable(value, number) if value.soft else Size(number)
+            case Extent():
+                return value.size
+            case Unknown():
+                return size(self._unknown(value))
+            case Arithmetic():
+                return self._computed(value)
+            case _:
+                return None
+
+    def _overridable(self, value: Constant, number: int) -> Size:
+        if isinstance(value.made, Arithmetic):
+            whole = self._computed(value.made)
+            if whole is not None:
+                return whole
+        # the default of one parameter is one quantity, however often it is read
+        key = value.site.key if value.site is not None else id(value)
+        known = self._soft.get((key, number))
+        if known is None:
+            known = self._soft[key, number] = (value, size(Symbol(value=number)))
+        return known[1]
+
+    def _unknown(self, value: Unknown) -> Symbol:
+        known: Symbol | None = value.state.get("size")
+        if known is None:
+            name = value.name if value.origin in SIZE_ORIGINS else ""
+            role = role_of(value.name)
+            known = Symbol(name, role, vague=value.origin not in SIZE_ORIGINS)
+            value.state["size"] = known
+        return known
+
+    def _computed(self, value: Arithmetic) -> Size | None:
+        """`T - 1`, `2 * (H + 1)`: what arithmetic over sizes makes."""
+        if len(value.operands) != 2:
+            return None
+        left, right = value.operands
+        if value.operator in ("+", "-"):
+            return self._shifted(value.operator, left, right)
+        first, second = self.of(left), self.of(right)
+        if first is None or second is None:
+            return None
+        if value.operator == "*":
+            return first * second
+        if value.operator in ("//", "/"):
+            return self.symbols.quotient(first, second)
+        return None
+
+    def _shifted(self, operator: str, left: Value, right: Value) -> Size | None:
+        base, offset = self.of(left), right
+        if isinstance(left, Constant) and operator == "+":
+            base, offset = self.of(right), left
+        number = offset.value if isinstance(offset, Constant) and not offset.soft else None
+        if base is None or not isinstance(number, int):
+            other = self.of(offset)
+            if base is None or other is None:
+                return None
+            key = (operator, base, other)
+            return self.symbols.derived(key, f"{base}{operator}{other}")
+        return self.symbols.plus(base, number if operator == "+" else -number)
+
+    def target(self, value: Value) -> Target:
+        """A size argument of a view."""
+        if isinstance(value, Constant) and value.value == INFERRED and value.value is not True:
+            return INFERRED
+        if isinstance(value, Arithmetic) and value.operator == "-" and _minus_one(value):
+            return INFERRED
+        return self.of(value)
+
+    def targets(self, values: Sequence[Value]) -> list[Target] | None:
+        """The size arguments of a view; None when it is not known how many there are."""
+        found: list[Target] = []
+        for value in values:
+            match value:
+                case Items() if value.open or value.grown:
+                    return None
+                case Items():
+                    inner = self.targets(value.items)
+                    if inner is None:
+                        return None
+                    found += inner
+                case ShapeOf():
+                    if value.tensor.shape is None:
+                        return None
+                    window = value.tensor.shape[value.start : value.stop]
+                    found += [size_of(d) for d in window]
+                case Constant(value=tuple() | list() as numbers):
+                    found += [n if n == INFERRED else Size(n) for n in numbers if n != 0]
+                case Constant(value=str()) | Table() | Tensor():
+                    return None
+                case _:
+                    found.append(self.target(value))
+        return found
+
+    def plain(self, value: Value) -> Any:
+        """An argument as the axes layer takes it: plain Python, sizes, or `UNKNOWN`."""
+        match value:
+            case Constant(value=int() as number) if value.soft and number is not True and number:
+                return self.of(value) or number
+            case Constant():
+                return value.value
+            case Extent():
+                return value.size
+            case Items() if not value.open:
+                return tuple(self.plain(v) for v in value.items)
+            case ShapeOf() if value.tensor.shape is not None:
+                return tuple(size_of(d) for d in value.tensor.shape[value.start : value.stop])
+            case Unknown() if value.origin in SIZE_ORIGINS:
+                return self.of(value)
+            case Arithmetic():
+                known = self.of(value)
+                return UNKNOWN if known is None else known
+            case Table():
+                return {k: self.plain(v) for k, v in value.state.items() if isinstance(k, str)}
+            case _:
+                return UNKNOWN
+
+    def index(self, value: Value) -> Any:
+        """One index of `x[...]` as the axes layer takes it."""
+        match value:
+            case Items(kind="slice"):
+                return slice(*(self.plain(end) for end in value.items))
+            case Constant():
+                return value.value
+            case Extent():
+                return INTEGER
+            case Unknown() if value.state.get("integer"):
+                return INTEGER
+            case Arithmetic() if all(self.index(v) is not UNKNOWN for v in value.operands):
+                return INTEGER
+            case Tensor() if value.state.get("integers") and value.shape is not None:
+                return value.shape
+            case _:
+                return UNKNOWN
+
+    def combined(self, symbol: str, left: Value, right: Value) -> Extent | None:
+        """`left * right` or `left // right` as an extent, where it stays one."""
+        first, second = self.of(left), self.of(right)
+        if first is None or second is None:
+            return None
+        if symbol == "*":
+            return Extent(first * second)
+        if symbol in ("//", "/"):
+            role = "channel" if _is_channel(first) else ""
+            return Extent(self.symbols.quotient(first, second, role))
+        return None
 
 
-__all__ = [
-    "Shape",
-    "axis_named",
-    "combine_extents",
-    "fresh_axis",
-    "name_axis",
-    "plain",
-    "size_of",
-    "view_result",
-]
+def _is_channel(whole: Size) -> bool:
+    return whole.symbol is not None and whole.symbol.role == "channel"
+
+
+def _minus_one(value: Arithmetic) -> bool:
+    right = value.operands[1]
+    return isinstance(right, Constant) and right.value == 1 and _is_none(value.operands[0])
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value is None
+
+
+def extents(shape: Shape) -> Iterator[Extent]:
+    """The sizes of a shape's dimensions."""
+    return (Extent(size_of(dimension)) for dimension in shape)

@@ -1,6 +1,7 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.axes import display
-from nnlint.semantics.axes.regroup import Kind
+from nnlint.semantics.axes.regroup import FAULTS, Kind
+from nnlint.semantics.dataflow import made_up
 from nnlint.semantics.values import Operation
 
 
@@ -55,7 +56,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     """
     view = operation.view
-    if view is None or view.kind not in (Kind.MIXES_BATCH, Kind.SCRAMBLES):
+    if view is None or view.kind not in FAULTS or made_up(operation.inputs[0]):
         return
     source = operation.inputs[0].shape
     effect = (

@@ -1,0 +1,244 @@
+"""Shapes: what an operation makes of the axes of its tensors, and what it tells of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from nnlint.semantics.axes import Axis, Shape, size_of
+from nnlint.semantics.axes.regroup import Kind, ViewResult, classify_view, target_shape
+from nnlint.semantics.axes.sizes import Size, Symbol, size
+from nnlint.semantics.axes.transfer import transfer
+from nnlint.semantics.axes.transfer.call import UnknownShape
+from nnlint.semantics.axes.transfer.joining import index_shape
+from nnlint.semantics.interpreter.members import Members
+from nnlint.semantics.library import Entry
+from nnlint.semantics.values import (
+    Constant,
+    Extent,
+    Items,
+    Join,
+    Operation,
+    ShapeOf,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+
+class Shapes(Members):
+    """Gives tensors their symbolic shapes."""
+
+    def output(self, operation: Operation, given: tuple[Value, ...]) -> Value:
+        """The value of an operation: a tensor, or several, with their shapes."""
+        entry = operation.entry
+        if entry.axes == "size":
+            return Unknown()
+        demanded = self._demanded(operation)
+        if demanded is not None and operation.inputs:
+            self._refine(operation.inputs[0], demanded)
+        if entry.axes == "view":
+            operation.view = self._view(operation, given)
+            shape = operation.view.shape if operation.view else None
+            return Tensor(operation, {"shape": shape})
+        return self._wrap(operation, self._shape(operation))
+
+    def _shape(self, operation: Operation) -> Any:
+        entry = operation.entry
+        if not entry.axes:
+            return None
+        options = {k: self.sizes.plain(v) for k, v in operation.arguments.items()}
+        options.update(entry.options)
+        if entry.dimensions:
+            options["dimensions"] = entry.dimensions
+        if entry.axes in ("cat", "stack"):
+            options["count"] = _count(operation.arguments.get("tensors"))
+        if entry.axes == "rnn" and operation.inputs and operation.inputs[0].state.get("packed"):
+            options["batch_first"] = True
+        shapes = [t.shape for t in operation.inputs]
+        return transfer(entry.axes, shapes, options, self.sizes.symbols)
+
+    def _view(self, operation: Operation, given: Sequence[Value]) -> ViewResult | None:
+        """How a `view` or `reshape` regroups the axes of its input, if they are known."""
+        target = self.sizes.targets(given[1:])
+        if not target or not operation.inputs:
+            return None
+        source = operation.inputs[0].shape
+        if source is None:
+            return ViewResult(Kind.UNKNOWN, target_shape(target))
+        return classify_view(source, target)
+
+    def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
+        """The axes that an operation wants its input to have: a role and the argument that
+        gives the size, for each."""
+        entry, arguments = operation.entry, operation.arguments
+        if entry.axes in ("conv", "conv_transpose") or (
+            entry.family == "batch_norm" and entry.dimensions > 1
+        ):
+            width = "num_features" if entry.family == "batch_norm" else "in_channels"
+            spatial = (("time",), ("height", "width"), ("", "height", "width"))
+            rest = [(role, "") for role in spatial[entry.dimensions - 1]]
+            return [("batch", ""), ("channel", width), *rest]
+        if entry.axes in ("pool", "adaptive_pool") and entry.dimensions > 1:
+            return [("batch", ""), ("channel", "")] + [("", "")] * entry.dimensions
+        if entry.axes == "rnn":
+            first = arguments.get("batch_first")
+            batch_first = isinstance(first, Constant) and first.value is True
+            roles = ["batch", "time"] if batch_first else ["time", "batch"]
+            return [(roles[0], ""), (roles[1], ""), ("channel", "input_size")]
+        if entry.axes == "permute":
+            dims = self.sizes.plain(arguments["dims"]) if "dims" in arguments else None
+            if isinstance(dims, tuple) and len(dims) == 1 and isinstance(dims[0], tuple):
+                dims = dims[0]
+            if isinstance(dims, tuple) and len(dims) > 2:
+                return [("batch" if dims[0] == 0 and i == 0 else "", "") for i in range(len(dims))]
+        return None
+
+    def _refine(self, tensor: Tensor, demanded: Sequence[tuple[str, str]]) -> None:
+        """Give a tensor of unknown rank the axes that a layer demands of its input."""
+        if tensor.shape is not None or not demanded:
+            return
+        producer = tensor.producer
+        if isinstance(producer, Source):
+            axes = [(role, self._argument(width)) for role, width in demanded]
+            self.give_shape(tensor, axes)
+        elif isinstance(producer, Operation) and producer.inputs:
+            if producer.entry.axes not in ("embedding", "linear", "same"):
+                return
+            inner = list(demanded)
+            if producer.entry.axes == "embedding":
+                inner.pop()
+            elif producer.entry.axes == "linear":
+                inner[-1] = ("channel", "")
+            self._refine(producer.inputs[0], inner)
+            self.write(tensor.state, "shape", self._shape(producer))
+
+    def _argument(self, name: str) -> Size | None:
+        value = self.operations[-1].arguments.get(name) if name else None
+        return None if value is None else self.sizes.of(value)
+
+    def give_shape(self, tensor: Tensor, axes: Sequence[tuple[str, Size | None]]) -> None:
+        """Make a tensor of unknown shape have the given axes: a role and a size each.
+
+        Sizes that the program has read already, as in `batch = x.size(0)`, stand.
+        """
+        shape = []
+        for index, (role, given) in enumerate(axes):
+            read = self.read_extent(tensor, index, len(axes))
+            whole = read or given or size(Symbol())
+            shape.append(() if whole == Size() else (Axis(whole, "", role),))
+        self.write(tensor.state, "shape", tuple(shape))
+
+    def _wrap(self, operation: Operation, shape: Any) -> Value:
+        name = operation.entry.axes
+        if name == "rnn":
+            return self._recurrent(operation, shape)
+        if name == "pack":
+            return Tensor(operation, {"shape": shape, "packed": True})
+        if isinstance(shape, list):
+            return _tensors(operation, shape)
+        pair = operation.entry.options.get("pair")
+        if pair == "always" or (pair == "with_dim" and "dim" in operation.explicit):
+            return _tensors(operation, [shape, shape])
+        if name in ("attention", "unpack"):
+            return _tensors(operation, [None, None])
+        if name in ("chunk", "split", "tensor_split", "unbind"):
+            return Unknown("parts", "call", {"tensor": Tensor(operation)})
+        return Tensor(operation, {"shape": shape})
+
+    def _recurrent(self, operation: Operation, shape: Any) -> Value:
+        output, hidden = (None, None) if shape is None else shape
+        packed = bool(operation.inputs and operation.inputs[0].state.get("packed"))
+        first = Tensor(operation, {"shape": output, "packed": packed})
+        if operation.entry.options.get("cell") == "lstm":
+            states = _tensors(operation, [None, None] if hidden is None else list(hidden))
+            return Items("tuple", {"items": (first, states)})
+        return Items("tuple", {"items": (first, Tensor(operation, {"shape": hidden}))})
+
+    def tensor_property(self, tensor: Tensor, name: str, site: Site) -> Value:
+        """`tensor.T`, `tensor.mT`: an operation like the method of the same meaning."""
+        entry = self.library.tensor_method("mT" if name in ("mT", "mH") else "t")
+        if entry is None:
+            return Tensor(Source(name, site))
+        if name in ("mT", "mH") or (tensor.shape is not None and len(tensor.shape) == 2):
+            return self.library_call(entry, (tensor,), {}, site)
+        result = Tensor(Source(name, site))
+        if tensor.shape is not None:
+            result.state["shape"] = tuple(reversed(tensor.shape))
+        return result
+
+    def extent(self, shape: ShapeOf, index: int) -> Value:
+        """The size of one axis."""
+        tensor = shape.tensor
+        if tensor.shape is not None:
+            window = tensor.shape[shape.start : shape.stop]
+            if not -len(window) <= index < len(window):
+                return Unknown()
+            return Extent(size_of(window[index]))
+        if index < 0 and shape.stop is not None:
+            if shape.stop >= 0:
+                return self.extent(ShapeOf(tensor), shape.stop + index)
+            index += shape.stop
+        at = shape.start + index if index >= 0 else index
+        known: dict[int, Size] = tensor.state.setdefault("extents", {})
+        if at not in known:
+            known[at] = size(Symbol("", "batch" if at == 0 else ""))
+        return Extent(known[at])
+
+    def read_extent(self, tensor: Tensor, index: int, rank: int) -> Size | None:
+        """The size of an axis that the program has asked for before the rank was known."""
+        known: dict[int, Size] = tensor.state.get("extents", {})
+        return known.get(index) or known.get(index - rank)
+
+    def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
+        """`tensor[index]`."""
+        shape = self._indexed(tensor.shape, index)
+        if node is None:
+            return Tensor(Source("item"), {"shape": shape})
+        operation = Operation(
+            INDEX,
+            {},
+            frozenset(),
+            self.site(node),
+            (tensor,),
+            None,
+            self.conditions,
+            self.callers,
+            self.frame.function,
+            self.frame.owner,
+            None,
+            self.grad,
+            None,
+        )
+        result = Tensor(operation, {"shape": shape})
+        operation.result = result
+        return result
+
+    def _indexed(self, shape: Shape | None, index: Sequence[Value]) -> Shape | None:
+        if shape is None:
+            return None
+        try:
+            parts = [self.sizes.index(v) for v in index]
+            return index_shape(shape, parts, self.sizes.symbols)
+        except UnknownShape:
+            return None
+
+
+INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+
+
+def _count(tensors: Value | None) -> int | None:
+    """How many tensors are joined, if that does not depend on the run."""
+    if isinstance(tensors, Items) and not tensors.open and not tensors.grown:
+        return len(tensors.items)
+    return None
+
+
+def _tensors(operation: Operation, shapes: Sequence[Shape | None]) -> Items:
+    return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shapes)})
+
+
+__all__ = ["INDEX", "Constant", "Join", "Shapes"]

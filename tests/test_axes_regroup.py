@@ -1,0 +1,337 @@
+"""The regrouping test, against what torch does to the elements."""
+
+from __future__ import annotations
+
+import math
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import assume, example, given, settings
+
+from nnlint.semantics.axes import Axis, Dimension, Shape, display, one_axis
+from nnlint.semantics.axes.regroup import INFERRED, Kind, classify_view
+from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, product, size
+
+PRIMES = [2, 3, 5, 7, 11, 13]
+FAULTS = (Kind.MIXES_BATCH, Kind.SCRAMBLES)
+
+
+def number(whole: Size, values: dict[Symbol, int]) -> int:
+    """A size with numbers for its symbols; quotients are worked out."""
+    result = whole.coefficient
+    for symbol in whole.symbols:
+        if symbol.parts is not None:
+            dividend, divisor = (number(part, values) for part in symbol.parts)
+            assert dividend % divisor == 0
+            result *= dividend // divisor
+        else:
+            result *= values[symbol]
+    return result
+
+
+def groups_alike(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether both shapes group the same finer axes, by where the elements are.
+
+    Then, and only then, each coordinate of the source is a sum of functions of one
+    coordinate of the target each: nothing carries over from one to the other.
+    """
+    flat = torch.arange(math.prod(source)).view(source)
+    for at in range(len(source)):
+        line = torch.arange(source[at]).view([-1 if i == at else 1 for i in range(len(source))])
+        coordinate = line.expand_as(flat).reshape(target)
+        total = torch.zeros(target, dtype=torch.long)
+        for along in range(len(target)):
+            index = tuple(slice(None) if i == along else slice(0, 1) for i in range(len(target)))
+            total = total + coordinate[index]
+        if not torch.equal(total, coordinate):
+            return False
+    return True
+
+
+def grouped(draw, items: list) -> list[list]:
+    """A list cut into runs."""
+    groups: list[list] = []
+    for item in items:
+        if groups and draw(st.booleans()):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+@st.composite
+def symbolic_views(draw):
+    """A source of symbols, a target over the same symbols, and a number for each symbol."""
+    count = draw(st.integers(1, 4))
+    symbols = [Symbol(f"s{i}", "batch" if i == 0 else "") for i in range(count)]
+    values = dict(zip(symbols, draw(st.permutations(PRIMES)), strict=False))
+    order = draw(st.permutations(symbols))
+    source = tuple(
+        tuple(axis for s in run for axis in one_axis(size(s))) for run in grouped(draw, symbols)
+    )
+    target: list = [product(*map(size, run)) for run in grouped(draw, order)]
+    if draw(st.booleans()):
+        target[draw(st.integers(0, len(target) - 1))] = INFERRED
+    return source, target, order, values
+
+
+def numbers(source: Shape, target: list, values: dict[Symbol, int]):
+    """Source axes and target sizes as numbers."""
+    axes = tuple(number(axis.size, values) for dimension in source for axis in dimension)
+    known = math.prod(number(t, values) for t in target if t != INFERRED)
+    wanted = tuple(math.prod(axes) // known if t == INFERRED else number(t, values) for t in target)
+    return axes, wanted
+
+
+@settings(max_examples=400, deadline=None)
+@given(symbolic_views())
+def test_symbols_of_one_size_each(case):
+    source, target, _order, values = case
+    axes, wanted = numbers(source, target, values)
+    kind = classify_view(source, target).kind
+    assert (kind is Kind.REGROUPING) == groups_alike(axes, wanted)
+    assert kind is not Kind.UNKNOWN
+
+
+@settings(max_examples=200, deadline=None)
+@given(symbolic_views(), st.lists(st.integers(1, 4), min_size=4, max_size=4))
+def test_where_names_are_in_order_no_sizes_make_a_fault(case, small):
+    """A regrouping is one for all sizes, coinciding ones and ones included: it is the
+    permutation that its names ask for."""
+    source, target, _order, _values = case
+    symbols = [s for d in source for a in d for s in a.size.symbols]
+    result = classify_view(source, target)
+    assume(result.kind is Kind.REGROUPING and INFERRED not in target)
+    values = dict(zip(symbols, small, strict=False))
+    x = torch.arange(math.prod(values.values())).view([values[s] for s in symbols])
+    _, wanted = numbers(source, target, values)
+    seen = [s for d in result.shape for a in d for s in a.size.symbols]
+    asked = x.permute([symbols.index(s) for s in seen]).reshape(wanted)
+    assert torch.equal(asked, x.reshape(wanted))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from([1, 2, 3, 4, 6, 8, 12]), min_size=1, max_size=4),
+    st.data(),
+)
+def test_numbers(sizes, data):
+    """Between shapes of numbers a fault is claimed exactly when elements carry over."""
+    factors = [p for s in sizes for p in _prime_factors(s)]
+    order = data.draw(st.permutations(factors))
+    wanted = [math.prod(run) for run in grouped(data.draw, list(order))] or [1]
+    assume(math.prod(sizes) == math.prod(wanted))
+    source = tuple(one_axis(s) for s in sizes)
+    kind = classify_view(source, [Size(w) for w in wanted]).kind
+    alike = groups_alike(tuple(sizes), tuple(wanted))
+    if kind in FAULTS:
+        assert not alike
+    if kind is Kind.REGROUPING:
+        assert alike
+    assert kind is not Kind.UNKNOWN or alike
+
+
+def _prime_factors(whole: int) -> list[int]:
+    factors = []
+    for prime in (2, 3):
+        while whole % prime == 0:
+            factors.append(prime)
+            whole //= prime
+    return factors
+
+
+@st.composite
+def split_views(draw):
+    """A view that splits one symbol into named or divided parts, in any order."""
+    before, whole, after = Symbol("a", "batch"), Symbol("c"), Symbol("b")
+    symbols = Symbols()
+    divisor = Symbol("h")
+    first, second = draw(st.permutations(PRIMES))[:2]
+    values = {before: 17, after: 19, divisor: first, whole: first * second}
+    free = Symbol("d")
+    values[free] = second
+    how = draw(st.sampled_from(["quotient", "named", "inferred"]))
+    rest = symbols.quotient(size(whole), size(divisor)) if how == "quotient" else size(free)
+    source = tuple(one_axis(size(s)) for s in (before, whole, after))
+    sizes: list = [size(before), size(divisor), rest, size(after)]
+    runs = grouped(draw, draw(st.permutations(sizes)))
+    target: list = [product(*run) for run in runs]
+    if how == "inferred":
+        at = next(i for i, run in enumerate(runs) if rest in run)
+        assume(len(runs[at]) == 1)
+        target[at] = INFERRED
+    return source, target, values
+
+
+@settings(max_examples=400, deadline=None)
+@given(split_views())
+def test_an_axis_is_split_into_sizes_that_make_it_up(case):
+    source, target, values = case
+    axes, wanted = numbers(source, target, values)
+    kind = classify_view(source, target).kind
+    alike = groups_alike(axes, wanted)
+    if kind in FAULTS:
+        assert not alike
+    if kind is Kind.REGROUPING:
+        assert alike
+    assert kind is not Kind.UNKNOWN
+
+
+@settings(max_examples=300, deadline=None)
+@given(symbolic_views(), st.data())
+def test_unknown_sizes_never_lead_to_a_wrong_claim(case, data):
+    """Whatever single size is hidden from the test, it claims no fault of a regrouping."""
+    source, target, _order, values = case
+    axes, wanted = numbers(source, target, values)
+    assume(INFERRED not in target)
+    hidden = list(target)
+    how = data.draw(st.sampled_from([None, "symbol"]))
+    for at in data.draw(st.sets(st.integers(0, len(target) - 1), min_size=1)):
+        hidden[at] = None if how is None else size(Symbol("fresh"))
+    kind = classify_view(source, hidden).kind
+    if kind in FAULTS:
+        assert not groups_alike(axes, wanted)
+
+
+@settings(max_examples=200, deadline=None)
+@given(symbolic_views())
+def test_the_batch_is_mixed_when_an_example_is_spread(case):
+    """Examples stay apart exactly when elements of two never alternate."""
+    source, target, _order, values = case
+    kind = classify_view(source, target).kind
+    assume(kind in FAULTS)
+    axes, wanted = numbers(source, target, values)
+    symbols = [s for d in source for a in d for s in a.size.symbols]
+    at = symbols.index(next(s for s in symbols if s.role == "batch"))
+    border = (math.prod(axes[:at]), axes[at], math.prod(axes[at + 1 :]))
+    assert (kind is Kind.MIXES_BATCH) != groups_alike(border, wanted)
+
+
+def shape(text: str, **roles: str) -> Shape:
+    """`"B T h·C"` as a shape; equal names are equal symbols within a test."""
+    return tuple(
+        tuple(axis for name in word.split("·") for axis in axis_called(name))
+        for word in text.split()
+    )
+
+
+_NAMES: dict[str, Symbol] = {}
+_SYMBOLS = Symbols()
+
+
+def quantity(name: str) -> Size:
+    """A number, a symbol by name, a product or a quotient."""
+    if "·" in name:
+        return product(*map(quantity, name.split("·")))
+    if "/" in name:
+        return _SYMBOLS.quotient(*map(quantity, name.split("/")))
+    if name.isdigit():
+        return Size(int(name))
+    role = {"B": "batch", "T": "time", "C": "channel"}.get(name, "")
+    return size(_NAMES.setdefault(name, Symbol(name, role)))
+
+
+def axis_called(name: str) -> Dimension:
+    """The one axis that a name stands for."""
+    return one_axis(quantity(name))
+
+
+def target_of(text: str) -> list:
+    """Target sizes from text: `-1` is inferred, `?` unknown."""
+    return [
+        INFERRED if word == "-1" else None if word == "?" else quantity(word)
+        for word in text.split()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kind"),
+    [
+        ("B T C", "T B C", Kind.MIXES_BATCH),
+        ("L B C", "B -1", Kind.MIXES_BATCH),
+        ("L B C", "-1 L·C", Kind.MIXES_BATCH),
+        ("B T C", "B·h T C/h", Kind.SCRAMBLES),
+        ("B T C", "B·h T d", Kind.SCRAMBLES),
+        ("B T C", "B h T -1", Kind.SCRAMBLES),
+        ("B T 3·C", "B h T -1", Kind.SCRAMBLES),
+        ("B C H W", "B H·W C", Kind.SCRAMBLES),
+        ("B C H W", "B -1 C", Kind.SCRAMBLES),
+        ("B C H W", "-1 C", Kind.SCRAMBLES),
+        ("B 64 H W", "B -1 64", Kind.SCRAMBLES),
+        ("B 4·A H W", "B -1 4", Kind.SCRAMBLES),
+        ("B H W C", "B C H W", Kind.SCRAMBLES),
+        ("B T C", "steps B -1", Kind.MIXES_BATCH),
+        ("T·B C", "B T C", Kind.MIXES_BATCH),
+        ("1 28 28 B", "B 28 28", Kind.MIXES_BATCH),
+        ("B T 512", "B 8 T 64", Kind.SCRAMBLES),
+        ("B T C", "B·T C", Kind.REGROUPING),
+        ("T B C", "B·T C", Kind.REGROUPING),
+        ("B·T C", "B T C", Kind.REGROUPING),
+        ("B T C", "B T h C/h", Kind.REGROUPING),
+        ("B T h C/h", "B T C", Kind.REGROUPING),
+        ("T B C", "T B·h C/h", Kind.REGROUPING),
+        ("B T 3·C", "B T 3 h C/h", Kind.REGROUPING),
+        ("B C H W", "B g C/g H W", Kind.REGROUPING),
+        ("B C·r·r H W", "B C r r H W", Kind.REGROUPING),
+        ("B H W C", "B H/p p W/p p C", Kind.REGROUPING),
+        ("B A·K H W", "B A K H W", Kind.REGROUPING),
+        ("B C H W", "B -1", Kind.REGROUPING),
+        ("B 784", "-1 1 28 28", Kind.REGROUPING),
+        ("N 512", "-1 16 512", Kind.REGROUPING),
+        ("B T C", "B T -1 2", Kind.REGROUPING),
+        ("B 12 6", "B 6 12", Kind.UNKNOWN),
+        ("8 4 16", "4 8 16", Kind.UNKNOWN),
+        ("B C H W", "B ? ?", Kind.UNKNOWN),
+        ("B C H W", "n -1 k", Kind.UNKNOWN),
+        ("B T C", "? B -1", Kind.UNKNOWN),
+        ("B C H W", "B C -1 2", Kind.UNKNOWN),
+        ("B T C", "-1 -1 C", Kind.UNKNOWN),
+        ("B T C", "B T", Kind.UNKNOWN),
+    ],
+)
+def test_catalogue(source, target, kind):
+    assert classify_view(shape(source), target_of(target)).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "seen"),
+    [
+        ("B T C", "B T h C/h", "(B, T, h, C/h)"),
+        ("B T C", "-1 C", "(B·T, C)"),
+        ("B C H W", "B -1 C", "(B, H·W, C)"),
+        ("L B C", "B -1", "(B, L·C)"),
+        ("B T C", "B·h T d", "(B·h, T, d)"),
+        ("T B C", "n C", "(T·B, C)"),
+    ],
+)
+def test_the_resulting_shape_keeps_its_axes(source, target, seen):
+    assert display(classify_view(shape(source), target_of(target)).shape) == seen
+
+
+def test_a_layer_count_that_is_one_by_default_is_no_fault():
+    layers = Symbol("layers", "layer", value=1)
+    source = (one_axis(size(layers)), axis_called("B"), axis_called("C"))
+    assert classify_view(source, target_of("B -1")).kind is Kind.REGROUPING
+
+
+def test_defaults_settle_what_symbols_leave_open():
+    dim, heads, width = (Symbol(n, value=v) for n, v in (("dim", 96), ("heads", 8), ("w", 12)))
+    source = (axis_called("B"), axis_called("T"), one_axis(size(dim)))
+    kind = classify_view(source, [quantity("B"), INFERRED, size(heads), size(width)]).kind
+    assert kind is Kind.REGROUPING
+
+
+def test_a_fault_shows_the_source_as_fine_as_the_target():
+    result = classify_view(shape("B T C"), target_of("B·h T d"))
+    assert display(result.source) == "(B, T, h·d)"
+    assert all(isinstance(a, Axis) for d in result.source for a in d)
+
+
+@example([2, 3], [3, 2], False)
+@example([4, 6], [6, 4], False)
+@example([6, 4], [2, 3, 4], True)
+@example([2, 2], [2, 2], True)
+@given(st.just([1]), st.just([1]), st.just(True))
+def test_the_oracle(source, target, alike):
+    assert groups_alike(tuple(source), tuple(target)) is alike
