@@ -33,6 +33,8 @@ def without_baseline(path: Path, findings: Sequence[Finding]) -> list[Finding]:
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(entries, list):
+            raise TypeError("it holds no list")
         known = Counter((e["filename"], e["code"], e["message"]) for e in entries)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: is no baseline: {error}") from error

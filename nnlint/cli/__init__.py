@@ -7,11 +7,14 @@ import io
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnlint import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "check": "nnlint.cli.check",
@@ -28,9 +31,21 @@ class DefaultGroup(click.Group):
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Put `check` in front unless a command or a group option comes first."""
-        if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version")):
+        completing_first_word = context.resilient_parsing and not args
+        own = (*COMMANDS, "--help", "-h", "--version")
+        if not completing_first_word and (not args or args[0] not in own):
             args.insert(0, "check")
         return super().parse_args(context, args)
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what may follow the default command."""
+        check = self.get_command(context, "check")
+        assert check is not None
+        inner = click.Context(check, context, "check", resilient_parsing=True)
+        return [
+            *super().shell_complete(context, incomplete),
+            *check.shell_complete(inner, incomplete),
+        ]
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands, in the order of the help text."""

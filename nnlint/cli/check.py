@@ -174,9 +174,12 @@ def _remarks(
     if not result.files and not options["quiet"]:
         click.echo(f"warning: no Python files under {' '.join(settings.paths)}", err=True)
     if options["verbose"]:
+        from nnlint.report.summary import count
+
         click.echo(f"configuration: {settings.config.origin or 'none, defaults'}", err=True)
         click.echo(
-            f"{len(result.files)} files in {seconds:.2f} s, {result.took_part} use PyTorch",
+            f"{count(len(result.files), 'file')} in {seconds:.2f} s, "
+            f"{result.took_part} with PyTorch",
             err=True,
         )
 

@@ -26,9 +26,7 @@ def sentences(report: Report) -> list[str]:
     if report.fixed:
         said.append(f"Fixed {count(report.fixed, 'finding')}.")
     if standing:
-        where = len({f.filename for f in standing})
-        of = f" of {count(report.files, 'file')}" if report.files >= where else " files"
-        said.append(f"Found {_by_level(standing)} in {where}{of}.")
+        said.append(f"Found {_by_level(standing)} in {_where(standing, report.files)}.")
     else:
         said.append(_nothing(report))
     confirmed = sum(f.verdict is not None and f.verdict.status == "CONFIRMED" for f in standing)
@@ -41,6 +39,11 @@ def _by_level(findings: list[Finding]) -> str:
     numbers = [(level, sum(f.level is level for f in findings)) for level in Level]
     parts = [count(number, *_NOUNS[level]) for level, number in numbers if number]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _where(findings: list[Finding], files: int) -> str:
+    number = len({f.filename for f in findings})
+    return f"{number} of {count(files, 'file')}" if files > number else count(number, "file")
 
 
 def _nothing(report: Report) -> str:

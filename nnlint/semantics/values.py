@@ -19,6 +19,8 @@ from nnlint.semantics.library import Entry
 from nnlint.syntax.module import ModuleSyntax
 
 _CONFIGURATION = re.compile(r"conf|setting|hparam|hyper|param|option|opts|args|default|const", re.I)
+LONGEST_TEXT = 80
+"""Characters of source that a message quotes in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,14 @@ class Site:
 
     @property
     def text(self) -> str:
-        """The node's source text, on one line."""
-        return " ".join(self.module.text(self.node).split())
+        """The node's source text, on one line; what is long between brackets is left out."""
+        text = self.module.text(self.node)
+        if "\n" in text and isinstance(self.node, ast.expr):
+            text = ast.unparse(self.node)
+        line = " ".join(text.split())
+        name = line.partition("(")[0]
+        too_long = len(line) > LONGEST_TEXT > len(name) and line.endswith(")")
+        return f"{name}(…)" if too_long else line
 
     @property
     def key(self) -> tuple[str, int, int, int]:

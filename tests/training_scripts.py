@@ -1,0 +1,35 @@
+"""Small training scripts with known findings."""
+
+UNSEEDED = """import torch
+from torch import nn
+
+x = torch.randn(4, 8)
+model = nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(10):
+    optimizer.zero_grad()
+    model(x).mean().backward()
+    optimizer.step()
+"""
+"""NN101, a warning, on row 5."""
+
+SEEDED = UNSEEDED.replace("\nx =", "\ntorch.manual_seed(0)\nx =")
+"""Nothing."""
+
+MIXED = """from torch import nn
+
+
+class Encoder(nn.Module):
+    def forward(self, x):
+        B, T, C = x.shape
+        return x.view(T, B, C)
+"""
+"""NN301, an error, on row 7."""
+
+DECAY = """import torch
+
+
+def schedule(optimizer):
+    return torch.optim.lr_scheduler.StepLR(optimizer, step_size=30)
+"""
+"""NN601, advice, on row 5."""
