@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -187,6 +187,40 @@ def test_rule_pack_works(project: Path) -> None:
     corrected = text.replace("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)")
     train.write_text(corrected, encoding="utf-8")
     assert shell(command, project).returncode == 0
+
+
+def test_a_proof_is_what_the_readme_shows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from nnlint import verify
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # much faster on so small a model
+
+    [code] = [text for text in blocks("python") if text.startswith("# test_model.py")]
+    [shown] = blocks("text")
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.delitem(sys.modules, "model", raising=False)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with pytest.raises(verify.VerificationError) as caught:
+        names["test_examples_stay_apart"]()
+    torch.set_num_threads(threads)
+    assert shape_of(shown) == shape_of(str(caught.value).replace(f"{project}{os.sep}", ""))
+    told = set(re.findall(r"`(assert_\w+)", README))
+    assert told == {name for name in verify.__all__ if name.startswith("assert_")} - {
+        "assert_no_batch_leak"
+    }
+
+
+def shape_of(text: str) -> str:
+    """A text without its measured numbers and their spacing."""
+    return " ".join(re.sub(r"\d*\.\d+|(?<=example )\d", "#", text).split())
+
+
+def test_extras_exist() -> None:
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = set(re.findall(r"\.\[(\w+)\]", README))
+    assert named and named <= set(metadata["project"]["optional-dependencies"])
 
 
 def test_links_lead_somewhere() -> None:
