@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
-from nnlint.semantics.interpreter.scopes import is_main_guard
+from nnlint.semantics.interpreter.scopes import absolute, is_main_guard
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -109,6 +110,7 @@ def analyse(module: ModuleSyntax, load: Load) -> Analysis:
 class _Roots:
     def __init__(self, module: ModuleSyntax, load: Load) -> None:
         self.module = module
+        self.load = load
         self.machine = Interpreter(load_library(), load)
         self.programs: list[Program] = []
         self.told: frozenset[str] = frozenset()
@@ -121,16 +123,13 @@ class _Roots:
         )
         main = self._root("__main__", scope, lambda: self._body(scope))
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
-        self.told = local_names_that_matter(self.module)
-        for name, value in list(scope.names.items()):
-            if (
-                isinstance(value, Class)
-                and value.scope.module is self.module
-                and value.node.name == name
-            ):
-                self._class(value, scope)
-            elif isinstance(value, Function) and value.scope.module is self.module:
-                self._function(value, scope)
+        self.told = self._names_that_matter(self.module)
+        own = [v for v in scope.names.values() if _is_defined_in(self.module, v)]
+        for cls in _users_first([v for v in own if isinstance(v, Class)]):
+            self._class(cls, scope)
+        for function in own:
+            if isinstance(function, Function):
+                self._function(function, scope)
         return Analysis(self.module, self.programs)
 
     def _root(self, name: str, scope: Scope, run: Callable[[], object]) -> Program:
@@ -151,6 +150,29 @@ class _Roots:
         program = Program(self.module, timeline, name, False, complete, machine.operations)
         self.programs.append(program)
         return program
+
+    def _names_that_matter(self, module: ModuleSyntax, depth: int = 2) -> frozenset[str]:
+        """Names at the top of a module for classes and functions that matter.
+
+        Imports are followed from the module itself and through packages only, since every
+        module that is looked at has to be parsed.
+        """
+        imported: set[str] = set()
+        if depth and (module is self.module or module.is_package):
+            for node in module.tree.body:
+                if isinstance(node, ast.ImportFrom):
+                    imported |= self._imported_names(node, module, depth - 1)
+        return local_names_that_matter(module, frozenset(imported))
+
+    def _imported_names(self, node: ast.ImportFrom, module: ModuleSyntax, depth: int) -> set[str]:
+        base = absolute(node, module)
+        source = self.load(base, module) if base else None
+        if source is None:
+            return set()
+        telling = self._names_that_matter(source, depth)
+        if any(alias.name == "*" for alias in node.names):
+            return set(telling)
+        return {alias.asname or alias.name for alias in node.names if alias.name in telling}
 
     def _body(self, scope: Scope) -> None:
         self.machine.execute(self.module.tree.body)
@@ -196,7 +218,8 @@ class _Roots:
                         Source(parameter.arg, Site(self.module, parameter))
                     )
         mark = len(machine.journal)
-        machine.run_function(function, names, owner, None)
+        with machine.calling(owner) if symbolic and owner else nullcontext():
+            machine.run_function(function, names, owner, None)
         machine.rollback(mark)
 
 
@@ -232,14 +255,14 @@ def is_test(module: ModuleSyntax) -> bool:
     return last in ("conftest", "tests") or last.startswith("test_") or last.endswith("_test")
 
 
-def local_names_that_matter(module: ModuleSyntax) -> frozenset[str]:
-    """Classes and functions of a module that matter, themselves or through others of it."""
+def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
+    """Names of a module that matter: by what they name, or through others that matter."""
     said = {
         n.name: module.words(n)
         for n in module.tree.body
         if isinstance(n, ast.ClassDef | ast.FunctionDef)
     }
-    found = {name for name, words in said.items() if matters(words)}
+    found = {name for name, words in said.items() if matters(words)} | imported
     while True:
         more = {n for n, words in said.items() if n not in found and words.names & found}
         if not more:
@@ -263,6 +286,29 @@ def is_command(node: ast.AST) -> bool:
         if isinstance(target, ast.Attribute) and target.attr in COMMANDS:
             return True
     return False
+
+
+def _is_defined_in(module: ModuleSyntax, value: object) -> bool:
+    return isinstance(value, Class | Function) and value.scope.module is module
+
+
+def _users_first(classes: list[Class]) -> list[Class]:
+    """Classes in an order in which what builds others comes before them, with its arguments."""
+    by_name = {cls.node.name: cls for cls in classes}
+    ordered: list[Class] = []
+
+    def visit(cls: Class) -> None:
+        if by_name.pop(cls.node.name, None) is None:
+            return
+        for statement in cls.node.body:
+            for name in sorted(cls.scope.module.words(statement).names & by_name.keys()):
+                if name in by_name:
+                    visit(by_name[name])
+        ordered.append(cls)
+
+    for cls in reversed(classes):
+        visit(cls)
+    return ordered[::-1]
 
 
 def _may_be_tensor(parameter: ast.arg) -> bool:

@@ -4,7 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nnlint.semantics.values import Constant, Join, Operation, Tensor, Unknown
+from nnlint.semantics.values import (
+    Choice,
+    Constant,
+    Join,
+    Maybe,
+    Operation,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+SiteKey = tuple[str, int, int, int]
+MIXING = frozenset({"cat", "stack", "mask", "scatter"})
+"""Families of transparent operations whose output holds values of all their inputs."""
+
+
+def tensor_of(value: Value | None) -> Tensor | None:
+    """A value as the tensor that it is known to be, whichever of its alternatives it is."""
+    match value:
+        case Tensor():
+            return value
+        case Unknown():
+            known: Tensor | None = value.state.get("tensor")
+            return known
+        case Maybe():
+            return tensor_of(value.value)
+        case Choice():
+            options = [tensor_of(o) for o in value.options if not isinstance(o, Constant)]
+            tensors = tuple(t for t in options if t is not None)
+            return Tensor(Join(tensors)) if tensors and len(tensors) == len(options) else None
+        case _:
+            return None
 
 
 def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
@@ -26,28 +57,34 @@ def activation(tensor: Tensor, depth: int = 40) -> tuple[str, Operation] | None:
     """The activation that `tensor` has gone through last, and where, on every path.
 
     Operations that only move values (`view`, dropout, indexing) are looked through. None
-    when no activation is known, or when paths disagree.
+    when no activation is known, or when paths or parts of the tensor disagree.
     """
     if depth == 0:
         return None
-    if isinstance(tensor.producer, Join):
-        found = [activation(option, depth - 1) for option in tensor.producer.inputs]
-        first = found[0]
-        if first is None or any(f is None or f[0] != first[0] for f in found):
-            return None
-        return first
     operation = tensor.producer
+    if isinstance(operation, Join):
+        return _agreed(operation.inputs, depth - 1)
     if not isinstance(operation, Operation):
         return None
     if operation.entry.activation:
         return operation.entry.activation, operation
-    if operation.entry.transparent and operation.inputs:
-        return activation(operation.inputs[0], depth - 1)
-    return None
+    if not operation.entry.transparent or not operation.inputs:
+        return None
+    if operation.entry.family in MIXING:
+        return _agreed(operation.inputs, depth - 1)
+    return activation(operation.inputs[0], depth - 1)
+
+
+def _agreed(tensors: tuple[Tensor, ...], depth: int) -> tuple[str, Operation] | None:
+    found = [activation(tensor, depth) for tensor in tensors]
+    first = found[0]
+    if first is None or any(f is None or f[0] != first[0] for f in found):
+        return None
+    return first
 
 
 def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Operation]:
-    """Operations that `tensor` depends on, nearest first, not looking behind `stop`."""
+    """Operations that `tensor` may depend on, nearest first, not looking behind `stop`."""
     seen: set[int] = set()
     queue: list[Tensor] = [tensor]
     while queue:
@@ -75,56 +112,56 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
     return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
 
 
-def active_dropout(operation: Operation, families: frozenset[str]) -> bool:
-    """Whether `operation` is a dropout that drops something, as far as is known."""
-    if operation.entry.family not in families:
-        return False
-    rate = operation.arguments.get("p")
-    if isinstance(rate, Constant):
-        return bool(rate.value)
-    return isinstance(rate, Unknown) and rate.origin in ("parameter", "option", "attribute")
+def behind(
+    tensor: Tensor, goal: Callable[[Operation], bool], stop: Callable[[Operation], bool]
+) -> dict[SiteKey, Operation]:
+    """The nearest operations with `goal` that `tensor` depends on whichever path is taken.
+
+    They are told apart by their place, since the rounds of a loop are alike. Nothing is
+    looked for behind an operation with `goal` or `stop`.
+    """
+    known: dict[int, dict[SiteKey, Operation]] = {}
+    waiting: list[Tensor] = [tensor]
+    while waiting:
+        current = waiting[-1]
+        producer = current.producer
+        inputs: tuple[Tensor, ...] = ()
+        if isinstance(producer, Operation) and id(current) not in known:
+            if goal(producer):
+                known[id(current)] = {producer.site.key: producer}
+            elif stop(producer):
+                known[id(current)] = {}
+            else:
+                inputs = producer.inputs
+        elif isinstance(producer, Join):
+            inputs = producer.inputs
+        missing = [i for i in inputs if id(i) not in known]
+        if missing and id(current) not in known:
+            waiting += missing
+            continue
+        waiting.pop()
+        if id(current) not in known:
+            parts = [known[id(i)] for i in inputs]
+            known[id(current)] = _common(parts) if isinstance(producer, Join) else _all(parts)
+    return known[id(tensor)]
 
 
-ELEMENTWISE = frozenset({"dropout"})
-DROPPING = frozenset({"dropout", "dropout_channel"})
-RESCALING = frozenset({"batch_norm", "norm", "rnn", "attention", "transformer", "embedding"})
-"""Families whose output has a scale of its own, whatever dropout did to their input."""
-SPATIAL_CONVOLUTION = frozenset({"conv", "conv_transpose"})
+def _common(parts: list[dict[SiteKey, Operation]]) -> dict[SiteKey, Operation]:
+    return {key: op for key, op in parts[0].items() if all(key in part for part in parts)}
 
 
-def dropout_behind(norm: Operation) -> Operation | None:
-    """The dropout whose output reaches the input of a normalisation, not normalised again."""
-    if not norm.inputs:
-        return None
-    for operation in upstream(norm.inputs[0], lambda o: o.entry.family in RESCALING):
-        if active_dropout(operation, DROPPING):
-            return operation
-    return None
+def _all(parts: list[dict[SiteKey, Operation]]) -> dict[SiteKey, Operation]:
+    return {key: operation for part in parts for key, operation in part.items()}
 
 
-def elementwise_dropout_behind(convolution: Operation) -> Operation | None:
-    """The elementwise dropout on feature maps that a 2-D or 3-D convolution takes in."""
-    if not _looks_around(convolution) or not convolution.inputs:
-        return None
-    stop = SPATIAL_CONVOLUTION | {"flatten", "linear", "view", "reshape", "embedding", "index"}
-    for operation in upstream(convolution.inputs[0], lambda o: o.entry.family in stop):
-        if active_dropout(operation, ELEMENTWISE) and _on_feature_map(operation):
-            return operation
-    return None
-
-
-def _looks_around(convolution: Operation) -> bool:
-    """Whether a convolution is 2-D or more, and sees more than one position at a time."""
-    kernel = convolution.arguments.get("kernel_size")
-    pointwise = isinstance(kernel, Constant) and kernel.value in (1, (1, 1), (1, 1, 1))
-    return convolution.entry.dimensions >= 2 and not pointwise
-
-
-def _on_feature_map(dropout: Operation) -> bool:
-    if not dropout.inputs:
-        return False
-    stop = SPATIAL_CONVOLUTION | {"flatten", "linear", "view", "reshape", "embedding", "index"}
-    return any(
-        o.entry.family in SPATIAL_CONVOLUTION and o.entry.dimensions >= 2
-        for o in upstream(dropout.inputs[0], lambda o: o.entry.family in stop)
+def in_one_module(first: Operation, second: Operation) -> bool:
+    """Whether two operations run in one call of a module or function."""
+    if first.modules and second.modules:
+        return first.modules[0] is second.modules[0]
+    return (
+        not first.modules
+        and not second.modules
+        and first.function is not None
+        and first.function is second.function
+        and first.owner is second.owner
     )

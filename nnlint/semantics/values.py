@@ -112,6 +112,18 @@ class Items(Value):
         return bool(self.state.get("open"))
 
     @property
+    def alike(self) -> bool:
+        """Whether the further elements are like the known ones, as a comprehension's are."""
+        return bool(self.state.get("alike"))
+
+    @property
+    def in_order(self) -> tuple[Value, ...]:
+        """The elements in order, with a gap where others of unknown kind may stand."""
+        if not self.open or self.alike or any(is_gap(item) for item in self.items):
+            return self.items
+        return (*self.items, gap())
+
+    @property
     def grown(self) -> bool:
         """Whether it began empty: how much is in it later depends on the run."""
         return bool(self.state.get("grown"))
@@ -359,6 +371,8 @@ class Operation:
     """Whether the module that makes the call is in training mode; None when unknown."""
     view: Any = None
     """For reshapes: the `ViewResult` of the axes layer."""
+    modules: tuple[Value, ...] = ()
+    """The modules in whose calls this one stands, outermost first."""
 
 
 NONE = Constant(None)
@@ -373,6 +387,23 @@ def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> 
     if isinstance(value, Constant) and (soft or not value.soft):
         return value.value
     return default
+
+
+def text_of(value: Value) -> str:
+    """A string as far as known, `{}` standing for its unknown pieces."""
+    if isinstance(value, Constant):
+        return str(value.value)
+    return value.name if isinstance(value, Unknown) and value.origin == "string" else ""
+
+
+def gap() -> Unknown:
+    """What stands in a sequence for any number of unknown elements."""
+    return Unknown(origin="gap")
+
+
+def is_gap(value: Value) -> bool:
+    """Whether a value stands for any number of unknown elements of a sequence."""
+    return isinstance(value, Unknown) and value.origin == "gap"
 
 
 def softened(value: Value, carried: bool = False) -> Value:

@@ -27,6 +27,8 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    softened,
+    text_of,
 )
 
 
@@ -206,19 +208,23 @@ def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
 
 
 def _getattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    if len(positional) > 1 and isinstance(positional[1], Constant):
-        name = positional[1].value
-        if isinstance(name, str):
-            return machine.attribute(positional[0], name, site)
+    if len(positional) > 1 and text_of(positional[1]):
+        return machine.attribute(positional[0], text_of(positional[1]), site)
     return Unknown("getattr", "call")
 
 
 def _setattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    if len(positional) == 3 and isinstance(positional[0], Instance | Unknown | Built):
-        name = positional[1]
-        if isinstance(name, Constant) and isinstance(name.value, str):
-            machine.write(positional[0].state, name.value, positional[2])
+    if len(positional) == 3 and text_of(positional[1]):
+        machine.set_attribute(positional[0], text_of(positional[1]), positional[2], site.node)
     return NONE
+
+
+def _field(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if "default" in keywords:
+        return softened(keywords["default"])
+    if "default_factory" in keywords:
+        return machine.call(keywords["default_factory"], (), {}, site)
+    return Unknown("field", "option")
 
 
 def _partial(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -335,12 +341,14 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
     "builtins.bool": _number(bool),
+    "builtins.str": _number(str),
     "builtins.map": _map,
     "builtins.filter": _filter,
     "functools.partial": _partial,
     "copy.copy": _copy,
     "copy.deepcopy": _copy,
     "itertools.chain": _chain,
+    "dataclasses.field": _field,
     "typing.cast": _cast,
     "argparse.ArgumentParser": _parser,
     "argparse.Namespace": _parser,

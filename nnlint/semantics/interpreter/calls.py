@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.interpreter.expressions import Expressions
 from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.library import REQUIRED, Entry, Parameter
@@ -274,9 +275,35 @@ class Calls(Expressions):
                         value = Constant(value.value, True, value.site)
                     names[parameter.arg] = value
                 else:
-                    names[parameter.arg] = Unknown(parameter.arg, "parameter")
+                    names[parameter.arg] = self._of_annotation(parameter)
         finally:
             self.frames.pop()
+
+    def _of_annotation(self, parameter: ast.arg) -> Value:
+        """What a parameter is that no call gives: what its annotation builds by default.
+
+        Only classes of the project count that nothing in their module derives from.
+        """
+        unknown = Unknown(parameter.arg, "parameter")
+        annotation = parameter.annotation
+        if not isinstance(annotation, ast.Name | ast.Attribute):
+            return unknown
+        cls = self.evaluate(annotation)
+        if not isinstance(cls, Class) or not self._is_buildable(cls):
+            return unknown
+        with self.untold():
+            instance = self.instantiate(cls, (), {}, self.site(annotation))
+        if isinstance(instance, Instance):
+            instance.state.pop("training", None)
+        return instance
+
+    def _is_buildable(self, cls: Class) -> bool:
+        derived = any(
+            isinstance(v, Class) and v is not cls and cls in v.ancestry()
+            for v in cls.scope.names.values()
+        )
+        holds_options = _decorated(cls, "dataclass") or self.derives(cls, "typing.NamedTuple")
+        return not derived and (holds_options or self.derives(cls, MODULE))
 
     def run_function(
         self,
@@ -305,7 +332,7 @@ class Calls(Expressions):
             with self.inside("call", site, function.name):
                 if isinstance(node, ast.Lambda):
                     return self.evaluate(node.body)
-                end = self.execute(node.body)
+                self.execute(node.body)
         finally:
             # giving up inside a context manager's body has taken it off already
             if frame in self.frames:
@@ -313,15 +340,16 @@ class Calls(Expressions):
             self.callers, self.grad, self.conditions = callers, grad, conditions
         if frame.yields:
             return Items("list", {"items": tuple(frame.yields[:1]), "open": True})
-        if end == "next" and not isinstance(node, ast.Lambda) and frame.returns:
-            frame.returns.append(NONE)
-            frame.reasons.append(())
-        result: Any = frame.returns[0] if frame.returns else NONE
-        reasons = [r[len(self.conditions) :] for r in frame.reasons]
-        for position, returned in enumerate(frame.returns[1:], start=1):
-            if returned is not NONE:
-                first = reasons[0] if position == 1 else ()
-                result = self.join(result, returned, (first, reasons[position]))
+        returned = [
+            (value, reason[len(self.conditions) :])
+            for value, reason in zip(frame.returns, frame.reasons, strict=True)
+            if value is not NONE
+        ]
+        usual = [r for r in returned if not off_by_default(r[1])] or returned
+        result: Any = usual[0][0] if usual else NONE
+        for position, (value, reason) in enumerate(usual[1:], start=1):
+            first = usual[0][1] if position == 1 else ()
+            result = self.join(result, value, (first, reason))
         return result if isinstance(result, Value) else Unknown(function.name, "call")
 
     def _enclosing_owner(self, function: Function) -> Instance | None:
@@ -449,13 +477,15 @@ class Calls(Expressions):
             operands = (*positional, *keywords.values())
             self.emit_forward(site, instance, operands)
             if isinstance(method, Function):
-                with self.within_model(instance, site, operands, told=True):
+                told = self.within_model(instance, site, operands, told=True)
+                with told, self.calling(instance):
                     return self.call_function(method, instance, positional, keywords, site)
         if isinstance(method, Function):
             return self.call_function(method, instance, positional, keywords, site)
         library = instance.state.get("library")
         if isinstance(library, Built):
-            return self.apply_layer(library, positional, keywords, site)
+            with self.calling(instance):
+                return self.apply_layer(library, positional, keywords, site)
         return Unknown(instance.cls.node.name, "call")
 
     def _super(self) -> Value:
@@ -517,7 +547,7 @@ def with_defaults(signature: Sequence[Parameter], bound: dict[str, Value]) -> di
     return filled
 
 
-def _decorated(function: Function, name: str) -> bool:
+def _decorated(function: Function | Class, name: str) -> bool:
     if isinstance(function.node, ast.Lambda):
         return False
     for decorator in function.node.decorator_list:

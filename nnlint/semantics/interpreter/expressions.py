@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    gap,
     softened,
 )
 
@@ -86,9 +88,12 @@ class Expressions(Statements):
         unknown = False
         for element in node.elts:
             if isinstance(element, ast.Starred):
-                spread = self.spread(self.evaluate(element.value))
-                items += spread or ()
+                value = self.evaluate(element.value)
+                spread = self.spread(value)
                 unknown = unknown or spread is None
+                if spread is None:
+                    spread = value.in_order if isinstance(value, Items) else (gap(),)
+                items += spread
             else:
                 items.append(self.evaluate(element))
         kind = type(node).__name__.lower()
@@ -148,15 +153,14 @@ class Expressions(Statements):
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             return self.tensor_arithmetic(symbol, left, right, node)
         if isinstance(left, Items) and isinstance(right, Items) and symbol == "+":
-            items = (*left.items, *right.items)
-            return Items(left.kind, {"items": items, "open": left.open or right.open})
+            return self.concatenated(left, right)
         if isinstance(left, Parameters) and isinstance(right, Parameters):
             return Parameters((*left.models, *right.models))
         if isinstance(left, Items) and symbol == "*":
             times = right.value if isinstance(right, Constant) else None
             if isinstance(times, int) and times * len(left.items) <= 64:
                 return Items(left.kind, {"items": left.items * times, "open": left.open})
-            return Items(left.kind, {"items": left.items, "open": True})
+            return Items(left.kind, {"items": left.items, "open": True, "alike": not left.open})
         if isinstance(left, Extent) or isinstance(right, Extent):
             extent = self.sizes.combined(symbol, left, right)
             if extent is not None:
@@ -169,7 +173,22 @@ class Expressions(Statements):
             parts = [self.spread(side) for side in (left, right)]
             known = tuple(v for part in parts for v in part or ())
             return Items("tuple", {"items": known, "open": None in parts})
+        if isinstance(left, Constant) and isinstance(left.value, str):
+            if symbol == "%":
+                return Unknown(re.sub(r"%\w", "{}", left.value), "string")
+            if symbol == "+":
+                return string_of((left, right))
         return Arithmetic(symbol, (left, right), self.site(node))
+
+    def concatenated(self, left: Items, right: Items) -> Items:
+        """`left + right`."""
+        parts = (left, right)
+        state = {
+            "items": (*left.in_order, *right.in_order),
+            "open": any(part.open for part in parts),
+            "alike": all(part.alike or not part.open for part in parts),
+        }
+        return Items(left.kind, state)
 
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
         """Elementwise or matrix arithmetic in which a tensor takes part."""
@@ -267,10 +286,14 @@ class Expressions(Statements):
         return value
 
     def _joined_string(self, node: ast.JoinedStr) -> Value:
+        pieces: list[Value] = []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                self.evaluate(part.value)
-        return Unknown(origin="string")
+                value = self.evaluate(part.value)
+                pieces.append(value if part.format_spec is None else Unknown())
+            else:
+                pieces.append(self.evaluate(part))
+        return string_of(pieces)
 
     def _await(self, node: ast.Await) -> Value:
         return self.evaluate(node.value)
@@ -285,7 +308,8 @@ class Expressions(Statements):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         items: list[Value] = []
         complete = self._generate(node.generators, lambda: items.append(self.evaluate(node.elt)))
-        return Items("list", {"items": tuple(items), "open": not complete}, self.site(node))
+        state = {"items": tuple(items), "open": not complete, "alike": bool(items)}
+        return Items("list", state, self.site(node))
 
     def _dict_comprehension(self, node: ast.DictComp) -> Value:
         state: dict[Any, Any] = {}
@@ -425,10 +449,29 @@ def _test(symbol: str, *operands: Value) -> Unknown:
     return Unknown(origin="test", state={"test": Arithmetic(symbol, operands)})
 
 
+def string_of(pieces: Sequence[Value]) -> Value:
+    """A string put together; one with unknown pieces is known by the pieces between them."""
+    known = [piece for piece in pieces if isinstance(piece, Constant)]
+    if len(known) == len(pieces):
+        return Constant("".join(str(p.value) for p in known), any(p.soft for p in known))
+    return Unknown(
+        "".join(str(p.value) if isinstance(p, Constant) else "{}" for p in pieces), "string"
+    )
+
+
+def _formatted(template: Constant, values: Constant) -> Value:
+    if len(template.value) > 80 or re.search(r"%[^a-z%]", template.value):
+        return Unknown(origin="string")
+    try:
+        return Constant(template.value % values.value, template.soft or values.soft)
+    except (TypeError, ValueError):
+        return Unknown(origin="string")
+
+
 def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -> Value:
     soft = left.soft or right.soft
     if isinstance(left.value, str) and function is operator.mod:
-        return Unknown(origin="string")
+        return _formatted(left, right)
     if function in (operator.pow, operator.lshift) and abs(_number(right.value)) > 64:
         return Unknown()
     if isinstance(right.value, int) and isinstance(left.value, str | bytes | list | tuple):

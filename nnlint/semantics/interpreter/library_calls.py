@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
 from nnlint.semantics.interpreter.shapes import Shapes
@@ -22,6 +23,8 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    gap,
+    is_gap,
 )
 
 BUILT_KINDS = frozenset(
@@ -57,6 +60,9 @@ class LibraryCalls(Shapes):
             self.emit("split", site, positional[0] if positional else None, positional, entry.name)
             part = Unknown("split", "split", {"dataset": positional[0] if positional else NONE})
             return Items("list", {"items": (part, part), "open": True})
+        if entry.options.get("calls") and positional:
+            first = int(entry.options.get("arguments_from", 1))
+            return self.call(positional[0], positional[first:], {}, site)
         if entry.kind == "draw":
             self.emit("draw", site, None, positional, entry.name)
         if entry.kind in ("operation", "loss"):
@@ -102,34 +108,33 @@ class LibraryCalls(Shapes):
         )
 
     def _fill(self, built: Built, arguments: dict[str, Value]) -> None:
-        items: tuple[Value, ...] = ()
+        items: list[Value] = []
         names: dict[str, Value] = {}
         unknown = False
         for value in arguments.values():
-            given = value.items if isinstance(value, Items) else (value,)
+            given = value.in_order if isinstance(value, Items) else (value,)
             unknown = unknown or (isinstance(value, Items) and value.open)
             for item in given:
                 bare = item.value if isinstance(item, Maybe) else item
                 if isinstance(bare, Table):
-                    items += tuple(v for k, v in bare.state.items() if k is not ...)
+                    items += (v for k, v in bare.state.items() if k is not ...)
                     names.update((k, v) for k, v in bare.state.items() if isinstance(k, str))
+                    unknown = unknown or ... in bare.state
                 elif isinstance(bare, Items) and _named(bare)[0]:
-                    items += (_named(bare)[1],)
+                    items.append(_named(bare)[1])
                     names.update([_named(bare)])
                 elif isinstance(bare, Items):
                     # OrderedDict([("name", layer), ...]) and lists given as one argument
-                    pairs = [_named(v) for v in bare.items]
-                    items += tuple(member for _, member in pairs)
+                    pairs = [_named(v) for v in bare.in_order]
+                    items += (member for _, member in pairs)
                     names.update(pair for pair in pairs if pair[0])
                     unknown = unknown or bare.open
-                elif isinstance(bare, Constant):
-                    continue
-                elif isinstance(bare, Unknown):
-                    unknown = True
-                    items += (item,)
-                else:
-                    items += (item,)
-        built.state["items"] = items
+                elif not isinstance(bare, Constant):
+                    # what a list of modules is made of is many, a layer of a Sequential is one
+                    many = isinstance(bare, Unknown) and built.entry.family != "sequential"
+                    unknown = unknown or many or is_gap(bare)
+                    items.append(gap() if many else item)
+        built.state["items"] = tuple(items)
         built.state["names"] = names
         built.state["open"] = unknown
 
@@ -160,22 +165,26 @@ class LibraryCalls(Shapes):
     def _run_sequential(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
         self.emit_forward(site, layer, positional)
         value: Value = positional[0] if positional else Unknown()
-        if layer.state.get("open"):
+        if layer.state.get("unordered"):
             return Unknown("sequential", "call")
-        with self.within_model(layer, site, positional, told=True):
-            return self._run_members(layer, value, site)
-
-    def _run_members(self, layer: Built, value: Value, site: Site) -> Value:
-        for member in layer.members:
-            bare = member.value if isinstance(member, Maybe) else member
-            where = bare.site if isinstance(bare, Built) else site
-            after = self.call(bare, (value,), {}, where)
-            if isinstance(member, Maybe):
-                joined = self.join(self.tensor(value) or value, after)
-                value = joined if isinstance(joined, Value) else Unknown()
-            else:
-                value = after
+        with self.within_model(layer, site, positional, told=True), self.calling(layer):
+            for member in layer.members:
+                value = self._run_member(member, value, site)
         return value
+
+    def _run_member(self, member: Value, value: Value, site: Site) -> Value:
+        """The value that one member of a container makes of `value`, placed where it is built."""
+        match member:
+            case Maybe():
+                after = self._run_member(member.value, value, site)
+                joined = self.join(self.tensor(value) or value, after)
+            case Choice():
+                results = [self._run_member(option, value, site) for option in member.options[:4]]
+                joined = reduce(self.join, results)
+            case _:
+                where = member.site if isinstance(member, Built) else site
+                return self.call(member, (value,), {}, where)
+        return joined if isinstance(joined, Value) else Unknown()
 
     def _call_layer(
         self,
@@ -231,6 +240,7 @@ class LibraryCalls(Shapes):
             None,
             self.grad,
             self._training(owner),
+            modules=self.modules,
         )
         self.operations.append(operation)
         result = self.output(operation, given)

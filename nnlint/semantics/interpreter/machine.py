@@ -94,6 +94,7 @@ class Machine(ABC):
         self.block = Block("root")
         self.conditions: tuple[Condition, ...] = ()
         self.callers: tuple[Site, ...] = ()
+        self.modules: tuple[Value, ...] = ()
         self.grad = True
         self.model_call: ModelCall | None = None
         self.steps = 0
@@ -225,6 +226,15 @@ class Machine(ABC):
             self.emit("forward", call.site, call.model, call.operands)
 
     @contextmanager
+    def untold(self) -> Iterator[None]:
+        """Interpret the body without a trace in the timeline."""
+        outer, self.block = self.block, Block("untold")
+        try:
+            yield
+        finally:
+            self.block = outer
+
+    @contextmanager
     def under(self, condition: Condition) -> Iterator[None]:
         """Interpret the body under a condition."""
         outer = self.conditions
@@ -242,6 +252,16 @@ class Machine(ABC):
             yield
         finally:
             self.grad = outer
+
+    @contextmanager
+    def calling(self, module: Value) -> Iterator[None]:
+        """Interpret the body as part of a call of `module`."""
+        outer = self.modules
+        self.modules = (*outer, module)
+        try:
+            yield
+        finally:
+            self.modules = outer
 
     def write(self, state: dict[Any, Any], key: Any, value: Any) -> None:
         """Change mutable state so that the change can be undone."""
@@ -291,6 +311,8 @@ class Machine(ABC):
             return b
         if isinstance(a, tuple) and isinstance(b, tuple):
             return self._join_items(a, b)
+        if isinstance(a, dict) and isinstance(b, dict):
+            return {k: self.join(a.get(k, MISSING), b.get(k, MISSING)) for k in {**a, **b}}
         if not (isinstance(a, Value) and isinstance(b, Value)):
             return a if a == b else None
         if same(a, b):
@@ -300,7 +322,12 @@ class Machine(ABC):
             return Tensor(Join((a, b)), {"shape": shape})
         if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
             items = self._join_items(a.items, b.items)
-            state = {"items": items, "open": a.open or b.open, "grown": a.grown or b.grown}
+            state = {
+                "items": items,
+                "open": a.open or b.open,
+                "alike": all(part.alike or not part.open for part in (a, b)),
+                "grown": a.grown or b.grown,
+            }
             return Items(a.kind, state, a.site)
         if isinstance(a, Table) and isinstance(b, Table):
             return Table(

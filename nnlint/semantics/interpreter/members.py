@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +34,9 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     choose,
+    gap,
     softened,
+    text_of,
 )
 
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
@@ -264,6 +267,8 @@ class Members(TrainingCalls):
                 return self._items_method(receiver, name, positional, keywords, site)
             case Table():
                 return self._table_method(receiver, name, positional)
+            case Constant() if name == "format" and isinstance(receiver.value, str):
+                return Unknown(re.sub(r"\{[^}]*\}", "{}", receiver.value), "string")
             case Constant():
                 return Unknown(origin="string")
             case Parameters():
@@ -296,8 +301,11 @@ class Members(TrainingCalls):
             self.emit("backward", site, tensor, (*positional, *keywords.values()), name)
             return NONE
         if name in ("size",):
-            if positional and isinstance(positional[0], Constant):
-                return self.extent(ShapeOf(tensor), int(positional[0].value))
+            axis = (
+                positional[0].value if positional and isinstance(positional[0], Constant) else None
+            )
+            if isinstance(axis, int):
+                return self.extent(ShapeOf(tensor), axis)
             return ShapeOf(tensor) if not positional else Unknown()
         if name in ("item", "tolist", "numpy", "dim", "numel", "get_device"):
             return Unknown(f"{name}()", "call")
@@ -353,13 +361,8 @@ class Members(TrainingCalls):
             "register_module",
             "__setattr__",
         ):
-            if len(positional) > 1 and isinstance(positional[0], Constant):
-                if isinstance(module, Instance | Built):
-                    self.write(module.state, positional[0].value, positional[1])
-                    if isinstance(module, Built) and module.entry.kind == "container":
-                        self.write(module.state, "items", (*module.members, positional[1]))
-            elif isinstance(module, Built):
-                self.write(module.state, "open", True)
+            if len(positional) > 1:
+                self._register(module, positional[0], positional[1], site)
             return NONE
         if name in (
             "state_dict",
@@ -380,6 +383,14 @@ class Members(TrainingCalls):
                 else Unknown()
             )
         return self.duck_call(module, name, positional, keywords, site)
+
+    def _register(self, module: Value, name: Value, value: Value, site: Site) -> None:
+        if isinstance(module, Built) and module.entry.kind == "container":
+            self.write(module.state, "items", (*module.members, value))
+            names = {**module.state.get("names", {}), text_of(name): value}
+            self.write(module.state, "names", names)
+        else:
+            self.set_attribute(module, text_of(name), value, site.node)
 
     def _built_method(
         self,
@@ -429,18 +440,26 @@ class Members(TrainingCalls):
             return built
         if name == "extend" and positional:
             spread = self.spread(positional[0])
-            self.write(built.state, "items", (*built.members, *(spread or ())))
+            self.write(built.state, "items", (*built.members, *in_order(positional[0], spread)))
             if spread is None:
                 self.write(built.state, "open", True)
             return built
         if name == "insert":
             self.write(built.state, "open", True)
+            self.write(built.state, "unordered", True)
             return built
         if name in ("values", "children"):
             return Items("list", {"items": built.members, "open": built.state.get("open")})
-        if name in ("keys",):
-            return Unknown()
-        return None
+        names = built.state.get("names", {})
+        if name in ("keys", "items", "named_children") and len(names) == len(built.members):
+            pairs = [Items("tuple", {"items": (Constant(k), v)}) for k, v in names.items()]
+            known = tuple(Constant(k) for k in names) if name == "keys" else tuple(pairs)
+            return Items("list", {"items": known, "open": built.state.get("open")})
+        if name == "update" and positional and isinstance(positional[0], Table):
+            for key, value in positional[0].state.items():
+                self._register(built, Constant(key), value, built.site)
+            return NONE
+        return Unknown() if name == "keys" else None
 
     def _items_method(
         self,
@@ -454,10 +473,9 @@ class Members(TrainingCalls):
             self.write(items.state, "items", (*items.items, positional[0]))
         elif name in ("extend", "update", "__iadd__") and positional:
             spread = self.spread(positional[0])
+            self.write(items.state, "items", (*items.in_order, *in_order(positional[0], spread)))
             if spread is None:
                 self.write(items.state, "open", True)
-            else:
-                self.write(items.state, "items", (*items.items, *spread))
         elif name == "insert" and len(positional) > 1:
             index = positional[0].value if isinstance(positional[0], Constant) else None
             if isinstance(index, int):
@@ -467,9 +485,7 @@ class Members(TrainingCalls):
             else:
                 self.write(items.state, "open", True)
         elif name == "pop":
-            last = items.items[-1] if items.items and not positional else Unknown()
-            self.write(items.state, "open", True)
-            return last.value if isinstance(last, Maybe) else last
+            return self._pop(items, positional)
         elif name == "copy":
             return Items(items.kind, dict(items.state), items.site)
         elif name in ("clear", "remove", "sort", "reverse"):
@@ -479,6 +495,17 @@ class Members(TrainingCalls):
         else:
             return Unknown()
         return NONE
+
+    def _pop(self, items: Items, positional: Sequence[Value]) -> Value:
+        index = positional[0].value if positional and isinstance(positional[0], Constant) else -1
+        known = not items.open and len(positional) == len([*filter(_is_constant, positional)])
+        if not known or not isinstance(index, int) or not items.items:
+            self.write(items.state, "open", True)
+            return Unknown()
+        left = list(items.items)
+        taken = left.pop(index) if -len(left) <= index < len(left) else Unknown()
+        self.write(items.state, "items", tuple(left))
+        return taken.value if isinstance(taken, Maybe) else taken
 
     def _table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
         if (
@@ -517,6 +544,17 @@ class Members(TrainingCalls):
         if name == "copy":
             return Table(dict(table.state), table.site)
         return Unknown()
+
+
+def _is_constant(value: Value) -> bool:
+    return isinstance(value, Constant)
+
+
+def in_order(value: Value, spread: Sequence[Value] | None) -> Sequence[Value]:
+    """What extending a sequence by `value` adds, with a gap for what is not known."""
+    if spread is not None:
+        return spread
+    return value.in_order if isinstance(value, Items) else (gap(),)
 
 
 MODULE_METHODS = RETURNS_SELF | {

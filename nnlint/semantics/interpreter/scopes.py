@@ -100,7 +100,7 @@ class Scopes(Machine):
     def bind_import_from(self, node: ast.ImportFrom) -> None:
         """`from a import b as c`, relative imports and stars included."""
         scope = self.frame.scope
-        base = self._absolute(node)
+        base = absolute(node, scope.module)
         if base is None:
             for alias in node.names:
                 self.write(scope.names, alias.asname or alias.name, Unknown(alias.name, "import"))
@@ -138,18 +138,6 @@ class Scopes(Machine):
         if "*" in source.names:
             self.lookup(source, "*")
 
-    def _absolute(self, node: ast.ImportFrom) -> str | None:
-        if not node.level:
-            return node.module
-        module = self.frame.scope.module
-        parts = module.name.split(".")
-        up = node.level - (1 if module.is_package else 0)
-        if up > len(parts):
-            return None
-        parts = parts[: len(parts) - up]
-        name = ".".join([*parts, *([node.module] if node.module else [])])
-        return name or node.module
-
     def external(self, name: str) -> External:
         """A library name, under its canonical spelling."""
         canonical = self.library.canonical(name)
@@ -177,6 +165,24 @@ class Scopes(Machine):
         finally:
             self.frames.pop()
         self.write(scope.names, node.name, cls)
+        for decorator in reversed(node.decorator_list):
+            # a registry keeps the class; whatever else a decorator makes of it is not followed
+            function = self.evaluate(decorator)
+            if isinstance(function, Function):
+                self.call(function, (cls,), {}, self.site(decorator))
+
+
+def absolute(node: ast.ImportFrom, module: ModuleSyntax) -> str | None:
+    """The absolute name of the module that `from ... import` in `module` names."""
+    if not node.level:
+        return node.module
+    parts = module.name.split(".")
+    up = node.level - (1 if module.is_package else 0)
+    if up > len(parts):
+        return None
+    parts = parts[: len(parts) - up]
+    name = ".".join([*parts, *([node.module] if node.module else [])])
+    return name or node.module
 
 
 def _top_level(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

@@ -212,6 +212,7 @@ class Shapes(Members):
             None,
             self.grad,
             None,
+            modules=self.modules,
         )
         result = Tensor(operation, {"shape": shape})
         operation.result = result

@@ -135,12 +135,16 @@ class Statements(Scopes):
             value.state.setdefault("label", name)
         self.write(scope.names, name, value)
 
-    def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.expr) -> None:
+    def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.AST) -> None:
         """`receiver.name = value`."""
         if isinstance(receiver, Instance) and name in self.rewrites.attributes(receiver.cls):
             value = softened(value, carried=True)
         if isinstance(receiver, Instance | Unknown | Built):
             self.write(receiver.state, name, value)
+        library = receiver.state.get("library") if isinstance(receiver, Instance) else None
+        if isinstance(library, Built) and isinstance(value, Built | Instance):
+            # a subclass of nn.Sequential runs what is assigned to it, in that order
+            self.write(library.state, "items", (*library.members, value))
         if isinstance(value, Built | Instance):
             value.state.setdefault("label", name)
         if name in ("grad", "_grad"):
@@ -166,11 +170,23 @@ class Statements(Scopes):
             else:
                 self.write(receiver.state, "open", True)
         elif isinstance(receiver, Built) and receiver.entry.kind == "container":
-            self.write(receiver.state, "open", True)
-            self.write(receiver.state, "items", (*receiver.members, Maybe(value)))
-            if isinstance(key, Constant) and isinstance(key.value, str):
-                names = {**receiver.state.get("names", {}), key.value: value}
-                self.write(receiver.state, "names", names)
+            self._set_member(receiver, key, value)
+
+    def _set_member(self, container: Built, key: Value, value: Value) -> None:
+        name = key.value if isinstance(key, Constant) else None
+        members = container.members
+        if isinstance(name, int) and -len(members) <= name < len(members):
+            changed = list(members)
+            changed[name] = value
+            self.write(container.state, "items", tuple(changed))
+        else:
+            self.write(container.state, "items", (*members, value))
+            self.write(container.state, "unordered", True)
+            if isinstance(name, str):
+                names = {**container.state.get("names", {}), name: value}
+                self.write(container.state, "names", names)
+            else:
+                self.write(container.state, "open", True)
 
     def unpack(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
         """The parts of `value` for the targets of a tuple assignment."""
@@ -271,8 +287,8 @@ class Statements(Scopes):
         return self._branch(
             site,
             [
-                (Condition(site, True, option, test), lambda: self.execute(node.body)),
-                (Condition(site, False, option, test), lambda: self.execute(node.orelse)),
+                (Condition(site, True, option, test), partial(self.execute, node.body)),
+                (Condition(site, False, option, test), partial(self.execute, node.orelse)),
             ],
             prefer=None if truth is None else (0 if truth else 1),
         )
@@ -333,15 +349,17 @@ class Statements(Scopes):
         return self.execute(node.orelse) if node.orelse else "next"
 
     def _repeat(self, node: ast.For | ast.AsyncFor, iterable: Value, block: Block) -> None:
-        """Run a loop once; once more when nothing happened, for what the first round carries."""
+        """Run a loop once; once more when it only builds, for what the first round carries."""
         self._soften_carried(node)
-        for _ in range(2):
-            self.bind(node.target, self.any_element(iterable, node.target))
-            end = self.execute(node.body)
-            if end in LEAVES:
-                block.end = end
-            if block.children or block.end != "next":
-                break
+        self.bind(node.target, self.any_element(iterable, node.target))
+        end = self.execute(node.body)
+        if end in LEAVES:
+            block.end = end
+        elif _only_builds(block):
+            # what one round leaves, the next takes up: layers in a list, features in a model
+            with self.untold():
+                self.bind(node.target, self.any_element(iterable, node.target))
+                self.execute(node.body)
 
     def _unroll(self, node: ast.For | ast.AsyncFor, elements: list[Value], block: Block) -> None:
         """Run a loop round by round; a counted loop in which training goes on stays one."""
@@ -374,6 +392,9 @@ class Statements(Scopes):
             return [v.value if isinstance(v, Maybe) else v for v in iterable.items]
         if isinstance(iterable, Built) and iterable.entry.kind == "container":
             members = iterable.members
+            if iterable.entry.family == "dict":
+                names = iterable.state.get("names", {})
+                return [Constant(name) for name in names] if len(names) == len(members) else None
             if len(members) <= UNROLL and not iterable.state.get("open"):
                 return [v.value if isinstance(v, Maybe) else v for v in members]
         if isinstance(iterable, Constant) and isinstance(iterable.value, range | tuple | list):
@@ -537,6 +558,11 @@ class Statements(Scopes):
                 ],
             )
         return "next" if end == "rest-conditional" else end
+
+
+def _only_builds(block: Block) -> bool:
+    """Whether nothing happens in a part of the program but that layers are built and called."""
+    return all(event.kind in ("build", "forward") for event, _ in block.walk())
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -1,6 +1,18 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.dataflow import activation
+from nnlint.semantics.edits import bypass
+from nnlint.semantics.losses import last_activation
 from nnlint.semantics.values import Operation
+
+MESSAGES = {
+    "softmax": "applies softmax to what has gone through softmax already: the loss cannot come "
+    "near zero and its gradients stay small",
+    "log_softmax": "applies log_softmax to what are log-probabilities already: the loss is the "
+    "same, but the second pass is wasted and the outputs are no logits",
+}
+UNTRAINED = (
+    "applies softmax to what has gone through softmax already: it measures another loss than that "
+    "of the model's predictions"
+)
 
 
 @rule(
@@ -15,8 +27,9 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     """Softmax output given to a cross entropy, which applies softmax itself.
 
     ## What it does
-    Follows the input of cross entropy back to a softmax on every path, through models and
-    helpers in other modules too.
+    Follows the input of cross entropy back to a softmax or log_softmax on every path, through
+    models and helpers in other modules too. A log_softmax changes nothing but the cost of the
+    step, since it gives back log-probabilities as they are: it is a warning only.
 
     ## Why it hurts training
     The loss normalises its input again. It cannot come near zero (for ten classes it stops
@@ -47,16 +60,20 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     ## References
     - [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     """
-    if not loss.inputs:
-        return
-    found = activation(loss.inputs[0])
-    if found is None or found[0] not in ("softmax", "log_softmax"):
+    found = last_activation(loss)
+    if found is None or found[0] not in MESSAGES:
         return
     name, operation = found
+    once = name == "softmax"
+    harm = MESSAGES[name] if loss.grad or not once else UNTRAINED
+    edit = bypass(operation) if operation.site.module is loss.site.module else None
     context.report(
         loss.site,
-        f"`{loss.site.text}` takes logits, but its input has gone through {name} already: "
-        "the loss stays high and its gradients small",
-        help=f"Give it the logits; apply {name} for predictions only.",
+        f"`{loss.site.text}` {harm}",
+        help=f"Give it the logits; apply {name} for predictions only."
+        if once
+        else "Give it the logits, or take `nll_loss`.",
         related=[(operation.site, f"{name} is applied here")],
+        fix=(f"Leave out the {name}", [edit]) if edit else None,
+        level=None if once else Level.WARNING,
     )

@@ -1,5 +1,5 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.dataflow import dropout_behind
+from nnlint.semantics.dropout import dropouts_behind
 from nnlint.semantics.values import Operation
 
 
@@ -35,7 +35,8 @@ def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
             self.norm = nn.BatchNorm1d(64)
 
         def forward(self, x):
-            return self.norm(self.linear(self.drop(x)))  # want: dropout-before-batchnorm
+            x = self.drop(x)  # want: dropout-before-batchnorm
+            return self.norm(self.linear(x))
     ```
 
     ## Use instead
@@ -61,14 +62,12 @@ def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
     - Li et al., Understanding the Disharmony between Dropout and Batch Normalization by
       Variance Shift, CVPR 2019, [arXiv:1801.05134](https://arxiv.org/abs/1801.05134)
     """
-    dropout = dropout_behind(operation)
-    if dropout is None:
-        return
     norm = operation.site.text.partition("(")[0]
-    context.report(
-        operation.site,
-        f"`{norm}` normalises what `{dropout.site.text}` has dropped from: its running "
-        "variance, taken in training, is too large in evaluation",
-        help="Move the dropout behind the last batch norm.",
-        related=[(dropout.site, "dropout is applied here")],
-    )
+    for dropout in dropouts_behind(operation):
+        context.report(
+            dropout.site,
+            f"`{dropout.site.text}` drops from what `{norm}` normalises: the running variance, "
+            "taken in training, is too large in evaluation",
+            help="Move the dropout behind the last batch norm.",
+            related=[(operation.site, "the batch norm that it feeds")],
+        )

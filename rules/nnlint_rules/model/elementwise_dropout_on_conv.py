@@ -1,5 +1,5 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.dataflow import elementwise_dropout_behind
+from nnlint.semantics.dropout import elementwise_dropouts_behind
 from nnlint.semantics.values import Operation
 
 
@@ -62,13 +62,11 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
     """
-    dropout = elementwise_dropout_behind(operation)
-    if dropout is None:
-        return
-    context.report(
-        dropout.site,
-        f"`{dropout.site.text}` drops single elements of convolutional feature maps, whose "
-        "neighbours carry the same information: it regularises less than its rate says",
-        help="Use `nn.Dropout2d`, which drops whole channels.",
-        related=[(operation.site, "a convolution follows")],
-    )
+    for dropout in elementwise_dropouts_behind(operation):
+        context.report(
+            dropout.site,
+            f"`{dropout.site.text}` drops single elements of convolutional feature maps, whose "
+            "neighbours carry the same information: it regularises less than its rate says",
+            help=f"Use dropout{operation.entry.dimensions}d, which drops whole channels.",
+            related=[(operation.site, "a convolution follows")],
+        )
