@@ -128,8 +128,9 @@ class Rule:
 
     @property
     def url(self) -> str:
-        """Address of the documentation page."""
-        return f"https://nnlint.dev/rules/{self.name}"
+        """Where to read more: the first address among the page's references."""
+        address = re.search(r"https?://[^\s)>]+", self.sections["References"])
+        return address[0] if address else ""
 
     @property
     def explanation(self) -> str:
