@@ -104,9 +104,15 @@ def _run_rules(
     try:
         analysis = analyse(module, modules.load)
     except RecursionError:
-        return [tool_finding("NN001", display, "is nested too deeply to be analysed")]
+        return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")]
     except Exception as error:
-        return [tool_finding("NN007", display, f"cannot be analysed: {_one_line(error)}")]
+        return [
+            tool_finding(
+                "NN007",
+                display,
+                f"the file cannot be analysed: {_one_line(error)}; please report it",
+            )
+        ]
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:

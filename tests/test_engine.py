@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from nnlint import workers
-from nnlint.config import Config, ConfigError, Selection, read_config
+from nnlint.config import Config
 from nnlint.engine import lint
 from nnlint.registry import load_rules
 from nnlint.source.discovery import MissingPathError
@@ -82,56 +80,6 @@ def test_per_file_ignores(tmp_path):
     assert codes(run(tmp_path, config=Config(per_file_ignores=(("train.py", ("NN1",)),)))) == []
 
 
-@pytest.mark.parametrize(
-    ("selected", "found"),
-    [("NN1", True), ("missing-seed", True), ("warning", True), ("ALL", True), ("NN3", False)],
-)
-def test_selection(tmp_path, selected, found):
-    (tmp_path / "train.py").write_text(BAD)
-    assert (
-        bool(codes(run(tmp_path, config=Config(selection=Selection(select=(selected,)))))) is found
-    )
-
-
-def test_unknown_selector_has_a_hint():
-    with pytest.raises(ConfigError, match="did you mean `missing-seed`"):
-        lint(["."], Config(selection=Selection(select=("mising-seed",))), use_cache=False)
-
-
-@pytest.mark.parametrize(
-    ("content", "code", "row"),
-    [
-        (b"import torch\ndef f(:\n", "NN001", 2),
-        (b"import torch\nx = '\xff'\n", "NN002", 2),
-        (b"\x00\x01binary", "NN002", 1),
-        (b"# coding: nonsense\nimport torch\nx = '\xe9'\n", "NN002", 1),
-        (b"import torch\nx = " + b"(" * 1500 + b")" * 1500, "NN001", 2),
-    ],
-)
-def test_bad_files_get_one_line_and_the_run_goes_on(tmp_path, content, code, row):
-    (tmp_path / "bad.py").write_bytes(content)
-    (tmp_path / "train.py").write_text(BAD)
-    result = run(tmp_path)
-    assert [f.code for f in result.findings] == [code, "NN101"]
-    assert result.findings[0].start.row == row and "\n" not in result.findings[0].message
-    assert result.failed
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xef\xbb\xbf" + BAD.encode(),
-        BAD.replace("\n", "\r\n").encode(),
-        BAD.replace("    ", "\t").encode(),
-        b"# coding: latin-1\nname = '\xe9'\n" + BAD.encode(),
-    ],
-)
-def test_unusual_but_valid_files(tmp_path, content):
-    (tmp_path / "train.py").write_bytes(content)
-    assert codes(run(tmp_path)) == ([] if not content else ["NN101"])
-
-
 def test_columns_count_characters(tmp_path):
     (tmp_path / "train.py").write_text(
         BAD.replace("model = nn", "ü = 'öäü'; model = nn"), encoding="utf-8"
@@ -190,30 +138,6 @@ def test_lines_of_ipython_syntax(tmp_path, cell):
 def test_broken_notebook(tmp_path):
     (tmp_path / "a.ipynb").write_text('{"cells": "import torch"}')
     assert codes(run(tmp_path)) == ["NN003"]
-
-
-def test_large_generated_file(tmp_path):
-    rows = "".join(f"value_{i} = {i}\n" for i in range(250_000))
-    (tmp_path / "big.py").write_text("import torch\n" + rows)
-    assert codes(run(tmp_path)) == []
-
-
-def test_symlink_loop(tmp_path):
-    (tmp_path / "train.py").write_text(BAD)
-    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
-    (tmp_path / "nowhere.py").symlink_to(tmp_path / "missing.py")
-    assert "NN101" in codes(run(tmp_path))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_unreadable_folder(tmp_path):
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    folder.chmod(0)
-    try:
-        assert codes(run(tmp_path)) == ["NN002"]
-    finally:
-        folder.chmod(0o700)
 
 
 def test_missing_path():
@@ -303,78 +227,6 @@ def test_many_files_are_spread_over_processes(tmp_path):
         (tmp_path / f"train{i}.py").write_text(BAD)
     result = lint([str(tmp_path)], Config(), jobs=2, use_cache=False)
     assert len(result.findings) == 40
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"selct": []}, "did you mean `select`"),
-        ({"stage": "skeletn"}, "did you mean `skeleton`"),
-        ({"select": "NN1"}, "list of strings"),
-        ({"respect-gitignore": 1}, "true or false"),
-    ],
-)
-def test_bad_configuration(table, message):
-    with pytest.raises(ConfigError, match=message):
-        read_config(table, "nnlint.toml")
-
-
-PACK = '''
-from nnlint.rule import Context, Level, Programs, rule
-
-
-@rule("XX001", level=Level.WARNING, recipe="none", on=Programs())
-def always(program, context: Context) -> None:
-    """A finding for each optimizer.
-
-    ## What it does
-    It fires.
-
-    ## Why it hurts training
-    It does not.
-
-    ## Example
-    None.
-
-    ## Use instead
-    None.
-
-    ## When not to use it
-    Always.
-
-    ## References
-    None.
-    """
-    for event in program.events("step"):
-        context.report(event.site, "a step is taken")
-'''
-
-
-def test_external_rule_pack_is_found_through_its_entry_point(tmp_path, monkeypatch):
-    site = tmp_path / "site"
-    (site / "pack").mkdir(parents=True)
-    (site / "pack/__init__.py").write_text("")
-    (site / "pack/always.py").write_text(PACK)
-    info = site / "pack-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[nnlint.rules]\npack = pack\n")
-    monkeypatch.syspath_prepend(str(site))
-    load_rules.cache_clear()
-    try:
-        assert "XX001" in [r.code for r in load_rules()]
-        (tmp_path / "train.py").write_text(BAD)
-        result = lint(
-            [str(tmp_path / "train.py")],
-            Config(selection=Selection(select=("XX",))),
-            jobs=1,
-            use_cache=False,
-        )
-        assert codes(result) == ["XX001"]
-    finally:
-        load_rules.cache_clear()
-        for name in [n for n in sys.modules if n.partition(".")[0] == "pack"]:
-            del sys.modules[name]
 
 
 def test_a_script_in_a_subfolder_imports_from_the_top_of_its_project(tmp_path):

@@ -109,5 +109,7 @@ def _expected(error: Exception) -> str | None:
     from nnlint.registry import RulePackError
     from nnlint.source.discovery import MissingPathError
 
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     known = isinstance(error, ConfigError | RulePackError | MissingPathError)
     return str(error) if known else None

@@ -54,7 +54,8 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         end=Position._make,
         stages=_each(Stage),
         related=_each(related),
-        fix=_FIX,
+        fix=_maybe(_FIX),
+        verdict=_never,
     )
     findings, comments, took_part = data
     return FileResult(_each(finding)(findings), _each(_COMMENT)(comments), bool(took_part))
@@ -72,17 +73,39 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_PLAIN: dict[Any, Any] = {
+    "str": str,
+    "str | None": str | None,
+    "int": int,
+    "int | None": int | None,
+    "bool": bool,
+}
+"""Types of fields that are in JSON what they are here, by their annotations."""
+
+
 def _reader(kind: Any, **converters: Callable[[Any], Any]) -> Callable[[Any], Any]:
     names = [f.name for f in fields(kind)]
+    plain = {f.name: _PLAIN[f.type] for f in fields(kind) if f.type in _PLAIN}
 
     def read(values: Any) -> Any:
         given = dict(zip(names, values, strict=True))
+        for name, expected in plain.items():
+            if not isinstance(given[name], expected):
+                raise TypeError(f"{kind.__name__}.{name} is {given[name]!r}")
         for name, convert in converters.items():
-            if given[name] is not None:
-                given[name] = convert(given[name])
+            given[name] = convert(given[name])
         return kind(**given)
 
     return read
+
+
+def _never(value: Any) -> None:
+    if value is not None:
+        raise TypeError("what running the code showed is not remembered")
+
+
+def _maybe(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else convert(value)
 
 
 def _each(convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:

@@ -136,12 +136,21 @@ class _Walk:
         self._rules_of = rules_of
         self._found = found
         self._entered: set[str] = set()
+        self._links: list[tuple[Path, Path, list[_Ignore]]] = []
 
     def files(self, top: Path) -> Iterator[Path]:
         """The files below a folder that the user names, which is never ignored itself."""
         place = Path(os.path.abspath(top))
         ignores = [i for i in _outer_ignores(place) if not _ignored([i], place, True)]
         yield from self._folder(top, place, ignores)
+        # links come last, so that a file is known by its own path
+        while self._links:
+            path, place, ignores = self._links.pop(0)
+            if path.is_dir():
+                yield from self._folder(path, place, ignores)
+            elif path.exists():
+                # one that leads nowhere, such as an editor's lock, is no file
+                yield path
 
     def leaves_out(self, place: Path) -> bool:
         """Whether a file would not be found by walking from the top of its tree."""
@@ -156,10 +165,13 @@ class _Walk:
             return
         self._entered.add(real)
         try:
-            # folders behind links come last, so that a file is known by its own path
-            entries = sorted(os.scandir(folder), key=lambda e: (e.is_symlink(), e.name))
+            entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        except FileNotFoundError:
+            return
         except OSError as error:
-            self._found.problems.append((str(folder), f"cannot be read: {error.strerror}"))
+            self._found.problems.append(
+                (str(folder), f"the folder cannot be read: {error.strerror}")
+            )
             return
         rules = self._rules_of(place)
         ignores = [*ignores, *_ignores_in(place)]
@@ -172,10 +184,11 @@ class _Walk:
                 continue
             if rules.respect_gitignore and _ignored(ignores, inner, is_folder):
                 continue
-            if is_folder:
+            if entry.is_symlink():
+                self._links.append((path, inner, ignores))
+            elif is_folder:
                 yield from self._folder(path, inner, ignores)
-            elif os.path.exists(path):
-                # a link that leads nowhere, such as an editor's lock, is no file
+            else:
                 yield path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import tokenize
 from bisect import bisect_right
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from nnlint.finding import Position
 
-LARGEST = 20_000_000
+LARGEST = 10_000_000
 """Bytes beyond which a file is no source code."""
 
 
@@ -72,13 +71,13 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         if not path.is_file() and path.exists():
-            raise SourceError("NN002", "is no regular file")
+            raise SourceError("NN002", "this is no regular file")
         return path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise SourceError("NN002", f"cannot be read: {reason}") from error
+        raise SourceError("NN002", f"the file cannot be read: {reason}") from error
 
 
 def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFile:
@@ -91,7 +90,7 @@ def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFil
     if raw is None:
         raw = read_bytes(path)
     if len(raw) > LARGEST:
-        raise SourceError("NN002", f"is larger than {LARGEST // 1_000_000} MB")
+        raise SourceError("NN002", f"the file is larger than {LARGEST // 1_000_000} MB")
     if display.endswith(".ipynb"):
         from nnlint.source.notebook import read_notebook
 
@@ -107,15 +106,26 @@ def decode(raw: bytes) -> str:
         SourceError: NN002, naming the row that cannot be decoded.
     """
     if b"\0" in raw:
-        raise SourceError("NN002", "is a binary file, no Python source")
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-        codecs.lookup(encoding)
-    except (SyntaxError, LookupError) as error:
-        raise SourceError("NN002", f"has an unusable encoding: {error}") from error
+        raise SourceError("NN002", "the file is binary, no Python source")
+    encoding = encoding_of(raw)
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
-        message = f"is not valid {encoding}: byte 0x{raw[error.start]:02x}"
+        message = f"the file is no valid {encoding}: byte 0x{raw[error.start]:02x}"
         raise SourceError("NN002", message, Position(row, 1)) from error
+
+
+def encoding_of(raw: bytes) -> str:
+    """The encoding of Python source, as Python itself tells it.
+
+    Raises:
+        SourceError: NN002, when there is none of that name, or it contradicts the file.
+    """
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        # some codecs, such as hex, turn bytes into bytes
+        "".encode(encoding)
+    except (SyntaxError, LookupError) as error:
+        raise SourceError("NN002", f"the file's encoding is unusable: {error}") from error
+    return encoding

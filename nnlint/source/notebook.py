@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
+from nnlint.finding import Position
 from nnlint.source.file import Cell, SourceError
 
 _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w, ]+=\s*[%!])")
@@ -22,24 +25,47 @@ def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...]]:
     Raises:
         SourceError: NN003 when the bytes are no notebook.
     """
-    try:
-        notebook = json.loads(raw.decode("utf-8-sig"))
-        blocks = notebook["cells"]
-        sources = [
-            (number, "".join(block["source"]))
-            for number, block in enumerate(blocks, start=1)
-            if block["cell_type"] == "code"
-        ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SourceError(
-            "NN003", f"is no valid notebook: {type(error).__name__}: {error}"
-        ) from error
+    sources = list(_code_cells(_load(raw)))
     rows: list[str] = []
     cells: list[Cell] = []
     for number, text in sources:
         cells.append(Cell(number, len(rows) + 1, text.count("\n") + 1))
         rows += _without_magics(text.split("\n"))
     return "\n".join(rows) + "\n", tuple(cells)
+
+
+def _load(raw: bytes) -> dict[str, Any]:
+    try:
+        notebook = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise SourceError("NN003", f"the notebook is no valid UTF-8: {error.reason}") from error
+    except json.JSONDecodeError as error:
+        place = Position(error.lineno, error.colno)
+        raise SourceError("NN003", f"the notebook is no valid JSON: {error.msg}", place) from error
+    except RecursionError as error:
+        raise SourceError("NN003", "the notebook is nested too deeply to be read") from error
+    if not isinstance(notebook, dict):
+        raise SourceError("NN003", "the notebook is no JSON object")
+    return notebook
+
+
+def _code_cells(notebook: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """The code cells of a notebook in Python, of nbformat 3 and 4: numbers and texts."""
+    try:
+        metadata = notebook.get("metadata", {})
+        kernel, language = metadata.get("kernelspec", {}), metadata.get("language_info", {})
+        spoken = kernel.get("language") or language.get("name") or "python"
+        if "python" not in spoken.lower():
+            return
+        if "cells" in notebook:
+            cells = notebook["cells"]
+        else:
+            cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        for number, cell in enumerate(cells, start=1):
+            if cell["cell_type"] == "code":
+                yield number, "".join(cell["source"] if "source" in cell else cell["input"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SourceError("NN003", "the notebook does not have the form of one") from error
 
 
 def _without_magics(lines: list[str]) -> list[str]:

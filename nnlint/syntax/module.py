@@ -111,9 +111,9 @@ def _parse(text: str, notebook: bool) -> ast.Module:
     except SyntaxError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         place = Position(error.lineno or 1, error.offset or 1)
-        message = f"syntax error for Python {version}: {error.msg}"
+        message = f"{error.msg} (Python {version})"
         raise SourceError("NN001", message, place) from error
     except (RecursionError, MemoryError) as error:
-        raise SourceError("NN001", "is nested too deeply to be parsed") from error
+        raise SourceError("NN001", "the code is nested too deeply to be parsed") from error
     except ValueError as error:
-        raise SourceError("NN001", f"cannot be parsed: {error}") from error
+        raise SourceError("NN001", f"the code cannot be parsed: {error}") from error

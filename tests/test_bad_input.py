@@ -1,0 +1,359 @@
+"""Whatever a folder holds: one clear line for what cannot be linted, and the run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from training_scripts import SEEDED, UNSEEDED
+
+from nnlint.config import Config
+from nnlint.engine import Linter, lint
+from nnlint.source.file import LARGEST
+
+
+def run(tmp_path: Path, *names: str, **options):
+    """Lint a folder, or files in it."""
+    paths = [str(tmp_path / name) for name in names] or [str(tmp_path)]
+    return lint(paths, Config(), **{"jobs": 1, "use_cache": False, **options})
+
+
+def told(result) -> list[tuple[str, str, int, int]]:
+    """File name, code, row and column of each finding."""
+    return [(Path(f.filename).name, f.code, *f.start) for f in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "row", "column", "message"),
+    [
+        (b"import torch\ndef f(:\n", "NN001", 2, 7, "invalid syntax (Python 3."),
+        (b"import torch\rdef f(:\r", "NN001", 2, 7, "invalid syntax"),
+        (b"import torch\r\n\r\ndef f(:\r\n", "NN001", 3, 7, "invalid syntax"),
+        (b"import torch\n\x0c\ndef f(:\n", "NN001", 3, 7, "invalid syntax"),
+        (b"import torch\n  x = 1\n", "NN001", 2, 2, "unexpected indent"),
+        (b"import torch\nif 1:\n\tx = 1\n        y = 2\n", "NN001", 4, 1, "tabs and spaces"),
+        (b"import torch\nx = '''abc\n", "NN001", 2, 5, "unterminated"),
+        (b"import torch\nprint 'a'\n", "NN001", 2, 1, "Missing parentheses"),
+        (b"import torch\nx = " + b"9" * 10_000, "NN001", 2, None, "digits"),
+        (b"import torch\nx = '\xff'\n", "NN002", 2, 1, "no valid utf-8: byte 0xff"),
+        (b"import torch\nx = '\xed\xa0\x80'\n", "NN002", 2, 1, "no valid utf-8: byte 0xed"),
+        (b"# coding: ascii\nimport torch\nx = '\xc3\xa9'\n", "NN002", 3, 1, "no valid ascii"),
+        (b"# coding: utf-9\nimport torch\n", "NN002", 1, 1, "unknown encoding"),
+        (b"# coding: hex\nimport torch\n", "NN002", 1, 1, "not a text encoding"),
+        (b"\xef\xbb\xbf# coding: latin-1\nimport torch\n", "NN002", 1, 1, "encoding"),
+        (b"\x7fELF\x00\x01", "NN002", 1, 1, "binary"),
+        ("import torch\n".encode("utf-16"), "NN002", 1, 1, "binary"),
+        (b"import torch\n" + b"#" * LARGEST, "NN002", 1, 1, "larger than"),
+    ],
+)
+def test_one_line_says_why_a_file_cannot_be_linted(tmp_path, content, code, row, column, message):
+    (tmp_path / "bad.py").write_bytes(content)
+    (tmp_path / "train.py").write_text(UNSEEDED)
+    result = run(tmp_path)
+    bad, good = result.findings
+    assert (bad.code, bad.start.row, good.code) == (code, row, "NN101")
+    assert column in (bad.start.column, None)
+    assert message in bad.message and "\n" not in bad.message
+    assert result.failed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf" + UNSEEDED.encode(),
+        b"\xef\xbb\xbf# coding: utf-8\n" + UNSEEDED.encode(),
+        UNSEEDED.replace("\n", "\r\n").encode(),
+        UNSEEDED.replace("\n", "\r").encode(),
+        UNSEEDED.replace("    ", "\t").encode(),
+        UNSEEDED.replace("\nfor", "\n\x0c\nfor").encode(),
+        UNSEEDED.rstrip().encode(),
+        b"# coding: latin-1\nname = '\xe9'\n" + UNSEEDED.encode(),
+        b"#!/usr/bin/python\n# -*- coding: shift_jis -*-\n" + UNSEEDED.encode("shift_jis"),
+        UNSEEDED.encode() + b"text = '''" + b"\\n" * 100 + b"'''\n",
+    ],
+)
+def test_unusual_but_valid_files(tmp_path, content):
+    (tmp_path / "train.py").write_bytes(content)
+    result = run(tmp_path)
+    assert [f.code for f in result.findings] == (["NN101"] if b"torch" in content else [])
+
+
+HEAD = "import torch\nfrom torch import nn\nlayer = nn.Linear(2, 2)\n"
+NESTED = {
+    "parentheses": HEAD + "x = " + "(" * 1000 + "1" + ")" * 1000,
+    "lists": HEAD + "x = " + "[" * 1000 + "]" * 1000,
+    "calls": HEAD + "x = " + "layer(" * 1000 + "y" + ")" * 1000,
+    "calls that parse": HEAD + "x = " + "layer(" * 90 + "y" + ")" * 90,
+    "blocks": HEAD + "".join("    " * i + "if x:\n" for i in range(1000)) + "    " * 1000 + "pass",
+    "blocks that parse": HEAD + "".join(" " * i + "if x:\n" for i in range(90)) + " " * 90 + "pass",
+    "functions": HEAD + "".join(" " * i + f"def f{i}():\n" for i in range(95)) + " " * 95 + "pass",
+    "attributes": HEAD + "x = a" + ".b" * 1000,
+    "methods": HEAD + "x = layer(y)" + ".relu()" * 1000,
+    "subscripts": HEAD + "x = a" + "[0]" * 1000,
+    "sums": HEAD + "x = " + " + ".join(["layer(y)"] * 1000),
+    "sums that do not parse": HEAD + "x = " + " + ".join(["layer(y)"] * 20_000),
+    "signs": HEAD + "x = " + "-" * 1000 + "1",
+    "branches": HEAD + "if a:\n    pass\n" + "elif b:\n    layer(a)\n" * 1000,
+    "conditions": HEAD + "x = " + "1 if a else " * 1000 + "2",
+    "lambdas": HEAD + "x = " + "lambda: " * 1000 + "1",
+    "comparisons": HEAD + "x = " + " < ".join(["a"] * 1000),
+    "strings": HEAD + "x = " + " ".join(["'a'"] * 10_000),
+    "recursion": HEAD + "def f(x):\n    return f(layer(x))\nf(1)\n",
+    "classes": HEAD
+    + "".join(f"class A{i}(A{i - 1} if {i} else nn.Module):\n    pass\n" for i in range(1000)),
+    "bases": HEAD + "class A(A):\n    pass\nclass B(C):\n    pass\nclass C(B):\n    pass\nB()(1)\n",
+    "models": HEAD + "m = layer\n" + "m = nn.Sequential(m, m)\n" * 40 + "m(y)\n",
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_deep_nesting(tmp_path, kind):
+    (tmp_path / "deep.py").write_text(NESTED[kind] + "\n")
+    (tmp_path / "train.py").write_text(UNSEEDED)
+    started = time.process_time()
+    result = run(tmp_path)
+    assert time.process_time() - started < 20
+    *deep, last = told(result)
+    assert last[:2] == ("train.py", "NN101")
+    assert {code for _, code, _, _ in deep} <= {"NN001"}
+
+
+@pytest.mark.parametrize(
+    ("head", "unit", "tail", "size"),
+    [
+        ("x = [", "0.123456, ", "]\n", 5_000_000),
+        ("x = '''", "text ", "'''\n", 5_000_000),
+        ("", "def f(x):\n    return torch.relu(x)\n", "", 1_000_000),
+        ("", "value = torch.zeros(3)  # noqa: NN301\n", "", 1_000_000),
+    ],
+)
+def test_large_generated_files(tmp_path, head, unit, tail, size):
+    text = HEAD + head + unit * (size // len(unit)) + tail
+    (tmp_path / "big.py").write_text(text)
+    started = time.process_time()
+    assert not run(tmp_path).findings
+    assert time.process_time() - started < 30
+
+
+class TestFolders:
+    def test_links_that_lead_back(self, tmp_path):
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/train.py").write_text(UNSEEDED)
+        (tmp_path / "a/up").symlink_to(tmp_path, target_is_directory=True)
+        (tmp_path / "a/self").symlink_to(tmp_path / "a", target_is_directory=True)
+        (tmp_path / "again.py").symlink_to(tmp_path / "a/train.py")
+        (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+        (tmp_path / ".#train.py").symlink_to("user@host.1234:1700000000")
+        result = run(tmp_path)
+        assert not result.failed and len(result.findings) == len(result.files) == 1
+
+    def test_folders_that_link_each_other(self, tmp_path):
+        for i in range(12):
+            (tmp_path / f"f{i}").mkdir()
+        for i in range(12):
+            (tmp_path / f"f{i}/train.py").write_text(UNSEEDED)
+            for j in range(12):
+                (tmp_path / f"f{i}/to{j}").symlink_to(tmp_path / f"f{j}", target_is_directory=True)
+        result = run(tmp_path)
+        assert [Path(f).parent.name for f in result.files] == sorted(f"f{i}" for i in range(12))
+
+    def test_what_is_no_regular_file(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.py")
+        (tmp_path / "folder.py").mkdir()
+        (tmp_path / "folder.py/train.py").write_text(UNSEEDED)
+        assert told(run(tmp_path)) == [("train.py", "NN101", 5, 9), ("pipe.py", "NN002", 1, 1)]
+
+    def test_what_may_not_be_read(self):
+        folder = Path(tempfile.mkdtemp())
+        folder.chmod(0o755)
+        # root may read everything, so the run goes on as somebody else once all is loaded
+        program = (
+            "import os, sys; from nnlint.cli import run\n"
+            "run(['train.py', '-q', '--no-cache', '--output-format=json', '--output-file=/dev/null'])\n"
+            "if os.geteuid() == 0: os.setuid(65534)\n"
+            "sys.exit(run(['--output-format', 'json']))"
+        )
+        try:
+            (folder / "train.py").write_text(UNSEEDED)
+            (folder / "closed").mkdir(mode=0)
+            (folder / "secret.py").write_text(UNSEEDED)
+            (folder / "secret.py").chmod(0)
+            result = subprocess.run(
+                [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True
+            )
+            findings = {f["filename"]: f for f in json.loads(result.stdout)}
+            assert result.returncode == 2
+            assert findings["train.py"]["code"] == "NN101"
+            for name, kind in (("closed", "folder"), ("secret.py", "file")):
+                assert findings[name]["code"] == "NN002"
+                assert findings[name]["message"] == f"the {kind} cannot be read: Permission denied"
+        finally:
+            (folder / "closed").chmod(0o700)
+            shutil.rmtree(folder)
+
+    def test_files_that_vanish(self, tmp_path):
+        for name in ("a.py", "b.py", "train.py"):
+            (tmp_path / name).write_text(UNSEEDED)
+        linter = Linter(lambda folder: Config())
+        found = linter.discover([str(tmp_path), str(tmp_path / "a.py")])
+        for name in ("a.py", "b.py"):
+            (tmp_path / name).unlink()
+        result = linter.run(found)
+        assert told(result) == [("train.py", "NN101", 5, 9)] and not result.failed
+
+    def test_folders_that_vanish(self, tmp_path, monkeypatch):
+        (tmp_path / "train.py").write_text(UNSEEDED)
+        (tmp_path / "gone").mkdir()
+        scandir = os.scandir
+
+        def vanishing(path):
+            if Path(path).name == "gone":
+                os.rmdir(path)
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", vanishing)
+        assert told(run(tmp_path)) == [("train.py", "NN101", 5, 9)]
+
+    def test_the_current_folder_is_gone(self, tmp_path):
+        (tmp_path / "here").mkdir()
+        program = "import os; os.rmdir('../here'); from nnlint.cli import main; main(['.'])"
+        result = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path / "here", capture_output=True, text=True
+        )
+        assert result.returncode == 2 and "Traceback" not in result.stderr
+
+    def test_names_that_are_no_text(self, tmp_path):
+        name = os.fsdecode(b"tr\xff\n\x1b[31min.py")
+        (tmp_path / name).write_text(UNSEEDED)
+        result = subprocess.run([sys.executable, "-m", "nnlint"], cwd=tmp_path, capture_output=True)
+        assert (result.returncode, result.stderr) == (1, b"")
+        assert b"NN101" in result.stdout and b"\x1b" not in result.stdout
+        assert run(tmp_path, use_cache=True, cache_dir=tmp_path / "c").findings
+        assert run(tmp_path, use_cache=True, cache_dir=tmp_path / "c").findings
+
+
+class TestNotebooks:
+    @pytest.mark.parametrize(
+        ("content", "row", "message"),
+        [
+            (b"", 1, "no valid JSON"),
+            (b'{"cells": [\n1,\n}', 3, "no valid JSON"),
+            (b"\xff\xfe", 1, "no valid UTF-8"),
+            (b"[1]", 1, "no JSON object"),
+            (b"{}", 1, "does not have the form"),
+            (b'{"cells": "import torch"}', 1, "does not have the form"),
+            (b'{"cells": [{"cell_type": "code", "source": 3}]}', 1, "does not have the form"),
+            (b'{"cells": [{"cell_type": "code"}], "metadata": 3}', 1, "does not have the form"),
+            (b'{"cells": ' + b"[" * 100_000, 1, "nested too deeply"),
+        ],
+    )
+    def test_broken(self, tmp_path, content, row, message):
+        (tmp_path / "a.ipynb").write_bytes(content)
+        result = run(tmp_path, "a.ipynb")
+        assert told(result) == [("a.ipynb", "NN003", row, result.findings[0].start.column)]
+        assert message in result.findings[0].message and result.failed
+
+    def test_of_another_language(self, tmp_path):
+        cell = {"cell_type": "code", "source": ["import torch\n", "x <- function(a) {"]}
+        for metadata in ({"kernelspec": {"language": "R"}}, {"language_info": {"name": "julia"}}):
+            notebook = {"cells": [cell], "metadata": metadata, "nbformat": 4}
+            (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+            assert not run(tmp_path).findings
+
+    def test_of_the_old_format(self, tmp_path):
+        cell = {"cell_type": "code", "input": UNSEEDED.splitlines(keepends=True)}
+        notebook = {"worksheets": [{"cells": [cell]}], "nbformat": 3}
+        (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+        (finding,) = run(tmp_path).findings
+        assert (finding.code, finding.cell, finding.start.row) == ("NN101", 1, 5)
+
+
+class TestCache:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"broken",
+            b"\xff\x00",
+            b"[]",
+            b"[1, 2, 3]",
+            b"{}",
+            b"[{}, [], {}]",
+            b'[{}, [], {"x": 3}]',
+            b"[" * 100_000,
+            pytest.param(None, id="cut off"),
+        ],
+    )
+    def test_broken(self, tmp_path, content):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text(UNSEEDED)
+        options = {"use_cache": True, "cache_dir": tmp_path / "cache"}
+        first = run(tmp_path, "src", **options)
+        (file,) = (tmp_path / "cache").glob("*.json")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-20] if content is None else content)
+        assert run(tmp_path, "src", **options) == first
+        assert json.loads(file.read_bytes()) == json.loads(whole)
+
+    def test_wrong_in_detail(self, tmp_path):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src/train.py").write_text(UNSEEDED)
+        options = {"use_cache": True, "cache_dir": tmp_path / "cache"}
+        first = run(tmp_path, "src", **options)
+        (file,) = (tmp_path / "cache").glob("*.json")
+        whole = file.read_text()
+        for wrong in ('"error-level"', "3", "null", "[]", "{}"):
+            file.write_text(whole.replace('"warning"', wrong))
+            assert run(tmp_path, "src", **options) == first
+        stamps, consulted, results = json.loads(whole)
+        for path in results:
+            results[path][1] = [99]
+        file.write_text(json.dumps([stamps, consulted, results]))
+        assert run(tmp_path, "src", **options) == first
+
+    def test_folder_that_cannot_be_made(self, tmp_path):
+        (tmp_path / "train.py").write_text(UNSEEDED)
+        (tmp_path / "cache").write_text("a file")
+        result = run(tmp_path, "train.py", use_cache=True, cache_dir=tmp_path / "cache")
+        assert told(result) == [("train.py", "NN101", 5, 9)]
+        assert (tmp_path / "cache").read_text() == "a file"
+
+    def test_disk_that_is_full(self, tmp_path, monkeypatch):
+        (tmp_path / "train.py").write_text(UNSEEDED)
+
+        def full(*arguments):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", full)
+        result = run(tmp_path, "train.py", use_cache=True, cache_dir=tmp_path / "cache")
+        assert told(result) == [("train.py", "NN101", 5, 9)]
+        assert not list((tmp_path / "cache").glob("*.part"))
+
+    def test_file_changed_while_it_was_linted(self, tmp_path, monkeypatch):
+        from nnlint import workers
+
+        (tmp_path / "src").mkdir()
+        train = tmp_path / "src/train.py"
+        train.write_text(UNSEEDED)
+        real = workers.check_file
+
+        def edited(*arguments):
+            result = real(*arguments)
+            train.write_text(SEEDED)
+            return result
+
+        monkeypatch.setattr(workers, "check_file", edited)
+        options = {"use_cache": True, "cache_dir": tmp_path / "cache"}
+        assert told(run(tmp_path, "src", **options)) == [("train.py", "NN101", 5, 9)]
+        monkeypatch.setattr(workers, "check_file", real)
+        assert not run(tmp_path, "src", **options).findings
