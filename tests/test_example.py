@@ -13,7 +13,7 @@ from nnlint.engine import lint
 EXAMPLE = Path(__file__).parent.parent / "examples" / "bird_songs"
 PLANTED = {
     ("data.py", "augmentation-in-eval"),
-    ("data.py", "missing-seed"),
+    ("train.py", "missing-seed"),
     ("model.py", "dropout-before-batchnorm"),
     ("model.py", "view-mixes-batch"),
     ("train.py", "softmax-into-cross-entropy"),

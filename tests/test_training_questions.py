@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from program_text import main_program
 
+from nnlint.semantics.gradients import uncleared_steps
+from nnlint.semantics.modes import train_mode_evaluations
 from nnlint.semantics.pipelines import random_transforms, role_of_name
-from nnlint.semantics.training import fixes_seed, train_mode_evaluations, uncleared_steps
+from nnlint.semantics.seeding import fixes_seed
 
 LOOP = """
 import torch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -218,11 +218,43 @@ class _Roots:
                         Source(parameter.arg, Site(self.module, parameter))
                     )
         mark = len(machine.journal)
-        with machine.calling(owner) if symbolic and owner else nullcontext():
+        with self._entered(function, owner, symbolic):
             machine.run_function(function, names, owner, None)
         machine.rollback(mark)
 
+    @contextmanager
+    def _entered(self, function: Function, owner: Value | None, symbolic: bool) -> Iterator[None]:
+        """What surrounds a function that is entered on its own: trainers call their hooks in a
+        loop and in a mode, and calls of a module its `forward`."""
+        machine = self.machine
+        site = Site(self.module, function.node)
+        hook = self._hook(function, owner)
+        with ExitStack() as stack:
+            stack.enter_context(machine.inside("entry", site, function.name))
+            if hook:
+                stack.enter_context(machine.inside("loop", site))
+                stack.enter_context(machine.gradients(hook == "train"))
+                machine.emit(hook, site, owner)
+            if symbolic and owner:
+                stack.enter_context(machine.calling(owner))
+            yield
 
+    def _hook(self, function: Function, owner: Value | None) -> str:
+        """The mode in which a Lightning trainer calls a method for every batch, if it does."""
+        mode = LIGHTNING_HOOKS.get(function.name, "")
+        if mode and isinstance(owner, Instance):
+            return mode if self.machine.derives(owner.cls, LIGHTNING_MODULE) else ""
+        return ""
+
+
+LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
+LIGHTNING_HOOKS = {
+    "training_step": "train",
+    "validation_step": "eval",
+    "test_step": "eval",
+    "predict_step": "eval",
+}
+"""Methods that a Lightning trainer calls for every batch, and the mode it sets before."""
 TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
 TOLD_FAMILIES = frozenset(
     {"view", "reshape", "flatten", "dropout", "dropout_channel", "batch_norm", "compose"}
@@ -250,9 +282,11 @@ def telling_names(construction: bool) -> frozenset[str]:
 
 
 def is_test(module: ModuleSyntax) -> bool:
-    """Whether a module is a test by its name."""
-    last = module.name.rpartition(".")[2]
-    return last in ("conftest", "tests") or last.startswith("test_") or last.endswith("_test")
+    """Whether a module is a test by its name, or lies in a package of tests."""
+    *packages, last = module.name.split(".")
+    if "tests" in packages or last in ("conftest", "tests"):
+        return True
+    return last.startswith("test_") or last.endswith("_test")
 
 
 def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:

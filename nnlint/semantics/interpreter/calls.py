@@ -134,6 +134,7 @@ class Calls(Expressions):
         operands = (*positional, *keywords.values())
         tensors = [v for v in operands if isinstance(v, Tensor)]
         if isinstance(callee, Unknown):
+            callee.state["called"] = True
             self.emit_forward(site, callee, operands, name)
         else:
             self.emit_opaque(site, callee, positional, keywords, name)

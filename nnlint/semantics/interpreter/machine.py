@@ -298,8 +298,11 @@ class Machine(ABC):
             old = state.get(key, MISSING)
             a = left[place][2] if place in left else old
             b = right[place][2] if place in right else old
-            # a shape seen in one arm only proves nothing about the other
-            joined = (a if _alike(a, b) else None) if key == "shape" else self.join(a, b, reasons)
+            # a tensor's shape seen in one arm only proves nothing about the other
+            if key == "shape" and not (isinstance(a, Value) or isinstance(b, Value)):
+                joined = a if _alike(a, b) else None
+            else:
+                joined = self.join(a, b, reasons)
             if joined is not MISSING:
                 self.write(state, key, joined)
 

@@ -85,10 +85,12 @@ class Members(TrainingCalls):
         return member
 
     def _module_member(self, value: ProjectModule, name: str) -> Value:
+        module = value.scope.module
+        if self.is_described(f"{module.name}.{name}"):
+            return self.external(f"{module.name}.{name}")
         found = self.lookup(value.scope, name)
         if found is not None:
             return softened(found) if value.scope.is_configuration else found
-        module = value.scope.module
         submodule = self.module_scope(f"{module.name}.{name}", module)
         return ProjectModule(submodule) if submodule else Unknown(name, "import")
 

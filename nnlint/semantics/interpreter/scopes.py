@@ -115,13 +115,21 @@ class Scopes(Machine):
 
     def member_of_module(self, base: str, source: Scope | None, name: str) -> Value:
         """`base.name`: a name the module binds, else a submodule, else a library name."""
-        if source is None:
+        if source is None or self.is_described(f"{base}.{name}"):
             return self.external(f"{base}.{name}")
         found = self.lookup(source, name)
         if found is not None:
             return softened(found) if source.is_configuration else found
         submodule = self.module_scope(f"{base}.{name}", source.module)
         return ProjectModule(submodule) if submodule else Unknown(name, "import")
+
+    def is_described(self, name: str) -> bool:
+        """Whether the library data says what a name means, to who is not of its package.
+
+        The examples of a library's own repository use it as everyone does.
+        """
+        package = self.frame.scope.module.name.partition(".")[0]
+        return package != name.partition(".")[0] and self.library.get(name) is not None
 
     def _bind_star(self, scope: Scope, base: str, source: Scope | None) -> None:
         if source is None:

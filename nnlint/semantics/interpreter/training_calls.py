@@ -180,10 +180,8 @@ class TrainingCalls(Calls):
         mode = positional[0] if positional else keywords.get("mode")
         if name == "eval" or mode is None:
             return name
-        truth, soft = self.truth(mode)
-        if truth is None or soft:
-            return "mode"
-        return "train" if truth else "eval"
+        truth, _ = self.truth(mode)
+        return "mode" if truth is None else "train" if truth else "eval"
 
     def set_training(self, module: Value, event: str) -> None:
         """Remember the mode of a project module and its parts."""

@@ -9,6 +9,7 @@ lists further packages that programs import, of which no function needs an entry
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
@@ -154,7 +155,11 @@ class Library:
 
     def is_foreign(self, name: str) -> bool:
         """Whether a qualified name is known to be of a package, and not of the project."""
-        return name.partition(".")[0] in self._packages
+        package, _, member = name.partition(".")
+        if package == "builtins":
+            # a name that nothing binds is looked for here, and often is no builtin
+            return hasattr(builtins, member)
+        return package in self._packages
 
     def tensor_method(self, name: str) -> Entry | None:
         """The operation behind `tensor.name(...)`; its first parameter is the tensor.

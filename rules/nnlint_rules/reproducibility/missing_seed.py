@@ -1,6 +1,10 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.training import first_random_construction, fixes_seed
+from nnlint.semantics.seeding import (
+    first_random_construction,
+    fixes_seed,
+    trains_in_a_loop,
+)
 
 
 @rule(
@@ -58,7 +62,7 @@ def missing_seed(program: Program, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
     """
-    if not (program.complete and program.trains) or fixes_seed(program):
+    if not program.complete or not trains_in_a_loop(program) or fixes_seed(program):
         return
     first = first_random_construction(program)
     if first is None:

@@ -1,6 +1,7 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.training import train_mode_evaluations
+from nnlint.semantics.modes import train_mode_evaluations
+from nnlint.semantics.participants import spoken_name
 
 
 @rule(
@@ -75,13 +76,19 @@ def missing_eval_mode(program: Program, context: Context) -> None:
     """
     if not program.complete:
         return
-    for found in train_mode_evaluations(program):
-        layer = f"`{found.layer.text}`" if found.layer else "a layer"
-        name = found.forward.site.text.partition("(")[0]
+    for evaluated in train_mode_evaluations(program):
+        first = evaluated[0]
+        names = [spoken_name(found.forward) for found in evaluated]
+        both = " and ".join(f"`{name}`" for name in names)
+        verb = "are" if len(names) > 1 else "is"
+        layer = f"`{first.layer.text}` behaves" if first.layer else "dropout and batch norm behave"
+        related = [(first.layer, "behaves differently in training")] if first.layer else []
+        if first.trained is not None:
+            related.append((first.trained, "trained here, in the same mode"))
         context.report(
-            found.forward.site,
-            f"`{name}` is evaluated in training mode, in which {layer} behaves differently: "
+            first.forward.site,
+            f"{both} {verb} evaluated in training mode, in which {layer} differently: "
             "the score is not the model's",
-            help=f"Call `{name}.eval()` before evaluating, and `{name}.train()` after.",
-            related=[(found.layer, "behaves differently in training")] if found.layer else [],
+            help=f"Call `{names[0]}.eval()` before evaluating, and `{names[0]}.train()` after.",
+            related=related,
         )

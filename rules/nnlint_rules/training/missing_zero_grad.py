@@ -1,6 +1,7 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.training import uncleared_steps
+from nnlint.semantics.gradients import uncleared_steps
+from nnlint.semantics.participants import spoken_name
 
 
 @rule(
@@ -59,7 +60,7 @@ def missing_zero_grad(program: Program, context: Context) -> None:
     if not program.complete:
         return
     for found in uncleared_steps(program):
-        name = found.step.site.text.partition(".step")[0]
+        name = spoken_name(found.step)
         context.report(
             found.step.site,
             f"`{found.step.site.text}` follows the gradients of every batch so far: "

@@ -1,0 +1,123 @@
+"""Questions about gradients: who clears them, and with what is a step taken?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.library import load_library
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    is_optimizer,
+    touches,
+)
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Unknown, Value
+
+_MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
+_NEVER_CLEARS = re.compile(
+    r"save|load|log|print|plot|checkpoint|lr|learning_rate|sched|warm|eval|valid|test|clip|norm",
+    re.IGNORECASE,
+)
+GRADIENT_EVENTS = frozenset(
+    "build backward step zero_grad set_grad forward opaque fit clip unscale update".split()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnclearedStep:
+    """An optimizer step in a loop in which nothing clears the gradients."""
+
+    step: Event
+    backward: Event
+    loop: Block
+
+
+def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
+    """Steps that follow gradients from before an earlier step, on every way round their loop."""
+    for step, blocks in _optimizer_steps(program):
+        loop = _innermost_loop(blocks, "backward")
+        if loop is None:
+            continue
+        body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
+        states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
+        if states == {"stale"}:
+            yield UnclearedStep(step, body.events("backward")[0], loop)
+
+
+def _optimizer_steps(program: Program) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+    """One event for each place where an optimizer steps, with the blocks it stands in."""
+    seen: set[object] = set()
+    for event, blocks in program.walk():
+        if event.kind == "step" and is_optimizer(event.subject) and event.site.key not in seen:
+            seen.add(event.site.key)
+            yield event, blocks
+
+
+def _innermost_loop(blocks: tuple[Block, ...], kind: str) -> Block | None:
+    """The innermost loop around a place that has an event of a kind, rounds unknown."""
+    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
+    return next((loop for loop in loops if loop.events(kind)), None)
+
+
+class _accumulation:
+    """The gradients of an optimizer after an event: "" before its first step, then stepped,
+    stale (added to those of before the step) or clean."""
+
+    def __init__(self, step: Event) -> None:
+        self.step = step
+        self.optimizer = step.subject
+
+    def __call__(self, event: Event, state: str) -> str:
+        if event is self.step:
+            return "stepped"
+        if state and may_clear(event, self.optimizer):
+            return "clean"
+        return "stale" if state == "stepped" and event.kind == "backward" else state
+
+
+def may_clear(event: Event, optimizer: Value | None) -> bool:
+    """Whether an event clears or replaces the gradients of an optimizer, or may do so."""
+    match event.kind:
+        case "zero_grad" | "set_grad":
+            return not _of_another(event.subject, optimizer)
+        case "build":
+            # parameters that are made anew have no gradients
+            models = held_models(optimizer) or ()
+            return event.subject is optimizer or any(covers(event.subject, m) for m in models)
+        case "fit":
+            return any(touches(v, optimizer) for v in (event.subject, *event.operands))
+        case "forward" | "opaque":
+            return _unresolved_may_clear(event, optimizer)
+        case _:
+            return False
+
+
+def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
+    """Whether what is cleared certainly holds no parameter of the optimizer."""
+    if isinstance(subject, Unknown) and isinstance(subject.state.get("model"), Value):
+        subject = subject.state["model"]
+    if is_optimizer(subject):
+        return distinct(subject, optimizer)
+    models = held_models(optimizer)
+    return bool(models) and all(distinct(subject, model) for model in models or ())
+
+
+def _unresolved_may_clear(event: Event, optimizer: Value | None) -> bool:
+    called = event.name.rpartition(".")[2]
+    if _NEVER_CLEARS.search(called):
+        return False
+    named = bool(_MAY_CLEAR.search(called))
+    given = any(touches(v, optimizer) for v in event.operands)
+    if event.kind == "forward":
+        return isinstance(event.subject, Unknown) and (named or given)
+    if event.subject is None:
+        return given and (named or not load_library().is_foreign(event.name))
+    given = given or touches(event.subject, optimizer)
+    known = isinstance(event.subject, Built) or is_optimizer(event.subject)
+    return given and (named or not known)

@@ -1,0 +1,129 @@
+"""What behaves differently in training: dropout, batch norm, and models that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nnlint.semantics.participants import parts
+from nnlint.semantics.values import (
+    Built,
+    Choice,
+    Constant,
+    Instance,
+    Items,
+    Maybe,
+    Operation,
+    Site,
+    Table,
+    Unknown,
+    Value,
+)
+
+DROPOUTS = frozenset({"dropout", "dropout_channel", "alpha_dropout", "dropout_path"})
+_RATES = ("p", "dropout", "drop_prob", "drop_rate", "attn_drop", "dropout_p")
+
+
+@dataclass(frozen=True, slots=True)
+class ModeDependence:
+    """Whether a model computes something else in training than in evaluation."""
+
+    site: Site | None
+    """A layer that does, if one is known."""
+    known: bool
+    """Whether all layers of the model are known."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the model certainly computes the same in both modes."""
+        return self.known and self.site is None
+
+
+def mode_dependence(model: Value, operations: Iterable[Operation] = ()) -> ModeDependence:
+    """How a model depends on its mode, through all of its parts.
+
+    Parameters:
+        operations: what has been computed in the program, for `F.dropout` in a `forward`.
+    """
+    search = _Search()
+    search.visit(model)
+    if search.site is None:
+        search.site = _functional_dropout(search.seen, operations)
+    return ModeDependence(search.site, search.known)
+
+
+class _Search:
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.site: Site | None = None
+        self.known = True
+
+    def visit(self, value: Value) -> None:
+        """Look at a part of a model and at its own parts."""
+        if id(value) in self.seen or self.site is not None:
+            return
+        self.seen.add(id(value))
+        match value:
+            case Built():
+                self._built(value)
+            case Instance():
+                self.known = self.known and value.cls.known
+            case Unknown():
+                self.known = self.known and not value.state.get("called")
+                return
+            case Maybe() | Choice():
+                # what is there on some paths only proves nothing
+                self.known = False
+                return
+            case Items() | Table():
+                pass
+            case _:
+                return
+        for part in parts(value):
+            self.visit(part)
+
+    def _built(self, built: Built) -> None:
+        if built.entry.kind == "model":
+            facts = built.entry.options
+            if facts.get("dropout") or facts.get("batch_norm"):
+                self.site = built.site
+            self.known = self.known and "dropout" in facts and "batch_norm" in facts
+        elif built.entry.kind in ("layer", "container"):
+            if depends_on_mode(built):
+                self.site = built.site
+            self.known = self.known and not built.state.get("open")
+
+
+def depends_on_mode(layer: Built) -> bool:
+    """Whether a library layer itself behaves differently in training."""
+    family, arguments = layer.entry.family, layer.arguments
+    if family == "batch_norm" or layer.entry.options.get("statistics") == "instance":
+        return _truth(arguments.get("track_running_stats"))
+    if family == "rnn" and _number(arguments.get("num_layers")) == 1:
+        return False
+    if family in DROPOUTS or family in ("rnn", "attention", "transformer"):
+        return any(_truth(arguments[name]) for name in _RATES if name in arguments)
+    return layer.entry.activation == "rrelu"
+
+
+def _truth(value: Value | None) -> bool:
+    """Whether a rate or switch is on; an option counts as what it is by default."""
+    return bool(value.value) if isinstance(value, Constant) else value is not None
+
+
+def _number(value: Value | None) -> object:
+    return value.value if isinstance(value, Constant) else None
+
+
+def _functional_dropout(owners: set[int], operations: Iterable[Operation]) -> Site | None:
+    for operation in operations:
+        if operation.layer is not None or operation.entry.family not in DROPOUTS:
+            continue
+        if id(operation.owner) in owners and _follows_mode(operation.arguments.get("training")):
+            return operation.site
+    return None
+
+
+def _follows_mode(training: Value | None) -> bool:
+    """Whether `training=` is the module's own mode, and no literal."""
+    return training is not None and not (isinstance(training, Constant) and training.site)

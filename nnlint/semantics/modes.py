@@ -1,0 +1,205 @@
+"""Questions about training and evaluation mode: in which is a model run?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.layers import ModeDependence, mode_dependence
+from nnlint.semantics.library import load_library
+from nnlint.semantics.participants import covers, distinct, held_models
+from nnlint.semantics.passes import Pass, passes
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Built, Constant, Parameters, Site, Unknown, Value
+
+State = tuple[str, bool]
+"""The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
+_MODEL_NAME = re.compile(r"model|net|encoder|decoder|classif|backbone|policy|agent", re.IGNORECASE)
+_CHANGES_MODE = re.compile(
+    r"eval|test|infer|predict|train|fit|freeze|mode|prepare|convert|quant|load|summary",
+    re.IGNORECASE,
+)
+_KEEPS_MODE = re.compile(r"save|count|print|log|plot|num_param|size", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainModeEvaluation:
+    """An evaluation pass of a model in training mode."""
+
+    forward: Event
+    layer: Site | None
+    """Where the model gets a layer that behaves differently in training, if known."""
+    trained: Site | None
+    """Where the same program trains the model; None when it only loads its weights."""
+
+
+def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluation]]:
+    """Evaluations that run in training mode on every path: the models of each, in order."""
+    every = passes(program)
+    models: dict[int, _Model] = {}
+    found: dict[object, dict[int, TrainModeEvaluation]] = {}
+    for candidate in every:
+        subject = candidate.event.subject
+        if subject is None or candidate.role not in ("eval", ""):
+            continue
+        model = models.get(id(subject))
+        if model is None:
+            model = models[id(subject)] = _Model(program, subject, every)
+        evaluation = model.judge(candidate)
+        if evaluation is not None:
+            region = candidate.region[-1] if candidate.region else candidate.event
+            found.setdefault(id(region), {}).setdefault(id(subject), evaluation)
+    for evaluations in found.values():
+        yield list(evaluations.values())
+
+
+class _Model:
+    """A model whose modes are followed through a program."""
+
+    def __init__(self, program: Program, model: Value, every: list[Pass]) -> None:
+        self.program = program
+        self.model = model
+        self.runs = [p for p in every if _same_model(p.event.subject, model)]
+        self._dependence: ModeDependence | None = None
+        self._paths: Paths[State] | None = None
+
+    @property
+    def dependence(self) -> ModeDependence:
+        """How the model depends on its mode."""
+        if self._dependence is None:
+            self._dependence = mode_dependence(self.model, self.program.operations)
+        return self._dependence
+
+    def judge(self, found: Pass) -> TrainModeEvaluation | None:
+        """The finding for a pass, if it evaluates in training mode on every path."""
+        trained = next((p for p in self.runs if p.role == "train" and p.entry is found.entry), None)
+        if trained is not None:
+            differs = found.role == "eval" and self._may_differ(found)
+        else:
+            differs = self._only_runs() and not found.on_made_up_data
+        if not differs or self._set_on_purpose(found):
+            return None
+        states = self._states(found.event)
+        modes = {mode for mode, _ in states}
+        if not states or not modes <= {"initial", "train"}:
+            return None
+        if trained is None:
+            loaded = all(loaded for _, loaded in states)
+            return TrainModeEvaluation(found.event, self.dependence.site, None) if loaded else None
+        if isinstance(self.model, Unknown) and modes == {"initial"}:
+            # nothing is known of its mode, but that it is the one in which it was trained
+            if "initial" not in {mode for mode, _ in self._states(trained.event)}:
+                return None
+        return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
+
+    def _set_on_purpose(self, found: Pass) -> bool:
+        """Whether the evaluation itself puts the model into training mode."""
+        outermost = found.region[-1] if found.region else None
+        return outermost is not None and any(
+            covers(event.subject, self.model) for event in outermost.events("train")
+        )
+
+    def _may_differ(self, found: Pass) -> bool:
+        """Whether the mode makes a difference to the model, as far as is known."""
+        if isinstance(self.model, Unknown):
+            return found.named and self._is_model()
+        if self.dependence.site is not None:
+            return True
+        return not self.dependence.known and found.named
+
+    def _is_model(self) -> bool:
+        """Whether an unknown callable that is run is certainly a model."""
+        for event, _ in self.program.walk():
+            if event.kind in ("train", "eval") and event.subject is self.model:
+                return True
+            held = held_models(event.subject) if event.kind == "step" else None
+            if any(m is self.model for m in held or ()):
+                return True
+        name = self.model.name if isinstance(self.model, Unknown) else ""
+        return bool(_MODEL_NAME.search(name.rpartition(".")[2]))
+
+    def _only_runs(self) -> bool:
+        """Whether an entered program runs the model without training any part of it."""
+        if not self.program.is_entry or self.dependence.site is None:
+            return False
+        if self.program.events("fit") or any(
+            _same_model(m, self.model)
+            for event in self.program.events("step")
+            for m in held_models(event.subject) or ()
+        ):
+            return False
+        return not self.program.events("backward") or not any(p.event.grad for p in self.runs)
+
+    def _states(self, event: Event) -> frozenset[State]:
+        if self._paths is None:
+            timeline = self.program.timeline.only(self._concerns)
+            start = _initial(self.model) if isinstance(self.model, Built) else ("initial", False)
+            self._paths = Paths(self._after, {start}).follow(timeline)
+        return self._paths.before(event)
+
+    def _concerns(self, event: Event) -> bool:
+        match event.kind:
+            case "train" | "eval" | "mode" | "load":
+                return True
+            case "build":
+                return event.subject is self.model
+            case "forward":
+                return _same_model(event.subject, self.model) or self._may_change(event)
+            case "opaque" | "fit":
+                return self._may_change(event)
+            case _:
+                return False
+
+    def _after(self, event: Event, state: State) -> State:
+        mode, loaded = state
+        match event.kind:
+            case "train" | "eval" | "mode":
+                return self._mode_after(event, mode), loaded
+            case "load":
+                return mode, loaded or _same_model(event.subject, self.model)
+            case "build":
+                return _initial(self.model)
+            case _:
+                return ("unknown" if self._may_change(event) else mode), loaded
+
+    def _mode_after(self, event: Event, mode: str) -> str:
+        if covers(event.subject, self.model):
+            return "unknown" if event.kind == "mode" else event.kind
+        if covers(self.model, event.subject):
+            # a part only: batch norm frozen, a head switched
+            return mode if event.kind == mode else "unknown"
+        return mode if distinct(event.subject, self.model) else "unknown"
+
+    def _may_change(self, event: Event) -> bool:
+        """Whether something unresolved is given the model and may switch its mode."""
+        called = event.name.rpartition(".")[2]
+        if event.kind == "forward":
+            given = isinstance(event.subject, Unknown) and event.operands
+            return bool(given) and self._given(event.operands)
+        if event.kind == "opaque" and _KEEPS_MODE.search(called):
+            return False
+        if event.kind == "opaque" and event.subject is None:
+            if load_library().is_foreign(event.name) and not _CHANGES_MODE.search(called):
+                return False
+        return self._given((event.subject, *event.operands))
+
+    def _given(self, values: tuple[Value | None, ...]) -> bool:
+        return any(not isinstance(v, Parameters) and covers(v, self.model) for v in values)
+
+
+def _same_model(subject: Value | None, model: Value) -> bool:
+    return covers(subject, model) or covers(model, subject)
+
+
+def _initial(model: Value) -> State:
+    """The state of a model that has just been built."""
+    if not isinstance(model, Built):
+        return "initial", False
+    options = model.entry.options
+    weights = model.arguments.get("weights") or model.arguments.get("pretrained")
+    given = weights is not None and not (isinstance(weights, Constant) and not weights.value)
+    mode = "eval" if options.get("starts_in_eval") else "initial"
+    return mode, bool(options.get("pretrained")) or given

@@ -1,0 +1,170 @@
+"""Who takes part in a training run: models, optimizers, and how they hold one another."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    BoundMethod,
+    Built,
+    Choice,
+    External,
+    Instance,
+    Items,
+    Maybe,
+    Parameters,
+    Partial,
+    Table,
+    Unknown,
+    Value,
+)
+
+OPTIMIZER = "torch.optim.Optimizer"
+_OPTIMIZER_NAME = re.compile(r"opt(?!ion)", re.IGNORECASE)
+
+
+def is_optimizer(value: Value | None) -> bool:
+    """Whether a value is an optimizer: a library or project one, or is called so."""
+    match value:
+        case Built():
+            return value.entry.kind == "optimizer"
+        case Choice():
+            return any(is_optimizer(option) for option in value.options)
+        case Instance():
+            return any(
+                isinstance(a, External) and a.entry is not None and a.entry.kind == "optimizer"
+                for a in value.cls.ancestry()
+            )
+        case Unknown():
+            return bool(_OPTIMIZER_NAME.search(value.name.rpartition(".")[2]))
+        case _:
+            return False
+
+
+def held_models(optimizer: Value | None) -> tuple[Value, ...] | None:
+    """The models whose parameters an optimizer updates; None when that is not known."""
+    match optimizer:
+        case Built():
+            given = optimizer.arguments.get("params")
+            return None if given is None else _models_of_parameters(given)
+        case Instance():
+            found = [_models_of_parameters(v) for v in optimizer.arguments]
+            known = tuple(m for models in found if models for m in models)
+            return known or None
+        case Choice():
+            return _all_known(held_models(option) for option in optimizer.options)
+        case _:
+            return None
+
+
+def _models_of_parameters(value: Value) -> tuple[Value, ...] | None:
+    match value:
+        case Parameters():
+            return value.models
+        case Unknown(origin="parameter_tensor"):
+            model = value.state.get("model")
+            return None if model is None else (model,)
+        case Table():
+            group = value.state.get("params")
+            return _models_of_parameters(group) if isinstance(group, Value) else None
+        case Items():
+            found = _all_known(_models_of_parameters(v) for v in value.items)
+            if value.open and not (found and _is_comprehension(value)):
+                return None
+            return found
+        case Maybe():
+            return _models_of_parameters(value.value)
+        case Choice():
+            return _all_known(_models_of_parameters(v) for v in value.options)
+        case _:
+            return None
+
+
+def _is_comprehension(value: Items) -> bool:
+    return value.site is not None and isinstance(value.site.node, ast.ListComp | ast.GeneratorExp)
+
+
+def _all_known(found: Iterator[tuple[Value, ...] | None]) -> tuple[Value, ...] | None:
+    """All models of several parts, or None when one part is not known."""
+    result: list[Value] = []
+    for models in found:
+        if models is None:
+            return None
+        result += models
+    return tuple(result)
+
+
+def parts(value: Value) -> Iterator[Value]:
+    """What an object holds directly: attributes, members, elements."""
+    match value:
+        case Instance():
+            yield from (v for v in value.state.values() if isinstance(v, Value))
+        case Built():
+            yield from value.members
+            yield from (v for v in value.state.values() if isinstance(v, Value))
+        case Items():
+            yield from value.items
+        case Table():
+            yield from (v for v in value.state.values() if isinstance(v, Value))
+        case Choice():
+            yield from value.options
+        case Maybe():
+            yield value.value
+        case Parameters():
+            yield from value.models
+        case BoundMethod():
+            yield value.receiver
+        case Partial():
+            yield from (value.function, *value.positional, *value.keywords.values())
+
+
+def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
+    """Whether `part` is `whole` or held by it, at any depth."""
+    if whole is None or part is None or depth == 0:
+        return False
+    if whole is part:
+        return True
+    if isinstance(part, Unknown):
+        receiver = part.state.get("receiver")
+        if isinstance(receiver, Value) and covers(whole, receiver, depth - 1):
+            return True
+    return any(covers(inner, part, depth - 1) for inner in parts(whole))
+
+
+def touches(value: Value | None, target: Value | None) -> bool:
+    """Whether code that is given `value` gets hold of `target`, or of a part of it."""
+    if value is None or target is None:
+        return False
+    if covers(value, target) or covers(target, value):
+        return True
+    held = held_models(target)
+    return any(covers(value, model) for model in held or ())
+
+
+def distinct(left: Value | None, right: Value | None) -> bool:
+    """Whether two values are certainly not the same object, nor one a part of the other."""
+    if left is None or right is None or covers(left, right) or covers(right, left):
+        return False
+    if isinstance(left, Choice):
+        return all(distinct(option, right) for option in left.options)
+    if isinstance(right, Choice):
+        return all(distinct(left, option) for option in right.options)
+    if isinstance(left, Unknown) and isinstance(right, Unknown):
+        named = {left.origin, right.origin} <= {"parameter", "attribute"}
+        return named and left.name != right.name
+    return isinstance(left, Instance | Built) and isinstance(right, Instance | Built)
+
+
+def spoken_name(event: Event) -> str:
+    """What the program calls the subject of an event: `opt` in `opt.step()`, `scaler.step(opt)`."""
+    node = event.site.node
+    if isinstance(node, ast.Call):
+        if event.operands and event.operands[0] is event.subject and node.args:
+            return event.site.module.text(node.args[0])
+        if isinstance(node.func, ast.Attribute) and event.kind != "forward":
+            return event.site.module.text(node.func.value)
+        return event.site.module.text(node.func)
+    return event.site.text

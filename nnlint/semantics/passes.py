@@ -1,0 +1,165 @@
+"""Forward passes, told apart: those that train a model, and those that evaluate it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.pipelines import role_of_name
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Arithmetic, Built, Operation, Tensor, Value
+
+_EVALUATES = re.compile(
+    r"evaluat|validat|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on", re.I
+)
+_TRAINS = re.compile(r"train|fit\b|pretrain|finetune|fine_tune|learn", re.I)
+_OVER_DATA = re.compile(
+    r"load|batch|data|iter|\bdl\b|_dl\b|dl_|corpus|examples|samples|images", re.I
+)
+_ON_PURPOSE = re.compile(
+    r"\bmc|_mc|monte|uncertain|bayes|stochastic|bn_|_bn|batch_?norm|calib|statistic|warm|adapt|"
+    r"ensembl|self_train|pseudo|noise",
+    re.I,
+)
+"""Names of passes that are meant to run in training mode."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """A forward pass of a model in a program."""
+
+    event: Event
+    role: str
+    """`train`: its gradients train; `eval`: it evaluates; `other`: it runs in training mode on
+    purpose, as Monte-Carlo dropout does; empty when none of these is known."""
+    named: bool
+    """Whether a name says that it evaluates: of the function, the loop or the data."""
+    region: tuple[Block, ...]
+    """The loops and functions around it in which no training happens, innermost first."""
+    entry: Block | None
+    """The function or method, entered on its own, in which it is; None in a whole program."""
+
+    @property
+    def on_made_up_data(self) -> bool:
+        """Whether it runs on random or constant tensors, as benchmarks and exports do."""
+        return any(
+            isinstance(v, Tensor)
+            and isinstance(v.producer, Operation)
+            and v.producer.entry.axes in ("create", "like")
+            for v in self.event.operands
+        )
+
+
+def passes(program: Program) -> list[Pass]:
+    """Every forward pass of a program, in order."""
+    trains = _Training()
+    return [
+        _classify(event, blocks, trains)
+        for event, blocks in program.walk()
+        if event.kind == "forward"
+    ]
+
+
+class _Training:
+    """Remembers in which blocks training happens."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, bool] = {}
+
+    def inside(self, block: Block) -> bool:
+        """Whether gradients are computed or steps taken somewhere in a block."""
+        known = self._known.get(id(block))
+        if known is None:
+            known = any(
+                child.kind in ("backward", "step")
+                if isinstance(child, Event)
+                else self.inside(child)
+                for child in block.children
+            )
+            self._known[id(block)] = known
+        return known
+
+
+def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pass:
+    scopes = [b for b in blocks if b.kind in ("loop", "iteration", "call", "entry")]
+    apart = _apart(scopes, trains)
+    loop = next((b for b in apart if b.kind == "loop"), None)
+    names = [*_words(event.site.node, arguments=True), *(n for b in apart for n in _names_of(b))]
+    named = _role(names) == "eval"
+    if not apart and scopes:
+        # in the midst of training: only its data can say that it evaluates
+        evaluates = named and not event.grad
+    else:
+        over_data = loop is not None and _goes_over_data(loop)
+        evaluates = named or (_role(names) == "" and not event.grad and over_data)
+    if any(_ON_PURPOSE.search(name) for name in names):
+        role = "other"
+    elif evaluates:
+        role = "eval"
+    else:
+        role = "train" if event.grad and len(apart) < len(scopes) else ""
+    entry = next((b for b in blocks if b.kind == "entry"), None)
+    return Pass(event, role, named, tuple(apart), entry)
+
+
+def _apart(scopes: list[Block], trains: _Training) -> list[Block]:
+    """The scopes around a place in which no training happens, innermost first."""
+    apart: list[Block] = []
+    for block in reversed(scopes):
+        if trains.inside(block):
+            break
+        apart.append(block)
+    return apart
+
+
+def _role(names: list[str]) -> str:
+    """The first role that one of several names tells, from the inside out."""
+    for name in names:
+        role = role_of_name(name)
+        if role:
+            return role
+        evaluates, trains = bool(_EVALUATES.search(name)), bool(_TRAINS.search(name))
+        if evaluates != trains:
+            return "eval" if evaluates else "train"
+    return ""
+
+
+def _names_of(block: Block) -> Iterator[str]:
+    if block.kind in ("call", "entry"):
+        yield block.name
+    elif block.kind == "loop" and block.site is not None:
+        iterable = getattr(block.site.node, "iter", None)
+        if iterable is not None:
+            yield from _words(iterable)
+
+
+def _words(node: ast.AST, arguments: bool = False) -> Iterator[str]:
+    """The names and strings in an expression, or in the arguments of a call."""
+    if arguments:
+        call = node if isinstance(node, ast.Call) else None
+        for part in [*call.args, *(k.value for k in call.keywords)] if call else []:
+            yield from _words(part)
+        return
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield inner.attr
+        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            yield inner.value
+
+
+def _goes_over_data(loop: Block) -> bool:
+    if _is_data(loop.subject):
+        return True
+    iterable = getattr(loop.site.node, "iter", None) if loop.site else None
+    return iterable is not None and any(_OVER_DATA.search(w) for w in _words(iterable))
+
+
+def _is_data(value: Value | None) -> bool:
+    if isinstance(value, Arithmetic):
+        return any(_is_data(operand) for operand in value.operands)
+    return isinstance(value, Built) and value.entry.kind in ("loader", "dataset")

@@ -1,0 +1,121 @@
+"""Questions about torch's random state: is it fixed, and where does it first matter?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.library import load_library
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Built, Constant, Instance, Site, Unknown, Value
+
+MAY_SEED = re.compile(
+    r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
+)
+_OTHER_SETUP = re.compile(
+    r"weight|hidden|layer|param|bias|state|sequence|log|wandb|writer|tracker|optim|sched|model|"
+    r"loader|batch|token|vocab|plot|epoch|process|distrib|^_",
+    re.IGNORECASE,
+)
+_OTHER_SEEDS = re.compile(
+    r"env|space|gym|sampl|dataset|split|rng|shuffle|reset|make", re.IGNORECASE
+)
+WEIGHTED_FAMILIES = frozenset(
+    {"linear", "conv", "conv_transpose", "rnn", "attention", "transformer", "embedding"}
+)
+
+
+def trains_in_a_loop(program: Program) -> bool:
+    """Whether a program trains: a trainer fits, or an optimizer steps in a loop."""
+    if program.events("fit"):
+        return True
+    return bool(program.events("backward")) and any(
+        event.kind == "step" and any(block.kind == "loop" for block in blocks)
+        for event, blocks in program.walk()
+    )
+
+
+def fixes_seed(program: Program) -> bool:
+    """Whether a program fixes torch's seed, or calls something unresolved that may do so."""
+    return any(_may_seed(event) for event, _ in program.walk())
+
+
+def _may_seed(event: Event) -> bool:
+    match event.kind:
+        case "seed":
+            return True
+        case "build":
+            return _seeds_itself(event.subject)
+        case "fit":
+            # an unresolved trainer may seed, as most do
+            return not isinstance(event.subject, Instance | Built) or _seeds_itself(event.subject)
+        case "opaque" | "forward":
+            return _unresolved_may_seed(event)
+        case _:
+            return False
+
+
+def _seeds_itself(value: Value | None) -> bool:
+    return isinstance(value, Built) and bool(value.entry.seeds)
+
+
+def _unresolved_may_seed(event: Event) -> bool:
+    called = event.name.rpartition(".")[2]
+    if isinstance(event.subject, Unknown):
+        receiver = event.subject.name
+    else:
+        receiver = event.name.rpartition(".")[0]
+    if _OTHER_SEEDS.search(receiver):
+        return False
+    if "seed" in event.keywords and not _OTHER_SEEDS.search(called):
+        return True
+    if event.subject is None and load_library().is_foreign(event.name):
+        return "seed" in called.lower()
+    if called[:1].isupper():
+        return "seed" in called.lower()
+    return bool(MAY_SEED.search(called)) and not _OTHER_SETUP.search(called)
+
+
+def first_random_construction(program: Program) -> Site | None:
+    """Where a program first depends on the seed: a model or loader is built, or it trains.
+
+    What is built in another module, or within a model's constructor, counts where the
+    program itself has it built.
+    """
+    models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
+    training: Site | None = None
+    for event, _ in program.walk():
+        if event.kind == "build" and _draws_weights_or_order(event.subject):
+            return _in_program(program, event, models)
+        if event.kind in ("fit", "step") and training is None:
+            training = _in_program(program, event, frozenset())
+    return training
+
+
+def _is_model(value: Value | None) -> bool:
+    return isinstance(value, Instance) and "training" in value.state
+
+
+def _draws_weights_or_order(value: Value | None) -> bool:
+    if not isinstance(value, Built):
+        return False
+    if value.entry.kind == "loader":
+        return _shuffles(value)
+    return value.entry.kind == "model" or value.entry.family in WEIGHTED_FAMILIES
+
+
+def _shuffles(loader: Built) -> bool:
+    sampler = loader.arguments.get("sampler")
+    if sampler is not None and not (isinstance(sampler, Constant) and sampler.value is None):
+        return True
+    shuffle = loader.arguments.get("shuffle")
+    return shuffle is not None and not (isinstance(shuffle, Constant) and not shuffle.value)
+
+
+def _in_program(program: Program, event: Event, models: Set[object]) -> Site:
+    """The innermost place in the entered file from which something is reached."""
+    chain = (*event.callers, event.site)
+    outer = next((i for i, site in enumerate(chain) if site.key in models), len(chain) - 1)
+    own = [site for site in chain[: outer + 1] if site.module is program.module]
+    return own[-1] if own else chain[outer]
