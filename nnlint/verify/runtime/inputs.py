@@ -69,6 +69,24 @@ class Inputs:
             slots[path] = Slot(place, _bound(tensor, (highs or {}).get(path)))
         return cls(args, kwargs or {}, slots, count)
 
+    def folded(self, count: int) -> Inputs:
+        """The same inputs read as `count` examples, several rows each where sizes say so.
+
+        Raises:
+            ValueError: the number of rows of the first tensor is no multiple.
+        """
+        if self.count == count:
+            return self
+        slots = {}
+        for path, tensor in self.tensors:
+            rows = tensor.shape[0] if tensor.dim() else 0
+            unit, rest = divmod(rows, count)
+            slots[path] = Slot(0, _bound(tensor, None), unit) if unit and not rest else Slot(None)
+        first = next(iter(slots.values()))
+        if first.axis is None:
+            raise ValueError(f"{self.count} rows are no multiple of {count} examples")
+        return dataclasses.replace(self, slots=slots, count=count)
+
     def along(self, axis: int) -> Inputs:
         """The same inputs with another axis to tell apart."""
         highs = {path: slot.high for path, slot in self.slots.items() if slot.high is not None}
