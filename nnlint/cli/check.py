@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.settings import Settings, settings_of, shown_settings
+from nnlint.cli.verification import verification_options
 from nnlint.config import FAIL_ON, FORMATS
 from nnlint.finding import Finding, Stage
 
@@ -106,6 +107,8 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
     default="auto",
     help="Whether to colour the report.",
 )
+@click.option("--verify", is_flag=True, help="Run the code to confirm or take back findings.")
+@verification_options
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--verbose", "-v", is_flag=True, help="Say what is done, on stderr.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
@@ -141,8 +144,24 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         from nnlint.baseline import without_baseline
 
         findings = without_baseline(Path(baseline), findings)
+    if options["verify"]:
+        findings = _verified(findings, settings, options)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
     return _report(replace(result, findings=tuple(findings)), settings, options, overlay, status)
+
+
+def _verified(
+    findings: Sequence[Finding], settings: Settings, options: dict[str, Any]
+) -> Sequence[Finding]:
+    """The findings with verdicts; the only place from which linting runs any code."""
+    from nnlint.cli.progress import progress_bar
+    from nnlint.verify.attach import with_verdicts
+    from nnlint.verify.running import Conditions
+
+    conditions = Conditions.of(options, dict(settings.config.verify))
+    output = Path(options["verify_output"]) if options["verify_output"] else None
+    with progress_bar(enabled=not options["quiet"]) as on_progress:
+        return with_verdicts(findings, conditions, output, on_progress)
 
 
 def _input(

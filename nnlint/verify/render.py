@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-_SHADES = ("#313695", "#4575b4", "#74add1", "#fdae61", "#f46d43", "#a50026")
+SHADES = ("#313695", "#4575b4", "#74add1", "#fdae61", "#f46d43", "#a50026")
 """Blue to red; exact zeros are drawn empty, so that one spot cannot be missed."""
 ZERO = "·"
 
@@ -17,9 +17,9 @@ ZERO = "·"
 def level(value: float, largest: float) -> int:
     """The shade of a positive value, on a logarithmic scale over six decades."""
     if not math.isfinite(value) or value >= largest:
-        return len(_SHADES) - 1
+        return len(SHADES) - 1
     decades = math.log10(largest / value)
-    return max(0, len(_SHADES) - 1 - int(decades))
+    return max(0, len(SHADES) - 1 - int(decades))
 
 
 def largest_finite(matrix: list[list[float]]) -> float:
@@ -64,7 +64,7 @@ def heat_map(
             if value == 0:
                 line.append(f"{cell:^7}", style="dim not bold")
             else:
-                shade = _SHADES[level(value, largest)]
+                shade = SHADES[level(value, largest)]
                 style = f"{'bold ' if wrong else ''}white on {shade}"
                 line.append(f"{cell:^7}", style=style)
         lines.append(line)
@@ -76,7 +76,7 @@ def code_frame(culprit: dict[str, Any], around: int = 2, name: str = "") -> str:
     place = culprit["place"]
     row, end_row = place["row"], place["end_row"]
     first = max(1, row - around)
-    module = f", in {place['module']}" if place["module"].strip() not in ("", "()") else ""
+    module = f", in {_module(place['module'])}" if place["module"].strip() else ""
     lines = [
         f"  --> {name or place['filename']}:{row}: {culprit['kind']} by {culprit['operation']}{module}"
     ]
@@ -94,6 +94,11 @@ def code_frame(culprit: dict[str, Any], around: int = 2, name: str = "") -> str:
         read = ", ".join(_shape(s) for s in shapes[:-1])
         lines.append(" " * (width + 3) + f"= {read} → {_shape(shapes[-1])}")
     return "\n".join(lines)
+
+
+def _module(text: str) -> str:
+    """`layer.0 (Block)`, or the class alone where it is the model itself."""
+    return text.strip("()") if text.startswith("(") else text
 
 
 def _shape(shape: list[int]) -> str:

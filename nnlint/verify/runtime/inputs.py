@@ -162,7 +162,9 @@ class Inputs:
         for path, tensor in self.tensors:
             name = str(path[1]) if path[0] == 1 else f"argument {path[1]}"
             kind = str(tensor.dtype).replace("torch.", "")
-            texts.append(f"{name}: {tuple(tensor.shape)} {kind}")
+            slot = self.slots.get(path)
+            high = f" below {slot.high}" if slot is not None and slot.high is not None else ""
+            texts.append(f"{name}: {tuple(tensor.shape)} {kind}{high}")
         return texts
 
 

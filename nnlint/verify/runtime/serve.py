@@ -89,8 +89,9 @@ def _serve(job: dict[str, Any], send: Send) -> None:
         send("start", probe=name)
         started = time.monotonic()
         answer = _ask(probes.load(name), subject, options)
-        if answer.evidence.get("culprit"):
-            answer.evidence["origin"] = job.get("origin", "")
+        rows = options.finding.get("rows")
+        if rows and subject is not None and answer.status == "REFUTED":
+            answer.evidence["ran"] = _ran(subject, job["target"].get("file", ""), rows)
         send(
             "answer",
             probe=name,
@@ -117,6 +118,41 @@ def _ask(probe: Any, subject: Any, options: Any) -> Any:
         return inconclusive("out of memory under the limit (--memory)")
     except Exception as error:
         return inconclusive(f"the model raised {_told(error)}", **_place(error))
+
+
+def _ran(subject: Any, filename: str, rows: list[int]) -> dict[str, bool]:
+    """Which rows of a class ran; rows outside any function that ran in the file are left out.
+
+    A refuted finding stays unless its own line took part.
+    """
+    seen: set[int] = set()
+    covered: set[int] = set()
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        code = frame.f_code
+        if code.co_filename != filename:
+            return None
+        lines = (
+            [line for _, _, line in code.co_lines() if line] if hasattr(code, "co_lines") else []
+        )
+        covered.update(range(code.co_firstlineno, max(lines, default=code.co_firstlineno) + 1))
+
+        def each(inner: Any, kind: str, _: Any) -> Any:
+            seen.add(inner.f_lineno)
+            return each
+
+        return each
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        subject.runner.run(subject.inputs, False)
+    except Exception:
+        # the probe itself ran; only the record of lines is lost
+        return {}
+    finally:
+        sys.settrace(before)
+    return {str(row): row in seen for row in rows if row in covered}
 
 
 def _told(error: BaseException) -> str:
@@ -174,6 +210,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
     parameters = sum(p.numel() for p in built.model.parameters())
     send(
         "built",
+        file=filename,
         inputs=built.inputs.describe(),
         parameters=parameters,
         seconds=time.monotonic() - started,

@@ -1,7 +1,7 @@
 """What does the learning rate do over the length of the run?
 
 Criterion: the scheduler itself, or the hand-written rule, is stepped over the run's
-epochs. CONFIRMED when the rate falls under 1e-3 of its start before half of the run, is 0
+epochs. CONFIRMED when the rate falls to 1e-3 of its start before half of the run, is 0
 before its end, or never changes although a decay was written; REFUTED otherwise.
 Source: "Do not trust learning rate decay defaults", A Recipe for Training Neural Networks.
 """
@@ -14,7 +14,8 @@ from ..schedule import NoSchedule, step_schedule
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "lr-schedule"
-TINY = 1e-3
+LIMIT = 1.001e-3
+"""One thousandth, and a little for rounding: three decays by ten count."""
 NEEDS_MODEL = False
 
 
@@ -34,9 +35,9 @@ def judge(rates: list[float], note: str = "") -> Answer:
     """The verdict on a curve of learning rates, one per epoch or step."""
     evidence: dict[str, Any] = {"rates": rates, "note": note}
     start, count = max(rates[: max(1, len(rates) // 10)]), len(rates)
-    early = next((i for i, r in enumerate(rates) if r < TINY * start), None)
+    early = next((i for i, r in enumerate(rates) if r <= LIMIT * start), None)
     zero = next((i for i, r in enumerate(rates[:-1]) if r <= 0 and i > 0), None)
-    low_half = early is not None and early < count / 2 and max(rates[early:]) < TINY * start
+    low_half = early is not None and early < count / 2 and max(rates[early:]) <= LIMIT * start
     over = f"over {count} epochs{note}"
     if low_half:
         return confirmed(

@@ -1,0 +1,162 @@
+"""`nnlint --verify`: join static findings to what running the code shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnlint.finding import Finding, Verdict
+from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, WHOLE_PROGRAM
+from nnlint.verify.report import local, write_evidence
+from nnlint.verify.running import Conditions, verify_target
+from nnlint.verify.schedules import plan_of
+from nnlint.verify.session import Outcome, ProbeResult
+from nnlint.verify.targets import Target, spans, target_of
+
+_LOSS_OF_RULE = {
+    "softmax-into-cross-entropy": "cross_entropy",
+    "one-class-softmax": "cross_entropy",
+    "head-size-mismatch": "cross_entropy",
+    "logits-into-nll": "nll",
+    "sigmoid-into-bce-with-logits": "bce_with_logits",
+    "logits-into-bce": "bce",
+}
+_WITHIN_EXAMPLES = "examples stay apart"
+"""What the message says of a reshape that scrambles only within an example."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One run of a probe that answers one or more findings."""
+
+    target: Target
+    probe: str
+    rule: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        loss = _LOSS_OF_RULE.get(self.rule)
+        found: dict[str, Any] = {"finding": {"name": self.rule}}
+        return {**found, "loss": loss} if loss else found
+
+
+def with_verdicts(
+    findings: Sequence[Finding],
+    conditions: Conditions,
+    output: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """The findings, each whose rule names a probe with a verdict.
+
+    Parameters:
+        output: a folder for pictures and reproducers.
+    """
+    verdicts: dict[int, Verdict] = {}
+    questions: dict[_Question, list[int]] = {}
+    for index, finding in enumerate(findings):
+        probe = _probe(finding)
+        if probe is None:
+            continue
+        if probe == "lr-schedule":
+            verdicts[index] = _schedule(finding, conditions, output)
+            continue
+        target = target_of(finding) if finding.cell is None else None
+        if target is None:
+            verdicts[index] = Verdict("INCONCLUSIVE", "no module class of this project is at hand")
+            continue
+        questions.setdefault(_Question(target, probe, finding.name), []).append(index)
+    for done, (question, indices) in enumerate(questions.items()):
+        if on_progress:
+            on_progress(done, len(questions))
+        rows = [findings[i].start.row for i in indices]
+        outcome = verify_target(
+            question.target,
+            [question.probe],
+            conditions,
+            {**question.options, "finding": {"name": question.rule, "rows": rows}},
+        )
+        if output is not None and outcome.results:
+            output.mkdir(parents=True, exist_ok=True)
+            write_evidence(output, question.target, outcome.built, outcome.results[0])
+        for index in indices:
+            verdicts[index] = _verdict(findings[index], question, outcome)
+    return [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+
+
+def _probe(finding: Finding) -> str | None:
+    probe = OF_RULES.get(finding.name) or finding.probe
+    if probe is None or probe in WHOLE_PROGRAM:
+        return None
+    probe = ALIASES.get(probe, probe)
+    return probe if probe in PROBES else None
+
+
+def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> Verdict:
+    plan = plan_of(finding)
+    if plan is None:
+        return Verdict("INCONCLUSIVE", "the schedule cannot be read off this place alone")
+    target = Target(Path(finding.filename).stem, file=finding.filename)
+    outcome = verify_target(target, ["lr-schedule"], conditions, {"schedule": plan})
+    result = outcome.results[0]
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        named = replace(target, name=f"{target.name}-{finding.start.row}")
+        write_evidence(output, named, {}, result)
+    return Verdict(result.status, result.summary, {"plan": plan, **result.evidence})
+
+
+def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict:
+    if outcome.failure:
+        return Verdict(
+            "INCONCLUSIVE",
+            f"{question.target.name}: {_stage(outcome)}: {outcome.failure.get('reason')}",
+            {"settle": _settle(question.target)},
+        )
+    result = outcome.results[0]
+    evidence = {
+        "probe": result.probe,
+        "target": question.target.title,
+        "built": outcome.built,
+        **result.evidence,
+    }
+    status, summary = _judged(finding, result)
+    return Verdict(status, local(summary), evidence)
+
+
+def _stage(outcome: Outcome) -> str:
+    return {
+        "construct": "no constructor arguments were found",
+        "inputs": "no inputs were found that it runs on",
+    }.get(str(outcome.failure.get("stage")), "it cannot be built")
+
+
+def _settle(target: Target) -> str:
+    """The two lines of configuration that would settle it."""
+    path = target.file.removesuffix(".py").replace(os.sep, ".").lstrip(".")
+    return f'[tool.nnlint.verify."{path}:{target.name}"]\nargs = {{}}\ninputs = [[4, 3, 32, 32]]'
+
+
+def _judged(finding: Finding, result: ProbeResult) -> tuple[str, str]:
+    """The verdict on one finding, which may be about another line or another fault."""
+    place = (result.evidence.get("culprit") or {}).get("place")
+    if result.status == "CONFIRMED" and place:
+        first, last = spans(finding)
+        same = (
+            os.path.samefile(place["filename"], finding.filename)
+            if os.path.exists(place["filename"])
+            else False
+        )
+        if same and place["row"] <= last and first <= place["end_row"]:
+            base = result.summary.partition("; they begin to mix at ")[0]
+            return "CONFIRMED", f"{base}; they begin to mix here"
+        return "CONFIRMED", f"{result.summary}, not at the reported line {finding.start.row}"
+    if result.status == "REFUTED":
+        if _WITHIN_EXAMPLES in finding.message and result.probe == "batch-dependency":
+            return "INCONCLUSIVE", "the probe sees examples that mix, and this is about one alone"
+        ran = result.evidence.get("ran")
+        if isinstance(ran, dict) and ran.get(str(finding.start.row)) is False:
+            return "INCONCLUSIVE", "the reported line did not run with these inputs"
+    return result.status, result.summary

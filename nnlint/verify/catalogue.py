@@ -1,0 +1,23 @@
+"""Which probes there are, read off their files: the parent imports none of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).with_name("runtime") / "probes"
+PROBES = tuple(
+    sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("*.py") if p.stem != "__init__")
+)
+ALIASES = {"unused-parameters": "dead-parameters", "unused-parameter": "dead-parameters"}
+FOR_FINDINGS_ONLY = ("lr-schedule", "mode-dependence", "loss-shape")
+"""Probes that say nothing about a module by itself."""
+LAST = ("loss-at-init", "overfit", "input-baseline", "receptive-field", "parameter-share")
+DEFAULT = (
+    "batch-dependency",
+    *(p for p in PROBES if p not in (*FOR_FINDINGS_ONLY, *LAST, "batch-dependency")),
+    *LAST,
+)
+OF_RULES = {"missing-eval-mode": "mode-dependence"}
+"""Rules whose finding asks a narrower question than the probe they name."""
+WHOLE_PROGRAM = ("determinism",)
+"""Probes that would need the whole training program; no verdict is attached."""

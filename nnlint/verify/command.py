@@ -1,0 +1,139 @@
+"""`nnlint verify TARGET`: run the probes on a module, without a finding."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nnlint.cli.verification import verification_options
+from nnlint.verify.targets import Target, TargetError, read_target
+
+_LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
+
+
+@click.command(short_help="Build a module and prove what is wrong with it.")
+@click.argument("target")
+@click.option(
+    "--input",
+    "shapes",
+    multiple=True,
+    metavar="SHAPE",
+    help="Shape of an input, batch first: 4,3,32,32. Repeat for more inputs.",
+)
+@click.option(
+    "--input-dtype",
+    "dtypes",
+    multiple=True,
+    metavar="TYPE",
+    help="Type of each input, in the same order: float32, int64, or int64:1000 for values "
+    "below 1000.",
+)
+@click.option("--args", "arguments", metavar="JSON", help="Constructor arguments, as an object.")
+@click.option("--axis", type=int, help="The batch axis (default: found out).")
+@click.option("--causal", is_flag=True, help="The model must not see later time steps.")
+@click.option("--time-axis", type=int, default=1, help="The time axis of the inputs.")
+@click.option("--loss", type=click.Choice(_LOSSES), help="The loss that the model is trained with.")
+@click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
+@click.option("--output-format", type=click.Choice(["full", "json"]), default="full")
+@verification_options
+def verify(target: str, **options: Any) -> int:
+    """Build TARGET (pkg.model:Net or path/model.py:Net) and run every probe on it.
+
+    The module runs in a process of its own, in the project's interpreter, under limits of
+    time, memory, file size and open files. It cannot open connections, start programs, or
+    write outside a scratch folder that is thrown away. That guards against accidents; it
+    is no security boundary: verify no code that you would not run.
+
+    Exit status: 0 no fault shown, 1 a fault is confirmed, 2 nothing could be verified.
+    """
+    from nnlint.config import Config, find_config, load_config
+    from nnlint.verify.report import Screen, as_data, write_outputs
+    from nnlint.verify.running import Conditions, verify_target
+
+    try:
+        wanted = read_target(target)
+        given = _given(options)
+        probes = _probes(options)
+    except TargetError as error:
+        raise click.UsageError(str(error)) from error
+    found = find_config(Path.cwd())
+    config = load_config(found) if found else Config()
+    conditions = Conditions.of(options, dict(config.verify))
+    probe_options: dict[str, Any] = {"time_axis": options["time_axis"]}
+    probe_options.update({k: options[k] for k in ("axis", "loss") if options[k] is not None})
+    probe_options.update({"causal": True} if options["causal"] else {})
+    screen = Screen(wanted.title, quiet=options["output_format"] == "json")
+    with screen:
+        outcome = verify_target(wanted, probes, conditions, probe_options, given, screen.on_event)
+    if options["output_format"] == "json":
+        click.echo(json.dumps(as_data(wanted, outcome), indent=2, ensure_ascii=False))
+    else:
+        screen.report(outcome, conditions.python, color=sys.stdout.isatty())
+    if options["verify_output"]:
+        for path in write_outputs(
+            Path(options["verify_output"]), _with_file(wanted, outcome), outcome
+        ):
+            click.echo(f"wrote {path}", err=True)
+    if outcome.failure:
+        return 2
+    return int(any(r.status == "CONFIRMED" for r in outcome.results))
+
+
+def _with_file(target: Target, outcome: Any) -> Target:
+    return Target(target.name, file=outcome.built.get("file", "")) if not target.file else target
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if options["arguments"]:
+        try:
+            value = json.loads(options["arguments"])
+        except ValueError as error:
+            raise TargetError(f"--args is no JSON: {error}") from error
+        if isinstance(value, list):
+            given["positional"] = value
+        elif isinstance(value, dict):
+            given["args"] = value
+        else:
+            raise TargetError("--args must be a JSON object or list")
+    if options["shapes"]:
+        given["inputs"] = _shapes(options["shapes"], options["dtypes"])
+    elif options["dtypes"]:
+        raise TargetError("--input-dtype needs --input")
+    return given
+
+
+def _shapes(shapes: tuple[str, ...], dtypes: tuple[str, ...]) -> list[dict[str, Any]]:
+    inputs = []
+    for index, text in enumerate(shapes):
+        try:
+            shape = [int(part) for part in text.replace("x", ",").split(",") if part.strip()]
+        except ValueError:
+            raise TargetError(f"--input {text}: a shape is numbers with commas") from None
+        if not shape or min(shape) < 1:
+            raise TargetError(f"--input {text}: sizes are positive numbers")
+        dtype, _, high = (dtypes[index] if index < len(dtypes) else "float32").partition(":")
+        inputs.append({"shape": shape, "dtype": dtype, "high": int(high) if high.isdigit() else 2})
+    return inputs
+
+
+def _probes(options: dict[str, Any]) -> list[str]:
+    from nnlint.verify.catalogue import ALIASES, DEFAULT, PROBES
+
+    if not options["probes"]:
+        return [p for p in DEFAULT if p != "causality" or options["causal"]]
+    chosen = []
+    for name in options["probes"]:
+        plain = ALIASES.get(name, name)
+        if plain not in PROBES:
+            import difflib
+
+            close = difflib.get_close_matches(name, PROBES, 1)
+            hint = f"; did you mean `{close[0]}`?" if close else f"; one of {', '.join(PROBES)}"
+            raise TargetError(f"there is no probe `{name}`{hint}")
+        chosen.append(plain)
+    return chosen

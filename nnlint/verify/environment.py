@@ -1,0 +1,44 @@
+"""Which interpreter has the project's torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+
+def choose_python(wish: str | None, folder: Path) -> str:
+    """The interpreter to verify with.
+
+    In this order: as asked for, the active environment, a `.venv` or `venv` at or above the
+    folder, nnlint's own interpreter if it has torch, `python3` on the path.
+    """
+    if wish:
+        return shutil.which(wish) or wish
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        found = _inside(Path(os.environ.get(variable) or os.devnull))
+        if found:
+            return found
+    for parent in (folder.absolute(), *folder.absolute().parents):
+        for name in (".venv", "venv"):
+            found = _inside(parent / name)
+            if found:
+                return found
+    if _has_torch():
+        return sys.executable
+    return shutil.which("python3") or sys.executable
+
+
+def _inside(environment: Path) -> str | None:
+    for name in ("bin/python", "Scripts/python.exe", "python.exe"):
+        candidate = environment / name
+        if candidate.is_file():
+            return str(candidate)
+    return None
+
+
+def _has_torch() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("torch") is not None

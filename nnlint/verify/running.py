@@ -1,0 +1,82 @@
+"""From targets to outcomes: what the commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnlint.verify.environment import choose_python
+from nnlint.verify.session import Limits, OnEvent, Outcome, run_job
+from nnlint.verify.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How to verify: interpreter, limits, device, and what the configuration says."""
+
+    python: str
+    limits: Limits
+    device: str = "auto"
+    seed: int = 0
+    configured: Mapping[str, Any] = field(default_factory=dict)
+    """`[tool.nnlint.verify."pkg.model:Net"]`: arguments, inputs and options by target."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], configured: Mapping[str, Any]) -> Conditions:
+        """The conditions that command-line options ask for."""
+        limits = Limits(
+            options["timeout"], int(options["memory"] * 2**30), options["allow_network"]
+        )
+        python = choose_python(options["python"], Path.cwd())
+        return cls(python, limits, options["device"], options["seed"], configured)
+
+    def settings(self, target: Target) -> dict[str, Any]:
+        """What the configuration says of a target, by its full or its last names."""
+        for key, value in self.configured.items():
+            place, _, name = key.rpartition(":")
+            if name != target.name or not isinstance(value, dict):
+                continue
+            path = (target.file or target.module).removesuffix(".py").replace("/", ".")
+            if not place or path.endswith(place.removesuffix(".py").replace("/", ".")):
+                return value
+        return {}
+
+
+def verify_target(
+    target: Target,
+    probes: list[str],
+    conditions: Conditions,
+    options: Mapping[str, Any],
+    given: Mapping[str, Any] | None = None,
+    on_event: OnEvent | None = None,
+) -> Outcome:
+    """Build a target and run probes on it.
+
+    Parameters:
+        options: of the probes: see `Options` in runtime/subject.py.
+        given: `args`, `kwargs` and `inputs` from the command line, over the configuration's.
+    """
+    known = {**conditions.settings(target), **(given or {})}
+    names = ("axis", "causal", "loss", "time_axis", "steps")
+    probe_options: dict[str, Any] = {name: known[name] for name in names if name in known}
+    job = {
+        "target": target.as_job(),
+        "probes": probes,
+        "device": conditions.device,
+        "path": [str(Path.cwd())],
+        "args": known.get("positional"),
+        "kwargs": known.get("args"),
+        "inputs": _inputs(known.get("inputs")),
+        "options": {**probe_options, **options, "seed": conditions.seed},
+        "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
+    }
+    return run_job(conditions.python, job, conditions.limits, on_event)
+
+
+def _inputs(given: Any) -> list[dict[str, Any]] | None:
+    """Inputs as the worker takes them: `[4, 3, 32, 32]`, or a table with shape and dtype."""
+    if not given:
+        return None
+    return [dict(i) if isinstance(i, dict) else {"shape": list(i)} for i in given]
