@@ -83,7 +83,7 @@ def curve_svg(rates: list[float], title: str, vertical: str = "learning rate") -
         )
     parts.append(f'<polyline points="{points}" fill="none" stroke="#313695" stroke-width="2"/>')
     parts.append(_text(left + inner_width / 2, height - 10, "epoch", 12, "middle"))
-    parts.append(_text(left, 48, vertical, 12, "end"))
+    parts.append(_text(16, 48, vertical, 12, "start"))
     return "\n".join([*parts, "</svg>\n"])
 
 

@@ -1,0 +1,261 @@
+"""What runs in the user's interpreter: alone, on old Pythons, on devices that scatter."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import nnlint.verify
+from nnlint.verify.catalogue import DEFAULT, PROBES
+from nnlint.verify.runtime import probes
+from nnlint.verify.runtime.devices import NOISE_FACTOR, Device, choose
+from nnlint.verify.runtime.inputs import Inputs
+from nnlint.verify.runtime.running import Runner
+from nnlint.verify.runtime.schedule import NoSchedule, step_schedule
+from nnlint.verify.runtime.subject import Options, Subject
+
+FOLDER = Path(nnlint.verify.__file__).parent
+FILES = [FOLDER / "worker.py", *sorted((FOLDER / "runtime").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_stands_alone_and_parses_on_python_3_9(file: Path):
+    tree = ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 9))
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        assert not any(n.split(".")[0] in ("nnlint", "rich", "click", "numpy") for n in names)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_every_probe_states_its_criterion(name: str):
+    module = probes.load(name)
+    assert name == module.NAME
+    assert "Source:" in module.__doc__ and (
+        "Criterion" in module.__doc__ or "Measured" in module.__doc__
+    )
+
+
+def test_parent_and_worker_know_the_same_probes():
+    assert set(PROBES) == set(probes.names()) and set(DEFAULT) < set(PROBES)
+
+
+class Scattering(Device):
+    """A device whose runs scatter, as CUDA's may."""
+
+    def __init__(self, noise: float) -> None:
+        super().__init__("cpu")
+        self.noise = noise
+
+    @property
+    def exact(self) -> bool:
+        return False
+
+    def settings(self):
+        return Device("cpu").settings()
+
+
+class Noisy(nn.Module):
+    def __init__(self, noise: float, leak: float) -> None:
+        super().__init__()
+        self.layer, self.noise, self.leak = nn.Linear(4, 3), noise, leak
+        self.generator = torch.Generator().manual_seed(3)
+
+    def forward(self, x):
+        out = self.layer(x)
+        scatter = (torch.rand(out.shape, generator=self.generator) - 0.5) * self.noise
+        return out + scatter + self.leak * out.sum()
+
+
+@pytest.mark.parametrize(("leak", "status"), [(0.0, "REFUTED"), (0.5, "CONFIRMED")])
+def test_noise_of_a_device_is_no_leak(leak: float, status: str):
+    torch.manual_seed(0)
+    model = Noisy(1e-6, leak)
+    subject = Subject(
+        Runner(model, Scattering(1e-6)), Inputs.of((torch.randn(5, 4),)), Options(axis=0)
+    )
+    assert probes.load("batch-dependency").run(_shared(subject)).status == status
+
+
+def _shared(subject: Subject) -> Subject:
+    # a generator cannot be deep-copied, and the jittered copy may share it
+    generator = subject.model.generator
+    type(subject.model).__deepcopy__ = lambda self, memo: _rebuilt(self, generator)
+    return subject
+
+
+def _rebuilt(model: Noisy, generator: torch.Generator) -> Noisy:
+    other = Noisy(model.noise, model.leak)
+    other.load_state_dict(model.state_dict())
+    other.generator = generator
+    return other
+
+
+def test_threshold_is_four_times_the_largest_noise():
+    values = iter([0.0, 1.0, 3.0, 2.0])
+    device = Scattering(0)
+    assert device.threshold(lambda: next(values), lambda a, b: abs(a - b)) == NOISE_FACTOR * 3.0
+    assert Device("cpu").threshold(lambda: 1 / 0, lambda a, b: 0.0) == 0.0
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no cuda device"):
+        choose("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert not choose("cuda").exact
+
+
+def test_settings_of_cuda_are_put_back():
+    before = torch.backends.cudnn.allow_tf32
+    with Device("cuda").settings():
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.allow_tf32 == before
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def ask(name: str, model: nn.Module, *inputs, **options):
+    subject = Subject(Runner(model), Inputs.of(inputs), Options(**options))
+    return probes.load(name).run(subject)
+
+
+X = torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
+
+
+def test_unused_and_dead_parameters():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Linear(6, 3), nn.Linear(6, 3)
+            self.cut = nn.Linear(6, 3)
+            self.gate = nn.Parameter(torch.zeros(()))
+
+        def forward(self, x):
+            return self.used(x) * (1 + self.gate) + self.cut(x) * 0
+
+    answer = ask("dead-parameters", Net(), X)
+    assert answer.evidence["unused"] == ["unused.weight", "unused.bias"]
+    assert answer.evidence["dead"] == ["cut.weight", "cut.bias"]
+    assert ask("dead-parameters", nn.Linear(6, 3), X).status == "REFUTED"
+
+
+def test_unregistered_parameters():
+    class Listed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = {"first": [nn.Linear(6, 6)]}
+
+    class Table(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.zeros(3)
+
+    assert "layers['first'][0]" in ask("unregistered-parameters", Listed(), X).summary
+    assert "neither parameter nor buffer" in ask("unregistered-parameters", Table(), X).summary
+    assert ask("unregistered-parameters", nn.LSTM(6, 2), X).status == "REFUTED"
+
+
+def test_batch_of_one():
+    class Squeezed(nn.Module):
+        def forward(self, x):
+            return x.sum(1, keepdim=True).unsqueeze(2).squeeze()
+
+    answer = ask("batch-of-one", Squeezed(), X)
+    assert (
+        answer.status == "CONFIRMED" and "(5,) for five examples and () for one" in answer.summary
+    )
+    assert ask("batch-of-one", nn.Linear(6, 2), X).status == "REFUTED"
+
+
+def test_variance_shift():
+    torch.manual_seed(0)
+    shifted = nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 8), nn.BatchNorm1d(8))
+    fine = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5))
+    assert ask("variance-shift", shifted, X).status == "CONFIRMED"
+    assert ask("variance-shift", fine, X).status == "REFUTED"
+
+
+def test_mode_dependence():
+    plain = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8))
+    assert ask("mode-dependence", plain, X).status == "REFUTED"
+    assert ask("mode-dependence", nn.Sequential(plain, nn.Dropout(0.5)), X).status == "CONFIRMED"
+
+
+def test_input_baseline():
+    torch.manual_seed(0)
+    good = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 3))
+    assert ask("input-baseline", good, X, loss="cross_entropy").status == "REFUTED"
+
+    class Blind(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(3))
+
+        def forward(self, x):
+            return self.bias + 0 * x[:, :3]
+
+    assert ask("input-baseline", Blind(), X, loss="mse").status != "REFUTED"
+
+
+def test_loss_shape():
+    class Own(nn.Module):
+        def forward(self, x, y):
+            return nn.functional.mse_loss(x[:, :1], y)
+
+    answer = ask("loss-shape", Own(), X, torch.randn(8))
+    assert answer.status == "CONFIRMED" and "(8, 1) against (8,)" in answer.summary
+    finding = {"name": "loss-broadcast"}
+    assert ask("loss-shape", nn.Linear(6, 1), X, finding=finding).status == "CONFIRMED"
+    assert ask("loss-shape", nn.Linear(6, 2), X, finding=finding).status == "REFUTED"
+
+
+def test_receptive_field():
+    answer = ask("receptive-field", nn.Conv1d(2, 2, 5, padding=2), torch.randn(2, 2, 32))
+    assert answer.evidence["boxes"]["input 0"] == [[2, 2], [5, 32]]
+
+
+def test_schedules():
+    plan = {"expression": "StepLR(optimizer, 30)", "lr": 0.1, "epochs": 200, "names": {}}
+    plan["imports"] = {"StepLR": "torch.optim.lr_scheduler.StepLR"}
+    rates, _ = step_schedule(plan)
+    assert rates[29] == 0.1 and rates[30] == pytest.approx(0.01) and len(rates) == 200
+    judge = probes.load("lr-schedule").judge
+    assert "1/1000 of its start from epoch 90" in judge(rates).summary
+    assert judge(rates[:60]).status == "REFUTED"
+    assert "never changes" in judge(rates[:30]).summary
+    hand = {"expression": "args.lr * 0.1 ** (epoch // 30)", "variable": "epoch", "lr": 0.1}
+    rates, _ = step_schedule({**hand, "epochs": 90, "names": {"args.lr": 0.2}})
+    assert rates[0] == 0.2 and rates[89] == pytest.approx(0.002)
+    with pytest.raises(NoSchedule, match="metric"):
+        plateau = "lr_scheduler.ReduceLROnPlateau(optimizer)"
+        step_schedule({**plan, "expression": plateau})
+
+
+def test_rounding_is_told_from_a_leak():
+    class Ordered(nn.Module):
+        """Adds in an order that depends on the batch, which changes the last bits only."""
+
+        def forward(self, x):
+            first = bool(x[0, 0] > 0)
+            parts = [x[:, i] * 0.1 for i in range(6)]
+            return torch.stack([sum(parts if first else parts[::-1])], 1)
+
+    answer = ask("batch-dependency", Ordered(), X, axis=0)
+    assert answer.status == "REFUTED"
+    assert "double precision" in answer.evidence["conditions"]["rounding"]
+
+
+def test_sequence_first_is_left_open_unless_the_source_says():
+    rnn = nn.GRU(4, 3)
+    answer = ask("batch-dependency", rnn, torch.randn(6, 5, 4))
+    assert answer.status == "INCONCLUSIVE" and "sequence first" in answer.summary
+    subject = Subject(Runner(rnn), Inputs.of((torch.randn(6, 5, 4),)), Options(), batch_hint=0)
+    assert probes.load("batch-dependency").run(subject).status == "CONFIRMED"
+    subject = Subject(Runner(rnn), Inputs.of((torch.randn(6, 5, 4),)), Options(), batch_hint=1)
+    assert probes.load("batch-dependency").run(subject).status == "REFUTED"
