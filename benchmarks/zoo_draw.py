@@ -91,9 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     drawn = [d for d in draw(options.root, options.seed) if options.only in f"{d[1]}:{d[2]}"]
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(
-            pool.map(lambda d: verify(options.python, d[1], d[2], options.root), drawn)
-        )
+        outcomes = list(pool.map(lambda d: verify(options.python, d[1], d[2], options.root), drawn))
     built = run = 0
     print("| package | class | built | run | how, or why not |\n|-|-|-|-|-|")
     for (package, _, name), outcome in zip(drawn, outcomes, strict=True):
