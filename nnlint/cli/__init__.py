@@ -21,7 +21,7 @@ COMMANDS = {
     "rule": "nnlint.cli.others",
     "init": "nnlint.cli.others",
     "clean": "nnlint.cli.others",
-    "verify": "nnlint.verify.command",
+    "verify": "nnlint.cli.verify",
     "completion": "nnlint.cli.completion",
 }
 """Each command, and the module that defines it under its name."""

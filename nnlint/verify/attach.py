@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding, Verdict
-from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, WHOLE_PROGRAM
+from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, REFUTED_BY, WHOLE_PROGRAM
 from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
@@ -99,13 +99,15 @@ def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> 
     if plan is None:
         return Verdict("INCONCLUSIVE", "the schedule cannot be read off this place alone")
     target = Target(Path(finding.filename).stem, file=finding.filename)
-    outcome = verify_target(target, ["lr-schedule"], conditions, {"schedule": plan})
+    options = {"schedule": plan, "finding": {"name": finding.name}}
+    outcome = verify_target(target, ["lr-schedule"], conditions, options)
     result = outcome.results[0]
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         named = replace(target, name=f"{target.name}-{finding.start.row}")
         write_evidence(output, named, {}, result)
-    return Verdict(result.status, result.summary, {"plan": plan, **result.evidence})
+    status, summary = _judged(finding, result, target)
+    return Verdict(status, summary, {"plan": plan, **result.evidence})
 
 
 def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict:
@@ -122,7 +124,7 @@ def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict
         "built": outcome.built,
         **result.evidence,
     }
-    status, summary = _judged(finding, result)
+    status, summary = _judged(finding, result, question.target)
     return Verdict(status, local(summary), evidence)
 
 
@@ -139,7 +141,7 @@ def _settle(target: Target) -> str:
     return f'[tool.nnlint.verify."{path}:{target.name}"]\nargs = {{}}\ninputs = [[4, 3, 32, 32]]'
 
 
-def _judged(finding: Finding, result: ProbeResult) -> tuple[str, str]:
+def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str, str]:
     """The verdict on one finding, which may be about another line or another fault."""
     place = (result.evidence.get("culprit") or {}).get("place")
     if result.status == "CONFIRMED" and place:
@@ -154,6 +156,13 @@ def _judged(finding: Finding, result: ProbeResult) -> tuple[str, str]:
             return "CONFIRMED", f"{base}; they begin to mix here"
         return "CONFIRMED", f"{result.summary}, not at the reported line {finding.start.row}"
     if result.status == "REFUTED":
+        if finding.name not in REFUTED_BY.get(result.probe, (finding.name,)):
+            return "INCONCLUSIVE", f"{result.summary}, which cannot take this finding back"
+        if not target.certain:
+            return (
+                "INCONCLUSIVE",
+                f"{target.name}, perhaps another model than this: {result.summary}",
+            )
         if _WITHIN_EXAMPLES in finding.message and result.probe == "batch-dependency":
             return "INCONCLUSIVE", "the probe sees examples that mix, and this is about one alone"
         ran = result.evidence.get("ran")

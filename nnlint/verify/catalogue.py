@@ -19,5 +19,18 @@ DEFAULT = (
 )
 OF_RULES = {"missing-eval-mode": "mode-dependence"}
 """Rules whose finding asks a narrower question than the probe they name."""
+REFUTED_BY = {
+    "loss-at-init": (
+        "softmax-into-cross-entropy",
+        "sigmoid-into-bce-with-logits",
+        "logits-into-bce",
+        "logits-into-nll",
+    ),
+    "lr-schedule": ("default-step-decay", "early-decay", "lr-driven-to-zero"),
+    "causality": (),
+    "batch-of-one": ("norm-batch-of-one",),
+}
+"""Rules that a probe can take back; where a probe is not listed, it can for every rule.
+A clean probe says nothing of a rule whose claim is another one."""
 WHOLE_PROGRAM = ("determinism",)
 """Probes that would need the whole training program; no verdict is attached."""

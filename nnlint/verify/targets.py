@@ -21,6 +21,8 @@ class Target:
     name: str
     file: str = ""
     module: str = ""
+    certain: bool = True
+    """Whether it is the class that a finding is about, and not only likely so."""
 
     @property
     def title(self) -> str:
@@ -93,15 +95,15 @@ def _built_in(filename: str) -> Target | None:
         return None
     classes = {n.name for n in tree.body if isinstance(n, ast.ClassDef) and _has_forward(n)}
     inside = {id(n) for c in tree.body if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and id(node) not in inside
-        ):
-            if node.func.id in classes:
-                return Target(node.func.id, file=filename)
-    return None
+    built = [
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in classes
+        and id(node) not in inside
+    ]
+    return Target(built[0], file=filename, certain=len(set(built)) == 1) if built else None
 
 
 def spans(finding: Finding) -> tuple[int, int]:

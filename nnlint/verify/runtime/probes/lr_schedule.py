@@ -28,7 +28,19 @@ def run(subject: Subject) -> Answer:
         rates, note = step_schedule(plan)
     except NoSchedule as error:
         return inconclusive(str(error))
+    if subject.options.finding.get("name") == "early-decay":
+        return _any_decay(rates, note)
     return judge(rates, note)
+
+
+def _any_decay(rates: list[float], note: str) -> Answer:
+    """While one batch is overfitted, any decay is one too many."""
+    start, lowest = rates[0], min(rates[rates.index(max(rates)) :])
+    text = (
+        f"over {len(rates)} epochs{note} the learning rate goes from {start:g} down to {lowest:g}"
+    )
+    falls = lowest < 0.999 * max(rates)
+    return (confirmed if falls else refuted)(text, rates=rates, note=note)
 
 
 def judge(rates: list[float], note: str = "") -> Answer:
