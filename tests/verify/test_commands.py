@@ -156,9 +156,10 @@ def test_targets(project):
         read_target("pkg.model")
     inside = _finding("view-mixes-batch", 17)
     assert target_of(inside).name == "Sentiment"
-    assert target_of(_finding("missing-eval-mode", 38)) is None
-    (project / "train.py").write_text(TRAIN + "\nmodel = Plain()\n")
-    assert target_of(_finding("missing-eval-mode", 38)).name == "Plain"
+    trained = target_of(_finding("missing-eval-mode", 38))
+    assert trained.name == "Plain" and trained.certain
+    (project / "train.py").write_text(TRAIN + "\nother = Sentiment(9, 9)\n")
+    assert not target_of(_finding("missing-eval-mode", 38)).certain
 
 
 def _finding(name: str, row: int, column: int = 1, end: int = 2) -> Finding:
