@@ -147,7 +147,11 @@ class Rule:
         if self.probe:
             facts.append(f"**Verify:** {self.probe}")
         parts = [f"# {self.name} ({self.code})", self.summary, " · ".join(facts)]
-        parts += [f"## {title}\n\n{text}" for title, text in self.sections.items()]
+        # tests read the markers; people are told what they mean
+        parts += [
+            f"## {title}\n\n{re.sub('# want: .*', '# reported', text)}"
+            for title, text in self.sections.items()
+        ]
         return "\n\n".join(parts) + "\n"
 
 

@@ -243,3 +243,5 @@ def test_a_page_is_written_for_each_rule(tmp_path: Path) -> None:
     for rule in rules:
         assert f"[{rule.name}]({rule.name}.md)" in index
         assert all(f"## {title}\n" in pages[rule.name] for title in SECTIONS)
+        assert "  # reported\n" in pages[rule.name]
+        assert "# want" not in pages[rule.name]
