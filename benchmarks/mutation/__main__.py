@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.mutation.operators import OPERATORS, Program, Replacement
-from nnlint.config import Config
+from nnlint.config import Config, Selection
 from nnlint.engine import lint
 from nnlint.registry import load_rules
 
@@ -137,7 +137,7 @@ def is_found(root: Path, mutant: Mutant) -> bool:
 
 def count(target: Path, rule: str) -> int:
     """Findings of one rule below a path."""
-    config = Config(select=(rule,))
+    config = Config(command_line=Selection(select=(rule,)))
     here = os.getcwd()
     os.chdir(target if target.is_dir() else target.parent)
     try:
