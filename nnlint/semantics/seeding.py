@@ -8,7 +8,7 @@ from collections.abc import Set
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Constant, Instance, Site, Unknown, Value
+from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
 
 MAY_SEED = re.compile(
     r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
@@ -98,19 +98,10 @@ def _is_model(value: Value | None) -> bool:
 
 
 def _draws_weights_or_order(value: Value | None) -> bool:
-    if not isinstance(value, Built):
-        return False
-    if value.entry.kind == "loader":
-        return _shuffles(value)
-    return value.entry.kind == "model" or value.entry.family in WEIGHTED_FAMILIES
-
-
-def _shuffles(loader: Built) -> bool:
-    sampler = loader.arguments.get("sampler")
-    if sampler is not None and not (isinstance(sampler, Constant) and sampler.value is None):
-        return True
-    shuffle = loader.arguments.get("shuffle")
-    return shuffle is not None and not (isinstance(shuffle, Constant) and not shuffle.value)
+    # an iterator of any loader draws its workers' seed from torch's generator
+    return isinstance(value, Built) and (
+        value.entry.kind in ("loader", "model") or value.entry.family in WEIGHTED_FAMILIES
+    )
 
 
 def _in_program(program: Program, event: Event, models: Set[object]) -> Site:
