@@ -173,7 +173,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
-    from .build.building import NotLoaded, build, file_of, subject_of
+    from .construction.building import NotLoaded, build, file_of, subject_of
 
     target = job["target"]
     send("start", probe="build")

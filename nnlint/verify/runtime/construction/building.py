@@ -1,0 +1,222 @@
+"""From a target such as `pkg.model:Net` to a subject for the probes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+from typing import Any, Optional
+
+import torch
+from torch import nn
+
+from ..devices import choose
+from ..inputs import Inputs
+from ..running import Runner
+from ..subject import Options, Subject
+from .constructing import NotBuilt, construct
+from .enclosing import capture, literal_calls
+from .first_guess import batch_hint
+from .fitting import NotRun, fit_inputs, trial
+from .slicing import find_file, load_slice, package_of
+
+BUDGET = 45.0
+"""Seconds to find arguments and inputs for one class."""
+
+
+class NotLoaded(Exception):
+    """The target's module or class cannot be had; the message says why."""
+
+
+class Built:
+    """A model, inputs if there are any, and how both were found."""
+
+    def __init__(self) -> None:
+        self.model: Optional[nn.Module] = None
+        self.inputs: Optional[Inputs] = None
+        self.origin = ""
+        self.arguments: list[str] = []
+        self.problem = ""
+
+
+def load_target(filename: str, name: str, as_package: bool = True) -> Any:
+    """A class or function by file and name.
+
+    A module of a package is imported, as users of the package do; a script is sliced, and
+    so is a module whose import fails.
+
+    Raises:
+        NotLoaded: neither works; the message has the slice's error.
+    """
+    root, dotted = package_of(filename)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    if as_package and "." in dotted:
+        try:
+            module = importlib.import_module(dotted)
+            return getattr(module, name)
+        except (Exception, SystemExit):
+            pass
+    package = dotted.rpartition(".")[0]
+    if package:
+        _import_parents(package, root)
+    try:
+        module, _ = load_slice(filename, name, f"{dotted}" if package else dotted, package)
+        return getattr(module, name)
+    except KeyError:
+        raise NotLoaded(f"{filename} defines no {name}") from None
+    except (ImportError, SyntaxError, OSError, AttributeError) as error:
+        raise NotLoaded(f"{type(error).__name__}: {error}") from error
+
+
+def _import_parents(package: str, root: str) -> None:
+    """Parents of a sliced module; one whose own import fails becomes an empty package."""
+    import types
+
+    parts = package.split(".")
+    for depth in range(1, len(parts) + 1):
+        name = ".".join(parts[:depth])
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit):
+            empty = types.ModuleType(name)
+            empty.__path__ = [os.path.join(root, *parts[:depth])]
+            sys.modules[name] = empty
+
+
+def build(
+    filename: str,
+    name: str,
+    args: Optional[list[Any]] = None,
+    kwargs: Optional[dict[str, Any]] = None,
+    shapes: Optional[list[dict[str, Any]]] = None,
+    seed: int = 0,
+    budget: float = BUDGET,
+) -> Built:
+    """Build a class and find inputs for it.
+
+    Parameters:
+        args, kwargs: constructor arguments that the user gave.
+        shapes: inputs that the user gave: `shape`, `dtype` and `high` each.
+
+    Raises:
+        NotLoaded: the class cannot be had.
+    """
+    deadline = time.monotonic() + budget
+    target = load_target(filename, name)
+    result = Built()
+    if not isinstance(target, type):
+        if isinstance(target, nn.Module):
+            return _finish(result, target, {}, "the object itself", shapes, deadline)
+        return _factory(result, target, args or [], kwargs or {}, shapes, deadline)
+    if not issubclass(target, nn.Module):
+        raise NotLoaded(f"{name} is no nn.Module")
+    known = [(args or [], kwargs or {}, "given")] if args or kwargs else []
+    known += literal_calls(filename, name)
+    started = time.monotonic()
+    try:
+        for model, arguments, origin in construct(target, known, seed, started + budget / 3):
+            _finish(result, model, arguments, origin, shapes, min(deadline, time.monotonic() + budget / 5))
+            if result.inputs is not None or time.monotonic() > started + budget / 2:
+                break
+    except NotBuilt as error:
+        result.problem = str(error)
+    if result.inputs is None and not shapes:
+        _from_owner(result, target, filename, deadline)
+    return result
+
+
+def _factory(
+    result: Built, target: Any, args: list[Any], kwargs: dict[str, Any], shapes: Any, deadline: float
+) -> Built:
+    torch.manual_seed(0)
+    try:
+        model = target(*args, **kwargs)
+    except Exception as error:
+        result.problem = f"{type(error).__name__}: {error}"
+        return result
+    if not isinstance(model, nn.Module):
+        raise NotLoaded("the target gives no nn.Module")
+    return _finish(result, model, kwargs, "the function's result", shapes, deadline)
+
+
+def _finish(
+    result: Built, model: nn.Module, arguments: dict[str, Any], origin: str, shapes: Any, deadline: float
+) -> Built:
+    """Find inputs for an instance; the first instance stays if none is found."""
+    try:
+        inputs = _given(model, shapes) if shapes else fit_inputs(model, arguments, deadline)
+    except NotRun as error:
+        if result.model is None:
+            result.model, result.origin, result.problem = model, origin, str(error)
+            result.arguments = [f"{k}={v!r}"[:80] for k, v in arguments.items()]
+        return result
+    result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
+    result.arguments = [f"{k}={v!r}"[:80] for k, v in arguments.items()]
+    return result
+
+
+def _from_owner(result: Built, target: type[nn.Module], filename: str, deadline: float) -> None:
+    for model, inputs, origin in capture(target, filename, load_target, deadline):
+        if result.model is None:
+            result.model, result.origin = model, origin
+        if inputs is not None:
+            result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
+            return
+
+
+def _given(model: nn.Module, shapes: list[dict[str, Any]]) -> Inputs:
+    inputs = given_inputs(shapes)
+    was_training = model.training
+    model.eval()
+    _, error = trial(model, inputs)
+    model.train(was_training)
+    if error is not None:
+        raise NotRun(f"with the inputs given: {type(error).__name__}: {error}"[:300])
+    return inputs
+
+
+def given_inputs(shapes: list[dict[str, Any]]) -> Inputs:
+    """Inputs of shapes and types that the user gave.
+
+    Raises:
+        ValueError: a type is none of torch's.
+    """
+    generator = torch.Generator().manual_seed(0)
+    args, highs = [], {}
+    for index, item in enumerate(shapes):
+        dtype = getattr(torch, item.get("dtype") or "float32", None)
+        if not isinstance(dtype, torch.dtype):
+            raise ValueError(f"torch has no type {item['dtype']!r}")
+        shape = tuple(item["shape"])
+        if dtype == torch.bool:
+            args.append(torch.ones(shape, dtype=torch.bool))
+        elif dtype.is_floating_point or dtype.is_complex:
+            args.append(torch.randn(shape, generator=generator).to(dtype))
+        else:
+            high = int(item.get("high") or 2)
+            highs[0, index] = high
+            args.append(torch.randint(high, shape, generator=generator).to(dtype))
+    return Inputs.of(tuple(args), {}, 0, highs)
+
+
+def subject_of(built: Built, options: Options, device: str) -> Subject:
+    """The built model as the probes take it."""
+    assert built.model is not None and built.inputs is not None
+    chosen = choose(device)
+    model = built.model.to(chosen.torch_device)
+    inputs = built.inputs.to(chosen.torch_device)
+    return Subject(Runner(model, chosen), inputs, options, batch_hint(model))
+
+
+def file_of(module: str) -> str:
+    """The file of a dotted module name.
+
+    Raises:
+        NotLoaded: it is not found on `sys.path`.
+    """
+    path = find_file(module)
+    if path is None:
+        raise NotLoaded(f"there is no module {module} on the path of this interpreter")
+    return path

@@ -1,0 +1,258 @@
+"""First guesses at what `forward` takes: from names, annotations, layers and documentation."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Optional
+
+from torch import nn
+
+from .constructing import annotations_of
+from .guesses import VOCABULARY, by_name
+from .specs import BATCH, BOOL, CONSTANT, DICT, FLOAT, HEIGHT, LIST, LONG, NONE, TIME, WIDTH, Spec
+
+_TOKENS = re.compile(
+    r"(^|_)(ids?|idx|tokens?|indices|words?|text|sentence|captions?|src|tgt|trg|seq|inputs?_ids|targets?|labels?|y|item|user)s?$"
+)
+_MASK = re.compile(r"mask")
+_LENGTHS = re.compile(r"len(gth)?s?$|wav_lens?|x_lens?|_lens?$")
+_STEP = re.compile(r"^(t|ts|time|timesteps?|noise_level|step|sigma|temb?)$")
+_LISTED = re.compile(r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|feat_list)$")
+_NUMBER = re.compile(r"^(h|w|height|width|hw|size|scale_factor)$", re.IGNORECASE)
+
+
+class Facts:
+    """What a built model tells about its inputs."""
+
+    def __init__(self, model: nn.Module, arguments: dict[str, Any]) -> None:
+        self.model, self.arguments = model, arguments
+        self.layers = [m for m in model.modules() if not list(m.children())]
+        self.forward = type(model).forward
+        self.documentation = "\n".join(
+            filter(None, (inspect.getdoc(type(model)), inspect.getdoc(self.forward)))
+        )
+        self.unpacked = dict(_unpackings(self.forward))
+        self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
+
+    @property
+    def vocabulary(self) -> int:
+        """The smallest embedding table."""
+        return min((e.num_embeddings for e in self.embeddings), default=VOCABULARY)
+
+    def first(self, *kinds: type) -> Optional[Any]:
+        """The first layer of the given kinds."""
+        return next((m for m in self.layers if isinstance(m, kinds)), None)
+
+    def shapes(self, name: str) -> list[tuple[int, ...]]:
+        """Candidate shapes for a floating-point input, best first."""
+        found = [*self._documented(name), *self._by_layers()]
+        rank = self.unpacked.get(name)
+        if rank:
+            found.sort(key=lambda shape: len(shape) != rank)
+            if not any(len(shape) == rank for shape in found):
+                found.insert(0, _shape(rank, self._width(rank)))
+        return list(dict.fromkeys(found))
+
+    def _width(self, rank: int) -> int:
+        norm = self.first(nn.LayerNorm)
+        for layer in self.layers:
+            if isinstance(layer, nn.modules.conv._ConvNd) and rank >= 3:
+                return int(layer.in_channels) or 16
+            if isinstance(layer, nn.Linear):
+                return int(layer.in_features) or 16
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                return int(layer.num_features)
+        if norm is not None:
+            return int(norm.normalized_shape[-1])
+        weights = (p for p in self.model.parameters(recurse=False) if p.dim())
+        return max((int(p.shape[0]) for p in weights), default=32)
+
+    def _by_layers(self) -> Iterator[tuple[int, ...]]:
+        for layer in self.layers:
+            if isinstance(layer, nn.modules.conv._ConvNd):
+                rank = int(type(layer).__name__.replace("Transpose", "")[-2:-1]) + 2 if type(
+                    layer
+                ).__name__[-2:-1].isdigit() else layer.weight.dim()
+                yield _shape(rank, layer.in_channels or 16)
+                break
+            if isinstance(layer, nn.RNNBase):
+                yield (BATCH, TIME, layer.input_size)
+                break
+            if isinstance(layer, nn.MultiheadAttention):
+                yield (BATCH, TIME, layer.embed_dim)
+                break
+            if isinstance(layer, nn.Linear):
+                yield from ((BATCH, layer.in_features or 16), (BATCH, TIME, layer.in_features or 16))
+                break
+            if isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)):
+                rank = {"1": 3, "2": 4, "3": 5}.get(type(layer).__name__[-2:-1], 4)
+                yield _shape(rank, layer.num_features)
+                break
+            if isinstance(layer, nn.GroupNorm):
+                yield _shape(4, layer.num_channels)
+                break
+            if isinstance(layer, nn.LayerNorm):
+                yield (BATCH, TIME, layer.normalized_shape[-1])
+                break
+        width = self._width(3)
+        yield from ((BATCH, TIME, width), _shape(4, width), (BATCH, width), _shape(3, width))
+        yield from (_shape(5, width), (BATCH, TIME, width, HEIGHT, WIDTH), (BATCH, HEIGHT, WIDTH, width), (BATCH, 1024), (BATCH,))
+
+    def _documented(self, name: str) -> Iterator[tuple[int, ...]]:
+        """Shapes written as `(batch, time, dim)` near the name of the argument."""
+        text = self.documentation
+        patterns = (
+            rf"\b{re.escape(name)}\b[^\n]*\n?[^\n]*?[(\[]\s*((?:b|n|batch\w*|bs)\b[^)\]\n]*)[)\]]",
+            r"[Ii]nput[^\n]*?[(\[]\s*((?:B|N|batch\w*|bs)\b[^)\]\n]*)[)\]]",
+        )
+        for pattern in patterns:
+            for match in re.finditer(pattern, text, re.IGNORECASE):
+                names = [p.strip(" `*'\"") for p in re.split(r"[,x×]\s*", match.group(1)) if p.strip()]
+                if 1 <= len(names) <= 5:
+                    yield (BATCH, *(self._named_size(n, i + 1, len(names)) for i, n in enumerate(names[1:])))
+
+    def _named_size(self, name: str, axis: int, rank: int) -> int:
+        plain = name.lower()
+        if plain.isdigit():
+            return int(plain)
+        known = self.arguments.get(plain)
+        if isinstance(known, int) and not isinstance(known, bool) and known > 0:
+            return known
+        if re.search(r"^(t|l|s|time|len\w*|seq\w*|n|num\w*|steps?|frames?|length)", plain):
+            return TIME
+        if re.search(r"^(h|w|d|height|width|depth)$", plain):
+            return HEIGHT
+        return self._width(rank) if axis in (1, rank - 1) else TIME
+
+
+def _shape(rank: int, width: int) -> tuple[int, ...]:
+    if rank <= 2:
+        return (BATCH, width)[:rank]
+    if rank == 3:
+        return (BATCH, width, HEIGHT)
+    return (BATCH, width, *(HEIGHT,) * (rank - 2))
+
+
+def _unpackings(function: Any) -> Iterator[tuple[str, int]]:
+    """`b, c, h, w = x.shape` (or `.size()`): the rank of an argument."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
+            continue
+        value = node.value.func if isinstance(node.value, ast.Call) else node.value
+        if isinstance(value, ast.Attribute) and value.attr in ("shape", "size"):
+            if isinstance(value.value, ast.Name):
+                if not any(isinstance(e, ast.Starred) for e in node.targets[0].elts):
+                    yield value.value.id, len(node.targets[0].elts)
+
+
+def batch_hint(model: nn.Module) -> Optional[int]:
+    """The axis that `forward` calls the batch: `B, T, C = x.shape`, `batch = x.size(1)`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return None
+    named = re.compile(r"^(b|n|bs|bsz|batch\w*|n_?batch|num_batch\w*)$", re.IGNORECASE)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and ".shape" in ast.unparse(value) or ".size()" in ast.unparse(value):
+            for axis, element in enumerate(getattr(target, "elts", [])):
+                if isinstance(element, ast.Name) and named.match(element.id):
+                    return axis
+        if isinstance(target, ast.Name) and named.match(target.id):
+            match = re.search(r"\.(?:shape\[|size\()(\d)[\])]$", ast.unparse(value))
+            if match:
+                return int(match.group(1))
+    return None
+
+
+def first_guesses(model: nn.Module, arguments: dict[str, Any]) -> list[tuple[Spec, ...]]:
+    """Specifications of the required arguments of `forward`, a few alternatives each."""
+    facts = Facts(model, arguments)
+    hints = annotations_of(facts.forward)
+    parameters = list(inspect.signature(facts.forward).parameters.values())[1:]
+    columns: list[list[Spec]] = []
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.default is not parameter.empty and columns:
+            continue
+        keyword = parameter.kind is parameter.KEYWORD_ONLY
+        options = _options(parameter, hints.get(parameter.name), facts, not columns)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            spread = [o.items for o in options if o.kind == LIST]
+            return [tuple(items) for items in spread] + [(s,) for s in options if s.kind == FLOAT]
+        columns.append([Spec(**{**vars_of(o), "keyword": keyword}) for o in options])
+    if not columns:
+        return [()]
+    depth = max(len(column) for column in columns)
+    rows = [tuple(column[min(i, len(column) - 1)] for column in columns) for i in range(depth)]
+    return list({tuple(s.key for s in row): row for row in rows}.values())
+
+
+def vars_of(spec: Spec) -> dict[str, Any]:
+    """The fields of a specification."""
+    return {name: getattr(spec, name) for name in Spec.__dataclass_fields__}
+
+
+def _options(
+    parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bool
+) -> list[Spec]:
+    name, plain = parameter.name, parameter.name.lower()
+    text = str(hint)
+    floats = [Spec(name, FLOAT, shape) for shape in facts.shapes(name)]
+    tokens = [Spec(name, LONG, s, facts.vocabulary) for s in ((BATCH, TIME), (BATCH,))]
+    if hint in (int, float, bool, str):
+        return [Spec(name, CONSTANT, value=v) for v in _constants(hint, name)]
+    if re.search(r"Dict|dict|Mapping", text):
+        return [Spec(name, DICT)]
+    if re.search(r"\b[Ll]ist\[|Sequence\[", text) or _LISTED.match(plain) or (
+        parameter.kind is parameter.VAR_POSITIONAL
+    ):
+        return [*_lists(name, facts), *floats]
+    if _MASK.search(plain):
+        shapes = ((BATCH, TIME), (BATCH, 1, TIME), (TIME, TIME), (BATCH, 1, 1, TIME))
+        return [Spec(name, NONE), *(Spec(name, BOOL, s) for s in shapes)]
+    if _LENGTHS.search(plain):
+        return [
+            Spec(name, FLOAT, (BATCH,), positive=True),
+            Spec(name, LONG, (BATCH,), TIME, positive=True),
+        ]
+    if _STEP.match(plain) and not is_first:
+        return [Spec(name, FLOAT, (BATCH,)), Spec(name, LONG, (BATCH,), 10), Spec(name, FLOAT, (BATCH, 1))]
+    if _NUMBER.match(plain) and not is_first:
+        return [Spec(name, CONSTANT, value=4)]
+    if "Long" in text or (facts.embeddings and (_TOKENS.search(plain) or is_first)):
+        return [*tokens, *floats]
+    return [*floats, *tokens] if is_first else [*floats[:4], *tokens]
+
+
+def _constants(hint: Any, name: str) -> list[Any]:
+    return [v for v in by_name(name) if type(v) is hint] or [hint(1)]
+
+
+def _lists(name: str, facts: Facts) -> Iterator[Spec]:
+    """Lists whose lengths and channels match a list among the constructor's arguments."""
+    for value in facts.arguments.values():
+        if isinstance(value, (list, tuple)) and value and all(type(v) is int for v in value):
+            items = [
+                Spec(str(i), FLOAT, (BATCH, c, max(1, 64 >> i), max(1, 64 >> i)))
+                for i, c in enumerate(value)
+            ]
+            yield Spec(name, LIST, items=tuple(items))
+            flat = [Spec(str(i), FLOAT, (BATCH, c)) for i, c in enumerate(value)]
+            yield Spec(name, LIST, items=tuple(flat))
+    for shape in facts.shapes(name)[:3]:
+        for count in (2, 3, 4):
+            yield Spec(name, LIST, items=tuple(Spec(str(i), FLOAT, shape) for i in range(count)))
+
+

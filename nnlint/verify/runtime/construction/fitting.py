@@ -1,0 +1,106 @@
+"""Searching for inputs that a model runs on."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from typing import Any, Optional
+
+import torch
+from torch import nn
+
+from ..inputs import Inputs, seed_all
+from .first_guess import Facts, first_guesses
+from .repair import repairs
+from .specs import BATCH, Spec, realise
+
+BUDGET = 12.0
+"""Seconds for one instance."""
+TRIALS = 250
+
+
+class NotRun(Exception):
+    """No inputs were found; the message has the error of the trial that got furthest."""
+
+
+def fit_inputs(
+    model: nn.Module, arguments: dict[str, Any], deadline: Optional[float] = None
+) -> Inputs:
+    """Inputs that the model runs on in eval mode, at two batch sizes where that is possible.
+
+    Trials go best first: the further a trial got, counted in module calls, the sooner what
+    its error asks for is tried.
+
+    Raises:
+        NotRun: nothing was found within the budget.
+    """
+    deadline = deadline or time.monotonic() + BUDGET
+    example = getattr(model, "example_input_array", None)
+    if isinstance(example, (torch.Tensor, tuple, list, dict)):
+        found = _example(example)
+        if trial(model, found)[1] is None:
+            return found
+    facts = Facts(model, arguments)
+    order = itertools.count()
+    queue: list[tuple[float, int, tuple[Spec, ...]]] = []
+    for rank, specs in enumerate(first_guesses(model, arguments)):
+        heapq.heappush(queue, (rank * 0.5, next(order), specs))
+    seen: set[Any] = set()
+    furthest, reason = -1, "no inputs were tried"
+    fallback: Optional[Inputs] = None
+    was_training = model.training
+    model.eval()
+    try:
+        while queue and len(seen) < TRIALS and time.monotonic() < deadline:
+            _, _, specs = heapq.heappop(queue)
+            key = tuple(s.key for s in specs)
+            if key in seen:
+                continue
+            seen.add(key)
+            inputs = realise(specs)
+            progress, error = trial(model, inputs)
+            if error is None:
+                other = realise(specs, BATCH + 2)
+                if trial(model, other)[1] is None:
+                    return inputs
+                fallback = fallback or inputs
+                continue
+            if progress > furthest:
+                furthest, reason = progress, f"{type(error).__name__}: {error}"[:300]
+            for rank, changed in enumerate(itertools.islice(repairs(specs, error, facts), 40)):
+                heapq.heappush(queue, (-progress + 0.3 * rank, next(order), changed))
+    finally:
+        model.train(was_training)
+    if fallback is not None:
+        return fallback
+    raise NotRun(reason)
+
+
+def _example(example: Any) -> Inputs:
+    if isinstance(example, dict):
+        return Inputs.of((), example)
+    args = tuple(example) if isinstance(example, (list, tuple)) else (example,)
+    return Inputs.of(args)
+
+
+def trial(model: nn.Module, inputs: Inputs) -> tuple[int, Optional[Exception]]:
+    """How many modules were called, and the error if there was one."""
+    calls = 0
+
+    def count(*_: Any) -> None:
+        nonlocal calls
+        calls += 1
+
+    handles = [m.register_forward_hook(count) for m in model.modules()]
+    try:
+        args, kwargs = inputs.copied()
+        seed_all(0)
+        with torch.no_grad():
+            model(*args, **kwargs)
+    except Exception as error:
+        return calls, error
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls, None

@@ -1,0 +1,221 @@
+"""The part of a module that a class needs, and nothing else of it.
+
+A training script parses arguments, downloads data and trains when it is imported. The
+slice keeps the class, what it needs transitively, imports, and assignments, each at its
+own line of its own file, and leaves out loops, calls and what only they use.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, Optional
+
+from .missing import Missing
+
+Definitions = tuple[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
+
+
+def slice_module(tree: ast.Module, wanted: str) -> list[ast.stmt]:
+    """The statements of a module that define `wanted` and what it needs, in order.
+
+    Raises:
+        KeyError: the module does not define the name.
+    """
+    body = list(_flat(tree.body))
+    binders: dict[str, list[int]] = {}
+    for index, statement in enumerate(body):
+        for name in _bound(statement):
+            binders.setdefault(name, []).append(index)
+    if wanted not in binders:
+        raise KeyError(wanted)
+    itself = _aliases_of_itself(body)
+    kept: set[int] = set()
+    names = [wanted]
+    seen = set(names)
+    while names:
+        for index in binders.get(names.pop(), []):
+            if index in kept:
+                continue
+            kept.add(index)
+            fresh = _read(body[index], itself) - seen
+            seen |= fresh
+            names += fresh
+    kept |= {i for i, s in enumerate(body) if _always(s) or _declares_option(s, seen)}
+    return [s for i, s in enumerate(body) if i in kept]
+
+
+def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements, with those of `if __name__ == "__main__"` as well: names may be set there."""
+    for statement in body:
+        if isinstance(statement, ast.If) and _is_main(statement.test):
+            yield from (s for s in statement.body if isinstance(s, (ast.Assign, ast.AnnAssign)))
+        else:
+            yield statement
+
+
+def _is_main(test: ast.expr) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(test))
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Names that a statement sets in its module, without those inside functions."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.For, ast.While, ast.With, ast.Expr)):
+        return set()
+    found = set()
+    for node in _outer(statement):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                found.add((alias.asname or alias.name).split(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+    return found
+
+
+def _outer(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield child
+        elif not isinstance(child, ast.Lambda):
+            yield from _outer(child)
+
+
+def _read(statement: ast.stmt, itself: set[str]) -> set[str]:
+    """Names that a statement reads; `lib.Layer` reads `Layer` where `lib` is the module itself."""
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in itself:
+                found.add(node.attr)
+    return found
+
+
+def _aliases_of_itself(body: list[ast.stmt]) -> set[str]:
+    """Names set to `sys.modules[__name__]`."""
+    return {
+        target.id
+        for statement in body
+        if isinstance(statement, ast.Assign) and "sys.modules[__name__]" in ast.unparse(statement.value)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _always(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module == "__future__" or any(a.name == "*" for a in statement.names)
+    return False
+
+
+def _declares_option(statement: ast.stmt, needed: set[str]) -> bool:
+    """`parser.add_argument(...)` of a parser that is needed: its defaults count."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    owner = call.func.value
+    return (
+        call.func.attr in ("add_argument", "set_defaults")
+        and isinstance(owner, ast.Name)
+        and owner.id in needed
+    )
+
+
+def load_slice(
+    filename: str, wanted: str, name: str, package: str = ""
+) -> tuple[types.ModuleType, list[str]]:
+    """Run the slice of a file as a module.
+
+    A statement that fails binds its names to `Missing`, so that only what needs them fails.
+
+    Returns:
+        the module, and what failed.
+
+    Raises:
+        KeyError: the file does not define the name.
+        SyntaxError: the file is no Python of this interpreter.
+    """
+    with open(filename, "rb") as file:
+        tree = ast.parse(file.read(), filename)
+    module = types.ModuleType(name)
+    module.__file__ = filename
+    module.__package__ = package
+    sys.modules[name] = module
+    problems: list[str] = []
+    before, sys.argv = sys.argv, [filename]
+    try:
+        for statement in slice_module(tree, wanted):
+            problem = _run(statement, module, filename)
+            if problem:
+                problems.append(problem)
+                if wanted in _bound(statement):
+                    raise ImportError(problem)
+    finally:
+        sys.argv = before
+    return module, problems
+
+
+def _run(statement: ast.stmt, module: types.ModuleType, filename: str) -> str:
+    code = compile(
+        ast.Module([statement], type_ignores=[]), filename, "exec", dont_inherit=True
+    ) if not _is_future(statement) else None
+    if code is None:
+        return ""
+    try:
+        exec(code, module.__dict__)
+    except (Exception, SystemExit) as error:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)) and len(statement.names) > 1:
+            return _run_apart(statement, module, filename)
+        reason = f"{type(error).__name__}: {error}"
+        for name in _bound(statement):
+            module.__dict__.setdefault(name, Missing(name, reason))
+        return f"line {statement.lineno}: {reason}"
+    return ""
+
+
+def _run_apart(statement: Any, module: types.ModuleType, filename: str) -> str:
+    """Import one name after the other, so that one that is missing takes no other along."""
+    problems = []
+    for alias in statement.names:
+        single = (
+            ast.Import([alias])
+            if isinstance(statement, ast.Import)
+            else ast.ImportFrom(statement.module, [alias], statement.level)
+        )
+        problem = _run(ast.copy_location(single, statement), module, filename)
+        problems += [problem] if problem else []
+    return "; ".join(problems)
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def package_of(filename: str) -> tuple[str, str]:
+    """The folder to import from and the dotted name of a file, by its `__init__.py` files."""
+    folder, base = os.path.split(os.path.abspath(filename))
+    parts = [] if base == "__init__.py" else [base[: -len(".py")]]
+    while os.path.exists(os.path.join(folder, "__init__.py")):
+        folder, name = os.path.split(folder)
+        parts.insert(0, name)
+    return folder, ".".join(parts)
+
+
+def find_file(dotted: str) -> Optional[str]:
+    """The file of a module on `sys.path`, without importing any package."""
+    relative = dotted.replace(".", os.sep)
+    for folder in sys.path:
+        for candidate in (f"{relative}.py", os.path.join(relative, "__init__.py")):
+            path = os.path.join(folder or ".", candidate)
+            if os.path.isfile(path):
+                return os.path.abspath(path)
+    return None
