@@ -117,7 +117,14 @@ def build(
     started = time.monotonic()
     try:
         for model, arguments, origin in construct(target, known, seed, started + budget / 3):
-            _finish(result, model, arguments, origin, shapes, min(deadline, time.monotonic() + budget / 5))
+            _finish(
+                result,
+                model,
+                arguments,
+                origin,
+                shapes,
+                min(deadline, time.monotonic() + budget / 5),
+            )
             if result.inputs is not None or time.monotonic() > started + budget / 2:
                 break
     except NotBuilt as error:
@@ -128,7 +135,12 @@ def build(
 
 
 def _factory(
-    result: Built, target: Any, args: list[Any], kwargs: dict[str, Any], shapes: Any, deadline: float
+    result: Built,
+    target: Any,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    shapes: Any,
+    deadline: float,
 ) -> Built:
     torch.manual_seed(0)
     try:
@@ -142,7 +154,12 @@ def _factory(
 
 
 def _finish(
-    result: Built, model: nn.Module, arguments: dict[str, Any], origin: str, shapes: Any, deadline: float
+    result: Built,
+    model: nn.Module,
+    arguments: dict[str, Any],
+    origin: str,
+    shapes: Any,
+    deadline: float,
 ) -> Built:
     """Find inputs for an instance; the first instance stays if none is found."""
     try:

@@ -160,7 +160,9 @@ class _Search:
     def _repaired(self, arguments: dict[str, Any], error: Exception) -> list[dict[str, Any]]:
         """Other arguments that the error's text asks for, then neighbours."""
         text = str(error)
-        named = [n for n in (*self.options, *self.optional) if re.search(rf"\b{re.escape(n)}\b", text)]
+        named = [
+            n for n in (*self.options, *self.optional) if re.search(rf"\b{re.escape(n)}\b", text)
+        ]
         frames = self._locals(error)
         near = [n for n in self.options if n in frames and n not in named]
         changed = list(self._neighbours(arguments, named))
@@ -176,7 +178,9 @@ class _Search:
 
     def _of_listed(self, arguments: dict[str, Any], text: str) -> list[dict[str, Any]]:
         """A word that the error names as allowed: `must be one of b0, b1`."""
-        match = re.search(r"(?:one of|choose from|supported|available|among|in)\b:?\s*(.+)", text, re.DOTALL)
+        match = re.search(
+            r"(?:one of|choose from|supported|available|among|in)\b:?\s*(.+)", text, re.DOTALL
+        )
         if match is None:
             return []
         words = re.findall(r"[\w.-]+", match.group(1))[:3]
@@ -190,7 +194,10 @@ class _Search:
     def _of_other_kind(self, arguments: dict[str, Any], text: str) -> list[dict[str, Any]]:
         """Numbers for sequences, or sequences for numbers, as a type error asks."""
         wrong: tuple[type, ...] = ()
-        if re.search(r"'(list|tuple)' (and|object)|'(int|float)' and '(list|tuple)'|type tuple|index out of range|not '(list|tuple)'", text):
+        if re.search(
+            r"'(list|tuple)' (and|object)|'(int|float)' and '(list|tuple)'|type tuple|index out of range|not '(list|tuple)'",
+            text,
+        ):
             wrong = (list, tuple)
         elif re.search(r"'int' object is not|type 'int' has no len|'int' object has no", text):
             wrong = (int,)
@@ -201,7 +208,9 @@ class _Search:
                 longer = [
                     v
                     for v in self.options.get(name, [])
-                    if isinstance(v, (list, tuple)) and isinstance(value, (list, tuple)) and len(v) > len(value)
+                    if isinstance(v, (list, tuple))
+                    and isinstance(value, (list, tuple))
+                    and len(v) > len(value)
                 ]
                 order = (longer + fits) if "out of range" in text else (fits + longer)
                 changed += [{**arguments, name: v} for v in order[:4]]

@@ -49,7 +49,9 @@ def _sources(filename: str, name: str) -> Iterator[tuple[str, ast.Module]]:
     folder = os.path.dirname(os.path.abspath(filename))
     near = [os.path.abspath(filename)]
     near += sorted(
-        os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".py") and f not in filename
+        os.path.join(folder, f)
+        for f in os.listdir(folder)
+        if f.endswith(".py") and f not in filename
     )
     pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
     count = 0
@@ -205,5 +207,3 @@ def _watch(model: nn.Module, part: nn.Module, inputs: Inputs) -> Optional[Inputs
         return Inputs.of(tuple(args), dict(kwargs), 0, None, None).folded(BATCH)
     except ValueError:
         return None
-
-

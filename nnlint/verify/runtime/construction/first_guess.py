@@ -21,7 +21,9 @@ _TOKENS = re.compile(
 _MASK = re.compile(r"mask")
 _LENGTHS = re.compile(r"len(gth)?s?$|wav_lens?|x_lens?|_lens?$")
 _STEP = re.compile(r"^(t|ts|time|timesteps?|noise_level|step|sigma|temb?)$")
-_LISTED = re.compile(r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|feat_list)$")
+_LISTED = re.compile(
+    r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|feat_list)$"
+)
 _NUMBER = re.compile(r"^(h|w|height|width|hw|size|scale_factor)$", re.IGNORECASE)
 
 
@@ -74,9 +76,11 @@ class Facts:
     def _by_layers(self) -> Iterator[tuple[int, ...]]:
         for layer in self.layers:
             if isinstance(layer, nn.modules.conv._ConvNd):
-                rank = int(type(layer).__name__.replace("Transpose", "")[-2:-1]) + 2 if type(
-                    layer
-                ).__name__[-2:-1].isdigit() else layer.weight.dim()
+                rank = (
+                    int(type(layer).__name__.replace("Transpose", "")[-2:-1]) + 2
+                    if type(layer).__name__[-2:-1].isdigit()
+                    else layer.weight.dim()
+                )
                 yield _shape(rank, layer.in_channels or 16)
                 break
             if isinstance(layer, nn.RNNBase):
@@ -86,9 +90,14 @@ class Facts:
                 yield (BATCH, TIME, layer.embed_dim)
                 break
             if isinstance(layer, nn.Linear):
-                yield from ((BATCH, layer.in_features or 16), (BATCH, TIME, layer.in_features or 16))
+                yield from (
+                    (BATCH, layer.in_features or 16),
+                    (BATCH, TIME, layer.in_features or 16),
+                )
                 break
-            if isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)):
+            if isinstance(
+                layer, (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+            ):
                 rank = {"1": 3, "2": 4, "3": 5}.get(type(layer).__name__[-2:-1], 4)
                 yield _shape(rank, layer.num_features)
                 break
@@ -100,7 +109,13 @@ class Facts:
                 break
         width = self._width(3)
         yield from ((BATCH, TIME, width), _shape(4, width), (BATCH, width), _shape(3, width))
-        yield from (_shape(5, width), (BATCH, TIME, width, HEIGHT, WIDTH), (BATCH, HEIGHT, WIDTH, width), (BATCH, 1024), (BATCH,))
+        yield from (
+            _shape(5, width),
+            (BATCH, TIME, width, HEIGHT, WIDTH),
+            (BATCH, HEIGHT, WIDTH, width),
+            (BATCH, 1024),
+            (BATCH,),
+        )
 
     def _documented(self, name: str) -> Iterator[tuple[int, ...]]:
         """Shapes written as `(batch, time, dim)` near the name of the argument."""
@@ -111,9 +126,14 @@ class Facts:
         )
         for pattern in patterns:
             for match in re.finditer(pattern, text, re.IGNORECASE):
-                names = [p.strip(" `*'\"") for p in re.split(r"[,x×]\s*", match.group(1)) if p.strip()]
+                names = [
+                    p.strip(" `*'\"") for p in re.split(r"[,x×]\s*", match.group(1)) if p.strip()
+                ]
                 if 1 <= len(names) <= 5:
-                    yield (BATCH, *(self._named_size(n, i + 1, len(names)) for i, n in enumerate(names[1:])))
+                    yield (
+                        BATCH,
+                        *(self._named_size(n, i + 1, len(names)) for i, n in enumerate(names[1:])),
+                    )
 
     def _named_size(self, name: str, axis: int, rank: int) -> int:
         plain = name.lower()
@@ -164,7 +184,9 @@ def batch_hint(model: nn.Module) -> Optional[int]:
         if not isinstance(node, ast.Assign):
             continue
         target, value = node.targets[0], node.value
-        if isinstance(target, ast.Tuple) and ".shape" in ast.unparse(value) or ".size()" in ast.unparse(value):
+        if (
+            isinstance(target, ast.Tuple) and ".shape" in ast.unparse(value)
+        ) or ".size()" in ast.unparse(value):
             for axis, element in enumerate(getattr(target, "elts", [])):
                 if isinstance(element, ast.Name) and named.match(element.id):
                     return axis
@@ -204,9 +226,7 @@ def vars_of(spec: Spec) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in Spec.__dataclass_fields__}
 
 
-def _options(
-    parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bool
-) -> list[Spec]:
+def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bool) -> list[Spec]:
     name, plain = parameter.name, parameter.name.lower()
     text = str(hint)
     floats = [Spec(name, FLOAT, shape) for shape in facts.shapes(name)]
@@ -215,8 +235,10 @@ def _options(
         return [Spec(name, CONSTANT, value=v) for v in _constants(hint, name)]
     if re.search(r"Dict|dict|Mapping", text):
         return [Spec(name, DICT)]
-    if re.search(r"\b[Ll]ist\[|Sequence\[", text) or _LISTED.match(plain) or (
-        parameter.kind is parameter.VAR_POSITIONAL
+    if (
+        re.search(r"\b[Ll]ist\[|Sequence\[", text)
+        or _LISTED.match(plain)
+        or (parameter.kind is parameter.VAR_POSITIONAL)
     ):
         return [*_lists(name, facts), *floats]
     if _MASK.search(plain):
@@ -228,7 +250,11 @@ def _options(
             Spec(name, LONG, (BATCH,), TIME, positive=True),
         ]
     if _STEP.match(plain) and not is_first:
-        return [Spec(name, FLOAT, (BATCH,)), Spec(name, LONG, (BATCH,), 10), Spec(name, FLOAT, (BATCH, 1))]
+        return [
+            Spec(name, FLOAT, (BATCH,)),
+            Spec(name, LONG, (BATCH,), 10),
+            Spec(name, FLOAT, (BATCH, 1)),
+        ]
     if _NUMBER.match(plain) and not is_first:
         return [Spec(name, CONSTANT, value=4)]
     if "Long" in text or (facts.embeddings and (_TOKENS.search(plain) or is_first)):
@@ -254,5 +280,3 @@ def _lists(name: str, facts: Facts) -> Iterator[Spec]:
     for shape in facts.shapes(name)[:3]:
         for count in (2, 3, 4):
             yield Spec(name, LIST, items=tuple(Spec(str(i), FLOAT, shape) for i in range(count)))
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Optional
 
 from torch import Tensor, nn
 
@@ -37,7 +37,14 @@ def _failing_layer(error: BaseException) -> tuple[Optional[nn.Module], Optional[
         values = trace.tb_frame.f_locals
         owner = values.get("self")
         if isinstance(owner, nn.Module) and type(owner).__module__.startswith("torch.nn"):
-            tensor = next((values[n] for n in ("input", "x", "src", "query") if isinstance(values.get(n), Tensor)), None)
+            tensor = next(
+                (
+                    values[n]
+                    for n in ("input", "x", "src", "query")
+                    if isinstance(values.get(n), Tensor)
+                ),
+                None,
+            )
             if tensor is not None:
                 found = (owner, tensor)
         trace = trace.tb_next
@@ -52,7 +59,9 @@ def _for_layer(specs: Specs, layer: nn.Module, given: Tensor, facts: Facts) -> I
         ranks = (3, 2, 4)
     elif isinstance(layer, nn.modules.conv._ConvNd):
         axis, wanted, ranks = 1, layer.in_channels, (layer.weight.dim(),)
-    elif isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)):
+    elif isinstance(
+        layer, (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+    ):
         axis, wanted = 1, layer.num_features
         ranks = {"1": (3, 2), "2": (4,), "3": (5,)}.get(type(layer).__name__[-2:-1], (4,))
     elif isinstance(layer, nn.GroupNorm):
@@ -213,9 +222,16 @@ def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
     if "NoneType" in text or "missing" in text:
         for index, spec in enumerate(specs):
             if spec.kind == NONE:
-                for shape in ((BATCH, TIME), (BATCH, 1, TIME), (TIME, TIME), (BATCH, 1, TIME, TIME)):
+                for shape in (
+                    (BATCH, TIME),
+                    (BATCH, 1, TIME),
+                    (TIME, TIME),
+                    (BATCH, 1, TIME, TIME),
+                ):
                     yield replaced(specs, index, dataclasses.replace(spec, kind=BOOL, shape=shape))
-    if re.search(r"Kernel size|output size is too small|Padding size|padded input|smaller than", text):
+    if re.search(
+        r"Kernel size|output size is too small|Padding size|padded input|smaller than", text
+    ):
         for factor in (2, 4, 8):
             yield _scaled(specs, factor)
 
@@ -277,5 +293,3 @@ def _alternatives(specs: Specs, facts: Facts) -> Iterator[Specs]:
                 yield replaced(specs, index, dataclasses.replace(spec, shape=specs[0].shape))
     for factor in (2, 7):
         yield _scaled(specs, factor)
-
-

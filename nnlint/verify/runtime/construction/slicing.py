@@ -105,7 +105,8 @@ def _aliases_of_itself(body: list[ast.stmt]) -> set[str]:
     return {
         target.id
         for statement in body
-        if isinstance(statement, ast.Assign) and "sys.modules[__name__]" in ast.unparse(statement.value)
+        if isinstance(statement, ast.Assign)
+        and "sys.modules[__name__]" in ast.unparse(statement.value)
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
@@ -165,9 +166,11 @@ def load_slice(
 
 
 def _run(statement: ast.stmt, module: types.ModuleType, filename: str) -> str:
-    code = compile(
-        ast.Module([statement], type_ignores=[]), filename, "exec", dont_inherit=True
-    ) if not _is_future(statement) else None
+    code = (
+        compile(ast.Module([statement], type_ignores=[]), filename, "exec", dont_inherit=True)
+        if not _is_future(statement)
+        else None
+    )
     if code is None:
         return ""
     try:

@@ -82,9 +82,7 @@ def _value(
     if spec.kind == BOOL:
         return torch.ones(shape, dtype=torch.bool)
     if spec.kind == LIST:
-        return [
-            _value(s, batch, generator, (*place, i), highs) for i, s in enumerate(spec.items)
-        ]
+        return [_value(s, batch, generator, (*place, i), highs) for i, s in enumerate(spec.items)]
     if spec.kind == DICT:
         return {s.name: _value(s, batch, generator, (*place, s.name), highs) for s in spec.items}
     return spec.value
