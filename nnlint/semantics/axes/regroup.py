@@ -21,7 +21,17 @@ from enum import Enum
 from itertools import pairwise
 
 from nnlint.semantics.axes import Axis, Dimension, Shape, new_axis, one_axis
-from nnlint.semantics.axes.sizes import ONE, Size, Symbol, default_of, product, reduced, size
+from nnlint.semantics.axes.reorder import Reordering, reordering
+from nnlint.semantics.axes.sizes import (
+    ONE,
+    Size,
+    Symbol,
+    Symbols,
+    default_of,
+    product,
+    reduced,
+    size,
+)
 
 INFERRED = -1
 """The size that a view works out by itself."""
@@ -48,19 +58,29 @@ class ViewResult:
     kind: Kind
     shape: Shape | None
     """The resulting shape; of a wrong view, what its author takes it to be."""
-    source: Shape = ()
-    """Of a wrong view: its source, with axes as fine as the target's."""
+    meant: Reordering | None = None
+    """Of a wrong view: what its author takes it to do, where that is clear."""
+    remedy: str = ""
+    """Of a wrong view: the expression that does what its author means."""
     suspected: Kind = Kind.UNKNOWN
     """What the view does if sizes that layers leave over are more than 1."""
 
 
-def classify_view(source: Shape, target: Sequence[Target]) -> ViewResult:
-    """Compare a view's target sizes with the axes of its source."""
+def classify_view(
+    source: Shape, target: Sequence[Target], symbols: Symbols | None = None
+) -> ViewResult:
+    """Compare a view's target sizes with the axes of its source.
+
+    Parameters:
+        symbols: where the size that -1 stands for finds its symbol.
+    """
+    symbols = symbols or Symbols()
     defaults = _defaults([a.size for d in source for a in d], target)
     ones = {s: ONE for s, value in defaults.items() if value == ONE}
-    result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target])
+    result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target], symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
-        numbers = _classify(_settled(source, defaults), [_replaced(t, defaults) for t in target])
+        settled = [_replaced(t, defaults) for t in target]
+        numbers = _classify(_settled(source, defaults), settled, symbols)
         if numbers.kind is not Kind.UNKNOWN:
             return replace(numbers, shape=result.shape)
     return result
@@ -88,21 +108,20 @@ def _replaced(target: Target, values: dict[Symbol, Size]) -> Target:
     return target.replaced(values) if isinstance(target, Size) else target
 
 
-def _classify(source: Shape, target: Sequence[Target]) -> ViewResult:
+def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> ViewResult:
     unknown = ViewResult(Kind.UNKNOWN, target_shape(target))
     if sum(t == INFERRED for t in target) > 1:
         return unknown
     atoms = [axis for dimension in source for axis in dimension]
-    questions = list(_questions(atoms, target))
+    questions = list(_questions(atoms, target, symbols))
     answers = [question.answer() for question in questions]
     if Kind.REGROUPING in answers:
         return ViewResult(Kind.REGROUPING, questions[answers.index(Kind.REGROUPING)].regrouped())
     if any(question.shifts() for question in questions):
         return ViewResult(Kind.UNKNOWN, None)
     if questions and all(kind in FAULTS for kind in answers):
-        shape = questions[0].named()
-        fine = questions[0].pieces() if shape else ()
-        return ViewResult(answers[0], shape or unknown.shape, fine)
+        meant = questions[0].reordering([len(dimension) for dimension in source])
+        return ViewResult(answers[0], meant.target if meant else unknown.shape, meant)
     if questions and all(q.answer(certain=False) in FAULTS for q in questions):
         return replace(unknown, suspected=questions[0].answer(certain=False))
     return unknown
@@ -220,66 +239,11 @@ class _Question:
             return axis._replace(size=ratio) if whole else Axis(ratio, "", role)
         return Axis(ratio)
 
-    def pieces(self) -> Shape:
-        """The source's axes as fine as the target names them, one dimension per axis."""
-        result: list[Dimension] = []
-        for axis, whole in zip(self.atoms, self.sizes, strict=True):
-            parts = self._parts(whole)
-            single = len(parts) < 2
-            result.append(
-                (axis._replace(size=whole),)
-                if single
-                else tuple(Axis(p, "", axis.role if not _role(p) else "") for p in parts)
-            )
-        return tuple(result)
-
-    def _parts(self, whole: Size) -> list[Size]:
-        """The sizes of the target that an axis of the source is made of, in their order."""
-        if whole in self.target:
-            return [whole]
-        parts = []
-        for one in self.target:
-            factor = one
-            for other in self.sizes:
-                if other != whole:
-                    factor = factor.divided(other) or factor
-            rest = whole.divided(factor)
-            if factor != ONE and rest is not None:
-                parts.append(factor)
-                whole = rest
-        return parts if whole == ONE else [whole, *parts]
-
-    def named(self) -> Shape | None:
-        """What the author takes the target's dimensions to be; None when that is not clear."""
-        left = [axis for dimension in self.pieces() for axis in dimension]
-        shape: list[Dimension] = []
-        for whole in self.target:
-            run = _cover(whole, left)
-            if run is None:
-                return None
-            left = [a for a in left if not any(a is r for r in run)]
-            shape.append(tuple(run))
-        return None if left else tuple(shape)
-
-
-def _role(whole: Size) -> str:
-    return whole.symbol.role if whole.symbol else ""
-
-
-def _cover(whole: Size, axes: Sequence[Axis]) -> list[Axis] | None:
-    """Axes whose sizes multiply to `whole`, a single one before several."""
-    if whole == ONE:
-        return []
-    exact = next((a for a in axes if a.size == whole), None)
-    if exact is not None:
-        return [exact]
-    run = []
-    for axis in axes:
-        rest = whole.divided(axis.size)
-        if rest is not None:
-            run.append(axis)
-            whole = rest
-    return run if whole == ONE else None
+    def reordering(self, dims: Sequence[int]) -> Reordering | None:
+        """What the author takes the target's dimensions to be, where that is clear."""
+        if self.partial:
+            return None
+        return reordering(dims, self.atoms, self.sizes, self.target)
 
 
 def _cuts(sizes: Sequence[Size]) -> list[Size]:
@@ -305,7 +269,9 @@ def _chain(cuts: Sequence[Size]) -> list[Size] | None:
     return ordered
 
 
-def _questions(atoms: Sequence[Axis], target: Sequence[Target]) -> Iterator[_Question]:
+def _questions(
+    atoms: Sequence[Axis], target: Sequence[Target], symbols: Symbols
+) -> Iterator[_Question]:
     """The readings of a view that the number of its elements allows."""
     wanted: list[Size | None] = [t if isinstance(t, Size) else None for t in target]
     for at, given in enumerate(target):
@@ -323,7 +289,7 @@ def _questions(atoms: Sequence[Axis], target: Sequence[Target]) -> Iterator[_Que
         yield _Question(tuple(atoms), tuple(sizes), filled, coupled)
         return
     if None in wanted:
-        free = size(Symbol())
+        free = symbols.quotient(source_left, target_left)
         target_left = target_left * free
         wanted = [free if w is None else w for w in wanted]
     known = [w for w in wanted if w is not None]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.regroup import Kind, ViewResult, classify_view, target_shape
+from nnlint.semantics.axes.reorder import Reordering
 from nnlint.semantics.axes.sizes import Size, Symbol, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import UnknownShape
@@ -18,7 +20,6 @@ from nnlint.semantics.values import (
     Constant,
     Extent,
     Items,
-    Join,
     Operation,
     ShapeOf,
     Site,
@@ -69,7 +70,50 @@ class Shapes(Members):
         source = operation.inputs[0].shape
         if source is None:
             return ViewResult(Kind.UNKNOWN, target_shape(target))
-        return classify_view(source, target)
+        result = classify_view(source, target, self.sizes.symbols)
+        if result.meant is None:
+            return result
+        return replace(result, remedy=self._remedy(operation.site, result.meant))
+
+    def _remedy(self, site: Site, meant: Reordering) -> str:
+        """The source text that does what the author of a wrong view means, if it can be told."""
+        call = site.node
+        if not isinstance(call, ast.Call) or call.keywords or not call.args:
+            return ""
+        method = isinstance(call.func, ast.Attribute) and call.func.attr in ("view", "reshape")
+        tensor = call.func.value if method and isinstance(call.func, ast.Attribute) else None
+        arguments = call.args
+        if tensor is None or (isinstance(tensor, ast.Name) and tensor.id == "torch"):
+            tensor, arguments = call.args[0], call.args[1:]
+        if isinstance(tensor, ast.Call) and _is_contiguous(tensor):
+            assert isinstance(tensor.func, ast.Attribute)
+            tensor = tensor.func.value
+        receiver = Site(site.module, tensor).text
+        if not isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+            receiver = f"({receiver})"
+        sizes = ", ".join(Site(site.module, a).text for a in arguments)
+        written = self._written(site, arguments)
+        return meant.repaired(receiver, sizes, written) or ""
+
+    def _written(self, site: Site, arguments: Sequence[ast.expr]) -> Callable[[Size], str | None]:
+        """How the program writes sizes where a view stands: as in its arguments, or by name."""
+        names: dict[Size, str] = {}
+        for leaf in (n for a in arguments for n in ast.walk(a)):
+            if isinstance(leaf, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript):
+                whole = self.sizes.of(self.evaluate(leaf))
+                if whole is not None:
+                    names.setdefault(whole, Site(site.module, leaf).text)
+
+        def write(whole: Size) -> str | None:
+            if whole.integer is not None:
+                return str(whole.integer)
+            name = names.get(whole) or (whole.symbol.name if whole.symbol else "")
+            if whole in names or not name.isidentifier():
+                return names.get(whole)
+            value = self.lookup(self.frame.scope, name)
+            return name if value is not None and self.sizes.of(value) == whole else None
+
+        return write
 
     def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
         """The axes that an operation wants its input to have: a role and the argument that
@@ -231,6 +275,10 @@ class Shapes(Members):
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
 
 
+def _is_contiguous(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "contiguous"
+
+
 def _count(tensors: Value | None) -> int | None:
     """How many tensors are joined, if that does not depend on the run."""
     if isinstance(tensors, Items) and not tensors.open and not tensors.grown:
@@ -240,6 +288,3 @@ def _count(tensors: Value | None) -> int | None:
 
 def _tensors(operation: Operation, shapes: Sequence[Shape | None]) -> Items:
     return Items("tuple", {"items": tuple(Tensor(operation, {"shape": s}) for s in shapes)})
-
-
-__all__ = ["INDEX", "Constant", "Join", "Shapes"]

@@ -1,8 +1,19 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.axes import display
-from nnlint.semantics.axes.regroup import FAULTS, Kind
+from nnlint.semantics.axes import Axis, display
+from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.dataflow import made_up
 from nnlint.semantics.values import Operation
+
+NOUNS = {
+    "batch": "examples",
+    "time": "time steps",
+    "channel": "channels",
+    "height": "rows",
+    "width": "pixels",
+    "heads": "heads",
+    "layer": "hidden states",
+}
+"""What people call the elements along an axis."""
 
 
 @rule(
@@ -58,15 +69,33 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     view = operation.view
     if view is None or view.kind not in FAULTS or made_up(operation.inputs[0]):
         return
-    source = operation.inputs[0].shape
-    effect = (
-        "elements of different examples are interleaved"
-        if view.kind is Kind.MIXES_BATCH
-        else "examples stay apart, but the elements within each are scrambled"
-    )
+    source = view.meant.source if view.meant else operation.inputs[0].shape
+    text = operation.site.text
+    fix = ("Move the axes, then reshape", [(operation.site, view.remedy)]) if view.remedy else None
     context.report(
         operation.site,
-        f"`{operation.site.text}` reads {display(source)} in an order its memory does not "
-        f"have: {effect}",
-        help="Bring the axes into that order with `permute` or `transpose` first, then reshape.",
+        f"`{text}` reads {display(source)} as {display(view.shape)}: {effect(view)}",
+        help=f"Use `{view.remedy}`."
+        if view.remedy
+        else "Bring the axes into that order with `permute` or `transpose` first, then reshape.",
+        fix=fix,
     )
+
+
+def effect(view: ViewResult) -> str:
+    """What a wrong view does to the elements."""
+    meant = view.meant
+    if view.kind is Kind.MIXES_BATCH:
+        other = meant.exchanged_with("batch") if meant else None
+        what = noun(other) if other else ""
+        return f"examples exchange {what}" if what else "elements of different examples mix"
+    pair = meant.inversion if meant else None
+    if pair is None:
+        return "examples stay apart, but the elements within each are scrambled"
+    first, second = noun(pair[0]) or pair[0].label, noun(pair[1]) or pair[1].label
+    return f"examples stay apart, but within each, {first} and {second} are scrambled"
+
+
+def noun(axis: Axis) -> str:
+    """What people call the elements along an axis, if its role is known."""
+    return NOUNS.get(axis.meaning, "")

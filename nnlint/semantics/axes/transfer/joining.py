@@ -51,8 +51,8 @@ def _joined(parts: Sequence[Dimension], count: Any, symbols: Symbols) -> Dimensi
     if len(symbolic) < 2:
         return one_axis(symbols.plus(symbolic[0], whole) if symbolic else whole, "", role)
     key = ("sum", whole, *sorted(symbolic, key=lambda s: [i.serial for i in s.symbols]))
-    label = "+".join(map(str, sizes)) if len(str(sizes)) < 40 else ""
-    return one_axis(symbols.derived(key, label), "", role)
+    label = "+".join(map(str, sizes))
+    return one_axis(symbols.derived(key, label if len(label) < 24 else ""), "", role)
 
 
 def _role(whole: Dimension) -> str:

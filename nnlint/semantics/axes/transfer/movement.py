@@ -72,7 +72,7 @@ def unflatten(call: Call) -> Shape:
     first, at = call.first, call.at("dim")
     sizes = sequence(call.get("sizes", "unflattened_size"))
     target = [INFERRED if as_integer(s) == INFERRED else as_size(s) for s in sizes]
-    parts = classify_view((first[at],), target).shape or ()
+    parts = classify_view((first[at],), target, call.symbols).shape or ()
     return (*first[:at], *parts, *first[at + 1 :])
 
 

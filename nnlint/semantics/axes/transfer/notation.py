@@ -118,4 +118,4 @@ def split_group(call: Call, group: Group, whole: Dimension) -> ViewResult:
     sizes: list[Target] = [_length(call.arguments, name) for name in group]
     if sizes.count(None) == 1:
         sizes[sizes.index(None)] = INFERRED
-    return classify_view((whole,), sizes)
+    return classify_view((whole,), sizes, call.symbols)
