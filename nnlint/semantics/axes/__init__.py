@@ -21,7 +21,9 @@ class Axis(NamedTuple):
         symbol = self.size.symbol
         if symbol is None:
             return self.name or str(self.size)
-        return symbol.name or self.name or str(symbol.value or self.role or "_")
+        return (
+            symbol.name.rpartition(".")[2] or self.name or str(symbol.value or self.meaning or "_")
+        )
 
     @property
     def meaning(self) -> str:

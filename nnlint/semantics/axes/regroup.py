@@ -67,15 +67,20 @@ class ViewResult:
 
 
 def classify_view(
-    source: Shape, target: Sequence[Target], symbols: Symbols | None = None
+    source: Shape,
+    target: Sequence[Target],
+    symbols: Symbols | None = None,
+    overridden: frozenset[Symbol] = frozenset(),
 ) -> ViewResult:
     """Compare a view's target sizes with the axes of its source.
 
     Parameters:
         symbols: where the size that -1 stands for finds its symbol.
+        overridden: symbols that do not have their defaults here.
     """
     symbols = symbols or Symbols()
     defaults = _defaults([a.size for d in source for a in d], target)
+    defaults = {s: value for s, value in defaults.items() if s not in overridden}
     ones = {s: ONE for s, value in defaults.items() if value == ONE}
     result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target], symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):

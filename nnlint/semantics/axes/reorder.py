@@ -154,7 +154,9 @@ def _pieces(
         parts.insert(0, whole)
     if len(parts) == 1:
         return (axis._replace(size=parts[0]),)
-    return tuple(Axis(p, "", axis.role if not _role(p) else "") for p in parts)
+    roles = [_role(p) for p in parts]
+    inherited = "" if axis.meaning in roles else axis.role
+    return tuple(Axis(p, "", r or inherited) for p, r in zip(parts, roles, strict=True))
 
 
 def _role(whole: Size) -> str:

@@ -81,7 +81,7 @@ class Size:
         )
 
     def __str__(self) -> str:
-        names = [s.name or str(s.value or s.role or "?") for s in self.symbols]
+        names = [s.name.rpartition(".")[2] or str(s.value or s.role or "?") for s in self.symbols]
         if self.coefficient != 1 or not names:
             names.insert(0, str(self.coefficient))
         return "·".join(names)

@@ -295,7 +295,7 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
                 value.entry, value.arguments, value.explicit, value.site, value.conditions, {}
             )
         case Unknown():
-            twin = Unknown(value.name, value.origin)
+            twin = Unknown(value.name, value.origin, {"original": value})
         case Items():
             twin = Items(value.kind, {}, value.site)
         case Table():
@@ -304,6 +304,8 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             return value
     known[id(value)] = twin
     for key, part in value.state.items():
+        if key == "original":
+            continue
         if isinstance(part, Value):
             twin.state[key] = copied(part, known, depth - 1)
         elif key in ("items", "names"):

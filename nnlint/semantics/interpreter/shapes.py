@@ -67,13 +67,71 @@ class Shapes(Members):
         target = self.sizes.targets(given[1:])
         if not target or not operation.inputs:
             return None
-        source = operation.inputs[0].shape
+        source = operation.inputs[0].shape or self._outline(operation.inputs[0])
         if source is None:
             return ViewResult(Kind.UNKNOWN, target_shape(target))
-        result = classify_view(source, target, self.sizes.symbols)
+        overridden = self._overridden()
+        result = classify_view(source, target, self.sizes.symbols, overridden)
         if result.meant is None:
             return result
         return replace(result, remedy=self._remedy(operation.site, result.meant))
+
+    def _overridden(self) -> frozenset[Symbol]:
+        """Sizes that do not have their defaults here: a branch is only taken with others."""
+        function = self.frame.function
+        found: set[Symbol] = set()
+        for condition in self.conditions:
+            test = condition.site.node
+            if not condition.soft or function is None or not _within(test, function.node):
+                continue
+            if (
+                not isinstance(test, ast.expr)
+                or condition.site.module is not self.frame.scope.module
+            ):
+                continue
+            if self.truth(self.evaluate(test)) == (not condition.taken, True):
+                for leaf in ast.walk(test):
+                    if isinstance(leaf, ast.Name | ast.Attribute):
+                        whole = self.sizes.of(self.evaluate(leaf))
+                        found.update(whole.symbols if whole else ())
+        return frozenset(found)
+
+    def _outline(self, tensor: Tensor) -> Shape | None:
+        """A tensor of unknown rank, if its first and last axes are known.
+
+        All axes between are one here: which they are makes no difference to a view that
+        keeps them together.
+        """
+        first, second, last = self._ends(tensor, 0), self._ends(tensor, 1), self._ends(tensor, -1)
+        if first is None or last is None:
+            return None
+        batch = Axis(first, "", "batch")
+        if second is not None:
+            return ((batch,), (Axis(second),), (Axis(last),))
+        return ((batch,), (Axis(self._between(tensor)),), (Axis(last),))
+
+    def _between(self, tensor: Tensor) -> Size:
+        """The size of all axes between the first and the last."""
+        producer = tensor.producer
+        if isinstance(producer, Operation) and producer.inputs and producer.entry.axes in KEEP_RANK:
+            return self._between(producer.inputs[0])
+        between: Symbol = tensor.state.setdefault("between", Symbol(small=True))
+        return size(between)
+
+    def _ends(self, tensor: Tensor, index: int) -> Size | None:
+        """The size of an axis, as the program reads it or as the last layer makes it."""
+        known: dict[int, Size] = tensor.state.get("extents", {})
+        producer = tensor.producer
+        if index in known or not isinstance(producer, Operation) or not producer.inputs:
+            return known.get(index)
+        axes = producer.entry.axes
+        if index == -1 and axes in ("linear", "embedding"):
+            width = "out_features" if axes == "linear" else "embedding_dim"
+            value = producer.arguments.get(width)
+            return None if value is None else self.sizes.of(value)
+        if axes in KEEP_RANK or (axes == "embedding" and index >= 0):
+            return self._ends(producer.inputs[0], index)
+        return None
 
     def _remedy(self, site: Site, meant: Reordering) -> str:
         """The source text that does what the author of a wrong view means, if it can be told."""
@@ -272,7 +330,14 @@ class Shapes(Members):
             return None
 
 
+KEEP_RANK = frozenset({"same", "linear"})
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+
+
+def _within(node: ast.AST, function: ast.AST) -> bool:
+    """Whether a node stands in a function of the same module."""
+    first, last = getattr(function, "lineno", 0), getattr(function, "end_lineno", 0)
+    return bool(first <= getattr(node, "lineno", -1) <= (last or 0))
 
 
 def _is_contiguous(call: ast.Call) -> bool:

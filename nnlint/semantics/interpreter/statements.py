@@ -141,6 +141,7 @@ class Statements(Scopes):
             value = softened(value, carried=True)
         if isinstance(receiver, Instance | Unknown | Built):
             self.write(receiver.state, name, value)
+        self.sizes.call_it(value, name)
         library = receiver.state.get("library") if isinstance(receiver, Instance) else None
         if isinstance(library, Built) and isinstance(value, Built | Instance):
             # a subclass of nn.Sequential runs what is assigned to it, in that order

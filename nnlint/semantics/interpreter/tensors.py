@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from nnlint.semantics.values import (
     Arithmetic,
     Constant,
     Extent,
+    External,
     Items,
     ShapeOf,
     Table,
@@ -87,6 +89,9 @@ class Sizes:
                 return size(self._unknown(value))
             case Arithmetic():
                 return self._computed(value)
+            case External(name=name, entry=None) if _is_global(name):
+                # a global that is set elsewhere, such as in a `__main__` block
+                return self.symbols.derived(name, name.rpartition(".")[2])
             case _:
                 return None
 
@@ -102,7 +107,17 @@ class Sizes:
             known = self._soft[key, number] = (value, size(Symbol(value=number)))
         return known[1]
 
+    def call_it(self, value: Value, name: str) -> None:
+        """Call an overridable number what the program calls it."""
+        if isinstance(value, Constant) and value.soft and value.made is None:
+            whole = self.of(value)
+            if whole is not None:
+                name_size(whole, name)
+
     def _unknown(self, value: Unknown) -> Symbol:
+        original = value.state.get("original")
+        if isinstance(original, Unknown):
+            return self._unknown(original)
         known: Symbol | None = value.state.get("size")
         if known is None:
             name = value.name if value.origin in SIZE_ORIGINS else ""
@@ -225,6 +240,11 @@ class Sizes:
             role = "channel" if _is_channel(first) else ""
             return Extent(self.symbols.quotient(first, second, role))
         return None
+
+
+def _is_global(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    return module == "builtins" and not hasattr(builtins, last)
 
 
 def _is_channel(whole: Size) -> bool:

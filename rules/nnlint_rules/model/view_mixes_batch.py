@@ -90,10 +90,10 @@ def effect(view: ViewResult) -> str:
         what = noun(other) if other else ""
         return f"examples exchange {what}" if what else "elements of different examples mix"
     pair = meant.inversion if meant else None
-    if pair is None:
+    names = [noun(axis) or axis.label for axis in pair or ()]
+    if not names or "_" in names or names[0] == names[1]:
         return "examples stay apart, but the elements within each are scrambled"
-    first, second = noun(pair[0]) or pair[0].label, noun(pair[1]) or pair[1].label
-    return f"examples stay apart, but within each, {first} and {second} are scrambled"
+    return f"examples stay apart, but within each, {names[0]} and {names[1]} are scrambled"
 
 
 def noun(axis: Axis) -> str:
