@@ -1,4 +1,4 @@
-"""Train a bird-song classifier: `python train.py data/ --epochs 40`."""
+"""Train a bird-song classifier: `python train.py data/ --epochs 20`."""
 
 import argparse
 from pathlib import Path
@@ -33,7 +33,7 @@ def evaluate(model, loader, device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-4)
     args = parser.parse_args()
