@@ -1,4 +1,4 @@
-"""Questions about training programs and data pipelines."""
+"""Questions about training programs: seeds, steps, gradients, modes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from program_text import main_program
 
 from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.modes import train_mode_evaluations
-from nnlint.semantics.pipelines import random_transforms, role_of_name
 from nnlint.semantics.seeding import fixes_seed
 
 LOOP = """
@@ -88,39 +87,3 @@ def test_seeding_calls_are_known(call):
 
 def test_numpy_seed_is_not_torchs():
     assert not fixes_seed(main_program("import numpy as np\nnp.random.seed(0)"))
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        ("train_set", "train"),
-        ("val_loader", "eval"),
-        ("testset", ""),
-        ("trainTransform", "train"),
-        ("data/val", "eval"),
-        ("train_and_test", ""),
-        ("latest", ""),
-    ],
-)
-def test_role_of_a_name(name, role):
-    assert role_of_name(name) == role
-
-
-PIPELINE = """
-from torchvision import datasets, transforms as T
-train_set = datasets.CIFAR10("d", train=True, transform={transform})
-"""
-
-
-@pytest.mark.parametrize(
-    ("transform", "count"),
-    [
-        ("T.Compose([T.RandomCrop(32), T.ToTensor()])", 1),
-        ("T.Compose([T.ToTensor()])", 0),
-        ("T.RandomHorizontalFlip(p=0)", 0),
-        ("T.Compose([T.RandomApply([T.ColorJitter(0.4)]), T.ToTensor()])", 1),
-    ],
-)
-def test_random_transforms_of_a_dataset(transform, count):
-    found = list(random_transforms(main_program(PIPELINE.format(transform=transform))))
-    assert len(found) == count and all(f.role == "train" for f in found)

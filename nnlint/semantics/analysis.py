@@ -34,6 +34,8 @@ Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 MAIN_STEPS = 200_000
 ROOT_STEPS = 12_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
+PREPARING = ("prepare_data", "setup", "configure_model")
+"""Methods of Lightning classes that run before the others and set attributes for them."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
 NOT_TENSORS = frozenset(
     {
@@ -194,6 +196,10 @@ class _Roots:
             return
         is_module = machine.is_module(instance)
         instance.state.pop("training", None)
+        for name in PREPARING:
+            if isinstance(method := cls.names.get(name), Function):
+                # later methods go on from what these set
+                self._enter(method, instance, False, undo=False)
         for method in methods:
             if id(method.node) in machine.interpreted or isinstance(method.node, ast.Lambda):
                 continue
@@ -208,7 +214,9 @@ class _Roots:
         program = self._root(function.name, scope, lambda: self._enter(function, None, False))
         program.is_entry = is_command(function.node)
 
-    def _enter(self, function: Function, owner: Value | None, symbolic: bool) -> None:
+    def _enter(
+        self, function: Function, owner: Value | None, symbolic: bool, undo: bool = True
+    ) -> None:
         machine = self.machine
         names = machine.bind_parameters(function, owner, (), {})
         if symbolic and not isinstance(function.node, ast.Lambda):
@@ -220,7 +228,8 @@ class _Roots:
         mark = len(machine.journal)
         with self._entered(function, owner, symbolic):
             machine.run_function(function, names, owner, None)
-        machine.rollback(mark)
+        if undo:
+            machine.rollback(mark)
 
     @contextmanager
     def _entered(self, function: Function, owner: Value | None, symbolic: bool) -> Iterator[None]:
@@ -262,7 +271,8 @@ TOLD_FAMILIES = frozenset(
 
 LAYERS = frozenset({"layer"})
 TOLD_NAMES = frozenset(
-    "backward step fit lr rearrange manual_backward no_grad inference_mode".split()
+    "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
+    "set_transform".split()
 )
 
 

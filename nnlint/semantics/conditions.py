@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from nnlint.semantics.values import Condition, Constant
+from nnlint.semantics.values import Arithmetic, Condition, Constant, Site, Unknown, Value
 
 
 def taken_by_default(condition: Condition) -> bool | None:
@@ -18,6 +18,22 @@ def taken_by_default(condition: Condition) -> bool | None:
 def off_by_default(conditions: Iterable[Condition]) -> bool:
     """Whether one of the branches is not taken as long as nobody sets an option."""
     return any(taken_by_default(c) is False for c in conditions)
+
+
+def parts_of(condition: Condition) -> Iterator[Condition]:
+    """The operands of an `and` or `or`, each as a condition of its own."""
+    node = condition.site.node
+    if not isinstance(node, ast.BoolOp):
+        yield condition
+        return
+    whole = condition.test.state.get("test") if isinstance(condition.test, Unknown) else None
+    values: tuple[Value | None, ...] = whole.operands if isinstance(whole, Arithmetic) else ()
+    if len(values) != len(node.values):
+        values = (condition.test,) * len(node.values)
+    for operand, value in zip(node.values, values, strict=True):
+        yield Condition(
+            Site(condition.site.module, operand), condition.taken, condition.soft, value
+        )
 
 
 def words(condition: Condition) -> Iterator[str]:

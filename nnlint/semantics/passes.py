@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.pipelines import role_of_name
+from nnlint.semantics.splits import role_of_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Operation, Tensor, Value
 

@@ -142,6 +142,8 @@ class Maybe(Value):
     """An element that is there on some paths only."""
 
     value: Value
+    reasons: tuple[Condition, ...] = ()
+    """The branches that lead to it, where they are known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,6 +230,8 @@ class Instance(Value):
     site: Site | None = None
     arguments: tuple[Value, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    named: dict[str, Value] = field(default_factory=dict)
+    """The arguments by the names of the constructor's parameters, as far as known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -376,6 +380,9 @@ class Operation:
 
 
 NONE = Constant(None)
+CALLED, CHOSEN, SAMPLE = "called", "chosen", "sample"
+"""Keys of an object's state for its names, for the options that led to it, and for what
+happens to one sample of a dataset."""
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
@@ -418,6 +425,94 @@ def softened(value: Value, carried: bool = False) -> Value:
         items = tuple(softened(v, carried) for v in value.items)
         return Items(value.kind, {**value.state, "items": items}, value.site)
     return value
+
+
+def is_dataset(value: Value | None) -> bool:
+    """Whether a value is a dataset of which it is known what happens to a sample."""
+    return isinstance(value, Built | Instance | Unknown) and SAMPLE in value.state
+
+
+def depends_on_draw(value: Value | None, depth: int = 8) -> bool:
+    """Whether a random draw goes into a value."""
+    if depth == 0 or value is None:
+        return False
+    inner: tuple[Any, ...] = ()
+    match value:
+        case Unknown():
+            if value.origin == "draw":
+                return True
+            if _is_certain(value.state.get("test")):
+                return False
+            inner = (value.state.get("test"), value.state.get("of"), value.state.get("receiver"))
+        case Arithmetic():
+            inner = value.operands
+        case Items():
+            inner = (*value.items, value.state.get("of"))
+        case Choice():
+            inner = value.options
+        case Maybe():
+            inner = (value.value,)
+        case Tensor(producer=Operation() as operation):
+            if operation.entry.random:
+                return True
+            inner = operation.inputs
+        case _:
+            return False
+    return any(depends_on_draw(v, depth - 1) for v in inner)
+
+
+UNIT_DRAWS = frozenset(
+    {"random.random", "numpy.random.random", "numpy.random.rand", "numpy.random.random_sample"}
+    | {"torch.rand"}
+)
+"""Draws of a number from 0 up to 1."""
+
+
+def _is_certain(test: Value | None) -> bool:
+    """Whether a comparison of a number from 0 to 1 with 0 or 1 can end in one way only."""
+    if not isinstance(test, Arithmetic) or test.operator not in ("<", "<=", ">", ">="):
+        return False
+    bounds = [v.value for v in test.operands if isinstance(v, Constant)]
+    drawn = [v for v in test.operands if not isinstance(v, Constant)]
+    return bounds in ([0], [1]) and any(_drawn_by(v) in UNIT_DRAWS for v in drawn)
+
+
+def _drawn_by(value: Value) -> str:
+    if isinstance(value, Unknown):
+        return value.name
+    if isinstance(value, Tensor) and isinstance(value.producer, Operation):
+        return value.producer.entry.name
+    return ""
+
+
+def note_name(value: Value, name: str) -> None:
+    """Remember a name that the program gives to an object: a variable, key or parameter."""
+    if not isinstance(value, Built | Instance):
+        if not isinstance(value, Unknown) or SAMPLE not in value.state:
+            return
+    called = value.state.setdefault(CALLED, [])
+    if name and name != "self" and name not in called:
+        called.append(name)
+
+
+def names_of(value: Value) -> tuple[str, ...]:
+    """The names that the program gives to an object, the first one first."""
+    if not isinstance(value, Built | Instance | Unknown):
+        return ()
+    return tuple(value.state.get(CALLED, ()))
+
+
+def note_choice(value: Value, condition: Condition) -> None:
+    """Remember that an object was taken because of how an option is set by default."""
+    if isinstance(value, Built | Instance | Items) and condition.soft:
+        value.state.setdefault(CHOSEN, []).append(condition)
+
+
+def choices_of(value: Value) -> tuple[Condition, ...]:
+    """The branches that were taken by default on the way to an object."""
+    if not isinstance(value, Built | Instance | Items):
+        return ()
+    return tuple(value.state.get(CHOSEN, ()))
 
 
 def options(value: Value) -> tuple[Value, ...]:

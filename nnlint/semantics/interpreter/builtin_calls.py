@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nnlint.semantics.interpreter.library_calls import LibraryCalls
 from nnlint.semantics.interpreter.numbers import numeric_handlers
+from nnlint.semantics.interpreter.samples import Samples
+from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
@@ -44,7 +45,7 @@ class Options(Value):
 Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
 
 
-class Interpreter(LibraryCalls):
+class Interpreter(Samples):
     """The whole interpreter."""
 
     def external_call(
@@ -56,7 +57,9 @@ class Interpreter(LibraryCalls):
             return handler(self, positional, keywords, site)
         operands = (*positional, *keywords.values())
         self.emit_opaque(site, None, positional, keywords, name)
-        return Unknown(name, "call", {"arguments": operands})
+        result = Unknown(name, "call", {"arguments": operands})
+        self.sample_unknown(result, keywords, site)
+        return result
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """The value of `value.name`."""
@@ -327,6 +330,7 @@ def _cast(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
 
 _HANDLERS: dict[str, Handler] = {
     **numeric_handlers(),
+    **TEXT_HANDLERS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _list,
@@ -363,7 +367,7 @@ _HANDLERS: dict[str, Handler] = {
     "rich.progress.track": _first,
 }
 for _name in (
-    "print isinstance issubclass str repr hasattr type id any all open super vars "
+    "print isinstance issubclass repr hasattr type id any all open super vars "
     "hash callable format input sorted object property slice divmod ord chr dir "
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():
@@ -371,14 +375,12 @@ for _name in (
 for _name in (
     "time.time",
     "time.perf_counter",
-    "os.path.join",
     "os.makedirs",
     "math.prod",
     "os.path.exists",
     "logging.getLogger",
     "logging.basicConfig",
     "warnings.warn",
-    "pathlib.Path",
 ):
     _HANDLERS[_name] = _quiet
 

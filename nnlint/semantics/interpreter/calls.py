@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
@@ -16,6 +17,7 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Class,
+    Condition,
     Constant,
     External,
     Function,
@@ -30,6 +32,8 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    note_choice,
+    note_name,
     softened,
 )
 
@@ -67,7 +71,9 @@ class Calls(Expressions):
                 value = self.evaluate(argument.value)
                 spread = self.spread(value)
                 positional += (
-                    (Items("star", {"items": (), "open": True}),) if spread is None else spread
+                    (Items("star", {"items": (), "open": True, "of": value}),)
+                    if spread is None
+                    else spread
                 )
             else:
                 positional.append(self.evaluate(argument))
@@ -139,17 +145,24 @@ class Calls(Expressions):
         else:
             self.emit_opaque(site, callee, positional, keywords, name)
         result = Unknown(name, "call", {"arguments": tuple(operands), "callee": callee})
+        self.sample_unknown(result, keywords, site)
         if tensors:
             result.state["tensor"] = Tensor(Source(name, site))
         return result
+
+    def sample_unknown(self, result: Unknown, keywords: dict[str, Value], site: Site) -> None:
+        """Look at a call of something unresolved as at one that may build a dataset."""
 
     def _call_choice(
         self, callee: Choice, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         results = []
+        unknown = ((Condition(site, True, True),),) * len(callee.options)
         with self.inside("branch", site):
-            for option in callee.options[:4]:
-                with self.inside("arm", site):
+            for option, why in zip(callee.options[:4], callee.reasons or unknown, strict=False):
+                with self.inside("arm", site), ExitStack() as stack:
+                    for condition in why:
+                        stack.enter_context(self.under(condition))
                     results.append(self.call(option, positional, keywords, site))
         joined: Any = results[0]
         for result in results[1:]:
@@ -248,6 +261,8 @@ class Calls(Expressions):
             if unknown_mapping is not None:
                 state[...] = unknown_mapping
             names[arguments.kwarg.arg] = Table(state)
+        for name, value in names.items():
+            note_name(value, name)
         self._bind_defaults(function, names)
         return names
 
@@ -348,10 +363,17 @@ class Calls(Expressions):
         ]
         usual = [r for r in returned if not off_by_default(r[1])] or returned
         result: Any = usual[0][0] if usual else NONE
+        if len(usual) < len(returned):
+            for value, reason in usual:
+                for condition in reason:
+                    note_choice(value, condition)
         for position, (value, reason) in enumerate(usual[1:], start=1):
             first = usual[0][1] if position == 1 else ()
             result = self.join(result, value, (first, reason))
-        return result if isinstance(result, Value) else Unknown(function.name, "call")
+        if not isinstance(result, Value):
+            return Unknown(function.name, "call")
+        note_name(result, function.name)
+        return result
 
     def _enclosing_owner(self, function: Function) -> Instance | None:
         for frame in reversed(self.frames):
@@ -406,7 +428,10 @@ class Calls(Expressions):
         if self.is_module(instance):
             instance.state["training"] = Constant(True)
         constructor = cls.find("__init__")
+        instance.named.update(keywords)
         if isinstance(constructor, Function):
+            formal = [a.arg for a in constructor.node.args.args[1:]]
+            instance.named.update(zip(formal, positional, strict=False))
             self.call_function(constructor, instance, positional, keywords, site)
         else:
             self._assign_fields(instance, positional, keywords)
@@ -417,6 +442,7 @@ class Calls(Expressions):
                     base, names, frozenset(names), site, self.conditions
                 )
         self.emit("build", site, instance, instance.arguments, cls.node.name)
+        self.sample_dataset(instance)
         return instance
 
     def _assign_fields(

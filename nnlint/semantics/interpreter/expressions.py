@@ -11,6 +11,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.statements import Statements, _hashable
 from nnlint.semantics.interpreter.tensors import extents
+from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
     NONE,
     Arithmetic,
@@ -21,6 +22,7 @@ from nnlint.semantics.values import (
     Extent,
     External,
     Function,
+    Instance,
     Items,
     Parameters,
     ShapeOf,
@@ -28,7 +30,10 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    choose,
     gap,
+    note_choice,
+    note_name,
     softened,
 )
 
@@ -122,6 +127,7 @@ class Expressions(Statements):
             key = self.evaluate(key_node)
             if isinstance(key, Constant) and _hashable(key.value):
                 state[key.value] = value
+                note_name(value, key.value if isinstance(key.value, str) else "")
             else:
                 state[...] = value
         return Table(state, self.site(node))
@@ -140,6 +146,8 @@ class Expressions(Statements):
         node: ast.expr,
     ) -> Value:
         """`left symbol right`."""
+        if symbol == "/" and (is_text(left) or is_text(right)):
+            return string_of((left, right), "/")
         if isinstance(left, Constant) and isinstance(right, Constant):
             folded = _fold(function, left, right)
             if (
@@ -271,6 +279,7 @@ class Expressions(Statements):
                     values.append(self.evaluate(arm))
         if truth is not None:
             preferred = values[0 if truth else 1]
+            note_choice(preferred, conditions[0 if truth else 1])
             if isinstance(preferred, Constant):
                 return Constant(preferred.value, True, preferred.site)
             return preferred
@@ -318,6 +327,8 @@ class Expressions(Statements):
             key, value = self.evaluate(node.key), self.evaluate(node.value)
             known = isinstance(key, Constant) and _hashable(key.value)
             state[key.value if known and isinstance(key, Constant) else ...] = value
+            if isinstance(key, Constant) and isinstance(key.value, str):
+                note_name(value, key.value)
 
         if not self._generate(node.generators, add):
             state.setdefault(..., Unknown())
@@ -332,7 +343,9 @@ class Expressions(Statements):
         elements = self.elements(iterable)
         complete = elements is not None and not head.ifs
         if elements is None:
-            elements = [self.any_element(iterable, head.target) for _ in range(2)]
+            first = self.any_element(iterable, head.target)
+            other = Unknown(first.name, first.origin) if isinstance(first, Unknown) else first
+            elements = [first, other]
         with self.inside("loop", self.site(head.iter)):
             for element in elements:
                 self.bind(head.target, element)
@@ -392,7 +405,17 @@ class Expressions(Statements):
         if isinstance(key, Constant) and _hashable(key.value) and key.value in table.state:
             found: Value = table.state[key.value]
             return softened(found)
-        return Unknown(self.site(node).text, "option")
+        chosen = self._some_item(table, key, node)
+        return chosen or Unknown(self.site(node).text, "option")
+
+    def _some_item(self, table: Table, key: Value, node: ast.Subscript) -> Value | None:
+        """One of the objects in a small dict, each when the key is its own."""
+        known = [(k, v) for k, v in table.state.items() if isinstance(v, Built | Instance)]
+        if not 1 < len(known) == len(table.state) <= 4:
+            return None
+        site = self.site(node.slice)
+        reasons = [(Condition(site, True, True, _test("==", key, Constant(k))),) for k, _ in known]
+        return choose([v for _, v in known], reasons)
 
     def _slice(self, receiver: Value, node: ast.Slice) -> Value:
         bounds = [
@@ -447,16 +470,6 @@ class Expressions(Statements):
 def _test(symbol: str, *operands: Value) -> Unknown:
     """The outcome of a comparison that is not known: it remembers what is compared."""
     return Unknown(origin="test", state={"test": Arithmetic(symbol, operands)})
-
-
-def string_of(pieces: Sequence[Value]) -> Value:
-    """A string put together; one with unknown pieces is known by the pieces between them."""
-    known = [piece for piece in pieces if isinstance(piece, Constant)]
-    if len(known) == len(pieces):
-        return Constant("".join(str(p.value) for p in known), any(p.soft for p in known))
-    return Unknown(
-        "".join(str(p.value) if isinstance(p, Constant) else "{}" for p in pieces), "string"
-    )
 
 
 def _formatted(template: Constant, values: Constant) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import reduce
 
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
@@ -23,8 +24,11 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    choices_of,
     gap,
     is_gap,
+    note_choice,
+    same,
 )
 
 BUILT_KINDS = frozenset(
@@ -54,17 +58,22 @@ class LibraryCalls(Shapes):
             subject = positional[0] if positional else None
             self.emit(entry.event, site, subject, (*positional, *keywords.values()), entry.name)
             return Unknown(entry.name, "call")
+        if entry.kind == "transform" and not entry.builds:
+            spread = [v for v in positional if isinstance(v, Items) and v.kind == "star"]
+            return self.transform_now(entry, bound, site, spread)
         if entry.kind in BUILT_KINDS or entry.call == "class":
             return self._build(entry, bound, site)
         if entry.kind == "split":
             self.emit("split", site, positional[0] if positional else None, positional, entry.name)
-            part = Unknown("split", "split", {"dataset": positional[0] if positional else NONE})
-            return Items("list", {"items": (part, part), "open": True})
+            return self._parts(entry, bound, site)
         if entry.options.get("calls") and positional:
             first = int(entry.options.get("arguments_from", 1))
             return self.call(positional[0], positional[first:], {}, site)
         if entry.kind == "draw":
             self.emit("draw", site, None, positional, entry.name)
+            if len(positional) == 2 and same(positional[0], positional[1]):
+                return positional[0]
+            return Unknown(entry.name, "draw", {"arguments": (*positional, *keywords.values())})
         if entry.kind in ("operation", "loss"):
             return self.operate(entry, bound, site)
         return Unknown(entry.name, "call", {"arguments": (*positional, *keywords.values())})
@@ -78,6 +87,27 @@ class LibraryCalls(Shapes):
         if not wrapped:
             return next(iter(keywords.values()), Unknown(entry.name, "call"))
         return wrapped[0]
+
+    def _parts(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
+        """The parts into which a dataset is split, each an object of its own."""
+        part = self.library.get(entry.returns) if entry.returns else None
+        lengths = bound.get("lengths")
+        known = isinstance(lengths, Items) and not lengths.open
+        count = len(lengths.items) if known and isinstance(lengths, Items) else 2
+        whole = bound.get("dataset", NONE)
+        if part is None:
+            return Items("list", {"items": (Unknown("split", "split"),) * 2, "open": True})
+        parts = tuple(
+            Built(part, {"dataset": whole}, frozenset({"dataset"}), site, self.conditions)
+            for _ in range(count)
+        )
+        return Items("parts", {"items": parts, "open": False}, site)
+
+    def transform_now(
+        self, entry: Entry, bound: dict[str, Value], site: Site, spread: Sequence[Value] = ()
+    ) -> Value:
+        """A function that transforms a sample at once; overridden where samples are followed."""
+        return Unknown(entry.name, "call", {"arguments": tuple(bound.values())})
 
     def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         arguments = with_defaults(entry.signature, bound)
@@ -95,6 +125,8 @@ class LibraryCalls(Shapes):
             self._read_factor(built, arguments["lr_lambda"], site)
         if entry.kind in TOLD_KINDS or entry.family == "arguments":
             self.emit("build", site, built, tuple(bound.values()), entry.name)
+        if entry.kind in ("dataset", "loader"):
+            self.sample_dataset(built)
         return built
 
     def _read_factor(self, built: Built, given: Value, site: Site) -> None:
@@ -111,7 +143,12 @@ class LibraryCalls(Shapes):
         items: list[Value] = []
         names: dict[str, Value] = {}
         unknown = False
+        if built.entry.kind == "transform":
+            first = next(iter(p.name for p in built.entry.signature), "")
+            arguments = {k: v for k, v in arguments.items() if k == first}
         for value in arguments.values():
+            for condition in choices_of(value):
+                note_choice(built, condition)
             given = value.in_order if isinstance(value, Items) else (value,)
             unknown = unknown or (isinstance(value, Items) and value.open)
             for item in given:
@@ -158,16 +195,27 @@ class LibraryCalls(Shapes):
         if entry.kind == "model":
             self.emit_forward(site, layer, operands)
             return Unknown(entry.name, "call", {"arguments": operands})
-        if entry.kind not in ("transform",):
-            self.emit_opaque(site, layer, positional, keywords, entry.name)
+        if entry.kind == "transform":
+            return self.apply_transform(layer, positional, keywords, site)
+        self.emit_opaque(site, layer, positional, keywords, entry.name)
         return Unknown(entry.name, "call", {"arguments": operands})
+
+    def apply_transform(
+        self, transform: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """The value of applying a transform; overridden where samples are followed."""
+        return Unknown(transform.entry.name, "call")
 
     def _run_sequential(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
         self.emit_forward(site, layer, positional)
         value: Value = positional[0] if positional else Unknown()
         if layer.state.get("unordered"):
             return Unknown("sequential", "call")
-        with self.within_model(layer, site, positional, told=True), self.calling(layer):
+        kinds = {m.entry.kind for m in layer.members if isinstance(m, Built)}
+        block = self.inside("pipeline", layer.site) if "transform" in kinds else nullcontext()
+        with self.within_model(layer, site, positional, told=True), self.calling(layer), block as b:
+            if b is not None:
+                b.subject = layer
             for member in layer.members:
                 value = self._run_member(member, value, site)
         return value

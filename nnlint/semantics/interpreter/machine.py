@@ -99,6 +99,7 @@ class Machine(ABC):
         self.model_call: ModelCall | None = None
         self.steps = 0
         self.frames: list[Frame] = []
+        self.sampling = False
 
     @property
     def frame(self) -> Frame:
@@ -158,6 +159,10 @@ class Machine(ABC):
         site: Site,
     ) -> Value:
         """The value of calling a method that no project function defines."""
+
+    @abstractmethod
+    def sample_dataset(self, dataset: Value) -> None:
+        """Interpret what happens to one sample of a dataset, aside from the timeline."""
 
     def tick(self) -> None:
         """Count one step.
@@ -313,7 +318,7 @@ class Machine(ABC):
         if a is MISSING:
             return b
         if isinstance(a, tuple) and isinstance(b, tuple):
-            return self._join_items(a, b)
+            return self._join_items(a, b, reasons)
         if isinstance(a, dict) and isinstance(b, dict):
             return {k: self.join(a.get(k, MISSING), b.get(k, MISSING)) for k in {**a, **b}}
         if not (isinstance(a, Value) and isinstance(b, Value)):
@@ -324,7 +329,7 @@ class Machine(ABC):
             shape = a.shape if same_sizes(a.shape, b.shape) else None
             return Tensor(Join((a, b)), {"shape": shape})
         if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
-            items = self._join_items(a.items, b.items)
+            items = self._join_items(a.items, b.items, reasons)
             state = {
                 "items": items,
                 "open": a.open or b.open,
@@ -335,17 +340,20 @@ class Machine(ABC):
         if isinstance(a, Table) and isinstance(b, Table):
             return Table(
                 {
-                    k: self.join(a.state.get(k, MISSING), b.state.get(k, MISSING))
+                    k: self.join(a.state.get(k, MISSING), b.state.get(k, MISSING), reasons)
                     for k in {**a.state, **b.state}
                 },
                 a.site,
             )
         return choose([a, b], reasons)
 
-    def _join_items(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
-        short, long = sorted((a, b), key=len)
-        common = tuple(self.join(x, y) for x, y in zip(short, long, strict=False))
-        return common + tuple(x if isinstance(x, Maybe) else Maybe(x) for x in long[len(short) :])
+    def _join_items(
+        self, a: tuple[Any, ...], b: tuple[Any, ...], reasons: Reasons = ((), ())
+    ) -> tuple[Any, ...]:
+        common = tuple(self.join(x, y, reasons) for x, y in zip(a, b, strict=False))
+        longer, why = (a, reasons[0]) if len(a) > len(b) else (b, reasons[1])
+        rest = longer[len(common) :]
+        return common + tuple(x if isinstance(x, Maybe) else Maybe(x, why) for x in rest)
 
     def tensor(self, value: Value) -> Tensor | None:
         """`value` as a tensor, if it can be one; an unknown value becomes one for good."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
+from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
     DUCK_EVENTS,
     RETURNS_SELF,
@@ -272,7 +273,7 @@ class Members(TrainingCalls):
             case Constant() if name == "format" and isinstance(receiver.value, str):
                 return Unknown(re.sub(r"\{[^}]*\}", "{}", receiver.value), "string")
             case Constant():
-                return Unknown(origin="string")
+                return text_method(receiver, name, positional)
             case Parameters():
                 return receiver
             case ShapeOf():
@@ -310,7 +311,7 @@ class Members(TrainingCalls):
                 return self.extent(ShapeOf(tensor), axis)
             return ShapeOf(tensor) if not positional else Unknown()
         if name in ("item", "tolist", "numpy", "dim", "numel", "get_device"):
-            return Unknown(f"{name}()", "call")
+            return Unknown(f"{name}()", "call", {"of": tensor})
         entry = self.library.tensor_method(name)
         if entry is not None:
             return self.library_call(entry, (tensor, *positional), keywords, site)
@@ -416,7 +417,7 @@ class Members(TrainingCalls):
             self.emit(event, site, subject, operands, name)
             if event in ("prepare", "scale"):
                 return operands[0] if len(operands) == 1 else Items("tuple", {"items": operands})
-            return Unknown(name, "call")
+            return Unknown(name, event if event == "draw" else "call")
         method = self.class_member(entry.name, name)
         if method is not None and method.kind not in ("", "event"):
             return self.library_call(method, (built, *positional), keywords, site)

@@ -15,6 +15,7 @@ from nnlint.semantics.values import (
     Scope,
     Unknown,
     Value,
+    is_dataset,
     softened,
 )
 from nnlint.syntax.module import ModuleSyntax
@@ -67,7 +68,7 @@ class Scopes(Machine):
     def _settle(self, scope: Scope, name: str, pending: Pending) -> Value:
         scope.names[name] = Unknown(name)
         self.frames.append(Frame(scope))
-        block, conditions = self.block, self.conditions
+        block, conditions, mark = self.block, self.conditions, len(self.journal)
         self.block, self.conditions = type(block)("root"), ()
         try:
             for node in pending.nodes:
@@ -76,7 +77,11 @@ class Scopes(Machine):
                 self.execute([node])
         finally:
             self.frames.pop()
+            made = [e for e in self.block.events("build") if is_dataset(e.subject)]
             self.block, self.conditions = block, conditions
+            block.children += made
+            # what a module binds is bound for good, whichever branch asks for it first
+            del self.journal[mark:]
         found = scope.names[name]
         return found if isinstance(found, Value) else Unknown(name)
 

@@ -33,6 +33,8 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    note_choice,
+    note_name,
     softened,
 )
 
@@ -131,8 +133,7 @@ class Statements(Scopes):
                 scope = scope.parent
         if isinstance(value, Extent):
             name_size(value.size, name)
-        if isinstance(value, Built | Instance):
-            value.state.setdefault("label", name)
+        note_name(value, name)
         self.write(scope.names, name, value)
 
     def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.AST) -> None:
@@ -146,8 +147,9 @@ class Statements(Scopes):
         if isinstance(library, Built) and isinstance(value, Built | Instance):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
             self.write(library.state, "items", (*library.members, value))
-        if isinstance(value, Built | Instance):
-            value.state.setdefault("label", name)
+        note_name(value, name)
+        if "transform" in name and isinstance(receiver, Instance | Built):
+            self.sample_dataset(receiver)
         if name in ("grad", "_grad"):
             kind = "zero_grad" if _is_none(value) else "set_grad"
             self.emit(kind, self.site(node), receiver, name="grad")
@@ -162,6 +164,7 @@ class Statements(Scopes):
         if isinstance(receiver, Table):
             constant_key = key.value if isinstance(key, Constant) and _hashable(key.value) else ...
             self.write(receiver.state, constant_key, value)
+            note_name(value, constant_key if isinstance(constant_key, str) else "")
         elif isinstance(receiver, Items):
             index = key.value if isinstance(key, Constant) else None
             items = list(receiver.items)
@@ -317,6 +320,8 @@ class Statements(Scopes):
             return "return" if "return" in ends else results[0][0]
         if prefer is not None and results[prefer][0] == "next":
             self.replay(results[prefer][1])
+            for _, _, value in results[prefer][1].values():
+                note_choice(value, results[prefer][2])
         elif len(live) == 1:
             self.replay(live[0][0])
         else:
@@ -398,6 +403,8 @@ class Statements(Scopes):
                 return [Constant(name) for name in names] if len(names) == len(members) else None
             if len(members) <= UNROLL and not iterable.state.get("open"):
                 return [v.value if isinstance(v, Maybe) else v for v in members]
+        if isinstance(iterable, Table) and ... not in iterable.state:
+            return [Constant(k) for k in iterable.state] if len(iterable.state) <= UNROLL else None
         if isinstance(iterable, Constant) and isinstance(iterable.value, range | tuple | list):
             if len(iterable.value) <= 8 and not iterable.soft:
                 return [Constant(v) for v in iterable.value]

@@ -97,6 +97,11 @@ class Entry:
     """Further facts, most needed by one transfer function or rule only. `call`: the
     parameters of calling a layer or loss, where they are not `input` or `input, target`."""
 
+    @property
+    def builds(self) -> bool:
+        """Whether a call makes an object that is used later, rather than a result."""
+        return self.call == "class" or bool(self.options.get("factory"))
+
     def parameter(self, name: str) -> Parameter | None:
         """The formal parameter called `name`, if any."""
         return next((p for p in self.signature if p.name == name), None)

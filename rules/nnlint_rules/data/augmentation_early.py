@@ -17,9 +17,17 @@ def augmentation_early(program: Program, context: Context) -> None:
     """Random augmentation that nothing can turn off.
 
     ## What it does
-    Looks at the transforms of training datasets for random ones that no condition,
-    parameter or configuration value switches. With `stage = "skeleton"` or `"overfit"`,
-    switchable augmentation is reported too.
+    Follows one sample of each training dataset through its transforms: those of torchvision,
+    albumentations, kornia, timm and torchaudio, classes and functions of the project, and
+    flips and crops written by hand; and batches through transforms in the training loop.
+    Reports a pipeline in which something is random that no condition, parameter or
+    configuration value can turn off. With `stage = "skeleton"` or `"overfit"`, augmentation
+    that is on by default is reported too.
+
+    A branch that tells training from evaluation, or one dataset from another, turns nothing
+    off. Views of one sample that are compared with each other (contrastive learning,
+    self-distillation, consistency) are the task, not augmentation of it. A program that also
+    trains on the same data without augmentation is not reported.
 
     ## Why it hurts training
     Augmentation is a regularisation. While the skeleton is being checked and one batch
@@ -62,16 +70,19 @@ def augmentation_early(program: Program, context: Context) -> None:
         return
     reported = set()
     for found in random_transforms(program):
-        if found.role == "eval" or found.pipeline.key in reported:
+        if found.role == "eval" or found.averaged or found.pipeline.key in reported:
             continue
-        if found.switchable and context.stage not in EARLY:
+        if found.also_plain or not (found.role or program.trains):
+            continue
+        if found.switchable and not (context.stage in EARLY and found.active):
             continue
         reported.add(found.pipeline.key)
-        name = transform_name(found.transform)
+        name = transform_name(found)
+        chance = "an option" if found.switchable else "nothing"
         context.report(
             found.pipeline,
-            f"`{name}` augments the training data from the first run on, and nothing can "
+            f"`{name}` changes the training data at random from the first run on, and {chance} can "
             "turn it off: whether the model fits the plain data stays unknown",
             help="Build the pipeline without it unless an option asks for augmentation.",
-            related=[(found.transform.site, "random on every access")],
+            related=[(found.transform, "random on every access")],
         )

@@ -1,6 +1,6 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.pipelines import random_transforms, transform_name
+from nnlint.semantics.pipelines import random_transforms, trains_adversarially, transform_name
 
 
 @rule(
@@ -14,8 +14,10 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     """A random transform in the pipeline of evaluation data.
 
     ## What it does
-    Reports random transforms of datasets that hold validation or test data: told by
-    `train=False`, `split="val"`, the folder or the name they are kept under.
+    Reports pipelines with a random transform in datasets that hold validation or test data:
+    told by `train=False` or `split="val"`, by the loop without gradients or the trainer that
+    goes over them, by the branch they stand in, by their folder, and by the names that the
+    program gives to them.
 
     ## Why it hurts training
     The score changes from one evaluation to the next and is worse than the model: early
@@ -42,21 +44,25 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     ```
 
     ## When not to use it
-    For test-time augmentation whose predictions are averaged.
+    For test-time augmentation whose predictions are averaged. Passes that are repeated
+    without training between them are taken for that, and so is what is called so.
 
     ## References
     - [torchvision transforms](https://docs.pytorch.org/vision/stable/transforms.html)
     """
+    if trains_adversarially(program):
+        return
     reported = set()
     for found in random_transforms(program):
-        site = found.transform.site
-        if found.role != "eval" or site.key in reported:
+        if found.role != "eval" or found.averaged or found.pipeline.key in reported:
             continue
-        reported.add(site.key)
+        if found.switchable and not found.active:
+            continue
+        reported.add(found.pipeline.key)
         context.report(
-            site,
-            f"`{transform_name(found.transform)}` changes the evaluation data at random: the "
+            found.transform,
+            f"`{transform_name(found)}` changes the evaluation data at random: the "
             "score differs from one evaluation of the same model to the next",
             help="Give evaluation data a deterministic pipeline of its own.",
-            related=[(found.dataset.site, "the evaluation data")] if found.dataset.site else [],
+            related=[(found.holder, "the evaluation data")] if found.holder else [],
         )
