@@ -50,7 +50,7 @@ def test_contracts_hold() -> None:
         ("nnlint/semantics/values.py", "import nnlint.engine", "layers see only those below"),
         ("nnlint/source/file.py", "import nnlint.syntax.module", "layers see only those below"),
         ("nnlint/engine.py", "import nnlint_rules", "knows no rule"),
-        ("nnlint/engine.py", "import torch", "Only the verifier imports torch"),
+        ("nnlint/engine.py", "import torch", "Only what runs beside a model imports torch"),
         (
             "rules/nnlint_rules/data/augmentation_early.py",
             "import nnlint_rules.data.augmentation_in_eval",
@@ -88,6 +88,14 @@ def test_rules_see_the_rule_api_and_the_semantic_model_only() -> None:
         if not imported.startswith(OPEN_TO_RULES)
     }
     assert not forbidden
+
+
+def test_what_runs_beside_a_model_needs_nothing_of_nnlint() -> None:
+    graph = grimp.build_graph("nnlint", cache_dir=None)
+    runtime = {"nnlint.verify.runtime", *graph.find_descendants("nnlint.verify.runtime")}
+    assert len(runtime) > 20
+    imported = {i for m in runtime for i in graph.find_modules_directly_imported_by(m)}
+    assert imported <= runtime
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""From a name to a model with inputs that it runs on."""
