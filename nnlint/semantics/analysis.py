@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
-from nnlint.semantics.interpreter.scopes import absolute, is_main_guard
+from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.sizes import Size
@@ -23,8 +23,7 @@ LONGEST_TEXT = 80
 """Characters of source that a message quotes in one piece."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A place in the source: a module and a syntax node in it."""
 
     module: ModuleSyntax
@@ -48,8 +47,7 @@ class Site:
         return (self.module.name, node.lineno, node.col_offset, node.end_col_offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """An `if` test that guards something, with the branch that was taken."""
 
     site: Site

@@ -8,13 +8,14 @@ import warnings
 
 from nnlint.finding import Position
 from nnlint.source.file import SourceError, SourceFile
+from nnlint.syntax.bindings import bindings
 from nnlint.syntax.words import Words, words
 
 
 class ModuleSyntax:
     """The syntax tree of a module, with its source."""
 
-    __slots__ = ("_lines", "_words", "broken", "is_package", "name", "source", "tree")
+    __slots__ = ("_bindings", "_lines", "_words", "broken", "is_package", "name", "source", "tree")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class ModuleSyntax:
         """Cells of a notebook that cannot be parsed and are left out."""
         self._lines: list[str] | None = None
         self._words: dict[ast.AST, Words] = {}
+        self._bindings: dict[str, list[ast.stmt]] | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -40,6 +42,13 @@ class ModuleSyntax:
             text = self.source.text.replace("\r\n", "\n").replace("\r", "\n")
             self._lines = text.split("\n")
         return self._lines
+
+    @property
+    def bindings(self) -> dict[str, list[ast.stmt]]:
+        """The names that the top level binds, each with the statements that do, in order."""
+        if self._bindings is None:
+            self._bindings = bindings(self.tree)
+        return self._bindings
 
     def words(self, node: ast.AST) -> Words:
         """The words of a node of this module."""

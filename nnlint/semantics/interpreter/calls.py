@@ -9,8 +9,8 @@ from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.interpreter.expressions import Expressions
-from nnlint.semantics.interpreter.machine import Frame
-from nnlint.semantics.library import REQUIRED, Entry, Parameter
+from nnlint.semantics.interpreter.machine import Frame, Load
+from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
 from nnlint.semantics.values import (
     NONE,
     BoundMethod,
@@ -42,6 +42,10 @@ MODULE = "torch.nn.Module"
 
 class Calls(Expressions):
     """Interprets calls."""
+
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self._derives: dict[tuple[Class, str], bool] = {}
 
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """`def`, with the decorators of the project applied; library ones are read at the call."""
@@ -201,13 +205,7 @@ class Calls(Expressions):
         """Interpret a project function with the arguments of a call."""
         if receiver is None and self._is_self(function, positional):
             receiver, positional = positional[0], positional[1:]
-        active = sum(
-            frame.function is not None
-            and frame.function.node is function.node
-            and frame.function.scope is function.scope
-            for frame in self.frames
-        )
-        if active or len(self.callers) >= self.DEPTH:
+        if len(self.callers) >= self.DEPTH or self._is_active(function):
             operands = (*positional, *keywords.values())
             self.emit("opaque", site, receiver, operands, function.name)
             return Unknown(function.name, "call")
@@ -223,6 +221,14 @@ class Calls(Expressions):
             and function.owner in first.cls.ancestry()
             and not _decorated(function, "staticmethod")
         )
+
+    def _is_active(self, function: Function) -> bool:
+        for frame in self.frames:
+            running = frame.function
+            if running is not None and running.node is function.node:
+                if running.scope is function.scope:
+                    return True
+        return False
 
     def bind_parameters(
         self,
@@ -483,10 +489,13 @@ class Calls(Expressions):
 
     def derives(self, cls: Class, base: str) -> bool:
         """Whether a project class derives from a library class."""
-        return any(
-            isinstance(a, External) and self.library.is_subclass(a.name, base)
-            for a in cls.ancestry()
-        )
+        known = self._derives.get((cls, base))
+        if known is None:
+            known = self._derives[cls, base] = any(
+                isinstance(a, External) and self.library.is_subclass(a.name, base)
+                for a in cls.ancestry()
+            )
+        return known
 
     def call_instance(
         self,

@@ -108,7 +108,7 @@ class Machine(ABC):
 
     def site(self, node: ast.AST) -> Site:
         """The place of `node` in the module being interpreted."""
-        return Site(self.frame.scope.module, node)
+        return Site(self.frames[-1].scope.module, node)
 
     @abstractmethod
     def evaluate(self, node: ast.expr) -> Value:
@@ -189,17 +189,9 @@ class Machine(ABC):
         self.block.children.append(event)
         return event
 
-    @contextmanager
-    def inside(self, kind: str, site: Site | None, name: str = "") -> Iterator[Block]:
+    def inside(self, kind: str, site: Site | None, name: str = "") -> _Inside:
         """Put the events of the body into a block of their own."""
-        outer, self.block = self.block, Block(kind, site, name=name)
-        try:
-            yield self.block
-        finally:
-            # an arm in which nothing happens still says that the others may not run
-            if kind == "arm" or self.block.matters:
-                outer.children.append(self.block)
-            self.block = outer
+        return _Inside(self, Block(kind, site, name=name))
 
     @contextmanager
     def within_model(
@@ -239,15 +231,9 @@ class Machine(ABC):
         finally:
             self.block = outer
 
-    @contextmanager
-    def under(self, condition: Condition) -> Iterator[None]:
+    def under(self, condition: Condition) -> _Under:
         """Interpret the body under a condition."""
-        outer = self.conditions
-        self.conditions = (*outer, condition)
-        try:
-            yield
-        finally:
-            self.conditions = outer
+        return _Under(self, condition)
 
     @contextmanager
     def gradients(self, enabled: bool) -> Iterator[None]:
@@ -370,3 +356,39 @@ class Machine(ABC):
 
 def _alike(left: Any, right: Any) -> bool:
     return left is not MISSING and right is not MISSING and same_sizes(left, right)
+
+
+# Written out, these two take a third of the time that generators would, and every call,
+# branch and loop enters them.
+class _Inside:
+    __slots__ = ("_block", "_machine", "_outer")
+
+    def __init__(self, machine: Machine, block: Block) -> None:
+        self._machine = machine
+        self._block = block
+
+    def __enter__(self) -> Block:
+        self._outer = self._machine.block
+        self._machine.block = self._block
+        return self._block
+
+    def __exit__(self, *exception: object) -> None:
+        # an arm in which nothing happens still says that the others may not run
+        if self._block.kind == "arm" or self._machine.block.matters:
+            self._outer.children.append(self._machine.block)
+        self._machine.block = self._outer
+
+
+class _Under:
+    __slots__ = ("_condition", "_machine", "_outer")
+
+    def __init__(self, machine: Machine, condition: Condition) -> None:
+        self._machine = machine
+        self._condition = condition
+
+    def __enter__(self) -> None:
+        self._outer = self._machine.conditions
+        self._machine.conditions = (*self._outer, self._condition)
+
+    def __exit__(self, *exception: object) -> None:
+        self._machine.conditions = self._outer

@@ -133,11 +133,10 @@ class Members(TrainingCalls):
         )
 
     def _is_property(self, function: Function) -> bool:
-        names = {
-            getattr(d, "id", getattr(d, "attr", ""))
+        return any(
+            getattr(d, "id", getattr(d, "attr", "")) in ("property", "cached_property")
             for d in getattr(function.node, "decorator_list", ())
-        }
-        return bool(names & {"property", "cached_property"})
+        )
 
     def _built_member(self, value: Built, name: str) -> Value:
         member = value.member(name)

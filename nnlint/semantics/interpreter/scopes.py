@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.interpreter.machine import Frame, Machine
+from nnlint.semantics.interpreter.machine import Frame, Load, Machine
+from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     Class,
     External,
@@ -26,25 +27,24 @@ class Pending:
 
     __slots__ = ("nodes",)
 
-    def __init__(self, node: ast.stmt) -> None:
-        self.nodes = [node]
+    def __init__(self, nodes: Sequence[ast.stmt]) -> None:
+        self.nodes = nodes
 
 
 class Scopes(Machine):
     """Looks names up in functions, modules and libraries."""
 
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self._externals: dict[str, External] = {}
+        self._builtins: dict[str, External] = {}
+
     def scope_of(self, module: ModuleSyntax) -> Scope:
         """The scope of a module, with its top-level names pending."""
         scope = self.scopes.get(module.name)
         if scope is None or scope.module is not module:
-            scope = self.scopes[module.name] = Scope(module, {})
-            for statement in _top_level(module.tree.body):
-                for name in _bound_names(statement):
-                    known = scope.names.get(name)
-                    if isinstance(known, Pending):
-                        known.nodes.append(statement)
-                    else:
-                        scope.names[name] = Pending(statement)
+            names = {name: Pending(nodes) for name, nodes in module.bindings.items()}
+            scope = self.scopes[module.name] = Scope(module, names)
         return scope
 
     def module_scope(self, name: str, importer: Any) -> Scope | None:
@@ -56,11 +56,12 @@ class Scopes(Machine):
         """What `name` means in `scope`, or None when nothing binds it."""
         at: Scope | None = scope
         while at is not None:
-            if name in at.names and name not in at.declared_global:
-                found = at.names[name]
-                return self._settle(at, name, found) if isinstance(found, Pending) else found
-            if isinstance(at.names.get("*"), Pending):
-                self._settle(at, "*", at.names["*"])
+            names = at.names
+            if name in names and name not in at.declared_global:
+                found = names[name]
+                return self._settle(at, name, found) if type(found) is Pending else found
+            if "*" in names and type(names["*"]) is Pending:
+                self._settle(at, "*", names["*"])
                 continue
             at = at.parent
         return None
@@ -153,8 +154,18 @@ class Scopes(Machine):
 
     def external(self, name: str) -> External:
         """A library name, under its canonical spelling."""
-        canonical = self.library.canonical(name)
-        return External(canonical, self.library.get(canonical))
+        found = self._externals.get(name)
+        if found is None:
+            canonical = self.library.canonical(name)
+            found = self._externals[name] = External(canonical, self.library.get(canonical))
+        return found
+
+    def builtin(self, name: str) -> External:
+        """A name of Python itself, or one that nothing defines."""
+        found = self._builtins.get(name)
+        if found is None:
+            found = self._builtins[name] = External(f"builtins.{name}")
+        return found
 
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """`def`: decorators that change how it is called are read at the call."""
@@ -196,67 +207,3 @@ def absolute(node: ast.ImportFrom, module: ModuleSyntax) -> str | None:
     parts = parts[: len(parts) - up]
     name = ".".join([*parts, *([node.module] if node.module else [])])
     return name or node.module
-
-
-def _top_level(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Binding statements of a module, those in `if`, `try` and `with` included."""
-    for statement in statements:
-        if isinstance(statement, ast.If):
-            if not is_main_guard(statement.test):
-                yield from _top_level(statement.body)
-                yield from _top_level(statement.orelse)
-        elif isinstance(statement, ast.Try):
-            for handler in statement.handlers:
-                yield from _top_level(handler.body)
-            yield from _top_level(statement.body)
-        elif isinstance(statement, ast.With):
-            yield from _top_level(statement.body)
-        else:
-            yield statement
-
-
-def is_main_guard(test: ast.expr) -> bool:
-    """Whether an `if` test is `__name__ == "__main__"`."""
-    return (
-        isinstance(test, ast.Compare)
-        and len(test.comparators) == 1
-        and {ast.dump(test.left), ast.dump(test.comparators[0])} == _MAIN_GUARD
-    )
-
-
-_MAIN_GUARD = {
-    ast.dump(ast.Name("__name__", ast.Load())),
-    ast.dump(ast.Constant("__main__")),
-}
-
-
-def _bound_names(statement: ast.stmt) -> Iterator[str]:
-    match statement:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            yield statement.name
-        case ast.Import():
-            for alias in statement.names:
-                yield alias.asname or alias.name.split(".")[0]
-        case ast.ImportFrom():
-            for alias in statement.names:
-                yield alias.asname or alias.name
-        case ast.Assign():
-            for target in statement.targets:
-                yield from _target_names(target)
-        case ast.AnnAssign() if statement.value is not None:
-            yield from _target_names(statement.target)
-        case _:
-            return
-
-
-def _target_names(target: ast.expr) -> Iterator[str]:
-    match target:
-        case ast.Name():
-            yield target.id
-        case ast.Tuple() | ast.List():
-            for element in target.elts:
-                yield from _target_names(element)
-        case ast.Starred():
-            yield from _target_names(target.value)
-        case _:
-            return
