@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from program_text import analysed, main_program
 
+from nnlint.semantics.axes.regroup import Kind
 from nnlint.semantics.dataflow import activation, producers
 from nnlint.semantics.values import Built, Constant, Instance, Items, Operation, Parameters
 
@@ -413,3 +414,24 @@ def test_members_of_containers_by_name(build, use):
     text += f"parts = {build}\nresult = {use}(torch.rand(2, 2))"
     analysis = analysed(text)
     assert any(o.entry.family == "softmax" for o in analysis.operations)
+
+
+def test_a_size_taken_from_a_slice_of_an_option_stays_one_size():
+    analysis = analysed(
+        """
+        from torch import nn
+
+        class Decoder(nn.Module):
+            def __init__(self, channels):
+                super().__init__()
+                self.width = channels[1:][::-1][0]
+                self.conv = nn.Conv2d(self.width, self.width, 3, padding=1)
+
+            def forward(self, x):
+                b, _, h, w = x.shape
+                rows = self.conv(x).flatten(2).transpose(1, 2)
+                return rows.reshape(b, self.width, h, w)
+        """
+    )
+    view = next(o.view for o in analysis.operations if o.entry.family == "reshape")
+    assert view.kind is Kind.SCRAMBLES

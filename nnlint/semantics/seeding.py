@@ -84,11 +84,13 @@ def first_random_construction(program: Program) -> Site | None:
     program itself has it built.
     """
     models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
+    # without a model or a draw, training is the same calculation every time
+    is_random = bool(program.events("forward", "fit", "draw"))
     training: Site | None = None
     for event, _ in program.walk():
         if event.kind == "build" and _draws_weights_or_order(event.subject):
             return _in_program(program, event, models)
-        if event.kind in ("fit", "step") and training is None:
+        if event.kind in ("fit", "step") and training is None and is_random:
             training = _in_program(program, event, frozenset())
     return training
 

@@ -437,7 +437,10 @@ class Expressions(Statements):
         if isinstance(receiver, Built) and receiver.entry.kind == "container":
             members = receiver.members[lower:upper:step]
             return Built(receiver.entry, {}, frozenset(), receiver.site, (), {"items": members})
-        return Unknown(getattr(receiver, "name", ""))
+        if isinstance(receiver, Unknown):
+            # a part of what a caller or an option gives is given by it too
+            return Unknown(receiver.name, receiver.origin)
+        return Unknown()
 
     def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:
         """`tensor.shape[lower:upper]`."""
