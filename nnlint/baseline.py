@@ -11,8 +11,8 @@ from nnlint.config import ConfigError
 from nnlint.finding import Finding
 
 
-def _identity(finding: Finding) -> tuple[str, str, str]:
-    # without the row, so that lines may move
+def identity(finding: Finding) -> tuple[str, str, str]:
+    """What a baseline knows a finding by: not the row, so that lines may move."""
     return (finding.filename, finding.code, finding.message)
 
 
@@ -20,13 +20,13 @@ def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
     """Write findings so that `without_baseline` leaves them out."""
     entries = [
         {"filename": name, "code": code, "message": message}
-        for name, code, message in sorted(map(_identity, findings))
+        for name, code, message in sorted(map(identity, findings))
     ]
     path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def without_baseline(path: Path, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings that a baseline does not know, each entry standing for one finding.
+def read_baseline(path: Path) -> Counter[tuple[str, str, str]]:
+    """How many findings of each file, code and message a baseline knows.
 
     Raises:
         ConfigError: the file cannot be read as a baseline.
@@ -35,13 +35,22 @@ def without_baseline(path: Path, findings: Sequence[Finding]) -> list[Finding]:
         entries = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(entries, list):
             raise TypeError("it holds no list")
-        known = Counter((e["filename"], e["code"], e["message"]) for e in entries)
+        return Counter((e["filename"], e["code"], e["message"]) for e in entries)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: is no baseline: {error}") from error
+
+
+def without_baseline(path: Path, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that a baseline does not know, each entry standing for one finding.
+
+    Raises:
+        ConfigError: the file cannot be read as a baseline.
+    """
+    known = read_baseline(path)
     fresh = []
     for finding in findings:
-        if known[_identity(finding)] > 0:
-            known[_identity(finding)] -= 1
+        if known[identity(finding)] > 0:
+            known[identity(finding)] -= 1
         else:
             fresh.append(finding)
     return fresh

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nnlint.finding import Edit, Finding, Fix, Level, Position, Related, Stage
 from nnlint.rule import Rule, RuleDefinitionError
 from nnlint.semantics.values import Site
+from nnlint.syntax.edits import Changes
 from nnlint.syntax.statements import statement_rows
 
 
@@ -31,7 +32,7 @@ class Reporter:
         *,
         help: str = "",
         related: Iterable[tuple[Site, str]] = (),
-        fix: tuple[str, Iterable[tuple[Site, str]]] | None = None,
+        fix: tuple[str, Changes] | None = None,
         level: Level | None = None,
     ) -> None:
         """Report a finding; see `nnlint.rule.Context`."""
@@ -61,16 +62,28 @@ class Reporter:
             probe=rule.probe,
         )
         if fix is not None and rule.fix is not None:
-            title, replacements = fix
-            edits = tuple(_edit(s, content) for s, content in replacements)
-            finding = replace(finding, fix=Fix(title, rule.fix, edits))
+            edits = _edits(fix[1], site)
+            if edits:
+                finding = replace(finding, fix=Fix(fix[0], rule.fix, edits))
         key = (finding.filename, cell, start, rule.code)
         self.findings.setdefault(key, finding)
 
 
-def _edit(site: Site, content: str) -> Edit:
-    cell, start, end = place(site)
-    return Edit(start, end, content, cell)
+def _edits(changes: Changes, site: Site) -> tuple[Edit, ...]:
+    """The edits of a fix; none when it reaches beyond the file that the finding is in."""
+    edits = []
+    for change in changes or ():
+        source = change.module.source
+        first, last = change.start[0], change.end[0]
+        touched = range(first, last + 1) if change.start != change.end else range(0)
+        if change.module is not site.module or not source.blanked.isdisjoint(touched):
+            return ()
+        cell, start = source.position(*change.start)
+        end_cell, end = source.position(*change.end)
+        if cell != end_cell:
+            return ()
+        edits.append(Edit(start, end, change.content, cell))
+    return tuple(edits)
 
 
 def place(site: Site) -> tuple[int | None, Position, Position]:

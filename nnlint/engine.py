@@ -129,7 +129,8 @@ class Linter:
                 cache.put(os.path.abspath(name), result)
                 # what it depended on is of no use any more
                 results[name] = replace(result, consulted=None)
-            cache.save()
+            if not overlay:
+                cache.save()
         return self._result(found, {name: results[name] for name in found.files})
 
     def _by_config(self, names: Iterable[str]) -> Iterable[tuple[Config, list[str]]]:

@@ -13,6 +13,37 @@ one question and reports::
         ## What it does
         ...
         \"\"\"
+
+Fixes
+-----
+A rule that can mend what it reports declares how far the change may be trusted
+(`fix=Applicability.SAFE`: the program computes the same or only the plainly meant thing;
+`UNSAFE`: the likely meant thing) and hands a title and changes to `report`::
+
+    context.report(
+        step.site,
+        message,
+        fix=("Clear the gradients first", edits.insert_before(backward.site, f"{name}.zero_grad()")),
+    )
+
+`edits` makes the changes and keeps every other character; see `nnlint.syntax.edits`:
+
+- `replace(site, text)`, `unwrap(call, argument)`
+- `insert_before(site, line, ...)`, `insert_after(site, line, ...)`, `delete_statement(site)`
+- `set_keyword(call, name, value)`, `remove_keyword(call, name)`, `remove_item(container, item)`
+- `together(changes, ...)` for several changes that only make sense together
+- `source_text(site)`: the code as it is written, where `site.text` is for messages
+
+`reference(site, "torch.manual_seed")` tells what to call something at a place, by the
+file's own imports and aliases, and adds an import where there is none::
+
+    seed, imported = reference(site, "torch.manual_seed")
+    fix = ("Fix the seed", edits.together(imported, edits.insert_before(site, f"{seed}(0)")))
+
+Where the source leaves no place for a change the functions return None, and the finding is
+reported without a fix; so is one whose changes lie in another file. A fix uses the user's own
+names and is right in its context: the engine applies it, parses and lints the result, and
+drops it unless the finding is gone and no other has come.
 """
 
 from __future__ import annotations
@@ -25,7 +56,10 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from nnlint.finding import Applicability, Edit, Level, Stage
+from nnlint.finding import Applicability, Level, Stage
+from nnlint.syntax import edits
+from nnlint.syntax.edits import Changes
+from nnlint.syntax.imports import reference
 
 SECTIONS = (
     "What it does",
@@ -91,7 +125,7 @@ class Context(Protocol):
         *,
         help: str = "",
         related: Iterable[tuple[Site, str]] = (),
-        fix: tuple[str, Iterable[tuple[Site, str]]] | None = None,
+        fix: tuple[str, Changes] | None = None,
         level: Level | None = None,
     ) -> None:
         """Report a finding at `site`.
@@ -100,7 +134,7 @@ class Context(Protocol):
             message: what happens, in one sentence that names the user's own variables.
             help: what to write instead, in one sentence.
             related: other places, each with what it shows.
-            fix: a title and replacements, each a site and the text to put there.
+            fix: a title, as an instruction, and the changes; see the module's "Fixes".
             level: another level than the rule's own, where the catalogue allows it.
 
         Raises:
@@ -222,12 +256,13 @@ __all__ = [
     "Applicability",
     "Calls",
     "Context",
-    "Edit",
     "Level",
     "Programs",
     "Rule",
     "RuleDefinitionError",
     "Site",
     "Stage",
+    "edits",
+    "reference",
     "rule",
 ]

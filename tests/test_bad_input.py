@@ -357,3 +357,28 @@ class TestCache:
         assert told(run(tmp_path, "src", **options)) == [("train.py", "NN101", 5, 9)]
         monkeypatch.setattr(workers, "check_file", real)
         assert not run(tmp_path, "src", **options).findings
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"import torch\n",
+        b"\xef\xbb\xbfimport torch\n",
+        b"import os; import torch\n",
+        b"import os\rimport torch\r",
+        b"if True:\n\timport os, torch\n",
+        b"from torch import (\n    nn,\n)\n",
+        b"import numpy as np, torch.nn as nn\n",
+    ],
+)
+def test_every_way_to_import_pytorch_is_seen(tmp_path, head):
+    (tmp_path / "train.py").write_bytes(head)
+    assert run(tmp_path).took_part == 1
+
+
+@pytest.mark.parametrize(
+    "head", [b"import torchy\n", b"# import torch\n", b"x = 'import torch'\n", b"import a.torch_\n"]
+)
+def test_what_only_looks_like_it_is_not(tmp_path, head):
+    (tmp_path / "train.py").write_bytes(head)
+    assert run(tmp_path).took_part == 0

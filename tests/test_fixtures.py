@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from nnlint.config import Config
-from nnlint.engine import lint
+from nnlint.engine import Linter, lint
 from nnlint.finding import Stage
+from nnlint.fixing import fix, permits
 from nnlint.registry import load_rules
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -36,12 +37,25 @@ def cases() -> list[Path]:
             for p in sorted(rule.iterdir())
             if p.name != "__pycache__" and (p.is_dir() or p.suffix in (".py", ".ipynb"))
         ]
-    return found
+    return [case for case in found if not is_fixed(case)]
+
+
+def is_fixed(path: Path) -> bool:
+    """Whether a file is what fixing the one beside it makes of it."""
+    return path.name.endswith(".fixed.py")
 
 
 def files_of(case: Path) -> list[Path]:
     """The Python files of a case."""
-    return sorted(case.rglob("*.py")) if case.is_dir() else [case]
+    if not case.is_dir():
+        return [case]
+    return sorted(path for path in case.rglob("*.py") if not is_fixed(path))
+
+
+def config_of(text: str) -> Config:
+    """The configuration that a case asks for."""
+    stage = STAGE.search(text)
+    return Config(stage=Stage(stage[1]) if stage else None)
 
 
 def wanted(
@@ -65,9 +79,7 @@ def wanted(
 
 def findings_of(files: list[Path], text: str) -> list:
     """What nnlint reports, with every rule but the pedantic ones."""
-    stage = STAGE.search(text)
-    config = Config(stage=Stage(stage[1]) if stage else None)
-    result = lint([str(f) for f in files], config, jobs=1, use_cache=False)
+    result = lint([str(f) for f in files], config_of(text), jobs=1, use_cache=False)
     return list(result.findings)
 
 
@@ -89,13 +101,41 @@ def test_fixture(case: Path) -> None:
                 if (f.filename, f.start.row, f.name) == (name, row, rule)
             ]
             assert any(part in message for message in messages)
+    if any(f.fix for f in findings):
+        check_fixes(files, "\n".join(texts.values()))
+
+
+def check_fixes(files: list[Path], text: str) -> None:
+    """Every fix holds, gives what the `.fixed.py` beside a file says, and leaves no more to fix."""
+    config = config_of(text)
+    linter = Linter(lambda folder: config, jobs=1)
+    found = linter.discover([str(f) for f in files])
+    outcome = fix(linter, found, {}, permits(unsafe=True))
+    assert not outcome.dropped and outcome.fixed
+    for file in files:
+        expected = file.with_suffix(".fixed.py")
+        if expected.exists():
+            assert outcome.contents[str(file)].decode() == expected.read_text(encoding="utf-8")
+    again = fix(linter, found, outcome.contents, permits(unsafe=True))
+    assert not again.contents and not again.dropped
+
+
+@pytest.mark.parametrize("rule", [r for r in load_rules() if r.fix], ids=lambda r: r.name)
+def test_rule_has_fixtures_of_its_fix(rule) -> None:
+    assert list((FIXTURES / rule.name).rglob("*.fixed.py")), f"{rule.name} never fixes anything"
+
+
+def test_every_fixed_file_is_of_a_fixture() -> None:
+    for fixed in FIXTURES.rglob("*.fixed.py"):
+        before = fixed.with_name(fixed.name.replace(".fixed.py", ".py"))
+        assert before.read_bytes() != fixed.read_bytes(), f"{fixed.name} changes nothing"
 
 
 @pytest.mark.parametrize("rule", load_rules(), ids=lambda r: r.name)
 def test_rule_has_fixtures(rule) -> None:
     folder = FIXTURES / rule.name
     assert folder.is_dir(), f"fixtures/{rule.name} is missing"
-    own = [c for c in folder.iterdir() if c.is_dir() or c.suffix == ".py"]
+    own = [c for c in folder.iterdir() if c.is_dir() or (c.suffix == ".py" and not is_fixed(c))]
     bad = [
         c
         for c in own

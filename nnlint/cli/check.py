@@ -16,9 +16,11 @@ from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
 from nnlint.config import FAIL_ON, FORMATS
 from nnlint.finding import Finding, Stage
+from nnlint.report import Report
 
 if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
+    from nnlint.fixing import Outcome
     from nnlint.source.discovery import Discovery
 
 
@@ -64,6 +66,9 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), help="Lowest level that gives exit status 1."
 )
+@click.option("--fix", is_flag=True, help="Apply safe fixes.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply fixes too that may change more.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option("--output-format", type=click.Choice(FORMATS), help="How to report.")
 @click.option(
     "--output-file", "-o", type=click.Path(dir_okay=False), help="Write the report there."
@@ -120,6 +125,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     if options["show_settings"]:
         click.echo(shown_settings(settings), nl=False)
         return 0
+    from nnlint.cli.output import write_report
     from nnlint.cli.progress import progress_bar
     from nnlint.engine import Linter
 
@@ -133,9 +139,16 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         if options["show_files"]:
             click.echo("".join(f"{name}\n" for name in found.files), nl=False)
             return 0
-        result = linter.run(found, overlay)
+        fixed = None
+        if options["fix"] or options["diff"]:
+            from nnlint.cli.fixes import fix_files
+
+            fixed = fix_files(linter, found, overlay, settings, options)
+        result = fixed.result if fixed else linter.run(found, overlay)
     result = _with_problems(result, settings)
     _remarks(result, settings, time.monotonic() - started, options)
+    if options["diff"]:
+        return 2 if result.failed else int(bool(fixed and fixed.contents))
     if options["write_baseline"]:
         return _write_baseline(options["write_baseline"], result)
     findings: Sequence[Finding] = result.findings
@@ -147,7 +160,12 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     if options["verify"]:
         findings = _verified(findings, settings, options)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
-    return _report(replace(result, findings=tuple(findings)), settings, options, overlay, status)
+    result = replace(result, findings=tuple(findings))
+    # the fixed text of a file from stdin has taken stdout
+    stream = sys.stderr if fixed and overlay else sys.stdout
+    report = _report(result, options["quiet"], overlay, fixed)
+    write_report(report, settings.config.output_format, options, stream)
+    return status
 
 
 def _verified(
@@ -230,25 +248,14 @@ def _status(findings: Sequence[Finding], settings: Settings, failed: bool) -> in
 
 
 def _report(
-    result: RunResult,
-    settings: Settings,
-    options: dict[str, Any],
-    overlay: dict[str, bytes],
-    status: int,
-) -> int:
-    from nnlint.cli.output import write_report
-    from nnlint.report import Report
-
-    report = Report(
+    result: RunResult, quiet: bool, overlay: dict[str, bytes], fixed: Outcome | None
+) -> Report:
+    texts = {**overlay, **(fixed.contents if fixed else {})}
+    return Report(
         result.findings,
         files=len(result.files),
         took_part=result.took_part,
-        quiet=options["quiet"],
-        texts={
-            name: overlay[path]
-            for name in result.files
-            if (path := os.path.abspath(name)) in overlay
-        },
+        fixed=len(fixed.fixed) if fixed else 0,
+        quiet=quiet,
+        texts={n: texts[p] for n in result.files if (p := os.path.abspath(n)) in texts},
     )
-    write_report(report, settings.config.output_format, options)
-    return status

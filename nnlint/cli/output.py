@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,8 @@ import click
 from nnlint.report import Report, render
 
 
-def write_report(report: Report, format: str, options: dict[str, Any]) -> None:
-    """Write a report to stdout, as far as somebody reads it, or to a file.
+def write_report(report: Report, format: str, options: dict[str, Any], stream: TextIO) -> None:
+    """Write a report to a stream, as far as somebody reads it, or to a file.
 
     Raises:
         ClickException: the file cannot be written.
@@ -25,7 +24,6 @@ def write_report(report: Report, format: str, options: dict[str, Any]) -> None:
     if options["output_file"]:
         _to_file(report, format, options)
         return
-    stream = sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else None
     color = wants_color(options["color"], stream)
     try:

@@ -21,7 +21,9 @@ LIBRARIES = (
     "segmentation_models_pytorch",
 )
 _IMPORTS = re.compile(
-    rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:" + "|".join(LIBRARIES).encode() + rb")\b",
+    rb"^(?:\xef\xbb\xbf)?[ \t]*(?:from|import)[ \t]+(?:[\w.,; \t]*\b)?(?:"
+    + "|".join(LIBRARIES).encode()
+    + rb")\b",
     re.MULTILINE,
 )
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
@@ -29,4 +31,6 @@ _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode
 
 def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
     """Whether a file imports a library of the PyTorch ecosystem."""
+    if b"\r" in raw and b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     return bool((_IN_NOTEBOOK if is_notebook else _IMPORTS).search(raw))

@@ -92,7 +92,7 @@ class Frame:
         left, right = "…" * (first > 0), "…" * (last < len(shown))
         line = left + "".join(shown[first:last]) + right
         yield f"{self._bar(str(row))} {line}".rstrip()
-        for mark in sorted(marks, key=lambda m: m.start.column, reverse=True):
+        for mark in sorted(marks, key=lambda m: (m.symbol != "^", -m.start.column)):
             begin = min(max(mark.start.column - 1, first), len(shown))
             same_row = mark.end.row == mark.start.row
             end = min(mark.end.column - 1 if same_row else len(shown), last)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 
 from nnlint.semantics.values import Operation, Site
+from nnlint.syntax.edits import Changes, replace, unwrap
 
 
-def bypass(operation: Operation) -> tuple[Site, str] | None:
-    """What to write in place of an operation so that its input goes on unchanged.
+def bypass(operation: Operation) -> Changes:
+    """Changes after which the input of an operation goes on unchanged.
 
     `F.softmax(x, dim=1)` and `x.softmax(1)` become `x`; a layer that runs where it is built,
     as in an `nn.Sequential`, becomes `nn.Identity()`. None where neither can be written.
@@ -19,12 +20,12 @@ def bypass(operation: Operation) -> tuple[Site, str] | None:
     module = operation.site.module
     if operation.layer is not None and operation.layer.site.key == operation.site.key:
         if isinstance(node.func, ast.Attribute):
-            return operation.site, f"{module.text(node.func.value)}.Identity()"
+            return replace(operation.site, f"{module.text(node.func.value)}.Identity()")
         return None
     if any(isinstance(argument, ast.Starred) for argument in node.args):
         return None
     given = len(node.args) + len(node.keywords)
     is_method = operation.layer is None and len(operation.explicit) > given
     if is_method and isinstance(node.func, ast.Attribute):
-        return operation.site, module.text(node.func.value)
-    return (operation.site, module.text(node.args[0])) if node.args else None
+        return unwrap(operation.site, Site(module, node.func.value))
+    return unwrap(operation.site, Site(module, node.args[0])) if node.args else None

@@ -45,6 +45,8 @@ class SourceFile:
     raw: bytes
     cells: tuple[Cell, ...] | None
     """Cells of a notebook, whose code is joined in `text`; None for a Python file."""
+    blanked: frozenset[int] = frozenset()
+    """Rows of a notebook's `text` that are not what stands in the cell."""
 
     def without(self, broken: Cell) -> SourceFile:
         """The notebook with a cell's code left out, its rows kept."""
@@ -94,8 +96,8 @@ def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFil
     if display.endswith(".ipynb"):
         from nnlint.source.notebook import read_notebook
 
-        text, cells = read_notebook(raw)
-        return SourceFile(path, display, text, raw, cells)
+        text, cells, blanked = read_notebook(raw)
+        return SourceFile(path, display, text, raw, cells, blanked)
     return SourceFile(path, display, decode(raw), raw, None)
 
 

@@ -17,21 +17,28 @@ _TOKEN = re.compile(
 )
 
 
-def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...]]:
-    """The joined code of a notebook, and where each code cell's rows are.
+def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...], frozenset[int]]:
+    """The joined code of a notebook, where each code cell's rows are, and the rows left out.
 
     Lines of IPython syntax become `pass`, so that rows stay where they were.
 
     Raises:
         SourceError: NN003 when the bytes are no notebook.
     """
-    sources = list(_code_cells(_load(raw)))
     rows: list[str] = []
     cells: list[Cell] = []
-    for number, text in sources:
-        cells.append(Cell(number, len(rows) + 1, text.count("\n") + 1))
-        rows += _without_magics(text.split("\n"))
-    return "\n".join(rows) + "\n", tuple(cells)
+    blanked: set[int] = set()
+    for number, text in code_cells(raw):
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        plain = _without_magics(lines)
+        blanked.update(
+            len(rows) + i
+            for i, pair in enumerate(zip(lines, plain, strict=True), 1)
+            if len(set(pair)) > 1
+        )
+        cells.append(Cell(number, len(rows) + 1, len(lines)))
+        rows += plain
+    return "\n".join(rows) + "\n", tuple(cells), frozenset(blanked)
 
 
 def _load(raw: bytes) -> dict[str, Any]:
@@ -47,6 +54,15 @@ def _load(raw: bytes) -> dict[str, Any]:
     if not isinstance(notebook, dict):
         raise SourceError("NN003", "the notebook is no JSON object")
     return notebook
+
+
+def code_cells(raw: bytes) -> list[tuple[int, str]]:
+    """Numbers and texts of a notebook's code cells, as they are written.
+
+    Raises:
+        SourceError: NN003 when the bytes are no notebook.
+    """
+    return list(_code_cells(_load(raw)))
 
 
 def _code_cells(notebook: dict[str, Any]) -> Iterator[tuple[int, str]]:

@@ -66,7 +66,6 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     name, operation = found
     once = name == "softmax"
     harm = MESSAGES[name] if loss.grad or not once else UNTRAINED
-    edit = bypass(operation) if operation.site.module is loss.site.module else None
     context.report(
         loss.site,
         f"`{loss.site.text}` {harm}",
@@ -74,6 +73,6 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
         if once
         else "Give it the logits, or take `nll_loss`.",
         related=[(operation.site, f"{name} is applied here")],
-        fix=(f"Leave out the {name}", [edit]) if edit else None,
+        fix=(f"Leave out the {name}", bypass(operation)),
         level=None if once else Level.WARNING,
     )

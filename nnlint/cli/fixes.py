@@ -1,0 +1,123 @@
+"""`--fix` and `--diff`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nnlint.cli.output import wants_color
+from nnlint.finding import Finding
+from nnlint.fixing import Outcome, fix, permits
+from nnlint.report.concise import place
+from nnlint.report.style import BOLD, Styler, plain
+from nnlint.report.summary import count
+from nnlint.source.file import decode
+from nnlint.source.notebook import code_cells
+from nnlint.source.rewrite import RewriteError, replace_file
+
+if TYPE_CHECKING:
+    from nnlint.cli.settings import Settings
+    from nnlint.engine import Linter
+    from nnlint.source.discovery import Discovery
+
+ADDED, REMOVED, RANGE = "32", "31", "36"
+
+
+def fix_files(
+    linter: Linter,
+    found: Discovery,
+    overlay: Mapping[str, bytes],
+    settings: Settings,
+    options: dict[str, Any],
+) -> Outcome:
+    """Fix files, or show what fixing them would change."""
+    outcome = fix(linter, found, overlay, _wanted(settings, options))
+    for finding, reason in dict.fromkeys(outcome.dropped):
+        where = plain(f"{place(finding)}: {finding.code} {finding.name}")
+        click.echo(f"warning: {where} is not fixed: {reason}", err=True)
+    if options["diff"]:
+        _show(outcome, options["color"])
+    elif overlay:
+        sys.stdout.buffer.write(next(iter({**overlay, **outcome.contents}.values())))
+        sys.stdout.buffer.flush()
+    else:
+        outcome = _write(outcome)
+    return outcome
+
+
+def _wanted(settings: Settings, options: dict[str, Any]) -> Any:
+    from nnlint.baseline import identity, read_baseline
+
+    path = options["baseline"] or settings.config.baseline
+    known = read_baseline(Path(path)) if path else {}
+    permitted = permits(options["unsafe_fixes"])
+
+    def wanted(finding: Finding) -> bool:
+        return permitted(finding) and identity(finding) not in known
+
+    return wanted
+
+
+def _write(outcome: Outcome) -> Outcome:
+    failed = False
+    for path, content in sorted(outcome.contents.items()):
+        try:
+            replace_file(Path(path), outcome.originals[path], content)
+        except (RewriteError, OSError) as error:
+            failed = True
+            reason = getattr(error, "strerror", None) or error
+            click.echo(f"error: {plain(_shown(path))} is not fixed: {reason}", err=True)
+    return replace(outcome, result=replace(outcome.result, failed=True)) if failed else outcome
+
+
+def _show(outcome: Outcome, color: str) -> None:
+    style = Styler(wants_color(color, sys.stdout))
+    for path, content in sorted(outcome.contents.items()):
+        name = _shown(path)
+        for label, before, after in _parts(name, outcome.originals[path], content):
+            for line in _unified(label, before, after):
+                sys.stdout.write(_colored(style, line))
+    sys.stdout.flush()
+    fixes = count(len(outcome.fixed), "finding")
+    where = count(len(outcome.contents), "file")
+    click.echo(
+        f"Would fix {fixes} in {where}." if outcome.fixed else "Would fix nothing.", err=True
+    )
+
+
+def _parts(name: str, before: bytes, after: bytes) -> Iterator[tuple[str, str, str]]:
+    """The texts to compare: of a notebook, those of its cells."""
+    if not name.endswith(".ipynb"):
+        yield name, decode(before), decode(after)
+        return
+    for (number, old), (_, new) in zip(code_cells(before), code_cells(after), strict=True):
+        if old != new:
+            yield f"{name}:cell {number}", old, new
+
+
+def _unified(label: str, before: str, after: str) -> Iterator[str]:
+    old, new = (re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text) for text in (before, after))
+    for line in difflib.unified_diff(old, new, label, label):
+        yield line if line.endswith(("\n", "\r")) else f"{line}\n\\ No newline at end of file\n"
+
+
+def _colored(style: Styler, line: str) -> str:
+    text = line.rstrip("\r\n")
+    end = line[len(text) :]
+    if text.startswith(("---", "+++")):
+        return style(text, BOLD) + end
+    kinds = {"+": ADDED, "-": REMOVED, "@": RANGE}
+    return (style(text, kinds[text[0]]) if text[:1] in kinds else text) + end
+
+
+def _shown(path: str) -> str:
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative

@@ -1,0 +1,171 @@
+"""Applying fixes until nothing changes, and keeping only those that hold what they promise."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnlint.engine import Linter, RunResult
+from nnlint.finding import Applicability, Edit, Finding
+from nnlint.source.discovery import Discovery
+from nnlint.source.rewrite import RewriteError, rewritten
+
+MOST_ROUNDS = 50
+"""Rounds of fixing after which what is left is left: two fixes may undo each other."""
+REMARKS = frozenset({"NN004", "NN005"})
+"""Findings about comments, which may well come when a finding goes."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What fixing came to."""
+
+    result: RunResult
+    """What is left to report."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """New contents of files, by absolute path."""
+    originals: dict[str, bytes] = field(default_factory=dict)
+    """What was in them before."""
+    fixed: list[Finding] = field(default_factory=list)
+    dropped: list[tuple[Finding, str]] = field(default_factory=list)
+    """Findings whose fix did not hold, each with the reason."""
+
+
+def fix(
+    linter: Linter,
+    found: Discovery,
+    overlay: Mapping[str, bytes],
+    wanted: Callable[[Finding], bool],
+) -> Outcome:
+    """Apply the fixes of findings, in rounds, until nothing changes.
+
+    After each round the changed files are linted again. Fixes are kept when their findings
+    are gone and no others have come; else the culprits are looked for and dropped.
+
+    Parameters:
+        overlay: the content of files, by absolute path, that is not what is on disk.
+        wanted: whether a finding is to be fixed.
+    """
+    return _Fixer(linter, found, overlay, wanted).run()
+
+
+class _Fixer:
+    def __init__(
+        self,
+        linter: Linter,
+        found: Discovery,
+        overlay: Mapping[str, bytes],
+        wanted: Callable[[Finding], bool],
+    ) -> None:
+        self._linter = linter
+        self._found = found
+        self._given = dict(overlay)
+        self._wanted = wanted
+        self._outcome = Outcome(linter.run(found, overlay))
+        self._hopeless: set[tuple[object, ...]] = set()
+
+    def run(self) -> Outcome:
+        """Fix what can be fixed."""
+        for _ in range(MOST_ROUNDS):
+            batch = self._batch()
+            if not batch:
+                break
+            # makes some of them, or finds some that cannot be made
+            self._try(batch)
+        return self._outcome
+
+    def _batch(self) -> list[Finding]:
+        """Findings whose fixes can be made together, in order."""
+        taken: dict[str, list[Edit]] = {}
+        batch = []
+        for finding in self._outcome.result.findings:
+            if finding.fix is None or not self._wanted(finding) or _key(finding) in self._hopeless:
+                continue
+            others = taken.setdefault(finding.filename, [])
+            if not any(_touch(a, b) for a in finding.fix.edits for b in others):
+                others += finding.fix.edits
+                batch.append(finding)
+        return batch
+
+    def _try(self, batch: Sequence[Finding]) -> bool:
+        """Apply the fixes of a batch, or of the first part of it that holds."""
+        reason = self._apply(batch)
+        if not reason:
+            return True
+        if len(batch) == 1:
+            self._hopeless.add(_key(batch[0]))
+            self._outcome.dropped.append((batch[0], reason))
+            return False
+        half = len(batch) // 2
+        return self._try(batch[:half]) or self._try(batch[half:])
+
+    def _apply(self, batch: Sequence[Finding]) -> str:
+        """Apply the fixes of a batch together; else the reason why not."""
+        try:
+            contents = self._contents(batch)
+        except (RewriteError, OSError) as error:
+            return str(error)
+        result = self._linter.run(self._found, {**self._given, **contents})
+        reason = _fault(self._outcome.result, result, batch)
+        if not reason:
+            self._outcome.result = result
+            self._outcome.contents = contents
+            self._outcome.fixed += batch
+        return reason
+
+    def _contents(self, batch: Sequence[Finding]) -> dict[str, bytes]:
+        edits: dict[str, dict[Edit, None]] = {}
+        for finding in batch:
+            assert finding.fix is not None
+            # two fixes that need the same import share it
+            edits.setdefault(finding.filename, {}).update(dict.fromkeys(finding.fix.edits))
+        contents = dict(self._outcome.contents)
+        for filename, wanted in edits.items():
+            path = os.path.abspath(filename)
+            contents[path] = rewritten(self._content(path), filename, list(wanted))
+        return contents
+
+    def _content(self, path: str) -> bytes:
+        """What a file holds by now."""
+        originals = self._outcome.originals
+        if path not in originals:
+            given = self._given.get(path)
+            originals[path] = Path(path).read_bytes() if given is None else given
+        return self._outcome.contents.get(path, originals[path])
+
+
+def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:
+    """What is wrong with the findings after the fixes of a batch; empty when nothing is."""
+    expected = Counter((f.filename, f.code) for f in before.findings)
+    expected.subtract((f.filename, f.code) for f in batch)
+    left = Counter((f.filename, f.code) for f in after.findings if f.code not in REMARKS)
+    for (filename, code), number in left.items():
+        if number <= expected[filename, code]:
+            continue
+        if any(f.code == code and f.filename == filename for f in batch):
+            return "the finding is still there afterwards"
+        name = next(f.name for f in after.findings if f.code == code and f.filename == filename)
+        return f"it leads to {code} {name}" + (
+            "" if filename == batch[0].filename else f" in {filename}"
+        )
+    return ""
+
+
+def _key(finding: Finding) -> tuple[object, ...]:
+    edits = finding.fix.edits if finding.fix else ()
+    return (finding.filename, finding.code, finding.message, *(e.content for e in edits))
+
+
+def _touch(one: Edit, other: Edit) -> bool:
+    """Whether two edits are not the same and cannot be made together."""
+    if one == other or one.cell != other.cell:
+        return False
+    return max(one.start, other.start) <= min(one.end, other.end)
+
+
+def permits(unsafe: bool) -> Callable[[Finding], bool]:
+    """Whether a fix may be applied: safe ones, and others if they are asked for."""
+    return lambda f: f.fix is not None and (unsafe or f.fix.applicability is Applicability.SAFE)

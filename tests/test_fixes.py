@@ -1,0 +1,377 @@
+"""--fix, --unsafe-fixes and --diff: what is changed, what is kept, and what is dropped."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from training_scripts import UNSEEDED
+
+from nnlint import workers
+from nnlint.cli import run
+from nnlint.config import Config
+from nnlint.engine import Linter
+from nnlint.finding import Applicability, Level
+from nnlint.fixing import MOST_ROUNDS, fix, permits
+from nnlint.registry import load_rules
+from nnlint.rule import Programs, edits, reference
+
+SOFTMAX = """import torch.nn.functional as F
+
+
+def loss_of(model, x, y):
+    return F.cross_entropy(F.softmax(model(x), dim=1), y)
+"""
+"""NN401, with an unsafe fix."""
+FIXED = SOFTMAX.replace("F.softmax(model(x), dim=1)", "model(x)")
+
+
+def made_up_rule(name: str, check, safety: Applicability = Applicability.SAFE):
+    """A rule that is asked about every program."""
+    return replace(
+        load_rules()[0],
+        code=f"XX{len(name):03}",
+        name=name,
+        level=Level.WARNING,
+        check=check,
+        on=(Programs(),),
+        fix=safety,
+    )
+
+
+@pytest.fixture
+def use(monkeypatch, tmp_path):
+    """Lint with made-up rules only, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def chosen(*rules) -> None:
+        monkeypatch.setattr(workers, "select_rules", lambda config: rules)
+        monkeypatch.setattr("nnlint.engine.select_rules", lambda config: rules)
+
+    return chosen
+
+
+def steps(program):
+    """Sites of the steps of optimizers."""
+    return [event.site for event in program.events("step")]
+
+
+def fixed(folder: Path | str = ".", unsafe: bool = False):
+    """What fixing a folder comes to."""
+    linter = Linter(lambda folder: Config(), jobs=1)
+    return fix(linter, linter.discover([str(folder)]), {}, permits(unsafe))
+
+
+def text_of(outcome, name: str = "train.py") -> str:
+    return outcome.contents[os.path.abspath(name)].decode()
+
+
+def test_a_fix_is_applied_and_its_finding_gone(use):
+    def check(program, context):
+        for site in steps(program):
+            if "closure" not in site.text:
+                change = edits.replace(site, "optimizer.step(closure)")
+                context.report(site, "no closure", fix=("Pass one", change))
+
+    use(made_up_rule("closure", check))
+    Path("train.py").write_text(UNSEEDED)
+    outcome = fixed()
+    assert text_of(outcome) == UNSEEDED.replace("step()", "step(closure)")
+    assert not outcome.result.findings and len(outcome.fixed) == 1 and not outcome.dropped
+    assert Path("train.py").read_text() == UNSEEDED
+
+
+def test_conflicting_fixes_are_made_in_rounds(use):
+    def wrap(name):
+        def check(program, context):
+            for site in steps(program):
+                if f"{name}()" not in site.module.source.text:
+                    change = edits.insert_before(site, f"{name}()")
+                    context.report(site, f"no {name}", fix=(f"Call {name}", change))
+
+        return check
+
+    use(*(made_up_rule(name, wrap(name)) for name in ("a", "bb", "ccc")))
+    Path("train.py").write_text(UNSEEDED)
+    outcome = fixed()
+    assert {f"    {n}()" for n in ("a", "bb", "ccc")} < set(text_of(outcome).splitlines())
+    assert len(outcome.fixed) == 3 and not outcome.result.findings
+
+
+def test_two_fixes_share_the_import_that_both_need(use):
+    def check(word):
+        def seeded(program, context):
+            for site in steps(program):
+                name, imported = reference(site, "random.seed")
+                if f"{name}({word})" not in site.module.source.text:
+                    change = edits.insert_after(site, f"{name}({word})")
+                    if word == "2":
+                        change = edits.insert_before(site, f"{name}({word})")
+                    context.report(site, word, fix=("Seed", edits.together(imported, change)))
+
+        return seeded
+
+    use(made_up_rule("one", check("1")), made_up_rule("other", check("2")))
+    Path("train.py").write_text(UNSEEDED)
+    outcome = fixed()
+    assert text_of(outcome).count("import random\n") == 1
+    assert "random.seed(2)\n    optimizer.step()\n    random.seed(1)" in text_of(outcome)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("optimizer.step(((", "NN001 syntax-error"),
+        ("optimizer.step(0)", "still there"),
+        ("F.softmax(x, -1) and optimizer.step(closure)", "XX007 clipped"),
+    ],
+)
+def test_a_fix_that_does_not_hold_is_dropped(use, text, reason):
+    def check(program, context):
+        for site in steps(program):
+            if "closure" not in site.text:
+                change = edits.replace(site, text)
+                context.report(site, "no closure", fix=("Pass one", change))
+
+    def clipped(program, context):
+        for site in steps(program):
+            if "softmax" in site.module.source.text:
+                context.report(site, "clipped")
+
+    use(made_up_rule("clipped", clipped), made_up_rule("closures", check))
+    Path("train.py").write_text(UNSEEDED)
+    outcome = fixed()
+    assert not outcome.contents and not outcome.fixed
+    ((finding, why),) = outcome.dropped
+    assert finding.name == "closures" and reason in why
+    assert [f.name for f in outcome.result.findings] == ["closures"]
+
+
+def test_only_the_culprit_is_dropped(use):
+    def check(program, context):
+        for site in steps(program):
+            if "closure" not in site.text:
+                text = (
+                    "optimizer.step((("
+                    if program.module.name == "bad"
+                    else "optimizer.step(closure)"
+                )
+                context.report(site, "no closure", fix=("Pass one", edits.replace(site, text)))
+
+    use(made_up_rule("closure", check))
+    for name in ("a", "b", "bad", "c", "d"):
+        Path(f"{name}.py").write_text(UNSEEDED)
+    outcome = fixed()
+    assert {Path(p).name for p in outcome.contents} == {"a.py", "b.py", "c.py", "d.py"}
+    assert [f.filename for f, _ in outcome.dropped] == ["bad.py"]
+    assert [f.filename for f in outcome.result.findings] == ["bad.py"]
+
+
+def test_fixes_that_undo_each_other_come_to_an_end(use):
+    def turn(old, new):
+        def check(program, context):
+            for site in steps(program):
+                if site.text.endswith(f"({old})"):
+                    change = edits.replace(site, f"optimizer.step({new})")
+                    context.report(site, old, fix=("Turn", change))
+
+        return check
+
+    # each is gone after its own fix, and only the other has come
+    use(made_up_rule("t", turn("1", "2")), made_up_rule("tt", turn("2", "1")))
+    Path("train.py").write_text(UNSEEDED.replace("step()", "step(1)"))
+    outcome = fixed()
+    assert len(outcome.dropped) == 1 and not outcome.contents
+    assert len(outcome.fixed) < MOST_ROUNDS
+
+
+def test_a_fix_across_files_is_seen_by_the_others(use):
+    def check(program, context):
+        if any(
+            "tools.fix" in e.name or "closure" in e.site.text
+            for e in program.events("opaque", "step")
+        ):
+            return
+        for site in steps(program):
+            context.report(site, "x", fix=("Fix", edits.replace(site, "optimizer.step(closure)")))
+
+    use(made_up_rule("closure", check))
+    Path("tools.py").write_text(UNSEEDED)
+    Path("train.py").write_text("import torch\nimport tools\n")
+    outcome = fixed()
+    assert {Path(p).name for p in outcome.contents} == {"tools.py"}
+
+
+def test_safety(use):
+    def check(program, context):
+        for site in steps(program):
+            if "closure" not in site.text:
+                change = edits.replace(site, "optimizer.step(closure)")
+                context.report(site, "no closure", fix=("Pass one", change))
+
+    use(made_up_rule("closure", check, Applicability.UNSAFE))
+    Path("train.py").write_text(UNSEEDED)
+    assert not fixed().contents
+    assert fixed(unsafe=True).contents
+
+
+def test_undeclared_fixes_and_those_elsewhere(use):
+    def undeclared(program, context):
+        for site in steps(program):
+            context.report(site, "x", fix=("Fix", edits.replace(site, "y")))
+
+    use(replace(made_up_rule("undeclared", undeclared), fix=None))
+    Path("train.py").write_text(UNSEEDED)
+    (crash,) = fixed().result.findings
+    assert crash.code == "NN007" and "does not declare" in crash.message
+
+    def elsewhere(program, context):
+        found = steps(program)
+        other = [e.site for e in program.events("build") if e.site.module is not program.module]
+        for site in found:
+            if other and site.module is program.module:
+                context.report(site, "x", fix=("Fix", edits.replace(other[0], "y")))
+
+    use(made_up_rule("elsewhere", elsewhere))
+    Path("model.py").write_text(
+        "from torch import nn\n\n\ndef build():\n    return nn.Linear(8, 1)\n"
+    )
+    Path("train.py").write_text(
+        UNSEEDED.replace("nn.Linear(8, 1)", "build()").replace(
+            "\nx", "from model import build\n\nx", 1
+        )
+    )
+    (finding,) = fixed().result.findings
+    assert finding.name == "elsewhere" and finding.fix is None
+
+
+class TestCommandLine:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("train.py").write_text(SOFTMAX)
+
+    def nnlint(self, capfd, *arguments: str):
+        status = run([*arguments])
+        return status, *capfd.readouterr()
+
+    def test_fix(self, capfd):
+        status, out, _ = self.nnlint(capfd)
+        assert status == 1 and "1 can be fixed with `--fix --unsafe-fixes`." in out
+        assert self.nnlint(capfd, "--fix")[0] == 1 and Path("train.py").read_text() == SOFTMAX
+        status, out, err = self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert (status, err) == (0, "")
+        assert out == "Fixed 1 finding.\nNo findings left in 1 file.\n"
+        assert Path("train.py").read_text() == FIXED
+        assert self.nnlint(capfd, "--fix", "--unsafe-fixes")[1] == "No findings in 1 file.\n"
+
+    def test_what_is_left_decides(self, capfd):
+        Path("other.py").write_text(UNSEEDED)
+        status, out, _ = self.nnlint(capfd, "--fix", "--unsafe-fixes", "--select", "NN4,NN311")
+        assert status == 0 and "Fixed 1 finding." in out
+
+    def test_diff(self, capfd):
+        status, out, err = self.nnlint(capfd, "--diff", "--unsafe-fixes")
+        assert status == 1 and err == "Would fix 1 finding in 1 file.\n"
+        assert out == (
+            "--- train.py\n+++ train.py\n@@ -2,4 +2,4 @@\n \n \n def loss_of(model, x, y):\n"
+            "-    return F.cross_entropy(F.softmax(model(x), dim=1), y)\n"
+            "+    return F.cross_entropy(model(x), y)\n"
+        )
+        assert Path("train.py").read_text() == SOFTMAX
+        assert self.nnlint(capfd, "--diff") == (0, "", "Would fix nothing.\n")
+
+    def test_diff_is_a_patch(self, capfd):
+        before = SOFTMAX.replace("\n", "\r\n").rstrip().encode()
+        Path("train.py").write_bytes(before)
+        run(["--diff", "--unsafe-fixes"])
+        patch = capfd.readouterr().out
+        result = subprocess.run(
+            ["patch", "--binary", "train.py"], input=patch.encode(), capture_output=True
+        )
+        assert result.returncode == 0, result
+        assert Path("train.py").read_bytes() == FIXED.replace("\n", "\r\n").rstrip().encode()
+
+    def test_stdin(self):
+        command = [sys.executable, "-m", "nnlint", "-", "--unsafe-fixes"]
+        raw = b"\xef\xbb\xbf" + SOFTMAX.replace("\n", "\r\n").encode()
+        result = subprocess.run([*command, "--fix"], input=raw, capture_output=True)
+        assert result.returncode == 0 and b"Fixed 1 finding" in result.stderr
+        assert result.stdout == b"\xef\xbb\xbf" + FIXED.replace("\n", "\r\n").encode()
+        clean = subprocess.run([*command, "--fix"], input=result.stdout, capture_output=True)
+        assert clean.stdout == result.stdout
+        result = subprocess.run([*command, "--diff"], input=raw, capture_output=True)
+        assert result.returncode == 1 and b"+++ stdin.py" in result.stdout
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+    def test_bytes_are_kept(self, capfd, end, mark):
+        Path("train.py").write_bytes(mark + (SOFTMAX + "# \u00e9\t").replace("\n", end).encode())
+        Path("train.py").chmod(0o755)
+        self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert (
+            Path("train.py").read_bytes()
+            == mark + (FIXED + "# \u00e9\t").replace("\n", end).encode()
+        )
+        assert stat.S_IMODE(Path("train.py").stat().st_mode) == 0o755
+
+    def test_notebook(self, capfd):
+        cells = [
+            {
+                "cell_type": "code",
+                "source": ["%load_ext autoreload\n", "import torch.nn.functional as F"],
+            },
+            {"cell_type": "code", "source": SOFTMAX.splitlines(keepends=True)[3:]},
+        ]
+        notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        raw = json.dumps(notebook, indent=1) + "\n"
+        Path("train.py").unlink()
+        Path("a.ipynb").write_text(raw)
+        status, out, _ = self.nnlint(capfd, "--diff", "--unsafe-fixes")
+        assert status == 1 and out.startswith(
+            "--- a.ipynb:cell 2\n+++ a.ipynb:cell 2\n@@ -1,2 +1,2 @@\n"
+        )
+        assert self.nnlint(capfd, "--fix", "--unsafe-fixes")[0] == 0
+        assert Path("a.ipynb").read_text() == raw.replace("F.softmax(model(x), dim=1)", "model(x)")
+
+    def test_known_findings_are_left_alone(self, capfd):
+        self.nnlint(capfd, "--write-baseline", "known.json")
+        assert self.nnlint(capfd, "--fix", "--unsafe-fixes", "--baseline", "known.json")[0] == 0
+        assert Path("train.py").read_text() == SOFTMAX
+
+    def test_suppressed_findings_are_left_alone(self, capfd):
+        text = SOFTMAX.replace(", y)\n", ", y)  # nnlint: ignore\n")
+        Path("train.py").write_text(text)
+        assert self.nnlint(capfd, "--fix", "--unsafe-fixes")[0] == 0
+        assert Path("train.py").read_text() == text
+
+    def test_a_file_that_cannot_be_written(self, capfd, monkeypatch):
+        def fail(**options):
+            raise OSError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.mkstemp", fail)
+        status, _, err = self.nnlint(capfd, "--fix", "--unsafe-fixes", "--no-cache")
+        assert status == 2 and err == "error: train.py is not fixed: Permission denied\n"
+        assert Path("train.py").read_text() == SOFTMAX
+
+    def test_dropped_fixes_are_told(self, capfd, monkeypatch):
+        monkeypatch.setattr("nnlint.fixing._fault", lambda *_: "it leads to XX001 nothing")
+        status, _, err = self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert status == 1
+        assert err == (
+            "warning: train.py:5:12: NN401 softmax-into-cross-entropy is not fixed: "
+            "it leads to XX001 nothing\n"
+        )
+
+    def test_cache_after_fixing(self, capfd):
+        self.nnlint(capfd)
+        self.nnlint(capfd, "--diff", "--unsafe-fixes")
+        assert self.nnlint(capfd)[0] == 1
+        self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert self.nnlint(capfd)[0] == 0
