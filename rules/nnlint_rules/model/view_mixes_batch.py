@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, edits, rule
 from nnlint.semantics.axes import Axis, display
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.dataflow import made_up
@@ -71,14 +71,14 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
         return
     source = view.meant.source if view.meant else operation.inputs[0].shape
     text = operation.site.text
-    fix = ("Move the axes, then reshape", [(operation.site, view.remedy)]) if view.remedy else None
+    change = edits.replace(operation.site, view.remedy) if view.remedy else None
     context.report(
         operation.site,
         f"`{text}` reads {display(source)} as {display(view.shape)}: {effect(view)}",
         help=f"Use `{view.remedy}`."
         if view.remedy
         else "Bring the axes into that order with `permute` or `transpose` first, then reshape.",
-        fix=fix,
+        fix=("Move the axes, then reshape", change),
     )
 
 
