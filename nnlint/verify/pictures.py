@@ -6,7 +6,7 @@ import math
 from html import escape
 from pathlib import Path
 
-from nnlint.verify.render import SHADES, ZERO, largest_finite, level, number
+from nnlint.verify.render import SHADES, ZERO, ink, largest_finite, level, number
 
 CELL, MARGIN, TOP = 48, 64, 70
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
@@ -35,9 +35,9 @@ def heat_map_svg(
             parts.append(
                 f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{fill}" stroke="#d0d0d0"/>'
             )
-            ink = "#ffffff" if value > 0 and fill not in ("#74add1", "#fdae61") else "#303030"
+            colour = ink(fill) if value > 0 else "#303030"
             text = number(value) if value else ZERO
-            parts.append(_text(x + CELL / 2, y + CELL / 2 + 4, text, 11, "middle", ink))
+            parts.append(_text(x + CELL / 2, y + CELL / 2 + 4, text, 11, "middle", colour))
             if value > 0 and (j > i if causal else i != j):
                 frames.append(
                     f'<rect x="{x + 1.5}" y="{y + 1.5}" width="{CELL - 3}" height="{CELL - 3}" '
@@ -102,7 +102,9 @@ def _text(x: float, y: float, text: str, size: int, anchor: str, ink: str = "#30
     )
 
 
-def heat_map_png(matrix: list[list[float]], title: str, path: Path, label: str = "example") -> bool:
+def heat_map_png(
+    matrix: list[list[float]], title: str, path: Path, label: str = "example", causal: bool = False
+) -> bool:
     """The matrix as PNG; False where matplotlib is not installed."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -116,11 +118,11 @@ def heat_map_png(matrix: list[list[float]], title: str, path: Path, label: str =
     colours = [[SHADES[level(v, largest)] if v > 0 else "#ffffff" for v in row] for row in matrix]
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
-            axes.add_patch(_patch(j, i, colours[i][j]))
-            ink = "white" if value > 0 else "#808080"
-            axes.text(
-                j + 0.5, i + 0.5, number(value), ha="center", va="center", color=ink, fontsize=8
-            )
+            wrong = value > 0 and (j > i if causal else i != j)
+            axes.add_patch(_patch(j, i, colours[i][j], wrong))
+            colour = ink(colours[i][j]) if value > 0 else "#808080"
+            place = (j + 0.5, i + 0.5)
+            axes.text(*place, number(value), ha="center", va="center", color=colour, fontsize=8)
     axes.set_xlim(0, count)
     axes.set_ylim(count, 0)
     axes.set_aspect("equal")
@@ -137,7 +139,11 @@ def heat_map_png(matrix: list[list[float]], title: str, path: Path, label: str =
     return True
 
 
-def _patch(x: int, y: int, colour: str) -> object:
+def _patch(x: int, y: int, colour: str, wrong: bool) -> object:
     from matplotlib.patches import Rectangle
 
+    if wrong:
+        return Rectangle(
+            (x + 0.03, y + 0.03), 0.94, 0.94, facecolor=colour, edgecolor="black", linewidth=2
+        )
     return Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="#d0d0d0")

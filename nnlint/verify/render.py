@@ -14,6 +14,11 @@ SHADES = ("#313695", "#4575b4", "#74add1", "#fdae61", "#f46d43", "#a50026")
 ZERO = "·"
 
 
+def ink(shade: str) -> str:
+    """The colour of text that can be read on a shade."""
+    return "#202020" if shade in ("#74add1", "#fdae61") else "#ffffff"
+
+
 def level(value: float, largest: float) -> int:
     """The shade of a positive value, on a logarithmic scale over six decades."""
     if not math.isfinite(value) or value >= largest:
@@ -52,21 +57,26 @@ def heat_map(
 ) -> RenderableType:
     """The matrix as coloured cells; entries that should be empty are framed by brackets."""
     largest = largest_finite(matrix)
-    head = Text(f"     {label} changed\n     ", style="dim")
-    head.append("".join(f"{j:^7}" for j in range(len(matrix[0]))))
-    lines = [head]
+
+    def is_wrong(i: int, j: int) -> bool:
+        return matrix[i][j] > 0 and (j > i if causal else i != j)
+
+    cells = [
+        [f"[{number(v)}]" if is_wrong(i, j) else number(v) for j, v in enumerate(row)]
+        for i, row in enumerate(matrix)
+    ]
+    width = max(7, *(len(cell) + 1 for row in cells for cell in row))
+    lines = [Text(f"     {label} changed", style="dim")]
+    lines.append(Text("     " + "".join(f"{j:^{width}}" for j in range(len(matrix[0]))), "dim"))
     for i, row in enumerate(matrix):
-        line = Text(f"{i:>3}  ", style="dim")
+        line = Text()
+        line.append(f"{i:>3}  ", style="dim")
         for j, value in enumerate(row):
-            wrong = value > 0 and (j > i if causal else i != j)
-            text = number(value)
-            cell = f"[{text}]" if wrong else text
-            if value == 0:
-                line.append(f"{cell:^7}", style="dim not bold")
-            else:
+            style = "dim"
+            if value > 0:
                 shade = SHADES[level(value, largest)]
-                style = f"{'bold ' if wrong else ''}white on {shade}"
-                line.append(f"{cell:^7}", style=style)
+                style = f"{'bold ' if is_wrong(i, j) else ''}{ink(shade)} on {shade}"
+            line.append(f"{cells[i][j]:^{width}}", style=style)
         lines.append(line)
     return Group(*lines)
 

@@ -231,7 +231,7 @@ def write_evidence(
         matrix = numbers(table["matrix"])
         title = f"{target.name}: {result.status}, {table['mode']} mode"
         write(f"{stem}.svg", heat_map_svg(matrix, title, label, causal))
-        if heat_map_png(matrix, title, folder / f"{stem}.png", label):
+        if heat_map_png(matrix, title, folder / f"{stem}.png", label, causal):
             written.append(folder / f"{stem}.png")
     if evidence.get("rates"):
         write(
