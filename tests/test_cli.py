@@ -262,7 +262,7 @@ class TestOutput:
         assert status == 1
         assert [line.split() for line in out.splitlines()] == [
             ["2", "NN101", "warning", "missing-seed"],
-            ["1", "NN301", "error", "view-mixes-batch"],
+            ["1", "NN301", "[*]", "error", "view-mixes-batch"],
         ]
         out = nnlint(capfd, "--statistics", "--output-format", "json")[1]
         assert json.loads(out)[0] == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -90,7 +90,7 @@ def _location(at: Finding | Related) -> dict[str, Any]:
 
 
 def _artifact(filename: str) -> dict[str, str]:
-    path = PurePath(filename)
+    path = Path(filename)
     if path.is_absolute():
         return {"uri": path.as_uri()}
     return {"uri": quote(path.as_posix(), errors="surrogateescape")}
