@@ -131,3 +131,25 @@ def test_class_that_only_uses_what_it_imports_is_looked_at():
         parts="from torch import nn\ndef block():\n    return nn.Sequential(nn.Dropout(0.5))",
     )
     assert any(o.entry.family == "dropout" for o in analysis.operations)
+
+
+def test_inherited_method_runs_with_what_the_subclass_defines():
+    analysis = analysed(
+        """
+        from base import Base
+        import torch
+        class Net(Base):
+            def forward(self, x):
+                return torch.softmax(x, 1)
+        """,
+        base="""
+        import torch.nn.functional as F
+        from torch import nn
+        class Base(nn.Module):
+            def training_step(self, batch):
+                x, y = batch
+                return F.cross_entropy(self(x), y)
+        """,
+    )
+    (loss,) = (o for o in analysis.operations if o.entry.family == "cross_entropy")
+    assert loss.inputs[0].producer.entry.family == "softmax"

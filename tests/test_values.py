@@ -116,3 +116,41 @@ def norm(kind="layer"):
 norm()(torch.rand(1, 1))
 """
     assert flow(text) == ["ReLU"]
+
+
+def test_head_put_in_place_of_the_last_layer_of_a_library_model():
+    for name, place in (("resnet18", "fc"), ("vgg16", "classifier[6]"), ("vit_b_16", "heads.head")):
+        text = f"""
+from torchvision import models
+net = models.{name}()
+net.{place} = nn.Softmax(1)
+net(torch.rand(1, 1))
+"""
+        assert flow(text) == ["Softmax"], name
+
+
+def test_fields_of_a_named_tuple():
+    text = """
+from collections import namedtuple
+Out = namedtuple("Out", "x, layer")
+out = Out(torch.rand(1, 1), layer=nn.ReLU())
+out.layer(out[0])
+x, layer = out
+layer(x)
+"""
+    assert flow(text) == ["ReLU", "ReLU"]
+
+
+def test_saved_hyperparameters():
+    text = """
+import pytorch_lightning as pl
+class Net(pl.LightningModule):
+    def __init__(self, rate=0.25):
+        super().__init__()
+        self.save_hyperparameters()
+        self.drop = nn.Dropout(self.hparams.rate)
+    def forward(self, x):
+        return self.drop(x)
+"""
+    (drop,) = (o for o in analysed(HEAD + text).operations if o.entry.family == "dropout")
+    assert drop.arguments["p"].value == 0.25

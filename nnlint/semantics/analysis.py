@@ -182,14 +182,15 @@ class _Roots:
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]
-        if all(id(m.node) in self.machine.interpreted for m in methods):
+        inherited = _methods_that_call(cls, {m.name for m in methods})
+        if not inherited and all(id(m.node) in self.machine.interpreted for m in methods):
             return
         words = self.module.words(cls.node)
         if not matters(words) and words.names.isdisjoint(self.told - {cls.node.name}):
             return
-        self._root(cls.node.name, scope, lambda: self._methods(cls, methods))
+        self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))
 
-    def _methods(self, cls: Class, methods: list[Function]) -> None:
+    def _methods(self, cls: Class, methods: list[Function], inherited: list[Function]) -> None:
         machine = self.machine
         site = Site(self.module, cls.node)
         instance = machine.instantiate(cls, (), {}, site)
@@ -206,6 +207,8 @@ class _Roots:
                 continue
             symbolic = is_module and method.name == "forward"
             self._enter(method, instance, symbolic)
+        for method in inherited:
+            self._enter(method, instance, False)
 
     def _function(self, function: Function, scope: Scope) -> None:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
@@ -331,6 +334,34 @@ def is_command(node: ast.AST) -> bool:
         if isinstance(target, ast.Attribute) and target.attr in COMMANDS:
             return True
     return False
+
+
+def _methods_that_call(cls: Class, own: set[str]) -> list[Function]:
+    """Inherited methods that call what a class defines, and so do in it what they do nowhere else.
+
+    `self(...)` calls `forward`. Constructors run when the class is instantiated anyway.
+    """
+    found: dict[str, Function] = {}
+    for ancestor in cls.ancestry():
+        if ancestor is cls or not isinstance(ancestor, Class):
+            continue
+        for method in ancestor.names.values():
+            if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
+                continue
+            name = method.name
+            if name in own or name in found or name.startswith("__"):
+                continue
+            called = ancestor.scope.module.words(method.node).attributes
+            if own & called or ("forward" in own and _calls_itself(method.node)):
+                found[name] = method
+    return list(found.values())
+
+
+def _calls_itself(method: ast.AST) -> bool:
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "self"
+        for n in ast.walk(method)
+    )
 
 
 def _is_defined_in(module: ModuleSyntax, value: object) -> bool:

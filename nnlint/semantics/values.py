@@ -214,6 +214,18 @@ class Class(Value):
         return not any(isinstance(s, ast.FunctionDef) for s in self.node.body)
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """The annotated names of a dataclass or named tuple, those of bases first."""
+        found: dict[str, None] = {}
+        for ancestor in reversed(list(self.ancestry())):
+            if isinstance(ancestor, Class):
+                for statement in ancestor.node.body:
+                    if isinstance(statement, ast.AnnAssign):
+                        if isinstance(statement.target, ast.Name):
+                            found[statement.target.id] = None
+        return tuple(found)
+
+    @property
     def known(self) -> bool:
         """Whether every base could be resolved."""
         return all(b.known if isinstance(b, Class) else isinstance(b, External) for b in self.bases)

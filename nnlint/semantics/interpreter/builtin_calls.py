@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from nnlint.semantics.values import (
     BoundMethod,
     Built,
     Choice,
+    Class,
     Constant,
     External,
     Function,
@@ -222,6 +224,22 @@ def _setattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, s
     return NONE
 
 
+def _named_tuple(
+    machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
+) -> Value:
+    """A class with the fields of `namedtuple("Point", ["x", "y"])`, as if it were written so."""
+    fields = positional[1] if len(positional) > 1 else keywords.get("field_names")
+    names = fields.value.replace(",", " ").split() if isinstance(fields, Constant) else []
+    if isinstance(fields, Items):
+        names = [text_of(item) for item in fields.items]
+    if not all(name.isidentifier() for name in names):
+        return Unknown("namedtuple")
+    lines = "".join(f"    {name}: object\n" for name in names)
+    node = ast.parse(f"class Record:\n{lines or '    pass'}").body[0]
+    assert isinstance(node, ast.ClassDef)
+    return Class(node, machine.frame.scope, (machine.external("typing.NamedTuple"),), {})
+
+
 def _field(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     if "default" in keywords:
         return softened(keywords["default"])
@@ -355,6 +373,7 @@ _HANDLERS: dict[str, Handler] = {
     "copy.deepcopy": _copy,
     "itertools.chain": _chain,
     "dataclasses.field": _field,
+    "collections.namedtuple": _named_tuple,
     "typing.cast": _cast,
     "argparse.ArgumentParser": _parser,
     "argparse.Namespace": _parser,

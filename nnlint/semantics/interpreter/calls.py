@@ -440,7 +440,7 @@ class Calls(Expressions):
             instance.named.update(zip(formal, positional, strict=False))
             self.call_function(constructor, instance, positional, keywords, site)
         else:
-            self._assign_fields(instance, positional, keywords)
+            self._assign_fields(instance, positional, keywords, site)
             base = self.library_base(cls)
             if base is not None and base.kind not in ("base", ""):
                 names = bind_signature(base.signature, positional, keywords)
@@ -452,19 +452,14 @@ class Calls(Expressions):
         return instance
 
     def _assign_fields(
-        self, instance: Instance, positional: Sequence[Value], keywords: dict[str, Value]
+        self,
+        instance: Instance,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
     ) -> None:
-        fields = []
-        for ancestor in reversed(list(instance.cls.ancestry())):
-            if isinstance(ancestor, Class):
-                fields += [
-                    s
-                    for s in ancestor.node.body
-                    if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
-                ]
         given = list(positional)
-        for statement in fields:
-            name = statement.target.id if isinstance(statement.target, ast.Name) else ""
+        for name in instance.cls.fields:
             if given:
                 instance.state[name] = given.pop(0)
             elif name in keywords:
@@ -475,6 +470,9 @@ class Calls(Expressions):
                     instance.state[name] = Constant(default.value, True, default.site)
                 elif default is None:
                     instance.state[name] = Unknown(name, "option")
+        initialiser = instance.cls.find("__post_init__")
+        if isinstance(initialiser, Function):
+            self.call_function(initialiser, instance, (), {}, site)
 
     def library_base(self, cls: Class) -> Entry | None:
         """The entry of the first library class among the bases that has one."""

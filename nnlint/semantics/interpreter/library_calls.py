@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import reduce
+from typing import Any
 
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
+from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -194,6 +196,11 @@ class LibraryCalls(Shapes):
             return self._call_layer(layer, str(signature), positional, keywords, site)
         if entry.kind == "model":
             self.emit_forward(site, layer, operands)
+            head = self._replaced_head(layer)
+            if head is not None:
+                features = Unknown("features", "call", {"arguments": operands})
+                with self.within_model(layer, site, positional, told=True), self.calling(layer):
+                    return self.call(head, (features,), {}, site)
             return Unknown(entry.name, "call", {"arguments": operands})
         if entry.kind == "transform":
             return self.apply_transform(layer, positional, keywords, site)
@@ -205,6 +212,17 @@ class LibraryCalls(Shapes):
     ) -> Value:
         """The value of applying a transform; overridden where samples are followed."""
         return Unknown(transform.entry.name, "call")
+
+    def _replaced_head(self, model: Built) -> Value | None:
+        """The layer that the program has put in place of a library model's last one."""
+        for place in head_places(model.entry):
+            head: Any = model
+            for part in place:
+                held: dict[Any, Any] = head.state if isinstance(head, Built | Unknown) else {}
+                head = held.get(int(part) if part.isdecimal() else part)
+                if isinstance(head, Instance) or (isinstance(head, Built) and head is not model):
+                    return head
+        return None
 
     def _run_sequential(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
         self.emit_forward(site, layer, positional)

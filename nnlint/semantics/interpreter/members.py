@@ -14,6 +14,7 @@ from nnlint.semantics.interpreter.training_calls import (
     TrainingCalls,
     gradient_of,
 )
+from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
     BoundMethod,
@@ -159,6 +160,10 @@ class Members(TrainingCalls):
             return weight
         if name in WRAPPED and value.entry.kind in ("layer", "container", "model"):
             return value
+        if any(name == place[0] for place in head_places(value.entry)):
+            part = Unknown(name, "attribute")
+            value.state[name] = part
+            return part
         return BoundMethod(value, name)
 
     def class_member(self, cls: str, name: str) -> Any:
@@ -366,13 +371,15 @@ class Members(TrainingCalls):
             if len(positional) > 1:
                 self._register(module, positional[0], positional[1], site)
             return NONE
+        if name == "save_hyperparameters" and isinstance(module, Instance):
+            self._save_hyperparameters(module, positional)
+            return NONE
         if name in (
             "state_dict",
             "__init__",
             "extra_repr",
             "register_forward_hook",
             "get_submodule",
-            "save_hyperparameters",
             "log",
             "log_dict",
             "print",
@@ -385,6 +392,16 @@ class Members(TrainingCalls):
                 else Unknown()
             )
         return self.duck_call(module, name, positional, keywords, site)
+
+    def _save_hyperparameters(self, module: Instance, positional: Sequence[Value]) -> None:
+        """`self.hparams` holds what the constructor, or the call itself, was given."""
+        given = positional[0] if positional else None
+        if given is not None and not isinstance(given, Constant | Table):
+            self.write(module.state, "hparams", given)
+            return
+        held = given.state if isinstance(given, Table) else self.frame.scope.names
+        known = {k: v for k, v in held.items() if isinstance(v, Value) and v is not module}
+        self.write(module.state, "hparams", Unknown("self.hparams", "option", known))
 
     def _register(self, module: Value, name: Value, value: Value, site: Site) -> None:
         if isinstance(module, Built) and module.entry.kind == "container":
@@ -546,6 +563,12 @@ class Members(TrainingCalls):
         if name == "copy":
             return Table(dict(table.state), table.site)
         return Unknown()
+
+
+def head_places(entry: Entry) -> list[list[str]]:
+    """Where a library model keeps its last layer: `fc`, or `classifier.6`."""
+    written = str(entry.options.get("head", ""))
+    return [place.strip().split(".") for place in written.split("|") if place.strip()]
 
 
 def _is_constant(value: Value) -> bool:

@@ -173,6 +173,8 @@ class Statements(Scopes):
                 self.write(receiver.state, "items", tuple(items))
             else:
                 self.write(receiver.state, "open", True)
+        elif isinstance(receiver, Unknown) and isinstance(key, Constant) and _hashable(key.value):
+            self.write(receiver.state, key.value, value)
         elif isinstance(receiver, Built) and receiver.entry.kind == "container":
             self._set_member(receiver, key, value)
 
@@ -253,6 +255,9 @@ class Statements(Scopes):
             return members
         if isinstance(value, Tensor):
             return self.index_tensor(value, (Constant(index),), None)
+        if isinstance(value, Instance) and -len(value.cls.fields) <= index < len(value.cls.fields):
+            field: Value = value.state.get(value.cls.fields[index], Unknown(name))
+            return field
         return Unknown(name)
 
     def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
