@@ -144,6 +144,7 @@ class _Roots:
         complete = True
         try:
             run()
+            machine.run_waiting(self.module)
         except (OutOfBudget, RecursionError):
             complete = False
         timeline = machine.block
@@ -270,7 +271,8 @@ LIGHTNING_HOOKS = {
 """Methods that a Lightning trainer calls for every batch, and the mode it sets before."""
 TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
 TOLD_FAMILIES = frozenset(
-    {"view", "reshape", "flatten", "dropout", "dropout_channel", "batch_norm", "compose"}
+    "view reshape flatten dropout dropout_channel batch_norm compose softmax sigmoid "
+    "log_softmax".split()
 )
 
 LAYERS = frozenset({"layer"})

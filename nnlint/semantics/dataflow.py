@@ -53,34 +53,36 @@ def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
     return None
 
 
-def activation(tensor: Tensor, depth: int = 40) -> tuple[str, Operation] | None:
+def makers(tensor: Tensor, depth: int = 40) -> tuple[Operation, ...] | None:
+    """The operations that may have given `tensor` its values; None when one is unknown.
+
+    Operations that only move values (`view`, dropout, indexing) are looked through.
+    """
+    producer = tensor.producer
+    if isinstance(producer, Join):
+        parts = producer.inputs
+    elif not isinstance(producer, Operation) or depth == 0:
+        return None
+    elif producer.entry.activation or not producer.entry.transparent or not producer.inputs:
+        return (producer,)
+    else:
+        parts = producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
+    found = [makers(part, depth - 1) for part in parts]
+    if any(made is None for made in found):
+        return None
+    return tuple(operation for made in found for operation in made or ())
+
+
+def activation(tensor: Tensor) -> tuple[str, Operation] | None:
     """The activation that `tensor` has gone through last, and where, on every path.
 
-    Operations that only move values (`view`, dropout, indexing) are looked through. None
-    when no activation is known, or when paths or parts of the tensor disagree.
+    None when no activation is known, or when paths or parts of the tensor disagree.
     """
-    if depth == 0:
+    made = makers(tensor)
+    if not made or len({operation.entry.activation for operation in made}) != 1:
         return None
-    operation = tensor.producer
-    if isinstance(operation, Join):
-        return _agreed(operation.inputs, depth - 1)
-    if not isinstance(operation, Operation):
-        return None
-    if operation.entry.activation:
-        return operation.entry.activation, operation
-    if not operation.entry.transparent or not operation.inputs:
-        return None
-    if operation.entry.family in MIXING:
-        return _agreed(operation.inputs, depth - 1)
-    return activation(operation.inputs[0], depth - 1)
-
-
-def _agreed(tensors: tuple[Tensor, ...], depth: int) -> tuple[str, Operation] | None:
-    found = [activation(tensor, depth) for tensor in tensors]
-    first = found[0]
-    if first is None or any(f is None or f[0] != first[0] for f in found):
-        return None
-    return first
+    first = made[0]
+    return (first.entry.activation, first) if first.entry.activation else None
 
 
 def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Operation]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import activation, tensor_of
-from nnlint.semantics.values import Built, Condition, Instance, Operation, Tensor
+from nnlint.semantics.dataflow import makers, tensor_of
+from nnlint.semantics.values import Built, Condition, Instance, Operation, Tensor, constant
 
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
@@ -20,20 +20,38 @@ def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
     return first, second
 
 
+LINEAR = frozenset({"linear", "conv", "conv_transpose"})
+"""Families of layers whose output may be any number."""
+LOGARITHMS = frozenset({"log_softmax", "log_sigmoid", "log", "logsumexp"})
+
+
 def last_activation(loss: Operation) -> tuple[str, Operation] | None:
     """The activation that the prediction given to a loss has gone through last, and where.
 
-    None also where the loss is computed only against the defaults of options under which
-    the activation is applied: one option may decide both.
+    `linear` for the raw output of a layer, on every path. None when it is not known, and
+    also where the loss is computed only against the defaults of options under which the
+    activation is applied: one option may decide both.
     """
     prediction, _ = operands(loss)
-    found = activation(prediction) if prediction is not None else None
-    if found is None:
+    made = makers(prediction) if prediction is not None else None
+    if not made:
         return None
-    _, operation = found
-    own = {(c.site.key, c.taken) for c in loss.conditions if off_by_default((c,))}
-    optional = {(c.site.key, c.taken) for c in _conditions(operation) if c.soft}
-    return None if optional and not own <= optional else found
+    names = {_name(operation) for operation in made}
+    name = names.pop()
+    if names or not name or any(_may_exclude(loss, operation) for operation in made):
+        return None
+    return name, made[0]
+
+
+def _name(operation: Operation) -> str:
+    return "linear" if operation.entry.family in LINEAR else operation.entry.activation
+
+
+def _may_exclude(loss: Operation, operation: Operation) -> bool:
+    """Whether one option may decide that an operation and a loss never meet."""
+    shared = {(c.site.key, c.taken) for c in loss.conditions}
+    own = {(c.site.key, c.taken) for c in _conditions(operation) if c.soft}
+    return off_by_default(loss.conditions) and not own <= shared
 
 
 def _conditions(operation: Operation) -> Iterator[Condition]:
@@ -42,3 +60,37 @@ def _conditions(operation: Operation) -> Iterator[Condition]:
     for part in (operation.layer, *operation.modules):
         if isinstance(part, Built | Instance):
             yield from part.conditions
+
+
+def averages_over_all_elements(loss: Operation) -> bool:
+    """Whether a loss divides by the number of elements: its `reduction` is `mean`."""
+    old = ("size_average", "reduce")
+    if any(name in loss.explicit for name in old):
+        return False
+    return bool(constant(loss.arguments.get("reduction")) == "mean")
+
+
+def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
+    """What a logarithm is taken of where one stable function does both, and where.
+
+    `softmax`, `sigmoid`, `1 - sigmoid` or `sum(exp)`.
+    """
+    if logarithm.entry.name not in NATURAL or not logarithm.inputs:
+        return None
+    made = makers(logarithm.inputs[0]) or ()
+    if len(made) != 1:
+        return None
+    operation = made[0]
+    if operation.entry.activation in ("softmax", "sigmoid"):
+        return operation.entry.activation, operation
+    inner = makers(operation.inputs[0]) if operation.inputs else None
+    name = inner[0].entry.activation if inner and len(inner) == 1 else ""
+    if operation.entry.name == "torch.sub" and name == "sigmoid":
+        if constant(operation.arguments.get("input")) in (1, 1.0):
+            return "1 - sigmoid", operation
+    if operation.entry.name == "torch.sum" and name == "exp":
+        return "sum(exp)", operation
+    return None
+
+
+NATURAL = frozenset({"torch.log", "torch.log2", "torch.log10"})

@@ -65,6 +65,15 @@ _COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
 _LARGEST_FOLDED = 1 << 40
 
 
+ARITHMETIC = {
+    "+": "torch.add",
+    "-": "torch.sub",
+    "/": "torch.div",
+    "@": "torch.matmul",
+}
+"""Operators on tensors and the functions that mean the same; others scale."""
+
+
 class Expressions(Statements):
     """Evaluates expressions."""
 
@@ -203,7 +212,7 @@ class Expressions(Statements):
 
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
         """Elementwise or matrix arithmetic in which a tensor takes part."""
-        name = "torch.matmul" if symbol == "@" else "torch.add" if symbol in "+-" else "torch.mul"
+        name = ARITHMETIC.get(symbol, "torch.mul")
         entry = self.library.get(name)
         if entry is None:
             return Unknown()

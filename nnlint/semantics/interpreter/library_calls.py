@@ -32,6 +32,7 @@ from nnlint.semantics.values import (
     note_choice,
     same,
 )
+from nnlint.syntax.module import ModuleSyntax
 
 BUILT_KINDS = frozenset(
     "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
@@ -123,6 +124,8 @@ class LibraryCalls(Shapes):
             )
         if entry.kind == "container" or entry.options.get("container"):
             self._fill(built, arguments)
+        if entry.family == "sequential":
+            self.waiting.append(built)
         if "lr_lambda" in arguments:
             self._read_factor(built, arguments["lr_lambda"], site)
         if entry.kind in TOLD_KINDS or entry.family == "arguments":
@@ -212,6 +215,19 @@ class LibraryCalls(Shapes):
     ) -> Value:
         """The value of applying a transform; overridden where samples are followed."""
         return Unknown(transform.entry.name, "call")
+
+    def run_waiting(self, module: ModuleSyntax) -> None:
+        """Run the sequences of `module` that nothing has run: each is a data path of its own.
+
+        One whose layers are called one by one is left alone, for what happens between them
+        is not known.
+        """
+        called = {id(operation.layer) for operation in self.operations}
+        for layer in reversed(self.waiting):
+            if layer.site.module is module and called.isdisjoint(map(id, layer.members)):
+                with self.untold():
+                    self._run_sequential(layer, (Unknown("input", "parameter"),), layer.site)
+                called.update(id(operation.layer) for operation in self.operations)
 
     def _replaced_head(self, model: Built) -> Value | None:
         """The layer that the program has put in place of a library model's last one."""

@@ -97,6 +97,8 @@ class Machine(ABC):
         self.modules: tuple[Value, ...] = ()
         self.grad = True
         self.model_call: ModelCall | None = None
+        self.waiting: list[Built] = []
+        """Sequences of layers that nothing has run yet, in the order in which they are built."""
         self.steps = 0
         self.frames: list[Frame] = []
         self.sampling = False

@@ -1,0 +1,69 @@
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.losses import LOGARITHMS, averages_over_all_elements, last_activation
+from nnlint.semantics.values import Operation
+
+
+@rule(
+    "NN406",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton: verify loss at init",
+    on=Calls(kind="loss", family="kl_div"),
+    fix=Applicability.UNSAFE,
+)
+def kldiv_input(loss: Operation, context: Context) -> None:
+    """A KL divergence of what are no log-probabilities, or averaged over all elements.
+
+    ## What it does
+    Reports `KLDivLoss` whose input is known to be no log-probability, and, as a warning, one
+    with `reduction="mean"`, which is its default.
+
+    ## Why it hurts training
+    The loss takes its first argument as logarithms. Probabilities there give a number that is
+    no divergence and is smallest far from the target. `mean` divides by the number of classes
+    too: the term is weaker than its weight says, by a factor that grows with the classes.
+
+    ## Example
+    ```python
+    import torch.nn.functional as F
+
+
+    def distil(student, teacher, x):
+        p, q = F.softmax(student(x), dim=1), F.softmax(teacher(x), dim=1)
+        return F.kl_div(p, q.detach(), reduction="batchmean")  # want: kldiv-input
+    ```
+
+    ## Use instead
+    ```python
+    import torch.nn.functional as F
+
+
+    def distil(student, teacher, x):
+        p, q = F.log_softmax(student(x), dim=1), F.softmax(teacher(x), dim=1)
+        return F.kl_div(p, q.detach(), reduction="batchmean")
+    ```
+
+    ## When not to use it
+    When the weight of the term was tuned with the mean over all elements.
+
+    ## References
+    - [KLDivLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
+    """
+    found = last_activation(loss)
+    if found is not None and found[0] not in LOGARITHMS:
+        name, operation = found
+        what = "the raw output of a layer" if name == "linear" else f"{name} output"
+        context.report(
+            loss.site,
+            f"`{loss.site.text}` takes log-probabilities first, and is given {what}: the result "
+            "is no divergence and is smallest far from the target",
+            help="Apply log_softmax to the first argument.",
+            related=[(operation.site, f"the first argument is {what}")],
+        )
+    elif averages_over_all_elements(loss):
+        context.report(
+            loss.site,
+            f"`{loss.site.text}` is averaged over classes as well as examples: the term is weaker "
+            "than its weight says",
+            help='Use `reduction="batchmean"`.',
+            level=Level.WARNING,
+        )
