@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from types import NoneType
 
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import makers, tensor_of
-from nnlint.semantics.values import Built, Condition, Instance, Operation, Tensor, constant
+from nnlint.semantics.dataflow import SiteKey, made_up, makers, tensor_of, upstream
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    Built,
+    Condition,
+    Constant,
+    Instance,
+    Operation,
+    Source,
+    Tensor,
+    constant,
+)
 
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
@@ -94,3 +108,83 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
 
 
 NATURAL = frozenset({"torch.log", "torch.log2", "torch.log10"})
+
+
+def one_class(operation: Operation) -> Operation | None:
+    """The layer with a single output over which a softmax or cross entropy normalises."""
+    prediction = operands(operation)[0] if operation.entry.kind == "loss" else None
+    if prediction is None and operation.entry.kind != "loss" and operation.inputs:
+        axis = constant(operation.arguments.get("dim"))
+        prediction = operation.inputs[0] if axis in (-1, 1) else None
+        shape = prediction.shape if prediction is not None else None
+        if axis == 1 and (shape is None or len(shape) != 2):
+            return None
+    layer = prediction.producer if prediction is not None else None
+    if not isinstance(layer, Operation) or layer.entry.family not in LINEAR:
+        return None
+    names = ("out_features", "out_channels")
+    outputs = next((layer.arguments[n] for n in names if n in layer.arguments), None)
+    return layer if constant(outputs, soft=False) == 1 else None
+
+
+DATA_IS_CLASS = frozenset("cross_entropy nll bce bce_with_logits mse l1 kl_div".split())
+"""Families of losses whose constructor takes no two positional arguments in earnest."""
+
+
+def built_with_data(build: Event) -> Built | None:
+    """The loss that a build event gives a prediction and a target instead of options."""
+    loss = build.subject
+    if not isinstance(loss, Built) or loss.entry.family not in DATA_IS_CLASS:
+        return None
+    call = build.site.node
+    if not isinstance(call, ast.Call) or len(call.args) < 2:
+        return None
+    given = [loss.arguments.get(p.name) for p in loss.entry.signature[:2]]
+    return loss if not any(isinstance(v, Constant | NoneType) for v in given) else None
+
+
+TARGET_WORDS = re.compile(r"(^|_)(targets?|labels?|y|gt|truth|true|valid|fake|real|masks?)($|_)")
+
+
+def is_swapped(loss: Operation) -> bool:
+    """Whether a loss gets data where its prediction belongs, and a layer's output as target."""
+    prediction, target = operands(loss)
+    made = makers(target) if target is not None else None
+    if not loss.grad or not made or not all(_is_trained(operation) for operation in made):
+        return False
+    if prediction is None or any(o.layer for o in upstream(prediction, lambda o: False)):
+        return False
+    producer = prediction.producer
+    name = producer.name.rpartition(".")[2] if isinstance(producer, Source) else ""
+    return made_up(prediction) or bool(TARGET_WORDS.search(name.lower()))
+
+
+def _is_trained(operation: Operation) -> bool:
+    behind_it = (operation, *(o for t in operation.inputs for o in upstream(t, _is_detach)))
+    return operation.grad and any(o.layer and o.entry.family in LINEAR for o in behind_it)
+
+
+def _is_detach(operation: Operation) -> bool:
+    return operation.entry.family in ("detach", "item")
+
+
+def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation, Operation]]:
+    """Comparisons with 0.5 of what the same program gives to a loss as logits.
+
+    Yields the comparison, the layer that gives the logits, and the loss.
+    """
+    logits: dict[SiteKey, tuple[Operation, Operation]] = {}
+    for loss in program.operations:
+        if loss.entry.family == "bce_with_logits":
+            prediction, _ = operands(loss)
+            made = makers(prediction) if prediction is not None else None
+            for operation in made or ():
+                if operation.entry.family in LINEAR:
+                    logits[operation.site.key] = operation, loss
+    for comparison in program.operations if logits else ():
+        if comparison.entry.name in ("torch.gt", "torch.ge", "torch.lt", "torch.le"):
+            made = makers(comparison.inputs[0]) if comparison.inputs else None
+            if not made or constant(comparison.arguments.get("other")) != 0.5:
+                continue
+            if all(operation.site.key in logits for operation in made):
+                yield comparison, *logits[made[0].site.key]

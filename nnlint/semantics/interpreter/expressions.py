@@ -74,6 +74,15 @@ ARITHMETIC = {
 """Operators on tensors and the functions that mean the same; others scale."""
 
 
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Gt: "torch.gt",
+    ast.GtE: "torch.ge",
+    ast.Lt: "torch.lt",
+    ast.LtE: "torch.le",
+}
+"""Comparisons that a tensor makes element by element."""
+
+
 class Expressions(Statements):
     """Evaluates expressions."""
 
@@ -251,11 +260,17 @@ class Expressions(Statements):
         left = self.evaluate(node.left)
         rights = [self.evaluate(c) for c in node.comparators]
         if len(rights) == 1:
-            return self._compare_one(left, node.ops[0], rights[0])
+            return self._compare_one(left, node.ops[0], rights[0], node)
         pairs = zip([left, *rights], node.ops, rights, strict=False)
         return _test("and", *(self._compare_one(a, op, b) for a, op, b in pairs))
 
-    def _compare_one(self, left: Value, op: ast.cmpop, right: Value) -> Value:
+    def _compare_one(
+        self, left: Value, op: ast.cmpop, right: Value, node: ast.expr | None = None
+    ) -> Value:
+        name = COMPARISONS.get(type(op))
+        entry = self.library.get(name) if name and isinstance(left, Tensor) else None
+        if entry is not None and self.frames and node is not None:
+            return self.library_call(entry, (left, right), {}, self.site(node))
         if isinstance(op, ast.Is | ast.IsNot):
             symbol = "is" if isinstance(op, ast.Is) else "is not"
             if not (isinstance(right, Constant) and right.value is None):

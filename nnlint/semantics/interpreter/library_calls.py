@@ -128,7 +128,7 @@ class LibraryCalls(Shapes):
             self.waiting.append(built)
         if "lr_lambda" in arguments:
             self._read_factor(built, arguments["lr_lambda"], site)
-        if entry.kind in TOLD_KINDS or entry.family == "arguments":
+        if entry.kind in TOLD_KINDS or entry.kind == "loss" or entry.family == "arguments":
             self.emit("build", site, built, tuple(bound.values()), entry.name)
         if entry.kind in ("dataset", "loader"):
             self.sample_dataset(built)
