@@ -435,3 +435,28 @@ def test_a_size_taken_from_a_slice_of_an_option_stays_one_size():
     )
     view = next(o.view for o in analysis.operations if o.entry.family == "reshape")
     assert view.kind is Kind.SCRAMBLES
+
+
+OPTIONS = {
+    "argparse": "import argparse\np = argparse.ArgumentParser()\n"
+    "p.add_argument('--drop-rate', default=0.5)\nrate = p.parse_args().drop_rate",
+    "argparse group": "import argparse\np = argparse.ArgumentParser()\ng = p.add_argument_group('m')\n"
+    "g.add_argument('-d', '--drop', default=0.5)\nrate = vars(p.parse_args())['drop']",
+    "namespace": "from types import SimpleNamespace\nrate = SimpleNamespace(drop=0.5).drop",
+    "easydict": "from easydict import EasyDict as edict\nrate = edict({'drop': 0.5}).drop",
+    "class": "class Config:\n    drop = 0.5\nrate = Config.drop",
+    "dictionary": "config = {'drop': 0.5}\nrate = config['drop']",
+    "get": "config = {'drop': 0.5}\nrate = config.get('drop', 0.1)",
+    "dataclass": "from dataclasses import dataclass\n@dataclass\nclass Config:\n    drop: float = 0.5\n"
+    "rate = Config().drop",
+    "click": "import click\n@click.command()\n@click.option('--drop', default=0.5)\ndef main(drop):\n"
+    "    nn.Dropout(drop)\nmain()\nrate = 0.5",
+    "typer": "import typer\ndef main(drop: float = typer.Option(0.5)):\n    nn.Dropout(drop)\nmain()\nrate = 0.5",
+}
+
+
+@pytest.mark.parametrize("text", OPTIONS.values(), ids=OPTIONS)
+def test_option_is_a_soft_constant(text):
+    program = main_program(f"from torch import nn\n{text}\nnn.Dropout(rate)")
+    rate = built(program, "Dropout").arguments["p"]
+    assert isinstance(rate, Constant) and rate.value == 0.5 and rate.soft

@@ -231,7 +231,7 @@ def is_random_transform(transform: Built) -> bool:
     entry, arguments = transform.entry, transform.arguments
     if entry.kind != "transform" or not entry.random:
         return False
-    chance = arguments.get(entry.random_unless) if entry.random_unless else None
+    chance = _argument(transform, entry.random_unless)
     if isinstance(chance, Constant):
         if not chance.value:
             return False
@@ -242,6 +242,14 @@ def is_random_transform(transform: Built) -> bool:
         return False
     ranges = [(n, arguments.get(n)) for n in entry.options.get("ranges", ())]
     return not (ranges and all(_is_point(n, v) for n, v in ranges))
+
+
+def _argument(transform: Built, name: str) -> Value | None:
+    """An argument, or the library's default behind a `**mapping` that may hold it."""
+    parameter = transform.entry.parameter(name)
+    if name in transform.arguments or parameter is None:
+        return transform.arguments.get(name)
+    return Constant(parameter.default)
 
 
 def _is_nothing(value: Value | None) -> bool:
@@ -368,8 +376,8 @@ def _has_switch(transform: Built | Instance) -> bool:
         return False
     entry = transform.entry
     names = {*_STRENGTHS, *entry.options.get("strengths", ())}
-    if entry.options.get("training_parameter") != entry.random_unless:
-        names.add(entry.random_unless)
+    if not entry.options.get("training_parameter"):
+        names |= {entry.random_unless, "**"}
     return any(_is_option(v) for n, v in transform.arguments.items() if n in names)
 
 

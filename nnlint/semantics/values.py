@@ -515,7 +515,9 @@ def names_of(value: Value) -> tuple[str, ...]:
 def note_choice(value: Value, condition: Condition) -> None:
     """Remember that an object was taken because of how an option is set by default."""
     if isinstance(value, Built | Instance | Items) and condition.soft:
-        value.state.setdefault(CHOSEN, []).append(condition)
+        chosen = value.state.setdefault(CHOSEN, [])
+        if condition not in chosen:
+            chosen.append(condition)
 
 
 def choices_of(value: Value) -> tuple[Condition, ...]:

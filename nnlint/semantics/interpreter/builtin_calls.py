@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlint.semantics.interpreter.numbers import numeric_handlers
+from nnlint.semantics.interpreter.options import OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.samples import Samples
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
@@ -33,16 +34,6 @@ from nnlint.semantics.values import (
     softened,
     text_of,
 )
-
-
-class Options(Value):
-    """An argument parser, and the namespace that it parses: both hold the defaults."""
-
-    __slots__ = ("state",)
-
-    def __init__(self) -> None:
-        self.state: dict[str, Value] = {}
-
 
 Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
 
@@ -79,55 +70,8 @@ class Interpreter(Samples):
     ) -> Value:
         """The value of calling a method that no project function defines."""
         if isinstance(bound.receiver, Options):
-            return self._option_method(bound.receiver, bound.name, positional, keywords)
+            return option_method(bound.receiver, bound.name, positional, keywords)
         return super().method(bound, positional, keywords, site)
-
-    def _option_method(
-        self, parser: Options, name: str, positional: Sequence[Value], keywords: dict[str, Value]
-    ) -> Value:
-        if name == "add_argument":
-            flags = [
-                v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, str)
-            ]
-            if flags:
-                long = next((f for f in flags if f.startswith("--")), flags[0])
-                target = keywords.get("dest")
-                key = (
-                    target.value
-                    if isinstance(target, Constant)
-                    else long.lstrip("-").replace("-", "_")
-                )
-                parser.state[key] = _option_default(key, keywords)
-            return Unknown("action")
-        if name in (
-            "parse_args",
-            "parse_known_args",
-            "add_argument_group",
-            "add_mutually_exclusive_group",
-        ):
-            if name == "parse_known_args":
-                return Items("tuple", {"items": (parser, Unknown())})
-            return parser
-        if name == "set_defaults":
-            for key, value in keywords.items():
-                parser.state[key] = (
-                    Constant(value.value, True) if isinstance(value, Constant) else value
-                )
-            return NONE
-        return Unknown(name, "option")
-
-
-def _option_default(key: str, keywords: dict[str, Value]) -> Value:
-    action = keywords.get("action")
-    kind = action.value if isinstance(action, Constant) else ""
-    default = keywords.get("default")
-    if isinstance(default, Constant):
-        return Constant(default.value, True, default.site)
-    if default is not None:
-        return Unknown(key, "option")
-    if kind in ("store_true", "store_false"):
-        return Constant(kind == "store_false", True)
-    return Unknown(key, "option")
 
 
 def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -252,10 +196,6 @@ def _partial(machine: Interpreter, positional: Sequence[Value], keywords: Any, s
     return Partial(positional[0], tuple(positional[1:]), keywords) if positional else Unknown()
 
 
-def _parser(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    return Options()
-
-
 def _quiet(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     return Unknown(origin="call")
 
@@ -300,6 +240,12 @@ def _chain(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 
 
 def _copy(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    return copied(positional[0], {}, depth=1) if positional else Unknown()
+
+
+def _deepcopy(
+    machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
+) -> Value:
     return copied(positional[0], {}) if positional else Unknown()
 
 
@@ -312,9 +258,8 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
         case Instance():
             twin = Instance(value.cls, {}, value.site, value.arguments, value.conditions)
         case Built():
-            twin = Built(
-                value.entry, value.arguments, value.explicit, value.site, value.conditions, {}
-            )
+            given = {k: copied(v, known, depth - 1) for k, v in value.arguments.items()}
+            twin = Built(value.entry, given, value.explicit, value.site, value.conditions, {})
         case Unknown():
             twin = Unknown(value.name, value.origin, {"original": value})
         case Items():
@@ -332,7 +277,7 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
         elif key in ("items", "names"):
             twin.state[key] = _copied_parts(part, known, depth - 1)
         else:
-            twin.state[key] = part
+            twin.state[key] = list(part) if isinstance(part, list) else part
     return twin
 
 
@@ -349,6 +294,7 @@ def _cast(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
 _HANDLERS: dict[str, Handler] = {
     **numeric_handlers(),
     **TEXT_HANDLERS,
+    **OPTION_HANDLERS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _list,
@@ -370,13 +316,11 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.filter": _filter,
     "functools.partial": _partial,
     "copy.copy": _copy,
-    "copy.deepcopy": _copy,
+    "copy.deepcopy": _deepcopy,
     "itertools.chain": _chain,
     "dataclasses.field": _field,
     "collections.namedtuple": _named_tuple,
     "typing.cast": _cast,
-    "argparse.ArgumentParser": _parser,
-    "argparse.Namespace": _parser,
     "tqdm.tqdm": _first,
     "tqdm.auto.tqdm": _first,
     "tqdm.notebook.tqdm": _first,
@@ -386,7 +330,7 @@ _HANDLERS: dict[str, Handler] = {
     "rich.progress.track": _first,
 }
 for _name in (
-    "print isinstance issubclass repr hasattr type id any all open super vars "
+    "print isinstance issubclass repr hasattr type id any all open super "
     "hash callable format input sorted object property slice divmod ord chr dir "
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():

@@ -10,6 +10,7 @@ from typing import Any
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.interpreter.expressions import Expressions
 from nnlint.semantics.interpreter.machine import Frame, Load
+from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
 from nnlint.semantics.values import (
     NONE,
@@ -286,6 +287,7 @@ class Calls(Expressions):
         ):
             if keyword_default is not None:
                 defaults[parameter.arg] = keyword_default
+        defaults.update(click_defaults(function.node))
         self.frames.append(Frame(function.scope))
         try:
             for parameter in [*formal, *arguments.kwonlyargs]:
@@ -295,6 +297,8 @@ class Calls(Expressions):
                     value = self.evaluate(defaults[parameter.arg])
                     if isinstance(value, Constant):
                         value = Constant(value.value, True, value.site)
+                    where = Site(function.scope.module, defaults[parameter.arg])
+                    note_choice(value, Condition(where, True, True))
                     names[parameter.arg] = value
                 else:
                     names[parameter.arg] = self._of_annotation(parameter)

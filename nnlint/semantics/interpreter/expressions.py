@@ -373,7 +373,8 @@ class Expressions(Statements):
             first = self.any_element(iterable, head.target)
             other = Unknown(first.name, first.origin) if isinstance(first, Unknown) else first
             elements = [first, other]
-        with self.inside("loop", self.site(head.iter)):
+        with self.inside("loop", self.site(head.iter)) as block:
+            block.subject = iterable
             for element in elements:
                 self.bind(head.target, element)
                 for test in head.ifs:
