@@ -297,8 +297,9 @@ class Calls(Expressions):
                     value = self.evaluate(defaults[parameter.arg])
                     if isinstance(value, Constant):
                         value = Constant(value.value, True, value.site)
-                    where = Site(function.scope.module, defaults[parameter.arg])
-                    note_choice(value, Condition(where, True, True))
+                    else:
+                        where = Site(function.scope.module, defaults[parameter.arg])
+                        note_choice(value, Condition(where, True, True))
                     names[parameter.arg] = value
                 else:
                     names[parameter.arg] = self._of_annotation(parameter)

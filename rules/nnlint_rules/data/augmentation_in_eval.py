@@ -1,6 +1,12 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.pipelines import random_transforms, trains_adversarially, transform_name
+from nnlint.semantics.edits import leave_out
+from nnlint.semantics.pipelines import (
+    RandomTransform,
+    random_transforms,
+    trains_adversarially,
+    transform_name,
+)
 
 
 @rule(
@@ -52,17 +58,27 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     """
     if trains_adversarially(program):
         return
-    reported = set()
-    for found in random_transforms(program):
-        if found.role != "eval" or found.averaged or found.pipeline.key in reported:
-            continue
-        if found.switchable and not found.active:
-            continue
-        reported.add(found.pipeline.key)
+    transforms = list(random_transforms(program))
+    trained_on = {f.pipeline.key for f in transforms if f.role != "eval"}
+    for found in evaluation_pipelines(transforms):
+        first = found[0]
+        shared = first.pipeline.key in trained_on
+        changes = None if shared else leave_out([f.parts for f in found])
         context.report(
-            found.transform,
-            f"`{transform_name(found)}` changes the evaluation data at random: the "
-            "score differs from one evaluation of the same model to the next",
+            first.transform,
+            f"`{transform_name(first)}` changes the evaluation data at random: the score differs "
+            "from one evaluation of the same model to the next",
             help="Give evaluation data a deterministic pipeline of its own.",
-            related=[(found.holder, "the evaluation data")] if found.holder else [],
+            related=[(first.holder, "the evaluation data")] if first.holder else [],
+            fix=("Leave out what is random", changes),
         )
+
+
+def evaluation_pipelines(transforms: list[RandomTransform]) -> list[list[RandomTransform]]:
+    """The random transforms of evaluation data, pipeline by pipeline."""
+    pipelines: dict[object, list[RandomTransform]] = {}
+    for found in transforms:
+        certain = not found.switchable or found.active
+        if found.role == "eval" and certain and not found.averaged:
+            pipelines.setdefault(found.pipeline.key, []).append(found)
+    return list(pipelines.values())
