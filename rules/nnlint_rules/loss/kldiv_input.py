@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Calls, Context, Level, rule
 from nnlint.semantics.losses import LOGARITHMS, averages_over_all_elements, last_activation
 from nnlint.semantics.values import Operation
 
@@ -8,7 +8,6 @@ from nnlint.semantics.values import Operation
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family="kl_div"),
-    fix=Applicability.UNSAFE,
 )
 def kldiv_input(loss: Operation, context: Context) -> None:
     """A KL divergence of what are no log-probabilities, or averaged over all elements.

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.losses import thresholded_logits
 
@@ -8,7 +8,6 @@ from nnlint.semantics.losses import thresholded_logits
     level=Level.ERROR,
     recipe="monitor metrics that are human interpretable",
     on=Programs(),
-    fix=Applicability.UNSAFE,
 )
 def logit_threshold(program: Program, context: Context) -> None:
     """Logits compared with 0.5 as if they were probabilities.

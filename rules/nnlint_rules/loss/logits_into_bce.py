@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Calls, Context, Level, rule
 from nnlint.semantics.losses import LOGARITHMS, last_activation
 from nnlint.semantics.values import Operation
 
@@ -12,7 +12,6 @@ UNBOUNDED = LOGARITHMS | frozenset(
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family="bce"),
-    fix=Applicability.UNSAFE,
     probe="loss-at-init",
 )
 def logits_into_bce(loss: Operation, context: Context) -> None:

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.losses import built_with_data
 
@@ -8,7 +8,6 @@ from nnlint.semantics.losses import built_with_data
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Programs(),
-    fix=Applicability.SAFE,
 )
 def loss_built_with_data(program: Program, context: Context) -> None:
     """A loss class called with a prediction and a target.

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Calls, Context, Level, rule
 from nnlint.semantics.losses import is_swapped
 from nnlint.semantics.values import Operation
 
@@ -8,7 +8,6 @@ from nnlint.semantics.values import Operation
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll", "bce", "bce_with_logits")),
-    fix=Applicability.SAFE,
 )
 def swapped_loss_arguments(loss: Operation, context: Context) -> None:
     """The target given to a loss as its input, and the prediction as its target.

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Calls, Context, Level, rule
 from nnlint.semantics.dropout import dropouts_behind
 from nnlint.semantics.values import Operation
 
@@ -8,7 +8,6 @@ from nnlint.semantics.values import Operation
     level=Level.ADVICE,
     recipe="regularize: dropout",
     on=Calls(family="batch_norm"),
-    fix=Applicability.UNSAFE,
     probe="variance-shift",
 )
 def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
