@@ -30,7 +30,7 @@ A rule that can mend what it reports declares how far the change may be trusted
 
 - `replace(site, text)`, `unwrap(call, argument)`
 - `insert_before(site, line, ...)`, `insert_after(site, line, ...)`, `delete_statement(site)`
-- `set_keyword(call, name, value)`, `remove_keyword(call, name)`, `remove_item(container, item)`
+- `set_keyword(call, name, value)`, `remove_keyword(call, name)`, `remove_items(container, item, ...)`
 - `together(changes, ...)` for several changes that only make sense together
 - `source_text(site)`: the code as it is written, where `site.text` is for messages
 

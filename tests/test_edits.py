@@ -199,7 +199,27 @@ class TestArguments:
     def test_remove_item(self, container, expected):
         module = parsed(f"x = {container}\n")
         item = site(module, "b", ast.Name)
-        found = after(module, edits.remove_item(site(module, container), item))
+        found = after(module, edits.remove_items(site(module, container), item))
+        assert found == (expected and f"x = {expected}\n")
+
+    @pytest.mark.parametrize(
+        ("container", "gone", "expected"),
+        [
+            ("[a, b, c]", "ab", "[c]"),
+            ("[a, b, c]", "bc", "[a]"),
+            ("[a, b, c]", "ac", "[b]"),
+            ("[a, b, c,]", "abc", "[]"),
+            ("[a, b, c, d]", "bd", "[a, c]"),
+            ("(a, b, c)", "ab", None),
+            ("[\n    a,\n    b,\n    c,\n]", "bc", "[\n    a,\n]"),
+            ("[\n    a,\n    b,  # b\n    c\n]", "ab", "[\n    c\n]"),
+            ("[a,\n b,\n c]", "bc", "[a]"),
+        ],
+    )
+    def test_remove_items(self, container, gone, expected):
+        module = parsed(f"x = {container}\n")
+        items = [site(module, name, ast.Name) for name in gone]
+        found = after(module, edits.remove_items(site(module, container), *items))
         assert found == (expected and f"x = {expected}\n")
 
     @pytest.mark.parametrize(

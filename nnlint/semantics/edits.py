@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from nnlint.semantics.values import Built, Instance, Items, Operation, Site
-from nnlint.syntax.edits import Change, Changes, remove_item, replace, unwrap
+from nnlint.syntax.edits import Changes, remove_items, replace, together, unwrap
 
 SIZES = frozenset({"crop", "resize", "pad", "factory"})
 """Families of transforms that give images the size that what follows counts on."""
@@ -44,15 +44,16 @@ def leave_out(transforms: Sequence[Sequence[Built | Instance]]) -> Changes:
     Parameters:
         transforms: each with the containers that it stands in, innermost first.
     """
-    changes: dict[object, Change] = {}
+    gone: dict[object, tuple[Site, dict[object, Site]]] = {}
     for parts in transforms:
         # a transform within a random container goes with it
         top = max((i for i, p in enumerate(parts) if _is_random(p)), default=0)
-        removed = _from_list(parts[top], parts[top + 1]) if top + 1 < len(parts) else None
-        if not removed or any(_sets_size(part) for part in parts[: top + 1]):
+        site = parts[top].site
+        written = _list_of(parts[top + 1]) if top + 1 < len(parts) else None
+        if written is None or site is None or any(_sets_size(part) for part in parts[: top + 1]):
             return None
-        changes.update({(c.start, c.end): c for c in removed})
-    return tuple(changes.values()) or None
+        gone.setdefault(written.key, (written, {}))[1][site.key] = site
+    return together(*(remove_items(written, *sites.values()) for written, sites in gone.values()))
 
 
 def _is_random(part: Built | Instance) -> bool:
@@ -63,9 +64,9 @@ def _sets_size(part: Built | Instance) -> bool:
     return not isinstance(part, Built) or part.entry.family in SIZES
 
 
-def _from_list(item: Built | Instance, container: Built | Instance) -> Changes:
-    if not isinstance(container, Built) or item.site is None:
+def _list_of(container: Built | Instance) -> Site | None:
+    """Where the members of a container are written out."""
+    if not isinstance(container, Built):
         return None
     given = next(iter(container.arguments.values()), None)
-    written = given.site if isinstance(given, Items) and given.site else container.site
-    return remove_item(written, item.site)
+    return given.site if isinstance(given, Items) and given.site else container.site

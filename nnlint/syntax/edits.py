@@ -124,19 +124,20 @@ def remove_keyword(call: Site, name: str) -> Changes:
     if not isinstance(node, ast.Call):
         return None
     found = next((k for k in node.keywords if k.arg == name), None)
-    return () if found is None else _remove(call.module, node, found)
+    return () if found is None else _remove(call.module, node, [found])
 
 
-def remove_item(container: Site, item: Site) -> Changes:
-    """Take an element from a list, tuple or set that is written out, or from a call's arguments."""
+def remove_items(container: Site, *items: Site) -> Changes:
+    """Take elements from a list, tuple or set that is written out, or arguments from a call."""
     node = container.node
-    kinds = (ast.List, ast.Set, ast.Tuple, ast.Call)
-    if container.module is not item.module or not isinstance(node, kinds):
+    if not isinstance(node, ast.List | ast.Set | ast.Tuple | ast.Call):
         return None
-    if isinstance(node, ast.Tuple) and len(node.elts) <= 2:
+    if any(item.module is not container.module for item in items):
+        return None
+    if isinstance(node, ast.Tuple) and len(node.elts) - len(items) <= 1:
         # what is left may need a comma of its own
         return None
-    return _remove(container.module, node, item.node)
+    return _remove(container.module, node, [item.node for item in items])
 
 
 def together(*changes: Changes) -> Changes:
@@ -226,21 +227,34 @@ def _append(module: ModuleSyntax, items: _Items, text: str) -> Changes:
     return (Change(module, end, end, f",\n{indent}{text}"),)
 
 
-def _remove(module: ModuleSyntax, container: ast.AST, item: ast.AST) -> Changes:
+def _remove(module: ModuleSyntax, container: ast.AST, gone: list[ast.AST]) -> Changes:
     items = _items(module, container)
     if items is None:
         return None
-    at, _ = module.span(item)
-    number = next((i for i, (s, e) in enumerate(items.spans) if s <= at < e), None)
-    if number is None:
+    starts = [module.span(node)[0] for node in gone]
+    numbers = [i for i, (s, e) in enumerate(items.spans) if any(s <= start < e for start in starts)]
+    if len(numbers) != len(gone):
         return None
-    start, end = items.spans[number]
-    if _is_alone(module, start, end):
-        return _without_rows(module, start[0], end[0])
-    if number + 1 < len(items.spans):
-        start, end = start, items.spans[number + 1][0]
-    elif number:
-        start = items.spans[number - 1][1]
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return together(*(_without_run(module, items, first, last) for first, last in runs))
+
+
+def _without_run(module: ModuleSyntax, items: _Items, first: int, last: int) -> Changes:
+    """Take the items from one to another away, with the commas and rows that go with them."""
+    spans = items.spans[first : last + 1]
+    start, end = spans[0][0], spans[-1][1]
+    if all(_is_alone(module, *span) for span in spans):
+        rows = (_without_rows(module, s[0], e[0]) for s, e in spans)
+        return together(*rows)
+    if last + 1 < len(items.spans):
+        end = items.spans[last + 1][0]
+    elif first:
+        start = items.spans[first - 1][1]
     elif items.comma is not None:
         end = items.comma
     if any(start <= comment < end for comment in items.comments):

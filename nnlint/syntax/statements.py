@@ -18,15 +18,23 @@ class Placed(NamedTuple):
 
 def enclosing_statement(module: ModuleSyntax, node: ast.AST) -> Placed | None:
     """The innermost statement that holds a node, or is it; None for the module itself."""
-    found: Placed | None = None
+    chain = enclosing_statements(module, node)
+    return chain[-1] if chain else None
+
+
+def enclosing_statements(module: ModuleSyntax, node: ast.AST) -> list[Placed]:
+    """The statements that hold a node, or are it, outermost first."""
+    chain: list[Placed] = []
     block: list[ast.stmt] | None = module.tree.body
     while block is not None:
         inner = next((s for s in block if _holds(s, node)), None)
-        if inner is None or inner is node:
-            return Placed(inner, block) if inner is not None else found
-        found = Placed(inner, block)
+        if inner is None:
+            break
+        chain.append(Placed(inner, block))
+        if inner is node:
+            break
         block = next((b for b in blocks(inner) if any(_holds(s, node) for s in b)), None)
-    return found
+    return chain
 
 
 def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

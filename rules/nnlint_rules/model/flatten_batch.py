@@ -1,5 +1,6 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.flattening import flattened_batch
+from nnlint.semantics.remedies import keep_batch_axis
 from nnlint.semantics.values import Operation
 
 
@@ -73,4 +74,5 @@ def flatten_batch(operation: Operation, context: Context) -> None:
         "sees the whole batch as one example",
         help="Keep the batch axis: `flatten(1)`.",
         related=[(operation.site, "the layer that takes the flattened batch")],
+        fix=("Keep the batch axis", keep_batch_axis(flatten)),
     )

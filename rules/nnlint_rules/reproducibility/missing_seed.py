@@ -1,5 +1,6 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.remedies import seed_at_start
 from nnlint.semantics.seeding import (
     first_random_construction,
     fixes_seed,
@@ -72,4 +73,5 @@ def missing_seed(program: Program, context: Context) -> None:
         f"`{first.text}` depends on torch's random state, which this training program "
         "never seeds: no two runs can be compared",
         help="Call `torch.manual_seed(0)` (or your trainer's `seed_everything`) before it.",
+        fix=("Fix the seed at the start", seed_at_start(program, first)),
     )

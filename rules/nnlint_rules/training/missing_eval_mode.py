@@ -2,6 +2,7 @@ from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.modes import train_mode_evaluations
 from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.remedies import evaluate_in_eval_mode
 
 
 @rule(
@@ -78,7 +79,9 @@ def missing_eval_mode(program: Program, context: Context) -> None:
         return
     for evaluated in train_mode_evaluations(program):
         first = evaluated[0]
-        names = [spoken_name(found.forward) for found in evaluated]
+        forwards = [found.forward for found in evaluated]
+        trained = any(found.trained for found in evaluated)
+        names = [spoken_name(forward) for forward in forwards]
         both = " and ".join(f"`{name}`" for name in names)
         verb = "are" if len(names) > 1 else "is"
         layer = f"`{first.layer.text}` behaves" if first.layer else "dropout and batch norm behave"
@@ -91,4 +94,5 @@ def missing_eval_mode(program: Program, context: Context) -> None:
             "the score is not the model's",
             help=f"Call `{names[0]}.eval()` before evaluating, and `{names[0]}.train()` after.",
             related=related,
+            fix=("Evaluate in eval mode", evaluate_in_eval_mode(program, forwards, trained)),
         )

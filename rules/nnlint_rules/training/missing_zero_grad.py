@@ -2,6 +2,7 @@ from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.remedies import clear_gradients
 
 
 @rule(
@@ -67,4 +68,5 @@ def missing_zero_grad(program: Program, context: Context) -> None:
             "`backward` adds to them, and nothing in the loop clears them",
             help=f"Call `{name}.zero_grad()` before the backward pass.",
             related=[(found.backward.site, "gradients are added here")],
+            fix=("Clear the gradients of each step", clear_gradients(program, found.step)),
         )

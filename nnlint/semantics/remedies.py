@@ -1,0 +1,204 @@
+"""Changes that mend a program, with its own names, where it can be told what they do there.
+
+Each returns None where it cannot.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Operation, Site
+from nnlint.syntax.edits import (
+    Changes,
+    insert_after,
+    insert_before,
+    replace,
+    set_keyword,
+    source_text,
+    together,
+)
+from nnlint.syntax.imports import reference
+from nnlint.syntax.statements import Placed, enclosing_statements
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def seed_at_start(program: Program, first: Site) -> Changes:
+    """Fix torch's seed where the program sets out to `first`, before anything that repeats."""
+    place = next((c[0] for c in _chains(program, first) if c[0].module is program.module), None)
+    if place is None:
+        return None
+    chain = enclosing_statements(place.module, place.node)
+    if any(isinstance(placed.node, Function | ast.ClassDef) for placed in chain):
+        # the entered function is the start of a program without module-level code
+        if program.name == "__main__":
+            return None
+        chain = chain[1:]
+        if any(isinstance(placed.node, Function | ast.ClassDef) for placed in chain):
+            return None
+    elif len(chain) > 1 and isinstance(chain[0].node, ast.If):
+        chain = chain[1:]
+    if not chain:
+        return None
+    start = Site(place.module, chain[0].node)
+    seed, imported = reference(start, "torch.manual_seed")
+    return together(imported, insert_before(start, f"{seed}(0)"))
+
+
+def _chains(program: Program, site: Site) -> Iterator[tuple[Site, ...]]:
+    """The call sites through which a place is reached, with the place itself, outermost first."""
+    for event, _ in program.walk():
+        chain = (*event.callers, event.site)
+        if any(s.key == site.key for s in chain):
+            yield chain
+
+
+def clear_gradients(program: Program, step: Event) -> Changes:
+    """Clear the gradients that an optimizer follows, once for each of its steps."""
+    name = spoken_name(step)
+    call = f"{name}.zero_grad()"
+    own = _block_of(step.site)
+    if own is None or not _is_dotted(name):
+        return None
+    statements, number = own
+    before: Site | None = None
+    for event in program.events("backward", "step"):
+        other = _block_of(event.site)
+        if event is step or other is None or other[0] is not statements or other[1] >= number:
+            continue
+        if event.kind == "step":
+            before = None
+        elif before is None:
+            before = event.site
+    if before is None:
+        return insert_after(step.site, call)
+    between = statements[_index(before) : number]
+    return insert_after(step.site, call) if _rebinds(between, name) else insert_before(before, call)
+
+
+def _block_of(site: Site) -> tuple[list[ast.stmt], int] | None:
+    chain = enclosing_statements(site.module, site.node)
+    return (chain[-1].block, chain[-1].block.index(chain[-1].node)) if chain else None
+
+
+def _index(site: Site) -> int:
+    found = _block_of(site)
+    return found[1] if found else 0
+
+
+def evaluate_in_eval_mode(program: Program, forwards: Sequence[Event], trained: bool) -> Changes:
+    """Put models into eval mode around an evaluation.
+
+    Parameters:
+        trained: whether they are trained too, and so have to go back into training mode.
+    """
+    names = [spoken_name(event) for event in forwards]
+    region = _evaluation(program, forwards[0])
+    if region is None or not all(_is_dotted(name) for name in names):
+        return None
+    if any(_function_of(event.site) is not _function_of(region) for event in forwards):
+        return None
+    if _also_trains(program, region, forwards):
+        return None
+    node = region.node
+    assert isinstance(node, ast.stmt)
+    if any(_rebinds([node], name) for name in names) or any(
+        isinstance(inner, ast.Return) for inner in ast.walk(node)
+    ):
+        return None
+    before = insert_before(region, *(f"{name}.eval()" for name in names))
+    if not trained:
+        return before
+    return together(before, insert_after(region, *(f"{name}.train()" for name in names)))
+
+
+def _also_trains(program: Program, region: Site, forwards: Sequence[Event]) -> bool:
+    """Whether the code that evaluates is run for training, too."""
+    sites = {event.site.key for event in forwards}
+    for event in program.events("forward", "backward", "step"):
+        if event.kind == "forward":
+            if event.grad and event.site.key in sites and event not in forwards:
+                return True
+        elif any(_holds(region, site) for site in (*event.callers, event.site)):
+            return True
+    return False
+
+
+def _holds(region: Site, site: Site) -> bool:
+    chain = enclosing_statements(site.module, site.node)
+    return any(placed.node is region.node for placed in chain)
+
+
+def _evaluation(program: Program, forward: Event) -> Site | None:
+    """The statement that evaluates: the outermost loop around a pass in which nothing trains."""
+    site = forward.site
+    loops: list[Block] = []
+    for event, blocks in program.walk():
+        if event is forward:
+            for block in reversed(blocks):
+                if block.kind == "loop" and block.events("backward", "step"):
+                    break
+                if block.kind == "loop":
+                    loops.append(block)
+            break
+    here = [b.site for b in loops if b.site and b.site.module is site.module]
+    chain = enclosing_statements(site.module, site.node)
+    nodes = {id(s.node) for s in here if _function_of(s) is _function_of(site)}
+    inner = next((i for i, placed in enumerate(chain) if id(placed.node) in nodes), len(chain) - 1)
+    if inner < 0:
+        return None
+    # the mode is set before gradients are turned off, as is usual
+    while inner and _is_only_statement(chain[inner - 1], chain[inner]):
+        inner -= 1
+    return Site(site.module, chain[inner].node)
+
+
+def _is_only_statement(outer: Placed, inner: Placed) -> bool:
+    return isinstance(outer.node, ast.With) and outer.node.body[0] is inner.node
+
+
+def _function_of(site: Site) -> ast.AST | None:
+    chain = enclosing_statements(site.module, site.node)
+    functions = [p.node for p in chain if isinstance(p.node, Function) and p.node is not site.node]
+    return functions[-1] if functions else None
+
+
+def _is_dotted(name: str) -> bool:
+    """Whether the text is a name or an attribute of one, so that it means the same nearby."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _rebinds(statements: Sequence[ast.stmt], name: str) -> bool:
+    """Whether statements give a dotted name, or what it starts with, another value."""
+    for statement in statements:
+        for node in ast.walk(statement):
+            stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
+            if stored and isinstance(node, ast.Name | ast.Attribute):
+                bound = ast.unparse(node)
+                if name == bound or name.startswith(f"{bound}."):
+                    return True
+    return False
+
+
+def keep_batch_axis(flatten: Operation) -> Changes:
+    """Let a flatten that takes in all axes begin behind the batch axis."""
+    site = flatten.site if flatten.layer is None else flatten.layer.site
+    call = site.node
+    if not isinstance(call, ast.Call):
+        return None
+    on_tensor = flatten.layer is None and len(flatten.explicit) > len(call.args) + len(
+        call.keywords
+    )
+    if flatten.entry.family == "flatten":
+        given = call.args if on_tensor or flatten.layer else call.args[1:]
+        if not given:
+            return set_keyword(site, "start_dim", "1")
+        return replace(Site(site.module, given[0]), "1") if len(given) == 1 else None
+    tensor = call.func.value if on_tensor and isinstance(call.func, ast.Attribute) else None
+    if isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
+    return None

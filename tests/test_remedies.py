@@ -1,0 +1,146 @@
+"""Changes that mend a program: made where they are right, and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from program_text import main_program
+
+from nnlint.semantics.remedies import clear_gradients, evaluate_in_eval_mode, seed_at_start
+from nnlint.semantics.seeding import first_random_construction
+from nnlint.source.rewrite import edited
+from nnlint.syntax.edits import Changes
+
+HEAD = """import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+"""
+
+
+def applied(text: str, changes: Changes) -> str | None:
+    """The text after changes."""
+    if changes is None:
+        return None
+    from nnlint.finding import Edit, Position
+
+    made = [Edit(Position(*c.start), Position(*c.end), c.content) for c in changes]
+    changed = edited(text, made)
+    ast.parse(changed)
+    return changed
+
+
+class TestGradients:
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            (
+                "    loss.backward()\n    optimizer.step()\n",
+                "optimizer.zero_grad()\n    loss.backward()",
+            ),
+            (
+                "    loss.backward()\n    if i % 2:\n        optimizer.step()\n",
+                "optimizer.step()\n        optimizer.zero_grad()",
+            ),
+            (
+                "    loss.backward()\n    o = optimizer\n    o.step()\n",
+                "o.step()\n    o.zero_grad()",
+            ),
+            (
+                "    loss.backward()\n    [optimizer][0].step()\n",
+                None,
+            ),
+            ("    loss.backward(); optimizer.step()\n", None),
+        ],
+    )
+    def test_where_they_are_cleared(self, body, expected):
+        text = (
+            HEAD + "for i, (x, y) in enumerate(loader):\n    loss = criterion(model(x), y)\n" + body
+        )
+        program = main_program(text)
+        (step,) = program.events("step")
+        changed = applied(text, clear_gradients(program, step))
+        assert changed is None if expected is None else expected in changed
+
+
+class TestEvalMode:
+    def mended(self, text: str) -> str | None:
+        program = main_program(text)
+        forward = next(e for e in program.events("forward") if not e.grad)
+        return applied(text, evaluate_in_eval_mode(program, [forward], trained=True))
+
+    def test_around_the_loop_and_what_turns_gradients_off(self):
+        text = HEAD + (
+            "for epoch in range(3):\n"
+            "    for x, y in train:\n"
+            "        criterion(model(x), y).backward()\n"
+            "        optimizer.step()\n"
+            "    with torch.no_grad():\n"
+            "        for x, y in test:\n"
+            "            model(x)\n"
+            "    print(epoch)\n"
+        )
+        assert "    model.eval()\n    with torch.no_grad():\n" in self.mended(
+            text
+        ) and "            model(x)\n    model.train()\n    print(epoch)" in self.mended(text)
+
+    def test_code_that_also_trains_is_left_alone(self):
+        text = HEAD + (
+            "def run(data, train):\n"
+            "    for x, y in data:\n"
+            "        loss = criterion(model(x), y)\n"
+            "        if train:\n"
+            "            loss.backward()\n"
+            "            optimizer.step()\n"
+            "run(a, True)\n"
+            "with torch.no_grad():\n"
+            "    run(b, False)\n"
+        )
+        assert self.mended(text) is None
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "        return model(x)\n",
+            "        model = nets[x]\n        model(x)\n",
+        ],
+    )
+    def test_where_it_cannot_be_told(self, body):
+        text = HEAD + (
+            "for x, y in train:\n"
+            "    criterion(model(x), y).backward()\n"
+            "    optimizer.step()\n"
+            "@torch.no_grad()\n"
+            "def score(model, data):\n"
+            "    for x in data:\n" + body + "score(model, test)\n"
+        )
+        assert self.mended(text) is None
+
+
+class TestSeed:
+    def mended(self, text: str, **others: str) -> str | None:
+        program = main_program(text, **others)
+        first = first_random_construction(program)
+        return applied(text, seed_at_start(program, first))
+
+    def test_before_the_statement_that_leads_to_it(self):
+        text = (
+            "from torch import nn\nimport torch.optim\n\ndef build():\n    return nn.Linear(1, 1)\n\n"
+            "def main():\n    net = build()\n    o = torch.optim.SGD(net.parameters(), lr=1)\n"
+            "    for x in d:\n        net(x).backward()\n        o.step()\n\n"
+            "if __name__ == '__main__':\n    print('start')\n    for seed in range(3):\n        main()\n"
+        )
+        assert "    print('start')\n    torch.manual_seed(0)\n    for seed" in self.mended(text)
+
+    def test_with_the_import_that_it_needs(self):
+        text = (
+            "from torch import nn, optim\n\nnet = nn.Linear(1, 1)\n"
+            "o = optim.SGD(net.parameters(), lr=1)\nfor x in d:\n    net(x).backward()\n    o.step()\n"
+        )
+        changed = self.mended(text)
+        assert changed.startswith(
+            "from torch import nn, optim\nimport torch\n\ntorch.manual_seed(0)\nnet = nn.Linear"
+        )
