@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
@@ -30,6 +31,7 @@ from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
+Definition = TypeVar("Definition", Class, Function)
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
 MAIN_STEPS = 200_000
@@ -130,9 +132,9 @@ class _Roots:
         own = [v for v in scope.names.values() if _is_defined_in(self.module, v)]
         for cls in _users_first([v for v in own if isinstance(v, Class)]):
             self._class(cls, scope)
-        for function in own:
-            if isinstance(function, Function):
-                self._function(function, scope)
+        functions = [v for v in own if isinstance(v, Function)]
+        for function in _users_first([f for f in functions if not isinstance(f.node, ast.Lambda)]):
+            self._function(function, scope)
         return Analysis(self.module, self.programs)
 
     def _root(self, name: str, scope: Scope, run: Callable[[], object]) -> Program:
@@ -214,7 +216,8 @@ class _Roots:
     def _function(self, function: Function, scope: Scope) -> None:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
             return
-        if not matters(self.module.words(function.node), construction=False):
+        words = self.module.words(function.node)
+        if not matters(words, construction=False) and words.names.isdisjoint(self.told):
             return
         program = self._root(function.name, scope, lambda: self._enter(function, None, False))
         program.is_entry = is_command(function.node)
@@ -370,23 +373,30 @@ def _is_defined_in(module: ModuleSyntax, value: object) -> bool:
     return isinstance(value, Class | Function) and value.scope.module is module
 
 
-def _users_first(classes: list[Class]) -> list[Class]:
-    """Classes in an order in which what builds others comes before them, with its arguments."""
-    by_name = {cls.node.name: cls for cls in classes}
-    ordered: list[Class] = []
+def _users_first(definitions: list[Definition]) -> list[Definition]:
+    """Classes or functions in an order in which users come before what they use, so that
+    it is seen with their arguments."""
+    by_name = {_definition(d).name: d for d in definitions}
+    ordered: list[Definition] = []
 
-    def visit(cls: Class) -> None:
-        if by_name.pop(cls.node.name, None) is None:
+    def visit(definition: Definition) -> None:
+        node = _definition(definition)
+        if by_name.pop(node.name, None) is None:
             return
-        for statement in cls.node.body:
-            for name in sorted(cls.scope.module.words(statement).names & by_name.keys()):
+        for statement in node.body:
+            for name in sorted(definition.scope.module.words(statement).names & by_name.keys()):
                 if name in by_name:
                     visit(by_name[name])
-        ordered.append(cls)
+        ordered.append(definition)
 
-    for cls in reversed(classes):
-        visit(cls)
+    for definition in reversed(definitions):
+        visit(definition)
     return ordered[::-1]
+
+
+def _definition(value: Class | Function) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef:
+    assert not isinstance(value.node, ast.Lambda)
+    return value.node
 
 
 def _may_be_tensor(parameter: ast.arg) -> bool:

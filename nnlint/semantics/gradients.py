@@ -40,22 +40,22 @@ class UnclearedStep:
 
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     """Steps that follow gradients from before an earlier step, on every way round their loop."""
+    found: set[object] = set()
     for step, blocks in _optimizer_steps(program):
         loop = _innermost_loop(blocks, "backward")
-        if loop is None:
+        if loop is None or step.site.key in found:
             continue
         body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
         states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
         if states == {"stale"}:
+            found.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
 
 
 def _optimizer_steps(program: Program) -> Iterator[tuple[Event, tuple[Block, ...]]]:
-    """One event for each place where an optimizer steps, with the blocks it stands in."""
-    seen: set[object] = set()
+    """Every step of an optimizer, with the blocks it stands in."""
     for event, blocks in program.walk():
-        if event.kind == "step" and is_optimizer(event.subject) and event.site.key not in seen:
-            seen.add(event.site.key)
+        if event.kind == "step" and is_optimizer(event.subject):
             yield event, blocks
 
 
