@@ -237,7 +237,7 @@ class _Roots:
         with self._entered(function, owner, symbolic):
             machine.run_function(function, names, owner, None)
         if undo:
-            machine.rollback(mark)
+            machine.leave(mark)
 
     @contextmanager
     def _entered(self, function: Function, owner: Value | None, symbolic: bool) -> Iterator[None]:

@@ -436,6 +436,7 @@ class Calls(Expressions):
     ) -> Value:
         """An instance of a project class, its constructor interpreted."""
         instance = Instance(cls, {}, site, (*positional, *keywords.values()), self.conditions)
+        self.built_states.append(instance.state)
         if self.is_module(instance):
             instance.state["training"] = Constant(True)
         constructor = cls.find("__init__")

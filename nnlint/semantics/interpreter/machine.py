@@ -91,6 +91,7 @@ class Machine(ABC):
     def reset(self) -> None:
         """Forget the state of the last root; module scopes stay."""
         self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.built_states: list[dict[str, Any]] = []
         self.block = Block("root")
         self.conditions: tuple[Condition, ...] = ()
         self.callers: tuple[Site, ...] = ()
@@ -260,6 +261,15 @@ class Machine(ABC):
         """Change mutable state so that the change can be undone."""
         self.journal.append((state, key, state.get(key, MISSING)))
         state[key] = value
+
+    def leave(self, mark: int) -> None:
+        """Undo what has been written since `mark` to what was there before.
+
+        Objects built since then keep what they came to be, for those who ask later.
+        """
+        built = {id(state) for state in self.built_states}
+        self.journal[mark:] = [w for w in self.journal[mark:] if id(w[0]) not in built]
+        self.rollback(mark)
 
     def rollback(self, mark: int) -> Writes:
         """Undo every write since `mark`, and say what they had made of the state."""
