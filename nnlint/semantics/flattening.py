@@ -1,33 +1,102 @@
-"""Whether a layer is fed a tensor whose batch axis has been flattened away."""
+"""Whether the batch axis is flattened into the features of a layer."""
 
 from __future__ import annotations
 
-from nnlint.semantics.values import Constant, Items, Operation, Tensor
+import ast
 
-WEIGHTED = frozenset({"linear", "conv"})
+from nnlint.semantics.axes import Dimension, Shape, size_of
+from nnlint.semantics.values import Constant, Items, Join, Operation, Tensor
+
+CLASS_LOSSES = frozenset({"cross_entropy", "nll"})
+"""Losses that tell examples from classes by the axis."""
+FLATTENING = frozenset({"flatten", "view", "reshape"})
+MOVING = frozenset({"permute", "transpose", "movedim", "unsqueeze", "squeeze", "index"})
 
 
 def flattened_batch(operation: Operation) -> Operation | None:
-    """The flatten that folded the batch axis into the input of a layer with weights.
+    """The flatten that folded the batch axis into what a linear layer or a loss over
+    classes takes as the features of one example.
 
-    None unless the flattened tensor came out of a layer that keeps a batch axis: a
-    tensor of unknown origin may be one example.
+    None unless the batch axis is known to be there: a tensor of unknown origin may be
+    one example.
     """
-    if operation.entry.family not in WEIGHTED or not operation.inputs:
+    if not operation.inputs:
         return None
-    current = operation.inputs[0]
-    for _ in range(12):
-        producer = current.producer
-        if not isinstance(producer, Operation) or not producer.inputs:
-            return None
-        if flattens_everything(producer):
-            return producer if _is_batched(producer.inputs[0]) else None
-        if not (producer.entry.transparent or producer.entry.activation):
-            return None
-        if producer.entry.family in ("view", "reshape", "unflatten", "unsqueeze", "index"):
-            return None
-        current = producer.inputs[0]
+    if operation.entry.family == "linear" and operation.layer is not None:
+        return _behind(operation.inputs[0])
+    target = operation.arguments.get("target")
+    if operation.entry.family in CLASS_LOSSES and not (
+        isinstance(target, Tensor) and _is_flat(target)
+    ):
+        return _behind(operation.inputs[0])
     return None
+
+
+def repaired(flatten: Operation) -> str:
+    """Source text that flattens all but the batch axis, where the call tells how."""
+    call, module = flatten.site.node, flatten.site.module
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute | ast.Name):
+        return ""
+    function = module.text(call.func)
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
+    if flatten.layer is not None:
+        return f"{function}()" if name == "Flatten" else ""
+    if name == "flatten" and len(call.args) < 2 and not call.keywords:
+        return f"{function}({', '.join([*map(module.text, call.args), '1'])})"
+    if name in ("view", "reshape") and isinstance(call.func, ast.Attribute):
+        receiver = module.text(call.func.value)
+        if isinstance(call.func.value, ast.Name | ast.Attribute) and receiver != "torch":
+            return f"{receiver}.{name}({receiver}.size(0), -1)"
+    return ""
+
+
+def _behind(tensor: Tensor, depth: int = 16) -> Operation | None:
+    """The operation through which the last axis of a tensor came to hold the batch."""
+    producer = tensor.producer
+    if depth == 0:
+        return None
+    if isinstance(producer, Join):
+        found = [_behind(t, depth - 1) for t in producer.inputs]
+        return found[0] if all(found) else None
+    if not isinstance(producer, Operation) or not producer.inputs:
+        return None
+    source = producer.inputs[0]
+    if producer.entry.family in FLATTENING:
+        return producer if _folds(producer, source, tensor.shape) else None
+    if producer.entry.family in MOVING or not _keeps_values_apart(producer):
+        return None
+    return _behind(source, depth - 1)
+
+
+def _keeps_values_apart(operation: Operation) -> bool:
+    """Whether each element of the result comes from the element in its place."""
+    entry = operation.entry
+    return bool(entry.transparent or entry.activation) and entry.axes == "same"
+
+
+def _folds(operation: Operation, source: Tensor, result: Shape | None) -> bool:
+    if source.shape is None:
+        return flattens_everything(operation) and _is_batched(source)
+    if result is None or not result:
+        return False
+    return len(source.shape) > 1 and _holds_batch(result[-1]) and not _holds_batch(source.shape[-1])
+
+
+def _holds_batch(features: Dimension) -> bool:
+    """Whether a dimension joins the batch axis and axes that are surely more than one."""
+    batch = [a for a in features if a.meaning == "batch" and _surely_many(a.size.symbols, None)]
+    others = [a for a in features if a.meaning != "batch"]
+    return bool(batch) and any(_surely_many(a.size.symbols, size_of((a,)).integer) for a in others)
+
+
+def _surely_many(symbols: tuple[object, ...], number: int | None) -> bool:
+    if number is not None:
+        return number > 1
+    return any(
+        not (getattr(s, "small", False) or getattr(s, "vague", False))
+        and getattr(s, "value", None) != 1
+        for s in symbols
+    )
 
 
 def flattens_everything(operation: Operation) -> bool:
@@ -35,7 +104,7 @@ def flattens_everything(operation: Operation) -> bool:
     family, arguments = operation.entry.family, operation.arguments
     if family == "flatten":
         start, end = arguments.get("start_dim"), arguments.get("end_dim")
-        return _number(start) == 0 and _number(end) == -1
+        return operation.entry.axes == "ravel" or (_number(start) == 0 and _number(end) == -1)
     if family in ("view", "reshape"):
         sizes = [v for k, v in arguments.items() if k not in ("input", "self")]
         if any(isinstance(v, Items) and v.open for v in sizes):
@@ -44,6 +113,16 @@ def flattens_everything(operation: Operation) -> bool:
         flat = [i for v in flat for i in (v.items if isinstance(v, Items) else (v,))]
         return len(flat) == 1 and _number(flat[0]) == -1
     return False
+
+
+def _is_flat(tensor: Tensor, depth: int = 8) -> bool:
+    """Whether a tensor has been flattened as a whole."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation) or not producer.inputs:
+        return False
+    return flattens_everything(producer) or (
+        producer.entry.transparent and _is_flat(producer.inputs[0], depth - 1)
+    )
 
 
 def _number(value: object) -> int | None:

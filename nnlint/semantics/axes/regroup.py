@@ -239,9 +239,12 @@ class _Question:
         for i, axis in enumerate(reversed(self.atoms)):
             if cuts[i + 1].divided(high) is None or low.divided(cuts[i]) is None:
                 continue
-            whole = cuts[i] == low and cuts[i + 1] == high
-            role = axis.role if whole or ratio.symbol is None or not ratio.symbol.role else ""
-            return axis._replace(size=ratio) if whole else Axis(ratio, "", role)
+            if cuts[i] == low and cuts[i + 1] == high:
+                return axis._replace(size=ratio)
+            own = ratio.symbol.role if ratio.symbol else ""
+            # of a split batch only the outermost part counts examples
+            inherits = axis.meaning != "batch" or cuts[i + 1] == high
+            return Axis(ratio, "", own or (axis.meaning if inherits else ""))
         return Axis(ratio)
 
     def reordering(self, dims: Sequence[int]) -> Reordering | None:

@@ -17,6 +17,7 @@ from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    NONE,
     Constant,
     Extent,
     Items,
@@ -208,15 +209,36 @@ class Shapes(Members):
             axes = [(role, self._argument(width)) for role, width in demanded]
             self.give_shape(tensor, axes)
         elif isinstance(producer, Operation) and producer.inputs:
-            if producer.entry.axes not in ("embedding", "linear", "same"):
+            inner = self._demanded_before(producer, list(demanded))
+            if inner is None:
                 return
-            inner = list(demanded)
-            if producer.entry.axes == "embedding":
-                inner.pop()
-            elif producer.entry.axes == "linear":
-                inner[-1] = ("channel", "")
             self._refine(producer.inputs[0], inner)
             self.write(tensor.state, "shape", self._shape(producer))
+
+    def _demanded_before(
+        self, operation: Operation, demanded: list[tuple[str, str]]
+    ) -> list[tuple[str, str]] | None:
+        """What an operation must be given for its result to have the demanded axes."""
+        rank = len(demanded)
+        places = [
+            self.sizes.plain(operation.arguments.get(n, NONE)) for n in ("dim", "dim0", "dim1")
+        ]
+        at, first, second = (
+            p % rank if type(p) is int and -rank <= p < rank else None for p in places
+        )
+        match operation.entry.axes:
+            case "same":
+                return demanded
+            case "embedding":
+                return demanded[:-1]
+            case "linear":
+                return [*demanded[:-1], ("channel", "")]
+            case "unsqueeze" if at is not None:
+                return [*demanded[:at], *demanded[at + 1 :]]
+            case "transpose" if first is not None and second is not None:
+                demanded[first], demanded[second] = demanded[second], demanded[first]
+                return demanded
+        return None
 
     def _argument(self, name: str) -> Size | None:
         value = self.operations[-1].arguments.get(name) if name else None

@@ -8,7 +8,7 @@ from nnlint.semantics.values import Operation
     "NN302",
     level=Level.ERROR,
     recipe="use backprop to chart dependencies",
-    on=Calls(family=("linear", "conv", "flatten", "view", "reshape")),
+    on=Calls(family=("linear", "cross_entropy", "nll")),
     fix=Applicability.UNSAFE,
     probe="batch-dependency",
 )
@@ -17,7 +17,7 @@ def flatten_batch(operation: Operation, context: Context) -> None:
 
     ## What it does
     Reports `torch.flatten(x)`, `nn.Flatten(0)`, `view(-1)` and the like on their way into
-    a layer with weights.
+    a linear layer or a loss over classes, where the batch axis is known to be there.
 
     ## Why it hurts training
     The layer sees the whole batch as one example: it fits one batch size only, or mixes
@@ -68,6 +68,7 @@ def flatten_batch(operation: Operation, context: Context) -> None:
     flatten = flattened_batch(operation)
     if flatten is None:
         return
+    better = repaired(flatten)
     context.report(
         flatten.site,
         f"`{flatten.site.text}` folds the batch axis into the features: the layer behind it "
