@@ -45,10 +45,12 @@ class Kind(Enum):
     REGROUPING = "regrouping"
     MIXES_BATCH = "mixes batch"
     SCRAMBLES = "scrambles"
+    MISNAMES = "misnames"
+    """An einops pattern that calls the axes by names that belong to others of them."""
     UNKNOWN = "unknown"
 
 
-FAULTS = frozenset({Kind.MIXES_BATCH, Kind.SCRAMBLES})
+FAULTS = frozenset({Kind.MIXES_BATCH, Kind.SCRAMBLES, Kind.MISNAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> View
         meant = questions[0].reordering([len(dimension) for dimension in source])
         return ViewResult(answers[0], meant.target if meant else unknown.shape, meant)
     if questions and all(q.answer(certain=False) in FAULTS for q in questions):
-        return replace(unknown, suspected=questions[0].answer(certain=False))
+        meant = questions[0].reordering([len(dimension) for dimension in source])
+        shape = meant.target if meant else unknown.shape
+        return ViewResult(Kind.UNKNOWN, shape, meant, suspected=questions[0].answer(certain=False))
     return unknown
 
 

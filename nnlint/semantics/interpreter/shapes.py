@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
-from nnlint.semantics.axes.regroup import Kind, ViewResult, classify_view, target_shape
+from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult, classify_view, target_shape
 from nnlint.semantics.axes.reorder import Reordering
 from nnlint.semantics.axes.sizes import Size, Symbol, size
 from nnlint.semantics.axes.transfer import transfer
-from nnlint.semantics.axes.transfer.call import UnknownShape
+from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
+from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -46,12 +47,58 @@ class Shapes(Members):
             operation.view = self._view(operation, given)
             shape = operation.view.shape if operation.view else None
             return Tensor(operation, {"shape": shape})
+        if entry.axes == "einops":
+            operation.view = self._pattern(operation)
+        if entry.axes == "linear" and operation.inputs:
+            self._believe_width(operation)
         return self._wrap(operation, self._shape(operation))
+
+    def _believe_width(self, operation: Operation) -> None:
+        """Judge the view before a linear layer again when the layer says that it is narrower.
+
+        `hidden` features of (layers · hidden) are all there are only with one layer.
+        """
+        tensor, given = operation.inputs[0], operation.arguments.get("in_features")
+        view = tensor.producer
+        while isinstance(view, Operation) and view.entry.axes == "same" and view.inputs:
+            view = view.inputs[0].producer
+        if not tensor.shape or given is None or not isinstance(view, Operation):
+            return
+        width = self.sizes.of(given)
+        extra = None if width is None else size_of(tensor.shape[-1]).divided(width)
+        if extra is None or not extra.symbols or extra.coefficient > 1:
+            return
+        if isinstance(view.view, ViewResult) and view.view.kind in FAULTS:
+            single = {symbol: Size() for symbol in extra.symbols}
+            source = view.inputs[0].shape or ()
+            narrow = tuple(
+                tuple(a._replace(size=a.size.replaced(single)) for a in d) for d in source
+            )
+            sizes = [size_of(d).replaced(single) for d in view.view.shape or ()]
+            view.view = classify_view(_without_ones(narrow), sizes, self.sizes.symbols)
+
+    def _pattern(self, operation: Operation) -> ViewResult | None:
+        """What an einops pattern takes its tensor to be, when that is wrong."""
+        if not operation.inputs or operation.inputs[0].shape is None:
+            return None
+        try:
+            return misread(
+                Call([operation.inputs[0].shape], self._options(operation), self.sizes.symbols)
+            )
+        except UnknownShape:
+            return None
 
     def _shape(self, operation: Operation) -> Any:
         entry = operation.entry
         if not entry.axes:
             return None
+        options = self._options(operation)
+        shapes = [t.shape for t in operation.inputs]
+        return transfer(entry.axes, shapes, options, self.sizes.symbols)
+
+    def _options(self, operation: Operation) -> dict[str, Any]:
+        """The arguments of an operation as the axes layer takes them."""
+        entry = operation.entry
         options = {k: self.sizes.plain(v) for k, v in operation.arguments.items()}
         options.update(entry.options)
         if entry.dimensions:
@@ -60,8 +107,7 @@ class Shapes(Members):
             options["count"] = _count(operation.arguments.get("tensors"))
         if entry.axes == "rnn" and operation.inputs and operation.inputs[0].state.get("packed"):
             options["batch_first"] = True
-        shapes = [t.shape for t in operation.inputs]
-        return transfer(entry.axes, shapes, options, self.sizes.symbols)
+        return options
 
     def _view(self, operation: Operation, given: Sequence[Value]) -> ViewResult | None:
         """How a `view` or `reshape` regroups the axes of its input, if they are known."""
@@ -354,6 +400,10 @@ class Shapes(Members):
 
 KEEP_RANK = frozenset({"same", "linear"})
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(tuple(a for a in d if a.size != Size()) for d in shape)
 
 
 def _within(node: ast.AST, function: ast.AST) -> bool:

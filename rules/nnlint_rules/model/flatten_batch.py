@@ -68,12 +68,12 @@ def flatten_batch(operation: Operation, context: Context) -> None:
     flatten = flattened_batch(operation)
     if flatten is None:
         return
-    better = repaired(flatten)
+    taker = "loss" if operation.entry.kind == "loss" else "layer"
     context.report(
         flatten.site,
-        f"`{flatten.site.text}` folds the batch axis into the features: the layer behind it "
+        f"`{flatten.site.text}` folds the batch axis into the features: the {taker} behind it "
         "sees the whole batch as one example",
         help="Keep the batch axis: `flatten(1)`.",
-        related=[(operation.site, "the layer that takes the flattened batch")],
+        related=[(operation.site, f"the {taker} that takes the flattened batch")],
         fix=("Keep the batch axis", keep_batch_axis(flatten)),
     )

@@ -1,8 +1,8 @@
 from nnlint.rule import Applicability, Calls, Context, Level, edits, rule
 from nnlint.semantics.axes import Axis, display
-from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
-from nnlint.semantics.dataflow import made_up
+from nnlint.semantics.axes.regroup import Kind, ViewResult
 from nnlint.semantics.values import Operation
+from nnlint.semantics.views import wrong_view
 
 NOUNS = {
     "batch": "examples",
@@ -20,7 +20,10 @@ NOUNS = {
     "NN301",
     level=Level.ERROR,
     recipe="use backprop to chart dependencies",
-    on=Calls(family=("view", "reshape")),
+    on=(
+        Calls(family=("view", "reshape", "unflatten", "permute", "repeat", "reduce")),
+        Calls(kind="loss"),
+    ),
     fix=Applicability.UNSAFE,
     probe="batch-dependency",
 )
@@ -66,15 +69,17 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     - [torch.Tensor.view](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html)
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     """
-    view = operation.view
-    if view is None or view.kind not in FAULTS or made_up(operation.inputs[0]):
+    wrong = wrong_view(operation)
+    if wrong is None or wrong.view is None:
         return
-    source = view.meant.source if view.meant else operation.inputs[0].shape
-    text = operation.site.text
-    change = edits.replace(operation.site, view.remedy) if view.remedy else None
+    view, site = wrong.view, wrong.site
+    source = wrong.inputs[0].shape
+    if view.meant and (source is None or len(view.meant.source) == len(source)):
+        source = view.meant.source
+    change = edits.replace(site, view.remedy) if view.remedy else None
     context.report(
-        operation.site,
-        f"`{text}` reads {display(source)} as {display(view.shape)}: {effect(view)}",
+        site,
+        f"`{site.text}` reads {display(source)} as {display(view.shape)}: {effect(view)}",
         help=f"Use `{view.remedy}`."
         if view.remedy
         else "Bring the axes into that order with `permute` or `transpose` first, then reshape.",
@@ -85,6 +90,8 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
 def effect(view: ViewResult) -> str:
     """What a wrong view does to the elements."""
     meant = view.meant
+    if view.kind is Kind.MISNAMES:
+        return "each axis is taken for another"
     if view.kind is Kind.MIXES_BATCH:
         other = meant.exchanged_with("batch") if meant else None
         what = noun(other) if other else ""

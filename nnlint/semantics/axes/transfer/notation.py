@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from nnlint.semantics.axes import Dimension, Shape, one_axis
+from nnlint.semantics.axes import Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.notation import ELLIPSIS, Group, read_equation, read_pattern
-from nnlint.semantics.axes.regroup import INFERRED, Target, ViewResult, classify_view
+from nnlint.semantics.axes.regroup import FAULTS, INFERRED, Kind, Target, ViewResult, classify_view
 from nnlint.semantics.axes.transfer.call import UNKNOWN, Call, UnknownShape, as_size
 
 
@@ -111,6 +112,59 @@ def spread(shape: Shape, left: tuple[Group, ...]) -> list[tuple[Group, tuple[Dim
         found.append((group, shape[at : at + width]))
         at += width
     return found
+
+
+LETTERS = {"b": "batch", "t": "time", "c": "channel", "w": "space"}
+"""What single letters of a pattern are by custom; `h` is a place only beside `w`."""
+PLACES = {"height": "space", "width": "space"}
+
+
+def misread(call: Call) -> ViewResult | None:
+    """What a pattern takes the axes to be, when that is not how they lie in memory."""
+    pattern = read_pattern(_text(call))
+    if pattern is None:
+        return None
+    groups = spread(call.first, pattern.left)
+    for group, whole in groups:
+        if len(group) < 2 or len(whole) != 1:
+            continue
+        result = split_group(call, group, whole[0])
+        if result.kind in FAULTS:
+            return replace(result, shape=_read_as(call, groups, group, result.shape))
+    if _misnamed(groups, pattern.left):
+        return ViewResult(Kind.MISNAMES, _read_as(call, groups, (), None))
+    return None
+
+
+def _read_as(
+    call: Call,
+    groups: list[tuple[Group, tuple[Dimension, ...]]],
+    wrong: Group,
+    parts: Shape | None,
+) -> Shape:
+    """The tensor's axes under the names that the pattern gives them."""
+    shape: list[Dimension] = []
+    for group, whole in groups:
+        if group == wrong and parts is not None:
+            shape.append(tuple(axis for part in parts for axis in part))
+        elif len(group) == 1 and group != (ELLIPSIS,):
+            shape.append((new_axis(group[0]),))
+        else:
+            shape += whole
+    return tuple(shape)
+
+
+def _misnamed(groups: list[tuple[Group, tuple[Dimension, ...]]], left: tuple[Group, ...]) -> bool:
+    names = {name for group in left for name in group}
+    letters = LETTERS | ({"h": "space"} if {"h", "w"} <= names else {})
+    said, known = [], []
+    for group, whole in groups:
+        role = letters.get(group[0], "") if len(group) == 1 else ""
+        real = whole[0][0].meaning if len(whole) == 1 and len(whole[0]) == 1 else ""
+        if role and real:
+            said.append(role)
+            known.append(PLACES.get(real, real))
+    return said != known and sorted(said) == sorted(known)
 
 
 def split_group(call: Call, group: Group, whole: Dimension) -> ViewResult:

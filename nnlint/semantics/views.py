@@ -1,0 +1,53 @@
+"""Questions about views: which of them reads the elements of a tensor in a wrong order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nnlint.semantics.axes.regroup import FAULTS, ViewResult
+from nnlint.semantics.dataflow import made_up
+from nnlint.semantics.flattening import flattens_everything
+from nnlint.semantics.values import Operation, Tensor
+
+
+def wrong_view(operation: Operation) -> Operation | None:
+    """The view that an operation is, or that a loss depends on, if it is wrong.
+
+    A loss whose target is flattened as a whole compares positions. So the maps that its
+    input is made of have more than one, and the class axis must have been moved last.
+    """
+    if operation.entry.kind != "loss":
+        view = operation.view
+        return operation if isinstance(view, ViewResult) and _is_wrong(operation, view) else None
+    target = operation.arguments.get("target")
+    if not operation.inputs or not isinstance(target, Tensor) or not _flattened(target):
+        return None
+    flat = _last_view(operation.inputs[0])
+    if flat is None or not isinstance(flat.view, ViewResult):
+        return None
+    view = replace(flat.view, kind=flat.view.suspected)
+    return replace(flat, view=view) if _is_wrong(flat, view) else None
+
+
+def _is_wrong(operation: Operation, view: ViewResult) -> bool:
+    return view.kind in FAULTS and not made_up(operation.inputs[0])
+
+
+def _last_view(tensor: Tensor, depth: int = 8) -> Operation | None:
+    """The view nearest to a tensor, with only elementwise operations after it."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation) or not producer.inputs:
+        return None
+    if producer.view is not None:
+        return producer
+    return _last_view(producer.inputs[0], depth - 1) if producer.entry.axes == "same" else None
+
+
+def _flattened(tensor: Tensor, depth: int = 8) -> bool:
+    """Whether a tensor was made one axis of all its axes."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation) or not producer.inputs:
+        return False
+    return flattens_everything(producer) or (
+        producer.entry.axes == "same" and _flattened(producer.inputs[0], depth - 1)
+    )
