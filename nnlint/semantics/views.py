@@ -30,7 +30,7 @@ def wrong_view(operation: Operation) -> Operation | None:
 
 
 def _is_wrong(operation: Operation, view: ViewResult) -> bool:
-    return view.kind in FAULTS and not made_up(operation.inputs[0])
+    return view.kind in FAULTS and not made_up(operation.inputs[0], operation.function)
 
 
 def _last_view(tensor: Tensor, depth: int = 8) -> Operation | None:

@@ -165,6 +165,8 @@ class Sizes:
 
     def targets(self, values: Sequence[Value]) -> list[Target] | None:
         """The size arguments of a view; None when it is not known how many there are."""
+        if len(values) == 1 and isinstance(values[0], Unknown):
+            return None
         found: list[Target] = []
         for value in values:
             match value:
@@ -198,10 +200,12 @@ class Sizes:
             case Extent():
                 return value.size
             case Items() if not value.open:
-                return tuple(self.plain(v) for v in value.items)
+                # what is given alone may be a tuple of sizes
+                alone = len(value.items) == 1 and isinstance(value.items[0], Unknown)
+                return (UNKNOWN,) if alone else tuple(self.plain(v) for v in value.items)
             case ShapeOf() if value.tensor.shape is not None:
                 return tuple(size_of(d) for d in value.tensor.shape[value.start : value.stop])
-            case Unknown() if value.origin in SIZE_ORIGINS:
+            case Unknown():
                 return self.of(value)
             case Arithmetic():
                 known = self.of(value)

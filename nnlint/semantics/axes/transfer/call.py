@@ -79,8 +79,14 @@ class Call:
         return position(self.integer(*names), rank)
 
     def axis(self, name: str, role: str = "channel", label: str = "") -> Dimension:
-        """A new dimension of the size that an argument gives, one axis in memory."""
-        return dimension(self.get(name), role, label)
+        """A new dimension of the size that an argument gives, one axis in memory.
+
+        The width of a layer is a setting, whatever it is computed from.
+        """
+        whole = self.get(name)
+        if isinstance(whole, Size) and whole.symbol is not None:
+            whole.symbol.vague = False
+        return dimension(whole, role, label)
 
 
 Transfer = Callable[[Call], Outcome]
