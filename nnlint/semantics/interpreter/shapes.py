@@ -15,10 +15,12 @@ from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
+from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
+    Built,
     Constant,
     Extent,
     Items,
@@ -327,6 +329,16 @@ class Shapes(Members):
             states = _tensors(operation, [None, None] if hidden is None else list(hidden))
             return Items("tuple", {"items": (first, states)})
         return Items("tuple", {"items": (first, Tensor(operation, {"shape": hidden}))})
+
+    def any_element(self, iterable: Value, target: ast.expr) -> Value:
+        """Some element of a long or unknown iterable; batches of known data have shapes."""
+        if isinstance(iterable, Built) and iterable.entry.kind == "loader":
+            known: Value | None = iterable.state.get("batch")
+            if known is None and (known := batch_of(iterable)) is not None:
+                iterable.state["batch"] = known
+            if known is not None:
+                return known
+        return super().any_element(iterable, target)
 
     def tensor_property(self, tensor: Tensor, name: str, site: Site) -> Value:
         """`tensor.T`, `tensor.mT`: an operation like the method of the same meaning."""
