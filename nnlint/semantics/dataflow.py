@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from nnlint.semantics.values import (
     Choice,
     Constant,
-    Function,
     Join,
     Maybe,
     Operation,
@@ -105,25 +104,14 @@ def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Oper
                 queue += producer.inputs
 
 
-def made_up(tensor: Tensor, where: Function | None, depth: int = 12) -> bool:
-    """Whether a tensor holds no data: it is learned, or noise or constants made in `where`."""
+def made_up(tensor: Tensor, depth: int = 12) -> bool:
+    """Whether a tensor holds no data: it is learned, random or constant from the start."""
     producer = tensor.producer
-    if depth == 0 or not isinstance(producer, Operation) or producer.layer is not None:
+    if depth == 0 or not isinstance(producer, Operation):
         return False
-    if producer.entry.family == "parameter":
-        return True
     if producer.entry.family == "create":
-        return where is not None and _same_function(producer.function, where)
-    moved = producer.entry.transparent or producer.entry.axes == "same"
-    return (
-        moved
-        and bool(producer.inputs)
-        and all(made_up(t, where, depth - 1) for t in producer.inputs)
-    )
-
-
-def _same_function(left: Function | None, right: Function) -> bool:
-    return left is not None and left.node is right.node
+        return True
+    return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
 
 
 def behind(
