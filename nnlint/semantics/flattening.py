@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 from nnlint.semantics.axes import Dimension, Shape, size_of
 from nnlint.semantics.values import Constant, Items, Join, Operation, Tensor
 
@@ -30,24 +28,6 @@ def flattened_batch(operation: Operation) -> Operation | None:
     ):
         return _behind(operation.inputs[0])
     return None
-
-
-def repaired(flatten: Operation) -> str:
-    """Source text that flattens all but the batch axis, where the call tells how."""
-    call, module = flatten.site.node, flatten.site.module
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute | ast.Name):
-        return ""
-    function = module.text(call.func)
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
-    if flatten.layer is not None:
-        return f"{function}()" if name == "Flatten" else ""
-    if name == "flatten" and len(call.args) < 2 and not call.keywords:
-        return f"{function}({', '.join([*map(module.text, call.args), '1'])})"
-    if name in ("view", "reshape") and isinstance(call.func, ast.Attribute):
-        receiver = module.text(call.func.value)
-        if isinstance(call.func.value, ast.Name | ast.Attribute) and receiver != "torch":
-            return f"{receiver}.{name}({receiver}.size(0), -1)"
-    return ""
 
 
 def _behind(tensor: Tensor, depth: int = 16) -> Operation | None:
