@@ -239,6 +239,29 @@ class TestArguments:
         found = after(module, edits.unwrap(at, Site(module, at.node.args[0])))
         assert found == (expected and f"x = 2 * {expected}\n")
 
+    @pytest.mark.parametrize(
+        ("statement", "expected"),
+        [
+            ("x = f(-a)", "x = -a"),
+            ("def g(): return f(a + b)", "def g(): return a + b"),
+            ("g(f(-a), k=f(b))", "g(-a, k=f(b))"),
+            ("g(k=f(a + b))", "g(k=a + b)"),
+            ("x = [f(-a)]", "x = [-a]"),
+            ("x = f(-a) ** 2", "x = (-a) ** 2"),
+            ("x = f(a + b).c", "x = (a + b).c"),
+            ("x = f(lambda: a)", "x = lambda: a"),
+        ],
+    )
+    def test_unwrap_adds_parentheses_where_they_are_needed(self, statement, expected):
+        module = parsed(f"{statement}\n")
+        at = next(
+            Site(module, n)
+            for n in ast.walk(module.tree)
+            if isinstance(n, ast.Call) and module.text(n.func) == "f"
+        )
+        found = after(module, edits.unwrap(at, Site(module, at.node.args[0])))
+        assert found == f"{expected}\n"
+
     def test_all_or_none(self):
         module = parsed("f(a); g(b)\n")
         one = edits.replace(site(module, "a"), "c")

@@ -144,3 +144,21 @@ class TestSeed:
         assert changed.startswith(
             "from torch import nn, optim\nimport torch\n\ntorch.manual_seed(0)\nnet = nn.Linear"
         )
+
+    def test_in_the_process_that_gets_there(self):
+        text = (
+            "import torch\nimport torch.multiprocessing as mp\nfrom torch import nn\n\n"
+            "def worker(rank):\n    setup(rank)\n    net = nn.Linear(1, 1)\n"
+            "    o = torch.optim.SGD(net.parameters(), lr=1)\n"
+            "    for x in d:\n        net(x).backward()\n        o.step()\n\n"
+            "if __name__ == '__main__':\n    mp.spawn(worker, nprocs=2)\n"
+        )
+        assert "    setup(rank)\n    torch.manual_seed(0)\n    net =" in self.mended(text)
+
+    def test_not_in_a_branch(self):
+        text = (
+            "import torch\nfrom torch import nn\n\nif path:\n    net = torch.load(path)\n"
+            "else:\n    net = nn.Linear(1, 1)\no = torch.optim.SGD(net.parameters(), lr=1)\n"
+            "for x in d:\n    net(x).backward()\n    o.step()\n"
+        )
+        assert "\n\ntorch.manual_seed(0)\nif path:" in self.mended(text)

@@ -6,12 +6,13 @@ Each returns None where it cannot.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Operation, Site
+from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.edits import (
     Changes,
     insert_after,
@@ -29,32 +30,36 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 def seed_at_start(program: Program, first: Site) -> Changes:
     """Fix torch's seed where the program sets out to `first`, before anything that repeats."""
-    place = next((c[0] for c in _chains(program, first) if c[0].module is program.module), None)
+    place = _start(program, first)
     if place is None:
         return None
     chain = enclosing_statements(place.module, place.node)
-    if any(isinstance(placed.node, Function | ast.ClassDef) for placed in chain):
-        # the entered function is the start of a program without module-level code
-        if program.name == "__main__":
-            return None
-        chain = chain[1:]
-        if any(isinstance(placed.node, Function | ast.ClassDef) for placed in chain):
-            return None
-    elif len(chain) > 1 and isinstance(chain[0].node, ast.If):
-        chain = chain[1:]
-    if not chain:
+    inner = next((i for i, placed in enumerate(chain) if not _is_entered(placed.node)), None)
+    if inner is None:
         return None
-    start = Site(place.module, chain[0].node)
+    start = Site(place.module, chain[inner].node)
     seed, imported = reference(start, "torch.manual_seed")
     return together(imported, insert_before(start, f"{seed}(0)"))
 
 
-def _chains(program: Program, site: Site) -> Iterator[tuple[Site, ...]]:
-    """The call sites through which a place is reached, with the place itself, outermost first."""
+def _is_entered(statement: ast.stmt) -> bool:
+    """Whether what follows happens inside: of the start of a script, or of a function."""
+    guard = isinstance(statement, ast.If) and is_main_guard(statement.test)
+    return guard or isinstance(statement, Function | ast.ClassDef)
+
+
+def _start(program: Program, first: Site) -> Site | None:
+    """The outermost place of the file that leads to `first` in the process that gets there."""
+    launches = {event.site.key for event in program.events("launch")}
     for event, _ in program.walk():
-        chain = (*event.callers, event.site)
-        if any(s.key == site.key for s in chain):
-            yield chain
+        chain = [*event.callers, event.site]
+        if not any(site.key == first.key for site in chain):
+            continue
+        # another process has a random state of its own
+        last = max((i for i, site in enumerate(chain) if site.key in launches), default=-1)
+        start = chain[last + 1 :][:1]
+        return start[0] if start and start[0].module is program.module else None
+    return None
 
 
 def clear_gradients(program: Program, step: Event) -> Changes:

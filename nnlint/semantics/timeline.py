@@ -14,7 +14,8 @@ class Event:
 
     `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, set_grad, train,
     eval, mode (training mode set to a value that is not known), clip, unscale, update,
-    scheduler_step, set_lr, set_epoch, fit, load, draw, opaque.
+    scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, draw,
+    opaque.
     """
 
     kind: str

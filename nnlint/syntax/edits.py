@@ -63,7 +63,25 @@ def unwrap(call: Site, argument: Site) -> Changes:
         return None
     text = source_text(argument)
     whole = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.List, ast.Dict)
-    return replace(call, text if isinstance(inner, whole) else f"({text})")
+    bare = isinstance(inner, whole) or ("\n" not in text and _stands_alone(call))
+    return replace(call, text if bare else f"({text})")
+
+
+def _stands_alone(site: Site) -> bool:
+    """Whether an expression is all of what is assigned, returned or passed."""
+    found = enclosing_statement(site.module, site.node)
+    if found is None:
+        return False
+    return any(
+        site.node is value
+        for node in ast.walk(found.node)
+        if isinstance(node, ast.Assign | ast.Return | ast.Call | ast.keyword | ast.List)
+        for value in (
+            *getattr(node, "args", ()),
+            *getattr(node, "elts", ()),
+            getattr(node, "value", None),
+        )
+    )
 
 
 def insert_before(site: Site, *lines: str) -> Changes:

@@ -172,6 +172,7 @@ class TrainingCalls(Calls):
         if isinstance(named, Table):
             keywords = {k: v for k, v in named.state.items() if isinstance(k, str)}
         if isinstance(function, Function | BoundMethod | Partial | Instance | Built):
+            self.emit("launch", site, name=entry.name)
             return self.call(function, positional, keywords, site)
         return Unknown(entry.name, "call")
 
