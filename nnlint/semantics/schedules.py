@@ -37,6 +37,8 @@ IMAGENET_PERIOD = 30
 """Epochs between decays in PyTorch's ImageNet example."""
 HORIZON = 130
 """Epochs over which schedules are simulated: the ImageNet recipe ends at 90."""
+LATER = tuple(m * 10**k for k in range(2, 6) for m in (2, 5, 10))
+"""Moments at which a decay that is counted in batches shows."""
 TEN = 0.1
 ANY_TIME = re.compile(f"{EPOCH.pattern}|{STEP.pattern}", re.IGNORECASE)
 _CHOOSES_SCHEDULE = re.compile(r"sched|policy|lr|decay", re.IGNORECASE)
@@ -225,7 +227,7 @@ def _falls_in_time(value: object, counter: Value | None = None) -> bool:
     if not isinstance(value, Value):
         return False
     before: float | None = None
-    for time in range(HORIZON + 1):
+    for time in (*range(HORIZON + 1), *LATER):
         found = number_at(value, Clock(time, ANY_TIME, counter, guess=True))
         now = float(found.value) if found is not None and is_finite(found.value) else None
         if now is not None and before is not None and now < before * (1 - 1e-9):

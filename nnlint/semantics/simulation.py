@@ -133,6 +133,8 @@ def depends_on_time(value: Value | None, clock: Clock, depth: int = 12) -> bool:
         return False
     inner: Sequence[Value]
     match value:
+        case Constant():
+            return clock.guess and _counts_up(value)
         case Unknown():
             if clock.counts(value):
                 return True
@@ -165,10 +167,15 @@ def _operands(value: Arithmetic) -> Sequence[Value]:
 def is_former_rate(value: Value) -> bool:
     """Whether a value is the learning rate that was set the time before."""
     if isinstance(value, Constant):
-        return value.carried
+        return value.carried and isinstance(value.value, float)
     if not isinstance(value, Unknown) or value.origin != "group":
         return False
     return value.name.rpartition(".")[2] == "lr"
+
+
+def _counts_up(value: Constant) -> bool:
+    """Whether a whole number is the first of those that a loop goes on from."""
+    return value.carried and isinstance(value.value, int) and not isinstance(value.value, bool)
 
 
 def _constant(value: Constant, clock: Clock) -> Number | None:
@@ -177,6 +184,8 @@ def _constant(value: Constant, clock: Clock) -> Number | None:
     if is_former_rate(value):
         return Number(SCALE)
     number = value.value
+    if clock.guess and _counts_up(value):
+        return Number(clock.time)
     if isinstance(number, range | list | tuple | frozenset | set):
         return Number(list(number), value.soft)
     if not isinstance(number, int | float):

@@ -285,7 +285,8 @@ class Expressions(Statements):
             known = [v for v in right.items if isinstance(v, Constant)]
             if len(known) == len(right.items):
                 right = Constant([v.value for v in known], any(v.soft for v in known))
-        if isinstance(left, Constant) and isinstance(right, Constant):
+        moves = _is_carried(left) or _is_carried(right)
+        if isinstance(left, Constant) and isinstance(right, Constant) and not moves:
             folded = _fold(function, left, right)
             if isinstance(folded, Constant):
                 return folded
@@ -496,6 +497,13 @@ class Expressions(Statements):
     def attribute(self, value: Value, name: str, site: Any) -> Value:
         """`value.name` for plain Python values; libraries come in `members`."""
         return Unknown(name)
+
+
+def _is_carried(value: Value | None) -> bool:
+    """Whether a loop goes on from a value to others, so that a comparison ends either way."""
+    if isinstance(value, Arithmetic):
+        return any(_is_carried(v) for v in value.operands)
+    return isinstance(value, Constant) and (value.carried or _is_carried(value.made))
 
 
 def _test(symbol: str, *operands: Value) -> Unknown:
