@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from nnlint.config import Config
@@ -106,13 +108,7 @@ def _run_rules(
     except RecursionError:
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")]
     except Exception as error:
-        return [
-            tool_finding(
-                "NN007",
-                display,
-                f"the file cannot be analysed: {_one_line(error)}; please report it",
-            )
-        ]
+        return [_crash(display, "the analysis of this file", error)]
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:
@@ -128,15 +124,15 @@ def _run_rules(
                         if _subscribed(subscription, operation.entry.kind, operation.entry.family):
                             rule.check(operation, reporter)
         except Exception as error:
-            message = (
-                f"rule {rule.name} crashed: {_one_line(error)}; please report it with this file"
-            )
-            crashes.append(tool_finding("NN007", display, message))
+            crashes.append(_crash(display, f"rule {rule.name}", error))
     return [*reporter.findings.values(), *crashes]
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def _crash(display: str, what: str, error: Exception) -> Finding:
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    message = f"{what} crashed: {told}; please report it with this file"
+    trace = "".join(traceback.format_exception(error))
+    return replace(tool_finding("NN007", display, message), explanation=trace)
 
 
 def _subscribed(calls: Calls, kind: str, family: str) -> bool:

@@ -152,7 +152,9 @@ class Linter:
         findings: dict[tuple[object, ...], Finding] = {}
         for finding in (f for result in results.values() for f in result.findings):
             if finding.filename in results:
-                key = (finding.filename, finding.cell, finding.start, finding.code)
+                # several rules may crash in one file
+                told = finding.message if finding.code in FATAL else ""
+                key = (finding.filename, finding.cell, finding.start, finding.code, told)
                 findings.setdefault(key, finding)
         problems = [tool_finding("NN002", path, reason) for path, reason in found.problems]
         kept = reported(

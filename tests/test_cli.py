@@ -261,7 +261,7 @@ class TestOutput:
         status, out, _ = nnlint(capfd, "--statistics")
         assert status == 1
         assert [line.split() for line in out.splitlines()] == [
-            ["2", "NN101", "warning", "missing-seed"],
+            ["2", "NN101", "[*]", "warning", "missing-seed"],
             ["1", "NN301", "[*]", "error", "view-mixes-batch"],
         ]
         out = nnlint(capfd, "--statistics", "--output-format", "json")[1]
@@ -270,7 +270,7 @@ class TestOutput:
             "name": "missing-seed",
             "level": "warning",
             "count": 2,
-            "fixable": 0,
+            "fixable": 2,
         }
         out = nnlint(capfd, "--statistics", "--output-format", "json-lines")[1]
         assert [json.loads(line)["count"] for line in out.splitlines()] == [2, 1]

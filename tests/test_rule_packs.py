@@ -143,6 +143,15 @@ def test_a_crashing_rule_is_named_and_the_run_goes_on(pack, folder):
     assert result.returncode == 2 and codes(result) == ["NN007", "NN101"]
     message = json.loads(result.stdout)[0]["message"]
     assert "any-step" in message and "KeyError" in message and "\n" not in message
+    assert "Traceback" not in result.stderr
+    assert "any_step.py" in pack.nnlint("--verbose", folder=folder).stderr
+
+
+def test_every_crashing_rule_of_a_file_is_named(pack, folder):
+    pack.rule(before="raise KeyError")
+    pack.rule(code="XX002", name="other_step", before="raise ValueError")
+    result = pack.nnlint("--output-format", "json", folder=folder)
+    assert codes(result) == ["NN007", "NN007", "NN101"]
 
 
 def test_a_process_that_dies_takes_one_file_along(pack, folder):

@@ -213,6 +213,9 @@ def _remarks(
     if options["verbose"]:
         from nnlint.report.summary import count
 
+        for crash in (f for f in result.findings if f.code == "NN007" and f.explanation):
+            click.echo(f"{crash.filename}: {crash.message}\n{crash.explanation}", err=True)
+
         click.echo(f"configuration: {settings.config.origin or 'none, defaults'}", err=True)
         click.echo(
             f"{count(len(result.files), 'file')} in {seconds:.2f} s, "

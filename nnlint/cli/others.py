@@ -83,7 +83,10 @@ def _show_pages(text: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(text))
+    # colours of the terminal's own theme, and addresses that can be read on any terminal
+    Console(width=min(100, Console().width)).print(
+        Markdown(text, code_theme="ansi_dark", hyperlinks=False)
+    )
 
 
 def _record(rule: Rule | ToolRule) -> dict[str, Any]:

@@ -27,9 +27,8 @@ def write(report: Report, stream: TextIO) -> None:
         for line in wrapped(sentence, report.width, 0, 0):
             stream.write(f"{style(line, BOLD)}\n")
     if report.findings and report.width is not None:
-        stream.write(
-            style(f"To read about a rule: `nnlint rule {report.findings[0].name}`", DIM) + "\n"
-        )
+        advice = f"To read about a rule: `nnlint rule {report.findings[0].code}`"
+        stream.write(f"{style(advice, DIM)}\n")
 
 
 class _Entry:
