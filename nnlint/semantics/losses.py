@@ -102,8 +102,11 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     if operation.entry.name == "torch.sub" and name == "sigmoid":
         if constant(operation.arguments.get("input")) in (1, 1.0):
             return "1 - sigmoid", operation
-    if operation.entry.name == "torch.sum" and name == "exp":
-        return "sum(exp)", operation
+    if inner and operation.entry.name == "torch.sum" and name == "exp":
+        # a difference inside is the maximum taken off by hand
+        shifted = makers(inner[0].inputs[0]) if inner[0].inputs else None
+        if not any(o.entry.name in ("torch.sub", "torch.add") for o in shifted or ()):
+            return "sum(exp)", operation
     return None
 
 
