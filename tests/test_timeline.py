@@ -210,3 +210,13 @@ def test_pruning_keeps_early_exits():
     timeline = analysed(HEAD + text).programs[0].timeline
     kept = timeline.only(lambda event: event.kind == "step")
     assert outline(kept) == "loop(branch(arm:continue() arm()) step)"
+
+
+def test_a_module_first_read_in_a_branch_stays_known_after_it():
+    program = main_program(
+        "if flag():\n    from model import build\nelse:\n    from model import build\n"
+        "net = build()\nnet(x)",
+        model="import torch.nn as nn\ndef build():\n    return nn.Linear(1, 1)\n",
+    )
+    (passed,) = program.events("forward")
+    assert passed.subject.entry.name == "torch.nn.Linear"

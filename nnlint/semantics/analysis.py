@@ -301,11 +301,18 @@ def telling_names(construction: bool) -> frozenset[str]:
 
 
 def is_test(module: ModuleSyntax) -> bool:
-    """Whether a module is a test by its name, or lies in a package of tests."""
+    """Whether a module is a test by its name, or lies in a package of tests.
+
+    `x_test.py` is one if it has something to test with: it may as well be the script that
+    tests a model.
+    """
     *packages, last = module.name.split(".")
-    if "tests" in packages or last in ("conftest", "tests"):
+    if "tests" in packages or last in ("conftest", "tests") or last.startswith("test_"):
         return True
-    return last.startswith("test_") or last.endswith("_test")
+    return last.endswith("_test") and any(
+        isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.lower().startswith("test")
+        for node in module.tree.body
+    )
 
 
 def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:

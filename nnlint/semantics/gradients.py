@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.library import load_library
 from nnlint.semantics.participants import (
     covers,
     distinct,
     held_models,
+    is_library_call,
     is_optimizer,
+    steps_optimizer,
     touches,
 )
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Unknown, Value
+from nnlint.semantics.values import Unknown, Value
 
 _MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
 _NEVER_CLEARS = re.compile(
@@ -40,23 +41,18 @@ class UnclearedStep:
 
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     """Steps that follow gradients from before an earlier step, on every way round their loop."""
-    found: set[object] = set()
-    for step, blocks in _optimizer_steps(program):
+    seen: set[object] = set()
+    for step, blocks in program.walk():
+        if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
+            continue
         loop = _innermost_loop(blocks, "backward")
-        if loop is None or step.site.key in found:
+        if loop is None:
             continue
         body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
         states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
-        if states == {"stale"}:
-            found.add(step.site.key)
+        if "stale" in states and "clean" not in states:
+            seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
-
-
-def _optimizer_steps(program: Program) -> Iterator[tuple[Event, tuple[Block, ...]]]:
-    """Every step of an optimizer, with the blocks it stands in."""
-    for event, blocks in program.walk():
-        if event.kind == "step" and is_optimizer(event.subject):
-            yield event, blocks
 
 
 def _innermost_loop(blocks: tuple[Block, ...], kind: str) -> Block | None:
@@ -109,15 +105,18 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
 
 
 def _unresolved_may_clear(event: Event, optimizer: Value | None) -> bool:
+    """Whether something unresolved may clear gradients: it is named so, or is given the
+    optimizer by code that may be the project's."""
     called = event.name.rpartition(".")[2]
     if _NEVER_CLEARS.search(called):
         return False
     named = bool(_MAY_CLEAR.search(called))
-    given = any(touches(v, optimizer) for v in event.operands)
     if event.kind == "forward":
-        return isinstance(event.subject, Unknown) and (named or given)
-    if event.subject is None:
-        return given and (named or not load_library().is_foreign(event.name))
-    given = given or touches(event.subject, optimizer)
-    known = isinstance(event.subject, Built) or is_optimizer(event.subject)
-    return given and (named or not known)
+        callee = isinstance(event.subject, Unknown)
+        return callee and (named or any(touches(v, optimizer) for v in event.operands))
+    given = (event.subject, *event.operands)
+    if named and any(touches(v, optimizer) for v in given):
+        return True
+    if event.subject is optimizer or is_library_call(event):
+        return False
+    return any(covers(v, optimizer) for v in given)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import ModeDependence, mode_dependence
-from nnlint.semantics.library import load_library
-from nnlint.semantics.participants import covers, distinct, held_models
+from nnlint.semantics.participants import covers, distinct, held_models, is_library_call
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
@@ -19,7 +18,7 @@ State = tuple[str, bool]
 """The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
 _MODEL_NAME = re.compile(r"model|net|encoder|decoder|classif|backbone|policy|agent", re.IGNORECASE)
 _CHANGES_MODE = re.compile(
-    r"eval|test|infer|predict|train|fit|freeze|mode|prepare|convert|quant|load|summary",
+    r"eval|test|infer|predict|(?<!pre)train|fit|freeze|mode|prepare|convert|quant|load|summary",
     re.IGNORECASE,
 )
 _KEEPS_MODE = re.compile(r"save|count|print|log|plot|num_param|size", re.IGNORECASE)
@@ -79,7 +78,7 @@ class _Model:
         if trained is not None:
             differs = found.role == "eval" and self._may_differ(found)
         else:
-            differs = self._only_runs() and not found.on_made_up_data
+            differs = self._only_runs(found) and not found.on_made_up_data
         if not differs or self._set_on_purpose(found):
             return None
         states = self._states(found.event)
@@ -96,11 +95,13 @@ class _Model:
         return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
 
     def _set_on_purpose(self, found: Pass) -> bool:
-        """Whether the evaluation itself puts the model into training mode."""
-        outermost = found.region[-1] if found.region else None
-        return outermost is not None and any(
-            covers(event.subject, self.model) for event in outermost.events("train")
-        )
+        """Whether the evaluation itself puts the model into training mode first."""
+        for event, _ in found.region[-1].walk() if found.region else ():
+            if event is found.event:
+                return False
+            if event.kind == "train" and covers(event.subject, self.model):
+                return True
+        return False
 
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""
@@ -121,7 +122,7 @@ class _Model:
         name = self.model.name if isinstance(self.model, Unknown) else ""
         return bool(_MODEL_NAME.search(name.rpartition(".")[2]))
 
-    def _only_runs(self) -> bool:
+    def _only_runs(self, found: Pass) -> bool:
         """Whether an entered program runs the model without training any part of it."""
         if not self.program.is_entry or self.dependence.site is None:
             return False
@@ -131,7 +132,8 @@ class _Model:
             for m in held_models(event.subject) or ()
         ):
             return False
-        return not self.program.events("backward") or not any(p.event.grad for p in self.runs)
+        # a pass with gradients may be there for them, as in an attack or a saliency map
+        return found.role == "eval" or not found.event.grad or not self.program.events("backward")
 
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:
@@ -181,8 +183,9 @@ class _Model:
             return bool(given) and self._given(event.operands)
         if event.kind == "opaque" and _KEEPS_MODE.search(called):
             return False
-        if event.kind == "opaque" and event.subject is None:
-            if load_library().is_foreign(event.name) and not _CHANGES_MODE.search(called):
+        own = covers(self.model, event.subject)
+        if event.kind == "opaque" and (own or is_library_call(event)):
+            if not _CHANGES_MODE.search(called):
                 return False
         return self._given((event.subject, *event.operands))
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     BoundMethod,
@@ -42,6 +43,14 @@ def is_optimizer(value: Value | None) -> bool:
             return bool(_OPTIMIZER_NAME.search(value.name.rpartition(".")[2]))
         case _:
             return False
+
+
+def steps_optimizer(event: Event) -> bool:
+    """Whether a step is an optimizer's, by what steps or by what the program calls it."""
+    if is_optimizer(event.subject):
+        return True
+    called = spoken_name(event).rpartition(".")[2]
+    return isinstance(event.subject, Unknown) and bool(_OPTIMIZER_NAME.search(called))
 
 
 def held_models(optimizer: Value | None) -> tuple[Value, ...] | None:
@@ -156,6 +165,20 @@ def distinct(left: Value | None, right: Value | None) -> bool:
         named = {left.origin, right.origin} <= {"parameter", "attribute"}
         return named and left.name != right.name
     return isinstance(left, Instance | Built) and isinstance(right, Instance | Built)
+
+
+def is_library_call(event: Event) -> bool:
+    """Whether something unresolved that is called is known to be a library's, not the project's."""
+    library = load_library()
+    if event.subject is None:
+        return library.is_foreign(event.name)
+    made_by = event.subject.name if isinstance(event.subject, Unknown) else ""
+    return (
+        isinstance(event.subject, Unknown)
+        and event.subject.origin == "call"
+        and "." in made_by
+        and library.is_foreign(made_by)
+    )
 
 
 def spoken_name(event: Event) -> str:

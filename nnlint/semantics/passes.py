@@ -13,7 +13,8 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Operation, Tensor, Value
 
 _EVALUATES = re.compile(
-    r"evaluat|validat|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on", re.I
+    r"evaluat|validat|\bvali\b|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on",
+    re.I,
 )
 _TRAINS = re.compile(r"train|fit\b|pretrain|finetune|fine_tune|learn", re.I)
 _OVER_DATA = re.compile(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.library import load_library
+from nnlint.semantics.participants import is_library_call
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
 
@@ -70,9 +70,10 @@ def _unresolved_may_seed(event: Event) -> bool:
         return False
     if "seed" in event.keywords and not _OTHER_SEEDS.search(called):
         return True
-    if event.subject is None and load_library().is_foreign(event.name):
+    if is_library_call(event):
         return "seed" in called.lower()
-    if called[:1].isupper():
+    # what is given a model comes too late for its weights, and is no help for seeding
+    if called[:1].isupper() or any(isinstance(v, Instance | Built) for v in event.operands):
         return "seed" in called.lower()
     return bool(MAY_SEED.search(called)) and not _OTHER_SETUP.search(called)
 

@@ -112,7 +112,7 @@ class Members(TrainingCalls):
         library = value.state.get("library")
         if isinstance(library, Built):
             return self._built_member(library, name)
-        if self.inherits_method(value, name):
+        if name in ("step", "zero_grad") or self.inherits_method(value, name):
             return BoundMethod(value, name)
         if name in WRAPPED and self.is_module(value):
             return value
@@ -374,17 +374,8 @@ class Members(TrainingCalls):
         if name == "save_hyperparameters" and isinstance(module, Instance):
             self._save_hyperparameters(module, positional)
             return NONE
-        if name in (
-            "state_dict",
-            "__init__",
-            "extra_repr",
-            "register_forward_hook",
-            "get_submodule",
-            "log",
-            "log_dict",
-            "print",
-        ):
-            return Unknown(name, "call")
+        if name in QUIET_METHODS:
+            return Unknown(f"self.{name}", "call")
         if name in ("forward", "__call__"):
             return (
                 self.call(module, positional, keywords, site)
@@ -582,25 +573,18 @@ def in_order(value: Value, spread: Sequence[Value] | None) -> Sequence[Value]:
     return value.in_order if isinstance(value, Items) else (gap(),)
 
 
-MODULE_METHODS = RETURNS_SELF | {
-    "parameters",
-    "named_parameters",
-    "children",
-    "modules",
-    "named_children",
-    "named_modules",
-    "zero_grad",
-    "load_state_dict",
-    "register_buffer",
-    "register_parameter",
-    "add_module",
-    "register_module",
-    "state_dict",
-    "register_forward_hook",
-    "forward",
-    "__call__",
-    "extra_repr",
-    "get_submodule",
-    "buffers",
-    "named_buffers",
-}
+QUIET_METHODS = frozenset(
+    """__init__ state_dict extra_repr register_forward_hook get_submodule buffers named_buffers
+    save_hyperparameters log log_dict print optimizers lr_schedulers toggle_optimizer
+    untoggle_optimizer""".split()
+)
+"""Methods of a module, or of a Lightning module, that change nothing in the run."""
+MODULE_METHODS = (
+    RETURNS_SELF
+    | QUIET_METHODS
+    | frozenset(
+        """parameters named_parameters children modules named_children named_modules zero_grad
+        load_state_dict register_buffer register_parameter add_module register_module forward
+        __call__""".split()
+    )
+)

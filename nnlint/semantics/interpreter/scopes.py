@@ -8,6 +8,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.machine import Frame, Load, Machine
 from nnlint.semantics.library import Library
+from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     Class,
     External,
@@ -69,8 +70,9 @@ class Scopes(Machine):
     def _settle(self, scope: Scope, name: str, pending: Pending) -> Value:
         scope.names[name] = Unknown(name)
         self.frames.append(Frame(scope))
-        block, conditions, mark = self.block, self.conditions, len(self.journal)
-        self.block, self.conditions = type(block)("root"), ()
+        block, conditions, grad, call = self.block, self.conditions, self.grad, self.model_call
+        self.block, self.conditions, self.grad, self.model_call = Block("root"), (), True, None
+        mark = len(self.journal)
         try:
             for node in pending.nodes:
                 if isinstance(node, ast.AugAssign):
@@ -79,7 +81,7 @@ class Scopes(Machine):
         finally:
             self.frames.pop()
             made = [e for e in self.block.events("build") if is_dataset(e.subject)]
-            self.block, self.conditions = block, conditions
+            self.block, self.conditions, self.grad, self.model_call = block, conditions, grad, call
             block.children += made
             # what a module binds is bound for good, whichever branch asks for it first
             del self.journal[mark:]

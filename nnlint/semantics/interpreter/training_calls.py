@@ -109,7 +109,7 @@ class TrainingCalls(Calls):
             return NONE
         if name == "step":
             self.run_closures(operands, site)
-            scheduler = "sched" in _label(receiver, site)
+            scheduler = _is_called_scheduler(receiver, site)
             self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
             return Unknown()
         if name == "apply":
@@ -237,10 +237,11 @@ def gradient_of(owner: Value, name: str) -> Unknown:
     return Unknown(name, "gradient", state)
 
 
-def _label(receiver: Value, site: Site) -> str:
-    """The last name that the program calls a receiver by, in lower case."""
+def _is_called_scheduler(receiver: Value, site: Site) -> bool:
+    """Whether the program calls a value a scheduler, and not an optimizer."""
     func = site.node.func if isinstance(site.node, ast.Call) else None
     owner = func.value if isinstance(func, ast.Attribute) else None
     written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
     own = receiver.name if isinstance(receiver, Unknown) else ""
-    return f"{own.rpartition('.')[2]} {written}".lower()
+    called = f"{own.rpartition('.')[2]} {written}".lower()
+    return "sched" in called and "opt" not in written.lower()
