@@ -35,7 +35,7 @@ Definition = TypeVar("Definition", Class, Function)
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
 MAIN_STEPS = 200_000
-ROOT_STEPS = 12_000
+ROOT_STEPS = 10_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
 PREPARING = ("prepare_data", "setup", "configure_model")
 """Methods of Lightning classes that run before the others and set attributes for them."""
@@ -117,6 +117,7 @@ class _Roots:
         self.module = module
         self.load = load
         self.machine = Interpreter(load_library(), load)
+        self.machine.home = module
         self.programs: list[Program] = []
         self.told: frozenset[str] = frozenset()
 
@@ -126,7 +127,7 @@ class _Roots:
         guarded = any(
             isinstance(s, ast.If) and is_main_guard(s.test) for s in self.module.tree.body
         )
-        main = self._root("__main__", scope, lambda: self._body(scope))
+        main = self._root("__main__", scope, lambda: self._body(scope), is_entry=True)
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
         self.told = self._names_that_matter(self.module)
         own = [v for v in scope.names.values() if _is_defined_in(self.module, v)]
@@ -137,10 +138,12 @@ class _Roots:
             self._function(function, scope)
         return Analysis(self.module, self.programs)
 
-    def _root(self, name: str, scope: Scope, run: Callable[[], object]) -> Program:
+    def _root(
+        self, name: str, scope: Scope, run: Callable[[], object], is_entry: bool = False
+    ) -> Program:
         machine = self.machine
         machine.reset()
-        machine.limit = MAIN_STEPS if name == "__main__" else ROOT_STEPS
+        machine.limit = MAIN_STEPS if is_entry else ROOT_STEPS
         machine.operations = []
         machine.frames.append(Frame(scope))
         complete = True
@@ -149,11 +152,12 @@ class _Roots:
             machine.run_waiting(self.module)
         except (OutOfBudget, RecursionError):
             complete = False
+        complete = complete and machine.complete
         timeline = machine.block
         machine.frames.clear()
         if not complete:
             timeline = _outermost(timeline)
-        program = Program(self.module, timeline, name, False, complete, machine.operations)
+        program = Program(self.module, timeline, name, is_entry, complete, machine.operations)
         self.programs.append(program)
         return program
 
@@ -219,8 +223,12 @@ class _Roots:
         words = self.module.words(function.node)
         if not matters(words, construction=False) and words.names.isdisjoint(self.told):
             return
-        program = self._root(function.name, scope, lambda: self._enter(function, None, False))
-        program.is_entry = is_command(function.node)
+        self._root(
+            function.name,
+            scope,
+            lambda: self._enter(function, None, False),
+            is_entry=is_command(function.node),
+        )
 
     def _enter(
         self, function: Function, owner: Value | None, symbolic: bool, undo: bool = True

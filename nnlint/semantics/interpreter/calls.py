@@ -9,7 +9,7 @@ from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.interpreter.expressions import Expressions
-from nnlint.semantics.interpreter.machine import Frame, Load
+from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
 from nnlint.semantics.values import (
@@ -39,6 +39,8 @@ from nnlint.semantics.values import (
 )
 
 MODULE = "torch.nn.Module"
+SHARE_ABROAD = 6
+"""One call into another module gets one of so many parts of the steps that are left."""
 
 
 class Calls(Expressions):
@@ -211,7 +213,31 @@ class Calls(Expressions):
             self.emit("opaque", site, receiver, operands, function.name)
             return Unknown(function.name, "call")
         names = self.bind_parameters(function, receiver, positional, keywords)
-        return self.run_function(function, names, receiver, site)
+        if function.scope.module is self.home or self.abroad or self.sampling:
+            return self.run_function(function, names, receiver, site)
+        return self._call_abroad(function, names, receiver, site)
+
+    def _call_abroad(
+        self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site
+    ) -> Value:
+        """Call into another module, given up when it takes too much of the steps that are left.
+
+        What the file itself does comes first: without this, a base class that is long to
+        construct leaves no step for the methods of those who derive from it.
+        """
+        limit, depth, mark = self.limit, len(self.frames), len(self.journal)
+        self.limit = self.steps + (limit - self.steps) // SHARE_ABROAD
+        self.abroad = True
+        try:
+            return self.run_function(function, names, receiver, site)
+        except OutOfBudget:
+            del self.frames[depth:]
+            self.rollback(mark)
+            self.complete = False
+            self.emit("opaque", site, receiver, tuple(names.values()), function.name)
+            return Unknown(function.name, "call")
+        finally:
+            self.limit, self.abroad = limit, False
 
     def _is_self(self, function: Function, positional: Sequence[Value]) -> bool:
         """Whether the first argument is the `self` of a method called as `Class.method(self)`."""

@@ -35,6 +35,7 @@ from nnlint.semantics.values import (
     choose,
     same,
 )
+from nnlint.syntax.module import ModuleSyntax
 
 Load = Callable[[str, Any], Any]
 Writes = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
@@ -86,6 +87,8 @@ class Machine(ABC):
         self.rewrites = Rewrites()
         self.sizes = Sizes()
         self.limit = 0
+        self.home: ModuleSyntax | None = None
+        """The module that is being analysed."""
         self.reset()
 
     def reset(self) -> None:
@@ -101,6 +104,10 @@ class Machine(ABC):
         self.waiting: list[Built] = []
         """Sequences of layers that nothing has run yet, in the order in which they are built."""
         self.steps = 0
+        self.complete = True
+        """Whether no call was given up."""
+        self.abroad = False
+        """Whether a call into another module than `home` is being interpreted."""
         self.frames: list[Frame] = []
         self.sampling = False
 

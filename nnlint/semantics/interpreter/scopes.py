@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.interpreter.machine import Frame, Load, Machine
+from nnlint.semantics.interpreter.machine import Frame, Load, Machine, OutOfBudget
 from nnlint.semantics.library import Library
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
@@ -78,6 +78,11 @@ class Scopes(Machine):
                 if isinstance(node, ast.AugAssign):
                     continue
                 self.execute([node])
+        except OutOfBudget:
+            # whoever asks next starts again
+            self.rollback(mark)
+            scope.names[name] = pending
+            raise
         finally:
             self.frames.pop()
             made = [e for e in self.block.events("build") if is_dataset(e.subject)]
