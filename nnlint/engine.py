@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnlint.config import Config, ConfigFiles
 from nnlint.finding import Finding, Position
@@ -17,6 +17,9 @@ from nnlint.registry import pack_sources, select_rules
 from nnlint.silence import FATAL, reported, tool_finding
 from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
 from nnlint.workers import Job, Progress, check_all
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import itertools
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from nnlint.checking import check_file, collected_file_by_file
 from nnlint.config import Config
@@ -22,6 +20,10 @@ from nnlint.project.results import FileResult
 from nnlint.registry import select_rules
 from nnlint.silence import tool_finding
 from nnlint.source.discovery import Roots
+
+if TYPE_CHECKING:
+    # linting one file needs no processes, and loading what they need takes as long as linting
+    from concurrent.futures import Executor, ProcessPoolExecutor
 
 SMALL_RUN = 24
 """Files below which starting worker processes costs more than it saves."""
@@ -89,13 +91,16 @@ Batch = list[tuple[str, FileResult]]
 
 
 def _serially(files: Sequence[str], job: Job) -> Iterator[Batch]:
-    for file in files:
-        yield _check_batch([file], job)
+    with collected_file_by_file():
+        for file in files:
+            yield _check_batch([file], job)
 
 
 def _in_batches(
     files: Sequence[str], job: Job, workers: int, executor: Executor | None
 ) -> Iterator[Batch]:
+    from concurrent.futures import as_completed
+
     size = max(1, min(LARGEST_BATCH, len(files) // (workers * 4)))
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     unfinished: list[str] = []
@@ -117,6 +122,9 @@ def _in_batches(
 
 def _one_by_one(files: list[str], job: Job) -> Iterator[Batch]:
     """What is left when a process died, each file alone, so that only the culprit is lost."""
+    import multiprocessing
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
     while files:
         # this process may have threads by now, which a fork would not survive
         pool = ProcessPoolExecutor(
@@ -141,6 +149,8 @@ def _lost(file: str, reason: str) -> tuple[str, FileResult]:
 @contextmanager
 def _stopped_at_once(pool: ProcessPoolExecutor) -> Iterator[Executor]:
     """A pool whose processes do not outlive an interrupted run."""
+    import multiprocessing
+
     before = set(multiprocessing.active_children())
     try:
         yield pool
@@ -165,8 +175,12 @@ def _start_fork() -> None:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     """Worker processes; forked where that is safe, so that what is loaded is loaded once."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     if sys.platform != "linux" or threading.active_count() > 1:
         return ProcessPoolExecutor(workers, initializer=_die_on_interrupt)
+    import nnlint.semantics.analysis  # noqa: F401
     from nnlint.semantics.library import load_library
 
     load_library()

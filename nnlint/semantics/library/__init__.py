@@ -14,13 +14,9 @@ import sys
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from nnlint.semantics.library.tables import read_tables
 
 
 class LibraryDataError(Exception):
@@ -221,18 +217,14 @@ def load_library() -> Library:
     library: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
     packages: list[str] = []
-    folder = resources.files(__name__)
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml"):
-            continue
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    for file, tables in read_tables().items():
         aliases.update(tables.pop("aliases", {}))
         packages += tables.pop("packages", [])
         for name, table in tables.items():
             if name in library:
-                raise LibraryDataError(f"{file.name}: {name} is defined twice")
+                raise LibraryDataError(f"{file}: {name} is defined twice")
             if unknown := table.keys() - _FIELDS:
-                raise LibraryDataError(f"{file.name}: {name} has unknown field {min(unknown)!r}")
+                raise LibraryDataError(f"{file}: {name} has unknown field {min(unknown)!r}")
             library[name] = table
     return Library(library, aliases, packages)
 

@@ -1,0 +1,216 @@
+"""How fast nnlint is, beside a bare parse, TorchFix and Ruff, on the same files in one run.
+
+`python -m benchmarks.speed` fetches the pinned packages, makes TorchFix an environment of its
+own (its pin of LibCST conflicts with ours), runs every tool with one process and with one
+for each core, in turns, and prints a Markdown table of medians and what became of the goals.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from benchmarks.packages import FOLDER, fetch, packages, python_files
+
+TORCHFIX = "torchfix==0.7.0"
+COLD_OVER_PARSE = 1.6
+TORCHFIX_OVER_COLD = 15
+LARGEST_PROCESS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A command to measure."""
+
+    name: str
+    processes: int
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    cache: Path | None = None
+    """A folder that is emptied before each run."""
+    runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one run took."""
+
+    wall: float
+    cpu: float
+    """User and system seconds of all its processes."""
+    peak: float
+    """Megabytes of its largest process."""
+
+
+def measure(tool: Tool) -> Cost:
+    """Run a tool once.
+
+    Raises:
+        RuntimeError: it ended as if it could not do its job.
+    """
+    if tool.cache is not None:
+        shutil.rmtree(tool.cache, ignore_errors=True)
+    environment = {**os.environ, **tool.environment}
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            tool.command, stdout=subprocess.DEVNULL, stderr=errors, env=environment
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in (0, 1):
+            errors.seek(0)
+            message = errors.read().decode(errors="replace")[-2000:]
+            raise RuntimeError(f"{tool.name}: exit status {process.returncode}\n{message}")
+    unit = 1_000_000 if sys.platform == "darwin" else 1_000
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+
+
+def tools(folder: Path, cache: Path, torchfix: Path, cores: int, runs: int) -> Iterator[Tool]:
+    """Every tool, with one process and with one for each core."""
+    target = str(folder)
+    python = sys.executable
+    common = ("check", target, "--isolated", "--quiet", "--exit-zero", "--no-respect-gitignore")
+    lint = (python, "-m", "nnlint", *common, "--output-format", "json-lines")
+    ruff = (python, "-m", "ruff", *common, "--no-cache")
+    for processes in dict.fromkeys((1, cores)):
+        number = str(processes)
+        kept = cache / number
+        cached = (*lint, "--jobs", number, "--cache-dir", str(kept))
+        parse = (python, "-m", "benchmarks.bare_parse", target, number)
+        fix = (str(torchfix), "-j", number, target)
+        threads = {"RAYON_NUM_THREADS": number}
+        yield Tool("libcst.parse_module", processes, parse, {}, runs=runs)
+        yield Tool("nnlint, cold", processes, cached, {}, kept, runs)
+        yield Tool("nnlint, warm", processes, cached, {}, runs=runs)
+        yield Tool("Ruff, no cache", processes, ruff, threads, runs=runs)
+        # it takes minutes, so once is enough
+        yield Tool("TorchFix", processes, fix, {}, runs=1)
+
+
+def torchfix_environment(folder: Path) -> Path:
+    """Make TorchFix a virtual environment, once; returns its command."""
+    environment = folder / "torchfix"
+    scripts = environment / ("Scripts" if os.name == "nt" else "bin")
+    if not (scripts / "torchfix").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+        install = [str(scripts / "python"), "-m", "pip", "install", "--quiet", TORCHFIX]
+        subprocess.run(install, check=True)
+    return scripts / "torchfix"
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, help="Runs of each tool but TorchFix.")
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
+@click.option("--torchfix", type=click.Path(path_type=Path), help="A torchfix command to use.")
+@click.option("--no-torchfix", is_flag=True, help="Leave TorchFix out: it takes minutes.")
+def main(runs: int, folder: Path, torchfix: Path | None, no_torchfix: bool) -> None:
+    """Measure, and print a Markdown table."""
+    chosen = packages()
+    with tempfile.TemporaryDirectory() as name:
+        # only the pinned packages, whatever else lies in the folder
+        files = Path(name) / "files"
+        files.mkdir()
+        for package in chosen:
+            shutil.copytree(fetch(package, folder), files / package.name)
+        command = torchfix or Path("-" if no_torchfix else torchfix_environment(folder))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        every = [
+            tool
+            for tool in tools(files, Path(name) / "cache", command, cores or 1, runs)
+            if not (no_torchfix and tool.name == "TorchFix")
+        ]
+        costs = measure_in_turns(every, runs)
+        paths = python_files(files)
+        lines = sum(path.read_bytes().count(b"\n") for path in paths)
+    click.echo(_machine(len(paths), lines))
+    click.echo()
+    click.echo(table(costs))
+    click.echo()
+    click.echo("\n".join(goals(costs)))
+
+
+def measure_in_turns(every: Sequence[Tool], runs: int) -> dict[tuple[str, int], list[Cost]]:
+    """Measure all tools, one after the other, as often as asked."""
+    costs: dict[tuple[str, int], list[Cost]] = {}
+    for run in range(runs):
+        for tool in every:
+            if run < tool.runs:
+                cost = measure(tool)
+                costs.setdefault((tool.name, tool.processes), []).append(cost)
+                click.echo(f"{tool.name} ({tool.processes}): {cost.wall:.2f} s", err=True)
+    return costs
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each quantity."""
+    return Cost(
+        statistics.median(c.wall for c in costs),
+        statistics.median(c.cpu for c in costs),
+        statistics.median(c.peak for c in costs),
+    )
+
+
+def table(costs: Mapping[tuple[str, int], Sequence[Cost]]) -> str:
+    """The medians as a Markdown table; ratios compare processor time on one core."""
+    rows = ["| | processes | wall s | CPU s | peak MB of a process | CPU ÷ bare parse |"]
+    rows.append("|---|--:|--:|--:|--:|--:|")
+    for (name, processes), measured in sorted(costs.items(), key=lambda item: item[0][1]):
+        cost = median(measured)
+        base = median(costs["libcst.parse_module", processes])
+        cells = (name, processes, f"{cost.wall:.2f}", f"{cost.cpu:.2f}", f"{cost.peak:.0f}")
+        ratio = f"{cost.cpu / base.cpu:.2f}"
+        rows.append("| " + " | ".join(map(str, (*cells, ratio))) + " |")
+    return "\n".join(rows)
+
+
+def goals(costs: Mapping[tuple[str, int], Sequence[Cost]]) -> Iterator[str]:
+    """A sentence on each goal; processor time is compared, which a busy machine spoils less."""
+    one = {
+        name: median(measured) for (name, processes), measured in costs.items() if processes == 1
+    }
+    cold, warm, parse = one["nnlint, cold"], one["nnlint, warm"], one["libcst.parse_module"]
+    yield _goal("cold ÷ bare parse", cold.cpu / parse.cpu, "≤", COLD_OVER_PARSE)
+    if "TorchFix" in one:
+        yield _goal("TorchFix ÷ cold", one["TorchFix"].cpu / cold.cpu, "≥", TORCHFIX_OVER_COLD)
+    yield _goal("warm ÷ Ruff", warm.cpu / one["Ruff, no cache"].cpu, "≤", 1)
+    largest = max(median(c).peak for (name, _), c in costs.items() if name.startswith("nnlint"))
+    yield _goal("peak MB of an nnlint process", largest, "≤", LARGEST_PROCESS)
+
+
+def _goal(what: str, value: float, relation: str, limit: float) -> str:
+    met = value <= limit if relation == "≤" else value >= limit
+    return f"- {what}: {value:.2f} (goal {relation} {limit:g}) {'met' if met else 'MISSED'}"
+
+
+def _machine(files: int, lines: int) -> str:
+    parts = [f"{files} files, {lines / 1000:.0f} kloc", f"Python {platform.python_version()}"]
+    parts += [f"{name} {version(name)}" for name in ("libcst", "ruff")]
+    parts += [TORCHFIX.replace("==", " "), f"{os.cpu_count()} cores {_processor()}".strip()]
+    parts.append(f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
+    return ", ".join(filter(None, parts))
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main()
