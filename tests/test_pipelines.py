@@ -183,7 +183,12 @@ def test_held_out_data_is_told(text: str) -> None:
     ("use", "role"),
     [
         ("for x, y in loader:\n    model(x).sum().backward()\n    opt.step()", "train"),
-        ("with torch.no_grad():\n    for x, y in loader:\n        model(x)", "eval"),
+        ("with torch.no_grad():\n    for x, y in loader:\n        model(x)", ""),
+        (
+            "for x in DataLoader([]):\n    model(x).sum().backward()\n    opt.step()\n"
+            "with torch.no_grad():\n    for x, y in loader:\n        model(x)",
+            "eval",
+        ),
         (
             "for i, (x, y) in enumerate(loader):\n    model(x).sum().backward()\n    opt.step()",
             "train",

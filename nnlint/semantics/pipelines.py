@@ -214,6 +214,8 @@ _ADVERSARY = re.compile(r"discriminator|generator|critic|gan$|gan[A-Z_]", re.IGN
 def trains_adversarially(program: Program) -> bool:
     """Whether a program trains a generator against a discriminator."""
     return any(
-        isinstance(e.subject, Instance) and _ADVERSARY.search(e.subject.cls.node.name)
+        isinstance(e.subject, Instance)
+        and "training" in e.subject.state
+        and _ADVERSARY.search(e.subject.cls.node.name)
         for e in program.events("build", "forward")
     )

@@ -27,6 +27,8 @@ from nnlint.semantics.values import (
 )
 
 TRAIN, EVAL = "train", "eval"
+PASS = "pass"
+"""A use without gradients: evaluation, if other data is trained on."""
 _TRAIN_WORDS = frozenset({"train", "training", "trn", "fit", "trainval", "trainvaltest"})
 _EVAL_WORDS = frozenset(
     {"val", "valid", "validation", "validate", "eval", "evaluation", "evaluate", "test", "testing"}
@@ -157,6 +159,7 @@ _GIVES_DATA = re.compile(r"load|data|set|transform|split|source", re.IGNORECASE)
 class Uses:
     """What a program does with its data: which loops and trainers go over which dataset."""
 
+    trains: bool = False
     roles: dict[int, set[str]] = field(default_factory=dict)
     """For the identity of a dataset, the parts it is used as."""
     names: dict[int, list[str]] = field(default_factory=dict)
@@ -171,7 +174,7 @@ class Uses:
 
 def uses_of(program: Program) -> Uses:
     """How the datasets of a program are used."""
-    uses = Uses()
+    uses = Uses(trains=program.trains)
     for event, blocks in program.walk():
         if event.kind == "build" and event.subject is not None:
             for dataset in datasets_in(event.subject):
@@ -230,13 +233,13 @@ def _note_loop(loop: Block, above: tuple[Block, ...], uses: Uses) -> None:
     if loop.events("backward", "step"):
         role = TRAIN
     elif any(not e.grad for e in loop.events("forward", "loss")):
-        role = EVAL
+        role = PASS
     else:
         return
     for dataset in over:
         uses.roles.setdefault(id(dataset), set()).add(role)
     outer = [b for b in above if b.kind == "loop" and not b.events("backward", "step", "fit")]
-    if role == EVAL and outer:
+    if role == PASS and outer:
         uses.tta |= {id(d) for d in over}
 
 
@@ -286,7 +289,7 @@ def role_of_dataset(dataset: Built | Instance | Unknown, uses: Uses) -> str:
             return role
     if role := role_of_name(uses.places.get(id(dataset), "")):
         return role
-    if EVAL in used:
+    if EVAL in used or (PASS in used and uses.trains):
         return EVAL
     for value in _arguments(dataset).values():
         if role := role_of_text(value):
