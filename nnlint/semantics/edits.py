@@ -70,3 +70,12 @@ def _list_of(container: Built | Instance) -> Site | None:
         return None
     given = next(iter(container.arguments.values()), None)
     return given.site if isinstance(given, Items) and given.site else container.site
+
+
+def swap(first: Site, second: Site) -> Changes:
+    """Changes after which two expressions have changed places."""
+    if first.module is not second.module:
+        return None
+    texts = [site.module.text(site.node) for site in (second, first)]
+    changes = (replace(site, text) for site, text in zip((first, second), texts, strict=True))
+    return tuple(change for part in changes for change in part or ())
