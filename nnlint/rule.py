@@ -255,6 +255,7 @@ __all__ = [
     "SECTIONS",
     "Applicability",
     "Calls",
+    "Changes",
     "Context",
     "Level",
     "Programs",

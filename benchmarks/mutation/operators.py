@@ -74,6 +74,13 @@ def last_name(node: ast.AST) -> str:
     return getattr(node, "attr", None) or getattr(node, "id", "")
 
 
+def called(statement: ast.stmt) -> str:
+    """What a statement that is nothing but a call calls, by its last name; else empty."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return last_name(statement.value.func)
+    return ""
+
+
 def in_loop(program: Program, node: ast.AST) -> bool:
     """Whether a loop of the file holds the node."""
     return any(
@@ -146,7 +153,7 @@ def drop_step(program: Program) -> Iterator[list[Replacement]]:
 
 def clear_before_step(program: Program) -> Iterator[list[Replacement]]:
     for block in program.blocks():
-        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        names = [called(statement) for statement in block]
         if {"zero_grad", "backward", "step"} <= set(names):
             cleared, back = block[names.index("zero_grad")], block[names.index("backward")]
             step = block[names.index("step")]
@@ -159,7 +166,7 @@ def clear_before_step(program: Program) -> Iterator[list[Replacement]]:
 
 def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
     for block in program.blocks():
-        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        names = [called(statement) for statement in block]
         if {"backward", "step"} <= set(names):
             back, step = block[names.index("backward")], block[names.index("step")]
             if back.lineno < step.lineno:
@@ -168,7 +175,7 @@ def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
 
 def clip_before_backward(program: Program) -> Iterator[list[Replacement]]:
     for block in program.blocks():
-        names = [last_name(s.value.func) if _is_call(s) else "" for s in block]  # type: ignore[attr-defined]
+        names = [called(statement) for statement in block]
         clipping = [n for n in names if n in CLIPPING]
         if clipping and "backward" in names:
             clip, back = block[names.index(clipping[0])], block[names.index("backward")]
@@ -295,10 +302,6 @@ def copy_imagenet_schedule(program: Program) -> Iterator[list[Replacement]]:
         prefix = program.source(call.func).rpartition(".")[0]
         if call.args and prefix:
             yield [(call, f"{prefix}.StepLR({program.source(call.args[0])}, 30)")]
-
-
-def _is_call(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {

@@ -36,12 +36,12 @@ def parts_of(condition: Condition) -> Iterator[Condition]:
         )
 
 
-def words(condition: Condition) -> Iterator[str]:
-    """The names, attributes and strings in a test."""
-    for node in ast.walk(condition.site.node):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+def words(node: ast.AST) -> Iterator[str]:
+    """The names, attributes and strings in an expression, such as a test."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield inner.attr
+        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            yield inner.value

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
 from nnlint.semantics.splits import role_of_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Operation, Tensor, Value
@@ -88,7 +89,7 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     scopes = [b for b in blocks if b.kind in ("loop", "iteration", "call", "entry")]
     apart = _apart(scopes, trains)
     loop = next((b for b in apart if b.kind == "loop"), None)
-    names = [*_words(event.site.node, arguments=True), *(n for b in apart for n in _names_of(b))]
+    names = [*_argument_words(event.site.node), *(n for b in apart for n in _names_of(b))]
     named = _role(names) == "eval"
     if not apart and scopes:
         # in the midst of training: only its data can say that it evaluates
@@ -134,30 +135,21 @@ def _names_of(block: Block) -> Iterator[str]:
     elif block.kind == "loop" and block.site is not None:
         iterable = getattr(block.site.node, "iter", None)
         if iterable is not None:
-            yield from _words(iterable)
+            yield from words(iterable)
 
 
-def _words(node: ast.AST, arguments: bool = False) -> Iterator[str]:
-    """The names and strings in an expression, or in the arguments of a call."""
-    if arguments:
-        call = node if isinstance(node, ast.Call) else None
-        for part in [*call.args, *(k.value for k in call.keywords)] if call else []:
-            yield from _words(part)
-        return
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name):
-            yield inner.id
-        elif isinstance(inner, ast.Attribute):
-            yield inner.attr
-        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            yield inner.value
+def _argument_words(node: ast.AST) -> Iterator[str]:
+    """The names and strings in the arguments of a call."""
+    if isinstance(node, ast.Call):
+        for part in [*node.args, *(k.value for k in node.keywords)]:
+            yield from words(part)
 
 
 def _goes_over_data(loop: Block) -> bool:
     if _is_data(loop.subject):
         return True
     iterable = getattr(loop.site.node, "iter", None) if loop.site else None
-    return iterable is not None and any(_OVER_DATA.search(w) for w in _words(iterable))
+    return iterable is not None and any(_OVER_DATA.search(w) for w in words(iterable))
 
 
 def _is_data(value: Value | None) -> bool:

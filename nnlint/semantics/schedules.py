@@ -78,7 +78,7 @@ class Decay:
         return any(
             c.soft
             and taken_by_default(c) is not True
-            and any(_CHOOSES_SCHEDULE.search(w) for w in words(c))
+            and any(_CHOOSES_SCHEDULE.search(w) for w in words(c.site.node))
             for c in self.conditions
         )
 

@@ -148,7 +148,7 @@ def is_split_condition(condition: Condition) -> bool:
     """Whether a branch tells one part of the data from another."""
     if role_of_condition(condition):
         return True
-    named = list(words(condition))
+    named = list(words(condition.site.node))
     return any(_SPLIT_OPTION.match(w) or role_of_name(w) for w in named)
 
 

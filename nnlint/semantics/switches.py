@@ -77,7 +77,7 @@ def _is_switch(condition: Condition, shared: bool) -> bool:
         return False
     if condition.test is None:
         return condition.soft
-    named = list(words(condition))
+    named = list(words(condition.site.node))
     if any(_AUGMENTS.search(w) for w in named):
         return True
     if shared or any(_WHICH_DATA.search(w) for w in named):

@@ -42,7 +42,7 @@ def reduce(call: Call) -> Shape:
 
 def matmul(call: Call) -> Shape:
     """`a @ b`: the last two axes multiply, those before broadcast."""
-    first, second = call.first, _second(call)
+    first, second = call.first, call.second
     if not first or not second:
         raise UnknownShape
     if len(first) == 1 and len(second) == 1:
@@ -61,12 +61,12 @@ def added_matmul(call: Call) -> Shape:
 
 def outer(call: Call) -> Shape:
     """`torch.outer(a, b)`."""
-    return (*call.first, *_second(call))
+    return (*call.first, *call.second)
 
 
 def distances(call: Call) -> Shape:
     """`torch.cdist(a, b)`: one number for each pair of rows."""
-    first, second = call.first, _second(call)
+    first, second = call.first, call.second
     if len(first) < 2 or len(second) < 2:
         raise UnknownShape
     return (*broadcast_shapes(first[:-2], second[:-2]), first[-2], second[-2])
@@ -74,16 +74,9 @@ def distances(call: Call) -> Shape:
 
 def similarity(call: Call) -> Shape:
     """`F.cosine_similarity(a, b, dim=1)`."""
-    both = broadcast_shapes(call.first, _second(call))
+    both = broadcast_shapes(call.first, call.second)
     at = position(as_integer(call.arguments.get("dim", 1)) or 0, len(both))
     return (*both[:at], *both[at + 1 :])
-
-
-def _second(call: Call) -> Shape:
-    second = call.inputs[1] if len(call.inputs) > 1 else None
-    if second is None:
-        raise UnknownShape
-    return second
 
 
 def broadcast(call: Call) -> Shape:

@@ -51,6 +51,18 @@ class Call:
             raise UnknownShape
         return shape
 
+    @property
+    def second(self) -> Shape:
+        """The shape of the second tensor.
+
+        Raises:
+            UnknownShape: it is not known.
+        """
+        shape = self.inputs[1] if len(self.inputs) > 1 else None
+        if shape is None:
+            raise UnknownShape
+        return shape
+
     def get(self, *names: str) -> Any:
         """The first argument given under one of the names; `UNKNOWN` when there is none."""
         for name in names:
