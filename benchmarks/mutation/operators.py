@@ -117,10 +117,21 @@ def drop_eval(program: Program) -> Iterator[list[Replacement]]:
             yield without(calls)
 
 
+def is_mode_change(call: ast.expr) -> bool:
+    """Whether a call is `model.train()`, and not that of a function or trainer that trains."""
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and not (call.args or call.keywords)
+        and "trainer" not in last_name(call.func.value).lower()
+    )
+
+
 def drop_train(program: Program) -> Iterator[list[Replacement]]:
     if any(word in program.text for word in STATEFUL) and program.statements("eval"):
-        calls = program.statements("train")
-        if calls and len(calls) == len(program.calls("train")) and program.calls("step"):
+        calls = [s for s in program.statements("train") if is_mode_change(s.value)]
+        others = [c for c in program.calls("train") if is_mode_change(c)]
+        if calls and len(calls) == len(others) and program.calls("step"):
             yield without(calls)
 
 

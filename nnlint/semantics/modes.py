@@ -61,7 +61,7 @@ class _Model:
     def __init__(self, program: Program, model: Value, every: list[Pass]) -> None:
         self.program = program
         self.model = model
-        self.runs = [p for p in every if _same_model(p.event.subject, model)]
+        self.runs = [p for p in every if same_model(p.event.subject, model)]
         self._dependence: ModeDependence | None = None
         self._paths: Paths[State] | None = None
 
@@ -127,7 +127,7 @@ class _Model:
         if not self.program.is_entry or self.dependence.site is None:
             return False
         if self.program.events("fit") or any(
-            _same_model(m, self.model)
+            same_model(m, self.model)
             for event in self.program.events("step")
             for m in held_models(event.subject) or ()
         ):
@@ -137,63 +137,72 @@ class _Model:
 
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:
-            timeline = self.program.timeline.only(self._concerns)
+            timeline = self.program.timeline.only(lambda e: concerns_mode(e, self.model))
             start = _initial(self.model) if isinstance(self.model, Built) else ("initial", False)
             self._paths = Paths(self._after, {start}).follow(timeline)
         return self._paths.before(event)
 
-    def _concerns(self, event: Event) -> bool:
-        match event.kind:
-            case "train" | "eval" | "mode" | "load":
-                return True
-            case "build":
-                return event.subject is self.model
-            case "forward":
-                return _same_model(event.subject, self.model) or self._may_change(event)
-            case "opaque" | "fit":
-                return self._may_change(event)
-            case _:
-                return False
-
     def _after(self, event: Event, state: State) -> State:
         mode, loaded = state
         match event.kind:
-            case "train" | "eval" | "mode":
-                return self._mode_after(event, mode), loaded
             case "load":
-                return mode, loaded or _same_model(event.subject, self.model)
+                return mode, loaded or same_model(event.subject, self.model)
             case "build":
                 return _initial(self.model)
             case _:
-                return ("unknown" if self._may_change(event) else mode), loaded
+                return mode_after(event, self.model, mode), loaded
 
-    def _mode_after(self, event: Event, mode: str) -> str:
-        if covers(event.subject, self.model):
-            return "unknown" if event.kind == "mode" else event.kind
-        if covers(self.model, event.subject):
-            # a part only: batch norm frozen, a head switched
-            return mode if event.kind == mode else "unknown"
-        return mode if distinct(event.subject, self.model) else "unknown"
 
-    def _may_change(self, event: Event) -> bool:
-        """Whether something unresolved is given the model and may switch its mode."""
-        called = event.name.rpartition(".")[2]
-        if event.kind == "forward":
-            given = isinstance(event.subject, Unknown) and event.operands
-            return bool(given) and self._given(event.operands)
-        if event.kind == "opaque" and _KEEPS_MODE.search(called):
+def concerns_mode(event: Event, model: Value) -> bool:
+    """Whether an event sets or may set the mode of a model, builds, loads or runs it."""
+    match event.kind:
+        case "train" | "eval" | "mode" | "load":
+            return True
+        case "build":
+            return event.subject is model
+        case "forward":
+            return same_model(event.subject, model) or may_change_mode(event, model)
+        case "opaque" | "fit":
+            return may_change_mode(event, model)
+        case _:
             return False
-        own = covers(self.model, event.subject)
-        if event.kind == "opaque" and (own or is_library_call(event)):
-            if not _CHANGES_MODE.search(called):
-                return False
-        return self._given((event.subject, *event.operands))
-
-    def _given(self, values: tuple[Value | None, ...]) -> bool:
-        return any(not isinstance(v, Parameters) and covers(v, self.model) for v in values)
 
 
-def _same_model(subject: Value | None, model: Value) -> bool:
+def mode_after(event: Event, model: Value, mode: str) -> str:
+    """The mode of a model after an event that is no construction of it."""
+    if event.kind not in ("train", "eval", "mode"):
+        return "unknown" if may_change_mode(event, model) else mode
+    if covers(event.subject, model):
+        return "unknown" if event.kind == "mode" else event.kind
+    if covers(model, event.subject):
+        # a part only: batch norm frozen, a head switched
+        return mode if event.kind == mode else "unknown"
+    return mode if distinct(event.subject, model) else "unknown"
+
+
+def may_change_mode(event: Event, model: Value) -> bool:
+    """Whether something unresolved is given a model and may switch its mode."""
+    called = event.name.rpartition(".")[2]
+    if event.kind == "forward":
+        given = isinstance(event.subject, Unknown) and event.operands
+        return bool(given) and _given(event.operands, model)
+    if event.kind not in ("opaque", "fit"):
+        return False
+    if event.kind == "opaque" and _KEEPS_MODE.search(called):
+        return False
+    own = covers(model, event.subject)
+    if event.kind == "opaque" and (own or is_library_call(event)):
+        if not _CHANGES_MODE.search(called):
+            return False
+    return _given((event.subject, *event.operands), model)
+
+
+def _given(values: tuple[Value | None, ...], model: Value) -> bool:
+    return any(not isinstance(v, Parameters) and covers(v, model) for v in values)
+
+
+def same_model(subject: Value | None, model: Value) -> bool:
+    """Whether one of two models is the other or a part of it."""
     return covers(subject, model) or covers(model, subject)
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from nnlint.semantics.library import load_library
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    MADE,
     BoundMethod,
     Built,
     Choice,
@@ -18,6 +19,7 @@ from nnlint.semantics.values import (
     Maybe,
     Parameters,
     Partial,
+    Site,
     Table,
     Unknown,
     Value,
@@ -191,3 +193,24 @@ def spoken_name(event: Event) -> str:
             return event.site.module.text(node.func.value)
         return event.site.module.text(node.func)
     return event.site.text
+
+
+def made_within(value: Value, loop: Block) -> bool:
+    """Whether every round of a loop makes the value anew, as far as it can be told where."""
+    if isinstance(value, Choice):
+        return any(made_within(option, loop) for option in value.options)
+    if isinstance(value, Unknown):
+        receiver = value.state.get("receiver")
+        made = value.state.get(MADE, ())
+        if isinstance(receiver, Value) and made_within(receiver, loop):
+            return True
+        return any(_stands_in(site, loop) for site in made)
+    return any(event.subject is value for event in loop.events("build"))
+
+
+def _stands_in(site: Site, loop: Block) -> bool:
+    if loop.site is None or site.module is not loop.site.module:
+        return False
+    node, around = site.node, loop.site.node
+    first, last = getattr(around, "lineno", 0), getattr(around, "end_lineno", 0)
+    return bool(first <= getattr(node, "lineno", 0) and getattr(node, "end_lineno", 0) <= last)

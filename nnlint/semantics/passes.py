@@ -97,7 +97,8 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     else:
         over_data = loop is not None and _goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
-    if any(_ON_PURPOSE.search(name) for name in names):
+    trains_here = bool(scopes) and event.grad and not apart
+    if not trains_here and any(_ON_PURPOSE.search(name) for name in names):
         role = "other"
     elif evaluates:
         role = "eval"

@@ -121,6 +121,37 @@ def evaluate_in_eval_mode(program: Program, forwards: Sequence[Event], trained: 
     return together(before, insert_after(region, *(f"{name}.train()" for name in names)))
 
 
+def train_in_train_mode(program: Program, mode: Event, forward: Event) -> Changes:
+    """Put a model back into training mode before the loop that trains it.
+
+    Parameters:
+        mode: what puts it into eval mode, in the same outer loop.
+        forward: a pass that trains it.
+    """
+    own = _function_of(mode.site)
+    chain = (*forward.callers, forward.site)
+    # the name that the function which sets eval mode has for the model holds in all of it
+    here = next((s for s in chain if _is_in(s, mode.site, own)), None)
+    name = spoken_name(forward if here is None else mode)
+    if not _is_dotted(name):
+        return None
+    site = here or forward.site
+    places = {id(event): blocks for event, blocks in program.walk() if event in (mode, forward)}
+    shared = {id(block) for block in places[id(mode)]}
+    loops = [
+        b.site
+        for b in places[id(forward)]
+        if b.kind == "loop" and id(b) not in shared and b.site and _is_in(b.site, site)
+    ]
+    return insert_before(next(iter(loops), site), f"{name}.train()")
+
+
+def _is_in(site: Site, other: Site, function: ast.AST | None = None) -> bool:
+    """Whether a place is in the function of another one."""
+    same = site.module is other.module
+    return same and _function_of(site) is (function or _function_of(other))
+
+
 def _also_trains(program: Program, region: Site, forwards: Sequence[Event]) -> bool:
     """Whether the code that evaluates is run for training, too."""
     sites = {event.site.key for event in forwards}

@@ -394,6 +394,10 @@ CALLED, CHOSEN, SAMPLE = "called", "chosen", "sample"
 """Keys of an object's state for its names, for the options that led to it, and for what
 happens to one sample of a dataset."""
 
+MADE = "made at"
+"""Key of the state of what a call of something unresolved gives: the sites of the calls on the
+way there and of the call itself."""
+
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
     """The Python constant behind `value`, else `default`.

@@ -13,6 +13,7 @@ from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
 from nnlint.semantics.values import (
+    MADE,
     NONE,
     BoundMethod,
     Built,
@@ -101,7 +102,11 @@ class Calls(Expressions):
                 keywords["**"] = value
         if isinstance(callee, External) and callee.name == "builtins.super":
             return self._super()
-        return self.call(callee, positional, keywords, self.site(node))
+        site = self.site(node)
+        result = self.call(callee, positional, keywords, site)
+        if isinstance(result, Unknown) and result.origin == "call":
+            result.state.setdefault(MADE, (*self.callers, site))
+        return result
 
     def call(
         self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site

@@ -1,0 +1,110 @@
+"""Questions about going back to training mode after an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.layers import mode_dependence
+from nnlint.semantics.modes import concerns_mode, mode_after, same_model
+from nnlint.semantics.participants import held_models, made_within
+from nnlint.semantics.passes import Pass, passes
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Site, Value
+
+Since = tuple[str, Event | None]
+"""What has become of a model's mode since an `eval`, and that event: "" before the first one,
+then set, used (something was evaluated in it), restored or unknown."""
+START: Since = ("", None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnrestoredMode:
+    """An `eval` in a loop after which the loop goes on training in evaluation mode."""
+
+    set: Event
+    forward: Event
+    """The training pass that runs in evaluation mode from the second round on."""
+    layer: Site | None
+    """Where the model gets a layer that behaves differently in training, if known."""
+
+
+def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
+    """Training passes that an earlier `eval` of the same loop reaches, and no `train` before."""
+    every = passes(program)
+    found: set[object] = set()
+    paths: dict[int, Paths[Since]] = {}
+    for trained in every:
+        model = trained.event.subject
+        if model is None or not _is_trained(trained, program):
+            continue
+        if id(model) not in paths:
+            paths[id(model)] = _follow(program, model, every)
+        mode = _mode_left_on(paths[id(model)].before(trained.event))
+        if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
+            continue
+        dependence = mode_dependence(model, program.operations)
+        if not dependence.is_free:
+            found.add(mode.site.key)
+            yield UnrestoredMode(mode, trained.event, dependence.site)
+
+
+def _is_trained(found: Pass, program: Program) -> bool:
+    """Whether a pass is one for a step of an optimizer that may hold its model."""
+    if found.role != "train" or any(b.kind == "loop" for b in found.region):
+        return False
+    for step in program.events("step"):
+        held = held_models(step.subject)
+        if held is None or any(same_model(found.event.subject, m) for m in held):
+            return True
+    return False
+
+
+def _follow(program: Program, model: Value, every: list[Pass]) -> Paths[Since]:
+    evaluations = {id(p.event) for p in every if p.role == "eval" or not p.event.grad}
+
+    def after(event: Event, state: Since) -> Since:
+        since, mode = state
+        if event.kind == "build":
+            return START
+        if event.kind == "forward" and same_model(event.subject, model):
+            used = since == "set" and id(event) in evaluations
+            return ("used", mode) if used else state
+        match mode_after(event, model, "same"):
+            case "same":
+                return state
+            case "eval":
+                return "set", event
+            case "train":
+                return ("restored", mode) if since else state
+            case _:
+                return "unknown", mode
+
+    timeline = program.timeline.only(lambda event: concerns_mode(event, model))
+    return Paths(after, {START}).follow(timeline)
+
+
+def _mode_left_on(states: frozenset[Since]) -> Event | None:
+    """The `eval` in force, when on no path anything has been done about it."""
+    if any(since in ("restored", "unknown") for since, _ in states):
+        return None
+    left = [mode for since, mode in states if since == "used"]
+    return left[0] if left else None
+
+
+def _in_one_loop(program: Program, mode: Event, forward: Event) -> bool:
+    """Whether the innermost loop around both trains one model, round after round."""
+    around = [_loops(program, event) for event in (mode, forward)]
+    common = [loop for loop in around[0] if loop in around[1]]
+    assert forward.subject is not None
+    return bool(common) and not made_within(forward.subject, common[-1])
+
+
+def _loops(program: Program, event: Event) -> list[Block]:
+    return next(
+        [b for b in blocks if b.kind == "loop" and not b.unrolled]
+        for found, blocks in program.walk()
+        if found is event
+    )

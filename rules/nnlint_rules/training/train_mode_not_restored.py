@@ -1,0 +1,98 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.remedies import train_in_train_mode
+from nnlint.semantics.restoring import unrestored_modes
+
+
+@rule(
+    "NN506",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton: evaluate over the entire test set",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+)
+def train_mode_not_restored(program: Program, context: Context) -> None:
+    """A model goes on training in eval mode after its first evaluation.
+
+    ## What it does
+    Reports `model.eval()` in an epoch or batch loop that goes on training the model, when
+    nothing sets training mode before the next training pass. `model.train()` before the loop
+    holds for the first epoch only.
+
+    ## Why it hurts training
+    From the first evaluation on, dropout drops nothing and batch norm normalises with
+    statistics that no longer move: the model overfits, or trains with the statistics of its
+    first epoch, and nothing says so.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    criterion = nn.CrossEntropyLoss()
+
+
+    def run(train_loader, val_loader):
+        model.train()
+        for epoch in range(10):
+            for x, y in train_loader:
+                optimizer.zero_grad()
+                criterion(model(x), y).backward()
+                optimizer.step()
+            model.eval()  # want: train-mode-not-restored
+            with torch.no_grad():
+                for x, y in val_loader:
+                    print(criterion(model(x), y))
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    criterion = nn.CrossEntropyLoss()
+
+
+    def run(train_loader, val_loader):
+        for epoch in range(10):
+            model.train()
+            for x, y in train_loader:
+                optimizer.zero_grad()
+                criterion(model(x), y).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                for x, y in val_loader:
+                    print(criterion(model(x), y))
+    ```
+
+    ## When not to use it
+    When the later epochs are meant to train with dropout off and statistics fixed.
+
+    ## References
+    - [Module.train](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train)
+    """
+    if not program.complete:
+        return
+    for found in unrestored_modes(program):
+        name = spoken_name(found.set)
+        layer = f"`{found.layer.text}`" if found.layer else "dropout and batch norm"
+        related = [(found.layer, "behaves differently in training")] if found.layer else []
+        context.report(
+            found.set.site,
+            f"after `{found.set.site.text}` nothing puts `{name}` back into training mode: "
+            f"from the next round of the loop on it trains with {layer} in eval mode",
+            help=f"Call `{name}.train()` at the start of every epoch, before the training pass.",
+            related=[(found.forward.site, "trains in eval mode from then on"), *related],
+            fix=(
+                "Go back to training mode before each epoch's training",
+                train_in_train_mode(program, found.set, found.forward),
+            ),
+        )
