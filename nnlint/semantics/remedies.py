@@ -15,6 +15,7 @@ from nnlint.semantics.values import Operation, Site
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.edits import (
     Changes,
+    delete_statement,
     insert_after,
     insert_before,
     replace,
@@ -83,6 +84,22 @@ def clear_gradients(program: Program, step: Event) -> Changes:
         return insert_after(step.site, call)
     between = statements[_index(before) : number]
     return insert_after(step.site, call) if _rebinds(between, name) else insert_before(before, call)
+
+
+def move(statement: Site, *, before: Site | None = None, after: Site | None = None) -> Changes:
+    """Move a call that is a statement of its own to before or behind another in its block."""
+    target = before or after
+    own, other = _block_of(statement), _block_of(target) if target else None
+    if own is None or other is None or target is None or own[0] is not other[0]:
+        return None
+    moved = own[0][own[1]]
+    if not (isinstance(moved, ast.Expr) and moved.value is statement.node):
+        return None
+    text = source_text(statement)
+    if "\n" in text:
+        return None
+    placed = insert_before(target, text) if before else insert_after(target, text)
+    return together(delete_statement(statement), placed)
 
 
 def _block_of(site: Site) -> tuple[list[ast.stmt], int] | None:

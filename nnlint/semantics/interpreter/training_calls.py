@@ -38,6 +38,8 @@ DUCK_EVENTS = {
     "eval": "eval",
     "load_state_dict": "load",
 }
+SCALER_EVENTS = {"scale": "scale", "unscale_": "unscale", "step": "step"}
+"""Methods of a gradient scaler, which are about the loss or the optimizer that they are given."""
 OVERRIDDEN = {
     "torch.optim.Optimizer": {"step": "step", "zero_grad": "zero_grad"},
     "torch.optim.lr_scheduler.LRScheduler": {"step": "scheduler_step"},
@@ -106,6 +108,12 @@ class TrainingCalls(Calls):
             return receiver
         if name in DUCK_EVENTS:
             self.emit(DUCK_EVENTS[name], site, receiver, operands, name)
+            return NONE
+        if name in SCALER_EVENTS and operands and _is_called_scaler(receiver, site):
+            self.emit(SCALER_EVENTS[name], site, operands[0], operands, name)
+            return operands[0] if name == "scale" else Unknown()
+        if name == "update" and _is_called_scaler(receiver, site):
+            self.emit("update", site, receiver, operands, name)
             return NONE
         if name == "step":
             self.run_closures(operands, site)
@@ -237,11 +245,22 @@ def gradient_of(owner: Value, name: str) -> Unknown:
     return Unknown(name, "gradient", state)
 
 
+def _is_called_scaler(receiver: Value, site: Site) -> bool:
+    """Whether the program calls a value a gradient scaler."""
+    return "scaler" in _called(receiver, site)[0]
+
+
 def _is_called_scheduler(receiver: Value, site: Site) -> bool:
     """Whether the program calls a value a scheduler, and not an optimizer."""
+    called, written = _called(receiver, site)
+    return "sched" in called and "opt" not in written
+
+
+def _called(receiver: Value, site: Site) -> tuple[str, str]:
+    """What the receiver of a method call is called, here and where it comes from, and what
+    it is called here alone; both in lower case."""
     func = site.node.func if isinstance(site.node, ast.Call) else None
     owner = func.value if isinstance(func, ast.Attribute) else None
     written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
     own = receiver.name if isinstance(receiver, Unknown) else ""
-    called = f"{own.rpartition('.')[2]} {written}".lower()
-    return "sched" in called and "opt" not in written.lower()
+    return f"{own.rpartition('.')[2]} {written}".lower(), written.lower()

@@ -1,0 +1,242 @@
+"""Questions about the steps of an optimizer: which gradients do they apply, if any?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    is_library_call,
+    is_optimizer,
+    steps_optimizer,
+    touches,
+)
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Constant, Unknown, Value
+
+_MAY_FILL = re.compile(r"grad|backward|backprop|train|fit|learn|closure|optim", re.IGNORECASE)
+_MAY_FILL_OF = re.compile(r"step|update|run|process|engine", re.IGNORECASE)
+_NEVER_FILLS = re.compile(
+    r"zero_grad|save|load|log|print|plot|checkpoint|lr|learning_rate|sched|eval|valid|test|clip"
+    r"|^set_|^get_|requires|_dict$|trainable",
+    re.IGNORECASE,
+)
+_ENVIRONMENT = re.compile(r"env|simulator|game|world", re.IGNORECASE)
+_LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
+
+
+class Gradients(NamedTuple):
+    """What is known of an optimizer's gradients at a point of a path."""
+
+    kind: str = ""
+    """Empty before anything happened to them; fresh, cleared, applied (by its step), unknown."""
+    backward: Event | None = None
+    """The backward pass that filled them and that no other optimizer has stepped after."""
+    clear: Event | None = None
+    """What cleared them."""
+    pending: bool = False
+    """Whether a forward pass has run since the last backward pass."""
+    settled: bool = False
+    """Whether the backward pass can't be another optimizer's, whose gradients it left cleared."""
+
+
+class Following:
+    """The gradients of one optimizer after an event: a transfer function for `Paths`."""
+
+    def __init__(self, optimizer: Value | None, sole_model: Value | None) -> None:
+        self.optimizer = optimizer
+        self.sole_model = sole_model
+        """The model, where there is only one and only one optimizer."""
+
+    def __call__(self, event: Event, state: Gradients) -> Gradients:
+        match event.kind:
+            case "backward":
+                return state if state.settled else Gradients("fresh", event)
+            case "step":
+                return self._after_step(event, state)
+            case "zero_grad":
+                return self._after_clear(event, state)
+            case "build" if event.subject is self.optimizer:
+                return Gradients(pending=state.pending)
+            case "forward" | "opaque" | "fit" | "set_grad" if self._may_fill(event):
+                return Gradients("unknown", pending=state.pending)
+            case "forward" | "loss":
+                return state._replace(pending=True) if event.grad else state
+            case "opaque" if event.grad and _LOSS.search(event.name):
+                return state._replace(pending=True)
+            case _:
+                return state
+
+    def _after_step(self, event: Event, state: Gradients) -> Gradients:
+        if event.subject is self.optimizer:
+            return Gradients("applied", state.backward)
+        if not steps_optimizer(event):
+            return state if is_environment(event) else Gradients("unknown")
+        if not distinct(event.subject, self.optimizer):
+            return Gradients("unknown")
+        return state if state.settled else state._replace(backward=None)
+
+    def _after_clear(self, event: Event, state: Gradients) -> Gradients:
+        if self.clears(event):
+            lost = state.backward if state.kind == "fresh" else None
+            return Gradients("cleared", lost, event, state.pending)
+        if may_clear(event, self.optimizer):
+            return state
+        return state._replace(settled=state.kind == "fresh" and state.backward is not None)
+
+    def clears(self, event: Event) -> bool:
+        """Whether an event certainly clears every gradient of the optimizer."""
+        if event.kind != "zero_grad" or event.subject is None or event.name == "grad":
+            return False
+        if event.subject is self.optimizer or event.subject is self.sole_model:
+            return True
+        models = held_models(self.optimizer)
+        return bool(models) and all(covers(event.subject, model) for model in models or ())
+
+    def _may_fill(self, event: Event) -> bool:
+        """Whether an event may give the optimizer gradients that no backward pass is seen for."""
+        if event.kind == "set_grad":
+            return may_clear(event, self.optimizer)
+        if event.kind == "fit":
+            return True
+        if event.kind == "forward" and not isinstance(event.subject, Unknown):
+            return False
+        called = event.name.rpartition(".")[2]
+        if _NEVER_FILLS.search(called):
+            return False
+        if _MAY_FILL.search(called):
+            return not is_library_call(event) or "backward" in called
+        given = (event.subject, *event.operands)
+        touched = any(touches(v, self.optimizer) for v in given)
+        if _MAY_FILL_OF.search(called) and touched:
+            return True
+        if event.subject is self.optimizer or is_library_call(event):
+            return False
+        operands = event.operands if event.kind == "forward" else given
+        return any(covers(v, self.optimizer) for v in operands)
+
+
+def is_environment(event: Event) -> bool:
+    """Whether what steps is an environment that an agent acts in."""
+    subject = event.subject
+    named = subject.name if isinstance(subject, Unknown) else ""
+    node = event.site.node
+    written = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return bool(_ENVIRONMENT.search(f"{named} {written}"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmptyStep:
+    """An optimizer step that finds no gradients, whichever path leads to it."""
+
+    step: Event
+    why: str
+    """`cleared` after the backward pass; `early`, before it; `missing`: there is none."""
+    backward: Event | None
+    clear: Event | None
+
+
+def empty_steps(program: Program) -> Iterator[EmptyStep]:
+    """Steps before which the gradients are cleared, or never computed, on every path."""
+    found: dict[object, list[EmptyStep | None]] = {}
+    for step, blocks in program.walk():
+        if step.kind == "step" and steps_optimizer(step) and not _given_more(step):
+            scope = innermost_loop(blocks, "backward") or program.timeline
+            if program.complete:
+                found.setdefault(step.site.key, []).extend(_judge(program, step, scope, blocks))
+    for verdicts in found.values():
+        if verdicts and all(verdicts) and verdicts[0] is not None:
+            yield verdicts[0]
+
+
+def _judge(
+    program: Program, step: Event, scope: Block, blocks: tuple[Block, ...]
+) -> list[EmptyStep | None]:
+    """What is wrong with a step, None if nothing; no element where it is never reached."""
+    states = follow(program, scope, step.subject).before(step)
+    if not states:
+        return []
+    kinds = {state.kind for state in states}
+    pending = all(state.pending for state in states if state.kind)
+    if not kinds <= {"", "cleared", "applied"}:
+        return [None]
+    if kinds <= {"", "applied"}:
+        in_loop = any(b.kind == "loop" for b in blocks)
+        nothing = pending and in_loop and kinds != {""} and not _any_gradients(program)
+        return [EmptyStep(step, "missing", None, None) if nothing else None]
+    if "applied" in kinds:
+        return [None]
+    clear = next(s.clear for s in states if s.clear)
+    lost = [s.backward for s in states if s.backward]
+    behind = _own_backward_behind(scope, step)
+    if lost and (behind is None or all(s.backward for s in states)):
+        return [EmptyStep(step, "cleared", lost[0], clear)]
+    if not pending:
+        return [None]
+    return [EmptyStep(step, "early" if behind else "missing", behind, clear)]
+
+
+def _given_more(step: Event) -> bool:
+    """Whether a step is given something by which it may compute gradients itself."""
+    return any(v is not step.subject and not isinstance(v, Constant) for v in step.operands)
+
+
+def _any_gradients(program: Program) -> bool:
+    """Whether gradients may be computed anywhere in a program."""
+    follower = Following(None, None)
+    return any(
+        event.kind in ("backward", "set_grad", "fit")
+        or (event.kind in ("opaque", "forward") and follower._may_fill(event))
+        for event, _ in program.walk()
+    )
+
+
+def _own_backward_behind(scope: Block, step: Event) -> Event | None:
+    """The backward pass that follows a step, before another optimizer has its turn."""
+    events = scope.events("backward", "step", "zero_grad")
+    for event in events[next(i for i, e in enumerate(events) if e is step) + 1 :]:
+        if event.kind == "backward":
+            return event
+        if is_optimizer(event.subject) and distinct(event.subject, step.subject):
+            return None
+    return None
+
+
+def innermost_loop(blocks: tuple[Block, ...], *kinds: str) -> Block | None:
+    """The innermost loop around a place that has an event of each kind, rounds unknown."""
+    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
+    return next((loop for loop in loops if all(loop.events(k) for k in kinds)), None)
+
+
+def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gradients]:
+    """The gradients of an optimizer on every path through a part of a program."""
+    transfer = Following(optimizer, _sole_model(program))
+    body = scope.only(lambda event: event.kind in FOLLOWED)
+    return Paths(transfer, {Gradients()}).follow(body)
+
+
+def _sole_model(program: Program) -> Value | None:
+    """The model of a program that has but one, and but one optimizer."""
+    optimizers = _identities(
+        e.subject for e in program.events("step", "zero_grad") if is_optimizer(e.subject)
+    )
+    models = _identities(
+        e.subject for e in program.events("forward") if e.grad and not _LOSS.search(e.name)
+    )
+    return models[0] if len(models) == 1 == len(optimizers) else None
+
+
+def _identities(values: Iterable[Value | None]) -> list[Value]:
+    return list({id(v): v for v in values if v is not None}.values())
+
+
+FOLLOWED = GRADIENT_EVENTS | {"loss", "scale"}

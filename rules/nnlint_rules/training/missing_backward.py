@@ -1,0 +1,68 @@
+from nnlint.rule import Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.stepping import empty_steps
+
+
+@rule(
+    "NN503",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton",
+    on=Programs(),
+)
+def missing_backward(program: Program, context: Context) -> None:
+    """An optimizer steps, but no backward pass computes its gradients.
+
+    ## What it does
+    Reports an optimizer's step behind a forward pass when, whichever path the program takes,
+    no backward pass runs between the two: neither in sight, nor in code that can't be seen.
+
+    ## Why it hurts training
+    Without gradients a step changes nothing. The program runs, the loss is computed and
+    logged, and the model stays as it was initialised.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            optimizer.step()  # want: missing-backward
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+    ```
+
+    ## When not to use it
+    It knows closures, gradients that are set by hand and engines that run the backward pass,
+    and is silent where it cannot tell.
+
+    ## References
+    - [Optimizing model parameters](https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html)
+    - [Tensor.backward](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html)
+    """
+    for found in empty_steps(program):
+        if found.why == "missing":
+            context.report(
+                found.step.site,
+                f"`{found.step.site.text}` changes nothing: no backward pass computes gradients "
+                f"for `{spoken_name(found.step)}`, so the model never learns",
+                help="Call `backward()` on the loss before the step.",
+            )
