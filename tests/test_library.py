@@ -27,9 +27,9 @@ from nnlint.semantics.library import (
 KINDS = frozenset(
     """layer operation loss optimizer scheduler transform dataset loader sampler split seed draw
     generator trainer model context event container wrapper base constant estimator metric search
-    clock listing launcher""".split()
+    clock listing launcher frame arrays""".split()
 )
-AXES = frozenset((*TRANSFERS, "view", "size"))
+AXES = frozenset((*TRANSFERS, "view", "size", "data"))
 EXPECTS = frozenset(("", "logits", "probabilities", "log_probabilities", "values"))
 SPATIAL = frozenset(("conv", "conv_transpose", "pool", "dropout_channel"))
 

@@ -18,6 +18,7 @@ Operator = Callable[["Program"], Iterator[list[Replacement]]]
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
 STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
 LOSS_MODULES = frozenset({"CrossEntropyLoss"})
+ELEMENTWISE_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 CLIPPING = frozenset({"clip_grad_norm_", "clip_grad_value_"})
 
 
@@ -241,6 +242,16 @@ def keep_graph(program: Program) -> Iterator[list[Replacement]]:
                     yield [(node.value, program.source(func.value))]
 
 
+def forget_squeeze(program: Program) -> Iterator[list[Replacement]]:
+    """A prediction or target of an elementwise loss keeps or lacks its last axis."""
+    losses = program.made_by(*ELEMENTWISE_LOSSES) | {"mse_loss", "smooth_l1_loss", "l1_loss"}
+    for call in program.calls(*losses):
+        for argument in call.args[:2]:
+            func = argument.func if isinstance(argument, ast.Call) else None
+            if isinstance(func, ast.Attribute) and func.attr in ("squeeze", "unsqueeze"):
+                yield [(argument, program.source(func.value))]
+
+
 def alias_best_state(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("deepcopy"):
         if call.args and program.source(call.args[0]).endswith("state_dict()"):
@@ -329,6 +340,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "softmax-into-cross-entropy": (softmax_before_loss,),
     "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),
     "swapped-loss-arguments": (swap_loss_arguments,),
+    "loss-broadcast": (forget_squeeze,),
     "loss-keeps-graph": (keep_graph,),
     "best-state-alias": (alias_best_state,),
     "uncalled-method": (forget_call,),

@@ -25,13 +25,16 @@ from nnlint.semantics.values import (
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
     """The prediction and the target that a loss is given, as far as they are tensors."""
+    first, second = (tensor_of(loss.arguments.get(name)) for name in call_parameters(loss)[:2])
+    return first, second
+
+
+def call_parameters(loss: Operation) -> list[str]:
+    """The names of what a loss is called with, the prediction and the target first."""
     if loss.layer is not None:
         signature = str(loss.entry.options.get("call", "input, target"))
-        names = [name.strip() for name in signature.split(",")]
-    else:
-        names = [parameter.name for parameter in loss.entry.signature]
-    first, second = (tensor_of(loss.arguments.get(name)) for name in names[:2])
-    return first, second
+        return [name.strip() for name in signature.split(",")]
+    return [parameter.name for parameter in loss.entry.signature]
 
 
 LINEAR = frozenset({"linear", "conv", "conv_transpose"})

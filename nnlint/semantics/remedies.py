@@ -9,6 +9,7 @@ import ast
 from collections.abc import Sequence
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Operation, Site
@@ -255,3 +256,26 @@ def keep_batch_axis(flatten: Operation) -> Changes:
     if isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
         return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
     return None
+
+
+def add_last_axis(loss: Operation, to_target: bool) -> Changes:
+    """Give the target or the prediction of a loss a last axis of size 1."""
+    name = call_parameters(loss)[int(to_target)]
+    argument = _argument(loss.site.node, name, int(to_target))
+    if argument is None:
+        return None
+    place = Site(loss.site.module, argument)
+    text = source_text(place)
+    if not isinstance(argument, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        text = f"({text})"
+    return replace(place, f"{text}.unsqueeze(1)")
+
+
+def _argument(call: ast.AST, name: str, position: int) -> ast.expr | None:
+    """The argument of a call that is given by name or at a position."""
+    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    named = next((k.value for k in call.keywords if k.arg == name), None)
+    if named is not None:
+        return named
+    return call.args[position] if len(call.args) > position else None

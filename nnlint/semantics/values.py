@@ -390,9 +390,9 @@ class Operation:
 
 
 NONE = Constant(None)
-CALLED, CHOSEN, SAMPLE = "called", "chosen", "sample"
-"""Keys of an object's state for its names, for the options that led to it, and for what
-happens to one sample of a dataset."""
+CALLED, CHOSEN, SAMPLE, SAMPLED = "called", "chosen", "sample", "sampled"
+"""Keys of an object's state for its names, for the options that led to it, for what happens
+to one sample of a dataset, and for the sample that comes out."""
 
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the

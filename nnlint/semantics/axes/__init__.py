@@ -32,6 +32,8 @@ class Axis(NamedTuple):
         return self.role or (symbol.role if symbol else "")
 
 
+ONE_EXAMPLE = "batch of 1"
+"""What the batch axis is called where the program makes batches of one example."""
 Dimension = tuple[Axis, ...]
 """A row-major product of axes; empty for size 1."""
 Shape = tuple[Dimension, ...]

@@ -1,35 +1,86 @@
-"""What a loader yields: the shapes of the batches of well-known image data sets."""
+"""What a loader yields: the shapes of the batches of data sets whose samples are known."""
 
 from __future__ import annotations
 
-from nnlint.semantics.axes import Shape, new_axis, one_axis
+from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.transfer.call import as_integer
-from nnlint.semantics.values import Built, Constant, Items, Maybe, Source, Tensor, Unknown, Value
+from nnlint.semantics.interpreter.data import data_shape
+from nnlint.semantics.values import (
+    SAMPLED,
+    Built,
+    Constant,
+    Instance,
+    Items,
+    Maybe,
+    Source,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
 
 RESIZING = frozenset({"resize", "crop"})
 OPAQUE = frozenset({"lambda", "to_pil"})
 
 
+Parts = dict[int | str, Shape | None]
+"""What a sample consists of, by position or key: the shape of each, where it is known."""
+
+
 def batch_of(loader: Built) -> Value | None:
-    """An element of a loader over a known image data set: images and labels."""
+    """An element of a loader over a data set whose samples are known, as in `for x, y in it`."""
     dataset = loader.arguments.get("dataset")
-    if loader.entry.kind != "loader" or not isinstance(dataset, Built):
+    if loader.entry.kind != "loader" or dataset is None:
         return None
     if not isinstance(loader.arguments.get("collate_fn", Constant(None)), Constant):
         return None
-    images = _images(dataset)
-    if images is None:
+    size = loader.arguments.get("batch_size", Constant(1))
+    single = isinstance(size, Constant) and size.value in (None, 1)
+    if isinstance(size, Constant) and size.value is None and "batch_sampler" not in loader.explicit:
         return None
-    batch = (new_axis("batch", "batch"),)
-    parts = {
-        0: _element("images", (batch, *images)),
-        1: _element("labels", (batch,)),
-    }
-    return Unknown("batch", "loop", dict(parts))
+    parts = _parts(dataset)
+    if not any(shape is not None for shape in parts.values()):
+        return None
+    batch = (new_axis(ONE_EXAMPLE if single else "batch", "batch"),)
+    return Unknown("batch", "loop", {k: _element(k, batch, s) for k, s in parts.items()})
 
 
-def _element(name: str, shape: Shape) -> Unknown:
-    return Unknown(name, "loop", {"tensor": Tensor(Source(name), {"shape": shape})})
+def _element(key: int | str, batch: Dimension, shape: Shape | None) -> Unknown:
+    name = key if isinstance(key, str) else f"batch[{key}]"
+    if shape is None:
+        return Unknown(name, "loop")
+    return Unknown(name, "loop", {"tensor": Tensor(Source(name), {"shape": (batch, *shape)})})
+
+
+def _parts(dataset: Value, depth: int = 6) -> Parts:
+    """What a sample of a dataset consists of."""
+    match dataset:
+        case Built() if dataset.entry.family == "subset" and depth:
+            return _parts(dataset.arguments.get("dataset", Constant(None)), depth - 1)
+        case Built() if dataset.entry.family == "tensors":
+            tensors = dataset.arguments.get("tensors")
+            shapes = [data_shape(v) for v in tensors.items] if isinstance(tensors, Items) else []
+            return {i: s[1:] if s else None for i, s in enumerate(shapes)}
+        case Built() if dataset.entry.kind == "dataset" and dataset.entry.options.get("classes"):
+            changed = dataset.arguments.get("target_transform", Constant(None))
+            known = isinstance(changed, Constant) and changed.value is None
+            return {0: _images(dataset), 1: () if known else None}
+        case Instance():
+            return _parts_of(dataset.state.get(SAMPLED))
+        case _:
+            return {}
+
+
+def _parts_of(sample: Value | None) -> Parts:
+    """The parts of what `__getitem__` returns."""
+    match sample:
+        case Items(kind="tuple" | "list") if not sample.open:
+            items = [v.value if isinstance(v, Maybe) else v for v in sample.items]
+            return {i: data_shape(v) for i, v in enumerate(items)}
+        case Table() if ... not in sample.state:
+            return {k: data_shape(v) for k, v in sample.state.items() if isinstance(k, str)}
+        case _:
+            return {}
 
 
 def _images(dataset: Built) -> Shape | None:

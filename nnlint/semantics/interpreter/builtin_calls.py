@@ -8,7 +8,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import OPTION_HANDLERS, Options, option_method
-from nnlint.semantics.interpreter.samples import Samples
+from nnlint.semantics.interpreter.tables import Tables
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     NONE,
@@ -38,7 +38,7 @@ from nnlint.semantics.values import (
 Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
 
 
-class Interpreter(Samples):
+class Interpreter(Tables):
     """The whole interpreter."""
 
     def external_call(

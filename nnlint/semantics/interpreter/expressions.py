@@ -344,8 +344,12 @@ class Expressions(Statements):
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         items: list[Value] = []
-        complete = self._generate(node.generators, lambda: items.append(self.evaluate(node.elt)))
-        state = {"items": tuple(items), "open": not complete, "alike": bool(items)}
+        source = self.evaluate(node.generators[0].iter)
+        complete = self._go_over(
+            source, node.generators, lambda: items.append(self.evaluate(node.elt))
+        )
+        grown = isinstance(source, Items) and source.grown
+        state = {"items": tuple(items), "open": not complete, "alike": bool(items), "grown": grown}
         return Items("list", state, self.site(node))
 
     def _dict_comprehension(self, node: ast.DictComp) -> Value:
@@ -366,8 +370,15 @@ class Expressions(Statements):
         if not generators:
             add()
             return True
+        return self._go_over(self.evaluate(generators[0].iter), generators, add)
+
+    def _go_over(
+        self,
+        iterable: Value,
+        generators: Sequence[ast.comprehension],
+        add: Callable[[], None],
+    ) -> bool:
         head, rest = generators[0], generators[1:]
-        iterable = self.evaluate(head.iter)
         elements = self.elements(iterable)
         complete = elements is not None and not head.ifs
         if elements is None:

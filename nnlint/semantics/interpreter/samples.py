@@ -19,6 +19,7 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     SAMPLE,
+    SAMPLED,
     BoundMethod,
     Built,
     Choice,
@@ -83,7 +84,7 @@ class Samples(LibraryCalls):
             # the program builds objects of this class: one of unknown arguments adds nothing
             return
         if isinstance(method, Function):
-            given = (Unknown("index", "loop"),) if name == "__getitem__" else ()
+            given = (Unknown("index", "loop", {"integer": True}),) if name == "__getitem__" else ()
             self._sample(dataset, site, [(BoundMethod(dataset, name, method), given)])
         elif isinstance(library, Built):
             self.sample_dataset(library)
@@ -105,9 +106,10 @@ class Samples(LibraryCalls):
         self.conditions = tuple(c for c in self.conditions if c not in known)
         self.callers, self.model_call = (), None
         self.limit = min(self.limit, self.steps + STEPS)
+        sampled: Value | None = None
         try:
             for function, given in calls:
-                self.call(function, given, {}, site)
+                sampled = self.call(function, given, {}, site)
         except OutOfBudget:
             # what a sample goes through first is known all the same
             pass
@@ -117,6 +119,7 @@ class Samples(LibraryCalls):
             self.block, self.conditions, self.callers, self.limit, self.model_call = outer
             self.sampling = sampling
         holder.state[SAMPLE] = block
+        holder.state[SAMPLED] = sampled
 
     def apply_transform(
         self, transform: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site

@@ -16,6 +16,7 @@ from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.interpreter.batches import batch_of
+from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -94,9 +95,23 @@ class Shapes(Members):
         entry = operation.entry
         if not entry.axes:
             return None
+        if entry.axes == "data":
+            return self._of_data(operation)
         options = self._options(operation)
         shapes = [t.shape for t in operation.inputs]
         return transfer(entry.axes, shapes, options, self.sizes.symbols)
+
+    def _of_data(self, operation: Operation) -> Shape | None:
+        """The shape of a tensor or array that is made of plain data."""
+        entry = operation.entry
+        first = entry.signature[0]
+        data = operation.arguments.get(first.name)
+        if first.kind == "variadic":
+            # `FloatTensor(2, 3)` takes sizes, `FloatTensor([...])` data
+            data = data.items[0] if isinstance(data, Items) and len(data.items) == 1 else None
+            if not isinstance(data, Items | Tensor):
+                return None
+        return data_shape(data, single=entry.name.startswith("torch."))
 
     def _options(self, operation: Operation) -> dict[str, Any]:
         """The arguments of an operation as the axes layer takes them."""

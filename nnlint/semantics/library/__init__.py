@@ -49,7 +49,8 @@ class Entry:
     """layer, operation, loss, optimizer, scheduler, transform, dataset, loader, sampler,
     split, seed, draw, generator, trainer, model, context, event, container, wrapper (gives
     back what it is given), base, constant, estimator (learns from data: a scaler, PCA),
-    metric, search (over hyper-parameters), clock and listing (differ from run to run), launcher
+    metric, search (over hyper-parameters), clock and listing (differ from run to run), frame (a table),
+    arrays (a data set: features and targets), launcher
     (runs the function given as `options.function` with the arguments given as
     `options.arguments` and `options.keywords`, after `options.prepend` of its own)."""
     family: str = ""

@@ -115,7 +115,7 @@ def _stretched(a: Dimension, b: Dimension) -> Dimension:
 
 def create(call: Call) -> Shape:
     """`torch.zeros(2, 3)`, `torch.randn((2, 3))`."""
-    sizes = sequence(call.get("size"))
+    sizes = sequence(call.get("size", "shape"))
     return tuple(dimension(s) for s in sizes)
 
 

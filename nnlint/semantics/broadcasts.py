@@ -1,0 +1,80 @@
+"""Questions about losses that broadcast: what is compared with what?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, display, new_axis, size_of
+from nnlint.semantics.losses import operands
+from nnlint.semantics.values import Join, Operation, Tensor, constant
+
+KEEP_LAST = frozenset({"same", "like"})
+"""Transfers that leave every axis as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A loss that compares every element of one tensor with every element of another."""
+
+    prediction: str
+    """The shape of the prediction, as people write it."""
+    target: str
+    prediction_is_column: bool
+    """Whether the prediction has the axis of size 1 that the target lacks."""
+
+
+def table_of(loss: Operation) -> Table | None:
+    """What a loss makes of a column and a row: a table of all pairs; None if it makes none."""
+    if not loss.entry.options.get("broadcasts"):
+        return None
+    prediction, target = operands(loss)
+    if prediction is None or target is None:
+        return None
+    left, right = _outline(prediction), _outline(target)
+    if left is None or right is None:
+        return None
+    column, row = (left, right) if len(left) > len(right) else (right, left)
+    if len(column) != 2 or len(row) != 1 or not _is_one(column[1]):
+        return None
+    if not _is_many(row[0]) or not _is_many(column[0]):
+        return None
+    return Table(display(left), display(right), left is column)
+
+
+def _outline(tensor: Tensor) -> Shape | None:
+    """The shape of a tensor; one that a layer of one output made is taken for a batch of them."""
+    if tensor.shape is not None:
+        return tensor.shape
+    return ((new_axis("B", "batch"),), ()) if _last_is_one(tensor) else None
+
+
+def _last_is_one(tensor: Tensor, depth: int = 40) -> bool:
+    """Whether the last axis of a tensor of unknown rank has size 1: a layer made it so."""
+    producer = tensor.producer
+    if depth == 0:
+        return False
+    if isinstance(producer, Join):
+        return all(_last_is_one(t, depth - 1) for t in producer.inputs)
+    if not isinstance(producer, Operation):
+        return False
+    if producer.entry.axes == "linear":
+        return bool(constant(producer.arguments.get("out_features")) == 1)
+    if producer.entry.axes in KEEP_LAST and producer.inputs:
+        return _last_is_one(producer.inputs[0], depth - 1)
+    return False
+
+
+def _is_one(dimension: Dimension) -> bool:
+    whole = size_of(dimension)
+    symbol = whole.symbol
+    return whole.integer == 1 or (symbol is not None and symbol.value == 1)
+
+
+def _is_many(dimension: Dimension) -> bool:
+    """Whether an axis certainly has more than one element in some batch."""
+    whole = size_of(dimension)
+    if whole.integer is not None:
+        return whole.integer > 1
+    return not any(
+        s.vague or s.small or s.value == 1 or s.name == ONE_EXAMPLE for s in whole.symbols
+    )
