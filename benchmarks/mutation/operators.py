@@ -264,6 +264,22 @@ def forget_call(program: Program) -> Iterator[list[Replacement]]:
             yield [(statement.value, program.source(statement.value.func))]
 
 
+def assign_module_flag(program: Program) -> Iterator[list[Replacement]]:
+    for statement in program.statements("requires_grad_"):
+        call = statement.value
+        if isinstance(call, ast.Call) and len(call.args) == 1:
+            owner = program.source(call.func).rpartition(".")[0]
+            yield [(call, f"{owner}.requires_grad = {program.source(call.args[0])}")]
+
+
+def misspell_flag(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and last_name(node.targets[0]) == "requires_grad":
+            written = program.source(node.targets[0])
+            if not written.startswith("self."):
+                yield [(node.targets[0], written.replace("requires_grad", "require_grad"))]
+
+
 def flatten_everything(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("flatten"):
         text = program.source(call)
@@ -344,6 +360,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "loss-keeps-graph": (keep_graph,),
     "best-state-alias": (alias_best_state,),
     "uncalled-method": (forget_call,),
+    "module-requires-grad": (assign_module_flag,),
+    "requires-grad-typo": (misspell_flag,),
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "dropout-before-batchnorm": (dropout_before_norm,),

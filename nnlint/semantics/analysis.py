@@ -289,8 +289,10 @@ TOLD_FAMILIES = frozenset(
 LAYERS = frozenset({"layer"})
 TOLD_NAMES = frozenset(
     "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
-    "set_transform".split()
+    "set_transform eval zero_grad state_dict".split()
 )
+GRADIENT_FLAG = "req"
+"""How `requires_grad` begins, and what was meant to be it."""
 
 
 @lru_cache(maxsize=2)
@@ -344,6 +346,7 @@ def matters(words: Words, construction: bool = True) -> bool:
     return (
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
+        or any(name.startswith(GRADIENT_FLAG) and "grad" in name for name in words.attributes)
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     MADE,
+    PART_OF,
     BoundMethod,
     Built,
     Choice,
     External,
+    Function,
     Instance,
     Items,
     Maybe,
@@ -21,12 +23,32 @@ from nnlint.semantics.values import (
     Partial,
     Site,
     Table,
+    Tensor,
     Unknown,
     Value,
 )
 
 OPTIMIZER = "torch.optim.Optimizer"
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)", re.IGNORECASE)
+_MODULE = "torch.nn.Module"
+_MODEL_NAME = re.compile(
+    r"(?:^|_)(?:model|net|network|encoder|decoder|backbone|generator|discriminator|critic|actor|"
+    r"policy|teacher|student|classifier|features|fc|(?:res|dense|alex|mobile|efficient)net|vgg|"
+    r"bert|roberta|gpt|vit|module|layer|conv|unet|q_?net|net_?[gd])_?\d*$|^net[GD]$|model_?\w?$",
+    re.IGNORECASE,
+)
+"""How programs call models and their parts."""
+_CALLED_FOR = {
+    "eval": _MODEL_NAME,
+    "train": _MODEL_NAME,
+    "step": re.compile(r"opt(?!ion)|sched", re.IGNORECASE),
+    "zero_grad": re.compile(f"opt(?!ion)|{_MODEL_NAME.pattern}", re.IGNORECASE),
+    # nothing else in a training program has this attribute
+    "backward": re.compile(""),
+    "update": re.compile(r"scaler", re.IGNORECASE),
+    "unscale_": re.compile(r"scaler", re.IGNORECASE),
+}
+"""How programs call what has a method."""
 
 
 def is_optimizer(value: Value | None) -> bool:
@@ -45,6 +67,70 @@ def is_optimizer(value: Value | None) -> bool:
             return bool(_OPTIMIZER_NAME.search(value.name.rpartition(".")[2]))
         case _:
             return False
+
+
+def receiver_of(method: Value) -> Value | None:
+    """What a method that is not called belongs to; None for what is no method."""
+    if isinstance(method, BoundMethod):
+        return method.receiver
+    receiver = method.state.get("receiver") if isinstance(method, Unknown) else None
+    return receiver if isinstance(receiver, Value) else None
+
+
+def has_method(value: Value | None, name: str, called: str = "") -> bool:
+    """Whether a value certainly has a method: by what it is, or by what it is called.
+
+    Parameters:
+        called: what the program calls it where the method is named.
+    """
+    match value:
+        case Built() | Tensor():
+            return True
+        case Instance():
+            inherited = any(isinstance(a, External) for a in value.cls.ancestry())
+            return isinstance(value.cls.find(name), Function) or inherited
+        case Choice():
+            return all(has_method(option, name, called) for option in value.options)
+        case Unknown() if name in _CALLED_FOR:
+            words = (value.name.rpartition(".")[2], called.rpartition(".")[2])
+            return any(_CALLED_FOR[name].search(word) for word in words)
+        case _:
+            return False
+
+
+def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
+    """Whether a value is a model: it is one, is called so, or is used as one.
+
+    Parameters:
+        program_events: what happens in the program, for what an unknown value is used as.
+    """
+    match value:
+        case Built():
+            return value.entry.kind in ("layer", "container", "model")
+        case Instance():
+            bases = [a.name for a in value.cls.ancestry() if isinstance(a, External)]
+            return any(load_library().is_subclass(base, _MODULE) for base in bases)
+        case Choice():
+            return all(is_model(option, program_events) for option in value.options)
+        case Unknown():
+            if value.state.get("tensor") is not None:
+                return False
+            if PART_OF in value.state or _MODEL_NAME.search(value.name.rpartition(".")[2]):
+                return True
+            return any(_uses_as_model(event, value) for event in program_events)
+        case BoundMethod():
+            # a part of a library model that is not known
+            owned = isinstance(value.receiver, Built) and value.function is None
+            return owned and is_model(value.receiver) and bool(_MODEL_NAME.search(value.name))
+        case _:
+            return False
+
+
+def _uses_as_model(event: Event, value: Value) -> bool:
+    if event.kind in ("train", "eval", "load"):
+        return event.subject is value
+    held = held_models(event.subject) if event.kind in ("step", "zero_grad") else None
+    return any(model is value for model in held or ())
 
 
 def steps_optimizer(event: Event) -> bool:
@@ -142,6 +228,9 @@ def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
         receiver = part.state.get("receiver")
         if isinstance(receiver, Value) and covers(whole, receiver, depth - 1):
             return True
+        owner = part.state.get(PART_OF)
+        if isinstance(owner, Value) and covers(whole, owner, depth - 1):
+            return True
     return any(covers(inner, part, depth - 1) for inner in parts(whole))
 
 
@@ -192,6 +281,8 @@ def spoken_name(event: Event) -> str:
         if isinstance(node.func, ast.Attribute) and event.kind != "forward":
             return event.site.module.text(node.func.value)
         return event.site.module.text(node.func)
+    if isinstance(node, ast.Attribute) and event.kind != "forward":
+        return event.site.module.text(node.value)
     return event.site.text
 
 

@@ -64,6 +64,18 @@ def _start(program: Program, first: Site) -> Site | None:
     return None
 
 
+def set_flags(flag: Site) -> Changes:
+    """Set the gradient flags of a module's parameters, where an attribute of it is set."""
+    placed = enclosing_statements(flag.module, flag.node)
+    statement = placed[-1].node if placed else None
+    if not isinstance(statement, ast.Assign) or statement.targets != [flag.node]:
+        return None
+    assert isinstance(flag.node, ast.Attribute)
+    module = source_text(Site(flag.module, flag.node.value))
+    value = source_text(Site(flag.module, statement.value))
+    return replace(Site(flag.module, statement), f"{module}.requires_grad_({value})")
+
+
 def clear_gradients(program: Program, step: Event) -> Changes:
     """Clear the gradients that an optimizer follows, once for each of its steps."""
     name = spoken_name(step)

@@ -397,6 +397,8 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
+PART_OF = "part of"
+"""Key of the state of unknown modules for the model that they are parts of."""
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:

@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
     NONE,
+    PART_OF,
     Arithmetic,
     Built,
     Choice,
@@ -476,7 +477,8 @@ class Expressions(Statements):
             return Built(receiver.entry, {}, frozenset(), receiver.site, (), {"items": members})
         if isinstance(receiver, Unknown):
             # a part of what a caller or an option gives is given by it too
-            return Unknown(receiver.name, receiver.origin)
+            known = {key: receiver.state[key] for key in (PART_OF,) if key in receiver.state}
+            return Unknown(receiver.name, receiver.origin, known)
         return Unknown()
 
     def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:

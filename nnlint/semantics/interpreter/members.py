@@ -10,6 +10,7 @@ from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
     DUCK_EVENTS,
+    PARTS,
     RETURNS_SELF,
     TrainingCalls,
     gradient_of,
@@ -17,6 +18,7 @@ from nnlint.semantics.interpreter.training_calls import (
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
+    PART_OF,
     BoundMethod,
     Built,
     Choice,
@@ -353,8 +355,8 @@ class Members(TrainingCalls):
             return module
         if name in ("parameters", "named_parameters"):
             return Parameters((module,))
-        if name in ("children", "modules", "named_children", "named_modules"):
-            return Unknown(name, "call", {"module": module})
+        if name in PARTS:
+            return Unknown(name, "call", {PART_OF: module})
         if name == "zero_grad":
             self.emit("zero_grad", site, module, positional, name)
             return NONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +16,7 @@ from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     NONE,
+    PART_OF,
     Arithmetic,
     BoundMethod,
     Built,
@@ -44,6 +46,8 @@ ANY = object()
 LEAVES = frozenset({"break", "return", "raise"})
 TRAINING = ("backward", "step", "fit")
 """Events that make a loop one of training."""
+_GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
+"""Attributes that are `requires_grad`, or were meant to be."""
 
 
 class Statements(Scopes):
@@ -72,7 +76,12 @@ class Statements(Scopes):
     _after_exit: tuple[Condition, ...] = ()
 
     def _expression(self, node: ast.Expr) -> None:
-        self.evaluate(node.value)
+        value = self.evaluate(node.value)
+        if isinstance(node.value, ast.Attribute):
+            self.note_uncalled(value, node.value)
+
+    def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
+        """A statement that is only an attribute; overridden where methods have a meaning."""
 
     def _assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
@@ -155,6 +164,8 @@ class Statements(Scopes):
             self.emit(kind, self.site(node), receiver, name="grad")
         if name == "training":
             self.emit("opaque", self.site(node), receiver, (receiver,))
+        if _GRADIENT_FLAG.match(name):
+            self.emit("requires_grad", self.site(node), receiver, (value,), name)
 
     def _set_item(self, target: ast.Subscript, value: Value) -> None:
         receiver = self.evaluate(target.value)
@@ -439,7 +450,9 @@ class Statements(Scopes):
             # two loops over one thing meet the same elements
             element: Value | None = iterable.state.get(ANY)
             if element is None:
-                if iterable.origin == "param_groups":
+                if PART_OF in iterable.state:
+                    element = _some_part(iterable, target)
+                elif iterable.origin == "param_groups":
                     element = Unknown(name, "group", {"owner": iterable.state.get("owner")})
                 else:
                     element = Unknown(name or f"{iterable.name}[i]", "loop")
@@ -571,6 +584,16 @@ class Statements(Scopes):
                 ],
             )
         return "next" if end == "rest-conditional" else end
+
+
+def _some_part(parts: Unknown, target: ast.expr) -> Value:
+    """Some element of `model.children()`, `named_modules()` and their like."""
+    name = target.id if isinstance(target, ast.Name) else parts.name
+    named = parts.name.startswith("named_") and isinstance(target, ast.Tuple | ast.List)
+    if named and len(target.elts) == 2:  # type: ignore[attr-defined]
+        part = _some_part(parts, target.elts[1])  # type: ignore[attr-defined]
+        return Items("tuple", {"items": (Unknown("name", "loop"), part)})
+    return Unknown(name, "loop", {PART_OF: parts.state[PART_OF]})
 
 
 def _only_builds(block: Block) -> bool:

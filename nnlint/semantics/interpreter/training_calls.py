@@ -9,8 +9,10 @@ from typing import Any
 
 from nnlint.semantics.interpreter.calls import Calls
 from nnlint.semantics.library import Entry
+from nnlint.semantics.participants import has_method, receiver_of
 from nnlint.semantics.values import (
     NONE,
+    PART_OF,
     BoundMethod,
     Built,
     Choice,
@@ -24,6 +26,8 @@ from nnlint.semantics.values import (
     Table,
     Unknown,
     Value,
+    choose,
+    options,
 )
 
 RETURNS_SELF = frozenset(
@@ -45,6 +49,10 @@ OVERRIDDEN = {
     "torch.optim.lr_scheduler.LRScheduler": {"step": "scheduler_step"},
 }
 """Library classes, and what calls of their methods are even where the project overrides them."""
+PARTS = frozenset({"children", "modules", "named_children", "named_modules"})
+"""Methods of a module that yield its parts."""
+MEANT_TO_BE_CALLED = frozenset("eval train step zero_grad backward update unscale_".split())
+"""Methods that a statement which only names them was meant to call."""
 GRADIENT_WRITES = {"zero_": "zero_grad", "copy_": "set_grad"}
 """Methods of a gradient by which a program clears or sets it by hand."""
 WITHOUT_EVENTS = frozenset("item append items keys values update format join log".split())
@@ -87,6 +95,18 @@ class TrainingCalls(Calls):
                 return events.get(name, "")
         return ""
 
+    def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
+        """A statement such as `optimizer.step`: noted, and then read as the call it means."""
+        receivers = [receiver_of(option) for option in options(value)]
+        known = [receiver for receiver in receivers if receiver is not None]
+        if node.attr not in MEANT_TO_BE_CALLED or len(known) < len(receivers):
+            return
+        site = self.site(node)
+        self.emit("uncalled", site, choose(known), (), node.attr)
+        called = site.module.text(node.value)
+        if all(has_method(receiver, node.attr, called) for receiver in known):
+            self.call(value, (), {}, site)
+
     def run_closures(self, operands: Sequence[Value], site: Site) -> None:
         """Run the closures given to an optimizer's step: they come before it takes effect."""
         for operand in operands:
@@ -126,6 +146,8 @@ class TrainingCalls(Calls):
             return receiver
         if name in ("parameters", "named_parameters"):
             return Parameters((receiver,))
+        if name in PARTS:
+            return Unknown(name, "call", {PART_OF: receiver})
         if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
             self.emit("fit", site, receiver, operands, name)
             return Unknown()

@@ -1,0 +1,106 @@
+"""Questions about freezing: is a gradient flag set where it takes effect?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import made_up, upstream
+from nnlint.semantics.participants import is_model
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Class, Constant, Instance, Tensor, Value
+
+FLAG = "requires_grad"
+FARTHEST = 4
+"""Letters by which a misspelt flag differs at most: `requires_gradient`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainFlag:
+    """A gradient flag that is an attribute like any other, so that it does nothing."""
+
+    event: Event
+    freezes: bool | None
+    """Whether it was meant to freeze (True) or to unfreeze; None when not known."""
+    is_module: bool
+    """Whether it is set on a module, and not on a parameter."""
+
+
+def module_flags(program: Program) -> Iterator[PlainFlag]:
+    """`requires_grad` set on modules."""
+    events = [event for event, _ in program.walk()]
+    for event in events:
+        if event.kind != "requires_grad" or event.name != FLAG:
+            continue
+        if is_model(event.subject, events) and not _is_read(event):
+            yield PlainFlag(event, _freezes(event), True)
+
+
+def misspelt_flags(program: Program) -> Iterator[PlainFlag]:
+    """Attributes set under a name that is nearly `requires_grad`, and read nowhere."""
+    events = [event for event, _ in program.walk()]
+    for event in events:
+        if event.kind != "requires_grad" or not 0 < _distance(event.name, FLAG) <= FARTHEST:
+            continue
+        if not _is_read(event) and not (_freezes(event) and _has_no_gradient(event.subject)):
+            yield PlainFlag(event, _freezes(event), is_model(event.subject, events))
+
+
+def _freezes(event: Event) -> bool | None:
+    value = event.operands[0] if event.operands else None
+    return not value.value if isinstance(value, Constant) else None
+
+
+def _has_no_gradient(value: Value | None) -> bool:
+    """Whether a tensor that the program has just made needs no freezing."""
+    return isinstance(value, Tensor) and made_up(value) and not _is_learned(value)
+
+
+def _is_learned(tensor: Tensor) -> bool:
+    return any(o.entry.family == "parameter" for o in upstream(tensor, lambda _: False))
+
+
+def _is_read(event: Event) -> bool:
+    """Whether the program's own code reads the attribute, or defines it for its classes."""
+    owner = event.subject
+    if event.name not in (FLAG, f"{FLAG}_") and _reads(event.site.module.tree, event.name, ""):
+        return True
+    if not isinstance(owner, Instance):
+        return False
+    if owner.cls.find(event.name) is not None:
+        return True
+    for ancestor in owner.cls.ancestry():
+        if isinstance(ancestor, Class) and _reads(ancestor.node, event.name, "self"):
+            return True
+    return _is_passed_on(event)
+
+
+def _reads(tree: ast.AST, name: str, owner: str) -> bool:
+    """Whether code reads an attribute, of the variable `owner` if one is given."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.ctx, ast.Load)
+        and (not owner or getattr(node.value, "id", "") == owner)
+        for node in ast.walk(tree)
+    )
+
+
+def _is_passed_on(event: Event) -> bool:
+    """Whether a class keeps, under that name, an option that it is given."""
+    node = event.site.node
+    own = isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self"
+    value: Value | None = event.operands[0] if event.operands else None
+    return own and not (isinstance(value, Constant) and not value.soft)
+
+
+def _distance(left: str, right: str) -> int:
+    """The number of letters to insert, delete or replace to get from one word to another."""
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(right, 1):
+            before, row[j] = row[j], min(before + (a != b), row[j] + 1, row[j - 1] + 1)
+    return row[-1]

@@ -1,0 +1,73 @@
+"""Methods that a program names where it means to call them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import has_method, is_model, spoken_name
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import BoundMethod, Choice, Site, Table, Unknown, Value
+
+OF_MODELS = frozenset({"eval", "train", "zero_grad"})
+STATE = "state_dict"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncalled:
+    """A method that is named and not called."""
+
+    site: Site
+    owner: str
+    """What the program calls the object."""
+    method: str
+
+
+def uncalled_methods(program: Program) -> Iterator[Uncalled]:
+    """Statements that only name a method, and states that are saved without being asked for."""
+    events = [event for event, _ in program.walk()]
+    for event in events:
+        if event.kind == "uncalled" and _belongs(event, events):
+            yield _uncalled(event.site, event.site.node)
+        elif event.kind == "save" and event.operands:
+            yield from _saved(event)
+
+
+def _belongs(event: Event, events: list[Event]) -> bool:
+    if has_method(event.subject, event.name, spoken_name(event)):
+        return True
+    return event.name in OF_MODELS and is_model(event.subject, events)
+
+
+def _uncalled(site: Site, node: ast.AST) -> Uncalled:
+    assert isinstance(node, ast.Attribute)
+    return Uncalled(Site(site.module, node), site.module.text(node.value), node.attr)
+
+
+def _saved(event: Event) -> Iterator[Uncalled]:
+    """The methods among what is saved, where they are written."""
+    saved = event.operands[0]
+    if _is_state(saved) and isinstance(event.site.node, ast.Call):
+        for argument in event.site.node.args[:1]:
+            if isinstance(argument, ast.Attribute) and argument.attr == STATE:
+                yield _uncalled(event.site, argument)
+    if not isinstance(saved, Table) or saved.site is None:
+        return
+    if any(_is_state(v) for v in saved.state.values()) and isinstance(saved.site.node, ast.Dict):
+        for value in saved.site.node.values:
+            if isinstance(value, ast.Attribute) and value.attr == STATE:
+                yield _uncalled(saved.site, value)
+
+
+def _is_state(value: Value) -> bool:
+    match value:
+        case BoundMethod():
+            return value.name == STATE
+        case Unknown():
+            return "receiver" in value.state and value.name.rpartition(".")[2] == STATE
+        case Choice():
+            return all(_is_state(option) for option in value.options)
+        case _:
+            return False
