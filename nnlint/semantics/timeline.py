@@ -14,8 +14,9 @@ class Event:
 
     `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, set_grad, train,
     eval, mode (training mode set to a value that is not known), clip, unscale, update,
-    scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, draw,
-    opaque.
+    scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
+    draw, uncalled (a method that is only named), requires_grad (a flag is set, or what was meant
+    to be one), keep (a state is put aside), copy, returned (a state is), opaque.
     """
 
     kind: str

@@ -397,8 +397,9 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
-PART_OF = "part of"
-"""Key of the state of unknown modules for the model that they are parts of."""
+PART_OF, STATE_OF = "part of", "state of"
+"""Keys of the state of an unknown value: for the model that a module is a part of, and for the
+model whose `state_dict()` it is."""
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
@@ -422,6 +423,24 @@ def text_of(value: Value) -> str:
 def gap() -> Unknown:
     """What stands in a sequence for any number of unknown elements."""
     return Unknown(origin="gap")
+
+
+def states(value: Value | None, depth: int = 3) -> Iterator[Unknown]:
+    """The results of `state_dict()` that a value is or holds."""
+    match value:
+        case Unknown() if STATE_OF in value.state:
+            yield value
+        case Table() if depth:
+            for part in value.state.values():
+                yield from states(part, depth - 1)
+        case Items() if depth:
+            for part in value.items:
+                yield from states(part, depth - 1)
+        case Choice() if depth:
+            for part in value.options:
+                yield from states(part, depth - 1)
+        case Maybe() if depth:
+            yield from states(value.value, depth - 1)
 
 
 def is_gap(value: Value) -> bool:

@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.tables import Tables
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     NONE,
+    STATE_OF,
     Arithmetic,
     BoundMethod,
     Built,
@@ -32,6 +33,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     softened,
+    states,
     text_of,
 )
 
@@ -240,13 +242,20 @@ def _chain(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 
 
 def _copy(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    if positional and any(states(positional[0])):
+        # the tables are two, their tensors the same
+        return positional[0]
     return copied(positional[0], {}, depth=1) if positional else Unknown()
 
 
 def _deepcopy(
     machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
 ) -> Value:
-    return copied(positional[0], {}) if positional else Unknown()
+    if not positional:
+        return Unknown()
+    twin = copied(positional[0], {})
+    machine.emit("copy", site, twin, positional)
+    return twin
 
 
 def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
@@ -270,7 +279,8 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             return value
     known[id(value)] = twin
     for key, part in value.state.items():
-        if key == "original":
+        if key in ("original", STATE_OF):
+            # a copy of a state is no model's any more
             continue
         if isinstance(part, Value):
             twin.state[key] = copied(part, known, depth - 1)

@@ -40,6 +40,7 @@ from nnlint.semantics.values import (
     choose,
     gap,
     softened,
+    states,
     text_of,
 )
 
@@ -376,6 +377,8 @@ class Members(TrainingCalls):
         if name == "save_hyperparameters" and isinstance(module, Instance):
             self._save_hyperparameters(module, positional)
             return NONE
+        if name == "state_dict":
+            return self.state_of(module, site)
         if name in QUIET_METHODS:
             return Unknown(f"self.{name}", "call")
         if name in ("forward", "__call__"):
@@ -483,6 +486,8 @@ class Members(TrainingCalls):
     ) -> Value:
         if name in ("append", "add") and positional:
             self.write(items.state, "items", (*items.items, positional[0]))
+            if any(states(positional[0])):
+                self.emit("keep", site, positional[0], name=name)
         elif name in ("extend", "update", "__iadd__") and positional:
             spread = self.spread(positional[0])
             self.write(items.state, "items", (*items.in_order, *in_order(positional[0], spread)))

@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     note_choice,
     note_name,
     softened,
+    states,
 )
 
 UNROLL = 16
@@ -87,10 +88,20 @@ class Statements(Scopes):
         value = self.evaluate(node.value)
         for target in node.targets:
             self.bind(target, value)
+            self._note_kept(target, value)
+
+    def _note_kept(self, target: ast.expr, value: Value) -> None:
+        """Note that the state of a model is kept, or a model itself as the best one."""
+        name = getattr(target, "id", getattr(target, "attr", ""))
+        best = "best" in name.lower() and isinstance(value, Instance | Built | Unknown)
+        if best or any(states(value)):
+            self.emit("keep", self.site(target), value, name=name)
 
     def _annotated_assign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self.bind(node.target, self.evaluate(node.value))
+            value = self.evaluate(node.value)
+            self.bind(node.target, value)
+            self._note_kept(node.target, value)
 
     def _augmented_assign(self, node: ast.AugAssign) -> None:
         load: Any = ast.copy_location(_as_load(node.target), node.target)
@@ -99,6 +110,8 @@ class Statements(Scopes):
 
     def _return(self, node: ast.Return) -> str:
         value = self.evaluate(node.value) if node.value else NONE
+        if any(states(value)):
+            self.emit("returned", self.site(node), value)
         self.frame.returns.append(value)
         self.frame.reasons.append(self.conditions)
         return "return"

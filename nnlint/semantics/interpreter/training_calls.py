@@ -11,8 +11,10 @@ from nnlint.semantics.interpreter.calls import Calls
 from nnlint.semantics.library import Entry
 from nnlint.semantics.participants import has_method, receiver_of
 from nnlint.semantics.values import (
+    MADE,
     NONE,
     PART_OF,
+    STATE_OF,
     BoundMethod,
     Built,
     Choice,
@@ -28,6 +30,7 @@ from nnlint.semantics.values import (
     Value,
     choose,
     options,
+    states,
 )
 
 RETURNS_SELF = frozenset(
@@ -146,6 +149,11 @@ class TrainingCalls(Calls):
             return receiver
         if name in ("parameters", "named_parameters"):
             return Parameters((receiver,))
+        if name == "state_dict":
+            return self.state_of(receiver, site)
+        if name == "copy" and any(states(receiver)):
+            # the tables are two, their tensors the same
+            return receiver
         if name in PARTS:
             return Unknown(name, "call", {PART_OF: receiver})
         if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
@@ -154,6 +162,11 @@ class TrainingCalls(Calls):
         if name not in WITHOUT_EVENTS:
             self.emit_opaque(site, receiver, positional, keywords, name)
         return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+
+    def state_of(self, module: Value, site: Site) -> Value:
+        """`module.state_dict()`: it shares its tensors with the module."""
+        name = f"{getattr(module, 'name', '')}.state_dict"
+        return Unknown(name, "call", {STATE_OF: module, MADE: (site,)})
 
     def emit_opaque(
         self,

@@ -1,0 +1,193 @@
+"""Questions about snapshots: is the state that a program keeps still the one that it kept?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import covers, held_models, is_model, steps_optimizer
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
+
+_TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
+_CONCERNS = frozenset("keep step fit build copy forward opaque load save returned".split())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alias:
+    """Something kept that shares its tensors with a model that goes on training."""
+
+    kept: Site
+    """Where it is put aside: the name or place that is assigned."""
+    shared: Site
+    """The expression that ought to be copied."""
+    training: Site
+    """Where the model is trained meanwhile."""
+    use: Site
+    """Where it is used as if it were as it was when it was kept."""
+
+
+def aliases(program: Program) -> Iterator[Alias]:
+    """States and models that are kept without a copy, trained on, and then used."""
+    events = [event for event, _ in program.walk()]
+    keeps = [event for event in events if event.kind == "keep"]
+    for event in keeps:
+        for state in states(event.subject):
+            model = state.state[STATE_OF]
+            if is_model(model, events):
+                yield from _Life(program, events, event, state, model).aliases()
+    for event, blocks in program.walk():
+        if event.kind == "keep" and is_model(event.subject, events):
+            yield from _kept_model(program, events, event, blocks)
+
+
+class _Life:
+    """What becomes of a state that is kept."""
+
+    def __init__(
+        self, program: Program, events: list[Event], keep: Event, state: Unknown, model: Value
+    ) -> None:
+        self.program, self.events, self.keep = program, events, keep
+        self.state, self.model = state, model
+        self.training = [e for e in events if trains(e, model, events)]
+        self.trains = {id(event) for event in self.training}
+
+    def aliases(self) -> Iterator[Alias]:
+        """The first use after the model was trained on, if there is one."""
+        use = self._used_stale() if self.training else self._used_by_another_method()
+        if use is not None:
+            made: Site = self.state.state[MADE][-1]
+            training = self.training[0].site if self.training else use
+            yield Alias(self.keep.site, made, training, use)
+
+    def _used_stale(self) -> Site | None:
+        body = self.program.timeline.only(lambda event: event.kind in _CONCERNS)
+        paths = Paths(self._after, {""}).follow(body)
+        for event in self.events:
+            if event.kind in ("load", "save", "returned") and "stale" in paths.before(event):
+                if any(self._holds(v) for v in (*event.operands, event.subject)):
+                    return event.site
+        return self._used_by_another_method()
+
+    def _after(self, event: Event, state: str) -> str:
+        if event.kind == "keep" and self._holds(event.subject):
+            return "fresh"
+        if state == "fresh" and _makes(event, self.model):
+            return "apart"
+        return "stale" if state == "fresh" and id(event) in self.trains else state
+
+    def _holds(self, value: Value | None) -> bool:
+        """Whether a value holds the state, or one made at the same place of the same model."""
+        return any(
+            found.state[STATE_OF] is self.model
+            and found.state[MADE][-1].key == self.state.state[MADE][-1].key
+            for found in states(value)
+        )
+
+    def _used_by_another_method(self) -> Site | None:
+        """Where a state that one method keeps on a condition is loaded by another one."""
+        kept = self.keep.site
+        if not self.keep.conditions or not isinstance(kept.node, ast.Attribute):
+            return None
+        place = kept.module.text(kept.node)
+        function = _function_around(kept)
+        if not place.startswith("self.") or function is None:
+            return None
+        for event in self.events:
+            site = event.site
+            if event.kind == "load" and isinstance(site.node, ast.Call) and site.node.args:
+                given = site.module.text(site.node.args[0])
+                if site.module is kept.module and given == place:
+                    if _function_around(site) is not function:
+                        return site
+        return None
+
+
+def _kept_model(
+    program: Program, events: list[Event], keep: Event, blocks: tuple[Block, ...]
+) -> Iterator[Alias]:
+    """A model kept as the best one, on a condition, in the loop that trains it."""
+    model, node = keep.subject, keep.site.node
+    loops = [i for i, b in enumerate(blocks) if b.kind == "loop" and not b.unrolled]
+    if model is None or not isinstance(node, ast.Name | ast.Attribute):
+        return
+    for index in reversed(loops):
+        loop, inner = blocks[index], blocks[index + 1 :]
+        arms = [b for b in inner if b.kind == "arm"]
+        own = [event for event, _ in loop.walk()]
+        trained = [event for event in own if trains(event, model, events)]
+        if not arms or not trained:
+            continue
+        leaves = any(arm.end != "next" for arm in arms)
+        if not leaves and not any(_makes(event, model) for event in own):
+            value = _assigned(keep.site)
+            use = _use_of(keep.site)
+            if value is not None and use is not None:
+                yield Alias(keep.site, value, trained[0].site, use)
+        return
+
+
+def _assigned(target: Site) -> Site | None:
+    """The expression that is assigned to a target, where it stands alone."""
+    for node in ast.walk(target.module.tree):
+        if isinstance(node, ast.Assign) and any(t is target.node for t in node.targets):
+            plain = isinstance(node.value, ast.Name | ast.Attribute)
+            return Site(target.module, node.value) if plain else None
+    return None
+
+
+def _use_of(target: Site) -> Site | None:
+    """Where what is assigned to a target is used, if anywhere."""
+    written = ast.unparse(target.node)
+    for node in ast.walk(target.module.tree):
+        if isinstance(node, type(target.node)) and isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]
+            if ast.unparse(node) == written:
+                return Site(target.module, node)
+    return None
+
+
+def trains(event: Event, model: Value, events: list[Event]) -> bool:
+    """Whether an event certainly changes the weights of a model."""
+    if event.kind == "step" and steps_optimizer(event):
+        held = held_models(event.subject)
+        if held is not None:
+            return any(covers(m, model) or covers(model, m) for m in held)
+        return _is_only_trained_model(model, events)
+    if event.kind == "fit":
+        return any(covers(v, model) for v in (event.subject, *event.operands))
+    if event.kind in ("opaque", "forward") and _TRAINS.search(event.name.rpartition(".")[2]):
+        return any(v is model for v in event.operands)
+    return False
+
+
+def _is_only_trained_model(model: Value, events: list[Event]) -> bool:
+    """Whether no other model is run with gradients, so that an unknown optimizer steps it."""
+    run = [e.subject for e in events if e.kind == "forward" and e.grad and is_model(e.subject)]
+    return any(_related(v, model) for v in run) and all(_related(v, model) for v in run)
+
+
+def _related(left: Value | None, right: Value | None) -> bool:
+    if isinstance(left, Choice):
+        return any(_related(option, right) for option in left.options)
+    return covers(left, right) or covers(right, left)
+
+
+def _makes(event: Event, model: Value) -> bool:
+    """Whether an event makes the model anew."""
+    if event.kind in ("build", "copy"):
+        return covers(event.subject, model)
+    made = model.state.get(MADE, ()) if isinstance(model, Unknown) else ()
+    return any(event.site.key == site.key for site in made)
+
+
+def _function_around(site: Site) -> ast.AST | None:
+    found: ast.AST | None = None
+    for node in ast.walk(site.module.tree):
+        if isinstance(node, ast.FunctionDef) and node.lineno <= site.node.lineno:  # type: ignore[attr-defined]
+            if (node.end_lineno or 0) >= site.node.lineno:  # type: ignore[attr-defined]
+                found = node
+    return found

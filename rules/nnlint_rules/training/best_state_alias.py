@@ -1,0 +1,88 @@
+from nnlint.rule import Applicability, Context, Level, Programs, edits, reference, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.snapshots import aliases
+
+
+@rule(
+    "NN511",
+    level=Level.ERROR,
+    recipe="overfit: pick the best model by its validation loss",
+    on=Programs(),
+    fix=Applicability.SAFE,
+)
+def best_state_alias(program: Program, context: Context) -> None:
+    """The best state is kept without a copy, and goes on training.
+
+    ## What it does
+    Reports `best = model.state_dict()` (or `best_model = model`) without a copy, when the
+    model is trained on and the state is loaded, saved or returned later.
+
+    ## Why it hurts training
+    `state_dict()` returns references to the parameters. Every later step changes the kept
+    state too: what is restored at the end is the last epoch, not the best one, and early
+    stopping does nothing.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, optimizer, validate, epochs):
+        lowest = float("inf")
+        best = None
+        for _ in range(epochs):
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            loss = validate(model)
+            if loss < lowest:
+                lowest = loss
+                best = model.state_dict()  # want: best-state-alias
+        model.load_state_dict(best)
+    ```
+
+    ## Use instead
+    ```python
+    import copy
+
+    import torch
+    from torch import nn
+
+
+    def train(model, loader, optimizer, validate, epochs):
+        lowest = float("inf")
+        best = None
+        for _ in range(epochs):
+            for x, y in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            loss = validate(model)
+            if loss < lowest:
+                lowest = loss
+                best = copy.deepcopy(model.state_dict())
+        model.load_state_dict(best)
+    ```
+
+    ## When not to use it
+    Copies (`deepcopy`, `clone`) and states that are saved to disk at once are left alone.
+
+    ## References
+    - [Saving and loading models](https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html)
+    """
+    for found in aliases(program):
+        copying, imported = reference(found.shared, "copy.deepcopy")
+        copied = f"{copying}({edits.source_text(found.shared)})"
+        context.report(
+            found.shared,
+            f"`{found.kept.text}` shares its tensors with the model, which trains on: what is "
+            "used later is the last state and not the one that was kept",
+            help=f"Keep a copy: `{copying}({found.shared.text})`.",
+            related=[
+                (found.training, "changes it"),
+                (found.use, "takes it for the state that was kept"),
+            ],
+            fix=("Keep a copy", edits.together(imported, edits.replace(found.shared, copied))),
+        )
