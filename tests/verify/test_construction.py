@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nnlint.verify.runtime.construction.annotated import annotated
 from nnlint.verify.runtime.construction.building import NotLoaded, build, load_target
+from nnlint.verify.runtime.construction.trials import Trials
+from nnlint.verify.runtime.inputs import Inputs
 
 SCRIPT = '''import argparse
 import nothing_that_is_installed
@@ -148,3 +151,102 @@ def test_a_part_as_its_owner_builds_and_calls_it(script):
     built = build(script, "Folded", budget=30)
     assert built.origin == "inside Owner"
     assert shapes(built)[0][1:] == (4, 6)
+
+
+def module_in(folder, text: str) -> str:
+    path = folder / "model.py"
+    path.write_text("import torch\nfrom torch import nn\n\n\n" + text)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("hint", "names", "kind"),
+    [
+        ('Float[Tensor, "batch time 3"]', ("batch", "time", "3"), "float"),
+        ("Int64[torch.Tensor, '*batch t=12']", ("batch", "12"), "long"),
+        ('Bool[Tensor, "b ... t"]', ("b", "t"), "bool"),
+        ("TensorType['batch', 'dim']", ("batch", "dim"), "float"),
+    ],
+)
+def test_annotations_name_axes(hint, names, kind):
+    assert annotated(hint) == (names, kind)
+
+
+def test_annotations_that_name_none():
+    assert annotated("Tensor") is None and annotated(None) is None
+    assert annotated('Float[Tensor, "h*w c"]') is None
+
+
+def test_annotated_shapes_are_inputs(tmp_path):
+    text = (
+        "class Net(nn.Module):\n"
+        "    def __init__(self, dim):\n        super().__init__()\n        self.dim = dim\n\n"
+        "    def forward(self, x: 'Float[Tensor, \"batch k time dim\"]', "
+        "ids: 'Int[Tensor, \"batch k\"]'):\n"
+        "        assert x.shape[:2] == ids.shape and x.shape[-1] == self.dim\n"
+        "        return x * ids[..., None, None]\n"
+    )
+    built = build(module_in(tmp_path, text), "Net", budget=30)
+    x, ids = shapes(built)
+    assert x[:2] == ids and x[3] == built.model.dim and len({*x}) == 4
+
+
+@pytest.mark.parametrize(
+    "constructor",
+    [
+        # a number that the constructor asserts, in a default that need not be None
+        "(self, widths=None):\n        assert len(widths) == 4",
+        # sizes that the message tells
+        "(self, in_channels, n_groups=48):\n        nn.GroupNorm(n_groups, in_channels)",
+        # a stand-in that must have more than a forward
+        "(self, encoder, width):\n        assert encoder.hidden_size > 0",
+        "(self, input_shape):\n        batch, time, channels = input_shape",
+        "(self, depths, kernel_sizes):\n"
+        "        assert len(depths) == len(kernel_sizes), 'lengths must be the same'\n"
+        "        depths[3]",
+        "(self, mode):\n        if mode not in {'MAX', 'AVG'}:\n"
+        "            raise ValueError(f\"Unsupported option '{mode}', options are {{'MAX', 'AVG'}}\")",
+        "(self, block_class: nn.ReLU):\n        block_class()",
+    ],
+)
+def test_constructors_are_found_out(tmp_path, constructor):
+    text = (
+        f"class Net(nn.Module):\n    def __init__{constructor}\n        super().__init__()\n"
+        "        self.layer = nn.Linear(6, 2)\n\n"
+        "    def forward(self, x):\n        return self.layer(x)\n"
+    )
+    text = text.replace("        super().__init__()\n        self", "        self")
+    text = text.replace(":\n        ", ":\n        super().__init__()\n        ", 1)
+    built = build(module_in(tmp_path, text), "Net", budget=30)
+    assert built.problem == "" and shapes(built)[0][-1] == 6
+
+
+def test_two_inputs_that_are_joined_before_the_first_layer(tmp_path):
+    text = (
+        "class Warp(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(2, 4, 3)\n\n"
+        "    def forward(self, moving, fixed):\n        assert moving.shape == fixed.shape\n"
+        "        return self.conv(torch.cat([moving, fixed], 1))\n"
+    )
+    built = build(module_in(tmp_path, text), "Warp", budget=30)
+    assert [s[1] for s in shapes(built)] == [1, 1]
+
+
+def test_slow_models_are_tried_without_computing():
+    model = torch.nn.Sequential(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3)).eval()
+    trials = Trials(model)
+    trials.slow = True
+    progress, error = trials.run(Inputs.of((torch.ones(5, 7),), {}))
+    assert progress == 0 and "7" in str(error)
+    assert trials.run(Inputs.of((torch.ones(5, 6),), {})) == (3, None)
+    assert all(p.device.type == "cpu" for p in model.parameters())
+
+
+def test_models_that_look_at_values_run_for_real():
+    class Gate(torch.nn.Module):
+        def forward(self, x):
+            return x * 2 if float(x.mean()) > 0 else x
+
+    trials = Trials(Gate())
+    trials.slow = True
+    assert trials.run(Inputs.of((torch.ones(5, 7),), {})) == (1, None)

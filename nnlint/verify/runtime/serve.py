@@ -173,6 +173,8 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
+    from torch.nn.parameter import is_lazy
+
     from .construction.building import NotLoaded, build, file_of, subject_of
 
     target = job["target"]
@@ -207,7 +209,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
     except ValueError as error:
         send("failed", stage="device", reason=str(error))
         return None
-    parameters = sum(p.numel() for p in built.model.parameters())
+    parameters = sum(p.numel() for p in built.model.parameters() if not is_lazy(p))
     send(
         "built",
         file=filename,

@@ -18,8 +18,9 @@ from ..subject import Options, Subject
 from .constructing import NotBuilt, construct
 from .enclosing import capture, literal_calls
 from .first_guess import batch_hint
-from .fitting import NotRun, fit_inputs, trial
+from .fitting import NotRun, fit_inputs
 from .slicing import find_file, load_slice, package_of
+from .trials import trial
 
 BUDGET = 45.0
 """Seconds to find arguments and inputs for one class."""

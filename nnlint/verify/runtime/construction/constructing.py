@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 import time
 import typing
@@ -14,11 +15,13 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
-from .guesses import candidates
+from .guesses import built, candidates, lend, of_lengths
 from .missing import Missing
 
 BUDGET = 12.0
 """Seconds for one class."""
+LARGEST = 1024
+"""No size is guessed over this."""
 
 
 class NotBuilt(Exception):
@@ -88,26 +91,57 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def _compared(function: Any) -> dict[str, list[Any]]:
-    """Constants that a constructor compares its parameters with: `if mode == "linear"`."""
+def _compared(function: Any) -> tuple[dict[str, list[Any]], dict[str, list[int]]]:
+    """What a constructor compares its parameters with.
+
+    Returns:
+        words (`if mode == "linear"`) and lengths (`assert len(depths) == 4`) by parameter.
+    """
+    words: dict[str, list[Any]] = {}
+    lengths: dict[str, list[int]] = {}
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, IndentationError):
-        return {}
+        return words, lengths
     scope = getattr(function, "__globals__", {})
-    found: dict[str, list[Any]] = {}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Name):
+        if not isinstance(node, ast.Compare):
             continue
-        right = node.comparators[0]
-        parts = right.elts if isinstance(right, (ast.Tuple, ast.List, ast.Set)) else [right]
-        for part in parts:
-            value = part.value if isinstance(part, ast.Constant) else None
-            if isinstance(part, ast.Name):
-                value = scope.get(part.id)
-            if isinstance(value, str):
-                found.setdefault(node.left.id, []).append(value)
-    return found
+        values = list(_constants_in(node.comparators[0], scope))
+        if isinstance(node.left, ast.Name):
+            words.setdefault(node.left.id, []).extend(v for v in values if isinstance(v, str))
+        elif isinstance(node.left, ast.Call) and ast.unparse(node.left.func) == "len":
+            name = ast.unparse(node.left.args[0])
+            lengths.setdefault(name, []).extend(v for v in values if type(v) is int and 0 < v < 9)
+    return words, lengths
+
+
+def _relatives(name: str, cls: type[nn.Module]) -> Iterator[Any]:
+    """Instances of what the class's module calls like a parameter: an `Encoder` for `encoder`."""
+    plain = name.lower().replace("_", "")
+    scope = vars(sys.modules.get(cls.__module__, object))
+    if len(plain) < 3:
+        return
+    alike = [
+        c
+        for c in scope.values()
+        if isinstance(c, type) and issubclass(c, nn.Module) and plain in c.__name__.lower()
+    ]
+    for other in sorted(alike, key=lambda c: len(c.__name__))[:3]:
+        if other is not cls:
+            yield from built(other)
+
+
+def _constants_in(node: ast.expr, scope: dict[str, Any]) -> Iterator[Any]:
+    """The constants that an expression is or lists, a global's included."""
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        for part in node.elts:
+            yield from _constants_in(part, scope)
+    elif isinstance(node, ast.Constant):
+        yield node.value
+    elif isinstance(node, ast.Name):
+        value = scope.get(node.id)
+        yield from value if isinstance(value, (list, tuple, set, dict)) else [value]
 
 
 class _Search:
@@ -117,15 +151,17 @@ class _Search:
         self.cls, self.seed, self.deadline = cls, seed, deadline
         self.last = ""
         hints = annotations_of(getattr(cls, "__init__", cls))
-        compared = _compared(getattr(cls, "__init__", cls))
+        words, lengths = _compared(getattr(cls, "__init__", cls))
         self.options: dict[str, list[Any]] = {}
         self.optional: dict[str, list[Any]] = {}
         for parameter in signature_of(cls):
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             values = [
-                *compared.get(parameter.name, []),
+                *words.get(parameter.name, []),
+                *of_lengths(parameter.name, lengths.get(parameter.name, [])),
                 *candidates(parameter, hints.get(parameter.name)),
+                *_relatives(parameter.name, cls),
             ]
             if parameter.default is True and "pretrained" in parameter.name:
                 self.options[parameter.name] = [False]
@@ -149,6 +185,10 @@ class _Search:
                 model = _make(self.cls, [], arguments, self.seed)
             except Exception as error:
                 self.last = _told(error)
+                if lend(error):
+                    tried.remove(mark)
+                    pending.insert(0, arguments)
+                    continue
                 pending = self._repaired(arguments, error) + pending
                 continue
             found += 1
@@ -168,6 +208,8 @@ class _Search:
         changed = list(self._neighbours(arguments, named))
         changed = self._of_listed(arguments, text) + changed
         changed += self._of_other_kind(arguments, text)
+        changed += list(self._by_numbers(arguments, text))
+        changed += list(self._of_one_length(arguments, text))
         lacking = re.search(r"NoneType", text)
         if lacking:
             for name, values in self.optional.items():
@@ -178,12 +220,11 @@ class _Search:
 
     def _of_listed(self, arguments: dict[str, Any], text: str) -> list[dict[str, Any]]:
         """A word that the error names as allowed: `must be one of b0, b1`."""
-        match = re.search(
-            r"(?:one of|choose from|supported|available|among|in)\b:?\s*(.+)", text, re.DOTALL
-        )
-        if match is None:
+        marks = r"\b(?:one of|choose from|supported|available|among|in|options are)\b:?\s*"
+        *_, listed = re.split(marks, text, flags=re.IGNORECASE)
+        if listed == text:
             return []
-        words = re.findall(r"[\w.-]+", match.group(1))[:3]
+        words = (re.findall(r"'([\w.-]+)'", listed) or re.findall(r"[\w.-]+", listed))[:3]
         return [
             {**arguments, name: word}
             for name, value in arguments.items()
@@ -195,7 +236,7 @@ class _Search:
         """Numbers for sequences, or sequences for numbers, as a type error asks."""
         wrong: tuple[type, ...] = ()
         if re.search(
-            r"'(list|tuple)' (and|object)|'(int|float)' and '(list|tuple)'|type tuple|index out of range|not '(list|tuple)'",
+            r"'(list|tuple)' (and|object)|'(int|float)' and '(list|tuple)'|type tuple|got tuple|got list|index out of range|not '(list|tuple)'",
             text,
         ):
             wrong = (list, tuple)
@@ -215,6 +256,28 @@ class _Search:
                 order = (longer + fits) if "out of range" in text else (fits + longer)
                 changed += [{**arguments, name: v} for v in order[:4]]
         return changed
+
+    def _by_numbers(self, arguments: dict[str, Any], text: str) -> Iterator[dict[str, Any]]:
+        """Every number of the error's text that is an argument becomes any other in it."""
+        numbers = [int(n) for n in re.findall(r"\d+", text) if 0 < int(n) <= LARGEST]
+        for actual in dict.fromkeys(numbers):
+            holders = [n for n, v in arguments.items() if type(v) is int and v == actual]
+            for wanted in dict.fromkeys(numbers):
+                if wanted == actual or not holders:
+                    continue
+                yield {**arguments, **dict.fromkeys(holders, wanted)}
+                if len(holders) > 1:
+                    yield from ({**arguments, name: wanted} for name in holders)
+
+    def _of_one_length(self, arguments: dict[str, Any], text: str) -> Iterator[dict[str, Any]]:
+        """All sequences as long as each other: `kernel_size and strides should be the same`."""
+        held = {n: v for n, v in arguments.items() if isinstance(v, (list, tuple)) and v}
+        if not re.search(r"length|len|same|index out of range|zip|unpack", text) or not held:
+            return
+        for length in (3, 4, 5, 2):
+            changed = {n: type(v)([v[0]] * length) for n, v in held.items()}
+            if any(len(v) != length for v in held.values()):
+                yield {**arguments, **changed}
 
     def _locals(self, error: Exception) -> set[str]:
         trace, names = error.__traceback__, set()

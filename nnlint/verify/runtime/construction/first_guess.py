@@ -6,20 +6,36 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from torch import nn
 
+from .annotated import annotated
 from .constructing import annotations_of
 from .guesses import VOCABULARY, by_name
-from .specs import BATCH, BOOL, CONSTANT, DICT, FLOAT, HEIGHT, LIST, LONG, NONE, TIME, WIDTH, Spec
+from .specs import (
+    BATCH,
+    BOOL,
+    CONSTANT,
+    DICT,
+    FLOAT,
+    HEIGHT,
+    LIST,
+    LONG,
+    NONE,
+    PRIMES,
+    TIME,
+    WIDTH,
+    Spec,
+)
 
 _TOKENS = re.compile(
     r"(^|_)(ids?|idx|tokens?|indices|words?|text|sentence|captions?|src|tgt|trg|seq|inputs?_ids|targets?|labels?|y|item|user)s?$"
 )
 _MASK = re.compile(r"mask")
 _LENGTHS = re.compile(r"len(gth)?s?$|wav_lens?|x_lens?|_lens?$")
+_CHANNELS = re.compile(r"^(c$|ch|in_|n_?ch|num_ch|dim|feat|emb|hid|d_)")
 _STEP = re.compile(r"^(t|ts|time|timesteps?|noise_level|step|sigma|temb?)$")
 _LISTED = re.compile(
     r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|feat_list)$"
@@ -38,6 +54,8 @@ class Facts:
             filter(None, (inspect.getdoc(type(model)), inspect.getdoc(self.forward)))
         )
         self.unpacked = dict(_unpackings(self.forward))
+        self.hints = annotations_of(self.forward)
+        self._named: dict[str, int] = {}
         self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
 
     @property
@@ -51,7 +69,7 @@ class Facts:
 
     def shapes(self, name: str) -> list[tuple[int, ...]]:
         """Candidate shapes for a floating-point input, best first."""
-        found = [*self._documented(name), *self._by_layers()]
+        found = [*self._annotated(name), *self._documented(name), *self._by_layers()]
         rank = self.unpacked.get(name)
         if rank:
             found.sort(key=lambda shape: len(shape) != rank)
@@ -117,36 +135,57 @@ class Facts:
             (BATCH,),
         )
 
+    def _annotated(self, name: str) -> Iterator[tuple[int, ...]]:
+        said = annotated(self.hints.get(name))
+        if said is not None:
+            yield self._bound(said.names)
+
     def _documented(self, name: str) -> Iterator[tuple[int, ...]]:
         """Shapes written as `(batch, time, dim)` near the name of the argument."""
         text = self.documentation
+        axes = r"[(\[]\s*(\w[\w ]*(?:[,x×]\s*[\w* ]+)*),?\s*[)\]]"
+        first = r"(?:b|n|batch\w*|bs)\b[^)\]\n]*"
         patterns = (
-            rf"\b{re.escape(name)}\b[^\n]*\n?[^\n]*?[(\[]\s*((?:b|n|batch\w*|bs)\b[^)\]\n]*)[)\]]",
-            r"[Ii]nput[^\n]*?[(\[]\s*((?:B|N|batch\w*|bs)\b[^)\]\n]*)[)\]]",
+            rf"\b{re.escape(name)}\b[^\n]*\n?[^\n]*?[(\[]\s*({first})[)\]]",
+            rf"[`*]{re.escape(name)}[`*]+[^\n]*?shape\W*?{axes}",
+            rf"^\s*{re.escape(name)}\b[^\n]*?(?:shape|size|dim)\w*\W*?{axes}",
+            rf"[Ii]nput[^\n]*?[(\[]\s*({first})[)\]]",
         )
         for pattern in patterns:
-            for match in re.finditer(pattern, text, re.IGNORECASE):
-                names = [
-                    p.strip(" `*'\"") for p in re.split(r"[,x×]\s*", match.group(1)) if p.strip()
-                ]
+            for match in re.finditer(pattern, text, re.IGNORECASE | re.MULTILINE):
+                parts = re.split(r"[,x×]\s*", match.group(1))
+                names = [p.strip(" `*'\"") for p in parts if p.strip()]
                 if 1 <= len(names) <= 5:
-                    yield (
-                        BATCH,
-                        *(self._named_size(n, i + 1, len(names)) for i, n in enumerate(names[1:])),
-                    )
+                    yield self._bound(names)
+
+    def _bound(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Sizes for the names of a shape, the first of which is the examples."""
+        first, *rest = names
+        if first.isdigit():
+            return tuple(self._named_size(n, i, len(names)) for i, n in enumerate(names))
+        return (
+            BATCH,
+            *(
+                BATCH if n == first else self._named_size(n, i, len(names))
+                for i, n in enumerate(rest, 1)
+            ),
+        )
 
     def _named_size(self, name: str, axis: int, rank: int) -> int:
         plain = name.lower()
         if plain.isdigit():
             return int(plain)
-        known = self.arguments.get(plain)
+        known = self.arguments.get(plain, getattr(self.model, plain, None))
         if isinstance(known, int) and not isinstance(known, bool) and known > 0:
             return known
-        if re.search(r"^(t|l|s|time|len\w*|seq\w*|n|num\w*|steps?|frames?|length)", plain):
-            return TIME
         if re.search(r"^(h|w|d|height|width|depth)$", plain):
             return HEIGHT
-        return self._width(rank) if axis in (1, rank - 1) else TIME
+        if re.search(r"^(t|l|s|time|len\w*|seq\w*|steps?|frames?|length)", plain):
+            return TIME
+        if axis == rank - 1 or (axis == 1 and _CHANNELS.search(plain)):
+            return self._width(rank)
+        # one name means one size everywhere, and two names two
+        return self._named.setdefault(plain, PRIMES[len(self._named) % len(PRIMES)])
 
 
 def _shape(rank: int, width: int) -> tuple[int, ...]:
@@ -200,7 +239,7 @@ def batch_hint(model: nn.Module) -> Optional[int]:
 def first_guesses(model: nn.Module, arguments: dict[str, Any]) -> list[tuple[Spec, ...]]:
     """Specifications of the required arguments of `forward`, a few alternatives each."""
     facts = Facts(model, arguments)
-    hints = annotations_of(facts.forward)
+    hints = facts.hints
     parameters = list(inspect.signature(facts.forward).parameters.values())[1:]
     columns: list[list[Spec]] = []
     for parameter in parameters:
@@ -231,6 +270,9 @@ def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bo
     text = str(hint)
     floats = [Spec(name, FLOAT, shape) for shape in facts.shapes(name)]
     tokens = [Spec(name, LONG, s, facts.vocabulary) for s in ((BATCH, TIME), (BATCH,))]
+    said = annotated(hint)
+    if said is not None and said.kind != FLOAT:
+        return [Spec(name, said.kind, s, facts.vocabulary) for s in facts.shapes(name)[:2]]
     if hint in (int, float, bool, str):
         return [Spec(name, CONSTANT, value=v) for v in _constants(hint, name)]
     if re.search(r"Dict|dict|Mapping", text):

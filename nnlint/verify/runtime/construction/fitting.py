@@ -10,10 +10,12 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
-from ..inputs import Inputs, seed_all
+from ..inputs import Inputs
 from .first_guess import Facts, first_guesses
+from .guesses import lend
 from .repair import repairs
-from .specs import BATCH, Spec, realise
+from .specs import BATCH, LARGEST, Spec, elements, realise
+from .trials import Trials, trial
 
 BUDGET = 12.0
 """Seconds for one instance."""
@@ -51,18 +53,21 @@ def fit_inputs(
     fallback: Optional[Inputs] = None
     was_training = model.training
     model.eval()
+    trials = Trials(model)
     try:
         while queue and len(seen) < TRIALS and time.monotonic() < deadline:
             _, _, specs = heapq.heappop(queue)
             key = tuple(s.key for s in specs)
-            if key in seen:
+            if key in seen or elements(specs) > LARGEST:
                 continue
             seen.add(key)
             inputs = realise(specs)
-            progress, error = trial(model, inputs)
+            progress, error = trials.run(inputs)
+            while error is not None and lend(error):
+                progress, error = trials.run(inputs)
             if error is None:
                 other = realise(specs, BATCH + 2)
-                if trial(model, other)[1] is None:
+                if trials.run(other)[1] is None:
                     return inputs
                 fallback = fallback or inputs
                 continue
@@ -82,25 +87,3 @@ def _example(example: Any) -> Inputs:
         return Inputs.of((), example)
     args = tuple(example) if isinstance(example, (list, tuple)) else (example,)
     return Inputs.of(args)
-
-
-def trial(model: nn.Module, inputs: Inputs) -> tuple[int, Optional[Exception]]:
-    """How many modules were called, and the error if there was one."""
-    calls = 0
-
-    def count(*_: Any) -> None:
-        nonlocal calls
-        calls += 1
-
-    handles = [m.register_forward_hook(count) for m in model.modules()]
-    try:
-        args, kwargs = inputs.copied()
-        seed_all(0)
-        with torch.no_grad():
-            model(*args, **kwargs)
-    except Exception as error:
-        return calls, error
-    finally:
-        for handle in handles:
-            handle.remove()
-    return calls, None

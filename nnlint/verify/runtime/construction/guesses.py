@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .specs import BATCH
+
 WIDTH, CHANNELS, CLASSES, HEADS, LAYERS, VOCABULARY = 32, 16, 10, 2, 2, 31
 
 _BY_NAME: list[tuple[str, list[Any]]] = [
@@ -28,6 +30,17 @@ _BY_NAME: list[tuple[str, list[Any]]] = [
     (r"dilation", [1, (1, 1)]),
     (r"padding|^pad$", [1, 0, "same"]),
     (r"groups?$|num_groups|cardinality", [1, 2, 4]),
+    (
+        r"(in|input|feature|x)_?shape$",
+        [
+            CHANNELS,
+            (BATCH, 11, CHANNELS),
+            (BATCH, 11, 13, CHANNELS),
+            (CHANNELS, 32, 32),
+            (3, 32, 32),
+        ],
+    ),
+    (r"shape$", [(WIDTH,), WIDTH, (32, 32)]),
     (r"drop|^p$|prob|dropout|rate$", [0.1, 0.0]),
     (r"eps(ilon)?$", [1e-5]),
     (r"momentum|alpha|beta|gamma|temperature|tau|scale$|slope|theta|lambda|weight$", [0.5, 1.0, 2]),
@@ -136,13 +149,23 @@ class Block(nn.Module):
         return self.layer(x) if fits else x
 
 
+def lend(error: BaseException) -> bool:
+    """Give every stand-in the attribute that an error misses; False if nothing is missing."""
+    match = re.search(r"^'Block' object has no attribute '([a-z]\w*)'", str(error))
+    if match is None or hasattr(Block, match.group(1)):
+        return False
+    setattr(Block, match.group(1), by_name(match.group(1))[0])
+    return True
+
+
 def by_name(name: str) -> list[Any]:
     """Candidate values for a parameter, best first."""
     plain = name.lower().strip("_")
     if _CONFIG.search(plain):
         return [Config(), {}]
     if _WHOLE_MODULE.fullmatch(plain):
-        return [Block(), nn.Identity(), nn.Linear(WIDTH, WIDTH), WIDTH, None]
+        several = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU())
+        return [Block(), several, nn.Identity(), nn.Linear(WIDTH, WIDTH), WIDTH, None]
     for pattern, values in _BY_NAME:
         if re.search(pattern, plain):
             return list(values)
@@ -195,9 +218,12 @@ def _by_type(annotation: Any, name: str, named: list[Any]) -> list[Any]:
     if origin is not None and "Sequence" in str(origin):
         return _sequences(list, parts, name)
     if origin is dict or annotation is dict:
-        return [{}]
+        of_numbers = len(parts) == 2 and parts[1] is int
+        return [*([{"a": WIDTH, "b": WIDTH}] * of_numbers), {}]
     if isinstance(annotation, type):
-        return _instances(annotation)
+        # `activation_class: nn.ReLU` means the class itself
+        wants_class = re.search(r"_(class|cls|layer|type)$", name)
+        return [*([annotation] * bool(wants_class)), *_instances(annotation)]
     return []
 
 
@@ -223,16 +249,23 @@ def _sequences(kind: Any, parts: tuple[Any, ...], name: str) -> list[Any]:
     return [kind([single] * n) for n in lengths]
 
 
+def of_lengths(name: str, lengths: list[int]) -> list[Any]:
+    """Sequences of the lengths that a parameter is compared with, best first."""
+    shortest = _sequences(list, (), name)
+    return [[shortest[0][0]] * n for n in dict.fromkeys(lengths)]
+
+
 def _instances(annotation: type) -> list[Any]:
     if annotation is torch.Tensor:
         return [torch.randn(WIDTH), torch.eye(WIDTH), torch.randn(WIDTH, WIDTH)]
     if issubclass(annotation, nn.Module):
-        found: list[Any] = [] if annotation is nn.Module else _built(annotation)
+        found: list[Any] = [] if annotation is nn.Module else built(annotation)
         return [*found, Block()]
-    return _built(annotation)
+    return built(annotation)
 
 
-def _built(annotation: type) -> list[Any]:
+def built(annotation: type) -> list[Any]:
+    """An instance of a class from its defaults and guesses, if that works."""
     try:
         return [annotation()]
     except Exception:

@@ -85,10 +85,7 @@ def _for_layer(specs: Specs, layer: nn.Module, given: Tensor, facts: Facts) -> I
         yield from _resized(specs, actual, wanted)
         if given.dim() >= 3 and wanted in given.shape[1:]:
             yield from _moved(specs, wanted)
-        for index, spec in enumerate(specs):
-            for place, size in enumerate(spec.shape):
-                if place and actual and size * wanted % actual == 0:
-                    yield replaced(specs, index, spec.resized(place, size * wanted // actual))
+        yield from _in_proportion(specs, actual, wanted)
 
 
 def _resized(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
@@ -101,7 +98,7 @@ def _resized(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
             if size == actual:
                 yield replaced(specs, index, spec.resized(place, wanted))
                 together = replaced(together, index, together[index].resized(place, wanted))
-        if spec.kind == LIST:
+        if spec.kind in (LIST, DICT):
             for i, item in enumerate(spec.items):
                 for place, size in _axes(item):
                     if size == actual:
@@ -109,6 +106,20 @@ def _resized(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
                         yield replaced(specs, index, dataclasses.replace(spec, items=items))
     if together != specs:
         yield together
+
+
+def _in_proportion(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
+    """Axes that a model joins or splits before the layer, alone and in all inputs alike."""
+    for index, spec in enumerate(specs):
+        for place, size in enumerate(spec.shape):
+            if place and actual and size * wanted % actual == 0 and size * wanted >= actual:
+                fitting = size * wanted // actual
+                yield replaced(specs, index, spec.resized(place, fitting))
+                alike = tuple(
+                    s.resized(place, fitting) if s.shape == spec.shape else s for s in specs
+                )
+                if sum(s.shape == spec.shape for s in specs) > 1:
+                    yield alike
 
 
 def _axes(spec: Spec) -> Iterator[tuple[int, int]]:

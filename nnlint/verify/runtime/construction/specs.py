@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Optional
 
 import torch
@@ -13,6 +14,10 @@ from ..trees import Path
 BATCH = 5
 """Examples in a trial; as all sizes of trials a prime, so that no two axes look alike."""
 TIME, HEIGHT, WIDTH = 11, 32, 32
+PRIMES = (13, 17, 19, 23, 29, 37, 41, 43)
+"""Sizes of axes that only have names."""
+LARGEST = 2**23
+"""Elements of all inputs of one trial; a guess that needs more is no good one."""
 FLOAT, LONG, BOOL, LIST, DICT, NONE, CONSTANT = (
     "float",
     "long",
@@ -91,6 +96,11 @@ def _value(
 def describe(specs: tuple[Spec, ...]) -> list[str]:
     """Specifications as people write them."""
     return [f"{s.name}: {s.kind} {s.shape or s.value}" for s in specs]
+
+
+def elements(specs: tuple[Spec, ...]) -> int:
+    """How many numbers the inputs hold together."""
+    return sum(math.prod(s.shape) + elements(s.items) for s in specs)
 
 
 def replaced(specs: tuple[Spec, ...], index: int, spec: Optional[Spec]) -> tuple[Spec, ...]:
