@@ -17,7 +17,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from nnlint.verify.session import Limits, Outcome, run_job
+from nnlint.verify.running import Conditions, verify_target
+from nnlint.verify.session import Limits, Outcome
+from nnlint.verify.targets import Target
 
 PACKAGES = (
     "timm",
@@ -72,16 +74,10 @@ def draw(root: Path, seed: int) -> list[tuple[str, Path, str]]:
     return found
 
 
-def verify(python: str, path: Path, name: str, root: Path) -> Outcome:
-    """Build the class, run it, and ask the cheapest question of it."""
-    job = {
-        "target": {"file": str(path), "name": name},
-        "probes": ["parameter-share"],
-        "device": "cpu",
-        "options": {},
-        "build_budget": 60,
-    }
-    return run_job(python, job, Limits(timeout=180))
+def verify(python: str, path: Path, name: str) -> Outcome:
+    """Build the class, run it, and ask the cheapest question of it, as `nnlint verify` does."""
+    conditions = Conditions(python, Limits(timeout=100))
+    return verify_target(Target(name, file=str(path)), ["parameter-share"], conditions, {})
 
 
 def main() -> None:
@@ -95,7 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     drawn = [d for d in draw(options.root, options.seed) if options.only in f"{d[1]}:{d[2]}"]
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(pool.map(lambda d: verify(options.python, d[1], d[2], options.root), drawn))
+        outcomes = list(pool.map(lambda d: verify(options.python, d[1], d[2]), drawn))
     built = run = 0
     print("| package | class | built | run | how, or why not |\n|-|-|-|-|-|")
     for (package, _, name), outcome in zip(drawn, outcomes, strict=True):

@@ -103,21 +103,32 @@ class Analysis:
             yield from program.operations
 
 
-def analyse(module: ModuleSyntax, load: Load) -> Analysis:
+def analyse(
+    module: ModuleSyntax,
+    load: Load,
+    machine: Interpreter | None = None,
+    wanted: frozenset[str] = frozenset(),
+) -> Analysis:
     """Interpret `module` as a script, then every class and function not reached so.
 
     Parameters:
         load: finds another module of the project by its absolute dotted name.
+        machine: an interpreter that looks on.
+        wanted: names of classes that matter besides what rules speak about; what uses them
+            has the steps of a script.
     """
-    return _Roots(module, load).run()
+    return _Roots(module, load, machine or Interpreter(load_library(), load), wanted).run()
 
 
 class _Roots:
-    def __init__(self, module: ModuleSyntax, load: Load) -> None:
+    def __init__(
+        self, module: ModuleSyntax, load: Load, machine: Interpreter, wanted: frozenset[str]
+    ) -> None:
         self.module = module
         self.load = load
-        self.machine = Interpreter(load_library(), load)
+        self.machine = machine
         self.machine.home = module
+        self.wanted = wanted
         self.programs: list[Program] = []
         self.told: frozenset[str] = frozenset()
 
@@ -129,7 +140,7 @@ class _Roots:
         )
         main = self._root("__main__", scope, lambda: self._body(scope), is_entry=True)
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
-        self.told = self._names_that_matter(self.module)
+        self.told = self._names_that_matter(self.module) | self.wanted
         own = [v for v in scope.names.values() if _is_defined_in(self.module, v)]
         for cls in _users_first([v for v in own if isinstance(v, Class)]):
             self._class(cls, scope)
@@ -143,7 +154,7 @@ class _Roots:
     ) -> Program:
         machine = self.machine
         machine.reset()
-        machine.limit = MAIN_STEPS if is_entry else ROOT_STEPS
+        machine.limit = MAIN_STEPS if is_entry or self.wanted else ROOT_STEPS
         machine.operations = []
         machine.frames.append(Frame(scope))
         complete = True
@@ -193,7 +204,8 @@ class _Roots:
         if not inherited and all(id(m.node) in self.machine.interpreted for m in methods):
             return
         words = self.module.words(cls.node)
-        if not matters(words) and words.names.isdisjoint(self.told - {cls.node.name}):
+        told = matters(words) or cls.node.name in self.wanted
+        if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))
 

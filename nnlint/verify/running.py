@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.verify.environment import choose_python
+from nnlint.verify.knowledge import knowledge_of
 from nnlint.verify.session import Limits, OnEvent, Outcome, run_job
 from nnlint.verify.targets import Target
 
@@ -70,6 +71,7 @@ def verify_target(
         "kwargs": known.get("args"),
         "inputs": _inputs(known.get("inputs")),
         "options": {**probe_options, **options, "seed": conditions.seed},
+        "knowledge": knowledge_of(target),
         "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
     }
     return run_job(conditions.python, job, conditions.limits, on_event)

@@ -190,6 +190,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
             job.get("inputs"),
             options.seed,
             float(job.get("build_budget") or 45),
+            job.get("knowledge"),
         )
     except NotLoaded as error:
         send("failed", stage="load", reason=str(error))

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
@@ -19,6 +20,7 @@ from .constructing import NotBuilt, construct
 from .enclosing import capture, literal_calls
 from .first_guess import batch_hint
 from .fitting import NotRun, fit_inputs
+from .known import known_arguments
 from .slicing import find_file, load_slice, package_of
 from .trials import trial
 
@@ -39,6 +41,36 @@ class Built:
         self.origin = ""
         self.arguments: list[str] = []
         self.problem = ""
+
+
+class _Fitting:
+    """Where inputs come from: the user, else a search that begins with what is known."""
+
+    def __init__(
+        self, shapes: Optional[list[dict[str, Any]]], known: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        self.shapes, self.known = shapes, known
+
+    def inputs(self, model: nn.Module, arguments: dict[str, Any], deadline: float) -> Inputs:
+        """Inputs that a model runs on.
+
+        Raises:
+            NotRun: there are none, or the user's do not do.
+        """
+        if self.shapes:
+            return _given(model, self.shapes)
+        return fit_inputs(model, arguments, deadline, self.known)
+
+
+def _given(model: nn.Module, shapes: list[dict[str, Any]]) -> Inputs:
+    inputs = given_inputs(shapes)
+    was_training = model.training
+    model.eval()
+    _, error = trial(model, inputs)
+    model.train(was_training)
+    if error is not None:
+        raise NotRun(f"with the inputs given: {type(error).__name__}: {error}"[:300])
+    return inputs
 
 
 def load_target(filename: str, name: str, as_package: bool = True) -> Any:
@@ -62,6 +94,10 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
     package = dotted.rpartition(".")[0]
     if package:
         _import_parents(package, root)
+    # what the slice of another class brought along is the same class to `isinstance`
+    loaded = getattr(sys.modules.get(dotted), name, None)
+    if isinstance(loaded, type) and _file_of_module(dotted) == os.path.abspath(filename):
+        return loaded
     try:
         module, _ = load_slice(filename, name, f"{dotted}" if package else dotted, package)
         return getattr(module, name)
@@ -69,6 +105,10 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
         raise NotLoaded(f"{filename} defines no {name}") from None
     except (ImportError, SyntaxError, OSError, AttributeError) as error:
         raise NotLoaded(f"{type(error).__name__}: {error}") from error
+
+
+def _file_of_module(name: str) -> str:
+    return os.path.abspath(getattr(sys.modules[name], "__file__", None) or "")
 
 
 def _import_parents(package: str, root: str) -> None:
@@ -94,12 +134,14 @@ def build(
     shapes: Optional[list[dict[str, Any]]] = None,
     seed: int = 0,
     budget: float = BUDGET,
+    knowledge: Optional[dict[str, Any]] = None,
 ) -> Built:
     """Build a class and find inputs for it.
 
     Parameters:
         args, kwargs: constructor arguments that the user gave.
         shapes: inputs that the user gave: `shape`, `dtype` and `high` each.
+        knowledge: what the static side knows of the class, see `known.py`.
 
     Raises:
         NotLoaded: the class cannot be had.
@@ -109,23 +151,22 @@ def build(
     result = Built()
     if not isinstance(target, type):
         if isinstance(target, nn.Module):
-            return _finish(result, target, {}, "the object itself", shapes, deadline)
-        return _factory(result, target, args or [], kwargs or {}, shapes, deadline)
+            return _finish(result, target, {}, "the object itself", _Fitting(shapes), deadline)
+        return _factory(result, target, args or [], kwargs or {}, _Fitting(shapes), deadline)
     if not issubclass(target, nn.Module):
         raise NotLoaded(f"{name} is no nn.Module")
     known = [(args or [], kwargs or {}, "given")] if args or kwargs else []
+    calls = (knowledge or {}).get("built", [])
+    partly = [(known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls]
     known += literal_calls(filename, name)
+    fitting = _Fitting(shapes, [c["args"] for c in (knowledge or {}).get("inputs", [])])
     started = time.monotonic()
     try:
-        for model, arguments, origin in construct(target, known, seed, started + budget / 3):
-            _finish(
-                result,
-                model,
-                arguments,
-                origin,
-                shapes,
-                min(deadline, time.monotonic() + budget / 5),
-            )
+        for model, arguments, origin in construct(
+            target, known, seed, started + budget / 3, partly if not (args or kwargs) else ()
+        ):
+            limit = min(deadline, time.monotonic() + budget / 5)
+            _finish(result, model, arguments, origin, fitting, limit)
             if result.inputs is not None or time.monotonic() > started + budget / 2:
                 break
     except NotBuilt as error:
@@ -140,7 +181,7 @@ def _factory(
     target: Any,
     args: list[Any],
     kwargs: dict[str, Any],
-    shapes: Any,
+    fitting: _Fitting,
     deadline: float,
 ) -> Built:
     torch.manual_seed(0)
@@ -151,7 +192,7 @@ def _factory(
         return result
     if not isinstance(model, nn.Module):
         raise NotLoaded("the target gives no nn.Module")
-    return _finish(result, model, kwargs, "the function's result", shapes, deadline)
+    return _finish(result, model, kwargs, "the function's result", fitting, deadline)
 
 
 def _finish(
@@ -159,20 +200,24 @@ def _finish(
     model: nn.Module,
     arguments: dict[str, Any],
     origin: str,
-    shapes: Any,
+    fitting: _Fitting,
     deadline: float,
 ) -> Built:
     """Find inputs for an instance; the first instance stays if none is found."""
     try:
-        inputs = _given(model, shapes) if shapes else fit_inputs(model, arguments, deadline)
+        inputs = fitting.inputs(model, arguments, deadline)
     except NotRun as error:
         if result.model is None:
             result.model, result.origin, result.problem = model, origin, str(error)
-            result.arguments = [f"{k}={v!r}"[:80] for k, v in arguments.items()]
+            result.arguments = _as_text(arguments)
         return result
     result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
-    result.arguments = [f"{k}={v!r}"[:80] for k, v in arguments.items()]
+    result.arguments = _as_text(arguments)
     return result
+
+
+def _as_text(arguments: dict[str, Any]) -> list[str]:
+    return [f"{k}={' '.join(repr(v).split())}"[:80] for k, v in arguments.items()]
 
 
 def _from_owner(result: Built, target: type[nn.Module], filename: str, deadline: float) -> None:
@@ -182,17 +227,6 @@ def _from_owner(result: Built, target: type[nn.Module], filename: str, deadline:
         if inputs is not None:
             result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
             return
-
-
-def _given(model: nn.Module, shapes: list[dict[str, Any]]) -> Inputs:
-    inputs = given_inputs(shapes)
-    was_training = model.training
-    model.eval()
-    _, error = trial(model, inputs)
-    model.train(was_training)
-    if error is not None:
-        raise NotRun(f"with the inputs given: {type(error).__name__}: {error}"[:300])
-    return inputs
 
 
 def given_inputs(shapes: list[dict[str, Any]]) -> Inputs:

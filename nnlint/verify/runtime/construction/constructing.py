@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import torch
@@ -50,11 +50,14 @@ def construct(
     known: list[tuple[list[Any], dict[str, Any], str]],
     seed: int = 0,
     deadline: Optional[float] = None,
+    partly: Sequence[tuple[dict[str, Any], str]] = (),
 ) -> Iterator[tuple[nn.Module, dict[str, Any], str]]:
     """Instances of a class, best guess first.
 
     Parameters:
         known: positional and keyword arguments with where they come from, tried first.
+        partly: keyword arguments that others may have to join, with where they come from;
+            each is completed by guesses if it does not do alone.
 
     Yields:
         the instance, its arguments, and where they come from.
@@ -71,6 +74,14 @@ def construct(
             built = True
         except Exception as error:
             last = _told(error)
+    for fixed, origin in partly:
+        # a share of the time for each, so that the search without them has some left
+        limit = min(deadline, time.monotonic() + (deadline - time.monotonic()) / 4)
+        for model, arguments in _Search(cls, seed, limit, fixed).run():
+            built = True
+            added = "" if arguments.keys() == fixed.keys() else ", completed by guesses"
+            yield model, arguments, origin + added
+            break
     search = _Search(cls, seed, deadline)
     for model, arguments in search.run():
         built = True
@@ -147,8 +158,15 @@ def _constants_in(node: ast.expr, scope: dict[str, Any]) -> Iterator[Any]:
 class _Search:
     """One guess per required parameter, changed one at a time by what errors say."""
 
-    def __init__(self, cls: type[nn.Module], seed: int, deadline: float) -> None:
+    def __init__(
+        self,
+        cls: type[nn.Module],
+        seed: int,
+        deadline: float,
+        fixed: Optional[dict[str, Any]] = None,
+    ) -> None:
         self.cls, self.seed, self.deadline = cls, seed, deadline
+        self.fixed = fixed or {}
         self.last = ""
         hints = annotations_of(getattr(cls, "__init__", cls))
         words, lengths = _compared(getattr(cls, "__init__", cls))
@@ -156,6 +174,8 @@ class _Search:
         self.optional: dict[str, list[Any]] = {}
         for parameter in signature_of(cls):
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            if parameter.name in self.fixed:
                 continue
             values = [
                 *words.get(parameter.name, []),
@@ -171,7 +191,7 @@ class _Search:
                 self.optional[parameter.name] = values
 
     def run(self) -> Iterator[tuple[nn.Module, dict[str, Any]]]:
-        start = {name: values[0] for name, values in self.options.items()}
+        start = {**self.fixed, **{name: values[0] for name, values in self.options.items()}}
         pending = [start]
         tried: list[str] = []
         found = 0
@@ -189,7 +209,8 @@ class _Search:
                     tried.remove(mark)
                     pending.insert(0, arguments)
                     continue
-                pending = self._repaired(arguments, error) + pending
+                repaired = self._repaired(arguments, error)
+                pending = [{**r, **self.fixed} for r in repaired] + pending
                 continue
             found += 1
             yield model, arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 import textwrap
@@ -14,6 +15,7 @@ from torch import nn
 from .annotated import annotated
 from .constructing import annotations_of
 from .guesses import VOCABULARY, by_name
+from .known import known_specs, like
 from .specs import (
     BATCH,
     BOOL,
@@ -138,7 +140,7 @@ class Facts:
     def _annotated(self, name: str) -> Iterator[tuple[int, ...]]:
         said = annotated(self.hints.get(name))
         if said is not None:
-            yield self._bound(said.names)
+            yield self._bound(said.names, True)
 
     def _documented(self, name: str) -> Iterator[tuple[int, ...]]:
         """Shapes written as `(batch, time, dim)` near the name of the argument."""
@@ -158,20 +160,20 @@ class Facts:
                 if 1 <= len(names) <= 5:
                     yield self._bound(names)
 
-    def _bound(self, names: Sequence[str]) -> tuple[int, ...]:
+    def _bound(self, names: Sequence[str], strict: bool = False) -> tuple[int, ...]:
         """Sizes for the names of a shape, the first of which is the examples."""
         first, *rest = names
         if first.isdigit():
-            return tuple(self._named_size(n, i, len(names)) for i, n in enumerate(names))
+            return tuple(self._named_size(n, i, len(names), strict) for i, n in enumerate(names))
         return (
             BATCH,
             *(
-                BATCH if n == first else self._named_size(n, i, len(names))
+                BATCH if n == first else self._named_size(n, i, len(names), strict)
                 for i, n in enumerate(rest, 1)
             ),
         )
 
-    def _named_size(self, name: str, axis: int, rank: int) -> int:
+    def _named_size(self, name: str, axis: int, rank: int, strict: bool) -> int:
         plain = name.lower()
         if plain.isdigit():
             return int(plain)
@@ -182,7 +184,7 @@ class Facts:
             return HEIGHT
         if re.search(r"^(t|l|s|time|len\w*|seq\w*|steps?|frames?|length)", plain):
             return TIME
-        if axis == rank - 1 or (axis == 1 and _CHANNELS.search(plain)):
+        if (_CHANNELS.search(plain) and (strict or axis == 1)) or (axis == rank - 1 and not strict):
             return self._width(rank)
         # one name means one size everywhere, and two names two
         return self._named.setdefault(plain, PRIMES[len(self._named) % len(PRIMES)])
@@ -219,6 +221,11 @@ def batch_hint(model: nn.Module) -> Optional[int]:
     except (OSError, TypeError, SyntaxError, IndentationError):
         return None
     named = re.compile(r"^(b|n|bs|bsz|batch\w*|n_?batch|num_batch\w*)$", re.IGNORECASE)
+    for hint in annotations_of(type(model).forward).values():
+        said = annotated(hint)
+        axes = [i for i, n in enumerate(said.names) if named.match(n)] if said else []
+        if axes:
+            return axes[0]
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign):
             continue
@@ -236,9 +243,13 @@ def batch_hint(model: nn.Module) -> Optional[int]:
     return None
 
 
-def first_guesses(model: nn.Module, arguments: dict[str, Any]) -> list[tuple[Spec, ...]]:
-    """Specifications of the required arguments of `forward`, a few alternatives each."""
-    facts = Facts(model, arguments)
+def first_guesses(facts: Facts, known: Sequence[dict[str, Any]] = ()) -> list[tuple[Spec, ...]]:
+    """Specifications of the required arguments of `forward`, a few alternatives each.
+
+    Parameters:
+        known: for each call that the static side knows, its arguments by name; these come
+            first.
+    """
     hints = facts.hints
     parameters = list(inspect.signature(facts.forward).parameters.values())[1:]
     columns: list[list[Spec]] = []
@@ -255,9 +266,34 @@ def first_guesses(model: nn.Module, arguments: dict[str, Any]) -> list[tuple[Spe
         columns.append([Spec(**{**vars_of(o), "keyword": keyword}) for o in options])
     if not columns:
         return [()]
-    depth = max(len(column) for column in columns)
-    rows = [tuple(column[min(i, len(column) - 1)] for column in columns) for i in range(depth)]
+    rows = [row for call in known for row in _known_rows(call, columns, facts)] + _rows(columns)
     return list({tuple(s.key for s in row): row for row in rows}.values())
+
+
+def _rows(columns: list[list[Spec]]) -> list[tuple[Spec, ...]]:
+    """The n-th alternatives of all columns together."""
+    depth = max(len(column) for column in columns)
+    return [tuple(column[min(i, len(column) - 1)] for column in columns) for i in range(depth)]
+
+
+def _known_rows(
+    call: dict[str, Any], columns: list[list[Spec]], facts: Facts
+) -> Iterator[tuple[Spec, ...]]:
+    """The arguments of a known call; what it does not tell takes a few alternatives."""
+    for told in known_specs(call, facts.arguments, facts.model):
+        filled = []
+        for column in columns:
+            spec = told.pop(column[0].name, None)
+            if spec is None:
+                filled.append(column[:3])
+                continue
+            kinds = {like(spec, guess).key: like(spec, guess) for guess in column}
+            keyword = column[0].keyword
+            filled.append([dataclasses.replace(s, keyword=keyword) for s in kinds.values()])
+        # what has a default, and the call gives nevertheless
+        more = (s for s in told.values() if s.kind not in (NONE, CONSTANT))
+        filled += [[dataclasses.replace(s, keyword=True)] for s in more]
+        yield from _rows(filled)
 
 
 def vars_of(spec: Spec) -> dict[str, Any]:

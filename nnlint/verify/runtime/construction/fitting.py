@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
@@ -27,9 +28,15 @@ class NotRun(Exception):
 
 
 def fit_inputs(
-    model: nn.Module, arguments: dict[str, Any], deadline: Optional[float] = None
+    model: nn.Module,
+    arguments: dict[str, Any],
+    deadline: Optional[float] = None,
+    known: Sequence[dict[str, Any]] = (),
 ) -> Inputs:
     """Inputs that the model runs on in eval mode, at two batch sizes where that is possible.
+
+    Parameters:
+        known: arguments by name of calls that the static side knows.
 
     Trials go best first: the further a trial got, counted in module calls, the sooner what
     its error asks for is tried.
@@ -46,7 +53,7 @@ def fit_inputs(
     facts = Facts(model, arguments)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
-    for rank, specs in enumerate(first_guesses(model, arguments)):
+    for rank, specs in enumerate(first_guesses(facts, known)):
         heapq.heappush(queue, (rank * 0.5, next(order), specs))
     seen: set[Any] = set()
     furthest, reason = -1, "no inputs were tried"

@@ -10,7 +10,7 @@ import builtins
 import inspect
 import re
 import typing
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch import nn
@@ -264,10 +264,11 @@ def _instances(annotation: type) -> list[Any]:
     return built(annotation)
 
 
-def built(annotation: type) -> list[Any]:
-    """An instance of a class from its defaults and guesses, if that works."""
+def built(annotation: type, known: Optional[dict[str, Any]] = None) -> list[Any]:
+    """An instance of a class from what is known, its defaults and guesses, if that works."""
+    given = known or {}
     try:
-        return [annotation()]
+        return [annotation(**given)]
     except Exception:
         pass
     try:
@@ -276,6 +277,6 @@ def built(annotation: type) -> list[Any]:
             for n, p in inspect.signature(annotation).parameters.items()
             if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         }
-        return [annotation(**required)]
+        return [annotation(**{**required, **given})]
     except Exception:
         return []

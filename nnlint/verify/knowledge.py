@@ -1,0 +1,295 @@
+"""What the static analysis of a project knows of a module class.
+
+Call sites say what a class is built with (`Net(width=64)`, `Decoder(Encoder(8), heads=2)`),
+calls of its instances and the code of its `forward` what it takes: shapes from loaders, from
+`B, T, C = x.shape`, from the sizes of layers. The worker reads both as data.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
+from nnlint.semantics.analysis import analyse
+from nnlint.semantics.axes import Dimension, Shape, size_of
+from nnlint.semantics.axes.sizes import Size, Symbol
+from nnlint.semantics.interpreter.builtin_calls import Interpreter
+from nnlint.semantics.library import load_library
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    Built,
+    Class,
+    Constant,
+    Extent,
+    External,
+    Function,
+    Instance,
+    Items,
+    Maybe,
+    Site,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+from nnlint.source.discovery import MissingPathError, discover
+from nnlint.source.file import SourceError
+from nnlint.verify.targets import Target
+
+MOST_SECONDS, MOST_FILES, MOST_CALLS = 3.0, 12, 6
+DEEPEST = 4
+
+
+class _Untold(Exception):
+    """A value that nothing known makes."""
+
+
+def knowledge_of(target: Target) -> dict[str, Any]:
+    """Constructor arguments and input shapes of a class, as the project uses it.
+
+    Returns:
+        `built`: for each call of the class its `args` by name and the place it is `at`;
+        `inputs`: for each call of an instance, or for `forward` alone, the arguments by
+        name, and the place. Both are data as `construction/known.py` reads it.
+    """
+    if not target.file:
+        return {}
+    path = os.path.abspath(target.file)
+    modules = ProjectModules()
+    watcher = _Watcher(modules, path, target.name)
+    started = time.monotonic()
+    for file in _mentioning(modules, path, target.name):
+        watcher.watch(file)
+        if time.monotonic() - started > MOST_SECONDS:
+            break
+    # a call that says more is a better guide, and of two such the smaller model is
+    watcher.built.sort(key=lambda b: (-len(b["args"]), _magnitude(b["args"])))
+    return {"built": watcher.built[:MOST_CALLS], "inputs": watcher.inputs[:MOST_CALLS]}
+
+
+def _magnitude(data: Any) -> float:
+    if isinstance(data, dict):
+        return sum(_magnitude(v) for v in data.values())
+    if isinstance(data, list):
+        return sum(_magnitude(v) for v in data)
+    return abs(data) if isinstance(data, int | float) else 0.0
+
+
+def _mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
+    """The target's own file, then others of its project that mention the class, nearest first."""
+    yield path
+    pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
+    try:
+        found = discover([_top_of(modules, path)]).files
+    except MissingPathError:
+        return
+    near = os.path.dirname(path)
+    files = sorted(found, key=lambda f: -len(os.path.commonpath([near, os.path.abspath(f)])))
+    count = 0
+    for file in files:
+        absolute = os.path.abspath(file)
+        if absolute == path or not file.endswith(".py"):
+            continue
+        try:
+            hit = pattern.search(Path(file).read_bytes())
+        except OSError:
+            continue
+        if hit:
+            count += 1
+            yield absolute
+            if count >= MOST_FILES:
+                return
+
+
+def _top_of(modules: ProjectModules, path: str) -> str:
+    """The folder of the project, else that of the outermost package, else the file's own."""
+    root = modules.root_of(path)
+    for folder in (Path(root), *list(Path(root).parents)[:2]):
+        if any((folder / marker).exists() for marker in PROJECT_MARKERS):
+            return str(folder)
+    package = Path(path).relative_to(root).parts[0]
+    return os.path.join(root, package) if package != os.path.basename(path) else root
+
+
+class _Watcher:
+    """Interprets files, and notes what becomes of one class."""
+
+    def __init__(self, modules: ProjectModules, path: str, name: str) -> None:
+        self.modules, self.path, self.name = modules, path, name
+        self.built: list[dict[str, Any]] = []
+        self.inputs: list[dict[str, Any]] = []
+
+    def watch(self, file: str) -> None:
+        """Interpret one file as a script and from everything in it that names the class."""
+        try:
+            module = self.modules.parse(file)
+        except (SourceError, FileNotFoundError):
+            return
+        machine = _Watching(self)
+        analyse(module, self.modules.load, machine, frozenset({self.name}))
+
+    def is_target(self, value: Value | None) -> bool:
+        """Whether a value is an instance of the class."""
+        cls = value.cls if isinstance(value, Instance) else None
+        return (
+            cls is not None
+            and cls.node.name == self.name
+            and str(cls.scope.module.source.path) == self.path
+        )
+
+    def note_built(self, instance: Instance) -> None:
+        """A call of the class; the analysis' own entry has neither arguments nor a call."""
+        if not instance.arguments:
+            return
+        args = _told(instance.named)
+        if args:
+            _add(self.built, {"args": args, "at": _place(instance.site)})
+
+    def note_called(self, names: dict[str, Any], function: Function, site: Site | None) -> None:
+        """One run of `forward`, after its body has told what its arguments are."""
+        own = function.node.args.args[1:] + function.node.args.kwonlyargs
+        given = {a.arg: names[a.arg] for a in own if isinstance(names.get(a.arg), Value)}
+        told = _told(given)
+        if any(_tells(v) for v in told.values()):
+            at = _place(site) or f"its {function.name}"
+            _add(self.inputs, {"args": told, "at": at})
+
+
+class _Watching(Interpreter):
+    def __init__(self, watcher: _Watcher) -> None:
+        super().__init__(load_library(), watcher.modules.load)
+        self.watcher = watcher
+
+    def emit(
+        self,
+        kind: str,
+        site: Site,
+        subject: Value | None = None,
+        operands: Sequence[Value] = (),
+        name: str = "",
+    ) -> Event:
+        if kind == "build" and isinstance(subject, Instance) and self.watcher.is_target(subject):
+            self.watcher.note_built(subject)
+        return super().emit(kind, site, subject, operands, name)
+
+    def run_function(
+        self,
+        function: Function,
+        names: dict[str, Any],
+        owner: Value | None,
+        site: Site | None,
+        on_yield: Any = None,
+    ) -> Value:
+        given = dict(names)
+        result = super().run_function(function, names, owner, site, on_yield)
+        if function.name == "forward" and self.watcher.is_target(owner):
+            self.watcher.note_called(given, function, site)
+        return result
+
+
+def _add(found: list[dict[str, Any]], new: dict[str, Any]) -> None:
+    _renumber(new["args"], {})
+    if all(f["args"] != new["args"] for f in found):
+        found.append(new)
+
+
+def _renumber(data: Any, numbers: dict[int, int]) -> None:
+    """Number symbols in the order in which they come, so that equal shapes are equal."""
+    if isinstance(data, dict) and "number" in data:
+        data["number"] = numbers.setdefault(data["number"], len(numbers))
+    elif isinstance(data, dict | list):
+        for part in data.values() if isinstance(data, dict) else data:
+            _renumber(part, numbers)
+
+
+def _place(site: Site | None) -> str:
+    if site is None:
+        return ""
+    return f"{os.path.basename(site.module.source.path)}:{getattr(site.node, 'lineno', 0)}"
+
+
+def _tells(data: Any) -> bool:
+    return isinstance(data, dict) and ("shape" in data or any(_tells(v) for v in data.values()))
+
+
+def _told(values: dict[str, Value]) -> dict[str, Any]:
+    """The values that are known, by name."""
+    found = {}
+    for name, value in values.items():
+        try:
+            found[name] = _data(value)
+        except _Untold:
+            continue
+    return found
+
+
+def _data(value: Value, depth: int = 0) -> Any:
+    """A value as the worker makes it again.
+
+    Raises:
+        _Untold: it is not known, or no plain value.
+    """
+    if depth > DEEPEST:
+        raise _Untold
+    match value:
+        case Constant(value=None | bool() | int() | float() | str() as plain):
+            return plain
+        case Extent():
+            return {"size": _size(value.size)}
+        case External() if value.name.partition(".")[0] in ("torch", "functools", "math"):
+            return {"name": value.name}
+        case Class():
+            return _class(value)
+        case Items() if not value.open:
+            items = [_data(v, depth + 1) for v in value.items]
+            return {"tuple": items} if value.kind == "tuple" else items
+        case Table() if ... not in value.state:
+            return {"dict": {str(k): _data(v, depth + 1) for k, v in value.state.items()}}
+        case Built():
+            explicit = {k: v for k, v in value.arguments.items() if k in value.explicit}
+            args = {k: _data(v, depth + 1) for k, v in explicit.items()}
+            return {"call": {"name": value.entry.name}, "args": args}
+        case Instance() if value.cls.known:
+            return {"call": _class(value.cls), "args": _told(value.named)}
+        case Maybe():
+            raise _Untold
+    return _shaped(value)
+
+
+def _class(cls: Class) -> dict[str, str]:
+    return {"file": str(cls.scope.module.source.path), "name": cls.node.name}
+
+
+def _shaped(value: Value) -> Any:
+    tensor = value.state.get("tensor") if isinstance(value, Unknown) else value
+    if not isinstance(tensor, Tensor) or tensor.shape is None:
+        raise _Untold
+    return {"shape": _shape(tensor.shape)}
+
+
+def _shape(shape: Shape) -> list[Any]:
+    return [_axis(dimension) for dimension in shape]
+
+
+def _axis(dimension: Dimension) -> list[Any]:
+    """The factors of one dimension; a symbol that has no role of its own has its axis'."""
+    factors = _size(size_of(dimension))
+    if len(dimension) == 1 and len(factors) == 1 and isinstance(factors[0], dict):
+        factors[0]["role"] = factors[0]["role"] or dimension[0].meaning
+    return factors
+
+
+def _size(size: Size) -> list[Any]:
+    known: list[Any] = [size.coefficient] if size.coefficient != 1 or not size.symbols else []
+    return [*known, *(_symbol(s) for s in size.symbols)]
+
+
+def _symbol(symbol: Symbol) -> dict[str, Any]:
+    """A size that only has a name: equal symbols have equal numbers."""
+    name = symbol.name.rpartition(".")[2]
+    return {"number": symbol.serial, "name": name, "role": symbol.role, "value": symbol.value}
