@@ -4,7 +4,8 @@
 
 draws 70 `nn.Module` classes that define `forward`, ten from each of seven packages, builds
 each with no help in a process of its own, and writes a table with the reasons for the rest.
-The interpreter needs torch and what the packages import.
+The interpreter needs torch and what the packages import. Searches end by the clock: on a machine
+that does other things too, give `--timeout` more than its 120 seconds.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ def draw(root: Path, seed: int) -> list[tuple[str, Path, str]]:
     return found
 
 
-def verify(python: str, path: Path, name: str) -> Outcome:
+def verify(python: str, path: Path, name: str, timeout: float) -> Outcome:
     """Build the class, run it, and ask the cheapest question of it, as `nnlint verify` does."""
-    conditions = Conditions(python, Limits(timeout=100))
+    conditions = Conditions(python, Limits(timeout=timeout))
     return verify_target(Target(name, file=str(path)), ["parameter-share"], conditions, {})
 
 
@@ -86,12 +87,15 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--timeout", type=float, default=120.0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     drawn = [d for d in draw(options.root, options.seed) if options.only in f"{d[1]}:{d[2]}"]
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(pool.map(lambda d: verify(options.python, d[1], d[2]), drawn))
+        outcomes = list(
+            pool.map(lambda d: verify(options.python, d[1], d[2], options.timeout), drawn)
+        )
     built = run = 0
     print("| package | class | built | run | how, or why not |\n|-|-|-|-|-|")
     for (package, _, name), outcome in zip(drawn, outcomes, strict=True):

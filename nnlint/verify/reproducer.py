@@ -1,26 +1,26 @@
-"""A script of at most twenty lines that shows a leak with torch alone."""
+"""A script of at most twenty lines that shows a leak.
+
+It needs torch alone where the class and what it needs fit into it; else it imports the class
+from its project, and says why.
+"""
 
 from __future__ import annotations
 
-import ast
-import re
-from pathlib import Path
 from typing import Any
 
 from nnlint.verify.importing import import_of
 
-_CHANGES = (
-    "torch.randn_like(part)",
-    "part * 10 + 0.01",
-    "-part",
-    "100 * torch.randn_like(part).abs()",
-)
+LONGEST = 20
+_DRAWS = "torch.randn_like({part}), 100 * torch.rand_like({part}), -100 * torch.rand_like({part})"
+"""What takes the place of an example, one after the other: a leak through a threshold or a
+branch shows for some values only."""
+_CHANGED = "[i for i in range(len(before)) if not before[i].equal(after[i])]"
 
 
 def reproducer(
     target: dict[str, Any], built: dict[str, Any], evidence: dict[str, Any]
 ) -> str | None:
-    """The script, or None where it would need more than a constructor call and one tensor.
+    """The script, or None where it would need more than a constructor call and tensors.
 
     Parameters:
         target: the job's target with its `file`.
@@ -28,71 +28,66 @@ def reproducer(
         evidence: the evidence of a confirmed batch dependency.
     """
     leak, recipe = evidence.get("leaks"), evidence.get("reproduce")
-    arguments = _arguments(built.get("arguments", []))
-    inside = str(built.get("origin", "")).startswith("inside")
-    if not leak or not recipe or arguments is None or inside or not target.get("file"):
+    call = built.get("constructor")
+    if not leak or not recipe or call is None or not target.get("file"):
         return None
-    inputs = [_tensor(text) for text in recipe["inputs"]]
-    if any(i is None for i in inputs):
-        return None
-    root, module = import_of(target["file"])
     name, column = target["name"], leak["input"]
-    names = [f"x{i}" for i in range(len(inputs))]
-    call = ", ".join(names)
+    body = _body(name, call, column, recipe)
+    title = f"Examples mix in {name}: changing example {column} changes the outputs of others."
+    source = built.get("source")
+    if source is not None:
+        lines = [f'"""{title}"""', "import torch", *source.splitlines(), *body]
+        if len(lines) <= LONGEST:
+            return "\n".join(lines) + "\n"
+    why = built.get("not_alone") or f"its source takes {len((source or '').splitlines())} lines"
+    root, module = import_of(target["file"])
     lines = [
-        f'"""Examples mix in {name}: changing example {column} changes the outputs of others."""',
+        f'"""{title}',
+        f"{name} is imported from its project: {why}.",
+        '"""',
         "import sys",
         "import torch",
         f"sys.path.insert(0, {root!r})",
         f"from {module} import {name}",
-        "torch.manual_seed(0)",
-        f"model = {name}({arguments}).{'train' if recipe['training'] else 'eval'}()",
+        *body,
     ]
-    lines += [f"{n} = {i}" for n, i in zip(names, inputs, strict=True)]
-    axis, change = recipe["axis"], _CHANGES[recipe["draw"]]
-    parts = ", ".join(f"{n}.select({axis}, {column})" for n in names)
-    lines += [
-        f"def run({call}):",
-        "    torch.manual_seed(0)",
-        f"    return model({call}){recipe['output']}.detach().movedim({recipe['output_axis']}, 0)",
-        f"before = run({', '.join(n + '.clone()' for n in names)})",
-        f"for part in [{parts}]:",
-        f"    part.copy_({change} if part.is_floating_point() else part.flip(-1))",
-        f"after = run({call})",
-        "changed = [i for i in range(len(before)) if not torch.equal(before[i], after[i])]",
-        f'print("changed example {column}; outputs that changed:", changed)',
+    return "\n".join(lines) + "\n" if len(lines) <= LONGEST else None
+
+
+def _body(name: str, constructor: str, column: int, recipe: dict[str, Any]) -> list[str]:
+    mode = "train" if recipe["training"] else "eval"
+    moved = f".movedim({recipe['output_axis']}, 0)" if recipe["output_axis"] else ""
+    run = f"model({recipe['call']}){recipe['output']}.detach(){moved}.clone()"
+    # the same random numbers in both runs: dropout must not look like a leak
+    seed = "torch.manual_seed(0)"
+    seeded = [seed] if recipe["training"] else []
+    lines = [seed, f"model = {name}({constructor}).{mode}()"]
+    lines += [f"{t['name']} = {t['making']}" for t in recipe["tensors"]]
+    lines += [*seeded, f"before = {run}"]
+    told = [
+        *seeded,
+        f"after = {run}",
+        f'print("changed example {column}; outputs that changed:", {_CHANGED})',
     ]
-    return "\n".join(lines) + "\n" if len(lines) <= 20 else None
+    changing = [t for t in recipe["tensors"] if t["axis"] is not None and t["high"] != 1]
+    if len(changing) == 1 and _is_float(changing[0]):
+        part = _part(changing[0], column)
+        lines += [f"for new in ({_DRAWS.format(part=part)}):", f"    {part} = new"]
+        return lines + [f"    {line}" for line in told]
+    return [*lines, *(_change(tensor, column) for tensor in changing), *told]
 
 
-def _arguments(texts: list[str]) -> str | None:
-    parts = []
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            literal = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            return None
-        if name == "args":
-            parts += [repr(v) for v in literal]
-        else:
-            parts.append(f"{name}={value}")
-    return ", ".join(parts)
+def _change(tensor: dict[str, Any], column: int) -> str:
+    part = _part(tensor, column)
+    if tensor["high"]:
+        return f"{part} = ({part} + 1) % {tensor['high']}"
+    new = f"-10 * {part}" if _is_float(tensor) else f"~{part}"
+    return f"{part} = {new}"
 
 
-def _tensor(text: str) -> str | None:
-    """`argument 0: (5, 3) float32` as the expression that makes such a tensor."""
-    match = re.fullmatch(r"argument \d+: (\(.*?\)) (\w+)(?: below (\d+))?", text)
-    if match is None:
-        return None
-    shape, kind, high = match.groups()
-    if kind.startswith("float") or kind == "bfloat16":
-        return f"torch.randn({shape}, dtype=torch.{kind})"
-    if kind == "bool":
-        return f"torch.ones({shape}, dtype=torch.bool)"
-    return f"torch.randint({high or 2}, {shape}, dtype=torch.{kind})"
+def _part(tensor: dict[str, Any], column: int) -> str:
+    return f"{tensor['name']}[{', '.join([*':' * tensor['axis'], str(column)])}]"
 
 
-def write_reproducer(path: Path, text: str) -> None:
-    """Write the script."""
-    path.write_text(text, encoding="utf-8")
+def _is_float(tensor: dict[str, Any]) -> bool:
+    return tensor["high"] is None and "torch.bool" not in tensor["making"]

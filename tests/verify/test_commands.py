@@ -111,8 +111,9 @@ def test_the_reproducer_runs_alone(project):
         [sys.executable, "-W", "ignore", "reproduce_Sentiment.py"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    changed = json.loads(done.stdout.rpartition(":")[2])
+    changed = json.loads(done.stdout.splitlines()[0].rpartition(":")[2])
     assert len(changed) > 1
+    assert "import library" not in Path("reproduce_Sentiment.py").read_text()
 
 
 def test_arguments_inputs_and_configuration(project, capsys):

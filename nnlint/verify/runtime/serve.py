@@ -176,6 +176,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
     from torch.nn.parameter import is_lazy
 
     from .construction.building import NotLoaded, build, file_of, subject_of
+    from .construction.inlining import NotAlone, inlined
 
     target = job["target"]
     send("start", probe="build")
@@ -201,7 +202,12 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
     if built.model is None:
         send("failed", stage="construct", reason=built.problem or "no arguments were found")
         return None
-    report = {"origin": built.origin, "arguments": built.arguments}
+    report: dict[str, Any] = {"origin": built.origin, "arguments": built.arguments}
+    report["constructor"] = built.constructor
+    try:
+        report["source"] = inlined(filename, target["name"])
+    except NotAlone as error:
+        report["not_alone"] = str(error)
     if built.inputs is None:
         send("failed", stage="inputs", reason=built.problem or "no inputs were found", **report)
         return None

@@ -14,6 +14,7 @@ from torch import nn
 
 from ..devices import choose
 from ..inputs import Inputs
+from ..recipes import arguments_as_text
 from ..running import Runner
 from ..subject import Options, Subject
 from .constructing import NotBuilt, construct
@@ -26,6 +27,8 @@ from .trials import trial
 
 BUDGET = 45.0
 """Seconds to find arguments and inputs for one class."""
+AS_IT_IS = "the object itself"
+"""The origin of a target that is a module, and no class of one."""
 
 
 class NotLoaded(Exception):
@@ -40,6 +43,8 @@ class Built:
         self.inputs: Optional[Inputs] = None
         self.origin = ""
         self.arguments: list[str] = []
+        self.constructor: Optional[str] = None
+        """The constructor's arguments as text that makes them again, where there is one."""
         self.problem = ""
 
 
@@ -151,7 +156,7 @@ def build(
     result = Built()
     if not isinstance(target, type):
         if isinstance(target, nn.Module):
-            return _finish(result, target, {}, "the object itself", _Fitting(shapes), deadline)
+            return _finish(result, target, {}, AS_IT_IS, _Fitting(shapes), deadline)
         return _factory(result, target, args or [], kwargs or {}, _Fitting(shapes), deadline)
     if not issubclass(target, nn.Module):
         raise NotLoaded(f"{name} is no nn.Module")
@@ -213,6 +218,8 @@ def _finish(
         return result
     result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
     result.arguments = _as_text(arguments)
+    if origin != AS_IT_IS:
+        result.constructor = arguments_as_text(arguments)
     return result
 
 

@@ -85,7 +85,7 @@ def _for_layer(specs: Specs, layer: nn.Module, given: Tensor, facts: Facts) -> I
         yield from _resized(specs, actual, wanted)
         if given.dim() >= 3 and wanted in given.shape[1:]:
             yield from _moved(specs, wanted)
-        yield from _in_proportion(specs, actual, wanted)
+        yield from _in_proportion(specs, actual, wanted, axis)
 
 
 def _resized(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
@@ -108,18 +108,32 @@ def _resized(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
         yield together
 
 
-def _in_proportion(specs: Specs, actual: int, wanted: int) -> Iterator[Specs]:
+def _in_proportion(specs: Specs, actual: int, wanted: int, axis: int) -> Iterator[Specs]:
     """Axes that a model joins or splits before the layer, alone and in all inputs alike."""
+    if not actual:
+        return
     for index, spec in enumerate(specs):
-        for place, size in enumerate(spec.shape):
-            if place and actual and size * wanted % actual == 0 and size * wanted >= actual:
-                fitting = size * wanted // actual
-                yield replaced(specs, index, spec.resized(place, fitting))
-                alike = tuple(
+        for changed, fitting in _proportionate(spec, actual, wanted, axis):
+            yield replaced(specs, index, changed)
+            if sum(s.shape == spec.shape for s in specs) > 1 and spec.shape:
+                place = next(i for i, n in enumerate(changed.shape) if n != spec.shape[i])
+                yield tuple(
                     s.resized(place, fitting) if s.shape == spec.shape else s for s in specs
                 )
-                if sum(s.shape == spec.shape for s in specs) > 1:
-                    yield alike
+
+
+def _proportionate(spec: Spec, actual: int, wanted: int, axis: int) -> Iterator[tuple[Spec, int]]:
+    """One axis at a time, that which the layer complains about first."""
+    own = axis % max(len(spec.shape), 1)
+    for place in sorted(range(len(spec.shape)), key=lambda p: p != own):
+        size = spec.shape[place]
+        fitting, rest = divmod(size * wanted, actual)
+        if place and fitting and not rest and fitting != size:
+            yield spec.resized(place, fitting), fitting
+    for i, item in enumerate(spec.items):
+        for changed, fitting in _proportionate(item, actual, wanted, axis):
+            items = (*spec.items[:i], changed, *spec.items[i + 1 :])
+            yield dataclasses.replace(spec, items=items), fitting
 
 
 def _axes(spec: Spec) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,7 @@ from ..dependency import SIZES, Dependency, Layout, find_layout, is_tiny, measur
 from ..gradients import gradient_matrix
 from ..inputs import Inputs
 from ..locate import Culprit, locate
+from ..recipes import NotWritten, inputs_as_text
 from ..running import Runner, is_batch_norm, jittered
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
@@ -230,7 +231,7 @@ def _leak(
     row, column, value = first.found.leaks[0]
     evidence["leaks"] = {"output": row, "input": column, "difference": value, "mode": first.mode}
     evidence["gradients"] = _gradients(first)
-    evidence["reproduce"] = _recipe(first, row, column)
+    evidence["reproduce"] = _recipe(first)
     culprit = _locate(first)
     if culprit is not None:
         evidence["culprit"] = culprit.as_dict()
@@ -247,20 +248,21 @@ def _leak(
     )
 
 
-def _recipe(first: _Run, row: int, column: int) -> dict[str, Any] | None:
+def _recipe(first: _Run) -> dict[str, Any] | None:
     """What a script needs to show the leak, where a few lines can."""
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
-    axes = {slot.axis for slot in first.inputs.slots.values()}
     plain = [f for f in first.layout.followers if f.fold == 1]
-    if first.jittered or (first.training and has_norm) or len(axes) != 1 or not plain:
+    if first.jittered or (first.training and has_norm) or not plain:
         return None
     follower = plain[0]
+    try:
+        given = inputs_as_text(first.inputs)
+    except NotWritten:
+        return None
     return {
-        "inputs": first.inputs.describe(),
-        "axis": axes.pop(),
+        **given,
         "output": "".join(f"[{key!r}]" for key in follower.path),
         "output_axis": follower.axis,
-        "draw": first.found.draw.get((row, column), 0),
         "training": first.training,
     }
 

@@ -39,7 +39,11 @@ def run(subject: Subject) -> Answer:
                 if id(value) not in modules and any(True for _ in value.parameters()):
                     trained.append(path)
             elif id(value) not in tensors and _storage(value) not in storages:
-                (trained if value.requires_grad and value.is_leaf else kept).append(path)
+                if value.requires_grad and value.is_leaf:
+                    trained.append(path)
+                elif type(module)._apply is nn.Module._apply:
+                    # one with its own `_apply`, such as a metric of torchmetrics, moves them
+                    kept.append(path)
     evidence = {"trained": trained, "tensors": kept}
     if trained:
         return confirmed(
