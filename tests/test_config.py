@@ -79,7 +79,7 @@ def test_command_line_wins_over_the_file(file, line, codes):
     ("selector", "hint"),
     [
         ("mising-seed", "`missing-seed`"),
-        ("NN10l", "`NN101`"),
+        ("NN101x", "`NN101`"),
         ("warnig", "`warning`"),
         ("AL", "`ALL`"),
     ],

@@ -255,7 +255,10 @@ class _Roots:
                     )
         mark = len(machine.journal)
         with self._entered(function, owner, symbolic):
-            machine.run_function(function, names, owner, None)
+            returned = machine.run_function(function, names, owner, None)
+            if self._hook(function, owner) == "train":
+                # Lightning's automatic optimisation goes on from it
+                machine.emit("returned_loss", Site(self.module, function.node), returned)
         if undo:
             machine.leave(mark)
 

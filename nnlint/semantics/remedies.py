@@ -291,3 +291,29 @@ def _argument(call: ast.AST, name: str, position: int) -> ast.expr | None:
     if named is not None:
         return named
     return call.args[position] if len(call.args) > position else None
+
+
+def detach_added(gather: Site, backward: Site) -> Changes:
+    """Add a loss to a sum or list without its graph."""
+    node = gather.node
+    added: ast.expr | None = None
+    if isinstance(node, ast.BinOp):
+        added = node.right
+    elif isinstance(node, ast.Call) and node.args and not node.keywords:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        added = node.args[0] if called == "append" or _starts_from(backward, node.args[0]) else None
+    if isinstance(added, ast.List) and len(added.elts) == 1:
+        added = added.elts[0]
+    if added is None or isinstance(added, ast.Starred):
+        return None
+    place = Site(gather.module, added)
+    text = source_text(place)
+    if not isinstance(added, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        text = f"({text})"
+    return replace(place, f"{text}.detach()")
+
+
+def _starts_from(backward: Site, value: ast.expr) -> bool:
+    """Whether a backward pass is written as one of a value: `scaler.scale(loss).backward()`."""
+    text = ast.unparse(value)
+    return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(backward.node))

@@ -302,6 +302,8 @@ class Extent(Value):
     """The size of an axis, or a product of such sizes."""
 
     size: Size
+    made: Value | None = None
+    """The product or quotient that it is, where it is written as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -159,6 +159,15 @@ class Expressions(Statements):
         symbol, function = _BINARY[type(node.op)]
         return self.binary(symbol, function, left, right, node)
 
+    def augmented(self, whole: ast.BinOp) -> Value:
+        """The new value of a variable that something is added to: a running sum is noted."""
+        left, right = self.evaluate(whole.left), self.evaluate(whole.right)
+        symbol, function = _BINARY[type(whole.op)]
+        result = self.binary(symbol, function, left, right, whole)
+        if symbol == "+":
+            self.gather(self.site(whole), right, result)
+        return result
+
     def binary(
         self,
         symbol: str,
@@ -170,6 +179,8 @@ class Expressions(Statements):
         """`left symbol right`."""
         if symbol == "/" and (is_text(left) or is_text(right)):
             return string_of((left, right), "/")
+        if symbol == "/" and isinstance(right, Unknown) and right.origin == "length":
+            self.emit("average", self.site(node), left, (right,))
         if isinstance(left, Constant) and isinstance(right, Constant):
             folded = _fold(function, left, right)
             if (
@@ -194,7 +205,7 @@ class Expressions(Statements):
         if isinstance(left, Extent) or isinstance(right, Extent):
             extent = self.sizes.combined(symbol, left, right)
             if extent is not None:
-                return extent
+                return Extent(extent.size, Arithmetic(symbol, (left, right), self.site(node)))
         if (
             symbol == "+"
             and isinstance(left, ShapeOf | Items)

@@ -15,10 +15,12 @@ from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    Arithmetic,
     BoundMethod,
     Built,
     Class,
     Condition,
+    Extent,
     Function,
     Instance,
     Items,
@@ -198,6 +200,17 @@ class Machine(ABC):
         )
         self.block.children.append(event)
         return event
+
+    def gather(self, site: Site, value: Value, total: Value) -> None:
+        """Note that something that may be computed is added to a running sum or a list."""
+        if isinstance(value, Items) and len(value.items) == 1:
+            value = value.items[0]
+        if isinstance(value, Extent) and value.made is not None:
+            value = value.made
+        if isinstance(value, Unknown) and value.origin in ("parameter", "option", "draw"):
+            return
+        if isinstance(value, Tensor | Unknown | Arithmetic):
+            self.emit("gather", site, value, (total,))
 
     def inside(self, kind: str, site: Site | None, name: str = "") -> _Inside:
         """Put the events of the body into a block of their own."""

@@ -196,8 +196,8 @@ class Members(TrainingCalls):
     def _tensor_member(self, value: Tensor, name: str, site: Site) -> Value:
         if name == "shape":
             return ShapeOf(value)
-        if name in ("data",):
-            return value
+        if name == "data":
+            return self.method(BoundMethod(value, "detach"), (), {}, site)
         if name in ("T", "mT", "H", "mH"):
             return self.tensor_property(value, name, site)
         if name in ("grad", "_grad"):
@@ -485,6 +485,7 @@ class Members(TrainingCalls):
         site: Site,
     ) -> Value:
         if name in ("append", "add") and positional:
+            self.gather(site, positional[0], items)
             self.write(items.state, "items", (*items.items, positional[0]))
             if any(states(positional[0])):
                 self.emit("keep", site, positional[0], name=name)

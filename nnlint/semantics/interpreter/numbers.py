@@ -83,12 +83,14 @@ def _handler(operator: str) -> Handler:
         operands = tuple(positional)
         if operator in SPREADING and operands and isinstance(operands[0], Items):
             if operands[0].open:
-                return Unknown(origin="call")
+                return Unknown(operator, "call", {"arguments": operands[0].items})
             operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
         if operator == "int" and len(operands) == 1 and isinstance(operands[0], Extent | Unknown):
             return operands[0]
         if not operands or keywords or any(isinstance(v, Tensor) for v in operands):
-            return Unknown(origin="call")
+            if operator in ("float", "int"):
+                return Arithmetic(operator, operands, site)
+            return Unknown(operator, "call", {"arguments": operands})
         if all(isinstance(v, Constant) for v in operands):
             return _folded(operator, [v for v in operands if isinstance(v, Constant)])
         return Arithmetic(operator, operands, site)

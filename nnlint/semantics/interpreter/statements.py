@@ -85,7 +85,7 @@ class Statements(Scopes):
         """A statement that is only an attribute; overridden where methods have a meaning."""
 
     def _assign(self, node: ast.Assign) -> None:
-        value = self.evaluate(node.value)
+        value = self._added_to(node) or self.evaluate(node.value)
         for target in node.targets:
             self.bind(target, value)
             self._note_kept(target, value)
@@ -106,7 +106,20 @@ class Statements(Scopes):
     def _augmented_assign(self, node: ast.AugAssign) -> None:
         load: Any = ast.copy_location(_as_load(node.target), node.target)
         whole = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
-        self.bind(node.target, self.evaluate(whole))
+        self.bind(node.target, self.augmented(whole))
+
+    def _added_to(self, node: ast.Assign) -> Value | None:
+        """The new value of `x` in `x = x + y`; None where an assignment is no such sum."""
+        whole, target = node.value, node.targets[0]
+        if not isinstance(whole, ast.BinOp) or not isinstance(whole.op, ast.Add):
+            return None
+        if len(node.targets) > 1 or ast.unparse(whole.left) != ast.unparse(target):
+            return None
+        return self.augmented(ast.copy_location(ast.BinOp(whole.left, whole.op, whole.right), node))
+
+    def augmented(self, whole: ast.BinOp) -> Value:
+        """The new value of a variable that something is added to; overridden where it is noted."""
+        return self.evaluate(whole)
 
     def _return(self, node: ast.Return) -> str:
         value = self.evaluate(node.value) if node.value else NONE
@@ -482,7 +495,7 @@ class Statements(Scopes):
             end = self.execute(node.body)
             if end in LEAVES:
                 block.end = end
-            elif not block.children:
+            elif all(event.kind == "gather" for event, _ in block.walk()):
                 self.execute(node.body)
         return "next"
 
@@ -611,7 +624,7 @@ def _some_part(parts: Unknown, target: ast.expr) -> Value:
 
 def _only_builds(block: Block) -> bool:
     """Whether nothing happens in a part of the program but that layers are built and called."""
-    return all(event.kind in ("build", "forward") for event, _ in block.walk())
+    return all(event.kind in ("build", "forward", "gather") for event, _ in block.walk())
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -159,6 +159,8 @@ class TrainingCalls(Calls):
         if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
             self.emit("fit", site, receiver, operands, name)
             return Unknown()
+        if name == "append" and positional:
+            self.gather(site, positional[0], receiver)
         if name not in WITHOUT_EVENTS:
             self.emit_opaque(site, receiver, positional, keywords, name)
         return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")

@@ -1,0 +1,228 @@
+"""Questions about autograd graphs: which does a program keep alive for nothing?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    Arithmetic,
+    Choice,
+    Constant,
+    Items,
+    Join,
+    Maybe,
+    Operation,
+    Site,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+CUTS = frozenset({"detach", "item"})
+"""Families of operations whose result has no graph."""
+SCALES = frozenset({"torch.mul", "torch.div"})
+SUMS = frozenset({"torch.add", "torch.sub", "torch.sum", "torch.mean", "torch.neg"})
+COLLECTS = frozenset({"cat", "stack"})
+_LOSS = re.compile(r"loss|cost|criterion|objective|nll|crit\b|ce$|bce|elbo|err", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptGraph:
+    """A loss that is summed up or collected with its graph."""
+
+    site: Site
+    """Where it is: in the training loop itself, or a call there that does it."""
+    gather: Event
+    backward: Event
+    """Where its gradients are computed: nothing needs the graph after that."""
+
+
+def kept_graphs(program: Program) -> Iterator[KeptGraph]:
+    """Losses that are backpropagated, and then added to a sum or list with their graphs."""
+    placed = [
+        (e, b) for e, b in program.walk() if e.kind in ("backward", "returned_loss", "gather")
+    ]
+    backwards = [(e, b) for e, b in placed if e.kind != "gather" and not _retains(e)]
+    seen: set[object] = set()
+    for event, blocks in placed if backwards else ():
+        if event.kind != "gather" or not event.grad or event.site.key in seen:
+            continue
+        if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
+            continue
+        for backward, around in backwards:
+            if not _same_graph(backward, event):
+                continue
+            site = _place(event, blocks, around)
+            if site is not None and site.module is program.module:
+                seen.add(event.site.key)
+                yield KeptGraph(site, event, backward)
+                break
+
+
+def _losses(backward: Event) -> tuple[Value, ...]:
+    """What a backward pass starts from: `loss.backward()`, `accelerator.backward(loss)`."""
+    given = (backward.subject, *backward.operands)
+    values = [v.state.get("loss") if isinstance(v, Table) else v for v in given]
+    return tuple(v for v in values if isinstance(v, Value) and not isinstance(v, Constant))
+
+
+def _retains(backward: Event) -> bool:
+    call = backward.site.node
+    return isinstance(call, ast.Call) and any(
+        k.arg in ("retain_graph", "create_graph") for k in call.keywords
+    )
+
+
+def _same_graph(backward: Event, gather: Event) -> bool:
+    """Whether what is added still hangs on the graph that a backward pass has gone through."""
+    assert gather.subject is not None
+    added = {id(v) for v in _scaled(gather.subject)}
+    for loss in _losses(backward):
+        parts = [*_scaled(loss)]
+        if any(id(v) in added and (v is parts[0] or _has_graph(v)) for v in parts):
+            return True
+    return False
+
+
+def _has_graph(part: Value) -> bool:
+    """Whether a part of a loss is certainly a tensor with a graph, not a number or a target."""
+    if isinstance(part, Tensor) and isinstance(part.producer, Operation):
+        return part.producer.grad and part.producer.entry.family not in CUTS
+    named = part.producer if isinstance(part, Tensor) else part
+    return bool(_LOSS.search(getattr(named, "name", "")))
+
+
+def _scaled(value: Value, depth: int = 12) -> Iterator[Value]:
+    """The tensors that a value is a multiple, sum or mean of, itself included."""
+    tensor = tensor_of(value) if not isinstance(value, Choice | Maybe) else None
+    known = tensor or value
+    if depth == 0 or isinstance(known, Constant):
+        return
+    if not isinstance(known, Unknown) or known.origin in ("call", "", "attribute", "loop"):
+        yield known
+    match known:
+        case Arithmetic(operator="+" | "-"):
+            parts: list[Value] = list(known.operands)
+        case Arithmetic(operator="*" | "/"):
+            parts = _scaled_factor(known.operands, known.operator)
+        case Choice():
+            parts = list(known.options)
+        case Maybe():
+            parts = [known.value]
+        case Tensor(producer=Join() as join):
+            parts = list(join.inputs)
+        case Tensor(producer=Operation() as operation) if operation.entry.name in SUMS | SCALES:
+            given = [v for v in operation.arguments.values() if not isinstance(v, Constant)]
+            operator = "/" if operation.entry.name == "torch.div" else "*"
+            summed = operation.entry.name in SUMS
+            parts = given[:2] if summed else _scaled_factor(given[:2], operator)
+        case _:
+            parts = []
+    for part in parts:
+        yield from _scaled(part, depth - 1)
+
+
+def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> list[Value]:
+    """The factor that is the loss: the dividend, the only tensor, or what is called a loss."""
+    if operator == "/":
+        return list(operands[:1])
+    tensors = [v for v in operands if isinstance(v, Tensor)]
+    if len(tensors) == 1:
+        return list(tensors)
+    unknown = [v for v in operands if isinstance(v, Unknown)]
+    called = [v for v in unknown if _LOSS.search(v.name)]
+    return [*tensors, *(unknown if len(unknown) == len(operands) == 1 else called)]
+
+
+def _collected(value: Value, gather: Event, depth: int = 12) -> bool:
+    """Whether a backward pass starts from the sum or list that something is added to."""
+    total = gather.operands[0]
+    tensor = tensor_of(value) if not isinstance(value, Choice | Maybe) else None
+    known = tensor or value
+    if known is total or known is (tensor_of(total) or total):
+        return True
+    if depth == 0:
+        return False
+    parts: list[Value] = []
+    match known:
+        case Arithmetic():
+            parts = list(known.operands)
+        case Choice():
+            parts = list(known.options)
+        case Maybe():
+            parts = [known.value]
+        case Tensor(producer=Join() as join):
+            parts = list(join.inputs)
+        case Tensor(producer=Operation() as operation) if operation.entry.family not in CUTS:
+            if operation.entry.family in COLLECTS and isinstance(total, Items):
+                added = {id(v) for v in _scaled(gather.subject)} if gather.subject else set()
+                if any(id(tensor_of(t) or t) in added for t in operation.inputs):
+                    return True
+            parts = [*operation.inputs, *operation.arguments.values()]
+        case Items():
+            parts = list(known.items)
+        case Unknown():
+            parts = [v for v in known.state.get("arguments", ()) if isinstance(v, Value)]
+    return any(_collected(part, gather, depth - 1) for part in parts)
+
+
+def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) -> Site | None:
+    """Where a loop that also has the backward pass adds to what outlives its rounds.
+
+    None where there is no such loop, or where each round has a sum of its own.
+    """
+    shared = [a for a, b in zip(blocks, around, strict=False) if a is b]
+    at = max((i for i, b in enumerate(shared) if b.kind == "loop"), default=None)
+    if at is None:
+        return None
+    loop = shared[at]
+    target = _target(gather.site.node)
+    inner = [b for b in blocks[at + 1 :] if b.kind == "call" and b.site is not None]
+    if target is None or (inner and not _outlives(target, gather)):
+        return None
+    if loop.site is None or _is_reset(loop.site.node, ast.unparse(target)):
+        return None
+    apart = [b for b in blocks[len(shared) :] if b.kind == "call" and b.site is not None]
+    return apart[0].site if apart else gather.site
+
+
+def _target(node: ast.AST) -> ast.expr | None:
+    """The sum or list that a statement or call adds to."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value
+    return node.left if isinstance(node, ast.BinOp) else None
+
+
+def _outlives(target: ast.expr, gather: Event) -> bool:
+    """Whether a sum or list lives longer than one call of the function that adds to it."""
+    return not isinstance(target, ast.Name)
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return any(
+        ast.unparse(n) == name for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)
+    )
+
+
+def _is_reset(loop: ast.AST, name: str) -> bool:
+    """Whether every round of a loop begins the sum or list anew."""
+    waiting = [s for s in getattr(loop, "body", []) if isinstance(s, ast.stmt)]
+    while waiting:
+        statement = waiting.pop()
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            if statement.value is None or _mentions(statement.value, name):
+                continue
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
+            if any(ast.unparse(n) == name for n in names):
+                return True
+        elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While):
+            waiting += statement.body
+    return False
