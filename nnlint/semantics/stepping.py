@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nnlint.semantics.participants import (
     held_models,
     is_library_call,
     is_optimizer,
+    spoken_name,
     steps_optimizer,
     touches,
 )
@@ -30,7 +30,10 @@ _NEVER_FILLS = re.compile(
     r"|^set_|^get_|requires|_dict$|trainable",
     re.IGNORECASE,
 )
-_ENVIRONMENT = re.compile(r"env|simulator|game|world", re.IGNORECASE)
+_MAY_TRAIN = re.compile(
+    r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric|super",
+    re.IGNORECASE,
+)
 _LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
 
 
@@ -80,7 +83,7 @@ class Following:
         if event.subject is self.optimizer:
             return Gradients("applied", state.backward)
         if not steps_optimizer(event):
-            return state if is_environment(event) else Gradients("unknown")
+            return Gradients("unknown") if self._may_train(event) else state
         if not distinct(event.subject, self.optimizer):
             return Gradients("unknown")
         return state if state.settled else state._replace(backward=None)
@@ -101,6 +104,12 @@ class Following:
             return True
         models = held_models(self.optimizer)
         return bool(models) and all(covers(event.subject, model) for model in models or ())
+
+    def _may_train(self, event: Event) -> bool:
+        """Whether what steps may be something that trains, not an environment or a profiler."""
+        named = event.subject.name if isinstance(event.subject, Unknown) else ""
+        called = f"{named} {spoken_name(event)}"
+        return bool(_MAY_TRAIN.search(called)) or touches(event.subject, self.optimizer)
 
     def _may_fill(self, event: Event) -> bool:
         """Whether an event may give the optimizer gradients that no backward pass is seen for."""
@@ -123,15 +132,6 @@ class Following:
             return False
         operands = event.operands if event.kind == "forward" else given
         return any(covers(v, self.optimizer) for v in operands)
-
-
-def is_environment(event: Event) -> bool:
-    """Whether what steps is an environment that an agent acts in."""
-    subject = event.subject
-    named = subject.name if isinstance(subject, Unknown) else ""
-    node = event.site.node
-    written = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-    return bool(_ENVIRONMENT.search(f"{named} {written}"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +166,7 @@ def _judge(
     if not states:
         return []
     kinds = {state.kind for state in states}
-    pending = all(state.pending for state in states if state.kind)
+    pending = all(state.pending for state in states if state.kind) or _speaks_of_loss(blocks, step)
     if not kinds <= {"", "cleared", "applied"}:
         return [None]
     if kinds <= {"", "applied"}:
@@ -180,9 +180,25 @@ def _judge(
     behind = _own_backward_behind(scope, step)
     if lost and (behind is None or all(s.backward for s in states)):
         return [EmptyStep(step, "cleared", lost[0], clear)]
-    if not pending:
+    if not pending or (behind and _applied(scope, behind, step.subject)):
         return [None]
     return [EmptyStep(step, "early" if behind else "missing", behind, clear)]
+
+
+def _speaks_of_loss(blocks: tuple[Block, ...], step: Event) -> bool:
+    """Whether the innermost loop or call around a step has a name for a loss."""
+    around = next((b for b in reversed(blocks) if b.site and b.kind in ("loop", "entry")), None)
+    if around is None or around.site is None or around.site.module is not step.site.module:
+        return False
+    return any("loss" in name.lower() for name in step.site.module.words(around.site.node).names)
+
+
+def _applied(scope: Block, backward: Event, optimizer: Value | None) -> bool:
+    """Whether the gradients of a backward pass are applied by the optimizer's next step."""
+    events = [e for e in scope.events("step", "zero_grad", "backward")]
+    number = next(i for i, e in enumerate(events) if e is backward)
+    own = [e for e in events[number + 1 :] + events[:number] if e.subject is optimizer]
+    return bool(own) and own[0].kind == "step"
 
 
 def _given_more(step: Event) -> bool:

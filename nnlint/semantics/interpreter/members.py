@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +47,12 @@ from nnlint.semantics.values import (
 
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
 """Attributes under which a wrapper (DataParallel, compile, Fabric) keeps the model itself."""
+
+
+TRAINING_METHODS = frozenset(
+    "step zero_grad backward manual_backward scale unscale_ update clip_grad_norm_".split()
+)
+"""Methods of optimizers, scalers and accelerators by which a program trains."""
 
 
 class Members(TrainingCalls):
@@ -277,6 +284,10 @@ class Members(TrainingCalls):
                 return self._items_method(receiver, name, positional, keywords, site)
             case Table():
                 return self._table_method(receiver, name, positional)
+            case Constant(None, True) if name in TRAINING_METHODS:
+                # an argument that may be left out is there where its methods are called
+                standing = self.stand_in(receiver, site)
+                return self.duck_call(standing, name, positional, keywords, site)
             case Constant() if name == "format" and isinstance(receiver.value, str):
                 return Unknown(re.sub(r"\{[^}]*\}", "{}", receiver.value), "string")
             case Constant():
@@ -287,6 +298,16 @@ class Members(TrainingCalls):
                 return Unknown()
             case _:
                 return self.duck_call(receiver, name, positional, keywords, site)
+
+    def stand_in(self, default: Constant, site: Site) -> Unknown:
+        """What is given in the place of a default: one object, wherever it is met."""
+        known = self.standing.get(id(default))
+        if known is None:
+            func = site.node.func if isinstance(site.node, ast.Call) else None
+            owner = func.value if isinstance(func, ast.Attribute) else None
+            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            known = self.standing[id(default)] = (default, Unknown(name, "parameter"))
+        return known[1]
 
     def _inherited_init(
         self, proxy: SuperProxy, positional: Sequence[Value], keywords: dict[str, Value], site: Site

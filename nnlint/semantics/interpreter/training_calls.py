@@ -56,6 +56,9 @@ PARTS = frozenset({"children", "modules", "named_children", "named_modules"})
 """Methods of a module that yield its parts."""
 MEANT_TO_BE_CALLED = frozenset("eval train step zero_grad backward update unscale_".split())
 """Methods that a statement which only names them was meant to call."""
+CLIPPING = frozenset({"clip_grad_norm_", "clip_grad_value_"})
+"""Methods of engines, accelerators and sharded models that clip the parameters they are given,
+or their own."""
 GRADIENT_WRITES = {"zero_": "zero_grad", "copy_": "set_grad"}
 """Methods of a gradient by which a program clears or sets it by hand."""
 WITHOUT_EVENTS = frozenset("item append items keys values update format join log".split())
@@ -138,6 +141,12 @@ class TrainingCalls(Calls):
         if name == "update" and _is_called_scaler(receiver, site):
             self.emit("update", site, receiver, operands, name)
             return NONE
+        if name in CLIPPING:
+            given = (
+                positional[0] if positional and not isinstance(positional[0], Constant) else None
+            )
+            self.emit("clip", site, receiver if given is None else given, operands, name)
+            return Unknown(name, "call")
         if name == "step":
             self.run_closures(operands, site)
             scheduler = _is_called_scheduler(receiver, site)

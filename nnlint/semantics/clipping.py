@@ -1,0 +1,123 @@
+"""Questions about gradient clipping: does it meet the gradients that are applied?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import covers, distinct, held_models, is_optimizer
+from nnlint.semantics.scaling import is_enabled, scaled_before
+from nnlint.semantics.stepping import follow, innermost_loop
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MisplacedClip:
+    """A clipping that does not meet the gradients that the next step applies."""
+
+    clip: Event
+    why: str
+    """`early`, before the backward pass; `late`, after the step; `scaled` gradients."""
+    other: Event
+    """The backward pass or the step that it is on the wrong side of."""
+
+
+def misplaced_clips(program: Program) -> Iterator[MisplacedClip]:
+    """Clippings of gradients that are not there, not yet applied or still scaled, on every path."""
+    found: dict[object, list[MisplacedClip | None]] = {}
+    for clip, blocks in program.walk():
+        if clip.kind == "clip" and program.complete and not _only_measures(clip):
+            scope = innermost_loop(blocks, "backward", "step") or program.timeline
+            found.setdefault(clip.site.key, []).append(
+                _out_of_turn(program, clip, scope) or _of_scaled(program, clip, scope)
+            )
+    for verdicts in found.values():
+        if all(verdicts) and verdicts[0] is not None:
+            yield verdicts[0]
+
+
+def _only_measures(clip: Event) -> bool:
+    """Whether nothing is ever clipped, since the bound is infinite: the norm is all it gives."""
+    bounds = [v.value for v in clip.operands if isinstance(v, Constant)]
+    return "inf" in clip.site.text or any(
+        isinstance(b, float) and (math.isinf(b) or b >= 1e6) for b in bounds
+    )
+
+
+def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip | None:
+    optimizer = _optimizer_of(scope, clip)
+    if optimizer is None:
+        return None
+    states = follow(program, scope, optimizer).before(clip)
+    kinds = {state.kind for state in states}
+    if not kinds or kinds == {""} or not kinds <= {"", "cleared", "applied"}:
+        return None
+    if any(state.kind == "cleared" and state.backward for state in states):
+        # the step gets nothing either, which is what there is to say about it
+        return None
+    following = _following(scope, clip, optimizer)
+    if following is not None and following.kind == "backward":
+        return MisplacedClip(clip, "early", following)
+    steps = [e for e in scope.events("step") if e.subject is optimizer]
+    return MisplacedClip(clip, "late", steps[-1]) if steps else None
+
+
+def _following(scope: Block, clip: Event, optimizer: Value) -> Event | None:
+    """What next happens to the gradients behind a clipping, in the order of the source."""
+    events = scope.events("backward", "step", "zero_grad", "clip")
+    behind = events[next(i for i, e in enumerate(events) if e is clip) + 1 :]
+    return next((e for e in behind if e.kind == "backward" or e.subject is optimizer), None)
+
+
+def _optimizer_of(scope: Block, clip: Event) -> Value | None:
+    """The optimizer that applies the gradients which are clipped, where it can be told."""
+    optimizers = {
+        id(e.subject): e.subject
+        for e in scope.events("step", "zero_grad")
+        if e.subject is not None and is_optimizer(e.subject)
+    }
+    given = [v for v in (clip.subject, *clip.operands) if v is not None]
+    named = [o for o in optimizers.values() if any(v is o for v in given)]
+    if named:
+        return named[0]
+    clipped = _models(given)
+    holders = [
+        optimizer
+        for optimizer in optimizers.values()
+        if any(covers(m, c) or covers(c, m) for m in held_models(optimizer) or () for c in clipped)
+    ]
+    if len(holders) == 1:
+        return holders[0]
+    if len(optimizers) != 1:
+        return None
+    sole = next(iter(optimizers.values()))
+    held = held_models(sole)
+    if held and clipped and all(distinct(m, c) for m in held for c in clipped):
+        return None
+    return sole
+
+
+def _models(given: list[Value]) -> list[Value]:
+    """The models whose parameters a clipping is given."""
+    found: list[Value] = []
+    for value in given:
+        if isinstance(value, Parameters):
+            found += value.models
+        elif isinstance(value, Items):
+            found += _models(list(value.items))
+        elif isinstance(value, Instance):
+            found.append(value)
+    return found
+
+
+def _of_scaled(program: Program, clip: Event, scope: Block) -> MisplacedClip | None:
+    """Whether gradients are clipped that a scaler has scaled and not unscaled."""
+    if not clip.name.startswith("torch.nn.utils") or not is_enabled(program):
+        return None
+    scaled = scaled_before(scope, clip)
+    if scaled is None or scaled.kind != "scaled" or scaled.backward is None:
+        return None
+    return MisplacedClip(clip, "scaled", scaled.backward)

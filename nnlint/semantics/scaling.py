@@ -1,0 +1,137 @@
+"""Questions about gradient scalers: who scales, unscales, steps and updates?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.participants import steps_optimizer
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.stepping import FOLLOWED, innermost_loop
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Condition, Value, constant
+
+
+class Scale(NamedTuple):
+    """Whether the gradients at a point of a path are scaled."""
+
+    kind: str = ""
+    """Empty before a backward pass; plain, scaled, unscaled, unknown."""
+    backward: Event | None = None
+    scaled_loss: Event | None = None
+    """The scaling of a loss that no backward pass has followed yet."""
+
+
+def _scaling(event: Event, state: Scale) -> Scale:
+    """A transfer function for `Paths`."""
+    match event.kind:
+        case "scale":
+            return state._replace(scaled_loss=event)
+        case "backward":
+            scaled = state.scaled_loss
+            if scaled is not None and _same(scaled.subject, event.subject):
+                return Scale("scaled", event)
+            return Scale("plain", event)
+        case "unscale":
+            return state._replace(kind="unscaled") if state.kind == "scaled" else state
+        case "zero_grad" | "update" | "build":
+            return Scale()
+        case "set_grad" | "fit":
+            return Scale("unknown")
+        case "opaque" | "forward" if "scale" in event.name.rpartition(".")[2].lower():
+            return Scale("unknown")
+        case _:
+            return state
+
+
+def _same(left: Value | None, right: Value | None) -> bool:
+    return left is right or (tensor_of(left) is not None and tensor_of(left) is tensor_of(right))
+
+
+def scaled_before(scope: Block, event: Event) -> Scale | None:
+    """The scaled or unscaled gradients that an event meets whenever it follows their backward
+    pass; None when it may be meant for gradients that are not scaled."""
+    body = scope.only(lambda e: e.kind in FOLLOWED or e is event)
+    states = Paths(_scaling, {Scale()}).follow(body).before(event)
+    kinds = {state.kind for state in states}
+    scaled = [s for s in states if s.kind in ("scaled", "unscaled") and s.backward]
+    if not scaled or len({s.kind for s in scaled}) > 1 or "unknown" in kinds:
+        return None
+    backward = scaled[0].backward
+    assert backward is not None
+    if "plain" in kinds and not _begins(backward.conditions, event.conditions):
+        return None
+    return scaled[0]
+
+
+def _begins(longer: tuple[Condition, ...], shorter: tuple[Condition, ...]) -> bool:
+    """Whether what is under some conditions runs whenever what is under more of them does."""
+    return len(shorter) <= len(longer) and all(
+        a.site.key == b.site.key and a.taken == b.taken
+        for a, b in zip(longer, shorter, strict=False)
+    )
+
+
+def is_enabled(program: Program) -> bool:
+    """Whether no scaler of a program is known to be turned off."""
+    return not any(
+        constant(scaler.arguments.get("enabled"), True) is False
+        for scaler in (e.subject for e in program.events("update"))
+        if isinstance(scaler, Built)
+    )
+
+
+def steps_through_scaler(step: Event) -> bool:
+    """Whether a step is `scaler.step(optimizer)`."""
+    node = step.site.node
+    return (
+        isinstance(node, ast.Call)
+        and bool(node.args)
+        and bool(step.operands)
+        and step.operands[0] is step.subject
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScalerMisuse:
+    """A call around which a scaler's protocol is not kept."""
+
+    event: Event
+    why: str
+    """`scaled` or `unscaled` gradients are applied by the optimizer itself; no `update`."""
+    backward: Event | None = None
+
+
+def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
+    """Steps that go past a scaler, and scalers that are never updated."""
+    if not program.complete or not program.events("scale") or not is_enabled(program):
+        return
+    found: dict[object, list[ScalerMisuse | None]] = {}
+    for step, blocks in program.walk():
+        if step.kind != "step" or not steps_optimizer(step):
+            continue
+        scope = innermost_loop(blocks, "backward") or program.timeline
+        misuse = None
+        if not steps_through_scaler(step):
+            scaled = scaled_before(scope, step)
+            misuse = ScalerMisuse(step, scaled.kind, scaled.backward) if scaled else None
+        elif step.name == "step" and _is_never_updated(program, blocks):
+            misuse = ScalerMisuse(step, "update")
+        found.setdefault(step.site.key, []).append(misuse)
+    for verdicts in found.values():
+        if all(verdicts) and verdicts[0] is not None:
+            yield verdicts[0]
+
+
+def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:
+    """Whether a scaler steps in a loop, and nothing in the program may update it."""
+    if not any(block.kind == "loop" for block in blocks):
+        return False
+    return not program.events("update") and not any(
+        "update" in e.name.lower() or "scaler" in e.site.text.lower()
+        for e in program.events("opaque", "forward")
+    )

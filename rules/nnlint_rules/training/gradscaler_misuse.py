@@ -1,0 +1,89 @@
+from nnlint.rule import Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.scaling import scaler_misuses
+
+
+@rule(
+    "NN510",
+    level=Level.ERROR,
+    recipe="set up the end-to-end skeleton",
+    on=Programs(),
+)
+def gradscaler_misuse(program: Program, context: Context) -> None:
+    """A gradient scaler scales the loss, but does not step the optimizer or is never updated.
+
+    ## What it does
+    Reports an optimizer that is stepped by itself after `scaler.scale(loss).backward()`, and
+    `scaler.step(optimizer)` in a loop of a program that never calls `scaler.update()`.
+
+    ## Why it hurts training
+    Scaled gradients are longer by the scale, 65536 at the start: plain SGD takes steps as
+    much too long. `scaler.step` also leaves out the steps whose gradients have overflowed,
+    which are common until `scaler.update` has found a scale that fits; the optimizer by
+    itself writes the infinities into the weights.
+
+    ## Example
+    ```python
+    import torch
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cuda")
+        for x, y in loader:
+            optimizer.zero_grad()
+            with torch.autocast("cuda"):
+                loss = criterion(model(x), y)
+            scaler.scale(loss).backward()
+            optimizer.step()  # want: gradscaler-misuse
+            scaler.update()
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+
+
+    def train(model, loader, criterion):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cuda")
+        for x, y in loader:
+            optimizer.zero_grad()
+            with torch.autocast("cuda"):
+                loss = criterion(model(x), y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+    ```
+
+    ## When not to use it
+    It is silent where the scaler is turned off for good, and where the two are on paths that
+    need not belong together.
+
+    ## References
+    - [Automatic mixed precision examples](https://docs.pytorch.org/docs/stable/notes/amp_examples.html)
+    - [torch.amp.GradScaler](https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling)
+    """
+    for found in scaler_misuses(program):
+        step = found.event.site
+        related = [(found.backward.site, "scaled gradients")] if found.backward else []
+        match found.why:
+            case "scaled":
+                message = (
+                    f"`{step.text}` applies gradients that are too long by the scale: they come "
+                    "from a scaled loss, and only the scaler's own step unscales them"
+                )
+                help_ = "Step through the scaler: `scaler.step(optimizer)`."
+            case "unscaled":
+                message = (
+                    f"`{step.text}` writes gradients that have overflowed into the weights: only "
+                    "the scaler's own step leaves such steps out"
+                )
+                help_ = "Step through the scaler: `scaler.step(optimizer)`."
+            case _:
+                message = (
+                    f"`{step.text}` is never followed by the scaler's `update()`: the scale stays "
+                    "as it is, and the next step is refused"
+                )
+                help_ = "Call `update()` on the scaler once per round, behind its steps."
+        context.report(step, message, help=help_, related=related)
