@@ -82,10 +82,10 @@ class Following:
     def _after_step(self, event: Event, state: Gradients) -> Gradients:
         if event.subject is self.optimizer:
             return Gradients("applied", state.backward)
-        if not steps_optimizer(event):
-            return Gradients("unknown") if self._may_train(event) else state
-        if not distinct(event.subject, self.optimizer):
+        if self.may_step(event):
             return Gradients("unknown")
+        if not steps_optimizer(event):
+            return state
         return state if state.settled else state._replace(backward=None)
 
     def _after_clear(self, event: Event, state: Gradients) -> Gradients:
@@ -104,6 +104,12 @@ class Following:
             return True
         models = held_models(self.optimizer)
         return bool(models) and all(covers(event.subject, model) for model in models or ())
+
+    def may_step(self, event: Event) -> bool:
+        """Whether a step may be the optimizer's, or that of something which steps it."""
+        if steps_optimizer(event):
+            return not distinct(event.subject, self.optimizer)
+        return self._may_train(event)
 
     def _may_train(self, event: Event) -> bool:
         """Whether what steps may be something that trains, not an environment or a profiler."""

@@ -1,0 +1,137 @@
+"""Questions about gradients that are accumulated over batches: is their sum made a mean?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import producers, tensor_of
+from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.semantics.losses import averages_over_all_elements
+from nnlint.semantics.participants import is_optimizer, steps_optimizer
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.stepping import innermost_loop
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Arithmetic, Built, Operation, Site, Unknown, Value
+
+_A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)
+_MAY_DIVIDE = re.compile(r"compute|calc|get|step", re.IGNORECASE)
+_ACCUMULATED = re.compile(r"acc|micro|virtual", re.IGNORECASE)
+LENGTH_MATTERS = frozenset({"sgd"})
+"""Families of optimizers whose steps are as long as the gradients; others rescale them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Undivided:
+    """A backward pass of a mean over one batch, of several that are summed up for a step."""
+
+    backward: Event
+    step: Event
+    count: str
+    """What the program calls the number of batches of one step."""
+
+
+def undivided_losses(program: Program) -> Iterator[Undivided]:
+    """Losses of accumulated batches that are means, and are not divided by the batches' number."""
+    seen: set[object] = set()
+    for step, blocks in program.walk() if program.complete else ():
+        if step.kind != "step" or not steps_optimizer(step) or step.operands:
+            continue
+        loop = innermost_loop(blocks, "backward")
+        count = _batches_per_step(step, loop) if loop else None
+        if loop is None or count is None or not _length_matters(step, loop):
+            continue
+        backwards = loop.events("backward")
+        first = backwards[0]
+        if first.site.key in seen or not _accumulates(loop, step):
+            continue
+        if all(_is_mean(e.subject) for e in backwards) and not _sets_gradients(loop, first.site):
+            seen.add(first.site.key)
+            yield Undivided(first, step, count)
+
+
+def _batches_per_step(step: Event, loop: Block) -> str | None:
+    """How the program writes the number of batches of a step, if it is more than one."""
+    backward = loop.events("backward")[0]
+    own = {condition.site.key for condition in backward.conditions}
+    for condition in step.conditions:
+        if condition.taken and condition.site.key not in own:
+            for node in ast.walk(condition.site.node):
+                if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+                    return _written(node.right)
+    return _rounds_of_inner_loop(loop, backward)
+
+
+def _rounds_of_inner_loop(loop: Block, backward: Event) -> str | None:
+    """`n` of the `for _ in range(n)` around a backward pass, where it says that it accumulates."""
+    chain = next((blocks for event, blocks in loop.walk() if event is backward), ())
+    inner = next((b for b in reversed(chain) if b.kind == "loop"), None)
+    node = inner.site.node if inner is not None and inner is not loop and inner.site else None
+    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call):
+        return None
+    ranged = isinstance(node.iter.func, ast.Name) and node.iter.func.id == "range"
+    count = _written(node.iter.args[-1]) if ranged and node.iter.args else None
+    return count if count and _ACCUMULATED.search(count) else None
+
+
+def _written(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant):
+        return str(node.value) if isinstance(node.value, int) and node.value > 1 else None
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else None
+
+
+def _length_matters(step: Event, loop: Block) -> bool:
+    """Whether gradients that are longer by a factor lead to other steps."""
+    optimizer = step.subject
+    if isinstance(optimizer, Built) and optimizer.entry.family not in LENGTH_MATTERS:
+        return bool(loop.events("clip"))
+    return True
+
+
+def _accumulates(loop: Block, step: Event) -> bool:
+    """Whether a step follows several backward passes of one loss, with nothing else in play."""
+    optimizers = {id(e.subject) for e in loop.events("step") if is_optimizer(e.subject)}
+    if len(optimizers) != 1 or loop.events("fit"):
+        return False
+    passes = {event.site.key for event in loop.events("backward")}
+    if len(passes) != 1:
+        return False
+
+    def count(event: Event, summed: int) -> int:
+        if event.kind == "backward":
+            return min(summed + 1, 2)
+        return 0 if event.kind != "forward" and may_clear(event, step.subject) else summed
+
+    body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
+    return 2 in Paths(count, {0}).follow(body).before(step)
+
+
+def _is_mean(value: Value | None) -> bool:
+    """Whether a loss is known, or called, a mean over the batch, and nothing has divided it."""
+    if isinstance(value, Arithmetic):
+        return value.operator == "+" and any(_is_mean(v) for v in value.operands)
+    if isinstance(value, Unknown) and value.origin == "call":
+        called = value.name.rpartition(".")[2]
+        return bool(_A_LOSS.search(called)) and not _MAY_DIVIDE.search(called)
+    tensor = tensor_of(value)
+    made = producers(tensor) if tensor is not None else None
+    return bool(made) and all(_gives_mean(operation) for operation in made or ())
+
+
+def _gives_mean(operation: Operation) -> bool:
+    if operation.entry.kind == "loss":
+        return averages_over_all_elements(operation)
+    last = operation.entry.name.rpartition(".")[2]
+    if last in ("add", "sub"):
+        return any(_is_mean(tensor) for tensor in operation.inputs)
+    return last == "mean"
+
+
+def _sets_gradients(loop: Block, site: Site) -> bool:
+    """Whether the code around a loop handles gradients itself, so that it may divide them."""
+    if loop.site is None or loop.site.module is not site.module:
+        return True
+    return "grad" in site.module.words(loop.site.node).attributes

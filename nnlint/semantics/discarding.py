@@ -1,0 +1,102 @@
+"""Questions about gradients that are computed and thrown away."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import covers, held_models, is_optimizer
+from nnlint.semantics.stepping import Following, follow
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Site, Value
+from nnlint.syntax.statements import enclosing_statements
+
+_USES = frozenset(
+    "grad _grad register_hook register_post_accumulate_grad_hook register_full_backward_hook".split()
+)
+"""Attributes by which a program uses gradients without an optimizer, or steps in a hook."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discarded:
+    """A backward pass in a loop whose gradients are cleared before anything applies them."""
+
+    backward: Event
+    clear: Event
+    optimizer: Value
+
+
+def discarded_gradients(program: Program) -> Iterator[Discarded]:
+    """Backward passes of a loop that clears an optimizer's gradients and never steps it."""
+    if not program.complete:
+        return
+    seen: set[object] = set()
+    for clear, blocks in program.walk():
+        loop = _loop_with_backward(blocks) if clear.kind == "zero_grad" else None
+        optimizer = _unstepped(program, clear) if loop else None
+        if loop is None or optimizer is None:
+            continue
+        states = follow(program, loop, optimizer).before(clear)
+        fresh = [s for s in states if s.kind == "fresh"]
+        if any(s.kind in ("unknown", "applied") for s in states):
+            continue
+        # gradients without a backward pass are those that another optimizer has stepped with
+        backward = fresh[0].backward if fresh and all(s.backward for s in fresh) else None
+        if backward is not None and backward.site.key not in seen and not _are_used(loop):
+            seen.add(backward.site.key)
+            yield Discarded(backward, clear, optimizer)
+
+
+def _loop_with_backward(blocks: tuple[Block, ...]) -> Block | None:
+    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
+    return next((loop for loop in loops if loop.events("backward")), None)
+
+
+def _unstepped(program: Program, clear: Event) -> Value | None:
+    """The optimizer whose gradients are cleared, if nothing in the program may step it."""
+    optimizer: Value | None = clear.subject if is_optimizer(clear.subject) else None
+    if optimizer is None:
+        holders = [
+            e.subject
+            for e in program.events("build")
+            if isinstance(e.subject, Built)
+            and is_optimizer(e.subject)
+            and _clears(clear, e.subject)
+        ]
+        optimizer = holders[0] if len(holders) == 1 else None
+    if optimizer is None:
+        return None
+    follower = Following(optimizer, None)
+    return None if any(follower.may_step(e) for e in program.events("step")) else optimizer
+
+
+def _clears(clear: Event, optimizer: Value) -> bool:
+    models = held_models(optimizer)
+    return bool(models) and all(covers(clear.subject, model) for model in models or ())
+
+
+def _are_used(loop: Block) -> bool:
+    """Whether code around a loop looks at gradients itself, or does what can't be followed."""
+    sites = [loop.site, *(event.site for event, _ in loop.walk())]
+    nodes = {id(n): (site, n) for site in sites if site for n in (_outermost(site),) if n}
+    for site, node in nodes.values():
+        if not _USES.isdisjoint(site.module.words(node).attributes):
+            return True
+        called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Yield | ast.YieldFrom):
+                return True
+            # stepped by whoever it is given to, or not called by mistake: another rule's
+            named = isinstance(inner, ast.Attribute) and inner.attr == "step"
+            if named and id(inner) not in called:
+                return True
+    return False
+
+
+def _outermost(site: Site) -> ast.AST | None:
+    """The function around a place, or the statement at the top of its module."""
+    chain = [placed.node for placed in enclosing_statements(site.module, site.node)]
+    functions = [n for n in chain if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return functions[0] if functions else (chain[0] if chain else None)
