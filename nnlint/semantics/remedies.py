@@ -317,3 +317,28 @@ def _starts_from(backward: Site, value: ast.expr) -> bool:
     """Whether a backward pass is written as one of a value: `scaler.scale(loss).backward()`."""
     text = ast.unparse(value)
     return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(backward.node))
+
+
+def divide_by_examples(division: Site) -> Changes:
+    """Divide by the number of a loader's examples instead of its batches."""
+    length = division.node.right if isinstance(division.node, ast.BinOp) else None
+    if not isinstance(length, ast.Call) or len(length.args) != 1:
+        return None
+    loader = Site(division.module, length.args[0])
+    if not isinstance(loader.node, ast.Name | ast.Attribute):
+        return None
+    return replace(loader, f"{source_text(loader)}.dataset")
+
+
+def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Changes:
+    """Weigh a batch's mean loss by its number of examples, and divide by that of all."""
+    call = loss.site.node if loss is not None else None
+    target = _argument(call, "target", 1) if call is not None else None
+    added = gather.node.right if isinstance(gather.node, ast.BinOp) else None
+    whole = divide_by_examples(division)
+    if not isinstance(target, ast.Name) or added is None or whole is None:
+        return None
+    if loss is None or loss.site.module is not gather.module:
+        return None
+    place = Site(gather.module, added)
+    return together(replace(place, f"{source_text(place)} * len({target.id})"), whole)

@@ -402,6 +402,8 @@ way there and of the call itself."""
 PART_OF, STATE_OF = "part of", "state of"
 """Keys of the state of an unknown value: for the model that a module is a part of, and for the
 model whose `state_dict()` it is."""
+INDEX: Any = object()
+"""Key of an unknown value's state for its place in another: `outputs[0]`."""
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:

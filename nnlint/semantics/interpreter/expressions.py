@@ -14,6 +14,7 @@ from nnlint.semantics.interpreter.statements import Statements, _hashable
 from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
+    INDEX,
     NONE,
     PART_OF,
     Arithmetic,
@@ -76,6 +77,7 @@ ARITHMETIC = {
 
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "torch.eq",
     ast.Gt: "torch.gt",
     ast.GtE: "torch.ge",
     ast.Lt: "torch.lt",
@@ -442,6 +444,8 @@ class Expressions(Statements):
             if member is None:
                 name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
                 member = receiver.state[index] = Unknown(name, receiver.origin)
+                if isinstance(index, int):
+                    member.state[INDEX] = index
                 if receiver.origin == "param_groups":
                     owner = {"owner": receiver.state.get("owner")}
                     member = receiver.state[index] = Unknown(name, "group", owner)

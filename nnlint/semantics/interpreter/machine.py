@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    INDEX,
     Arithmetic,
     BoundMethod,
     Built,
@@ -382,7 +383,8 @@ class Machine(ABC):
         if isinstance(value, Unknown):
             known: Tensor | None = value.state.get("tensor")
             if known is None:
-                known = Tensor(Source(value.name))
+                part = f"[{value.state[INDEX]}]" if INDEX in value.state else ""
+                known = Tensor(Source(value.name + part))
                 value.state["tensor"] = known
             return known
         return None

@@ -1,0 +1,238 @@
+"""Questions about scores: how are they summed up over the batches of a data set?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.losses import averages_over_all_elements
+from nnlint.semantics.passes import passes
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Choice,
+    Constant,
+    Extent,
+    Join,
+    Maybe,
+    Operation,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+)
+from nnlint.syntax.statements import enclosing_statements
+
+COUNT, MEAN = "count", "mean"
+"""What is added up for a batch: how many examples are right, or its mean loss."""
+_BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch", re.IGNORECASE)
+_LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
+_ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
+_MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Average:
+    """A sum over batches that is divided by the number of batches."""
+
+    site: Site
+    gather: Event
+    kind: str
+    loader: Value
+    evaluates: bool
+    """Whether it is a score of an evaluation, not a training log."""
+    loss: Operation | None = None
+
+
+def averages(program: Program) -> Iterator[Average]:
+    """Sums over the batches of a loader that are divided by the number of its batches."""
+    placed = [(e, b) for e, b in program.walk() if e.kind in ("gather", "average")]
+    divisions = [e for e, _ in placed if e.kind == "average" and not _goes_on(e.site)]
+    evaluating = _evaluation_loops(program) if divisions else set()
+    seen: set[object] = set()
+    for gather, blocks in placed if divisions else ():
+        kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
+        loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+        if not kind or loop is None:
+            continue
+        for division in divisions:
+            assert isinstance(division.operands[0], Unknown)
+            loader = division.operands[0].state.get("of")
+            if not isinstance(loader, Value) or not _goes_over(loop, loader):
+                continue
+            if division.site.key in seen or not _holds(division.subject, gather.subject):
+                continue
+            if _has_several_batches(loader):
+                seen.add(division.site.key)
+                evaluates = id(loop) in evaluating
+                yield Average(division.site, gather, kind, loader, evaluates, loss)
+
+
+def _evaluation_loops(program: Program) -> set[int]:
+    return {id(b) for p in passes(program) if p.role == "eval" for b in p.region}
+
+
+def _goes_on(division: Site) -> bool:
+    """Whether a quotient is divided or multiplied further, by more than a constant."""
+    chain = enclosing_statements(division.module, division.node)
+    if not chain:
+        return False
+    for node in ast.walk(chain[-1].node):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Mult):
+            for inside, outside in ((node.left, node.right), (node.right, node.left)):
+                if division.node in ast.walk(inside) and not isinstance(outside, ast.Constant):
+                    return True
+    return False
+
+
+def _goes_over(loop: Block, loader: Value) -> bool:
+    subject = loop.subject
+    while isinstance(subject, Arithmetic) and subject.operands:
+        subject = subject.operands[0]
+    return subject is loader
+
+
+def _has_several_batches(loader: Value) -> bool:
+    """Whether something that a loop goes over yields batches of several examples."""
+    if isinstance(loader, Built):
+        size = loader.arguments.get("batch_size")
+        if loader.entry.kind != "loader":
+            return False
+        return not (isinstance(size, Constant) and size.value in (None, 1))
+    return isinstance(loader, Unknown) and bool(_BATCHES.search(loader.name.rpartition(".")[2]))
+
+
+def _added(value: Value | None) -> tuple[str, Operation | None]:
+    """What is added up: `count`, `mean` or nothing that is known, and the loss."""
+    bare = _number_of(value)
+    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
+    producer = tensor.producer if tensor is not None else None
+    if isinstance(producer, Operation):
+        if producer.entry.name in _ARRAY_SUMS and constant(producer.arguments.get("dim")) is None:
+            given = next(iter(producer.arguments.values()), None)
+            return (COUNT, None) if _compares(given) else ("", None)
+        if producer.entry.kind == "loss":
+            return (MEAN, producer) if averages_over_all_elements(producer) else ("", None)
+        return "", None
+    if isinstance(bare, Unknown) or isinstance(producer, Source):
+        name = bare.name if isinstance(bare, Unknown) else getattr(producer, "name", "")
+        return (MEAN, None) if _LOSS.search(name.rpartition(".")[2]) else ("", None)
+    return "", None
+
+
+def _number_of(value: Value | None) -> Value | None:
+    """The tensor behind `x.item()`, `int(x)`, `x.detach()`."""
+    while True:
+        match value:
+            case Unknown(name="item()"):
+                value = value.state.get("of")
+            case Arithmetic(operator="int" | "float"):
+                value = value.operands[0]
+            case Tensor(producer=Operation(inputs=(inner, *_)) as operation) if (
+                operation.entry.family in ("detach", "item", "cast")
+            ):
+                value = inner
+            case _:
+                return value
+
+
+def _compares(value: Value | None) -> bool:
+    """Whether a tensor says for each example whether it is right."""
+    bare = _number_of(value)
+    tensor = tensor_of(bare)
+    producer = tensor.producer if tensor is not None else None
+    return isinstance(producer, Operation) and producer.entry.name == "torch.eq"
+
+
+def _holds(value: Value | None, part: Value | None, depth: int = 12) -> bool:
+    """Whether a sum, or a multiple of one, has something among its terms."""
+    if value is None or depth == 0:
+        return False
+    if value is part or (tensor_of(value) or value) is part:
+        return True
+    parts: tuple[Value, ...] = ()
+    match value:
+        case Arithmetic(operator="+" | "*" | "float" | "int"):
+            parts = value.operands
+        case Extent(made=Arithmetic() as made):
+            parts = made.operands
+        case Choice():
+            parts = value.options
+        case Maybe():
+            parts = (value.value,)
+        case Tensor(producer=Join() as join):
+            parts = join.inputs
+        case Unknown(name="item()"):
+            inner = value.state.get("of")
+            parts = (inner,) if isinstance(inner, Value) else ()
+        case Tensor(producer=Operation() as operation) if operation.entry.name in (
+            "torch.add",
+            "torch.mul",
+        ) or operation.entry.family in ("detach", "item", "cast"):
+            parts = tuple(operation.arguments.values())
+    return any(_holds(p, part, depth - 1) for p in parts)
+
+
+def is_uneven(loader: Value) -> bool:
+    """Whether the last batch of a loader may be smaller than the others."""
+    if not isinstance(loader, Built):
+        return True
+    if constant(loader.arguments.get("drop_last")) is True:
+        return False
+    size, dataset = constant(loader.arguments.get("batch_size")), loader.arguments.get("dataset")
+    if not isinstance(size, int) or not isinstance(dataset, Built):
+        return True
+    split = constant(dataset.arguments.get(dataset.entry.split_parameter or "train"))
+    number = dataset.entry.options.get("train_examples" if split is True else "test_examples")
+    return not (isinstance(number, int) and number % size == 0)
+
+
+def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]:
+    """Predictions taken as the largest over the examples of a batch, not over the classes.
+
+    Yields the maximum, and the comparison with the labels.
+    """
+    seen: set[object] = set()
+    for summed in program.operations:
+        if summed.entry.family not in ("reduce", "numpy_reduce") or not summed.inputs:
+            continue
+        compared = _number_of(summed.inputs[0])
+        comparison = compared.producer if isinstance(compared, Tensor) else None
+        if not isinstance(comparison, Operation) or comparison.entry.name != "torch.eq":
+            continue
+        for side in comparison.inputs:
+            found = _number_of(side)
+            largest = found.producer if isinstance(found, Tensor) else None
+            if isinstance(largest, Operation) and _is_over_batch(largest):
+                if largest.site.key not in seen:
+                    seen.add(largest.site.key)
+                    yield largest, comparison
+
+
+def _is_over_batch(largest: Operation) -> bool:
+    if largest.entry.name not in _MAXIMA or not largest.inputs:
+        return False
+    axis = largest.arguments.get("dim", largest.arguments.get("axis"))
+    number = constant(axis, soft=False)
+    return number == 0 and number is not False and _is_model_output(largest.inputs[0])
+
+
+def _is_model_output(tensor: Tensor, depth: int = 10) -> bool:
+    """Whether a tensor is all that a model has put out for a batch, scaled at most."""
+    producer = tensor.producer
+    if isinstance(producer, Source):
+        return bool(producer.name) and not producer.name.endswith("]")
+    if not isinstance(producer, Operation) or depth == 0:
+        return False
+    if producer.entry.family == "linear":
+        shape = tensor.shape
+        return shape is None or len(shape) == 2
+    keeps = producer.entry.axes == "same" and (producer.entry.activation or producer.entry.family)
+    return bool(keeps) and bool(producer.inputs) and _is_model_output(producer.inputs[0], depth - 1)

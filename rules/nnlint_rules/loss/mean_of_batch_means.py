@@ -1,0 +1,75 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.remedies import weigh_by_batch
+from nnlint.semantics.scores import MEAN, averages, is_uneven
+
+
+@rule(
+    "NN411",
+    level=Level.ADVICE,
+    recipe="add significant digits to your eval",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+)
+def mean_of_batch_means(program: Program, context: Context) -> None:
+    """An evaluation loss that is the mean of the batches' means.
+
+    ## What it does
+    Reports an evaluation that adds up the mean loss of each batch and divides by the number of
+    batches.
+
+    ## Why it hurts training
+    The last, smaller batch counts as much as a full one: its few examples weigh several times
+    the others, and the score that picks the best model depends on the batch size.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+
+    @torch.no_grad()
+    def evaluate(model, loader):
+        criterion = nn.CrossEntropyLoss()
+        model.eval()
+        total = 0.0
+        for x, y in loader:
+            total += criterion(model(x), y).item()
+        return total / len(loader)  # want: mean-of-batch-means
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+
+    @torch.no_grad()
+    def evaluate(model, loader):
+        criterion = nn.CrossEntropyLoss()
+        model.eval()
+        total = 0.0
+        for x, y in loader:
+            total += criterion(model(x), y).item() * len(y)
+        return total / len(loader.dataset)
+    ```
+
+    ## When not to use it
+    It leaves training logs alone, and loaders that drop the last batch.
+
+    ## References
+    - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
+    """
+    for found in averages(program):
+        if found.kind == MEAN and found.evaluates and is_uneven(found.loader):
+            context.report(
+                found.site,
+                f"`{found.site.text}` averages the means of batches: the last, smaller batch counts as "
+                "much as a full one, and the evaluation is off by that",
+                help="Weigh each batch's loss by its size, and divide by the number of examples.",
+                related=[(found.gather.site, "the mean of each batch is added here")],
+                fix=(
+                    "Weigh each batch by its size",
+                    weigh_by_batch(found.gather.site, found.site, found.loss),
+                ),
+            )

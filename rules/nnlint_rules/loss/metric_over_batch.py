@@ -1,0 +1,77 @@
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.remedies import divide_by_examples
+from nnlint.semantics.scores import COUNT, averages, maxima_over_batch
+
+
+@rule(
+    "NN412",
+    level=Level.ERROR,
+    recipe="monitor metrics that are human interpretable",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+)
+def metric_over_batch(program: Program, context: Context) -> None:
+    """An accuracy taken over the wrong axis, or divided by the number of batches.
+
+    ## What it does
+    Reports predictions that are the largest over axis 0, the examples of the batch, where they
+    are compared with the labels; and a number of right examples divided by the number of batches.
+
+    ## Why it hurts training
+    The accuracy is no accuracy: over the wrong axis it compares numbers of examples with
+    classes, and over the number of batches it is too high by the batch size. Models are
+    chosen, and training stopped, by a wrong number.
+
+    ## Example
+    ```python
+    import torch
+
+
+    @torch.no_grad()
+    def accuracy(model, loader):
+        model.eval()
+        correct = 0
+        for x, y in loader:
+            correct += (model(x).argmax(1) == y).sum().item()
+        return correct / len(loader)  # want: metric-over-batch
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+
+
+    @torch.no_grad()
+    def accuracy(model, loader):
+        model.eval()
+        correct = 0
+        for x, y in loader:
+            correct += (model(x).argmax(1) == y).sum().item()
+        return correct / len(loader.dataset)
+    ```
+
+    ## When not to use it
+    It is silent where batches have one example, and where one example is taken out first.
+
+    ## References
+    - [argmax](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
+    """
+    for found in averages(program):
+        if found.kind == COUNT:
+            context.report(
+                found.site,
+                f"`{found.site.text}` divides a number of examples by the number of batches: the accuracy "
+                "comes out too high by the batch size",
+                help="Divide by the number of examples, such as `len(loader.dataset)`.",
+                related=[(found.gather.site, "examples are counted here")],
+                fix=("Divide by the number of examples", divide_by_examples(found.site)),
+            )
+    for largest, comparison in maxima_over_batch(program):
+        context.report(
+            largest.site,
+            f"`{largest.site.text}` takes the largest over the examples of the batch: what is compared "
+            "with the labels are no predictions, and the accuracy means nothing",
+            help="Take it over the classes, `dim=1`.",
+            related=[(comparison.site, "compared with the labels here")],
+        )
