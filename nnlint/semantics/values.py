@@ -404,6 +404,10 @@ PART_OF, STATE_OF = "part of", "state of"
 model whose `state_dict()` it is."""
 INDEX: Any = object()
 """Key of an unknown value's state for its place in another: `outputs[0]`."""
+MADE_BY: Any = object()
+"""Key of an unknown value's state for the library model whose output it is."""
+LABELS_OF: Any = object()
+"""Key of a tensor's state for the data set whose labels it holds."""
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.transfer.call import as_integer
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.values import (
+    LABELS_OF,
     SAMPLED,
     Built,
     Constant,
@@ -42,7 +44,20 @@ def batch_of(loader: Built) -> Value | None:
     if not any(shape is not None for shape in parts.values()):
         return None
     batch = (new_axis(ONE_EXAMPLE if single else "batch", "batch"),)
-    return Unknown("batch", "loop", {k: _element(k, batch, s) for k, s in parts.items()})
+    elements = {k: _element(k, batch, s) for k, s in parts.items()}
+    whole = labelled(dataset)
+    if whole is not None and (labels := tensor_of(elements[1])) is not None:
+        labels.state[LABELS_OF] = whole
+    return Unknown("batch", "loop", dict(elements))
+
+
+def labelled(dataset: Value) -> Built | None:
+    """The library's data set of known classes behind a dataset, if it has all its labels."""
+    if not isinstance(dataset, Built) or {"targets", "data", "labels"} & dataset.state.keys():
+        return None
+    if dataset.entry.family == "subset" and "indices" not in dataset.explicit:
+        return labelled(dataset.arguments.get("dataset", Constant(None)))
+    return dataset if dataset.entry.options.get("classes") else None
 
 
 def _element(key: int | str, batch: Dimension, shape: Shape | None) -> Unknown:

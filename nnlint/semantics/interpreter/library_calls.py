@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    MADE_BY,
     NONE,
     Built,
     Choice,
@@ -204,7 +205,7 @@ class LibraryCalls(Shapes):
                 features = Unknown("features", "call", {"arguments": operands})
                 with self.within_model(layer, site, positional, told=True), self.calling(layer):
                     return self.call(head, (features,), {}, site)
-            return Unknown(entry.name, "call", {"arguments": operands})
+            return Unknown(entry.name, "call", {"arguments": operands, MADE_BY: layer})
         if entry.kind == "transform":
             return self.apply_transform(layer, positional, keywords, site)
         self.emit_opaque(site, layer, positional, keywords, entry.name)
