@@ -404,6 +404,8 @@ PART_OF, STATE_OF = "part of", "state of"
 model whose `state_dict()` it is."""
 INDEX: Any = object()
 """Key of an unknown value's state for its place in another: `outputs[0]`."""
+TAKEN_AT: Any = object()
+"""Key of an unknown value's state for where a slice of another is written."""
 MADE_BY: Any = object()
 """Key of an unknown value's state for the library model whose output it is."""
 LABELS_OF: Any = object()

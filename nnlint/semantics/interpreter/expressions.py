@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     INDEX,
     NONE,
     PART_OF,
+    TAKEN_AT,
     Arithmetic,
     Built,
     Choice,
@@ -430,7 +431,7 @@ class Expressions(Statements):
         if not isinstance(key, Constant):
             if isinstance(receiver, Items) and receiver.items:
                 return receiver.items[0] if len(receiver.items) == 1 else Unknown()
-            return Unknown(origin="item")
+            return Unknown(origin="item", state={TAKEN_AT: self.site(node)})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
             return self.extent(receiver, index)

@@ -16,6 +16,7 @@ from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     INDEX,
+    TAKEN_AT,
     Arithmetic,
     BoundMethod,
     Built,
@@ -384,7 +385,7 @@ class Machine(ABC):
             known: Tensor | None = value.state.get("tensor")
             if known is None:
                 part = f"[{value.state[INDEX]}]" if INDEX in value.state else ""
-                known = Tensor(Source(value.name + part))
+                known = Tensor(Source(value.name + part, value.state.get(TAKEN_AT)))
                 value.state["tensor"] = known
             return known
         return None
