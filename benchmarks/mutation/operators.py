@@ -137,13 +137,18 @@ def drop_train(program: Program) -> Iterator[list[Replacement]]:
 
 
 def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:
+    if not program.statements("eval") or not program.statements("step"):
+        return
     for node in ast.walk(program.tree):
         if isinstance(node, ast.With) and len(node.items) == 1:
-            expression = node.items[0].context_expr
-            if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
-                if program.statements("eval") and program.statements("step"):
-                    enabled = program.source(expression).replace("no_grad", "enable_grad")
-                    yield [(expression, enabled)]
+            expression, instead = node.items[0].context_expr, 'profiler.record_function("all")'
+        elif isinstance(node, ast.FunctionDef) and len(node.decorator_list) == 1:
+            expression, instead = node.decorator_list[0], "compile"
+        else:
+            continue
+        if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
+            if isinstance(expression.func, ast.Attribute):
+                yield [(expression, f"{program.source(expression.func.value)}.{instead}")]
 
 
 def drop_backward(program: Program) -> Iterator[list[Replacement]]:

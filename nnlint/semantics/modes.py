@@ -106,21 +106,10 @@ class _Model:
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""
         if isinstance(self.model, Unknown):
-            return found.named and self._is_model()
+            return found.named and is_model(self.program, self.model)
         if self.dependence.site is not None:
             return True
         return not self.dependence.known and found.named
-
-    def _is_model(self) -> bool:
-        """Whether an unknown callable that is run is certainly a model."""
-        for event, _ in self.program.walk():
-            if event.kind in ("train", "eval") and event.subject is self.model:
-                return True
-            held = held_models(event.subject) if event.kind == "step" else None
-            if any(m is self.model for m in held or ()):
-                return True
-        name = self.model.name if isinstance(self.model, Unknown) else ""
-        return bool(_MODEL_NAME.search(name.rpartition(".")[2]))
 
     def _only_runs(self, found: Pass) -> bool:
         """Whether an entered program runs the model without training any part of it."""
@@ -151,6 +140,17 @@ class _Model:
                 return _initial(self.model)
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def is_model(program: Program, value: Unknown) -> bool:
+    """Whether an unknown callable that is run is certainly a model."""
+    for event, _ in program.walk():
+        if event.kind in ("train", "eval") and event.subject is value:
+            return True
+        held = held_models(event.subject) if event.kind == "step" else None
+        if any(m is value for m in held or ()):
+            return True
+    return bool(_MODEL_NAME.search(value.name.rpartition(".")[2]))
 
 
 def concerns_mode(event: Event, model: Value) -> bool:

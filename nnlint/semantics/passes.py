@@ -95,7 +95,7 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         # in the midst of training: only its data can say that it evaluates
         evaluates = named and not event.grad
     else:
-        over_data = loop is not None and _goes_over_data(loop)
+        over_data = loop is not None and goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
     trains_here = bool(scopes) and event.grad and not apart
     if not trains_here and any(_ON_PURPOSE.search(name) for name in names):
@@ -146,7 +146,8 @@ def _argument_words(node: ast.AST) -> Iterator[str]:
             yield from words(part)
 
 
-def _goes_over_data(loop: Block) -> bool:
+def goes_over_data(loop: Block) -> bool:
+    """Whether a loop goes over batches or examples, by what it is or what it is called."""
     if _is_data(loop.subject):
         return True
     iterable = getattr(loop.site.node, "iter", None) if loop.site else None

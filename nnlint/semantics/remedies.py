@@ -23,6 +23,7 @@ from nnlint.syntax.edits import (
     set_keyword,
     source_text,
     together,
+    wrap,
 )
 from nnlint.syntax.imports import reference
 from nnlint.syntax.statements import Placed, enclosing_statements
@@ -248,6 +249,12 @@ def _rebinds(statements: Sequence[ast.stmt], name: str) -> bool:
                 if name == bound or name.startswith(f"{bound}."):
                     return True
     return False
+
+
+def without_gradients(loop: Site) -> Changes:
+    """Run a loop with gradients off."""
+    no_grad, imported = reference(loop, "torch.no_grad")
+    return together(imported, wrap(loop, f"with {no_grad}()"))
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

@@ -119,6 +119,26 @@ def delete_statement(site: Site) -> Changes:
     return _without_rows(module, first_row(statement), statement.end_lineno or statement.lineno)
 
 
+def wrap(site: Site, header: str) -> Changes:
+    """Make the statement that a node is in the body of a block of its own: `header` and a colon.
+
+    None where it has a text over several lines, which would change with its indent.
+    """
+    found = _own_lines(site)
+    if found is None or site.module.text(found.node).startswith("elif"):
+        return None
+    texts = (n for n in ast.walk(found.node) if isinstance(n, ast.Constant | ast.JoinedStr))
+    if any(n.lineno != n.end_lineno for n in texts):
+        return None
+    module, first = site.module, first_row(found.node)
+    indent = _indent(module, first)
+    rows = range(first, (found.node.end_lineno or first) + 1)
+    deeper = [
+        Change(module, (r, 1), (r, 1), "    ") for r in rows[1:] if module.lines[r - 1].strip()
+    ]
+    return (Change(module, (first, 1), (first, 1), f"{indent}{header}:\n    "), *deeper)
+
+
 def set_keyword(call: Site, name: str, value: str) -> Changes:
     """Give a call a keyword argument, or another value where it has it already."""
     node = call.node

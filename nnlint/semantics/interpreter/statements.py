@@ -80,6 +80,10 @@ class Statements(Scopes):
         value = self.evaluate(node.value)
         if isinstance(node.value, ast.Attribute):
             self.note_uncalled(value, node.value)
+        if isinstance(value, Built) and value.entry.family == "set_grad_enabled":
+            # called as a function it holds from here on, not for a block
+            enabled = self.grad_mode(value)
+            self.grad = self.grad if enabled is None else enabled
 
     def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
         """A statement that is only an attribute; overridden where methods have a meaning."""

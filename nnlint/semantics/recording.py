@@ -1,0 +1,151 @@
+"""Questions about evaluations that record gradients which nothing uses."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
+from nnlint.semantics.modes import is_model, same_model
+from nnlint.semantics.participants import covers
+from nnlint.semantics.passes import Pass, goes_over_data, passes
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Site, Unknown
+from nnlint.syntax.statements import enclosing_statements
+
+_LEAVES_GRADIENTS = re.compile(
+    r"autocast|\bamp|tqdm|progress|\bbar\b|open|profil|record_function|time|device|writer|"
+    r"nullcontext|stream|autograph|enable_grad|warnings|accumulate|anomaly|bf16|fp16|precision",
+    re.IGNORECASE,
+)
+"""Contexts that leave it to others whether gradients are recorded."""
+_PLAIN_DECORATOR = re.compile(
+    r"static|classmethod|property|compile|command|option|argument|main|wraps|hydra|script|"
+    r"overrid|record|time|log|typecheck|jaxtyp|abstract|register|task|app|cli|cache",
+    re.IGNORECASE,
+)
+_WANTS_GRADIENTS = re.compile(
+    r"(?<!no_)(?<!zero_)(?<!clip_)grad(?!_enabled|_scal|_norm|_clip|_acc)|backward|\bcam\b|salien|"
+    r"attribut|attack|advers|perturb|hessian|jacob|influence|explain|fgsm|\bpgd|langevin|pinn|"
+    r"physic|\bpde|collocation|forces?\b|laplac|deriv|invert|inversion|guidance|volatile",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedEvaluation:
+    """An evaluation over data that records the gradients of every pass."""
+
+    forward: Event
+    loop: Site
+    """The outermost loop of the evaluation, in the function that runs the model."""
+    shown: Site
+    """Where the program sets eval mode for it, or trains the model."""
+    told: str
+    """Which of the two it is."""
+
+
+def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
+    """Evaluations with gradients on, of which nothing in sight could need any."""
+    if any(operation.entry.family == "gradient" for operation in program.operations):
+        return
+    every = passes(program)
+    seen: set[object] = set()
+    for found in every:
+        loop = _loop_over_data(found)
+        if loop is None or id(found.region[-1]) in seen or not _is_plain(found, program):
+            continue
+        shown = _evaluates(found, every, program)
+        if shown is None or _may_be_off(found) or _may_want_gradients(found):
+            continue
+        seen.add(id(found.region[-1]))
+        yield RecordedEvaluation(found.event, loop, *shown)
+
+
+def _loop_over_data(found: Pass) -> Site | None:
+    """The outermost loop of an evaluation with gradients on that goes over data."""
+    if found.role != "eval" or not found.event.grad or found.on_made_up_data:
+        return None
+    loops = [b for b in found.region if b.kind == "loop" and not b.unrolled and b.site]
+    if not any(goes_over_data(b) for b in loops):
+        return None
+    return loops[-1].site
+
+
+def _is_plain(found: Pass, program: Program) -> bool:
+    """Whether what runs is a model for sure."""
+    subject = found.event.subject
+    return subject is not None and (not isinstance(subject, Unknown) or is_model(program, subject))
+
+
+def _evaluates(found: Pass, every: list[Pass], program: Program) -> tuple[Site, str] | None:
+    """What shows that the model is evaluated: it is put into eval mode, or trained elsewhere."""
+    model = found.event.subject
+    assert model is not None
+    for event in program.events("eval"):
+        if covers(event.subject, model):
+            return event.site, "put into eval mode here"
+    for other in every:
+        if other.role == "train" and other.entry is found.entry:
+            if same_model(other.event.subject, model):
+                return other.event.site, "trained elsewhere"
+    return None
+
+
+def _may_be_off(found: Pass) -> bool:
+    """Whether a context or decorator around it that is not resolved may turn gradients off."""
+    for site in (found.event.site, *found.event.callers):
+        for statement, _ in enclosing_statements(site.module, site.node):
+            if isinstance(statement, ast.With | ast.AsyncWith):
+                parts = [item.context_expr for item in statement.items]
+                known = _LEAVES_GRADIENTS
+            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                parts, known = statement.decorator_list, _PLAIN_DECORATOR
+            else:
+                continue
+            if any(not known.search(site.module.text(part)) for part in parts):
+                return True
+    return False
+
+
+def _may_want_gradients(found: Pass) -> bool:
+    """Whether something in the evaluation may need gradients, as attacks and saliency do."""
+    model = found.event.subject
+    for event, _ in found.region[-1].walk():
+        if event.kind in ("opaque", "forward") and event.subject is not model:
+            given = (event.subject, *event.operands) if event.kind == "opaque" else event.operands
+            if any(covers(value, model) for value in given):
+                return True
+    return any(_WANTS_GRADIENTS.search(word) for node in _code(found) for word in _spoken(node))
+
+
+def _code(found: Pass) -> Iterator[ast.AST]:
+    """The loops of an evaluation, and the functions that hold its pass."""
+    for block in found.region:
+        if block.kind == "loop" and block.site:
+            yield block.site.node
+    site = found.event.site
+    functions = [
+        placed.node
+        for placed in enclosing_statements(site.module, site.node)
+        if isinstance(placed.node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    if functions and _is_apart(functions[-1], found.region):
+        yield functions[-1]
+
+
+def _is_apart(function: ast.AST, region: tuple[Block, ...]) -> bool:
+    name = getattr(function, "name", "")
+    return any(b.kind in ("call", "entry") and b.name == name for b in region)
+
+
+def _spoken(node: ast.AST) -> Iterator[str]:
+    yield from words(node)
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.keyword) and inner.arg:
+            yield inner.arg
+        elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield inner.name
