@@ -19,6 +19,7 @@ from nnlint.syntax.edits import (
     delete_statement,
     insert_after,
     insert_before,
+    move_behind,
     replace,
     set_keyword,
     source_text,
@@ -26,7 +27,7 @@ from nnlint.syntax.edits import (
     wrap,
 )
 from nnlint.syntax.imports import reference
-from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.statements import Placed, enclosing_statement, enclosing_statements
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -255,6 +256,34 @@ def without_gradients(loop: Site) -> Changes:
     """Run a loop with gradients off."""
     no_grad, imported = reference(loop, "torch.no_grad")
     return together(imported, wrap(loop, f"with {no_grad}()"))
+
+
+def move_after(step: Event, first: Event, loop: Block) -> Changes:
+    """Move a step behind another one: right behind it, or to the end of the loop's body."""
+    own, other = _block_of(step.site), _block_of(first.site)
+    body = getattr(loop.site.node, "body", None) if loop.site else None
+    if own is None or other is None or step.site.module is not first.site.module:
+        return None
+    if other[0] is own[0]:
+        return _move(step.site, first.site)
+    return _move(step.site, Site(step.site.module, body[-1])) if own[0] is body else None
+
+
+def move_into_loop(step: Event, first: Event, loop: Block) -> Changes:
+    """Move a step into a loop, right behind another one."""
+    return _move(step.site, first.site)
+
+
+def move_out_of_loop(step: Event, first: Event, loop: Block) -> Changes:
+    """Move a step to right behind a loop."""
+    return None if loop.site is None else _move(step.site, loop.site)
+
+
+def _move(site: Site, behind: Site) -> Changes:
+    """Move a statement that is only a call behind another one of its function."""
+    found = enclosing_statement(site.module, site.node)
+    alone = found is not None and isinstance(found.node, ast.Expr) and found.node.value is site.node
+    return move_behind(site, behind) if alone and _is_in(site, behind) else None
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

@@ -119,6 +119,24 @@ def delete_statement(site: Site) -> Changes:
     return _without_rows(module, first_row(statement), statement.end_lineno or statement.lineno)
 
 
+def move_behind(site: Site, other: Site) -> Changes:
+    """Move the statement that a node is in to right behind the one that another node is in."""
+    found, last = _own_lines(site), _own_lines(other)
+    if found is None or last is None or site.module is not other.module:
+        return None
+    if len(found.block) == 1:
+        return None
+    if found.node.end_lineno == last.node.end_lineno:
+        # it ends the other statement: less indent takes it out
+        first = first_row(found.node)
+        rows = range(first, (found.node.end_lineno or first) + 1)
+        if len(rows) > 1:
+            return None
+        indent = _indent(site.module, first_row(last.node))
+        return (Change(site.module, (first, 1), site.module.span(found.node)[0], indent),)
+    return together(delete_statement(site), insert_after(other, site.module.text(found.node)))
+
+
 def wrap(site: Site, header: str) -> Changes:
     """Make the statement that a node is in the body of a block of its own: `header` and a colon.
 

@@ -1,0 +1,264 @@
+"""Questions about when schedulers are stepped: before the optimizer, or in the wrong loop?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
+from nnlint.semantics.participants import distinct, is_optimizer, steps_optimizer
+from nnlint.semantics.passes import goes_over_data
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Choice,
+    Constant,
+    Items,
+    Unknown,
+    Value,
+)
+
+_FOR_RATES = re.compile(r"sched|lr", re.IGNORECASE)
+_FOR_OTHERS = re.compile(r"beta|\bkl|temp|tau|noise|mask|eps|momentum|dropout|sampling|wd", re.I)
+_COUNTED = re.compile(
+    r"epoch|step|iter|batch|idx|index|^i$|^n$|^t$|count|warm|first|^it$", re.IGNORECASE
+)
+"""Names in conditions that hold in some rounds of a loop only."""
+_EPOCHS = re.compile(r"epoch(?!_?size|_?len|_?step|_?iter)", re.IGNORECASE)
+_BATCHES = re.compile(r"step|iter|batch|\bt_total|update|\blen\b|per_epoch|loader", re.IGNORECASE)
+_LENGTHS = {
+    "one_cycle": ("total_steps",),
+    "cosine": ("T_max",),
+    "polynomial": ("total_iters",),
+    "linear_warmup": ("num_training_steps",),
+    "cosine_warmup": ("num_training_steps",),
+    "cosine_restarts": ("T_0", "num_training_steps"),
+    "named": ("num_training_steps",),
+}
+"""For each form of schedule the parameters that say how long it is."""
+FEW_BATCHES = 100
+"""Fewer batches than an epoch of nearly any training set has."""
+COLLAPSE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlyStep:
+    """A scheduler's step that comes before the optimizer's first one."""
+
+    step: Event
+    optimizer_step: Event
+    loop: Block
+    """The innermost loop around the scheduler's step."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MisplacedStep:
+    """A scheduler's step in the batch loop that counts epochs, or the other way round."""
+
+    step: Event
+    optimizer_step: Event
+    scheduler: Built
+    unit: str
+    """What the schedule counts: `batch` or `epoch`."""
+    loop: Block
+    """The loop over the batches."""
+
+
+def early_steps(program: Program) -> Iterator[EarlyStep]:
+    """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
+    for event, blocks in program.walk():
+        loop = _innermost_loop(blocks)
+        if loop is None or not _is_plain_step(event) or _is_counted(event):
+            continue
+        steps = [e for e in loop.events("step") if _is_its_step(e, event.subject)]
+        if not steps:
+            continue
+        states = Paths(_first_step(event), {"fresh"}).follow(program.timeline).before(event)
+        if "fresh" in states and states <= {"fresh", "done"}:
+            yield EarlyStep(event, steps[0], loop)
+
+
+class _first_step:
+    """Whether the optimizer has been stepped: fresh, stepped, unknown, or done when the
+    scheduler's step is past."""
+
+    def __init__(self, step: Event) -> None:
+        self.step = step
+
+    def __call__(self, event: Event, state: str) -> str:
+        if event is self.step:
+            return "done" if state == "fresh" else state
+        if state != "fresh" and event.kind != "build":
+            return state
+        match event.kind:
+            case "build" if event.subject is self.step.subject:
+                return "fresh"
+            case "step":
+                return "stepped" if _is_its_step(event, self.step.subject) else state
+            case "opaque" | "forward" | "fit":
+                given = (event.subject, *event.operands)
+                may = event.kind == "fit" or any(_holds_optimizer(v) for v in given)
+                return "unknown" if may else state
+            case _:
+                return state
+
+
+def _holds_optimizer(value: Value | None) -> bool:
+    if is_optimizer(value):
+        return True
+    state = getattr(value, "state", None)
+    if isinstance(value, Unknown) or not isinstance(state, dict):
+        return False
+    return any(isinstance(v, Value) and is_optimizer(v) for v in state.values())
+
+
+def _is_plain_step(event: Event) -> bool:
+    """Whether an event is `scheduler.step()` of a learning-rate schedule, told no epoch."""
+    node = event.site.node
+    if event.kind != "scheduler_step" or event.name != "step" or not isinstance(node, ast.Call):
+        return False
+    if node.args or node.keywords:
+        return False
+    match event.subject:
+        case Built(entry=entry):
+            return entry.name.startswith(("torch.", "transformers."))
+        case Unknown(name=name):
+            called = f"{name.rpartition('.')[2]} {ast.unparse(node.func).rpartition('.')[0]}"
+            return bool(_FOR_RATES.search(called)) and not _FOR_OTHERS.search(called)
+        case _:
+            return False
+
+
+def _is_its_step(event: Event, scheduler: Value | None) -> bool:
+    """Whether a step is or may be that of a scheduler's optimizer."""
+    optimizer = scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
+    if optimizer is None:
+        return steps_optimizer(event)
+    return not distinct(event.subject, optimizer)
+
+
+def _is_counted(event: Event) -> bool:
+    """Whether a condition keeps an event out of some rounds of its loop."""
+    return any(
+        _COUNTED.search(word)
+        for condition in event.conditions
+        for word in words(condition.site.node)
+    )
+
+
+def _innermost_loop(blocks: tuple[Block, ...]) -> Block | None:
+    return next((b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled), None)
+
+
+def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
+    """Steps of schedulers in the batch loop that count epochs, or the other way round."""
+    places = {id(event): blocks for event, blocks in program.walk()}
+    seen: set[object] = set()
+    for event, blocks in program.walk():
+        scheduler = event.subject
+        if not isinstance(scheduler, Built) or not _is_plain_step(event) or _is_counted(event):
+            continue
+        loops = [b for b in blocks if b.kind == "loop" and not b.unrolled]
+        if not loops or event.site.key in seen:
+            continue
+        for step in loops[-1].events("step"):
+            batches = _innermost_loop(places[id(step)])
+            if not _is_its_step(step, scheduler) or batches is None or not goes_over_data(batches):
+                continue
+            per = "epoch" if batches is not loops[-1] else "batch" if len(loops) > 1 else ""
+            unit = unit_of(scheduler) if per else ""
+            if unit and unit != per:
+                seen.add(event.site.key)
+                yield MisplacedStep(event, step, scheduler, unit, batches)
+            break
+
+
+def unit_of(scheduler: Built) -> str:
+    """What a schedule counts, `batch` or `epoch`, by its length or by how fast it falls."""
+    arguments, form = scheduler.arguments, scheduler.entry.schedule
+    if form == "one_cycle" and "steps_per_epoch" in scheduler.explicit:
+        per_epoch = arguments["steps_per_epoch"]
+        return "" if isinstance(per_epoch, Constant) else "batch"
+    for name in _LENGTHS.get(form, ()):
+        if name in scheduler.explicit:
+            return _unit_of_length(arguments[name], _written(scheduler, name))
+    return "epoch" if factor_after(scheduler, FEW_BATCHES) <= COLLAPSE else ""
+
+
+def _unit_of_length(value: Value, written: ast.AST | None) -> str:
+    if _has_length(value):
+        return "batch"
+    said = list(words(written)) if written is not None else []
+    if any(_BATCHES.search(word) for word in said):
+        return "batch" if not any(_EPOCHS.search(w) for w in said) and _is_total(said) else ""
+    return "epoch" if any(_EPOCHS.search(word) for word in said) else ""
+
+
+def _is_total(said: list[str]) -> bool:
+    return any(re.search(r"total|max|num|n_", word, re.IGNORECASE) for word in said)
+
+
+def _has_length(value: Value | None, depth: int = 6) -> bool:
+    """Whether the number of batches goes into a number."""
+    if depth == 0:
+        return False
+    match value:
+        case Unknown(origin="length"):
+            over = value.state.get("of")
+            if isinstance(over, Built):
+                return over.entry.kind == "loader"
+            name = over.name if isinstance(over, Unknown) else ""
+            return bool(re.search(r"load|\bdl\b|_dl\b|dl_|batches|iter", name, re.IGNORECASE))
+        case Arithmetic(operator="*" | "//" | "/" | "+" | "-", operands=operands):
+            return any(_has_length(v, depth - 1) for v in operands)
+        case Choice(options=options):
+            return all(_has_length(v, depth - 1) for v in options)
+        case Unknown():
+            made = value.state.get("arguments") or ()
+            return any(_has_length(v, depth - 1) for v in made)
+        case _:
+            return False
+
+
+def _written(scheduler: Built, name: str) -> ast.AST | None:
+    """The expression that is passed for a parameter."""
+    node = scheduler.site.node
+    if not isinstance(node, ast.Call):
+        return None
+    for keyword in node.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    positional = [p.name for p in scheduler.entry.signature if p.kind == "positional"]
+    place = positional.index(name) if name in positional else len(node.args)
+    return node.args[place] if place < len(node.args) else None
+
+
+def factor_after(scheduler: Built, count: int) -> float:
+    """What is left of the rate after so many steps of a decay in steps; 1 if not known."""
+    gamma = _number(scheduler.arguments.get("gamma"))
+    if gamma is None or not 0 < gamma < 1:
+        return 1.0
+    match scheduler.entry.schedule:
+        case "step":
+            period = _number(scheduler.arguments.get("step_size"))
+            return float(gamma ** (count // period)) if period and period >= 1 else 1.0
+        case "exponential":
+            return float(gamma**count)
+        case "multistep":
+            milestones = scheduler.arguments.get("milestones")
+            if not isinstance(milestones, Items) or milestones.open:
+                return 1.0
+            numbers = [_number(m) for m in milestones.items]
+            return float(gamma ** sum(n is not None and n <= count for n in numbers))
+        case _:
+            return 1.0
+
+
+def _number(value: Value | None) -> float | None:
+    known = isinstance(value, Constant) and isinstance(value.value, int | float)
+    return float(value.value) if known and isinstance(value, Constant) else None

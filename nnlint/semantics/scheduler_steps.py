@@ -1,0 +1,142 @@
+"""Questions about the steps of learning-rate schedulers: are they taken, when, and how often?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
+from nnlint.semantics.participants import covers, distinct, steps_optimizer
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
+
+_ONLY_READS = re.compile(
+    r"^(?:load_)?state_dict$|^get_(?:last_)?lr$|^print_lr$|print|log|info|debug|isinstance|hasattr|"
+    r"getattr|type|repr|^str$|save",
+    re.IGNORECASE,
+)
+"""Calls that are given a scheduler, or are its methods, and do not step it."""
+_PLAIN_BASES = ("torch.nn.", "builtins.", "abc.", "typing.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnsteppedScheduler:
+    """A scheduler of an optimizer that trains in a loop, and that nothing ever steps."""
+
+    scheduler: Built
+    step: Event
+    """A step of its optimizer."""
+
+
+def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
+    """Schedulers that are built for an optimizer and never stepped."""
+    seen: set[object] = set()
+    for event in program.events("build"):
+        scheduler = event.subject
+        if not isinstance(scheduler, Built) or not _is_schedule(scheduler):
+            continue
+        step = _step_in_loop(program, scheduler.arguments.get("optimizer"))
+        if step is None or scheduler.site.key in seen:
+            continue
+        if not _may_be_stepped(program, scheduler) and not _is_named_in_step(program, scheduler):
+            seen.add(scheduler.site.key)
+            yield UnsteppedScheduler(scheduler, step)
+
+
+def steps_without_metric(program: Program) -> Iterator[Event]:
+    """Steps of PyTorch's plateau scheduler, and of no other, that are not told the metric."""
+    steps: dict[object, list[Event]] = {}
+    for event in program.events("scheduler_step"):
+        steps.setdefault(event.site.key, []).append(event)
+    for events in steps.values():
+        node = events[0].site.node
+        bare = isinstance(node, ast.Call) and not (node.args or node.keywords)
+        if bare and all(_is_plateau(event.subject) for event in events):
+            yield events[0]
+
+
+def _is_plateau(value: Value | None) -> bool:
+    if not isinstance(value, Built) or value.entry.schedule != "plateau":
+        return False
+    return value.entry.name.startswith("torch.")
+
+
+def _is_schedule(built: Built) -> bool:
+    """Whether what is built is a scheduler that would ever change the rate."""
+    entry = built.entry
+    if entry.kind != "scheduler" or entry.options.get("returns_pair"):
+        return False
+    return entry.schedule != "constant" or "factor" in built.arguments
+
+
+def _step_in_loop(program: Program, optimizer: Value | None) -> Event | None:
+    """The first step of an optimizer in a loop."""
+    for event, blocks in program.walk():
+        if event.kind == "step" and any(b.kind == "loop" for b in blocks):
+            if covers(event.subject, optimizer) or covers(optimizer, event.subject):
+                return event
+    return None
+
+
+def _may_be_stepped(program: Program, scheduler: Built) -> bool:
+    """Whether something steps a scheduler, or is given it and may."""
+    return any(_may_step(event, scheduler) for event, _ in program.walk())
+
+
+def _may_step(event: Event, scheduler: Built) -> bool:
+    match event.kind:
+        case "scheduler_step":
+            # of several for one optimizer, the program may choose one
+            return not distinct(event.subject, scheduler) or _is_of_same(event.subject, scheduler)
+        case "step":
+            return not steps_optimizer(event) and not distinct(event.subject, scheduler)
+        case "opaque" | "forward" | "fit" | "launch":
+            called = event.name.rpartition(".")[2]
+            if event.kind == "opaque" and _ONLY_READS.search(called):
+                return False
+            return any(covers(v, scheduler) for v in (event.subject, *event.operands))
+        case "build":
+            return event.subject is not scheduler and _takes_over(event, scheduler)
+        case _:
+            return False
+
+
+def _is_of_same(value: Value | None, scheduler: Built) -> bool:
+    optimizer = value.arguments.get("optimizer") if isinstance(value, Built) else None
+    return optimizer is not None and optimizer is scheduler.arguments.get("optimizer")
+
+
+def _takes_over(event: Event, scheduler: Built) -> bool:
+    """Whether an object that is built gets hold of a scheduler and has code not in sight."""
+    if not any(covers(v, scheduler) for v in (event.subject, *event.operands)):
+        return False
+    if not isinstance(event.subject, Instance):
+        return True
+    return not all(_is_in_sight(base) for base in event.subject.cls.ancestry()) or (
+        not event.subject.cls.known
+    )
+
+
+def _is_in_sight(base: Class | External) -> bool:
+    return isinstance(base, Class) or base.name.startswith(_PLAIN_BASES)
+
+
+def _is_named_in_step(program: Program, scheduler: Built) -> bool:
+    """Whether code that has not been run says `name.step`, or returns it to who enters it."""
+    names = set(names_of(scheduler))
+    modules = {id(m): m for m in (program.module, scheduler.site.module)}
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("step"):
+                if getattr(node.value, "attr", getattr(node.value, "id", "")) in names:
+                    return True
+    for block in program.timeline.children:
+        if isinstance(block, Block) and block.kind == "entry" and block.site:
+            for node in ast.walk(block.site.node):
+                if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
+                    if names & set(words(node.value)):
+                        return True
+    return False
