@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding, Verdict
-from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, REFUTED_BY, WHOLE_PROGRAM
+from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, REFUTED_BY
 from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
@@ -65,7 +65,9 @@ def with_verdicts(
             continue
         target = target_of(finding) if finding.cell is None else None
         if target is None:
-            verdicts[index] = Verdict("INCONCLUSIVE", "no module class of this project is at hand")
+            verdicts[index] = Verdict(
+                "INCONCLUSIVE", "it names no module class that could be built"
+            )
             continue
         questions.setdefault(_Question(target, probe, finding.name), []).append(index)
     for done, (question, indices) in enumerate(questions.items()):
@@ -88,7 +90,7 @@ def with_verdicts(
 
 def _probe(finding: Finding) -> str | None:
     probe = OF_RULES.get(finding.name) or finding.probe
-    if probe is None or probe in WHOLE_PROGRAM:
+    if probe is None:
         return None
     probe = ALIASES.get(probe, probe)
     return probe if probe in PROBES else None

@@ -9,7 +9,7 @@ PROBES = tuple(
     sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("*.py") if p.stem != "__init__")
 )
 ALIASES = {"unused-parameters": "dead-parameters", "unused-parameter": "dead-parameters"}
-FOR_FINDINGS_ONLY = ("lr-schedule", "mode-dependence", "loss-shape")
+FOR_FINDINGS_ONLY = ("determinism", "lr-schedule", "mode-dependence", "loss-shape")
 """Probes that say nothing about a module by itself."""
 LAST = ("loss-at-init", "overfit", "input-baseline", "receptive-field", "parameter-share")
 DEFAULT = (
@@ -32,5 +32,3 @@ REFUTED_BY = {
 }
 """Rules that a probe can take back; where a probe is not listed, it can for every rule.
 A clean probe says nothing of a rule whose claim is another one."""
-WHOLE_PROGRAM = ("determinism",)
-"""Probes that would need the whole training program; no verdict is attached."""

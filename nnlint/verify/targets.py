@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding, Related
+from nnlint.project.modules import ProjectModules
+from nnlint.semantics.interpreter.scopes import absolute
+from nnlint.source.file import SourceError
+from nnlint.syntax.module import ModuleSyntax
 
 
 class TargetError(Exception):
@@ -57,12 +63,13 @@ def read_target(text: str) -> Target:
 def target_of(finding: Finding) -> Target | None:
     """The module class that a finding is about.
 
-    The innermost top-level class around it that has a `forward`, else around one of the
-    places it relates to, else the first such class that the file builds.
+    The top-level class around it that has a `forward`, or the class that it calls, wherever
+    that is defined; else the same of the places that it relates to, else the first such class
+    that the file builds.
     """
     places: list[Finding | Related] = [finding, *finding.related]
     for place in places:
-        found = _around(place)
+        found = _around(place) or _called_at(place)
         if found is not None:
             return found
     return _built_in(finding.filename)
@@ -83,6 +90,36 @@ def _around(place: Finding | Related) -> Target | None:
         ):
             return Target(node.name, file=place.filename) if _has_forward(node) else None
     return None
+
+
+def _called_at(place: Finding | Related) -> Target | None:
+    """The class of `Net(…)` at a place: of the same file, or imported from the project."""
+    if place.cell is not None:
+        return None
+    modules = ProjectModules()
+    try:
+        module = modules.parse(os.path.abspath(place.filename))
+    except (SourceError, FileNotFoundError):
+        return None
+    name = next((n for n in _names_called(module.tree, place.start.row, place.start.column)), "")
+    found: ModuleSyntax | None = module
+    for node in ast.walk(module.tree):
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            if name and name == (alias.asname or alias.name):
+                base, name = absolute(node, module), alias.name  # type: ignore[arg-type]
+                found = modules.load(base, module) if base else None
+    classes = found.tree.body if found and name else []
+    if any(isinstance(c, ast.ClassDef) and c.name == name and _has_forward(c) for c in classes):
+        assert found is not None
+        return Target(name, file=str(found.source.path))
+    return None
+
+
+def _names_called(tree: ast.Module, row: int, column: int) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if (node.lineno, node.col_offset + 1) == (row, column):
+                yield node.func.id
 
 
 def _has_forward(node: ast.ClassDef) -> bool:

@@ -189,3 +189,15 @@ def test_the_interpreter_is_chosen(tmp_path, monkeypatch):
     binary.parent.mkdir(parents=True)
     binary.touch()
     assert choose_python(None, tmp_path / "src") == str(binary)
+
+
+def test_a_missing_seed_is_shown_on_the_model_that_the_script_imports(project, capsys):
+    (project / "parts.py").write_text(TRAIN.partition("def main")[0])
+    script = TRAIN.partition("def main")[2].replace("torch.manual_seed(0)", "pass")
+    script = script.replace("Plain()", "Net()").replace("    raise", "    pass; raise")
+    imports = TRAIN.partition("class")[0] + "from parts import Plain as Net\n\n\ndef main"
+    (project / "train.py").write_text(imports + script)
+    options = ["--no-cache", "--isolated", "--select", "missing-seed", "--verify", "train.py"]
+    assert run(options) == 1
+    out = capsys.readouterr().out
+    assert "confirmed: two constructions without a seed differ in 4 of 4 tensors" in out

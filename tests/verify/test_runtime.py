@@ -259,3 +259,39 @@ def test_sequence_first_is_left_open_unless_the_source_says():
     assert probes.load("batch-dependency").run(subject).status == "CONFIRMED"
     subject = Subject(Runner(rnn), Inputs.of((torch.randn(6, 5, 4),)), Options(), batch_hint=1)
     assert probes.load("batch-dependency").run(subject).status == "REFUTED"
+
+
+def test_unseeded_constructions_differ():
+    model = nn.Linear(6, 2)
+    assert ask("determinism", model, X).status == "INCONCLUSIVE"
+    subject = Subject(Runner(model), Inputs.of((X,)), Options(), again=lambda: nn.Linear(6, 2))
+    answer = probes.load("determinism").run(subject)
+    assert answer.status == "CONFIRMED" and "differ in 2 of 2 tensors, `weight`" in answer.summary
+
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(6))
+
+        def forward(self, x):
+            return x * self.scale
+
+    subject = Subject(Runner(Fixed()), Inputs.of((X,)), Options(), again=Fixed)
+    answer = probes.load("determinism").run(subject)
+    assert answer.status == "INCONCLUSIVE" and "agree in all of 1" in answer.summary
+
+
+def test_tensors_that_a_module_moves_itself_are_no_fault():
+    class Metric(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.default = torch.zeros(3)
+
+        def _apply(self, *args, **kwargs):
+            self.default = self.default.clone()
+            return super()._apply(*args, **kwargs)
+
+        def forward(self, x):
+            return x
+
+    assert ask("unregistered-parameters", Metric(), X).status == "REFUTED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -44,6 +45,8 @@ class Subject:
     options: Options
     batch_hint: int | None = None
     """The batch axis that the source of `forward` speaks of, when it says so."""
+    again: Callable[[], nn.Module] | None = None
+    """Constructs the model once more, as it was, under the random state of the moment."""
 
     @property
     def model(self) -> nn.Module:

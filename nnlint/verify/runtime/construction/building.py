@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import torch
 from torch import nn
@@ -27,8 +27,6 @@ from .trials import trial
 
 BUDGET = 45.0
 """Seconds to find arguments and inputs for one class."""
-AS_IT_IS = "the object itself"
-"""The origin of a target that is a module, and no class of one."""
 
 
 class NotLoaded(Exception):
@@ -43,6 +41,8 @@ class Built:
         self.inputs: Optional[Inputs] = None
         self.origin = ""
         self.arguments: list[str] = []
+        self.again: Optional[Callable[[], nn.Module]] = None
+        """Constructs it once more."""
         self.constructor: Optional[str] = None
         """The constructor's arguments as text that makes them again, where there is one."""
         self.problem = ""
@@ -52,9 +52,12 @@ class _Fitting:
     """Where inputs come from: the user, else a search that begins with what is known."""
 
     def __init__(
-        self, shapes: Optional[list[dict[str, Any]]], known: Sequence[dict[str, Any]] = ()
+        self,
+        target: Any,
+        shapes: Optional[list[dict[str, Any]]],
+        known: Sequence[dict[str, Any]] = (),
     ) -> None:
-        self.shapes, self.known = shapes, known
+        self.target, self.shapes, self.known = target, shapes, known
 
     def inputs(self, model: nn.Module, arguments: dict[str, Any], deadline: float) -> Inputs:
         """Inputs that a model runs on.
@@ -156,15 +159,19 @@ def build(
     result = Built()
     if not isinstance(target, type):
         if isinstance(target, nn.Module):
-            return _finish(result, target, {}, AS_IT_IS, _Fitting(shapes), deadline)
-        return _factory(result, target, args or [], kwargs or {}, _Fitting(shapes), deadline)
+            return _finish(
+                result, target, {}, "the object itself", _Fitting(target, shapes), deadline
+            )
+        return _factory(
+            result, target, args or [], kwargs or {}, _Fitting(target, shapes), deadline
+        )
     if not issubclass(target, nn.Module):
         raise NotLoaded(f"{name} is no nn.Module")
     known = [(args or [], kwargs or {}, "given")] if args or kwargs else []
     calls = (knowledge or {}).get("built", [])
     partly = [(known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls]
     known += literal_calls(filename, name)
-    fitting = _Fitting(shapes, [c["args"] for c in (knowledge or {}).get("inputs", [])])
+    fitting = _Fitting(target, shapes, [c["args"] for c in (knowledge or {}).get("inputs", [])])
     started = time.monotonic()
     try:
         for model, arguments, origin in construct(
@@ -197,7 +204,9 @@ def _factory(
         return result
     if not isinstance(model, nn.Module):
         raise NotLoaded("the target gives no nn.Module")
-    return _finish(result, model, kwargs, "the function's result", fitting, deadline)
+    return _finish(
+        result, model, {"args": args, **kwargs}, "the function's result", fitting, deadline
+    )
 
 
 def _finish(
@@ -218,8 +227,11 @@ def _finish(
         return result
     result.model, result.inputs, result.origin, result.problem = model, inputs, origin, ""
     result.arguments = _as_text(arguments)
-    if origin != AS_IT_IS:
+    if not isinstance(fitting.target, nn.Module):
         result.constructor = arguments_as_text(arguments)
+        positional = list(arguments.get("args", []))
+        named = {k: v for k, v in arguments.items() if k != "args"}
+        result.again = lambda: fitting.target(*positional, **named)
     return result
 
 
@@ -266,7 +278,7 @@ def subject_of(built: Built, options: Options, device: str) -> Subject:
     chosen = choose(device)
     model = built.model.to(chosen.torch_device)
     inputs = built.inputs.to(chosen.torch_device)
-    return Subject(Runner(model, chosen), inputs, options, batch_hint(model))
+    return Subject(Runner(model, chosen), inputs, options, batch_hint(model), built.again)
 
 
 def file_of(module: str) -> str:
