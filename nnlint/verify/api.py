@@ -2,13 +2,14 @@
 
 Each function raises `VerificationError`, an `AssertionError`, with the numbers, the
 matrix and the line at fault; each returns None otherwise. None of them changes the
-module's weights, buffers or mode. `inputs` are the positional arguments of one call, with
+module's weights, buffers or mode, or the state of any random generator. `inputs` are the positional arguments of one call, with
 at least two examples; keyword arguments of the model go in `kwargs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 
 from nnlint.verify.render import code_frame, matrix_text
 from nnlint.verify.runtime.dependency import find_layout, measure
-from nnlint.verify.runtime.inputs import Inputs
+from nnlint.verify.runtime.devices import fitting_threads
+from nnlint.verify.runtime.inputs import Inputs, kept_generators
 from nnlint.verify.runtime.probes import load
 from nnlint.verify.runtime.running import Runner
 from nnlint.verify.runtime.subject import CONFIRMED, REFUTED, Answer, Options, Subject
@@ -49,8 +51,9 @@ def dependency_matrix(
     """
     given = Inputs.of(inputs, dict(kwargs or {}), batch_axis)
     runner = Runner(model)
-    layout = find_layout(runner, given, training)
-    return torch.tensor(measure(runner, given, layout, training, seed).matrix)
+    with _undisturbed(model, given):
+        layout = find_layout(runner, given, training)
+        return torch.tensor(measure(runner, given, layout, training, seed).matrix)
 
 
 def assert_no_batch_leak(
@@ -67,7 +70,7 @@ def assert_no_batch_leak(
             be said, with the reason.
     """
     subject = _subject(model, inputs, kwargs, Options(axis=batch_axis, seed=seed))
-    _require(load("batch-dependency").run(_along(subject, batch_axis)), "examples mix")
+    _require(_ask("batch-dependency", _along(subject, batch_axis)), "examples mix")
 
 
 def assert_causal(
@@ -84,7 +87,7 @@ def assert_causal(
             be said.
     """
     options = Options(causal=True, time_axis=time_axis, seed=seed)
-    answer = load("causality").run(_subject(model, inputs, kwargs, options))
+    answer = _ask("causality", _subject(model, inputs, kwargs, options))
     _require(answer, "an output depends on the future")
 
 
@@ -105,7 +108,7 @@ def assert_loss_at_init(
             not fit the loss.
     """
     options = Options(loss=loss, seed=seed)
-    answer = load("loss-at-init").run(_subject(model, inputs, kwargs, options))
+    answer = _ask("loss-at-init", _subject(model, inputs, kwargs, options))
     _require(answer, "the loss at initialisation is off")
 
 
@@ -124,7 +127,7 @@ def assert_can_overfit(
             steps of Adam at 1e-3 and 3e-3.
     """
     options = Options(loss=loss, steps=steps, seed=seed)
-    answer = load("overfit").run(_subject(model, inputs, kwargs, options))
+    answer = _ask("overfit", _subject(model, inputs, kwargs, options))
     _require(answer, "one batch is not overfitted")
 
 
@@ -136,9 +139,7 @@ def assert_uses_input(
     Raises:
         VerificationError: one changes nothing.
     """
-    _require(
-        load("input-use").run(_subject(model, inputs, kwargs, Options())), "an input is unused"
-    )
+    _require(_ask("input-use", _subject(model, inputs, kwargs, Options())), "an input is unused")
 
 
 def assert_deterministic(
@@ -149,7 +150,7 @@ def assert_deterministic(
     Raises:
         VerificationError: it does, with the line that draws the numbers.
     """
-    answer = load("eval-determinism").run(_subject(model, inputs, kwargs, Options()))
+    answer = _ask("eval-determinism", _subject(model, inputs, kwargs, Options()))
     _require(answer, "evaluation is not deterministic")
 
 
@@ -190,7 +191,7 @@ def _outputs_and_gradients(
     sources = [t for _, t in leaves((args, keywords)) if t.is_floating_point()]
     for source in sources:
         source.requires_grad_(True)
-    with torch.enable_grad():
+    with torch.enable_grad(), kept_generators():
         torch.manual_seed(0)
         results = leaves(function(*args, **keywords))
         traced = [t for _, t in results if t.requires_grad]
@@ -233,6 +234,19 @@ def _subject(
     model: nn.Module, inputs: tuple[Any, ...], kwargs: Mapping[str, Any] | None, options: Options
 ) -> Subject:
     return Subject(Runner(model), Inputs.of(inputs, dict(kwargs or {})), options)
+
+
+@contextlib.contextmanager
+def _undisturbed(model: nn.Module, inputs: Inputs) -> Iterator[None]:
+    """The caller's random state and number of threads are afterwards what they were."""
+    with kept_generators(), fitting_threads(model, [t for _, t in inputs.tensors]):
+        yield
+
+
+def _ask(probe: str, subject: Subject) -> Answer:
+    with _undisturbed(subject.model, subject.inputs):
+        answer: Answer = load(probe).run(subject)
+    return answer
 
 
 def _along(subject: Subject, axis: int) -> Subject:

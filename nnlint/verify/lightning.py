@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 try:
@@ -17,7 +19,8 @@ try:
 except ImportError:
     from pytorch_lightning import Callback
 
-from nnlint.verify.api import assert_deterministic, assert_no_batch_leak
+from nnlint.verify.api import VerificationError, assert_deterministic, assert_no_batch_leak
+from nnlint.verify.runtime.subject import CONFIRMED
 
 
 class VerifyCallback(Callback):  # type: ignore[misc]
@@ -30,7 +33,8 @@ class VerifyCallback(Callback):  # type: ignore[misc]
         determinism: check eval mode too.
 
     Raises:
-        VerificationError: from `on_train_batch_start`, so that training does not begin.
+        VerificationError: a fault is found; from `on_train_batch_start`, so that training does
+            not begin. Where nothing can be said, it warns.
     """
 
     def __init__(
@@ -52,9 +56,22 @@ class VerifyCallback(Callback):  # type: ignore[misc]
             return
         self._done = True
         inputs = self._inputs(batch)
-        assert_no_batch_leak(pl_module, *inputs, batch_axis=self._batch_axis)
+        with _warning_where_nothing_can_be_told():
+            assert_no_batch_leak(pl_module, *inputs, batch_axis=self._batch_axis)
         if self._determinism:
-            assert_deterministic(pl_module, *inputs)
+            with _warning_where_nothing_can_be_told():
+                assert_deterministic(pl_module, *inputs)
+
+
+@contextlib.contextmanager
+def _warning_where_nothing_can_be_told() -> Iterator[None]:
+    """A fault ends the training; that nothing can be said about one is no reason to."""
+    try:
+        yield
+    except VerificationError as error:
+        if error.answer.status == CONFIRMED:
+            raise
+        warnings.warn(str(error), stacklevel=2)
 
 
 def _first_element(batch: Any) -> tuple[Any, ...]:

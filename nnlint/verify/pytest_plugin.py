@@ -1,10 +1,11 @@
 """A pytest plugin: the verifier's assertions as fixtures, failures without our frames.
 
-Registered as `nnlint`; torch is imported when a fixture is first used::
+Registered as `nnlint`. Each fixture is called as the function is, which no test suite calls a
+fixture of its own; torch is imported when one is first used::
 
-    def test_net(no_batch_leak, causal):
-        no_batch_leak(Net(), torch.randn(5, 16))
-        causal(Decoder(), tokens)
+    def test_net(assert_no_batch_leak, assert_causal):
+        assert_no_batch_leak(Net(), torch.randn(5, 16))
+        assert_causal(Decoder(), tokens)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 Assertion = Callable[..., None]
 
 
-def _fixture(name: str, assertion: str) -> Any:
+def _fixture(assertion: str) -> Any:
     def provide() -> Assertion:
         pytest.importorskip("torch", reason="nnlint's fixtures need torch")
         import nnlint.verify
@@ -37,13 +38,13 @@ def _fixture(name: str, assertion: str) -> Any:
         return check
 
     provide.__doc__ = f"`nnlint.verify.{assertion}`, failing with the evidence alone."
-    return pytest.fixture(name=name)(provide)
+    return pytest.fixture(name=assertion)(provide)
 
 
-no_batch_leak = _fixture("no_batch_leak", "assert_no_batch_leak")
-causal = _fixture("causal", "assert_causal")
-loss_at_init = _fixture("loss_at_init", "assert_loss_at_init")
-can_overfit = _fixture("can_overfit", "assert_can_overfit")
-uses_input = _fixture("uses_input", "assert_uses_input")
-deterministic = _fixture("deterministic", "assert_deterministic")
-equivalent = _fixture("equivalent", "assert_equivalent")
+assert_no_batch_leak = _fixture("assert_no_batch_leak")
+assert_causal = _fixture("assert_causal")
+assert_loss_at_init = _fixture("assert_loss_at_init")
+assert_can_overfit = _fixture("assert_can_overfit")
+assert_uses_input = _fixture("assert_uses_input")
+assert_deterministic = _fixture("assert_deterministic")
+assert_equivalent = _fixture("assert_equivalent")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import random
 
 import pytest
 import torch
@@ -50,6 +52,26 @@ def test_clean_module_passes_and_keeps_its_state():
     assert_no_batch_leak(model, X)
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
     assert model.training and not model[2].training
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        assert_no_batch_leak,
+        assert_deterministic,
+        assert_uses_input,
+        dependency_matrix,
+        lambda model, x: assert_equivalent(model, model, x),
+        lambda model, x: assert_can_overfit(model, x, steps=5),
+    ],
+)
+def test_random_state_and_threads_are_left_alone(check):
+    model = mlp(nn.Dropout(0.5))
+    before, threads = (torch.get_rng_state(), random.getstate()), torch.get_num_threads()
+    with contextlib.suppress(VerificationError):
+        check(model, X)
+    assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
+    assert torch.get_num_threads() == threads
 
 
 def test_dependency_matrix_is_diagonal_or_not():
@@ -156,12 +178,12 @@ def test_pytest_plugin_fails_readably(pytester):
             def forward(self, x):
                 return x - x.mean(0)
 
-        def test_leak(no_batch_leak):
-            no_batch_leak(Leak(), torch.randn(5, 3))
+        def test_leak(assert_no_batch_leak):
+            assert_no_batch_leak(Leak(), torch.randn(5, 3))
 
-        def test_clean(no_batch_leak, uses_input):
-            no_batch_leak(nn.Linear(3, 2), torch.randn(5, 3))
-            uses_input(nn.Linear(3, 2), torch.randn(5, 3))
+        def test_clean(assert_no_batch_leak, assert_uses_input):
+            assert_no_batch_leak(nn.Linear(3, 2), torch.randn(5, 3))
+            assert_uses_input(nn.Linear(3, 2), torch.randn(5, 3))
         """
     )
     result = pytester.runpytest_inprocess("-p", "no:nnlint", "-p", "nnlint.verify.pytest_plugin")

@@ -6,10 +6,12 @@ Nothing on CUDA has been measured; this path is tested with a fake device only.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 NOISE_FACTOR = 4.0
 """Differences count from four times the noise of an unperturbed run repeated."""
@@ -71,3 +73,24 @@ def choose(wish: str) -> Device:
     if wish not in backends or not backends[wish].is_available():
         raise ValueError(f"this interpreter's torch has no {wish} device")
     return Device(wish)
+
+
+SMALL = 2**20
+"""Parameters and input elements together under which one thread is used. On two busy cores the
+batch probe took 12 times the processor time with two threads for a CNN of 263,000 parameters,
+and 18 times for a GRU of 5,000."""
+
+
+@contextlib.contextmanager
+def fitting_threads(model: nn.Module, tensors: Iterable[torch.Tensor]) -> Iterator[None]:
+    """One thread while a small model runs; the number that was set comes back afterwards."""
+    sizes = [t.numel() for t in (*model.parameters(), *tensors) if not is_lazy(t)]
+    before = torch.get_num_threads()
+    if sum(sizes) >= SMALL or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

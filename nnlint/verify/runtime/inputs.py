@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -207,6 +209,21 @@ def _drawn_bool(part: Tensor, draw: int, generator: torch.Generator) -> Tensor:
     if draw % 2 or bool(flat.all()) or not bool(flat.any()):
         flat = original.clone()
     return flat.view(part.shape)
+
+
+@contextlib.contextmanager
+def kept_generators() -> Iterator[None]:
+    """Every generator goes on afterwards as if nothing had been drawn or seeded inside."""
+    numpy = sys.modules.get("numpy")
+    numpy_random = getattr(numpy, "random", None)
+    before = random.getstate(), numpy_random.get_state() if numpy_random else None
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            if numpy_random:
+                numpy_random.set_state(before[1])
 
 
 def seed_all(seed: int) -> None:
