@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -88,7 +89,15 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("block", blocks("console"), ids=lambda text: text.partition("\n")[0])
+PUBLISHED = [text for text in blocks("console") if text.startswith("$ pip install ")]
+"""What nnlint prints about a package that the reader installs first."""
+
+
+@pytest.mark.parametrize(
+    "block",
+    [text for text in blocks("console") if text not in PUBLISHED],
+    ids=lambda text: text.partition("\n")[0],
+)
 def test_output_is_what_nnlint_prints(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = f"```console\n{block}```"
     if "--verify" in block:
@@ -99,8 +108,25 @@ def test_output_is_what_nnlint_prints(block: str, monkeypatch: pytest.MonkeyPatc
         assert generator().renewed(shown) == shown, RENEW
 
 
+@pytest.mark.parametrize("block", PUBLISHED, ids=lambda text: text.partition("\n")[0])
+def test_output_about_a_package_is_what_nnlint_prints(block: str) -> None:
+    (install, command), shown = block.splitlines()[:2], block.split("\n", 2)[2]
+    package, _, version = install.split()[-1].partition("==")
+    try:
+        installed = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        installed = "nothing"
+    if installed != version:
+        pytest.skip(f"{package} {version} is not installed")
+    printed = shell(f"{command.removeprefix('$ ')} --python {shlex.quote(sys.executable)}", ROOT)
+    # where the package is installed is the reader's own
+    place = re.compile(r"\S*site-packages/")
+    assert shape_of(place.sub("", printed.stdout)) == shape_of(place.sub("", shown))
+
+
 def test_output_that_is_not_real_is_noticed() -> None:
     shown = f"```console\n{blocks('console')[0]}```"
+    assert blocks("console")[0] not in PUBLISHED
     changed = re.sub(r"Found \d+", "Found no", shown)
     assert changed != shown
     assert generator().renewed(changed) == shown

@@ -84,8 +84,14 @@ class Screen:
         confirmed = sum(r.status == "CONFIRMED" for r in outcome.results)
         console.print()
         console.print(
-            Text(f"{len(outcome.results)} probes in {seconds:.1f} s, {confirmed} confirmed", "bold")
+            Text(
+                f"{_probes(len(outcome.results))} in {seconds:.1f} s, {confirmed} confirmed", "bold"
+            )
         )
+
+
+def _probes(count: int) -> str:
+    return f"{count} probe{'s' * (count != 1)}"
 
 
 def _failure(console: Console, outcome: Outcome, python: str) -> None:

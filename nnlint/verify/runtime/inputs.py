@@ -163,6 +163,7 @@ class Inputs:
         texts = []
         for path, tensor in self.tensors:
             name = str(path[1]) if path[0] == 1 else f"argument {path[1]}"
+            name += "".join(f"[{key!r}]" for key in path[2:])
             kind = str(tensor.dtype).replace("torch.", "")
             slot = self.slots.get(path)
             high = f" below {slot.high}" if slot is not None and slot.high is not None else ""
