@@ -200,6 +200,55 @@ def clip_before_backward(program: Program) -> Iterator[list[Replacement]]:
                 yield [(back, program.source(clip)), (clip, program.source(back))]
 
 
+def clip_after_step(program: Program) -> Iterator[list[Replacement]]:
+    for block in program.blocks():
+        names = [called(statement) for statement in block]
+        clipping = [n for n in names if n in CLIPPING]
+        if clipping and "step" in names:
+            clip, step = block[names.index(clipping[0])], block[names.index("step")]
+            if clip.lineno < step.lineno:
+                yield [(clip, program.source(step)), (step, program.source(clip))]
+
+
+def drop_unscale(program: Program) -> Iterator[list[Replacement]]:
+    unscaled = program.statements("unscale_")
+    if unscaled and program.calls(*CLIPPING):
+        yield without(unscaled)
+
+
+def step_past_scaler(program: Program) -> Iterator[list[Replacement]]:
+    for statement in program.statements("step"):
+        call = statement.value
+        if isinstance(call, ast.Call) and "scaler" in program.source(call.func) and call.args:
+            yield [(call, f"{program.source(call.args[0])}.step()")]
+
+
+def drop_update(program: Program) -> Iterator[list[Replacement]]:
+    updates = [s for s in program.statements("update") if "scaler" in program.source(s)]
+    if updates:
+        yield without(updates)
+
+
+def forget_division(program: Program) -> Iterator[list[Replacement]]:
+    """The loss is no longer divided by the number of accumulated batches."""
+    for node in ast.walk(program.tree):
+        divided = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
+        if not divided or "accum" not in program.source(node).lower():
+            continue
+        if isinstance(node, ast.BinOp) and "loss" in program.source(node).lower():
+            yield [(node, program.source(node.left))]
+        elif isinstance(node, ast.AugAssign) and "loss" in program.source(node.target).lower():
+            yield [(node, "pass")]
+
+
+def retain_graph(program: Program) -> Iterator[list[Replacement]]:
+    calls = program.statements("backward")
+    if len(calls) == 1 == len(program.calls("backward")) and in_loop(program, calls[0]):
+        text = program.source(calls[0])
+        if text.endswith(".backward()"):
+            yield [(calls[0], text.replace(".backward()", ".backward(retain_graph=True)"))]
+
+
 def drop_scheduler_step(program: Program) -> Iterator[list[Replacement]]:
     schedulers = program.made_by("StepLR", "MultiStepLR", "CosineAnnealingLR", "ExponentialLR")
     calls = [
@@ -356,7 +405,10 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "missing-backward": (drop_backward,),
     "missing-step": (drop_step,),
     "loop-order": (clear_before_step, step_before_backward),
-    "clip-misplaced": (clip_before_backward,),
+    "clip-misplaced": (clip_before_backward, clip_after_step, drop_unscale),
+    "gradscaler-misuse": (step_past_scaler, drop_update),
+    "accumulation-unscaled": (forget_division,),
+    "retain-graph-in-loop": (retain_graph,),
     "scheduler-never-stepped": (drop_scheduler_step,),
     "softmax-into-cross-entropy": (softmax_before_loss,),
     "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),

@@ -31,7 +31,7 @@ _NEVER_FILLS = re.compile(
     re.IGNORECASE,
 )
 _MAY_TRAIN = re.compile(
-    r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric|super",
+    r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric",
     re.IGNORECASE,
 )
 _LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
@@ -252,9 +252,16 @@ def _sole_model(program: Program) -> Value | None:
         e.subject for e in program.events("step", "zero_grad") if is_optimizer(e.subject)
     )
     models = _identities(
-        e.subject for e in program.events("forward") if e.grad and not _LOSS.search(e.name)
+        e.subject
+        for e in program.events("forward")
+        if e.grad and not _LOSS.search(e.name) and not _is_of_a_loop(e.subject)
     )
     return models[0] if len(models) == 1 == len(optimizers) else None
+
+
+def _is_of_a_loop(value: Value | None) -> bool:
+    """Whether a value is one of many that a loop goes over, such as callbacks."""
+    return isinstance(value, Unknown) and value.origin == "loop"
 
 
 def _identities(values: Iterable[Value | None]) -> list[Value]:
