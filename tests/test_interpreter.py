@@ -460,3 +460,33 @@ def test_option_is_a_soft_constant(text):
     program = main_program(f"from torch import nn\n{text}\nnn.Dropout(rate)")
     rate = built(program, "Dropout").arguments["p"]
     assert isinstance(rate, Constant) and rate.value == 0.5 and rate.soft
+
+
+def test_what_only_prepares_an_error_is_not_interpreted():
+    program = main_program(
+        """
+        import torch
+        def option(name, known):
+            if name in known:
+                return torch.softmax(known[name], 1)
+            for other in known:
+                torch.sigmoid(other)
+            raise ValueError(name)
+        option("a", loaded)
+        """
+    )
+    assert [o.entry.family for o in program.operations] == ["softmax"]
+
+
+def test_a_script_that_ends_with_the_status_of_its_main():
+    program = main_program(
+        """
+        import torch
+        def main():
+            torch.softmax(torch.rand(1, 1), 1)
+        if __name__ == "__main__":
+            print("start")
+            raise SystemExit(main())
+        """
+    )
+    assert program.operations[-1].entry.family == "softmax"

@@ -153,3 +153,20 @@ def test_inherited_method_runs_with_what_the_subclass_defines():
     )
     (loss,) = (o for o in analysis.operations if o.entry.family == "cross_entropy")
     assert loss.inputs[0].producer.entry.family == "softmax"
+
+
+def test_stars_of_modules_that_import_each_other():
+    program = main_program(
+        "from a import *\nNet()(torch.rand(1, 1))\nmissing",
+        a="from b import *\nimport torch",
+        b="from a import *\nfrom model import *",
+        model=MODEL,
+    )
+    assert runs_softmax(program)
+
+
+def test_own_names_come_before_those_of_a_star():
+    program = main_program(
+        "from model import *\ndef Net():\n    return abs\nNet()(torch.rand(1, 1))", model=MODEL
+    )
+    assert not runs_softmax(program)

@@ -380,6 +380,7 @@ def _methods_that_call(cls: Class, own: set[str]) -> list[Function]:
     `self(...)` calls `forward`. Constructors run when the class is instantiated anyway.
     """
     found: dict[str, Function] = {}
+    telling = {name for name in own if name == "forward" or _method_matters(cls, name)}
     for ancestor in cls.ancestry():
         if ancestor is cls or not isinstance(ancestor, Class):
             continue
@@ -389,10 +390,16 @@ def _methods_that_call(cls: Class, own: set[str]) -> list[Function]:
             name = method.name
             if name in own or name in found or name.startswith("__"):
                 continue
-            called = ancestor.scope.module.words(method.node).attributes
-            if own & called or ("forward" in own and _calls_itself(method.node)):
+            words = ancestor.scope.module.words(method.node)
+            called = own if matters(words) else telling
+            if words.attributes & called or ("forward" in called and _calls_itself(method.node)):
                 found[name] = method
     return list(found.values())
+
+
+def _method_matters(cls: Class, name: str) -> bool:
+    method = cls.names.get(name)
+    return isinstance(method, Function) and matters(cls.scope.module.words(method.node))
 
 
 def _calls_itself(method: ast.AST) -> bool:

@@ -14,6 +14,10 @@ class Words(NamedTuple):
     attributes: frozenset[str]
     strings: frozenset[str]
     """Literal strings that could be names."""
+    assigned: frozenset[str]
+    """Variables that are written."""
+    set_attributes: frozenset[str]
+    """Attributes that are written."""
 
 
 _CHILDREN: dict[type[Any], tuple[str, ...]] = dict.fromkeys((str, bool, int, type(None)), ())
@@ -29,6 +33,8 @@ def words(node: ast.AST) -> Words:
     names: set[str] = set()
     attributes: set[str] = set()
     strings: set[str] = set()
+    assigned: set[str] = set()
+    set_attributes: set[str] = set()
     waiting: list[Any] = [node]
     pop, append, extend, known = waiting.pop, waiting.append, waiting.extend, _CHILDREN.get
     while waiting:
@@ -36,8 +42,12 @@ def words(node: ast.AST) -> Words:
         kind = type(inner)
         if kind is ast.Name:
             names.add(inner.id)
+            if type(inner.ctx) is ast.Store:
+                assigned.add(inner.id)
         elif kind is ast.Attribute:
             attributes.add(inner.attr)
+            if type(inner.ctx) is ast.Store:
+                set_attributes.add(inner.attr)
             append(inner.value)
         elif kind is ast.Constant:
             if type(inner.value) is str and inner.value.isidentifier():
@@ -53,4 +63,4 @@ def words(node: ast.AST) -> Words:
                     extend(value)
                 elif value is not None:
                     append(value)
-    return Words(frozenset(names), frozenset(attributes), frozenset(strings))
+    return Words(*map(frozenset, (names, attributes, strings, assigned, set_attributes)))

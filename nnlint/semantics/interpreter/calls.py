@@ -44,12 +44,18 @@ SHARE_ABROAD = 6
 """One call into another module gets one of so many parts of the steps that are left."""
 
 
+MOST_ALIKE = 3
+"""So many closures of one function may call each other, as decorated functions do."""
+
+
 class Calls(Expressions):
     """Interprets calls."""
 
     def __init__(self, library: Library, load: Load) -> None:
         super().__init__(library, load)
         self._derives: dict[tuple[Class, str], bool] = {}
+        self._given_up: dict[ast.AST, int] = {}
+        """Functions of other modules that took more steps than this, whatever they are given."""
 
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """`def`, with the decorators of the project applied; library ones are read at the call."""
@@ -231,18 +237,27 @@ class Calls(Expressions):
         construct leaves no step for the methods of those who derive from it.
         """
         limit, depth, mark = self.limit, len(self.frames), len(self.journal)
-        self.limit = self.steps + (limit - self.steps) // SHARE_ABROAD
+        share = (limit - self.steps) // SHARE_ABROAD
+        if share <= self._given_up.get(function.node, 0):
+            return self._give_up(function, names, receiver, site)
+        self.limit = self.steps + share
         self.abroad = True
         try:
             return self.run_function(function, names, receiver, site)
         except OutOfBudget:
             del self.frames[depth:]
             self.rollback(mark)
-            self.complete = False
-            self.emit("opaque", site, receiver, tuple(names.values()), function.name)
-            return Unknown(function.name, "call")
+            self._given_up[function.node] = share
+            return self._give_up(function, names, receiver, site)
         finally:
             self.limit, self.abroad = limit, False
+
+    def _give_up(
+        self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site
+    ) -> Value:
+        self.complete = False
+        self.emit("opaque", site, receiver, tuple(names.values()), function.name)
+        return Unknown(function.name, "call")
 
     def _is_self(self, function: Function, positional: Sequence[Value]) -> bool:
         """Whether the first argument is the `self` of a method called as `Class.method(self)`."""
@@ -255,10 +270,13 @@ class Calls(Expressions):
         )
 
     def _is_active(self, function: Function) -> bool:
+        """Whether a call would recur: in itself, or through functions that it makes anew."""
+        made_alike = 0
         for frame in self.frames:
             running = frame.function
             if running is not None and running.node is function.node:
-                if running.scope is function.scope:
+                made_alike += 1
+                if running.scope is function.scope or made_alike == MOST_ALIKE:
                     return True
         return False
 

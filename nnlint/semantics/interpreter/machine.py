@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.axes import same_sizes
-from nnlint.semantics.interpreter.rewrites import Rewrites
+from nnlint.semantics.interpreter.failures import Failures
 from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
@@ -88,7 +88,9 @@ class Machine(ABC):
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
         self.interpreted: set[int] = set()
-        self.rewrites = Rewrites()
+        self.set_later: dict[Class, frozenset[str]] = {}
+        """Attributes that methods of a class other than its constructor assign."""
+        self.failures = Failures()
         self.sizes = Sizes()
         self.limit = 0
         self.home: ModuleSyntax | None = None

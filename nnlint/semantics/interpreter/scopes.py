@@ -32,6 +32,18 @@ class Pending:
         self.nodes = nodes
 
 
+class Stars:
+    """The modules whose names a scope imports with a star, each with its scope if it has one.
+
+    They are read name by name, since to bind all of them interprets most of a package.
+    """
+
+    __slots__ = ("modules",)
+
+    def __init__(self, modules: tuple[tuple[str, Scope | None], ...] = ()) -> None:
+        self.modules = modules
+
+
 class Scopes(Machine):
     """Looks names up in functions, modules and libraries."""
 
@@ -39,6 +51,8 @@ class Scopes(Machine):
         super().__init__(library, load)
         self._externals: dict[str, External] = {}
         self._builtins: dict[str, External] = {}
+        self._starred: set[tuple[Scope, str]] = set()
+        """Names being looked for through stars: modules may import each other."""
 
     def scope_of(self, module: ModuleSyntax) -> Scope:
         """The scope of a module, with its top-level names pending."""
@@ -61,11 +75,38 @@ class Scopes(Machine):
             if name in names and name not in at.declared_global:
                 found = names[name]
                 return self._settle(at, name, found) if type(found) is Pending else found
-            if "*" in names and type(names["*"]) is Pending:
-                self._settle(at, "*", names["*"])
-                continue
+            if "*" in names and (starred := self._through_star(at, name)) is not None:
+                names[name] = starred
+                return starred
             at = at.parent
         return None
+
+    def _through_star(self, scope: Scope, name: str) -> Value | None:
+        """What a star import of a scope binds a name to."""
+        if name.startswith("_") or (scope, name) in self._starred:
+            return None
+        stars = scope.names["*"]
+        if isinstance(stars, Pending):
+            imports = [node for node in stars.nodes if isinstance(node, ast.ImportFrom)]
+            bases = [base for node in imports if (base := absolute(node, scope.module))]
+            modules = tuple((base, self.module_scope(base, scope.module)) for base in bases)
+            stars = scope.names["*"] = Stars(modules)
+        self._starred.add((scope, name))
+        try:
+            for base, source in reversed(stars.modules):
+                found = self._starred_member(base, source, name)
+                if found is not None:
+                    return found
+            return None
+        finally:
+            self._starred.discard((scope, name))
+
+    def _starred_member(self, base: str, source: Scope | None, name: str) -> Value | None:
+        if source is None:
+            known = name in self.library.members(self.library.canonical(base))
+            return self.external(f"{base}.{name}") if known else None
+        found = self.lookup(source, name)
+        return softened(found) if found is not None and source.is_configuration else found
 
     def _settle(self, scope: Scope, name: str, pending: Pending) -> Value:
         scope.names[name] = Unknown(name)
@@ -145,19 +186,13 @@ class Scopes(Machine):
         return package != name.partition(".")[0] and self.library.get(name) is not None
 
     def _bind_star(self, scope: Scope, base: str, source: Scope | None) -> None:
-        if source is None:
-            for name in self.library.members(self.library.canonical(base)):
-                if not isinstance(scope.names.get(name), Pending):
-                    self.write(scope.names, name, self.external(f"{base}.{name}"))
+        stars = scope.names.get("*")
+        if isinstance(stars, Pending):
+            # whoever looks a name up first finds this import among the others
             return
-        for name in list(source.names):
-            if name != "*" and not name.startswith("_") and name not in scope.names:
-                found = self.lookup(source, name)
-                if found is not None:
-                    value = softened(found) if source.is_configuration else found
-                    self.write(scope.names, name, value)
-        if "*" in source.names:
-            self.lookup(source, "*")
+        modules = stars.modules if isinstance(stars, Stars) else ()
+        if (base, source) not in modules:
+            scope.names["*"] = Stars((*modules, (base, source)))
 
     def external(self, name: str) -> External:
         """A library name, under its canonical spelling."""

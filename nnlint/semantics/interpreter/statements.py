@@ -11,6 +11,8 @@ from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape
 from nnlint.semantics.axes.sizes import Size
+from nnlint.semantics.interpreter.failures import ends_program
+from nnlint.semantics.interpreter.rewrites import attributes_set_later, names_assigned_in
 from nnlint.semantics.interpreter.scopes import Scopes
 from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.timeline import Block
@@ -20,6 +22,7 @@ from nnlint.semantics.values import (
     Arithmetic,
     BoundMethod,
     Built,
+    Class,
     Condition,
     Constant,
     Extent,
@@ -56,6 +59,9 @@ class Statements(Scopes):
 
     def execute(self, statements: Sequence[ast.stmt]) -> str:
         """Run statements in order; stops at the first that ends the block."""
+        last = statements[-1] if statements else None
+        if type(last) is ast.Raise:
+            statements = [*statements[: self.failures.start(statements, last)], last]
         for index, statement in enumerate(statements):
             self.tick()
             runner: Callable[[Statements, Any], str | None] | None = _RUNNERS.get(type(statement))
@@ -134,6 +140,9 @@ class Statements(Scopes):
         return "return"
 
     def _raise(self, node: ast.Raise) -> str:
+        if ends_program(node) and isinstance(node.exc, ast.Call):
+            for argument in node.exc.args:
+                self.evaluate(argument)
         return "raise"
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -175,9 +184,15 @@ class Statements(Scopes):
         note_name(value, name)
         self.write(scope.names, name, value)
 
+    def _set_later(self, cls: Class) -> frozenset[str]:
+        known = self.set_later.get(cls)
+        if known is None:
+            known = self.set_later[cls] = attributes_set_later(cls)
+        return known
+
     def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.AST) -> None:
         """`receiver.name = value`."""
-        if isinstance(receiver, Instance) and name in self.rewrites.attributes(receiver.cls):
+        if isinstance(receiver, Instance) and name in self._set_later(receiver.cls):
             value = softened(value, carried=True)
         if isinstance(receiver, Instance | Unknown | Built):
             self.write(receiver.state, name, value)
@@ -431,7 +446,7 @@ class Statements(Scopes):
     def _soften_carried(self, loop: ast.For | ast.AsyncFor | ast.While) -> None:
         """What the body of a loop assigns has its first value in the first round only."""
         names = self.frame.scope.names
-        for name in self.rewrites.names(loop):
+        for name in names_assigned_in(loop, self.frame.scope.module):
             value = names.get(name)
             if isinstance(value, Constant):
                 self.write(names, name, softened(value, carried=True))
