@@ -26,11 +26,15 @@ _IMPORTS = re.compile(
     + rb")\b",
     re.MULTILINE,
 )
+_MAIN = re.compile(rb"^if[ \t(]+__name__[ \t]*==[ \t]*['\"]__main__['\"]", re.MULTILINE)
+_FROM_PROJECT = re.compile(rb"^[ \t]*from[ \t]+(?!__future__\b)[.\w]+[ \t]+import\b", re.MULTILINE)
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 
 
 def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
-    """Whether a file imports a library of the PyTorch ecosystem."""
+    """Whether a file imports a library of the PyTorch ecosystem, or may start a module that does."""
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
-    return bool((_IN_NOTEBOOK if is_notebook else _IMPORTS).search(raw))
+    if is_notebook:
+        return bool(_IN_NOTEBOOK.search(raw))
+    return bool(_IMPORTS.search(raw) or (_MAIN.search(raw) and _FROM_PROJECT.search(raw)))

@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     BoundMethod,
     Built,
     Choice,
+    Class,
     Constant,
     Function,
     Instance,
@@ -225,7 +226,7 @@ class TrainingCalls(Calls):
         keywords: dict[str, Value] = {}
         if isinstance(named, Table):
             keywords = {k: v for k, v in named.state.items() if isinstance(k, str)}
-        if isinstance(function, Function | BoundMethod | Partial | Instance | Built):
+        if isinstance(function, Function | BoundMethod | Partial | Instance | Built | Class):
             self.emit("launch", site, name=entry.name)
             return self.call(function, positional, keywords, site)
         return Unknown(entry.name, "call")
