@@ -490,3 +490,17 @@ def test_a_script_that_ends_with_the_status_of_its_main():
         """
     )
     assert program.operations[-1].entry.family == "softmax"
+
+
+def test_a_view_in_the_condition_it_is_under():
+    program = main_program(
+        """
+        import torch
+        def area(boxes, flat=False):
+            if flat and boxes.view(-1, flat).sum() > 0:
+                return boxes.view(flat, -1)
+            return boxes
+        area(torch.rand(8, 4))
+        """
+    )
+    assert program.complete

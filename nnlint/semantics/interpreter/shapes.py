@@ -140,25 +140,41 @@ class Shapes(Members):
             return result
         return replace(result, remedy=self._remedy(operation.site, result.meant))
 
+    _asks_for_overridden = False
+
     def _overridden(self) -> frozenset[Symbol]:
         """Sizes that do not have their defaults here: a branch is only taken with others."""
-        function = self.frame.function
+        if self._asks_for_overridden:
+            # a view in a test is under the same conditions
+            return frozenset()
+        function, module = self.frame.function, self.frame.scope.module
         found: set[Symbol] = set()
-        for condition in self.conditions:
-            test = condition.site.node
-            if not condition.soft or function is None or not _within(test, function.node):
-                continue
-            if (
-                not isinstance(test, ast.expr)
-                or condition.site.module is not self.frame.scope.module
-            ):
-                continue
-            if self.truth(self.evaluate(test)) == (not condition.taken, True):
-                for leaf in ast.walk(test):
-                    if isinstance(leaf, ast.Name | ast.Attribute):
-                        whole = self.sizes.of(self.evaluate(leaf))
-                        found.update(whole.symbols if whole else ())
+        self._asks_for_overridden = True
+        try:
+            with self.untold():
+                for condition in self.conditions:
+                    test = condition.site.node
+                    if (
+                        condition.soft
+                        and function is not None
+                        and isinstance(test, ast.expr)
+                        and condition.site.module is module
+                        and _within(test, function.node)
+                        and self.truth(self.evaluate(test)) == (not condition.taken, True)
+                    ):
+                        found |= self._symbols_of(test)
+        finally:
+            self._asks_for_overridden = False
         return frozenset(found)
+
+    def _symbols_of(self, test: ast.expr) -> set[Symbol]:
+        """The sizes that a test is about."""
+        found: set[Symbol] = set()
+        for leaf in ast.walk(test):
+            if isinstance(leaf, ast.Name | ast.Attribute):
+                whole = self.sizes.of(self.evaluate(leaf))
+                found.update(whole.symbols if whole else ())
+        return found
 
     def _outline(self, tensor: Tensor) -> Shape | None:
         """A tensor of unknown rank, if its first and last axes are known.
