@@ -66,6 +66,15 @@ def _start(program: Program, first: Site) -> Site | None:
     return None
 
 
+def detach(tensor: Site | None) -> Changes:
+    """Cut an expression off from the gradients of what it is computed from."""
+    if tensor is None:
+        return None
+    text = source_text(tensor)
+    bare = isinstance(tensor.node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+    return replace(tensor, f"{text}.detach()" if bare else f"({text}).detach()")
+
+
 def set_flags(flag: Site) -> Changes:
     """Set the gradient flags of a module's parameters, where an attribute of it is set."""
     placed = enclosing_statements(flag.module, flag.node)

@@ -355,6 +355,8 @@ class Source:
 
     name: str
     site: Site | None = None
+    of: Value | None = None
+    """The unknown value that turned out to be a tensor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -399,6 +401,8 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
+WRITTEN = "written"
+"""Key of the state of a tensor for the tensors that are written into parts of it."""
 PART_OF, STATE_OF = "part of", "state of"
 """Keys of the state of an unknown value: for the model that a module is a part of, and for the
 model whose `state_dict()` it is."""

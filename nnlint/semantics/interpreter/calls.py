@@ -165,7 +165,7 @@ class Calls(Expressions):
         result = Unknown(name, "call", {"arguments": tuple(operands), "callee": callee})
         self.sample_unknown(result, keywords, site)
         if tensors:
-            result.state["tensor"] = Tensor(Source(name, site))
+            result.state["tensor"] = Tensor(Source(name, site, result))
         return result
 
     def sample_unknown(self, result: Unknown, keywords: dict[str, Value], site: Site) -> None:

@@ -234,6 +234,14 @@ class Expressions(Statements):
         }
         return Items(left.kind, state)
 
+    def arithmetic_result(self, arithmetic: Arithmetic) -> Value:
+        """The tensor that arithmetic over unknown values turns out to make."""
+        assert arithmetic.site is not None
+        entry = self.library.get(ARITHMETIC.get(arithmetic.operator, "torch.mul"))
+        if entry is None or len(arithmetic.operands) != 2:
+            return Unknown()
+        return self.library_call(entry, arithmetic.operands, {}, arithmetic.site)
+
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
         """Elementwise or matrix arithmetic in which a tensor takes part."""
         name = ARITHMETIC.get(symbol, "torch.mul")

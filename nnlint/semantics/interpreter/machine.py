@@ -387,7 +387,7 @@ class Machine(ABC):
             known: Tensor | None = value.state.get("tensor")
             if known is None:
                 part = f"[{value.state[INDEX]}]" if INDEX in value.state else ""
-                known = Tensor(Source(value.name + part, value.state.get(TAKEN_AT)))
+                known = Tensor(Source(value.name + part, value.state.get(TAKEN_AT), value))
                 value.state["tensor"] = known
             return known
         return None

@@ -20,6 +20,7 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     NONE,
     PART_OF,
+    Arithmetic,
     BoundMethod,
     Built,
     Choice,
@@ -84,6 +85,9 @@ class Members(TrainingCalls):
                 return self._tensor_member(value, name, site)
             case Unknown():
                 return self._unknown_member(value, name, site)
+            case Items() if name in ("values", "indices") and len(value.items) == 2:
+                # what `max`, `sort` and `topk` over an axis return
+                return value.items[0 if name == "values" else 1]
             case _:
                 return BoundMethod(value, name)
 
@@ -294,6 +298,10 @@ class Members(TrainingCalls):
                 return text_method(receiver, name, positional)
             case Parameters():
                 return receiver
+            case Arithmetic(site=Site()) if self.library.tensor_method(name) is not None:
+                # what has such a method is a tensor, whatever went into it
+                result = self.arithmetic_result(receiver)
+                return self.method(BoundMethod(result, name), positional, keywords, site)
             case ShapeOf():
                 return Unknown()
             case _:
@@ -374,6 +382,7 @@ class Members(TrainingCalls):
         if name == "apply":
             self.run_callbacks(positional, (module,), site)
         if name in RETURNS_SELF:
+            self.note_frozen(name, module, (*positional, *keywords.values()), site)
             return module
         if name in ("parameters", "named_parameters"):
             return Parameters((module,))

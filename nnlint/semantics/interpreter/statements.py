@@ -19,6 +19,7 @@ from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     NONE,
     PART_OF,
+    WRITTEN,
     Arithmetic,
     BoundMethod,
     Built,
@@ -221,6 +222,9 @@ class Statements(Scopes):
             constant_key = key.value if isinstance(key, Constant) and _hashable(key.value) else ...
             self.write(receiver.state, constant_key, value)
             note_name(value, constant_key if isinstance(constant_key, str) else "")
+        elif isinstance(receiver, Tensor) and isinstance(value, Tensor):
+            # not undone with a branch: it may have been written on some path
+            receiver.state[WRITTEN] = (*receiver.state.get(WRITTEN, ()), value)
         elif isinstance(receiver, Items):
             index = key.value if isinstance(key, Constant) else None
             items = list(receiver.items)

@@ -156,6 +156,7 @@ class TrainingCalls(Calls):
         if name == "apply":
             self.run_callbacks(operands, (receiver,), site)
         if name in RETURNS_SELF:
+            self.note_frozen(name, receiver, operands, site)
             return receiver
         if name in ("parameters", "named_parameters"):
             return Parameters((receiver,))
@@ -174,6 +175,11 @@ class TrainingCalls(Calls):
         if name not in WITHOUT_EVENTS:
             self.emit_opaque(site, receiver, positional, keywords, name)
         return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+
+    def note_frozen(self, name: str, module: Value, operands: Sequence[Value], site: Site) -> None:
+        """Note `module.requires_grad_(...)`."""
+        if name == "requires_grad_":
+            self.emit("freeze", site, module, operands or (Constant(True),), name)
 
     def state_of(self, module: Value, site: Site) -> Value:
         """`module.state_dict()`: it shares its tensors with the module."""

@@ -1,0 +1,142 @@
+"""Where gradients flow: which calls of models does the gradient of a value reach?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import covers, is_model
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    MADE,
+    WRITTEN,
+    Arithmetic,
+    Choice,
+    Instance,
+    Items,
+    Join,
+    Maybe,
+    Operation,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+FLAT = frozenset(
+    {"detach", "argmax", "compare", "create", "tensor", "draw", "gradient", "rounding"}
+)
+"""Families of operations through which no gradient flows."""
+INDEXED = frozenset({"gather", "index", "select", "embedding"})
+"""Families of operations whose further inputs are indices."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reached:
+    """A forward pass that a gradient reaches."""
+
+    forward: Event
+    model: Value
+
+
+class Backpropagation:
+    """The forward passes of a program, found from the values that come out of them."""
+
+    def __init__(self, program: Program) -> None:
+        self.forwards = program.events("forward")
+        self._by_place: dict[object, list[Event]] = {}
+        for event in self.forwards:
+            self._by_place.setdefault(event.site.key, []).append(event)
+        self._known: dict[int, tuple[Value, tuple[Reached, ...]]] = {}
+
+    def reaches(self, value: Value | None) -> tuple[Reached, ...]:
+        """The forward passes with gradients that a value depends on differentiably."""
+        if value is None:
+            return ()
+        known = self._known.get(id(value))
+        if known is None:
+            # a value that leads back to itself adds nothing
+            self._known[id(value)] = (value, ())
+            found: dict[int, Reached] = {}
+            for reached in self._through(value):
+                found.setdefault(id(reached.forward), reached)
+            known = self._known[id(value)] = (value, tuple(found.values()))
+        return known[1]
+
+    def _through(self, value: Value) -> Iterator[Reached]:
+        match value:
+            case Tensor():
+                yield from self._of_tensor(value)
+            case Unknown():
+                yield from self._of_call(value)
+            case Arithmetic():
+                yield from self._of_all(value.operands)
+            case Choice():
+                yield from self._of_all(value.options)
+            case Items():
+                yield from self._of_all(value.items)
+            case Maybe():
+                yield from self.reaches(value.value)
+
+    def _of_all(self, values: Iterable[Value]) -> Iterator[Reached]:
+        for value in values:
+            yield from self.reaches(value)
+
+    def _of_tensor(self, tensor: Tensor) -> Iterator[Reached]:
+        yield from self._of_all(tensor.state.get(WRITTEN, ()))
+        match tensor.producer:
+            case Source(of=Value() as unknown):
+                yield from self.reaches(unknown)
+            case Join(inputs=inputs):
+                yield from self._of_all(inputs)
+            case Operation() as operation:
+                yield from self._of_operation(operation)
+
+    def _of_operation(self, operation: Operation) -> Iterator[Reached]:
+        if not operation.grad or operation.entry.family in FLAT:
+            return
+        model = _model_of(operation)
+        if model is not None:
+            yield from self._calls(model, operation)
+            return
+        inputs = operation.inputs
+        yield from self._of_all(inputs[:1] if operation.entry.family in INDEXED else inputs)
+        if operation.entry.family not in INDEXED:
+            # unknown operands of arithmetic are no tensors yet
+            operands = (operation.arguments.get(name) for name in ("input", "other"))
+            yield from self._of_all(v for v in operands if isinstance(v, Unknown | Arithmetic))
+
+    def _calls(self, model: Value, operation: Operation) -> Iterator[Reached]:
+        """The call of a model in which an operation runs."""
+        places = {site.key for site in (*operation.callers, operation.site)}
+        for event in self.forwards:
+            if event.grad and event.subject is not None and event.site.key in places:
+                if covers(event.subject, model):
+                    yield Reached(event, event.subject)
+                    return
+
+    def _of_call(self, result: Unknown) -> Iterator[Reached]:
+        """The call of an unknown model that returned a value."""
+        callee = result.state.get("callee")
+        if not isinstance(callee, Unknown):
+            return
+        for site in result.state.get(MADE, ())[-1:]:
+            for event in self._by_place.get(site.key, ()):
+                if event.grad and event.subject is callee and is_callable_model(callee):
+                    yield Reached(event, callee)
+
+
+def is_callable_model(callee: Unknown) -> bool:
+    """Whether something unknown that is called may be a model, and is no imported function."""
+    return callee.origin in ("parameter", "attribute", "call", "loop")
+
+
+def _model_of(operation: Operation) -> Value | None:
+    """The model in whose call an operation runs."""
+    if operation.modules:
+        return operation.modules[0]
+    if operation.layer is not None and operation.entry.kind == "layer":
+        owner = operation.owner
+        return owner if isinstance(owner, Instance) and is_model(owner) else operation.layer
+    return None

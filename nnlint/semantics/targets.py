@@ -1,0 +1,250 @@
+"""Questions about targets: does a loss train the network that makes its target?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    spoken_name,
+    steps_optimizer,
+)
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    Arithmetic,
+    Constant,
+    External,
+    Join,
+    Operation,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+_DISCOUNT = re.compile(r"gamma|discount", re.IGNORECASE)
+_TEACHER = re.compile(
+    r"teacher|target_?(?:net|model|q|critic|actor|encoder|network|policy)|_?ema(?:_|$)|momentum_enc|"
+    r"_target$|_tgt$|encoder_k|key_encoder|moving_average",
+    re.IGNORECASE,
+)
+_RESIDUAL = re.compile(r"residual", re.IGNORECASE)
+_FREEZES = re.compile(r"freez|requires_?grad|no_?grad|deactivate|fix_", re.IGNORECASE)
+_CRITERION = re.compile(r"criterion|loss|distill|(?:^|_)(?:mse|kl|huber)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedTarget:
+    """A target through which a loss is backpropagated."""
+
+    forward: Event
+    loss: Site
+    target: Site | None
+    """The expression of the target in the loss, where it is known."""
+    is_trained: bool
+    """Whether the optimizer steps the network that makes the target."""
+    bootstrapped: bool
+    """Whether the target is a reward and a discounted value; else a teacher's output."""
+
+
+def trained_targets(program: Program) -> Iterator[TrainedTarget]:
+    """Losses whose target is made by a network with gradients, against its purpose."""
+    search = _Search(program)
+    for loss, first, second, nodes in search.pairs():
+        for prediction, target, node in ((first, second, nodes[1]), (second, first, nodes[0])):
+            found = search.judge(loss, prediction, target, node)
+            if found is not None:
+                yield found
+                break
+
+
+Pair = tuple[Site, Value, Value, tuple[ast.expr | None, ast.expr | None]]
+
+
+class _Search:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.flow = Backpropagation(program)
+        self.events = [event for event, _ in program.walk()]
+        self.held = [
+            held_models(e.subject) for e in self.events if e.kind == "step" and steps_optimizer(e)
+        ]
+
+    def pairs(self) -> Iterator[Pair]:
+        """Every two values that a loss compares, with their expressions."""
+        for operation in self.program.operations:
+            if not operation.grad:
+                continue
+            if operation.entry.kind == "loss":
+                left, right = operation.arguments.get("input"), operation.arguments.get("target")
+                if left is not None and right is not None:
+                    yield operation.site, left, right, _arguments(operation.site.node)
+            elif _squares(operation):
+                yield from _differences(operation)
+        for event in self.events:
+            if event.kind == "forward" and event.grad and len(event.operands) == 2:
+                if isinstance(event.subject, Unknown) and _CRITERION.search(spoken_name(event)):
+                    left, right = event.operands
+                    yield event.site, left, right, _arguments(event.site.node)
+
+    def judge(
+        self, loss: Site, prediction: Value, target: Value, node: ast.expr | None
+    ) -> TrainedTarget | None:
+        """The finding for a loss, if its target is trained."""
+        learned = self.flow.reaches(prediction)
+        made = [r for r in self.flow.reaches(target) if not self._is_frozen(r.model)]
+        if not learned or not made:
+            return None
+        site = Site(loss.module, node) if node is not None else None
+        if self._is_bootstrapped(target):
+            same = [m for m in made if any(_related(m.model, r.model) for r in learned)]
+            found = (same or made)[0]
+            if self._is_residual(found):
+                return None
+            trained = bool(same) or self._is_stepped(found.model)
+            return TrainedTarget(found.forward, loss, site, trained, True)
+        if self._is_taught(made, learned):
+            return TrainedTarget(made[0].forward, loss, site, False, False)
+        return None
+
+    def _is_taught(self, made: list[Reached], learned: tuple[Reached, ...]) -> bool:
+        """Whether a target is the output of a network that is a teacher and is not trained."""
+        return all(
+            all(distinct(r.model, other.model) for other in learned)
+            and self._is_teacher(r)
+            and not self._is_stepped(r.model)
+            for r in made
+        ) and not any(self._is_teacher(r) for r in learned)
+
+    def _is_teacher(self, reached: Reached) -> bool:
+        return bool(_TEACHER.search(spoken_name(reached.forward)))
+
+    def _is_residual(self, reached: Reached) -> bool:
+        names = (site.module.text(site.node) for site in reached.forward.callers)
+        return any(_RESIDUAL.search(name) for name in names)
+
+    def _is_stepped(self, model: Value) -> bool:
+        return any(covers(m, model) or covers(model, m) for held in self.held for m in held or ())
+
+    def _is_frozen(self, model: Value) -> bool:
+        """Whether gradients of a model are turned off somewhere, or may be."""
+        for event in self.events:
+            if event.kind in ("requires_grad", "freeze"):
+                if _related(event.subject, model) and not _is_true(event.operands):
+                    return True
+            elif event.kind in ("opaque", "forward") and _FREEZES.search(event.name):
+                if any(_related(v, model) for v in (event.subject, *event.operands)):
+                    return True
+        return False
+
+    def _is_bootstrapped(self, target: Value) -> bool:
+        """Whether a target is data plus a discounted output of a network."""
+        terms = list(_terms(target))
+        data = [t for t in terms if not isinstance(t, Constant) and not self.flow.reaches(t)]
+        values = [t for t in terms if self.flow.reaches(t) and _is_discounted(t)]
+        return bool(data and values)
+
+
+def _is_true(operands: tuple[Value, ...]) -> bool:
+    return bool(operands) and isinstance(operands[0], Constant) and bool(operands[0].value)
+
+
+def _related(left: Value | None, right: Value | None) -> bool:
+    owner = left.state.get("model") if isinstance(left, Unknown) else None
+    if isinstance(owner, Value) and _related(owner, right):
+        return True
+    return covers(left, right) or covers(right, left)
+
+
+def _arguments(call: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
+    """The expressions of the first two arguments of a call."""
+    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None, None
+    named = {k.arg: k.value for k in call.keywords}
+    given = [*call.args, None, None]
+    return given[0] or named.get("input"), given[1] or named.get("target")
+
+
+def _squares(operation: Operation) -> bool:
+    """Whether an operation squares what it is given."""
+    node, entry = operation.site.node, operation.entry
+    if entry.name == "torch.square":
+        return True
+    exponent = operation.arguments.get("exponent") or operation.arguments.get("other")
+    two = isinstance(exponent, Constant) and exponent.value == 2
+    power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    return two and (entry.name == "torch.pow" or power)
+
+
+def _differences(operation: Operation) -> Iterator[Pair]:
+    """What a difference that is squared is made of."""
+    squared = operation.arguments.get("input")
+    if squared is None:
+        return
+    symbol, operands = _parts(squared)
+    site = squared.site if isinstance(squared, Arithmetic) else None
+    if isinstance(squared, Tensor) and isinstance(squared.producer, Operation):
+        site = squared.producer.site
+    if symbol == "-" and len(operands) == 2 and site is not None:
+        if isinstance(site.node, ast.BinOp):
+            yield site, operands[0], operands[1], (site.node.left, site.node.right)
+
+
+def _parts(value: Value) -> tuple[str, tuple[Value, ...]]:
+    """The arithmetic that a value is the result of, and its operands."""
+    if isinstance(value, Arithmetic):
+        return value.operator, value.operands
+    if not isinstance(value, Tensor) or not isinstance(value.producer, Operation):
+        return "", ()
+    made = value.producer
+    operands = tuple(v for k in ("input", "other") if (v := made.arguments.get(k)) is not None)
+    symbol = {"torch.add": "+", "torch.sub": "-", "torch.mul": "*"}.get(made.entry.name, "")
+    if symbol == "*" and isinstance(made.site.node, ast.BinOp):
+        symbol = "*" if isinstance(made.site.node.op, ast.Mult) else ""
+    if not symbol and made.inputs and _passes_on(made):
+        return "=", made.inputs[:1]
+    return symbol, operands
+
+
+def _passes_on(operation: Operation) -> bool:
+    moves = operation.entry.transparent and operation.entry.family != "detach"
+    return moves or operation.entry.axes == "same"
+
+
+def _terms(value: Value, depth: int = 12) -> Iterator[Value]:
+    """The terms of a sum."""
+    symbol, operands = _parts(value)
+    if isinstance(value, Tensor) and isinstance(value.producer, Join) and depth:
+        for option in value.producer.inputs:
+            yield from _terms(option, depth - 1)
+    elif symbol in ("+", "-", "=") and depth:
+        for operand in operands:
+            yield from _terms(operand, depth - 1)
+    else:
+        yield value
+
+
+def _is_discounted(value: Value, depth: int = 12) -> bool:
+    """Whether a discount is a factor of a product."""
+    symbol, operands = _parts(value)
+    if symbol in ("*", "=") and depth:
+        return any(_is_discounted(operand, depth - 1) for operand in operands)
+    match value:
+        case Constant(value=float() as number):
+            return 0.8 <= number < 1
+        case Unknown() | External():
+            return bool(_DISCOUNT.search(value.name))
+        case Tensor(producer=Source() as source):
+            return bool(_DISCOUNT.search(source.name))
+        case Arithmetic():
+            return any(_is_discounted(operand, depth - 1) for operand in operands if depth)
+        case _:
+            return False
