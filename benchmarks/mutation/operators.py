@@ -318,6 +318,23 @@ def forget_call(program: Program) -> Iterator[list[Replacement]]:
             yield [(statement.value, program.source(statement.value.func))]
 
 
+def train_through_target(program: Program) -> Iterator[list[Replacement]]:
+    """A target with a discount is computed with gradients: no `no_grad`, no `detach`."""
+    for node in ast.walk(program.tree):
+        text = program.source(node) if isinstance(node, ast.With | ast.Assign) else ""
+        if "gamma" not in text.lower():
+            continue
+        if isinstance(node, ast.With) and len(node.items) == 1:
+            expression = node.items[0].context_expr
+            if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
+                yield [(expression, program.source(expression).replace("no_grad", "enable_grad"))]
+        elif isinstance(node, ast.Assign):
+            for call in ast.walk(node.value):
+                if isinstance(call, ast.Call) and last_name(call.func) == "detach" and call.func:
+                    assert isinstance(call.func, ast.Attribute)
+                    yield [(call, program.source(call.func.value))]
+
+
 def assign_module_flag(program: Program) -> Iterator[list[Replacement]]:
     for statement in program.statements("requires_grad_"):
         call = statement.value
@@ -417,6 +434,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "loss-keeps-graph": (keep_graph,),
     "best-state-alias": (alias_best_state,),
     "uncalled-method": (forget_call,),
+    "target-not-detached": (train_through_target,),
     "module-requires-grad": (assign_module_flag,),
     "requires-grad-typo": (misspell_flag,),
     "flatten-batch": (flatten_everything,),

@@ -129,7 +129,9 @@ class Backpropagation:
 
 def is_callable_model(callee: Unknown) -> bool:
     """Whether something unknown that is called may be a model, and is no imported function."""
-    return callee.origin in ("parameter", "attribute", "call", "loop")
+    known = callee.origin in ("parameter", "attribute", "call", "loop")
+    # `network.apply(parameters, x)`, as in JAX, records nothing
+    return known and callee.name.rpartition(".")[2] != "apply"
 
 
 def _model_of(operation: Operation) -> Value | None:
