@@ -14,6 +14,8 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
+_RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
+"""Methods of a module that return the module itself."""
 _CONCERNS = frozenset("keep step fit build copy forward opaque load save returned".split())
 
 
@@ -41,7 +43,8 @@ def aliases(program: Program) -> Iterator[Alias]:
             if is_model(model, events):
                 yield from _Life(program, events, event, state, model).aliases()
     for event, blocks in program.walk():
-        if event.kind == "keep" and is_model(event.subject, events):
+        best = event.kind == "keep" and "best" in event.name.lower()
+        if best and is_model(event.subject, events):
             yield from _kept_model(program, events, event, blocks)
 
 
@@ -94,7 +97,7 @@ class _Life:
         if not self.keep.conditions or not isinstance(kept.node, ast.Attribute):
             return None
         place = kept.module.text(kept.node)
-        function = _function_around(kept)
+        function = function_around(kept)
         if not place.startswith("self.") or function is None:
             return None
         for event in self.events:
@@ -102,7 +105,7 @@ class _Life:
             if event.kind == "load" and isinstance(site.node, ast.Call) and site.node.args:
                 given = site.module.text(site.node.args[0])
                 if site.module is kept.module and given == place:
-                    if _function_around(site) is not function:
+                    if function_around(site) is not function:
                         return site
         return None
 
@@ -124,18 +127,23 @@ def _kept_model(
             continue
         leaves = any(arm.end != "next" for arm in arms)
         if not leaves and not any(_makes(event, model) for event in own):
-            value = _assigned(keep.site)
+            value = assigned(keep.site)
             use = _use_of(keep.site)
             if value is not None and use is not None:
                 yield Alias(keep.site, value, trained[0].site, use)
         return
 
 
-def _assigned(target: Site) -> Site | None:
-    """The expression that is assigned to a target, where it stands alone."""
+def assigned(target: Site) -> Site | None:
+    """The name or attribute that is assigned to a target, with its methods that return it."""
     for node in ast.walk(target.module.tree):
         if isinstance(node, ast.Assign) and any(t is target.node for t in node.targets):
-            plain = isinstance(node.value, ast.Name | ast.Attribute)
+            named: ast.expr = node.value
+            while isinstance(named, ast.Call) and isinstance(named.func, ast.Attribute):
+                if named.func.attr not in _RETURNS_ITSELF:
+                    return None
+                named = named.func.value
+            plain = isinstance(named, ast.Name | ast.Attribute)
             return Site(target.module, node.value) if plain else None
     return None
 
@@ -184,7 +192,8 @@ def _makes(event: Event, model: Value) -> bool:
     return any(event.site.key == site.key for site in made)
 
 
-def _function_around(site: Site) -> ast.AST | None:
+def function_around(site: Site) -> ast.AST | None:
+    """The innermost function that a place is in."""
     found: ast.AST | None = None
     for node in ast.walk(site.module.tree):
         if isinstance(node, ast.FunctionDef) and node.lineno <= site.node.lineno:  # type: ignore[attr-defined]

@@ -49,6 +49,12 @@ UNROLL = 16
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
 LEAVES = frozenset({"break", "return", "raise"})
+_SECOND_MODEL = re.compile(
+    r"best|target|tgt|ema(?:_|$)|teacher|momentum|online|slow|average|shadow|old|prev|frozen|"
+    r"reference|ref_",
+    re.IGNORECASE,
+)
+"""Names of models that are meant to be another than the one that is trained."""
 TRAINING = ("backward", "step", "fit")
 """Events that make a loop one of training."""
 _GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
@@ -104,8 +110,8 @@ class Statements(Scopes):
     def _note_kept(self, target: ast.expr, value: Value) -> None:
         """Note that the state of a model is kept, or a model itself as the best one."""
         name = getattr(target, "id", getattr(target, "attr", ""))
-        best = "best" in name.lower() and isinstance(value, Instance | Built | Unknown)
-        if best or any(states(value)):
+        named = bool(_SECOND_MODEL.search(name)) and isinstance(value, Instance | Built | Unknown)
+        if named or any(states(value)):
             self.emit("keep", self.site(target), value, name=name)
 
     def _annotated_assign(self, node: ast.AnnAssign) -> None:

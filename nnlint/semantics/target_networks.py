@@ -1,0 +1,103 @@
+"""Questions about target networks: are there two networks, or is one called by two names?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import is_model
+from nnlint.semantics.snapshots import assigned, function_around
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedNetwork:
+    """A network that is updated from itself, as if it were two."""
+
+    model: Value
+    target: str
+    source: str
+    """The two names under which the program updates the one from the other."""
+    update: Site
+    alias: Site
+    """The name that is assigned the other network."""
+    shared: Site
+    """The expression that ought to be a copy."""
+
+
+def shared_networks(program: Program) -> Iterator[SharedNetwork]:
+    """Networks that are copied or averaged into themselves."""
+    events = [event for event, _ in program.walk()]
+    aliases = [e for e in events if e.kind == "keep" and is_model(e.subject, events)]
+    for model, target, source, update in (*_loads(events), *_averages(program.timeline)):
+        if not is_model(model, events) or _is_wrapped(target, source):
+            continue
+        for event in aliases:
+            shared = assigned(event.site)
+            if event.subject is model and shared and _named(event.site, target, source):
+                yield SharedNetwork(model, target, source, update, event.site, shared)
+                break
+
+
+Update = tuple[Value, str, str, Site]
+
+
+def _loads(events: list[Event]) -> Iterator[Update]:
+    """`target.load_state_dict(source.state_dict())`, and states that are mixed in between."""
+    kept: dict[int, list[Event]] = {}
+    for event in events:
+        if event.kind == "keep":
+            for state in states(event.subject):
+                kept.setdefault(id(state.state[STATE_OF]), []).append(event)
+        if event.kind != "load" or event.subject is None:
+            continue
+        loaded = [s for s in states(event.operands[0] if event.operands else None)]
+        loaded += [s for e in kept.get(id(event.subject), ()) for s in states(e.subject)]
+        for state in loaded:
+            made: Site = state.state[MADE][-1]
+            if state.state[STATE_OF] is not event.subject or made.module is not event.site.module:
+                continue
+            if function_around(made) is function_around(event.site):
+                yield event.subject, _owner(event.site), _owner(made), event.site
+
+
+def _averages(block: Block) -> Iterator[Update]:
+    """`for t, s in zip(target.parameters(), source.parameters())`."""
+    for child in block.children:
+        if not isinstance(child, Block):
+            continue
+        given = child.subject
+        if child.kind == "loop" and isinstance(given, Arithmetic) and given.operator == "zip":
+            models = [v.models for v in given.operands if isinstance(v, Parameters)]
+            texts = _zipped(child.site)
+            two = len(models) == len(texts) == 2 and len(models[0]) == 1
+            if two and models[0][0] is models[1][0] and child.site is not None:
+                yield models[0][0], texts[0], texts[1], child.site
+        yield from _averages(child)
+
+
+def _zipped(loop: Site | None) -> list[str]:
+    """The networks whose parameters a loop goes over side by side, as they are written."""
+    call = getattr(loop.node, "iter", None) if loop is not None else None
+    given = getattr(call, "args", ())
+    owners = [getattr(getattr(argument, "func", None), "value", None) for argument in given]
+    return [loop.module.text(o) for o in owners if o is not None] if loop is not None else []
+
+
+def _owner(call: Site) -> str:
+    """What the method of a call is called on."""
+    owner = getattr(getattr(call.node, "func", None), "value", None)
+    return call.module.text(owner) if owner is not None else ""
+
+
+def _is_wrapped(target: str, source: str) -> bool:
+    """Whether the two names are one, or a wrapper and what is in it."""
+    plain = [name.removesuffix(".module") for name in (target, source)]
+    return not all(plain) or plain[0] == plain[1] or "unwrap" in target + source
+
+
+def _named(alias: Site, target: str, source: str) -> bool:
+    """Whether a name that is assigned is one of the two, in the same or another method."""
+    return alias.module.text(alias.node) in (target, source) or "." not in target + source
