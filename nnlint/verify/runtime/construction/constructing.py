@@ -127,20 +127,30 @@ def _compared(function: Any) -> tuple[dict[str, list[Any]], dict[str, list[int]]
     return words, lengths
 
 
-def _relatives(name: str, cls: type[nn.Module]) -> Iterator[Any]:
-    """Instances of what the class's module calls like a parameter: an `Encoder` for `encoder`."""
+def _relatives(name: str, cls: type[nn.Module]) -> tuple[list[Any], list[Any]]:
+    """Instances of classes of the same module that a parameter is called after.
+
+    Returns:
+        that of the very name (`RNN` for `rnn`), and those that have it in theirs.
+    """
     plain = name.lower().replace("_", "")
-    scope = vars(sys.modules.get(cls.__module__, object))
+    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     if len(plain) < 3:
-        return
+        return [], []
     alike = [
         c
         for c in scope.values()
-        if isinstance(c, type) and issubclass(c, nn.Module) and plain in c.__name__.lower()
+        if isinstance(c, type)
+        and issubclass(c, nn.Module)
+        and c is not cls
+        and plain in c.__name__.lower()
     ]
-    for other in sorted(alike, key=lambda c: len(c.__name__))[:3]:
-        if other is not cls:
-            yield from built(other)
+    alike.sort(key=lambda c: len(c.__name__))
+    namesake = [c for c in alike if c.__name__.lower() == plain][:1]
+    return (
+        [v for c in namesake for v in built(c)],
+        [v for c in alike[:3] if c not in namesake for v in built(c)],
+    )
 
 
 def _constants_in(node: ast.expr, scope: dict[str, Any]) -> Iterator[Any]:
@@ -177,11 +187,13 @@ class _Search:
                 continue
             if parameter.name in self.fixed:
                 continue
+            namesake, relatives = _relatives(parameter.name, cls)
             values = [
+                *namesake,
                 *words.get(parameter.name, []),
                 *of_lengths(parameter.name, lengths.get(parameter.name, [])),
                 *candidates(parameter, hints.get(parameter.name)),
-                *_relatives(parameter.name, cls),
+                *relatives,
             ]
             if parameter.default is True and "pretrained" in parameter.name:
                 self.options[parameter.name] = [False]
