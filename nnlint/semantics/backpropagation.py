@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import covers, is_model
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -28,6 +30,8 @@ FLAT = frozenset(
     {"detach", "argmax", "compare", "create", "tensor", "draw", "gradient", "rounding"}
 )
 """Families of operations through which no gradient flows."""
+CRITERION = re.compile(r"criter|loss|distill|(?:^|_)(?:mse|kl|huber|bce|l1|ce)", re.IGNORECASE)
+"""How programs call the losses that a function is given."""
 INDEXED = frozenset({"gather", "index", "select", "embedding"})
 """Families of operations whose further inputs are indices."""
 
@@ -63,6 +67,18 @@ class Backpropagation:
                 found.setdefault(id(reached.forward), reached)
             known = self._known[id(value)] = (value, tuple(found.values()))
         return known[1]
+
+    def everything(self, value: Value | None) -> list[Reached]:
+        """The forward passes that a gradient reaches directly or through others."""
+        found: dict[int, Reached] = {}
+        waiting = list(self.reaches(value))
+        while waiting:
+            reached = waiting.pop(0)
+            if id(reached.forward) not in found:
+                found[id(reached.forward)] = reached
+                for operand in reached.forward.operands:
+                    waiting += self.reaches(operand)
+        return list(found.values())
 
     def _through(self, value: Value) -> Iterator[Reached]:
         match value:
@@ -110,21 +126,44 @@ class Backpropagation:
     def _calls(self, model: Value, operation: Operation) -> Iterator[Reached]:
         """The call of a model in which an operation runs."""
         places = {site.key for site in (*operation.callers, operation.site)}
-        for event in self.forwards:
-            if event.grad and event.subject is not None and event.site.key in places:
-                if covers(event.subject, model):
-                    yield Reached(event, event.subject)
-                    return
+        runs = [e for e in self.forwards if e.grad and covers(e.subject, model)]
+        found = next((e for e in runs if e.site.key in places), None)
+        if found is None:
+            # the layers of a sequence stand where they are built: told by what goes in
+            given = _inputs(operation, model)
+            found = next((e for e in runs if given & {*map(id, map(tensor_of, e.operands))}), None)
+        if found is not None and found.subject is not None:
+            yield Reached(found, found.subject)
 
     def _of_call(self, result: Unknown) -> Iterator[Reached]:
         """The call of an unknown model that returned a value."""
         callee = result.state.get("callee")
         if not isinstance(callee, Unknown):
             return
+        if CRITERION.search(callee.name.rpartition(".")[2]):
+            yield from self._of_all(result.state.get("arguments", ()))
+            return
         for site in result.state.get(MADE, ())[-1:]:
             for event in self._by_place.get(site.key, ()):
                 if event.grad and event.subject is callee and is_callable_model(callee):
                     yield Reached(event, callee)
+
+
+def _inputs(last: Operation, model: Value) -> set[int]:
+    """The tensors that went into the call of a model, by the last operation in it."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    waiting = [last]
+    while waiting:
+        for tensor in waiting.pop().inputs:
+            made = tensor.producer
+            inside = isinstance(made, Operation) and made.modules[:1] == (model,)
+            if not inside:
+                found.add(id(tensor))
+            elif isinstance(made, Operation) and id(made) not in seen:
+                seen.add(id(made))
+                waiting.append(made)
+    return found
 
 
 def is_callable_model(callee: Unknown) -> bool:

@@ -228,7 +228,7 @@ def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
         receiver = part.state.get("receiver")
         if isinstance(receiver, Value) and covers(whole, receiver, depth - 1):
             return True
-        owner = part.state.get(PART_OF)
+        owner = part.state.get("model" if part.origin == "parameter_tensor" else PART_OF)
         if isinstance(owner, Value) and covers(whole, owner, depth - 1):
             return True
     return any(covers(inner, part, depth - 1) for inner in parts(whole))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.backpropagation import CRITERION, Backpropagation, Reached
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -38,7 +38,6 @@ _TEACHER = re.compile(
 )
 _RESIDUAL = re.compile(r"residual", re.IGNORECASE)
 _FREEZES = re.compile(r"freez|requires_?grad|no_?grad|deactivate|fix_", re.IGNORECASE)
-_CRITERION = re.compile(r"criterion|loss|distill|(?:^|_)(?:mse|kl|huber)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +90,7 @@ class _Search:
                 yield from _differences(operation)
         for event in self.events:
             if event.kind == "forward" and event.grad and len(event.operands) == 2:
-                if isinstance(event.subject, Unknown) and _CRITERION.search(spoken_name(event)):
+                if isinstance(event.subject, Unknown) and CRITERION.search(spoken_name(event)):
                     left, right = event.operands
                     yield event.site, left, right, _arguments(event.site.node)
 

@@ -116,6 +116,7 @@ class LibraryCalls(Shapes):
     def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         arguments = with_defaults(entry.signature, bound)
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
+        self.built_states.append(built.state)
         if entry.family in GRADIENT_MODES:
             mode = self.truth(arguments.get("mode", Constant(True)))[0]
             built.state["grad"] = (

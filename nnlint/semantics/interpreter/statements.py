@@ -49,6 +49,8 @@ UNROLL = 16
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
 LEAVES = frozenset({"break", "return", "raise"})
+_HEADS = frozenset("fc classifier head heads last_linear output_layer final features".split())
+"""Attributes under which models keep a layer that programs replace."""
 _SECOND_MODEL = re.compile(
     r"best|target|tgt|ema(?:_|$)|teacher|momentum|online|slow|average|shadow|old|prev|frozen|"
     r"reference|ref_",
@@ -209,6 +211,9 @@ class Statements(Scopes):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
             self.write(library.state, "items", (*library.members, value))
         note_name(value, name)
+        if receiver is not self.frame.owner and isinstance(value, Built | Instance):
+            if isinstance(receiver, Instance | Built) or name in _HEADS:
+                self.emit("replace", self.site(node), receiver, (value,), name)
         if "transform" in name and isinstance(receiver, Instance | Built):
             self.sample_dataset(receiver)
         if name in ("grad", "_grad"):

@@ -1,0 +1,134 @@
+"""Questions about adversaries: does the step of one network reach into the other?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.gradients import may_clear
+from nnlint.semantics.participants import covers, held_models, spoken_name, steps_optimizer
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Site, Value
+
+_JUDGES = re.compile(r"disc(?!ount)|critic|(?:^|[._]|net_?|opt\w*?_?|solver_?)[dD](?:$|_|is)|D$")
+_MAKES = re.compile(r"gen(?!eral)|actor|decoder|(?:^|[._]|net_?|opt\w*?_?|solver_?)[gG](?:$|_)|G$")
+"""How programs call the two networks of a game, and their optimizers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intrusion:
+    """A backward pass for one network's step that runs on through another one."""
+
+    judge: Event
+    """The forward pass of the network that is stepped."""
+    maker: Event
+    """The forward pass of the other, whose output is judged."""
+    argument: Site | None
+    """The expression that ought to be detached."""
+    backward: Site
+    leaks: Event | None
+    """The other's step that follows these gradients too, where nothing clears them before."""
+
+
+def intrusions(program: Program) -> Iterator[Intrusion]:
+    """Steps of a discriminator or critic that backpropagate through what they judge."""
+    events = [event for event, _ in program.walk()]
+    steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
+    if len({spoken_name(step) for step in steps}) < 2:
+        return
+    flow = Backpropagation(program)
+    seen: set[object] = set()
+    for number, event in enumerate(events):
+        if event.kind != "backward":
+            continue
+        following = _steps_after(events, number)
+        for judge in _reached(flow, event):
+            if judge.forward.site.key in seen or not _is_stepped(judge, following):
+                continue
+            for position, operand in enumerate(judge.forward.operands):
+                maker = _intruded(flow, operand, following, steps)
+                if maker is not None and _is_game(judge, maker):
+                    seen.add(judge.forward.site.key)
+                    argument = _argument(judge.forward.site, position)
+                    leaks = _leak(program, event, [s for s in steps if s not in following], maker)
+                    yield Intrusion(judge.forward, maker.forward, argument, event.site, leaks)
+                    break
+
+
+def _reached(flow: Backpropagation, backward: Event) -> tuple[Reached, ...]:
+    found = flow.reaches(backward.subject)
+    for operand in backward.operands:
+        found = (*found, *flow.reaches(operand))
+    return found
+
+
+def _steps_after(events: list[Event], number: int) -> list[Event]:
+    """The steps that a backward pass is for: the next ones, up to what follows them."""
+    found: list[Event] = []
+    for event in events[number + 1 :]:
+        if event.kind == "step" and steps_optimizer(event):
+            found.append(event)
+        elif found and event.kind in ("backward", "zero_grad", "forward"):
+            break
+    return found
+
+
+def _is_stepped(reached: Reached, steps: list[Event]) -> bool:
+    return any(_steps(step, reached) for step in steps)
+
+
+def _steps(step: Event, reached: Reached) -> bool:
+    """Whether an optimizer holds a model: as far as is known, else by how both are called."""
+    held = held_models(step.subject)
+    if held is not None:
+        return any(covers(m, reached.model) or covers(reached.model, m) for m in held)
+    optimizer, model = spoken_name(step), spoken_name(reached.forward)
+    return any(
+        bool(own.search(optimizer)) and bool(own.search(model)) and not other.search(optimizer)
+        for own, other in ((_JUDGES, _MAKES), (_MAKES, _JUDGES))
+    )
+
+
+def _intruded(
+    flow: Backpropagation, operand: Value, following: list[Event], steps: list[Event]
+) -> Reached | None:
+    """The forward pass behind an operand of a network that other steps are for."""
+    for reached in flow.reaches(operand):
+        if not _is_stepped(reached, following) and _is_stepped(reached, steps):
+            return reached
+    return None
+
+
+def _is_game(judge: Reached, maker: Reached) -> bool:
+    """Whether the two networks are called as adversaries are."""
+    judges, makes = spoken_name(judge.forward), spoken_name(maker.forward)
+    return bool(_JUDGES.search(judges)) or bool(_MAKES.search(makes) and not _MAKES.search(judges))
+
+
+def _argument(call: Site, position: int) -> Site | None:
+    node = call.node
+    if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
+        return None
+    return Site(call.module, node.args[position]) if position < len(node.args) else None
+
+
+def _leak(program: Program, backward: Event, steps: list[Event], maker: Reached) -> Event | None:
+    """The step of the other network that the gradients of a backward pass reach uncleared."""
+    for step in steps:
+        if not _steps(step, maker):
+            continue
+
+        def after(event: Event, state: str, step: Event = step) -> str:
+            if event is backward:
+                return "leaked"
+            return "" if state and may_clear(event, step.subject) else state
+
+        states = Paths(after, {""}).follow(program.timeline).before(step)
+        if states == {"leaked"}:
+            return step
+    return None

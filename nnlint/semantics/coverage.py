@@ -1,0 +1,161 @@
+"""Questions about coverage: does the optimizer hold the parameters that the program trains?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    parts,
+    spoken_name,
+    steps_optimizer,
+)
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Built, Choice, Instance, Site, Value
+
+_WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
+_FIXED = re.compile(
+    r"teacher|target|ema|momentum|frozen|fixed|pretrain|vgg|perceptual|lpips|feature|random|prior|"
+    r"reference|old|reward|clip|oracle|attack|victim|blackbox",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncovered:
+    """Parameters that a training step does not reach."""
+
+    kind: str
+    """`replaced`: a layer put in after the optimizer was built; `other`: the optimizer holds
+    another model; `left out`: a model that no optimizer holds."""
+    site: Site
+    """The layer that is put in, the step, or the forward pass of the model."""
+    name: str
+    """What the program calls the layer or model."""
+    optimizer: Site
+    """Where the optimizer is built."""
+    step: Site
+
+
+def uncovered(program: Program) -> Iterator[Uncovered]:
+    """Parameters that are trained by no optimizer, though they are meant to be."""
+    events = [event for event, _ in program.walk()]
+    steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
+    held = [held_models(step.subject) for step in steps]
+    if not steps or any(
+        models is None or _is_open(step) for models, step in zip(held, steps, strict=True)
+    ):
+        return
+    yield from _replaced(events, steps)
+    yield from _unheld(program, events, steps)
+
+
+def _is_open(step: Event) -> bool:
+    """Whether parameters are added to an optimizer after it was built."""
+    return isinstance(step.subject, Built) and bool(step.subject.state.get("open"))
+
+
+def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
+    """Layers with weights that are put into a model after its optimizer was built."""
+    place = {id(event): number for number, event in enumerate(events)}
+    built = {id(e.subject): e for e in events if e.kind == "build" and isinstance(e.subject, Built)}
+    for event in events:
+        if event.kind != "replace" or not event.operands or not has_weights(event.operands[0]):
+            continue
+        for step in steps:
+            start = built.get(id(step.subject))
+            inside = any(covers(m, event.subject) for m in held_models(step.subject) or ())
+            if start is None or not inside:
+                continue
+            if (
+                place[id(start)] < place[id(event)] < place[id(step)]
+                and start.callers == event.callers
+            ):
+                yield Uncovered("replaced", event.site, event.site.text, start.site, step.site)
+                break
+
+
+def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
+    flow = Backpropagation(program)
+    every = [m for step in steps for m in held_models(step.subject) or ()]
+    seen: set[int] = set()
+    for number, event in enumerate(events):
+        step = _step_after(events, number) if event.kind == "backward" else None
+        if step is None or not isinstance(step.subject, Built):
+            continue
+        reached = [*flow.reaches(event.subject)]
+        for operand in event.operands:
+            reached += flow.reaches(operand)
+        known = bool(reached) and all(isinstance(r.model, Instance | Built) for r in reached)
+        if not known or not all(isinstance(m, Instance | Built) for m in every):
+            continue
+        missing = [r for r in reached if _is_missing(r, every, events)]
+        if len(missing) == len(reached) and not _only_chained(flow, missing, every):
+            if id(step.subject) not in seen:
+                seen.add(id(step.subject))
+                name = spoken_name(missing[0].forward)
+                yield Uncovered("other", step.site, name, step.subject.site, step.site)
+            continue
+        behind = [r for v in (event.subject, *event.operands) for r in flow.everything(v)]
+        for found in (r for r in behind if _is_missing(r, every, events)):
+            name = spoken_name(found.forward)
+            if id(found.model) not in seen and _is_meant_to_train(found, events):
+                seen.add(id(found.model))
+                yield Uncovered("left out", found.forward.site, name, step.subject.site, step.site)
+
+
+def _step_after(events: list[Event], number: int) -> Event | None:
+    for event in events[number + 1 :]:
+        if event.kind == "step" and steps_optimizer(event):
+            return event
+    return None
+
+
+def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Value]) -> bool:
+    """Whether the models are run on the output of one that is held, as a fixed judge is."""
+    for found in reached:
+        for operand in found.forward.operands:
+            for inner in flow.reaches(operand):
+                if any(_related(m, inner.model) for m in every):
+                    return True
+    return False
+
+
+def _is_missing(reached: Reached, every: list[Value], events: list[Event]) -> bool:
+    return has_weights(reached.model) and all(
+        distinct(m, reached.model) and not _related(m, reached.model) for m in every
+    )
+
+
+def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
+    """Whether nothing says that a model is fixed on purpose."""
+    if _FIXED.search(spoken_name(reached.forward)) or not isinstance(reached.model, Instance):
+        return False
+    return not any(
+        event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
+        and (_related(event.subject, reached.model) or event.kind == "copy")
+        for event in events
+    )
+
+
+def _related(left: Value | None, right: Value | None) -> bool:
+    return covers(left, right) or covers(right, left)
+
+
+def has_weights(value: Value, depth: int = 8) -> bool:
+    """Whether a module certainly has parameters."""
+    if depth == 0:
+        return False
+    if isinstance(value, Choice):
+        return all(has_weights(option, depth - 1) for option in value.options)
+    if isinstance(value, Built) and value.entry.kind == "layer":
+        return bool(_WEIGHTED.search(value.entry.name.rpartition(".")[2]))
+    if isinstance(value, Built) and value.entry.kind == "model":
+        return True
+    return any(has_weights(part, depth - 1) for part in parts(value))
