@@ -9,7 +9,6 @@ import ast
 from collections.abc import Sequence
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Operation, Site
@@ -313,77 +312,3 @@ def keep_batch_axis(flatten: Operation) -> Changes:
     if isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
         return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
     return None
-
-
-def add_last_axis(loss: Operation, to_target: bool) -> Changes:
-    """Give the target or the prediction of a loss a last axis of size 1."""
-    name = call_parameters(loss)[int(to_target)]
-    argument = _argument(loss.site.node, name, int(to_target))
-    if argument is None:
-        return None
-    place = Site(loss.site.module, argument)
-    text = source_text(place)
-    if not isinstance(argument, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
-        text = f"({text})"
-    return replace(place, f"{text}.unsqueeze(1)")
-
-
-def _argument(call: ast.AST, name: str, position: int) -> ast.expr | None:
-    """The argument of a call that is given by name or at a position."""
-    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
-        return None
-    named = next((k.value for k in call.keywords if k.arg == name), None)
-    if named is not None:
-        return named
-    return call.args[position] if len(call.args) > position else None
-
-
-def detach_added(gather: Site, backward: Site) -> Changes:
-    """Add a loss to a sum or list without its graph."""
-    node = gather.node
-    added: ast.expr | None = None
-    if isinstance(node, ast.BinOp):
-        added = node.right
-    elif isinstance(node, ast.Call) and node.args and not node.keywords:
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        added = node.args[0] if called == "append" or _starts_from(backward, node.args[0]) else None
-    if isinstance(added, ast.List) and len(added.elts) == 1:
-        added = added.elts[0]
-    if added is None or isinstance(added, ast.Starred):
-        return None
-    place = Site(gather.module, added)
-    text = source_text(place)
-    if not isinstance(added, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
-        text = f"({text})"
-    return replace(place, f"{text}.detach()")
-
-
-def _starts_from(backward: Site, value: ast.expr) -> bool:
-    """Whether a backward pass is written as one of a value: `scaler.scale(loss).backward()`."""
-    text = ast.unparse(value)
-    return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(backward.node))
-
-
-def divide_by_examples(division: Site) -> Changes:
-    """Divide by the number of a loader's examples instead of its batches."""
-    length = division.node.right if isinstance(division.node, ast.BinOp) else None
-    if not isinstance(length, ast.Call) or len(length.args) != 1:
-        return None
-    loader = Site(division.module, length.args[0])
-    if not isinstance(loader.node, ast.Name | ast.Attribute):
-        return None
-    return replace(loader, f"{source_text(loader)}.dataset")
-
-
-def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Changes:
-    """Weigh a batch's mean loss by its number of examples, and divide by that of all."""
-    call = loss.site.node if loss is not None else None
-    target = _argument(call, "target", 1) if call is not None else None
-    added = gather.node.right if isinstance(gather.node, ast.BinOp) else None
-    whole = divide_by_examples(division)
-    if not isinstance(target, ast.Name) or added is None or whole is None:
-        return None
-    if loss is None or loss.site.module is not gather.module:
-        return None
-    place = Site(gather.module, added)
-    return together(replace(place, f"{source_text(place)} * len({target.id})"), whole)

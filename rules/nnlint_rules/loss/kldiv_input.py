@@ -1,4 +1,5 @@
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.loss_remedies import average_over_batch, log_softmax_first
 from nnlint.semantics.losses import LOGARITHMS, averages_over_all_elements, last_activation
 from nnlint.semantics.values import Operation
 
@@ -8,6 +9,7 @@ from nnlint.semantics.values import Operation
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family="kl_div"),
+    fix=Applicability.UNSAFE,
 )
 def kldiv_input(loss: Operation, context: Context) -> None:
     """A KL divergence of what are no log-probabilities, or averaged over all elements.
@@ -57,6 +59,7 @@ def kldiv_input(loss: Operation, context: Context) -> None:
             "is no divergence and is smallest far from the target",
             help="Apply log_softmax to the first argument.",
             related=[(operation.site, f"the first argument is {what}")],
+            fix=("Apply log_softmax first", log_softmax_first(loss, name)),
         )
     elif averages_over_all_elements(loss):
         context.report(
@@ -65,4 +68,5 @@ def kldiv_input(loss: Operation, context: Context) -> None:
             "than its weight says",
             help='Use `reduction="batchmean"`.',
             level=Level.WARNING,
+            fix=("Average over the batch only", average_over_batch(loss)),
         )

@@ -1,4 +1,5 @@
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.loss_remedies import stable_logarithm
 from nnlint.semantics.losses import unstable_logarithm
 from nnlint.semantics.values import Operation
 
@@ -15,6 +16,7 @@ STABLE = {
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="operation", family="log"),
+    fix=Applicability.SAFE,
 )
 def log_of_softmax(logarithm: Operation, context: Context) -> None:
     """A logarithm of softmax, sigmoid or a sum of exponentials, taken in two steps.
@@ -62,4 +64,5 @@ def log_of_softmax(logarithm: Operation, context: Context) -> None:
         "makes the loss inf or NaN",
         help=f"Use {STABLE[name]}, which does both in one stable step.",
         related=[(operation.site, f"{name} is computed here")],
+        fix=("Take both in one stable step", stable_logarithm(logarithm, name, operation)),
     )

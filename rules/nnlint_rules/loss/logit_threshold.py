@@ -1,5 +1,6 @@
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.loss_remedies import compare_with_zero
 from nnlint.semantics.losses import thresholded_logits
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.losses import thresholded_logits
     level=Level.ERROR,
     recipe="monitor metrics that are human interpretable",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def logit_threshold(program: Program, context: Context) -> None:
     """Logits compared with 0.5 as if they were probabilities.
@@ -61,4 +63,5 @@ def logit_threshold(program: Program, context: Context) -> None:
             "count as negative, and the metric is wrong",
             help="Compare with 0, or apply sigmoid first.",
             related=[(layer.site, "the logits"), (loss.site, "the loss that takes them as logits")],
+            fix=("Compare with 0", compare_with_zero(comparison.site)),
         )

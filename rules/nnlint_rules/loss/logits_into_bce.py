@@ -1,7 +1,12 @@
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.loss_remedies import exchange_loss
 from nnlint.semantics.losses import LOGARITHMS, last_activation
 from nnlint.semantics.values import Operation
 
+WITH_LOGITS = (
+    "torch.nn.functional.binary_cross_entropy_with_logits",
+    "torch.nn.BCEWithLogitsLoss",
+)
 UNBOUNDED = LOGARITHMS | frozenset(
     "linear relu leaky_relu prelu elu selu celu gelu silu mish softplus tanh".split()
 )
@@ -12,6 +17,7 @@ UNBOUNDED = LOGARITHMS | frozenset(
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family="bce"),
+    fix=Applicability.UNSAFE,
     probe="loss-at-init",
 )
 def logits_into_bce(loss: Operation, context: Context) -> None:
@@ -72,4 +78,7 @@ def logits_into_bce(loss: Operation, context: Context) -> None:
         "first value outside 0..1, and learns nothing sound before",
         help="Use the loss with logits (`BCEWithLogitsLoss`), or apply sigmoid first.",
         related=[(operation.site, f"the input is {what}")],
+        fix=("Use the loss with logits", exchange_loss(loss, *WITH_LOGITS))
+        if name == "linear"
+        else None,
     )

@@ -1,7 +1,9 @@
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.loss_remedies import exchange_loss
 from nnlint.semantics.losses import last_activation
 from nnlint.semantics.values import Operation
 
+ON_LOGITS = ("torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss")
 NO_LOGARITHMS = frozenset(
     "linear softmax sigmoid relu leaky_relu elu selu gelu silu softplus tanh".split()
 )
@@ -12,6 +14,7 @@ NO_LOGARITHMS = frozenset(
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family="nll"),
+    fix=Applicability.UNSAFE,
     probe="loss-at-init",
 )
 def logits_into_nll(loss: Operation, context: Context) -> None:
@@ -73,4 +76,5 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
         f"`{loss.site.text}` takes log-probabilities, and its input is {what}: {harm}",
         help="Use cross entropy on the logits, or apply log_softmax first.",
         related=[(operation.site, f"the input is {what}")],
+        fix=("Use cross entropy", exchange_loss(loss, *ON_LOGITS)) if name == "linear" else None,
     )

@@ -1,5 +1,6 @@
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.loss_remedies import build_then_call
 from nnlint.semantics.losses import built_with_data
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.losses import built_with_data
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Programs(),
+    fix=Applicability.SAFE,
 )
 def loss_built_with_data(program: Program, context: Context) -> None:
     """A loss class called with a prediction and a target.
@@ -54,4 +56,5 @@ def loss_built_with_data(program: Program, context: Context) -> None:
             f"`{build.site.text}` builds a loss with the prediction and the target as its options: "
             "no loss is computed",
             help=f"Call the loss after it is built: `{name}()(...)`.",
+            fix=("Build the loss, then call it", build_then_call(build.site)),
         )

@@ -1,7 +1,7 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.graphs import kept_graphs
-from nnlint.semantics.remedies import detach_added
+from nnlint.semantics.loss_remedies import detach_added
 
 
 @rule(

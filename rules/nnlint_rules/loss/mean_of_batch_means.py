@@ -1,6 +1,6 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import weigh_by_batch
+from nnlint.semantics.loss_remedies import weigh_by_batch
 from nnlint.semantics.scores import MEAN, averages, is_uneven
 
 

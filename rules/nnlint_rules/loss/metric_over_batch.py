@@ -1,6 +1,6 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import divide_by_examples
+from nnlint.semantics.loss_remedies import divide_by_examples
 from nnlint.semantics.scores import COUNT, averages, maxima_over_batch
 
 

@@ -1,4 +1,5 @@
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.semantics.loss_remedies import swap_arguments
 from nnlint.semantics.losses import is_swapped
 from nnlint.semantics.values import Operation
 
@@ -8,6 +9,7 @@ from nnlint.semantics.values import Operation
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll", "bce", "bce_with_logits")),
+    fix=Applicability.SAFE,
 )
 def swapped_loss_arguments(loss: Operation, context: Context) -> None:
     """The target given to a loss as its input, and the prediction as its target.
@@ -65,4 +67,5 @@ def swapped_loss_arguments(loss: Operation, context: Context) -> None:
         f"`{loss.site.text}` is given the target first and the prediction second: the loss takes the "
         "data for the model's output, and trains the outputs the wrong way",
         help="Swap the two: the prediction comes first.",
+        fix=("Swap the arguments", swap_arguments(loss)),
     )

@@ -1,0 +1,254 @@
+"""Changes that mend losses and the scores made of them; see `remedies` for those of training.
+
+Each returns None where it cannot.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from nnlint.semantics.losses import call_parameters
+from nnlint.semantics.values import Built, Operation, Site
+from nnlint.syntax.edits import Changes, replace, set_keyword, source_text, together
+from nnlint.syntax.imports import reference
+
+PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
+"""Expressions that a method can be called on as they are."""
+
+
+def add_last_axis(loss: Operation, to_target: bool) -> Changes:
+    """Give the target or the prediction of a loss a last axis of size 1."""
+    name = call_parameters(loss)[int(to_target)]
+    argument = argument_of(loss.site.node, name, int(to_target))
+    if argument is None:
+        return None
+    place = Site(loss.site.module, argument)
+    text = source_text(place)
+    if not isinstance(argument, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        text = f"({text})"
+    return replace(place, f"{text}.unsqueeze(1)")
+
+
+def argument_of(call: ast.AST, name: str, position: int) -> ast.expr | None:
+    """The argument of a call that is given by name or at a position."""
+    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    named = next((k.value for k in call.keywords if k.arg == name), None)
+    if named is not None:
+        return named
+    return call.args[position] if len(call.args) > position else None
+
+
+def detach_added(gather: Site, backward: Site) -> Changes:
+    """Add a loss to a sum or list without its graph."""
+    node = gather.node
+    added: ast.expr | None = None
+    if isinstance(node, ast.BinOp):
+        added = node.right
+    elif isinstance(node, ast.Call) and node.args and not node.keywords:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        added = node.args[0] if called == "append" or _starts_from(backward, node.args[0]) else None
+    if isinstance(added, ast.List) and len(added.elts) == 1:
+        added = added.elts[0]
+    if added is None or isinstance(added, ast.Starred):
+        return None
+    place = Site(gather.module, added)
+    text = source_text(place)
+    if not isinstance(added, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        text = f"({text})"
+    return replace(place, f"{text}.detach()")
+
+
+def _starts_from(backward: Site, value: ast.expr) -> bool:
+    """Whether a backward pass is written as one of a value: `scaler.scale(loss).backward()`."""
+    text = ast.unparse(value)
+    return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(backward.node))
+
+
+def divide_by_examples(division: Site) -> Changes:
+    """Divide by the number of a loader's examples instead of its batches."""
+    length = division.node.right if isinstance(division.node, ast.BinOp) else None
+    if not isinstance(length, ast.Call) or len(length.args) != 1:
+        return None
+    loader = Site(division.module, length.args[0])
+    if not isinstance(loader.node, ast.Name | ast.Attribute):
+        return None
+    return replace(loader, f"{source_text(loader)}.dataset")
+
+
+def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Changes:
+    """Weigh a batch's mean loss by its number of examples, and divide by that of all."""
+    call = loss.site.node if loss is not None else None
+    target = argument_of(call, "target", 1) if call is not None else None
+    added = gather.node.right if isinstance(gather.node, ast.BinOp) else None
+    whole = divide_by_examples(division)
+    if not isinstance(target, ast.Name) or added is None or whole is None:
+        return None
+    if loss is None or loss.site.module is not gather.module:
+        return None
+    place = Site(gather.module, added)
+    return together(replace(place, f"{source_text(place)} * len({target.id})"), whole)
+
+
+def swap_arguments(loss: Operation) -> Changes:
+    """Give a loss its prediction first and its target second."""
+    names = call_parameters(loss)[:2]
+    given = [argument_of(loss.site.node, name, i) for i, name in enumerate(names)]
+    places = [Site(loss.site.module, node) for node in given if node is not None]
+    if len(places) != 2:
+        return None
+    first, second = places
+    return together(replace(first, source_text(second)), replace(second, source_text(first)))
+
+
+def build_then_call(build: Site) -> Changes:
+    """Build a loss with its defaults, and call it with what it was built with."""
+    if not isinstance(build.node, ast.Call):
+        return None
+    name = Site(build.module, build.node.func)
+    return replace(name, f"{source_text(name)}()")
+
+
+def exchange_loss(loss: Operation, function: str, cls: str) -> Changes:
+    """Use another loss with the same arguments: a function, or a class where it is built."""
+    if loss.layer is None:
+        return _renamed(loss.site, function)
+    return _renamed(loss.layer.site, cls) if _is_near(loss.layer, loss) else None
+
+
+def _is_near(layer: Built, loss: Operation) -> bool:
+    return layer.site.module is loss.site.module
+
+
+def _renamed(call: Site, name: str) -> Changes:
+    """Call something else of the library with the same arguments."""
+    node = call.node
+    if not isinstance(node, ast.Call):
+        return None
+    func = Site(call.module, node.func)
+    written, imported = reference(func, name)
+    return together(replace(func, written), imported)
+
+
+def log_softmax_first(loss: Operation, activation: str) -> Changes:
+    """Give a loss log-probabilities: of the logits that it gets, or where softmax is taken."""
+    argument = argument_of(loss.site.node, call_parameters(loss)[0], 0)
+    if argument is None:
+        return None
+    place = Site(loss.site.module, argument)
+    if activation == "linear":
+        name, imported = reference(place, "torch.nn.functional.log_softmax")
+        return together(replace(place, f"{name}({source_text(place)}, dim=-1)"), imported)
+    return None
+
+
+def average_over_batch(loss: Operation) -> Changes:
+    """Divide a KL divergence by the number of examples only."""
+    call = loss.site if loss.layer is None else loss.layer.site
+    if loss.layer is not None and not _is_near(loss.layer, loss):
+        return None
+    return set_keyword(call, "reduction", '"batchmean"')
+
+
+def stable_logarithm(logarithm: Operation, name: str, inner: Operation) -> Changes:
+    """Take a logarithm and what it is taken of in one step, where they are written as one."""
+    outer = logarithm.site.node
+    argument = _operand(outer)
+    if logarithm.entry.name != "torch.log" or argument is None:
+        return None
+    if argument is not inner.site.node or logarithm.site.module is not inner.site.module:
+        return None
+    return _STABLE[name](logarithm.site, argument)
+
+
+def _operand(call: ast.AST) -> ast.expr | None:
+    """`x` of `torch.log(x)` and of `x.log()`."""
+    if not isinstance(call, ast.Call) or call.keywords or len(call.args) > 1:
+        return None
+    if call.args:
+        return call.args[0]
+    return call.func.value if isinstance(call.func, ast.Attribute) else None
+
+
+def _log_softmax(outer: Site, inner: ast.expr) -> Changes:
+    if not isinstance(inner, ast.Call) or not isinstance(inner.func, ast.Attribute | ast.Name):
+        return None
+    func = Site(outer.module, inner.func)
+    called = inner.func.attr if isinstance(inner.func, ast.Attribute) else inner.func.id
+    if called != "softmax":
+        return None
+    whole = source_text(Site(outer.module, inner))
+    arguments = whole[len(source_text(func)) :]
+    receiver = inner.func.value if isinstance(inner.func, ast.Attribute) else None
+    if receiver is not None and not _is_module(outer, receiver):
+        text = f"{source_text(Site(outer.module, receiver))}.log_softmax{arguments}"
+        return replace(outer, text)
+    name, imported = reference(outer, "torch.nn.functional.log_softmax")
+    return together(replace(outer, f"{name}{arguments}"), imported)
+
+
+def _is_module(site: Site, receiver: ast.expr) -> bool:
+    """Whether what a function is taken from is the library itself: `torch`, `F`, `nn.functional`."""
+    known = {reference(site, name)[0] for name in ("torch", "torch.nn.functional")}
+    return ast.unparse(receiver) in known
+
+
+def _log_sigmoid(outer: Site, inner: ast.expr) -> Changes:
+    given = _operand(inner)
+    called = getattr(
+        getattr(inner, "func", None), "attr", getattr(getattr(inner, "func", None), "id", "")
+    )
+    if given is None or called != "sigmoid":
+        return None
+    name, imported = reference(outer, "torch.nn.functional.logsigmoid")
+    return together(replace(outer, f"{name}({source_text(Site(outer.module, given))})"), imported)
+
+
+def _log_of_complement(outer: Site, inner: ast.expr) -> Changes:
+    sigmoid = inner.right if isinstance(inner, ast.BinOp) else None
+    given = _operand(sigmoid) if sigmoid is not None else None
+    func = sigmoid.func if isinstance(sigmoid, ast.Call) else None
+    called = getattr(func, "attr", getattr(func, "id", ""))
+    if given is None or called != "sigmoid":
+        return None
+    name, imported = reference(outer, "torch.nn.functional.logsigmoid")
+    text = source_text(Site(outer.module, given))
+    negative = f"-{text}" if isinstance(given, PLAIN) else f"-({text})"
+    return together(replace(outer, f"{name}({negative})"), imported)
+
+
+def _log_sum_exp(outer: Site, inner: ast.expr) -> Changes:
+    if not isinstance(inner, ast.Call) or not isinstance(inner.func, ast.Attribute):
+        return None
+    method = not _is_module(outer, inner.func.value)
+    summed = inner.func.value if method else (inner.args[0] if inner.args else None)
+    scores = _operand(summed) if summed is not None else None
+    rest = inner.args if method else inner.args[1:]
+    if scores is None or not (rest or any(k.arg == "dim" for k in inner.keywords)):
+        return None
+    parts = [scores, *rest, *(k.value for k in inner.keywords)]
+    names = [""] * (1 + len(rest)) + [f"{k.arg}=" for k in inner.keywords]
+    given = [n + source_text(Site(outer.module, p)) for n, p in zip(names, parts, strict=True)]
+    name, imported = reference(outer, "torch.logsumexp")
+    return together(replace(outer, f"{name}({', '.join(given)})"), imported)
+
+
+_STABLE = {
+    "softmax": _log_softmax,
+    "sigmoid": _log_sigmoid,
+    "1 - sigmoid": _log_of_complement,
+    "sum(exp)": _log_sum_exp,
+}
+
+
+def compare_with_zero(comparison: Site) -> Changes:
+    """Compare logits with the logit of probability 0.5."""
+    node = comparison.node
+    threshold: ast.expr | None = None
+    if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+        threshold = node.comparators[0]
+    elif isinstance(node, ast.Call) and node.args:
+        threshold = node.args[-1]
+    if not isinstance(threshold, ast.Constant):
+        return None
+    return replace(Site(comparison.module, threshold), "0")
