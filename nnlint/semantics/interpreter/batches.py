@@ -14,11 +14,13 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Operation,
     Source,
     Table,
     Tensor,
     Unknown,
     Value,
+    is_gap,
 )
 
 RESIZING = frozenset({"resize", "crop"})
@@ -35,7 +37,7 @@ def batch_of(loader: Built) -> Value | None:
     if loader.entry.kind != "loader" or dataset is None:
         return None
     if not isinstance(loader.arguments.get("collate_fn", Constant(None)), Constant):
-        return None
+        return _collated(loader.state.get(SAMPLED))
     size = loader.arguments.get("batch_size", Constant(1))
     single = isinstance(size, Constant) and size.value in (None, 1)
     if isinstance(size, Constant) and size.value is None and "batch_sampler" not in loader.explicit:
@@ -49,6 +51,22 @@ def batch_of(loader: Built) -> Value | None:
     if whole is not None and (labels := tensor_of(elements[1])) is not None:
         labels.state[LABELS_OF] = whole
     return Unknown("batch", "loop", dict(elements))
+
+
+def _collated(batch: Value | None) -> Value | None:
+    """What a `collate_fn` returns, where it pads sequences to one length."""
+    parts: tuple[Value, ...] = ()
+    if isinstance(batch, Items) and not batch.open and not any(is_gap(v) for v in batch.items):
+        parts = batch.items
+    elif isinstance(batch, Table) and ... not in batch.state:
+        parts = tuple(batch.state.values())
+    padded = [t for t in map(tensor_of, parts) if t is not None and _is_padded(t)]
+    return batch if padded else None
+
+
+def _is_padded(tensor: Tensor) -> bool:
+    producer = tensor.producer
+    return isinstance(producer, Operation) and producer.entry.family == "pad_sequence"
 
 
 def labelled(dataset: Value) -> Built | None:
