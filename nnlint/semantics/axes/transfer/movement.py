@@ -92,7 +92,10 @@ def squeeze(call: Call) -> Shape:
 
 def _surely_many(whole: Dimension) -> bool:
     """Whether a dimension is more than 1 in any sensible run."""
-    return any(a.size.symbol is None or a.size.symbol.name or a.meaning for a in whole)
+    return any(
+        (symbol := a.size.symbol) is None or symbol.name or a.meaning or (symbol.value or 0) > 1
+        for a in whole
+    )
 
 
 def unsqueeze(call: Call) -> Shape:
