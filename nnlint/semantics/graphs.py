@@ -179,9 +179,11 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
     None where there is no such loop, or where each round has a sum of its own.
     """
     shared = [a for a, b in zip(blocks, around, strict=False) if a is b]
-    at = max((i for i, b in enumerate(shared) if b.kind == "loop"), default=None)
-    if at is None:
+    loops = [i for i, b in enumerate(shared) if b.kind == "loop"]
+    if not loops:
         return None
+    # parts of one batch are backpropagated in a loop of their own, inside of that of the steps
+    at = next((i for i in reversed(loops) if shared[i].events("step")), loops[-1])
     loop = shared[at]
     target = _target(gather.site.node)
     inner = [b for b in blocks[at + 1 :] if b.kind == "call" and b.site is not None]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.passes import passes
@@ -69,7 +70,7 @@ def averages(program: Program) -> Iterator[Average]:
                 continue
             if division.site.key in seen or not _holds(division.subject, gather.subject):
                 continue
-            if _has_several_batches(loader):
+            if _has_several_batches(loader, division.site):
                 seen.add(division.site.key)
                 evaluates = id(loop) in evaluating
                 yield Average(division.site, gather, kind, loader, evaluates, loss)
@@ -99,14 +100,20 @@ def _goes_over(loop: Block, loader: Value) -> bool:
     return subject is loader
 
 
-def _has_several_batches(loader: Value) -> bool:
-    """Whether something that a loop goes over yields batches of several examples."""
+def _has_several_batches(loader: Value, division: Site) -> bool:
+    """Whether something that a loop goes over yields batches of several examples.
+
+    What is not known is taken to do so where it is called so.
+    """
     if isinstance(loader, Built):
         size = loader.arguments.get("batch_size")
         if loader.entry.kind != "loader":
             return False
         return not (isinstance(size, Constant) and size.value in (None, 1))
-    return isinstance(loader, Unknown) and bool(_BATCHES.search(loader.name.rpartition(".")[2]))
+    length = division.node.right if isinstance(division.node, ast.BinOp) else None
+    written = [loader.name.rpartition(".")[2]] if isinstance(loader, Unknown) else []
+    written += words(length) if length is not None else []
+    return isinstance(loader, Unknown) and any(_BATCHES.search(word) for word in written)
 
 
 def _added(value: Value | None) -> tuple[str, Operation | None]:
