@@ -306,6 +306,41 @@ def forget_squeeze(program: Program) -> Iterator[list[Replacement]]:
                 yield [(argument, program.source(func.value))]
 
 
+def divide_by_batches(program: Program) -> Iterator[list[Replacement]]:
+    """`correct / len(loader.dataset)` becomes `correct / len(loader)`."""
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.BinOp | ast.AugAssign) or not isinstance(node.op, ast.Div):
+            continue
+        left, right = (
+            (node.left, node.right) if isinstance(node, ast.BinOp) else (node.target, node.value)
+        )
+        counted = "correct" in program.source(left)
+        if counted and isinstance(right, ast.Call) and last_name(right.func) == "len":
+            inner = right.args[0]
+            if isinstance(inner, ast.Attribute) and inner.attr == "dataset":
+                yield [(inner, program.source(inner.value))]
+
+
+def predict_over_batch(program: Program) -> Iterator[list[Replacement]]:
+    """`outputs.max(1)` and `argmax(dim=1)` become maxima over axis 0."""
+    for call in program.calls("max", "argmax"):
+        axes = [*call.args, *(k.value for k in call.keywords if k.arg == "dim")]
+        if "label" not in program.text and "target" not in program.text:
+            continue
+        for axis in axes:
+            if isinstance(axis, ast.Constant) and axis.value == 1 and axis.value is not True:
+                yield [(axis, "0")]
+
+
+def keep_targets(program: Program) -> Iterator[list[Replacement]]:
+    """The targets of a language model are no longer one token ahead."""
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Slice) and isinstance(node.lower, ast.BinOp):
+            text = program.source(node)
+            if "+ 1" in text and "Embedding" in program.text:
+                yield [(node, text.replace(" + 1", ""))]
+
+
 def alias_best_state(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("deepcopy"):
         if call.args and program.source(call.args[0]).endswith("state_dict()"):
@@ -432,6 +467,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "swapped-loss-arguments": (swap_loss_arguments,),
     "loss-broadcast": (forget_squeeze,),
     "loss-keeps-graph": (keep_graph,),
+    "metric-over-batch": (divide_by_batches, predict_over_batch),
+    "lm-targets-not-shifted": (keep_targets,),
     "best-state-alias": (alias_best_state,),
     "uncalled-method": (forget_call,),
     "target-not-detached": (train_through_target,),
