@@ -13,7 +13,7 @@ from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.stepping import innermost_loop
+from nnlint.semantics.stepping import gives_more, innermost_loop
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Operation, Site, Unknown, Value
 
@@ -38,7 +38,7 @@ def undivided_losses(program: Program) -> Iterator[Undivided]:
     """Losses of accumulated batches that are means, and are not divided by the batches' number."""
     seen: set[object] = set()
     for step, blocks in program.walk() if program.complete else ():
-        if step.kind != "step" or not steps_optimizer(step) or step.operands:
+        if step.kind != "step" or not steps_optimizer(step) or gives_more(step):
             continue
         loop = innermost_loop(blocks, "backward")
         count = _batches_per_step(step, loop) if loop else None
@@ -48,7 +48,9 @@ def undivided_losses(program: Program) -> Iterator[Undivided]:
         first = backwards[0]
         if first.site.key in seen or not _accumulates(loop, step):
             continue
-        if all(_is_mean(e.subject) for e in backwards) and not _sets_gradients(loop, first.site):
+        if all(
+            _is_mean(e.subject) or _is_called_loss(e) for e in backwards
+        ) and not _sets_gradients(loop, first.site):
             seen.add(first.site.key)
             yield Undivided(first, step, count)
 
@@ -119,6 +121,17 @@ def _is_mean(value: Value | None) -> bool:
     tensor = tensor_of(value)
     made = producers(tensor) if tensor is not None else None
     return bool(made) and all(_gives_mean(operation) for operation in made or ())
+
+
+def _is_called_loss(backward: Event) -> bool:
+    """Whether what goes backward is a model's output, as it comes, that is called a loss."""
+    value = backward.subject
+    if not isinstance(value, Unknown) or value.origin != "call":
+        return False
+    func = backward.site.node.func if isinstance(backward.site.node, ast.Call) else None
+    written = func.value if isinstance(func, ast.Attribute) else None
+    named = isinstance(written, ast.Name) and bool(_A_LOSS.search(written.id))
+    return named and not _MAY_DIVIDE.search(value.name.rpartition(".")[2])
 
 
 def _gives_mean(operation: Operation) -> bool:

@@ -49,7 +49,7 @@ def _only_measures(clip: Event) -> bool:
 
 def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip | None:
     optimizer = _optimizer_of(scope, clip)
-    if optimizer is None:
+    if optimizer is None or not scope.events("backward"):
         return None
     states = follow(program, scope, optimizer).before(clip)
     kinds = {state.kind for state in states}

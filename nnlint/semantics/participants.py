@@ -29,7 +29,7 @@ from nnlint.semantics.values import (
 )
 
 OPTIMIZER = "torch.optim.Optimizer"
-_OPTIMIZER_NAME = re.compile(r"opt(?!ion)", re.IGNORECASE)
+_OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MODULE = "torch.nn.Module"
 _MODEL_NAME = re.compile(
     r"(?:^|_)(?:model|net|network|encoder|decoder|backbone|generator|discriminator|critic|actor|"

@@ -12,10 +12,13 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Site
 from nnlint.syntax.statements import enclosing_statements
 
-_STATEFUL = re.compile(
-    r"hidden|state(?!_dict)|detach|carry|memory|repackage|^h$|^c$", re.IGNORECASE
+_STATEFUL = re.compile(r"hidden|^state$|_state$|carry|memory|repackage|^h$|^c$", re.IGNORECASE)
+_USES_GRAPH = frozenset("autograd jacobian hessian create_graph vjp jvp grad_outputs".split())
+
+_PLAIN = frozenset(
+    "item data detach numpy size shape eq argmax time perf_counter len float int next zero_grad".split()
 )
-_USES_GRAPH = frozenset({"grad", "_grad", "jacobian", "hessian", "create_graph", "vjp", "jvp"})
+"""Names and methods in an expression whose value has no graph."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +39,18 @@ def retained_graphs(program: Program) -> Iterator[Retained]:
         if loop is None or loop.unrolled or loop.site is None or backward.site.key in seen:
             continue
         if (
-            loop.events("backward") == [backward]
+            all(_is_same_call(e, backward) for e in loop.events("backward"))
             and _builds_its_graph(_entered(program, blocks), loop, backward)
             and not any(_goes_on(site) for site in _code(loop.site, backward))
         ):
             seen.add(backward.site.key)
             yield Retained(backward, loop)
+
+
+def _is_same_call(left: Event, right: Event) -> bool:
+    """Whether two events are one call, of one of several losses."""
+    left_path, right_path = ([s.key for s in (*e.callers, e.site)] for e in (left, right))
+    return left_path == right_path
 
 
 def _retains(backward: Event) -> bool:
@@ -64,13 +73,14 @@ def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
     for event, blocks in around.walk():
         if event is backward:
             return own
-        if event.kind != "forward" or not event.grad:
+        if event.kind not in ("forward", "loss") or not event.grad:
             continue
         if id(event) in inside:
             own = True
-        elif not any(b.kind == "loop" and b.events("backward") for b in blocks) or any(
-            b.kind == "loop" and loop in _loops(b) for b in blocks
-        ):
+        elif (
+            event.kind == "forward"
+            and not any(b.kind == "loop" and b.events("backward") for b in blocks)
+        ) or any(b.kind == "loop" and loop in _loops(b) for b in blocks):
             return False
     return False
 
@@ -87,12 +97,13 @@ def _loops(block: Block) -> list[Block]:
 def _code(loop: Site, backward: Event) -> list[Site]:
     """A loop, and the functions through which it gets to a backward pass."""
     places = [loop]
+    within = False
     for site in (*backward.callers, backward.site):
-        chain = enclosing_statements(site.module, site.node)
-        functions = [p.node for p in chain if isinstance(p.node, ast.FunctionDef)]
-        around = any(p.node is loop.node for p in chain)
-        if functions and not around:
+        chain = [placed.node for placed in enclosing_statements(site.module, site.node)]
+        functions = [node for node in chain if isinstance(node, ast.FunctionDef)]
+        if within and functions:
             places.append(Site(site.module, functions[-1]))
+        within = within or any(node is loop.node for node in chain)
     return places
 
 
@@ -100,28 +111,42 @@ def _goes_on(code: Site) -> bool:
     """Whether code may go on from an earlier round's tensors, or use a graph in another way."""
     words = code.module.words(code.node)
     named = words.names | words.attributes
-    if any(_STATEFUL.search(name) for name in named) or not _USES_GRAPH.isdisjoint(named):
+    if any(_STATEFUL.search(name) for name in named) or "grad" in words.names:
         return True
+    return not _USES_GRAPH.isdisjoint(named) or bool(_carried(code.node))
+
+
+def _carried(code: ast.AST) -> set[str]:
+    """Names that are read before they are set, so that they keep what an earlier round set."""
     stored: set[str] = set()
     read_first: set[str] = set()
-    for node in _in_order(code.node):
+    set_to_more: set[str] = set()
+    for node in _in_order(code):
         if isinstance(node, ast.AugAssign):
-            if not _is_number(node.value):
-                return True
+            name = ast.unparse(node.target)
+            if not _is_plain(node.value):
+                read_first |= {name} - stored
+                set_to_more.add(name)
+        elif isinstance(node, ast.Assign) and not _is_plain(node.value):
+            set_to_more |= {
+                ast.unparse(target)
+                for whole in node.targets
+                for target in getattr(whole, "elts", [whole])
+            }
         elif isinstance(node, ast.Name | ast.Attribute):
             name = ast.unparse(node)
             if isinstance(node.ctx, ast.Store):
                 stored.add(name)
-            elif name not in stored:
-                read_first.add(name)
-    return bool(stored & read_first)
+            else:
+                read_first |= {name} - stored
+    return stored & read_first & set_to_more
 
 
-def _is_number(value: ast.expr) -> bool:
-    """Whether what is added to a running total can't hold a graph."""
+def _is_plain(value: ast.expr) -> bool:
+    """Whether a value can't hold a graph: it is a number, a time, data without its graph."""
     return isinstance(value, ast.Constant) or any(
-        (isinstance(node, ast.Attribute) and node.attr in ("item", "data", "size", "shape", "sum"))
-        or (isinstance(node, ast.Name) and node.id in ("len", "float", "int"))
+        (isinstance(node, ast.Attribute) and node.attr in _PLAIN)
+        or (isinstance(node, ast.Name) and node.id in _PLAIN)
         for node in ast.walk(value)
     )
 

@@ -13,7 +13,7 @@ from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import FOLLOWED, innermost_loop
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Condition, Value, constant
+from nnlint.semantics.values import Built, Choice, Condition, Value, constant
 
 
 class Scale(NamedTuple):
@@ -49,6 +49,8 @@ def _scaling(event: Event, state: Scale) -> Scale:
 
 
 def _same(left: Value | None, right: Value | None) -> bool:
+    if isinstance(left, Choice) and not isinstance(right, Choice):
+        return any(_same(option, right) for option in left.options)
     return left is right or (tensor_of(left) is not None and tensor_of(left) is tensor_of(right))
 
 
@@ -79,7 +81,7 @@ def _begins(longer: tuple[Condition, ...], shorter: tuple[Condition, ...]) -> bo
 def is_enabled(program: Program) -> bool:
     """Whether no scaler of a program is known to be turned off."""
     return not any(
-        constant(scaler.arguments.get("enabled"), True) is False
+        constant(scaler.arguments.get("enabled"), True, soft=False) is False
         for scaler in (e.subject for e in program.events("update"))
         if isinstance(scaler, Built)
     )
@@ -135,3 +137,12 @@ def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:
         "update" in e.name.lower() or "scaler" in e.site.text.lower()
         for e in program.events("opaque", "forward")
     )
+
+
+def backwards_under_autocast(program: Program) -> Iterator[Event]:
+    """Backward passes that run under autocast, one for each place."""
+    seen: set[object] = set()
+    for backward in program.events("backward"):
+        if backward.autocast and backward.site.key not in seen:
+            seen.add(backward.site.key)
+            yield backward

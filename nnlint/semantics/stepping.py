@@ -21,7 +21,7 @@ from nnlint.semantics.participants import (
 )
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Constant, Unknown, Value
+from nnlint.semantics.values import Constant, Function, Unknown, Value
 
 _MAY_FILL = re.compile(r"grad|backward|backprop|train|fit|learn|closure|optim", re.IGNORECASE)
 _MAY_FILL_OF = re.compile(r"step|update|run|process|engine", re.IGNORECASE)
@@ -155,7 +155,7 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
     """Steps before which the gradients are cleared, or never computed, on every path."""
     found: dict[object, list[EmptyStep | None]] = {}
     for step, blocks in program.walk():
-        if step.kind == "step" and steps_optimizer(step) and not _given_more(step):
+        if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
             scope = innermost_loop(blocks, "backward") or program.timeline
             if program.complete:
                 found.setdefault(step.site.key, []).extend(_judge(program, step, scope, blocks))
@@ -167,17 +167,20 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
 def _judge(
     program: Program, step: Event, scope: Block, blocks: tuple[Block, ...]
 ) -> list[EmptyStep | None]:
-    """What is wrong with a step, None if nothing; no element where it is never reached."""
+    """What is wrong with a step, None if nothing; no element where it can't be told."""
     states = follow(program, scope, step.subject).before(step)
     if not states:
         return []
     kinds = {state.kind for state in states}
     pending = all(state.pending for state in states if state.kind) or _speaks_of_loss(blocks, step)
+    if kinds == {""}:
+        # entered on its own: what is there before is not known
+        return []
     if not kinds <= {"", "cleared", "applied"}:
         return [None]
     if kinds <= {"", "applied"}:
         in_loop = any(b.kind == "loop" for b in blocks)
-        nothing = pending and in_loop and kinds != {""} and not _any_gradients(program)
+        nothing = pending and in_loop and not _any_gradients(program)
         return [EmptyStep(step, "missing", None, None) if nothing else None]
     if "applied" in kinds:
         return [None]
@@ -186,7 +189,9 @@ def _judge(
     behind = _own_backward_behind(scope, step)
     if lost and (behind is None or all(s.backward for s in states)):
         return [EmptyStep(step, "cleared", lost[0], clear)]
-    if not pending or (behind and _applied(scope, behind, step.subject)):
+    if not pending:
+        return []
+    if behind and _applied(scope, behind, step.subject):
         return [None]
     return [EmptyStep(step, "early" if behind else "missing", behind, clear)]
 
@@ -207,9 +212,14 @@ def _applied(scope: Block, backward: Event, optimizer: Value | None) -> bool:
     return bool(own) and own[0].kind == "step"
 
 
-def _given_more(step: Event) -> bool:
-    """Whether a step is given something by which it may compute gradients itself."""
-    return any(v is not step.subject and not isinstance(v, Constant) for v in step.operands)
+def gives_more(step: Event) -> bool:
+    """Whether a step is given something by which it may compute gradients unseen.
+
+    A closure of the project has been followed: its events come before the step.
+    """
+    return any(
+        v is not step.subject and not isinstance(v, Constant | Function) for v in step.operands
+    )
 
 
 def _any_gradients(program: Program) -> bool:

@@ -34,6 +34,8 @@ class Event:
     """Qualified or source name of what is called, where it says more than the kind."""
     keywords: frozenset[str] = frozenset()
     """Names of the arguments that the call passes by name."""
+    autocast: bool = False
+    """Whether it happens under autocast."""
 
 
 @dataclass(slots=True, eq=False)

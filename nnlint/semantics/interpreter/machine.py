@@ -106,6 +106,7 @@ class Machine(ABC):
         self.callers: tuple[Site, ...] = ()
         self.modules: tuple[Value, ...] = ()
         self.grad = True
+        self.autocast = False
         self.model_call: ModelCall | None = None
         self.standing: dict[int, tuple[Value, Unknown]] = {}
         """By the identity of a default None what is given in its place."""
@@ -204,6 +205,7 @@ class Machine(ABC):
         event = Event(
             kind, site, subject, tuple(operands), self.grad, self.conditions, self.callers, name
         )
+        event.autocast = self.autocast
         self.block.children.append(event)
         return event
 
@@ -272,6 +274,15 @@ class Machine(ABC):
             yield
         finally:
             self.grad = outer
+
+    @contextmanager
+    def autocasting(self) -> Iterator[None]:
+        """Interpret the body under autocast."""
+        outer, self.autocast = self.autocast, True
+        try:
+            yield
+        finally:
+            self.autocast = outer
 
     @contextmanager
     def calling(self, module: Value) -> Iterator[None]:

@@ -39,6 +39,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    constant,
     note_choice,
     note_name,
     softened,
@@ -549,6 +550,8 @@ class Statements(Scopes):
             enabled = self.grad_mode(value)
             if enabled is not None:
                 stack.enter_context(self.gradients(enabled))
+            if _is_autocast(value):
+                stack.enter_context(self.autocasting())
             if isinstance(value, Instance):
                 value = self.enter_instance(value, item.context_expr, stack)
             if item.optional_vars is not None:
@@ -683,6 +686,13 @@ def _hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _is_autocast(value: Value) -> bool:
+    """Whether a context manager is autocast, and not known to be turned off."""
+    if not isinstance(value, Built) or value.entry.family != "autocast":
+        return False
+    return constant(value.arguments.get("enabled"), True, soft=False) is not False
 
 
 _RUNNERS: dict[type[ast.stmt], Any] = {

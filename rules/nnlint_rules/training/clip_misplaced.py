@@ -94,6 +94,9 @@ def _unscale(program: Program, found: MisplacedClip) -> Changes:
     """`scaler.unscale_(optimizer)`, in the words of the step that follows."""
     events = [event for event, _ in program.walk()]
     behind = events[events.index(found.clip) :]
+    unscale = next((event for event in behind if event.kind in ("unscale", "step")), None)
+    if unscale is not None and unscale.kind == "unscale":
+        return move(unscale.site, before=found.clip.site)
     step = next((event for event in behind if event.kind == "step"), None)
     text = step.site.text if step else ""
     if step is None or ".step(" not in text or step.site.module is not found.clip.site.module:

@@ -1,6 +1,6 @@
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.scaling import scaler_misuses
+from nnlint.semantics.scaling import backwards_under_autocast, scaler_misuses
 
 
 @rule(
@@ -14,13 +14,17 @@ def gradscaler_misuse(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an optimizer that is stepped by itself after `scaler.scale(loss).backward()`, and
-    `scaler.step(optimizer)` in a loop of a program that never calls `scaler.update()`.
+    `scaler.step(optimizer)` in a loop of a program that never calls `scaler.update()`. As
+    advice it reports a backward pass under autocast.
 
     ## Why it hurts training
     Scaled gradients are longer by the scale, 65536 at the start: plain SGD takes steps as
     much too long. `scaler.step` also leaves out the steps whose gradients have overflowed,
     which are common until `scaler.update` has found a scale that fits; the optimizer by
     itself writes the infinities into the weights.
+
+    Backward operations run in the types that autocast has chosen for the forward ones.
+    Under autocast they are cast anew, those of layers left in full precision too.
 
     ## Example
     ```python
@@ -87,3 +91,11 @@ def gradscaler_misuse(program: Program, context: Context) -> None:
                 )
                 help_ = "Call `update()` on the scaler once per round, behind its steps."
         context.report(step, message, help=help_, related=related)
+    for backward in backwards_under_autocast(program):
+        context.report(
+            backward.site,
+            f"`{backward.site.text}` runs under autocast: operations on the way back are cast "
+            "anew, instead of running in the types of their forward ones",
+            help="End the `autocast` block before the backward pass.",
+            level=Level.ADVICE,
+        )
