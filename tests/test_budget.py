@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from program_text import analysed
+from program_text import analysed, main_program
 
 LOSS = """
     import torch.nn.functional as F
@@ -53,3 +53,28 @@ def test_a_command_gets_the_steps_of_a_script() -> None:
     text = f"import click\nfrom torch import nn\n\n@click.command()\ndef main():\n{body}\n    nn.CrossEntropyLoss()\n"
     program = next(p for p in analysed(text).programs if p.name == "main")
     assert program.is_entry and program.complete
+
+
+def test_view_of_one_of_two_tensors_is_not_endless():
+    program = main_program(
+        """
+        import torch
+        from torch import nn
+
+        class D(nn.Module):
+            def __init__(self, parallel):
+                super().__init__()
+                self.parallel = parallel
+                self.main = nn.Sequential(nn.Conv2d(3, 1, 4))
+
+            def forward(self, x):
+                if self.parallel > 1:
+                    output = nn.parallel.data_parallel(self.main, x, range(self.parallel))
+                else:
+                    output = self.main(x)
+                return output.view(-1, 1).squeeze(1)
+
+        D(int(input()))(torch.randn(8, 3, 4, 4))
+        """
+    )
+    assert program.complete

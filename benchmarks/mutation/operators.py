@@ -260,6 +260,35 @@ def drop_scheduler_step(program: Program) -> Iterator[list[Replacement]]:
         yield without(calls)
 
 
+def step_scheduler_first(program: Program) -> Iterator[list[Replacement]]:
+    schedulers = program.made_by("StepLR", "MultiStepLR", "CosineAnnealingLR", "ExponentialLR")
+    for loop in ast.walk(program.tree):
+        if not isinstance(loop, ast.For) or len(loop.body) < 2:
+            continue
+        for statement in loop.body[1:]:
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(call, ast.Call) and called(statement) == "step" and not call.args:
+                if last_name(getattr(call.func, "value", call)) in schedulers:
+                    yield [before(program, loop.body[0], statement), (statement, "pass")]
+
+
+def rebuild_optimizer(program: Program) -> Iterator[list[Replacement]]:
+    for block in program.blocks():
+        for number, statement in enumerate(block):
+            made = statement.value if isinstance(statement, ast.Assign) else None
+            if not isinstance(made, ast.Call) or last_name(made.func) not in ("Adam", "AdamW"):
+                continue
+            for loop in block[number + 1 :]:
+                if isinstance(loop, ast.For) and "epoch" in program.source(loop.target).lower():
+                    yield [(statement, "pass"), before(program, loop.body[0], statement)]
+
+
+def before(program: Program, place: ast.stmt, statement: ast.stmt) -> Replacement:
+    """Put a copy of a statement before another one."""
+    indent = "\n" + " " * place.col_offset
+    return place, program.source(statement) + indent + program.source(place)
+
+
 def softmax_before_loss(program: Program) -> Iterator[list[Replacement]]:
     losses = program.made_by(*LOSS_MODULES) | {"cross_entropy"}
     for call in program.calls(*losses):
@@ -461,6 +490,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "gradscaler-misuse": (step_past_scaler, drop_update),
     "accumulation-unscaled": (forget_division,),
     "retain-graph-in-loop": (retain_graph,),
+    "optimizer-in-loop": (rebuild_optimizer,),
+    "scheduler-order": (step_scheduler_first,),
     "scheduler-never-stepped": (drop_scheduler_step,),
     "softmax-into-cross-entropy": (softmax_before_loss,),
     "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),

@@ -295,8 +295,9 @@ def made_within(value: Value, loop: Block) -> bool:
         made = value.state.get(MADE, ())
         if isinstance(receiver, Value) and made_within(receiver, loop):
             return True
-        return any(_stands_in(site, loop) for site in made)
-    return any(event.subject is value for event in loop.events("build"))
+        if any(_stands_in(site, loop) for site in made):
+            return True
+    return any(event.subject is value for event in loop.events("build", "copy"))
 
 
 def _stands_in(site: Site, loop: Block) -> bool:
