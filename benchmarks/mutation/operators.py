@@ -289,6 +289,23 @@ def before(program: Program, place: ast.stmt, statement: ast.stmt) -> Replacemen
     return place, program.source(statement) + indent + program.source(place)
 
 
+def keep_state(program: Program) -> Iterator[list[Replacement]]:
+    """Drop `hidden = hidden.detach()`, `hidden = repackage_hidden(hidden)` and the like."""
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            name = program.source(node.targets[0])
+            cuts = "detach" in program.source(node.value) or "repackage" in program.source(
+                node.value
+            )
+            if (
+                cuts
+                and name in program.source(node.value)
+                and name.lower().startswith(("h", "state"))
+            ):
+                if program.statements("backward"):
+                    yield [(node, "pass")]
+
+
 def softmax_before_loss(program: Program) -> Iterator[list[Replacement]]:
     losses = program.made_by(*LOSS_MODULES) | {"cross_entropy"}
     for call in program.calls(*losses):
@@ -492,6 +509,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "retain-graph-in-loop": (retain_graph,),
     "optimizer-in-loop": (rebuild_optimizer,),
     "scheduler-order": (step_scheduler_first,),
+    "hidden-state-not-detached": (keep_state,),
     "scheduler-never-stepped": (drop_scheduler_step,),
     "softmax-into-cross-entropy": (softmax_before_loss,),
     "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),

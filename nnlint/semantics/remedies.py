@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Operation, Site
+from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.edits import (
     Changes,
@@ -292,6 +292,19 @@ def _move(site: Site, behind: Site) -> Changes:
     found = enclosing_statement(site.module, site.node)
     alone = found is not None and isinstance(found.node, ast.Expr) and found.node.value is site.node
     return move_behind(site, behind) if alone and _is_in(site, behind) else None
+
+
+def detach_behind(forward: Event, statement: Site, names: Sequence[str]) -> Changes:
+    """Detach the state that a statement gets from a pass; None where it may be a tuple."""
+    model = forward.subject
+    rnn = model.entry.name.rpartition(".")[2] if isinstance(model, Built) else ""
+    if len(names) > 1 or rnn in ("GRU", "RNN"):
+        lines = [f"{name} = {name}.detach()" for name in names]
+    elif rnn == "LSTM":
+        lines = [f"{name} = tuple(s.detach() for s in {name})" for name in names]
+    else:
+        return None
+    return insert_after(statement, *lines)
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

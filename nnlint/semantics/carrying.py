@@ -1,0 +1,145 @@
+"""Questions about recurrent state that is carried from batch to batch."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.passes import passes
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Instance, Site
+from nnlint.syntax.statements import Placed, enclosing_statements
+
+_STATE = re.compile(
+    r"hid|state|^h$|^c$|^h_?[nct0]$|^c_?[nt0]$|^hx$|^cx$|^hc$|^hs$|cell|memor|mems|carry|recurrent",
+    re.IGNORECASE,
+)
+_CUTS = frozenset({"detach", "detach_", "data", "no_grad", "item", "numpy"})
+_READS = frozenset({"size", "shape", "dim", "mean", "norm", "std", "dtype", "device"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CarriedState:
+    """Recurrent state that goes from one batch into the next with the graph of all before it."""
+
+    forward: Event
+    backward: Event
+    names: tuple[str, ...]
+    """What the program calls the state."""
+    statement: Site
+
+
+def carried_states(program: Program) -> Iterator[CarriedState]:
+    """Training passes that take the state of the batch before them, which nothing detaches."""
+    seen: set[object] = set()
+    places = {id(event): blocks for event, blocks in program.walk()}
+    for found in passes(program):
+        forward = found.event
+        if found.role != "train" or forward.site.key in seen or _detaches(forward):
+            continue
+        loop, backward = _training_loop(places[id(forward)])
+        if loop is None or backward is None:
+            continue
+        carried = _carried(forward, loop)
+        if carried is not None:
+            seen.add(forward.site.key)
+            yield CarriedState(forward, backward, *carried)
+
+
+def _training_loop(blocks: tuple[Block, ...]) -> tuple[Block | None, Event | None]:
+    """The innermost loop around a pass in which gradients are computed, and where."""
+    for block in reversed(blocks):
+        if block.kind == "loop":
+            own = next((e for e in _own_events(block) if e.kind == "backward"), None)
+            if own is not None:
+                return (None if block.unrolled else block), own
+            if block.events("backward"):
+                return None, None
+        if block.kind in ("entry", "call"):
+            # its names are not those of whoever calls it
+            return None, None
+    return None, None
+
+
+def _own_events(block: Block) -> Iterator[Event]:
+    """The events of a block that are in no inner loop."""
+    for child in block.children:
+        if isinstance(child, Event):
+            yield child
+        elif child.kind != "loop":
+            yield from _own_events(child)
+
+
+def _detaches(forward: Event) -> bool:
+    """Whether the model's own code cuts the graph of something."""
+    model = forward.subject
+    if isinstance(model, Built):
+        return False
+    if not isinstance(model, Instance):
+        return False
+    return not _CUTS.isdisjoint(model.cls.scope.module.words(model.cls.node).attributes)
+
+
+def _carried(forward: Event, loop: Block) -> tuple[tuple[str, ...], Site] | None:
+    """The names that a pass takes and gives in one statement, and nothing else in the loop sets."""
+    module, node = forward.site.module, forward.site.node
+    around = loop.site.node if loop.site and loop.site.module is module else None
+    if around is None or not isinstance(node, ast.Call):
+        return None
+    chain = enclosing_statements(module, node)
+    if not _is_within(chain, around):
+        return None
+    statement = chain[-1].node
+    if not isinstance(statement, ast.Assign) or statement.value is not node:
+        return None
+    given = {name for argument in _arguments(node) for name in _names(argument)}
+    names = [n for t in statement.targets for n in _names(t) if n in given and _is_state(n)]
+    uses = set(map(id, ast.walk(statement)))
+    if not names or any(_is_touched(name, around, uses) for name in names):
+        return None
+    return tuple(dict.fromkeys(names)), Site(module, statement)
+
+
+def _is_within(chain: list[Placed], loop: ast.AST) -> bool:
+    """Whether a statement is in a loop's body, and in no function within it."""
+    nodes = [placed.node for placed in chain]
+    if loop not in nodes:
+        return False
+    inner = nodes[nodes.index(loop) :]
+    return not any(isinstance(n, ast.FunctionDef | ast.ClassDef) for n in inner)
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(k.value for k in call.keywords)]
+
+
+def _names(node: ast.expr) -> Iterator[str]:
+    """The variables and attributes that an expression is, or a tuple of them."""
+    match node:
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            for element in elements:
+                yield from _names(element)
+        case ast.Name() | ast.Attribute():
+            yield ast.unparse(node)
+
+
+def _is_state(name: str) -> bool:
+    return bool(_STATE.search(name.rpartition(".")[2]))
+
+
+def _is_touched(name: str, loop: ast.AST, own: set[int]) -> bool:
+    """Whether something else in the loop sets a variable, or takes it and may detach it."""
+    parents = {id(c): n for n in ast.walk(loop) for c in ast.iter_child_nodes(n)}
+    for node in ast.walk(loop):
+        if id(node) in own or not isinstance(node, ast.Name | ast.Attribute):
+            continue
+        if ast.unparse(node) != name:
+            continue
+        parent = parents.get(id(node))
+        reads = isinstance(parent, ast.Attribute) and parent.attr in _READS
+        if not reads:
+            return True
+    return False
