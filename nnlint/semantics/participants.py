@@ -27,6 +27,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.module import stands_in
 
 OPTIMIZER = "torch.optim.Optimizer"
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
@@ -303,6 +304,4 @@ def made_within(value: Value, loop: Block) -> bool:
 def _stands_in(site: Site, loop: Block) -> bool:
     if loop.site is None or site.module is not loop.site.module:
         return False
-    node, around = site.node, loop.site.node
-    first, last = getattr(around, "lineno", 0), getattr(around, "end_lineno", 0)
-    return bool(first <= getattr(node, "lineno", 0) and getattr(node, "end_lineno", 0) <= last)
+    return stands_in(site.node, loop.site.node)

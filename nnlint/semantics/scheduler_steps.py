@@ -12,6 +12,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.participants import covers, distinct, steps_optimizer
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
+from nnlint.syntax.module import stands_in
 
 _ONLY_READS = re.compile(
     r"^(?:load_)?state_dict$|^get_(?:last_)?lr$|^print_lr$|print|log|info|debug|isinstance|hasattr|"
@@ -127,16 +128,49 @@ def _is_in_sight(base: Class | External) -> bool:
 def _is_named_in_step(program: Program, scheduler: Built) -> bool:
     """Whether code that has not been run says `name.step`, or returns it to who enters it."""
     names = set(names_of(scheduler))
-    modules = {id(m): m for m in (program.module, scheduler.site.module)}
-    for module in modules.values():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Attribute) and node.attr.startswith("step"):
-                if getattr(node.value, "attr", getattr(node.value, "id", "")) in names:
-                    return True
-    for block in program.timeline.children:
-        if isinstance(block, Block) and block.kind == "entry" and block.site:
-            for node in ast.walk(block.site.node):
-                if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
-                    if names & set(words(node.value)):
-                        return True
-    return False
+    return any(_says_step(part, names) for part in _where_named(program, scheduler, names)) or any(
+        _returns(block.site.node, names)
+        for block in program.timeline.children
+        if isinstance(block, Block) and block.kind == "entry" and block.site
+    )
+
+
+def _where_named(program: Program, scheduler: Built, names: set[str]) -> list[ast.AST]:
+    """The function that builds a scheduler if it keeps it to itself: others mean something
+    else by the same name. Otherwise the modules that may know it."""
+    site = scheduler.site
+    for node in site.module.tree.body:
+        if isinstance(node, ast.FunctionDef) and stands_in(site.node, node):
+            stored = site.module.words(node).set_attributes & names
+            if not stored and not _returns(node, names) and not _passes_on(node, names):
+                return [node]
+    return [site.module.tree, program.module.tree]
+
+
+def _says_step(part: ast.AST, names: set[str]) -> bool:
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr.startswith("step")
+        and getattr(node.value, "attr", getattr(node.value, "id", "")) in names
+        for node in ast.walk(part)
+    )
+
+
+def _returns(function: ast.AST, names: set[str]) -> bool:
+    return any(
+        isinstance(node, ast.Return | ast.Yield)
+        and node.value is not None
+        and not names.isdisjoint(words(node.value))
+        for node in ast.walk(function)
+    )
+
+
+def _passes_on(function: ast.AST, names: set[str]) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and any(
+            isinstance(argument, ast.Name) and argument.id in names
+            for argument in (*node.args, *(k.value for k in node.keywords))
+        )
+        for node in ast.walk(function)
+    )

@@ -85,6 +85,12 @@ class ModuleSyntax:
         return "\n".join(rows)
 
 
+def stands_in(node: ast.AST, around: ast.AST) -> bool:
+    """Whether a node stands in another of the same module, such as a function."""
+    first, last = getattr(around, "lineno", 0), getattr(around, "end_lineno", 0) or 0
+    return first <= getattr(node, "lineno", -1) and (getattr(node, "end_lineno", 0) or 0) <= last
+
+
 def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSyntax:
     """Parse a file; cells of a notebook that cannot be parsed are left out.
 

@@ -33,6 +33,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.module import stands_in
 
 
 class Shapes(Members):
@@ -159,7 +160,7 @@ class Shapes(Members):
                         and function is not None
                         and isinstance(test, ast.expr)
                         and condition.site.module is module
-                        and _within(test, function.node)
+                        and stands_in(test, function.node)
                         and self.truth(self.evaluate(test)) == (not condition.taken, True)
                     ):
                         found |= self._symbols_of(test)
@@ -447,12 +448,6 @@ INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", tran
 
 def _without_ones(shape: Shape) -> Shape:
     return tuple(tuple(a for a in d if a.size != Size()) for d in shape)
-
-
-def _within(node: ast.AST, function: ast.AST) -> bool:
-    """Whether a node stands in a function of the same module."""
-    first, last = getattr(function, "lineno", 0), getattr(function, "end_lineno", 0)
-    return bool(first <= getattr(node, "lineno", -1) <= (last or 0))
 
 
 def _is_contiguous(call: ast.Call) -> bool:
