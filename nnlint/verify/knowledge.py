@@ -7,6 +7,7 @@ calls of its instances and the code of its `forward` what it takes: shapes from 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -131,7 +132,9 @@ class _Watcher:
         except (SourceError, FileNotFoundError):
             return
         machine = _Watching(self)
-        analyse(module, self.modules.load, machine, frozenset({self.name}))
+        # a defect of the analysis costs what it would have told, not the verdict
+        with contextlib.suppress(Exception):
+            analyse(module, self.modules.load, machine, frozenset({self.name}))
 
     def is_target(self, value: Value | None) -> bool:
         """Whether a value is an instance of the class."""

@@ -20,7 +20,8 @@ _CHANGED = "[i for i in range(len(before)) if not before[i].equal(after[i])]"
 def reproducer(
     target: dict[str, Any], built: dict[str, Any], evidence: dict[str, Any]
 ) -> str | None:
-    """The script, or None where it would need more than a constructor call and tensors.
+    """The script, or None where it would need more than a constructor call and tensors, or
+    where the class is neither short nor to be had by an import.
 
     Parameters:
         target: the job's target with its `file`.
@@ -39,6 +40,8 @@ def reproducer(
         lines = [f'"""{title}"""', "import torch", *source.splitlines(), *body]
         if len(lines) <= LONGEST:
             return "\n".join(lines) + "\n"
+    if not built.get("importable"):
+        return None
     why = built.get("not_alone") or f"its source takes {len((source or '').splitlines())} lines"
     root, module = import_of(target["file"])
     lines = [

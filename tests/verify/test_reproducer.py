@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from nnlint.verify.reproducer import reproducer
-from nnlint.verify.runtime.construction.inlining import NotAlone, inlined
+from nnlint.verify.runtime.construction.inlining import NotAlone, importable, inlined
 from nnlint.verify.runtime.inputs import Inputs
 from nnlint.verify.runtime.probes import batch_dependency
 from nnlint.verify.runtime.recipes import arguments_as_text
@@ -49,7 +49,7 @@ def test_a_leak_shows_with_torch_alone(case, tmp_path):
     evidence = evidence_of(case.build(), *case.inputs(), axis=case.axis)
     if evidence["reproduce"] is None:
         pytest.skip("more than a few lines would be needed")
-    built = {"constructor": "", "source": inlined(str(path), case.name)}
+    built = {"constructor": "", "source": inlined(str(path), case.name), "importable": True}
     script = reproducer({"file": str(path), "name": case.name}, built, evidence)
     assert script is not None and len(script.splitlines()) <= 20
     if "import sys" in script:
@@ -100,7 +100,7 @@ def test_what_needs_more_than_torch_is_imported_and_says_so(tmp_path, monkeypatc
     evidence = evidence_of(Dictionary(3), {"past": torch.randn(5, 3)}, gain=torch.rand(5, 1))
     script = reproducer(
         {"file": str(path), "name": "Dictionary"},
-        {"constructor": "width=3", "not_alone": str(caught.value)},
+        {"constructor": "width=3", "not_alone": str(caught.value), "importable": True},
         evidence,
     )
     assert "imported from its project: it imports helpers." in script
@@ -113,3 +113,18 @@ def test_arguments_that_no_text_makes():
         "2, mode='a', act=torch.nn.ReLU"
     )
     assert arguments_as_text({"encoder": nn.Linear(2, 2)}) is None
+
+
+def test_a_script_that_trains_is_not_imported(tmp_path):
+    path = tmp_path / "train.py"
+    for last, expected in (
+        ("if __name__ == '__main__':\n    main()\n", True),
+        ("main()\n", False),
+        ("for epoch in range(2):\n    pass\n", False),
+    ):
+        path.write_text(f'"""Trains."""\n{HEAD}LIMIT = 3\n\n\ndef main(): ...\n\n\n{last}')
+        assert importable(str(path)) is expected
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
+    (tmp_path / "pkg" / "net.py").write_text("import no_such_package\n")
+    assert not importable(str(tmp_path / "pkg" / "net.py"))

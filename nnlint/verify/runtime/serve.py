@@ -176,7 +176,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
     from torch.nn.parameter import is_lazy
 
     from .construction.building import NotLoaded, build, file_of, subject_of
-    from .construction.inlining import NotAlone, inlined
+    from .construction.inlining import NotAlone, importable, inlined
 
     target = job["target"]
     send("start", probe="build")
@@ -208,6 +208,7 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
         report["source"] = inlined(filename, target["name"])
     except NotAlone as error:
         report["not_alone"] = str(error)
+    report["importable"] = importable(filename)
     if built.inputs is None:
         send("failed", stage="inputs", reason=built.problem or "no inputs were found", **report)
         return None

@@ -6,7 +6,7 @@ import ast
 import sys
 from typing import Union
 
-from .slicing import slice_module
+from .slicing import is_main, package_of, slice_module
 
 _KEPT = {"__init__", "forward"}
 _STANDARD = getattr(sys, "stdlib_module_names", frozenset({"math", "functools", "itertools"}))
@@ -34,6 +34,38 @@ def inlined(filename: str, name: str) -> str:
         _require_alone(node)
     text = ast.unparse(ast.fix_missing_locations(module))
     return "\n".join(line for line in text.splitlines() if line.strip())
+
+
+def importable(filename: str) -> bool:
+    """Whether importing a file only defines things: a script would train.
+
+    Of a module in a package it is known, since the target was imported from there if that
+    works; of another file its top-level statements tell.
+    """
+    dotted = package_of(filename)[1]
+    if "." in dotted:
+        return getattr(sys.modules.get(dotted), "__spec__", None) is not None
+    with open(filename, "rb") as file:
+        body = ast.parse(file.read()).body
+    return all(isinstance(s, _DEFINING) or _says_nothing(s) for s in body)
+
+
+_DEFINING = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+)
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    """A docstring, or what only runs as a script."""
+    if isinstance(statement, ast.If):
+        return is_main(statement.test)
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _require_alone(node: ast.stmt) -> None:

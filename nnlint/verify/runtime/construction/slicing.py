@@ -51,13 +51,14 @@ def slice_module(tree: ast.Module, wanted: str) -> list[ast.stmt]:
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements, with those of `if __name__ == "__main__"` as well: names may be set there."""
     for statement in body:
-        if isinstance(statement, ast.If) and _is_main(statement.test):
+        if isinstance(statement, ast.If) and is_main(statement.test):
             yield from (s for s in statement.body if isinstance(s, (ast.Assign, ast.AnnAssign)))
         else:
             yield statement
 
 
-def _is_main(test: ast.expr) -> bool:
+def is_main(test: ast.expr) -> bool:
+    """Whether a test asks for `__name__`."""
     return any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(test))
 
 
