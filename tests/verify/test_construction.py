@@ -15,6 +15,8 @@ import nothing_that_is_installed
 from nothing_that_is_installed import decorate
 
 parser = argparse.ArgumentParser()
+parser.add_argument("data", help="a folder")
+parser.add_argument("--dataset", required=True)
 parser.add_argument("--width", type=int, default=24)
 args = parser.parse_args()
 raise_if_run = open("/nowhere/at/all").read()

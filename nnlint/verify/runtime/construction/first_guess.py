@@ -39,9 +39,7 @@ _MASK = re.compile(r"mask")
 _LENGTHS = re.compile(r"len(gth)?s?$|wav_lens?|x_lens?|_lens?$")
 _CHANNELS = re.compile(r"^(c$|ch|in_|n_?ch|num_ch|dim|feat|emb|hid|d_)")
 _STEP = re.compile(r"^(t|ts|time|timesteps?|noise_level|step|sigma|temb?)$")
-_LISTED = re.compile(
-    r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|feat_list)$"
-)
+_LISTED = re.compile(r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|\w+_list)$")
 _NUMBER = re.compile(r"^(h|w|height|width|hw|size|scale_factor)$", re.IGNORECASE)
 
 

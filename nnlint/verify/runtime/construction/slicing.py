@@ -7,7 +7,9 @@ own line of its own file, and leaves out loops, calls and what only they use.
 
 from __future__ import annotations
 
+import argparse
 import ast
+import contextlib
 import os
 import sys
 import types
@@ -153,17 +155,33 @@ def load_slice(
     module.__package__ = package
     sys.modules[name] = module
     problems: list[str] = []
-    before, sys.argv = sys.argv, [filename]
-    try:
+    with _defaults_of_options(filename):
         for statement in slice_module(tree, wanted):
             problem = _run(statement, module, filename)
             if problem:
                 problems.append(problem)
                 if wanted in _bound(statement):
                     raise ImportError(problem)
+    return module, problems
+
+
+@contextlib.contextmanager
+def _defaults_of_options(filename: str) -> Iterator[None]:
+    """Parsers of arguments give every option its default, required ones too."""
+    before, sys.argv = sys.argv, [filename]
+    original = argparse.ArgumentParser.parse_known_args
+
+    def parse(self: argparse.ArgumentParser, args: Any = None, namespace: Any = None) -> Any:
+        for action in self._actions:
+            action.required = False
+        return original(self, [], namespace)
+
+    argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
+    try:
+        yield
     finally:
         sys.argv = before
-    return module, problems
+        argparse.ArgumentParser.parse_known_args = original  # type: ignore[method-assign]
 
 
 def _run(statement: ast.stmt, module: types.ModuleType, filename: str) -> str:
