@@ -58,6 +58,7 @@ def averages(program: Program) -> Iterator[Average]:
     divisions = [e for e, _ in placed if e.kind == "average" and not _goes_on(e.site)]
     evaluating = _evaluation_loops(program) if divisions else set()
     seen: set[object] = set()
+    yield from _means_of_lists(program, placed)
     for gather, blocks in placed if divisions else ():
         kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
@@ -74,6 +75,27 @@ def averages(program: Program) -> Iterator[Average]:
                 seen.add(division.site.key)
                 evaluates = id(loop) in evaluating
                 yield Average(division.site, gather, kind, loader, evaluates, loss)
+
+
+def _means_of_lists(
+    program: Program, placed: list[tuple[Event, tuple[Block, ...]]]
+) -> Iterator[Average]:
+    """`np.mean(losses)` of the mean losses that a loop over batches has collected."""
+    means = [o for o in program.operations if o.entry.name == "numpy.mean" and o.arguments]
+    evaluating = _evaluation_loops(program) if means else set()
+    seen: set[object] = set()
+    for gather, blocks in placed if means else ():
+        loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+        kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
+        loader = _subject(loop) if loop is not None else None
+        if kind != MEAN or loop is None or loader is None or id(loop) not in evaluating:
+            continue
+        for mean in means:
+            if next(iter(mean.arguments.values())) is not gather.operands[0]:
+                continue
+            if mean.site.key not in seen and _has_several_batches(loader, loop.site or mean.site):
+                seen.add(mean.site.key)
+                yield Average(mean.site, gather, kind, loader, True, loss)
 
 
 def _evaluation_loops(program: Program) -> set[int]:
@@ -94,10 +116,15 @@ def _goes_on(division: Site) -> bool:
 
 
 def _goes_over(loop: Block, loader: Value) -> bool:
+    return _subject(loop) is loader
+
+
+def _subject(loop: Block) -> Value | None:
+    """What a loop goes over, whatever counts its rounds."""
     subject = loop.subject
     while isinstance(subject, Arithmetic) and subject.operands:
         subject = subject.operands[0]
-    return subject is loader
+    return subject
 
 
 def _has_several_batches(loader: Value, division: Site) -> bool:
@@ -110,7 +137,7 @@ def _has_several_batches(loader: Value, division: Site) -> bool:
         if loader.entry.kind != "loader":
             return False
         return not (isinstance(size, Constant) and size.value in (None, 1))
-    length = division.node.right if isinstance(division.node, ast.BinOp) else None
+    length = getattr(division.node, "right", getattr(division.node, "iter", None))
     written = [loader.name.rpartition(".")[2]] if isinstance(loader, Unknown) else []
     written += words(length) if length is not None else []
     return isinstance(loader, Unknown) and any(_BATCHES.search(word) for word in written)

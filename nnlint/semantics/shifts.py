@@ -144,6 +144,9 @@ def _may_shift(operation: Operation) -> bool:
     if operation.entry.name == "torch.Tensor.__getitem__" and isinstance(node, ast.Subscript):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return any(isinstance(p, ast.Slice) and (p.lower or p.upper) for p in parts)
+    if operation.entry.family == "cat" and constant(operation.arguments.get("dim")) in (-1, 2):
+        # features are joined, not positions
+        return False
     return operation.entry.family in SHIFTS
 
 

@@ -9,12 +9,14 @@ from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.values import (
     LABELS_OF,
     SAMPLED,
+    TAKEN_AT,
     Built,
     Constant,
     Instance,
     Items,
     Maybe,
     Operation,
+    Site,
     Source,
     Table,
     Tensor,
@@ -42,11 +44,11 @@ def batch_of(loader: Built) -> Value | None:
     single = isinstance(size, Constant) and size.value in (None, 1)
     if isinstance(size, Constant) and size.value is None and "batch_sampler" not in loader.explicit:
         return None
-    parts = _parts(dataset)
-    if not any(shape is not None for shape in parts.values()):
+    parts, places = _parts(dataset), _places(dataset)
+    if not places and not any(shape is not None for shape in parts.values()):
         return None
     batch = (new_axis(ONE_EXAMPLE if single else "batch", "batch"),)
-    elements = {k: _element(k, batch, s) for k, s in parts.items()}
+    elements = {k: _element(k, batch, s, places.get(k)) for k, s in parts.items()}
     whole = labelled(dataset)
     if whole is not None and (labels := tensor_of(elements[1])) is not None:
         labels.state[LABELS_OF] = whole
@@ -78,11 +80,36 @@ def labelled(dataset: Value) -> Built | None:
     return dataset if dataset.entry.options.get("classes") else None
 
 
-def _element(key: int | str, batch: Dimension, shape: Shape | None) -> Unknown:
+def _element(key: int | str, batch: Dimension, shape: Shape | None, place: Site | None) -> Unknown:
     name = key if isinstance(key, str) else f"batch[{key}]"
     if shape is None:
-        return Unknown(name, "loop")
-    return Unknown(name, "loop", {"tensor": Tensor(Source(name), {"shape": (batch, *shape)})})
+        return Unknown(name, "loop", {TAKEN_AT: place} if place else {})
+    known = Tensor(Source(name, place), {"shape": (batch, *shape)})
+    return Unknown(name, "loop", {"tensor": known})
+
+
+def _places(dataset: Value, depth: int = 6) -> dict[int | str, Site]:
+    """Where the parts of a sample are cut out of longer data, as `data[i : i + n]` is."""
+    if isinstance(dataset, Built) and dataset.entry.family == "subset" and depth:
+        return _places(dataset.arguments.get("dataset", Constant(None)), depth - 1)
+    sample = dataset.state.get(SAMPLED) if isinstance(dataset, Instance) else None
+    values: dict[int | str, Value] = {}
+    if isinstance(sample, Items) and not sample.open:
+        values = dict(enumerate(sample.items))
+    elif isinstance(sample, Table):
+        values = {k: v for k, v in sample.state.items() if isinstance(k, str)}
+    found = {k: _cut_at(v) for k, v in values.items()}
+    return {k: place for k, place in found.items() if place is not None}
+
+
+def _cut_at(value: Value) -> Site | None:
+    if isinstance(value, Unknown):
+        place: Site | None = value.state.get(TAKEN_AT)
+        return place
+    producer = value.producer if isinstance(value, Tensor) else None
+    if isinstance(producer, Operation) and producer.entry.name == "torch.Tensor.__getitem__":
+        return producer.site
+    return producer.site if isinstance(producer, Source) else None
 
 
 def _parts(dataset: Value, depth: int = 6) -> Parts:

@@ -432,7 +432,10 @@ class Expressions(Statements):
         if isinstance(receiver, Tensor):
             return self._index_tensor_node(receiver, node)
         if isinstance(node.slice, ast.Slice):
-            return self._slice(receiver, node.slice)
+            part = self._slice(receiver, node.slice)
+            if isinstance(part, Unknown):
+                part.state[TAKEN_AT] = self.site(node)
+            return part
         key = self.evaluate(node.slice)
         if isinstance(receiver, Table):
             return self._table_item(receiver, key, node)
