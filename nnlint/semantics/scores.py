@@ -36,6 +36,7 @@ COUNT, MEAN = "count", "mean"
 _BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch", re.IGNORECASE)
 _LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
 _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
+_COMPARISONS = frozenset({"torch.eq", "torch.ne"})
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
 
 
@@ -182,7 +183,7 @@ def _compares(value: Value | None) -> bool:
     bare = _number_of(value)
     tensor = tensor_of(bare)
     producer = tensor.producer if tensor is not None else None
-    return isinstance(producer, Operation) and producer.entry.name == "torch.eq"
+    return isinstance(producer, Operation) and producer.entry.name in _COMPARISONS
 
 
 def _holds(value: Value | None, part: Value | None, depth: int = 12) -> bool:
@@ -239,7 +240,7 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
             continue
         compared = _number_of(summed.inputs[0])
         comparison = compared.producer if isinstance(compared, Tensor) else None
-        if not isinstance(comparison, Operation) or comparison.entry.name != "torch.eq":
+        if not isinstance(comparison, Operation) or comparison.entry.name not in _COMPARISONS:
             continue
         for side in comparison.inputs:
             found = _number_of(side)

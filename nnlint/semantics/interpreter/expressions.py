@@ -79,6 +79,7 @@ ARITHMETIC = {
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "torch.eq",
+    ast.NotEq: "torch.ne",
     ast.Gt: "torch.gt",
     ast.GtE: "torch.ge",
     ast.Lt: "torch.lt",
