@@ -220,3 +220,51 @@ def test_a_module_first_read_in_a_branch_stays_known_after_it():
     )
     (passed,) = program.events("forward")
     assert passed.subject.entry.name == "torch.nn.Linear"
+
+
+@pytest.mark.parametrize(
+    "line, event",
+    [
+        ("scaler.scale(loss).backward()", "scale backward"),
+        ("scaler.unscale_(optimizer)", "unscale"),
+        ("scaler.step(optimizer)", "step"),
+        ("scaler.update()", "update"),
+        ("meter.update(loss)", ""),
+        ("engine.clip_grad_norm_(model.parameters(), 1.0)", "clip"),
+    ],
+)
+def test_scalers_and_engines_are_known_by_their_methods(line: str, event: str) -> None:
+    text = f"""
+def train(model, optimizer, scaler, engine, meter, loss):
+    loss.backward()
+    {line}
+"""
+    (program,) = [p for p in analysed(text).programs if p.name == "train"]
+    assert outline(program.timeline) == f"entry({' '.join(['backward', event]).strip()})"
+    if event == "step":
+        (step,) = program.events("step")
+        assert getattr(step.subject, "name", "") == "optimizer"
+
+
+def test_an_argument_that_may_be_left_out_is_one_object() -> None:
+    text = """
+def train(model, loss, optimizer=None):
+    if optimizer is not None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+    (program,) = [p for p in analysed(text).programs if p.name == "train"]
+    (clear,), (step,) = program.events("zero_grad"), program.events("step")
+    assert clear.subject is step.subject
+
+
+def test_events_under_autocast() -> None:
+    text = """
+with torch.autocast("cuda"):
+    loss = net(x).sum()
+with torch.autocast("cuda", enabled=False):
+    loss.backward()
+"""
+    program = main_program(HEAD + text)
+    assert [e.autocast for e in program.events("forward", "backward")] == [True, False]

@@ -25,10 +25,17 @@ class Paths(Generic[State]):
     Parameters:
         transfer: the state after an event, from the state before it.
         start: the states before the first event, and before each separate entry.
+        once: whether a loop has exactly one round that matters.
     """
 
-    def __init__(self, transfer: Callable[[Event, State], State], start: Iterable[State]) -> None:
+    def __init__(
+        self,
+        transfer: Callable[[Event, State], State],
+        start: Iterable[State],
+        once: Callable[[Block], bool] = lambda loop: False,
+    ) -> None:
         self._transfer = transfer
+        self._once = once
         self._start = frozenset(start)
         self._arrivals: dict[int, set[State]] = {}
 
@@ -81,6 +88,9 @@ class Paths(Generic[State]):
         while True:
             ends = self._sequence(block, head)
             back = ends.pop("next") | ends.pop("continue", frozenset())
+            if self._once(block):
+                head = back
+                break
             if block.end != "next":
                 # the body always leaves the loop
                 head |= back

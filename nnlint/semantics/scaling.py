@@ -58,7 +58,11 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     """The scaled or unscaled gradients that an event meets whenever it follows their backward
     pass; None when it may be meant for gradients that are not scaled."""
     body = scope.only(lambda e: e.kind in FOLLOWED or e is event)
-    states = Paths(_scaling, {Scale()}).follow(body).before(event)
+    states = [
+        state
+        for state in Paths(_scaling, {Scale()}).follow(body).before(event)
+        if state.backward is None or not _exclude(state.backward.conditions, event.conditions)
+    ]
     kinds = {state.kind for state in states}
     scaled = [s for s in states if s.kind in ("scaled", "unscaled") and s.backward]
     if not scaled or len({s.kind for s in scaled}) > 1 or "unknown" in kinds:
@@ -68,6 +72,12 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     if "plain" in kinds and not _begins(backward.conditions, event.conditions):
         return None
     return scaled[0]
+
+
+def _exclude(left: tuple[Condition, ...], right: tuple[Condition, ...]) -> bool:
+    """Whether two places are never reached in one round: they ask the same for opposite answers."""
+    answers = {condition.site.text: condition.taken for condition in left}
+    return any(answers.get(c.site.text, c.taken) != c.taken for c in right)
 
 
 def _begins(longer: tuple[Condition, ...], shorter: tuple[Condition, ...]) -> bool:

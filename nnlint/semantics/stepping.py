@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -253,7 +254,16 @@ def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gra
     """The gradients of an optimizer on every path through a part of a program."""
     transfer = Following(optimizer, _sole_model(program))
     body = scope.only(lambda event: event.kind in FOLLOWED)
-    return Paths(transfer, {Gradients()}).follow(body)
+    return Paths(transfer, {Gradients()}, lambda loop: _yields(loop, optimizer)).follow(body)
+
+
+def _yields(loop: Block, optimizer: Value | None) -> bool:
+    """Whether a loop goes over optimizers, so that one of its rounds is that of this one."""
+    node = loop.site.node if loop.site else None
+    if not isinstance(node, ast.For) or not isinstance(optimizer, Unknown):
+        return False
+    targets = [n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)]
+    return optimizer.origin == "loop" and optimizer.name in targets
 
 
 def _sole_model(program: Program) -> Value | None:

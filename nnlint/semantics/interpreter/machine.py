@@ -108,8 +108,8 @@ class Machine(ABC):
         self.grad = True
         self.autocast = False
         self.model_call: ModelCall | None = None
-        self.standing: dict[int, tuple[Value, Unknown]] = {}
-        """By the identity of a default None what is given in its place."""
+        self.standing: dict[tuple[int, str], tuple[Value, Unknown]] = {}
+        """By the identity of a default None, and its name, what is given in its place."""
         self.waiting: list[Built] = []
         """Sequences of layers that nothing has run yet, in the order in which they are built."""
         self.steps = 0

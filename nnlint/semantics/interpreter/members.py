@@ -288,7 +288,7 @@ class Members(TrainingCalls):
                 return self._items_method(receiver, name, positional, keywords, site)
             case Table():
                 return self._table_method(receiver, name, positional)
-            case Constant(None, True) if name in TRAINING_METHODS:
+            case Constant(None) if name in TRAINING_METHODS:
                 # an argument that may be left out is there where its methods are called
                 standing = self.stand_in(receiver, site)
                 return self.duck_call(standing, name, positional, keywords, site)
@@ -308,13 +308,13 @@ class Members(TrainingCalls):
                 return self.duck_call(receiver, name, positional, keywords, site)
 
     def stand_in(self, default: Constant, site: Site) -> Unknown:
-        """What is given in the place of a default: one object, wherever it is met."""
-        known = self.standing.get(id(default))
+        """What is given in the place of a default: one object, wherever it is met by a name."""
+        func = site.node.func if isinstance(site.node, ast.Call) else None
+        owner = func.value if isinstance(func, ast.Attribute) else None
+        name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+        known = self.standing.get((id(default), name))
         if known is None:
-            func = site.node.func if isinstance(site.node, ast.Call) else None
-            owner = func.value if isinstance(func, ast.Attribute) else None
-            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
-            known = self.standing[id(default)] = (default, Unknown(name, "parameter"))
+            known = self.standing[id(default), name] = (default, Unknown(name, "parameter"))
         return known[1]
 
     def _inherited_init(
