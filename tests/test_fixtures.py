@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlint.config import Config
+from nnlint.config import Config, Selection
 from nnlint.engine import Linter, lint
 from nnlint.finding import Stage
 from nnlint.fixing import fix, permits
@@ -19,6 +19,8 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 MARKER = re.compile(r"#\s*want(\^)?:\s*(.+?)\s*$")
 WANTED = re.compile(r'([a-z0-9-]+)(?:\s+"([^"]*)")?')
 STAGE = re.compile(r"^# stage: (\w+)", re.MULTILINE)
+SELECTED = re.compile(r"^# select: (\S+)", re.MULTILINE)
+"""A pedantic rule that a fixture is checked with, too."""
 FEWEST = {
     "missing-seed": (8, 12),
     "augmentation-early": (8, 12),
@@ -55,7 +57,8 @@ def files_of(case: Path) -> list[Path]:
 def config_of(text: str) -> Config:
     """The configuration that a case asks for."""
     stage = STAGE.search(text)
-    return Config(stage=Stage(stage[1]) if stage else None)
+    chosen = Selection(extend_select=tuple(SELECTED.findall(text)))
+    return Config(stage=Stage(stage[1]) if stage else None, selection=chosen)
 
 
 def wanted(
@@ -161,7 +164,8 @@ def test_documentation_example(rule, section: str, tmp_path: Path) -> None:
     text = textwrap.dedent(match[1])
     file = tmp_path / "example.py"
     file.write_text(text, encoding="utf-8")
-    reported = Counter((f.filename, f.start.row, f.name) for f in findings_of([file], text))
+    asked = f"{text}\n# select: {rule.name}\n"
+    reported = Counter((f.filename, f.start.row, f.name) for f in findings_of([file], asked))
     expected = wanted(text, str(file))[0]
     assert reported == expected
     assert bool(expected) is (section == "Example")

@@ -416,6 +416,23 @@ def train_through_target(program: Program) -> Iterator[list[Replacement]]:
                     yield [(call, program.source(call.func.value))]
 
 
+def judge_without_detach(program: Program) -> Iterator[list[Replacement]]:
+    """A discriminator is trained on samples that are not detached."""
+    for call in program.calls("detach"):
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else call
+        text = program.source(owner)
+        if any(word in text.lower() for word in ("fake", "gen")) and program.statements("step"):
+            yield [(call, text)]
+
+
+def share_target_network(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
+            target = program.source(node.targets[0])
+            if "target" in target.lower() and last_name(node.value.func) == "deepcopy":
+                yield [(node.value, program.source(node.value.args[0]))]
+
+
 def assign_module_flag(program: Program) -> Iterator[list[Replacement]]:
     for statement in program.statements("requires_grad_"):
         call = statement.value
@@ -520,6 +537,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "lm-targets-not-shifted": (keep_targets,),
     "best-state-alias": (alias_best_state,),
     "uncalled-method": (forget_call,),
+    "gan-detach": (judge_without_detach,),
+    "target-network-alias": (share_target_network,),
     "target-not-detached": (train_through_target,),
     "module-requires-grad": (assign_module_flag,),
     "requires-grad-typo": (misspell_flag,),

@@ -145,7 +145,9 @@ class Backpropagation:
             return
         for site in result.state.get(MADE, ())[-1:]:
             for event in self._by_place.get(site.key, ()):
-                if event.grad and event.subject is callee and is_callable_model(callee):
+                # `network.apply(parameters, x)`, as in JAX, records nothing
+                applied = getattr(getattr(site.node, "func", None), "attr", "") == "apply"
+                if event.grad and event.subject is callee and not applied and is_callable(callee):
                     yield Reached(event, callee)
 
 
@@ -166,11 +168,9 @@ def _inputs(last: Operation, model: Value) -> set[int]:
     return found
 
 
-def is_callable_model(callee: Unknown) -> bool:
+def is_callable(callee: Unknown) -> bool:
     """Whether something unknown that is called may be a model, and is no imported function."""
-    known = callee.origin in ("parameter", "attribute", "call", "loop")
-    # `network.apply(parameters, x)`, as in JAX, records nothing
-    return known and callee.name.rpartition(".")[2] != "apply"
+    return callee.origin in ("parameter", "attribute", "call", "loop")
 
 
 def _model_of(operation: Operation) -> Value | None:

@@ -86,6 +86,8 @@ class LibraryCalls(Shapes):
         self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         wrapped = tuple(positional)
+        if entry.family == "parallel" and wrapped:
+            self.emit("wrap", site, wrapped[0], wrapped, entry.name)
         if entry.options.get("all") and len(wrapped) != 1:
             return Items("tuple", {"items": wrapped})
         if not wrapped:

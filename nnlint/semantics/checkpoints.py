@@ -1,0 +1,111 @@
+"""Questions about checkpoints: can what a program saves be loaded, and gone on from?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import is_model, is_optimizer, steps_optimizer
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import MADE, STATE_OF, Site, Unknown, states
+
+_RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
+_BEST = re.compile(r"best|final|export|weights_only|deploy", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrappedState:
+    """A saved state whose keys start with the name of a wrapper."""
+
+    state: Site
+    model: str
+    wrapped: Site
+
+
+def wrapped_states(program: Program) -> Iterator[WrappedState]:
+    """States of parallel wrappers that are saved as they are."""
+    wraps = {name: event.site for event in program.events("wrap") for name in _names(event.site)}
+    for event in program.events("save"):
+        for state in states(event.operands[0] if event.operands else None):
+            made: Site = state.state[MADE][-1]
+            owner = _owner(made)
+            wrapped = wraps.get(owner)
+            if wrapped is not None and wrapped.module is made.module:
+                yield WrappedState(made, owner, wrapped)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IncompleteCheckpoint:
+    """A checkpoint without the optimizer's state, in a program that goes on from one."""
+
+    save: Site
+    optimizer: str
+    resumed: Site
+
+
+def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
+    """Checkpoints that hold a model only, where the program resumes and trains."""
+    events = [event for event, _ in program.walk()]
+    steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
+    saves = [event for event in events if event.kind == "save" and event.operands]
+    resumed = next((e for e in events if e.kind == "load" and _resumes(e, events)), None)
+    if not steps or not saves or resumed is None:
+        return
+    if any(_holds_more(save) for save in saves) or _writes_state(steps[0]):
+        return
+    for save in saves:
+        owners = [s.state[STATE_OF] for s in states(save.operands[0])]
+        if owners and all(is_model(o, events) for o in owners) and not _BEST.search(save.site.text):
+            optimizer = _owner(steps[0].site)
+            yield IncompleteCheckpoint(save.site, optimizer, resumed.site)
+            return
+
+
+def _resumes(load: Event, events: list[Event]) -> bool:
+    """Whether a model is loaded to go on training it."""
+    if not is_model(load.subject, events):
+        return False
+    texts = [load.site.text, *(c.site.module.text(c.site.node) for c in load.conditions)]
+    return any(_RESUMES.search(text) for text in texts)
+
+
+def _holds_more(save: Event) -> bool:
+    """Whether a checkpoint holds the state of an optimizer, or something that may."""
+    given = save.operands[0]
+    found = list(states(given))
+    if not found and isinstance(given, Unknown):
+        return True
+    return any(is_optimizer(state.state[STATE_OF]) for state in found)
+
+
+def _writes_state(step: Event) -> bool:
+    """Whether the file asks for the optimizer's state anywhere."""
+    name = _owner(step.site)
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "state_dict"
+        and step.site.module.text(node.value) == name
+        for node in ast.walk(step.site.module.tree)
+    )
+
+
+def _owner(call: Site) -> str:
+    owner = getattr(getattr(call.node, "func", None), "value", None)
+    return call.module.text(owner) if owner is not None else ""
+
+
+def _names(value: Site) -> Iterator[str]:
+    """What an expression is assigned to."""
+    for node in ast.walk(value.module.tree):
+        if isinstance(node, ast.Assign) and _is_or_ends_in(node.value, value.node):
+            yield from (value.module.text(target) for target in node.targets)
+
+
+def _is_or_ends_in(node: ast.expr, call: ast.AST) -> bool:
+    """Whether an expression is a call, or methods such as `.to(device)` of its result."""
+    while node is not call and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func.value
+    return node is call
