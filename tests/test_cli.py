@@ -75,7 +75,7 @@ class TestExitStatus:
             (["--select", "NN101", "--fail-on", "error"], 0),
             (["--select", "NN601", "--fail-on", "advice"], 1),
             (["--select", "NN601", "--fail-on", "warning"], 0),
-            (["--select", "NN5"], 0),
+            (["--select", "NN501"], 0),
             (["--ignore", "ALL"], 0),
         ],
     )

@@ -97,7 +97,7 @@ def codes(result: subprocess.CompletedProcess[str]) -> list[str]:
         (["--select", "XX"], ["XX001"]),
         (["--select", "any-step"], ["XX001"]),
         (["--ignore", "XX001"], ["NN101"]),
-        (["--select", "NN"], ["NN101"]),
+        (["--select", "NN"], ["NN101", "NN524"]),
     ],
 )
 def test_its_rules_are_rules_like_others(pack, folder, options, expected):

@@ -121,7 +121,7 @@ def test_a_generator_context_manager_wraps_its_body():
         ("net.train(False)", "eval"),
         ("net.train(mode=False)", "eval"),
         ("net.train(flag)", "mode"),
-        ("nn.DataParallel(net).module.eval()", "eval"),
+        ("nn.DataParallel(net).module.eval()", "wrap eval"),
         ("torch.compile(net)._orig_mod.eval()", "eval"),
     ],
 )

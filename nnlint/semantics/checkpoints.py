@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import is_model, is_optimizer, steps_optimizer
+from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import MADE, STATE_OF, Site, Unknown, states
 
@@ -51,7 +52,14 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
     events = [event for event, _ in program.walk()]
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
     saves = [event for event in events if event.kind == "save" and event.operands]
-    resumed = next((e for e in events if e.kind == "load" and _resumes(e, events)), None)
+    resumed = next(
+        (
+            event
+            for number, event in enumerate(events)
+            if event.kind == "load" and _resumes(event, events[number:])
+        ),
+        None,
+    )
     if not steps or not saves or resumed is None:
         return
     if any(_holds_more(save) for save in saves) or _writes_state(steps[0]):
@@ -64,9 +72,12 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
             return
 
 
-def _resumes(load: Event, events: list[Event]) -> bool:
+def _resumes(load: Event, following: list[Event]) -> bool:
     """Whether a model is loaded to go on training it."""
-    if not is_model(load.subject, events):
+    model = load.subject
+    if model is None or not is_model(model, following):
+        return False
+    if not any(trains(event, model, following) for event in following):
         return False
     texts = [load.site.text, *(c.site.module.text(c.site.node) for c in load.conditions)]
     return any(_RESUMES.search(text) for text in texts)

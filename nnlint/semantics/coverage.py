@@ -16,7 +16,7 @@ from nnlint.semantics.participants import (
     spoken_name,
     steps_optimizer,
 )
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Choice, Instance, Site, Value
 
 _WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
@@ -47,10 +47,7 @@ def uncovered(program: Program) -> Iterator[Uncovered]:
     """Parameters that are trained by no optimizer, though they are meant to be."""
     events = [event for event, _ in program.walk()]
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
-    held = [held_models(step.subject) for step in steps]
-    if not steps or any(
-        models is None or _is_open(step) for models, step in zip(held, steps, strict=True)
-    ):
+    if not steps or any(not held_models(step.subject) or _is_open(step) for step in steps):
         return
     yield from _replaced(events, steps)
     yield from _unheld(program, events, steps)
@@ -85,8 +82,8 @@ def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterat
     flow = Backpropagation(program)
     every = [m for step in steps for m in held_models(step.subject) or ()]
     seen: set[int] = set()
-    for number, event in enumerate(events):
-        step = _step_after(events, number) if event.kind == "backward" else None
+    for event, blocks in program.walk():
+        step = _step_after(event, blocks) if event.kind == "backward" else None
         if step is None or not isinstance(step.subject, Built):
             continue
         reached = [*flow.reaches(event.subject)]
@@ -110,9 +107,14 @@ def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterat
                 yield Uncovered("left out", found.forward.site, name, step.subject.site, step.site)
 
 
-def _step_after(events: list[Event], number: int) -> Event | None:
-    for event in events[number + 1 :]:
-        if event.kind == "step" and steps_optimizer(event):
+def _step_after(backward: Event, blocks: tuple[Block, ...]) -> Event | None:
+    """The step that a backward pass is for: the next one in its loop, or else its function."""
+    loops = [b for b in blocks if b.kind == "loop"]
+    scope = [*(b for b in blocks if b.kind in ("root", "entry", "call")), *loops][-1]
+    passed = False
+    for event, _ in scope.walk():
+        passed = passed or event is backward
+        if passed and event.kind == "step" and steps_optimizer(event):
             return event
     return None
 

@@ -1,0 +1,66 @@
+"""Questions about evaluation: is what a program trains ever measured, and by what?"""
+
+from __future__ import annotations
+
+import re
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import steps_optimizer
+from nnlint.semantics.passes import passes
+from nnlint.semantics.timeline import Event
+
+_EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|generat|play", re.I)
+_MEASURES = re.compile(
+    r"acc(?:uracy)?s?(?:_|\d|$)|correct|metric|score|precision|recall|auc|iou|dice|bleu|rouge|"
+    r"(?:^|_)(?:f1|wer|cer|map|fid|mae|rmse|ppl|hits?|top_?\d|reward|return|error)s?(?:_|\d|$)|psnr|ssim|"
+    r"perplex|argmax|confusion|ndcg|evaluat|generat|sample",
+    re.I,
+)
+_CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
+
+
+def unevaluated_training(program: Program) -> Event | None:
+    """The step of a training program that never evaluates, if it is one."""
+    step = _training_step(program)
+    if step is None or any(
+        p.role in ("eval", "other") or not p.event.grad for p in passes(program)
+    ):
+        return None
+    for event, _ in program.walk():
+        if event.kind in ("eval", "mode", "validate", "test", "predict"):
+            return None
+        if event.kind == "step" and not steps_optimizer(event):
+            # an environment that is stepped tells how well it goes
+            return None
+        if event.kind in ("opaque", "forward") and _EVALUATES.search(event.name):
+            return None
+        if any(
+            _EVALUATES.search(word)
+            for word in (event.site.module.text(c.node) for c in event.callers)
+        ):
+            return None
+    return step
+
+
+def loss_only_training(program: Program) -> Event | None:
+    """The loss of a classifier of which nothing else is ever measured."""
+    if _training_step(program) is None:
+        return None
+    words = program.module.words(program.module.tree)
+    if any(_MEASURES.search(w) for group in words for w in group):
+        return None
+    told = ("argmax", "compare", "metric")
+    if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
+        return None
+    losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
+    return losses[0] if losses else None
+
+
+def _training_step(program: Program) -> Event | None:
+    """The first step of an entered program that trains with a loop of its own."""
+    if not (program.is_entry and program.complete and program.events("backward")):
+        return None
+    if program.events("fit"):
+        return None
+    steps = [e for e in program.events("step") if steps_optimizer(e)]
+    return steps[0] if steps else None
