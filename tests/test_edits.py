@@ -522,3 +522,38 @@ def test_text_of_a_node_is_as_written():
     assert (
         edits.source_text(site(module, "model(\n        x,\n    )")) == "model(\n        x,\n    )"
     )
+
+
+def test_a_statement_is_wrapped():
+    module = parsed("def f(xs):\n    for x in xs:\n\n        g(x)  # each\n    return 1\n")
+    changes = edits.wrap(site(module, "g(x)"), "with a()")
+    assert after(module, changes) == (
+        "def f(xs):\n    for x in xs:\n\n        with a():\n            g(x)  # each\n    return 1\n"
+    )
+    loop = next(n for n in ast.walk(module.tree) if isinstance(n, ast.For))
+    assert after(module, edits.wrap(Site(module, loop), "with a()")) == (
+        "def f(xs):\n    with a():\n        for x in xs:\n\n            g(x)  # each\n    return 1\n"
+    )
+
+
+def test_a_text_over_several_lines_is_not_indented():
+    module = parsed('for x in xs:\n    print("""a\nb""")\n')
+    loop = next(n for n in ast.walk(module.tree) if isinstance(n, ast.For))
+    assert edits.wrap(Site(module, loop), "with a()") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "moved", "behind", "result"),
+    [
+        ("f()\ng()\nh()\n", "f()", "g()", "g()\nf()\nh()\n"),
+        ("for x in y:\n    f()\n    g()\n", "g()", None, "for x in y:\n    f()\ng()\n"),
+        ("for x in y:\n    f()\n    g()\nh()\n", "f()", None, "for x in y:\n    g()\nf()\nh()\n"),
+        ("for x in y:\n    f()\ng()\n", "g()", "f()", "for x in y:\n    f()\n    g()\n"),
+        ("for x in y:\n    f()\n", "f()", None, None),
+    ],
+)
+def test_a_statement_is_moved_behind_another(text, moved, behind, result):
+    module = parsed(text)
+    loop = next((n for n in ast.walk(module.tree) if isinstance(n, ast.For)), None)
+    other = site(module, behind) if behind else Site(module, loop)
+    assert after(module, edits.move_behind(site(module, moved), other)) == result

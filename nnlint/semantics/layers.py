@@ -127,3 +127,16 @@ def _functional_dropout(owners: set[int], operations: Iterable[Operation]) -> Si
 def _follows_mode(training: Value | None) -> bool:
     """Whether `training=` is the module's own mode, and no literal."""
     return training is not None and not (isinstance(training, Constant) and training.site)
+
+
+def batch_norm_of(model: Value, depth: int = 8) -> Site | None:
+    """Where a model gets a batch norm with running statistics, if it is known to have one."""
+    if isinstance(model, Built):
+        if model.entry.kind == "model":
+            return model.site if model.entry.options.get("batch_norm") else None
+        if model.entry.family == "batch_norm":
+            return model.site if _truth(model.arguments.get("track_running_stats")) else None
+    if depth == 0 or not isinstance(model, Built | Instance | Items | Table):
+        return None
+    found = (batch_norm_of(part, depth - 1) for part in parts(model))
+    return next((site for site in found if site is not None), None)

@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Constant,
+    External,
     Items,
     Unknown,
     Value,
@@ -212,7 +213,7 @@ def _has_length(value: Value | None, depth: int = 6) -> bool:
             over = value.state.get("of")
             if isinstance(over, Built):
                 return over.entry.kind == "loader"
-            name = over.name if isinstance(over, Unknown) else ""
+            name = over.name if isinstance(over, Unknown | External) else ""
             return bool(re.search(r"load|\bdl\b|_dl\b|dl_|batches|iter", name, re.IGNORECASE))
         case Arithmetic(operator="*" | "//" | "/" | "+" | "-", operands=operands):
             return any(_has_length(v, depth - 1) for v in operands)

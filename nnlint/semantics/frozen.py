@@ -1,0 +1,118 @@
+"""Questions about frozen models: do their batch statistics still move?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.layers import batch_norm_of
+from nnlint.semantics.modes import concerns_mode, mode_after
+from nnlint.semantics.participants import covers
+from nnlint.semantics.passes import passes
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Constant, Instance, Site, Unknown, Value, names_of
+
+FLAGS = ("requires_grad", "freeze")
+_FOLLOWS_ANOTHER = re.compile(r"ema|momentum|target|teacher|key|_k$|average|mean", re.IGNORECASE)
+"""Names of models that are not trained, but made from one that is, batch statistics and all."""
+State = tuple[str, bool]
+"""The mode of a model, and whether its parameters are frozen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrozenInTrainMode:
+    """A model whose parameters are frozen while its batch norm goes on in training mode."""
+
+    freeze: Event
+    model: Value
+    forward: Event
+    norm: Site
+    """Where it gets its batch norm."""
+
+
+def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
+    """Models that are frozen for good and then run in training mode on every path."""
+    if not program.trains:
+        return
+    trained = [p for p in passes(program) if p.role == "train"]
+    for freeze, blocks in program.walk():
+        model = _frozen_model(freeze) if _is_for_good(blocks) else None
+        norm = batch_norm_of(model) if model is not None else None
+        if model is None or norm is None or _is_unfrozen(program, model) or _follows(model):
+            continue
+        found = next((p for p in trained if covers(p.event.subject, model)), None)
+        own = next((b for b in blocks if b.kind == "entry"), None)
+        if found is None or (own is not None and own is not found.entry):
+            continue
+        # the loop over the parameters that freezes them has rounds for sure
+        before = own is None and found.entry is not None
+        states = _follow(program, model, freeze, before).before(found.event)
+        modes = {mode for mode, frozen in states if frozen}
+        if modes and modes <= {"initial", "train"}:
+            yield FrozenInTrainMode(freeze, model, found.event, norm)
+
+
+def _frozen_model(event: Event) -> Value | None:
+    """The library or project model all parameters of which an event freezes."""
+    if event.kind not in FLAGS or not _is_flag(event, False):
+        return None
+    model = _model_of(event)
+    return model if isinstance(model, Built | Instance) else None
+
+
+def _model_of(event: Event) -> Value | None:
+    subject = event.subject
+    if event.kind == "freeze":
+        return subject
+    if event.name != "requires_grad" or not isinstance(subject, Unknown):
+        return None
+    model = subject.state.get("model") if subject.origin == "parameter_tensor" else None
+    return model if isinstance(model, Value) else None
+
+
+def _is_flag(event: Event, flag: bool) -> bool:
+    value = event.operands[0] if event.operands else None
+    return isinstance(value, Constant) and value.value is flag
+
+
+def _is_for_good(blocks: tuple[Block, ...]) -> bool:
+    """Whether a place is reached whatever is chosen, and before training begins."""
+    return not any(
+        block.kind == "arm" or (block.kind == "loop" and block.events("backward", "step"))
+        for block in blocks
+    )
+
+
+def _is_unfrozen(program: Program, model: Value) -> bool:
+    """Whether something may turn the gradients of a model on again."""
+    for event in program.events(*FLAGS):
+        other = _model_of(event)
+        if not _is_flag(event, False) and (other is None or covers(other, model)):
+            return True
+    return False
+
+
+def _follows(model: Value) -> bool:
+    return any(_FOLLOWS_ANOTHER.search(name) for name in names_of(model))
+
+
+def _follow(program: Program, model: Value, freeze: Event, before: bool) -> Paths[State]:
+    """The states of a model on all paths.
+
+    Parameters:
+        before: whether it is frozen when methods are entered, as by their constructor.
+    """
+
+    def after(event: Event, state: State) -> State:
+        mode, frozen = state
+        if event is freeze:
+            return mode, True
+        if event.kind == "build":
+            return "initial", False
+        return mode_after(event, model, mode), frozen
+
+    timeline = program.timeline.only(lambda e: e is freeze or concerns_mode(e, model))
+    return Paths(after, {("initial", before)}).follow(timeline)
