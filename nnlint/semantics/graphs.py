@@ -25,6 +25,8 @@ from nnlint.semantics.values import (
     Value,
 )
 
+MOST = 300
+"""Values that are looked at behind one."""
 CUTS = frozenset({"detach", "item"})
 """Families of operations whose result has no graph."""
 SCALES = frozenset({"torch.mul", "torch.div"})
@@ -99,12 +101,14 @@ def _has_graph(part: Value) -> bool:
     return bool(_LOSS.search(getattr(named, "name", "")))
 
 
-def _scaled(value: Value, depth: int = 12) -> Iterator[Value]:
+def _scaled(value: Value, seen: set[int] | None = None) -> Iterator[Value]:
     """The tensors that a value is a multiple, sum or mean of, itself included."""
     tensor = tensor_of(value) if not isinstance(value, Choice | Maybe) else None
     known = tensor or value
-    if depth == 0 or isinstance(known, Constant):
+    seen = set() if seen is None else seen
+    if id(known) in seen or len(seen) > MOST or isinstance(known, Constant):
         return
+    seen.add(id(known))
     if not isinstance(known, Unknown) or known.origin in ("call", "", "attribute", "loop"):
         yield known
     match known:
@@ -126,7 +130,7 @@ def _scaled(value: Value, depth: int = 12) -> Iterator[Value]:
         case _:
             parts = []
     for part in parts:
-        yield from _scaled(part, depth - 1)
+        yield from _scaled(part, seen)
 
 
 def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> list[Value]:
@@ -141,36 +145,49 @@ def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> 
     return [*tensors, *(unknown if len(unknown) == len(operands) == 1 else called)]
 
 
-def _collected(value: Value, gather: Event, depth: int = 12) -> bool:
+def _collected(value: Value, gather: Event) -> bool:
     """Whether a backward pass starts from the sum or list that something is added to."""
     total = gather.operands[0]
-    tensor = tensor_of(value) if not isinstance(value, Choice | Maybe) else None
-    known = tensor or value
-    if known is total or known is (tensor_of(total) or total):
-        return True
-    if depth == 0:
-        return False
-    parts: list[Value] = []
-    match known:
+    total = tensor_of(total) or total
+    added = {id(v) for v in _scaled(gather.subject)} if gather.subject is not None else set()
+    waiting, seen = [value], set[int]()
+    while waiting and len(seen) <= MOST:
+        current = waiting.pop(0)
+        known = current if isinstance(current, Choice | Maybe) else tensor_of(current) or current
+        if known is total:
+            return True
+        if id(known) in seen:
+            continue
+        seen.add(id(known))
+        producer = known.producer if isinstance(known, Tensor) else None
+        if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
+            if isinstance(total, Items) and any(
+                id(tensor_of(t) or t) in added for t in producer.inputs
+            ):
+                return True
+        waiting += _parts(known)
+    return False
+
+
+def _parts(value: Value) -> list[Value]:
+    """What a value is computed from, as far as gradients flow."""
+    match value:
         case Arithmetic():
-            parts = list(known.operands)
+            return list(value.operands)
         case Choice():
-            parts = list(known.options)
+            return list(value.options)
         case Maybe():
-            parts = [known.value]
+            return [value.value]
         case Tensor(producer=Join() as join):
-            parts = list(join.inputs)
+            return list(join.inputs)
         case Tensor(producer=Operation() as operation) if operation.entry.family not in CUTS:
-            if operation.entry.family in COLLECTS and isinstance(total, Items):
-                added = {id(v) for v in _scaled(gather.subject)} if gather.subject else set()
-                if any(id(tensor_of(t) or t) in added for t in operation.inputs):
-                    return True
-            parts = [*operation.inputs, *operation.arguments.values()]
+            return [*operation.inputs, *operation.arguments.values()]
         case Items():
-            parts = list(known.items)
+            return list(value.items)
         case Unknown():
-            parts = [v for v in known.state.get("arguments", ()) if isinstance(v, Value)]
-    return any(_collected(part, gather, depth - 1) for part in parts)
+            return [v for v in value.state.get("arguments", ()) if isinstance(v, Value)]
+        case _:
+            return []
 
 
 def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) -> Site | None:

@@ -33,7 +33,9 @@ from nnlint.syntax.statements import enclosing_statements
 
 COUNT, MEAN = "count", "mean"
 """What is added up for a batch: how many examples are right, or its mean loss."""
-_BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch", re.IGNORECASE)
+MOST = 200
+"""Values that are looked at behind one."""
+_BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch|_iter$|iterator$", re.IGNORECASE)
 _LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
 _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
 _COMPARISONS = frozenset({"torch.eq", "torch.ne"})
@@ -172,6 +174,7 @@ def _number_of(value: Value | None) -> Value | None:
                 value = value.operands[0]
             case Tensor(producer=Operation(inputs=(inner, *_)) as operation) if (
                 operation.entry.family in ("detach", "item", "cast")
+                or (operation.entry.family == "index" and inner.shape in (None, ()))
             ):
                 value = inner
             case _:
@@ -186,10 +189,12 @@ def _compares(value: Value | None) -> bool:
     return isinstance(producer, Operation) and producer.entry.name in _COMPARISONS
 
 
-def _holds(value: Value | None, part: Value | None, depth: int = 12) -> bool:
+def _holds(value: Value | None, part: Value | None, seen: set[int] | None = None) -> bool:
     """Whether a sum, or a multiple of one, has something among its terms."""
-    if value is None or depth == 0:
+    seen = set() if seen is None else seen
+    if value is None or id(value) in seen or len(seen) > MOST:
         return False
+    seen.add(id(value))
     if value is part or (tensor_of(value) or value) is part:
         return True
     parts: tuple[Value, ...] = ()
@@ -212,7 +217,7 @@ def _holds(value: Value | None, part: Value | None, depth: int = 12) -> bool:
             "torch.mul",
         ) or operation.entry.family in ("detach", "item", "cast"):
             parts = tuple(operation.arguments.values())
-    return any(_holds(p, part, depth - 1) for p in parts)
+    return any(_holds(p, part, seen) for p in parts)
 
 
 def is_uneven(loader: Value) -> bool:

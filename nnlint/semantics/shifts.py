@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.losses import operands
 from nnlint.semantics.values import (
     Constant,
@@ -26,6 +27,7 @@ SHIFTS = frozenset(
     {"padding", "index", "cat", "stack", "repeat", "expand", "narrow", "gather", "roll"}
 )
 """Families after which positions may be others."""
+DEPTH = 200
 NEAR = 5
 """Rows within which one expression is taken to mean the same value."""
 MASKS = frozenset({"torch.tril", "torch.triu"})
@@ -87,6 +89,9 @@ def _tokens(tensor: Tensor | None, depth: int = 16) -> Tensor | None:
 def _taken_in(prediction: Tensor, tokens: Tensor) -> tuple[Operation, bool] | None:
     """Where a prediction takes the tokens in, position by position, and whether a recurrent
     layer that only sees earlier ones stands between; None if it does not, or may shift them."""
+    if not any(o.entry.family == "embedding" for o in upstream(prediction, lambda o: False)):
+        return None
+    dependence = _Dependence(tokens)
     waiting: list[tuple[Tensor, bool]] = [(prediction, False)]
     seen: set[int] = set()
     found: tuple[Operation, bool] | None = None
@@ -105,7 +110,7 @@ def _taken_in(prediction: Tensor, tokens: Tensor) -> tuple[Operation, bool] | No
             if producer.inputs and _same(_tokens(producer.inputs[0]), tokens):
                 found = producer, recurrent
             continue
-        if _depends(producer, tokens) and _may_shift(producer):
+        if _may_shift(producer) and dependence.of(producer):
             return None
         if producer.entry.axes == "rnn":
             result = producer.result
@@ -121,22 +126,27 @@ def _taken_in(prediction: Tensor, tokens: Tensor) -> tuple[Operation, bool] | No
     return found
 
 
-def _depends(operation: Operation, tokens: Tensor, depth: int = 60) -> bool:
-    """Whether an operation works on what is made of the tokens."""
-    known: dict[int, bool] = {}
+class _Dependence:
+    """Which tensors are made of the tokens; each is looked at once."""
 
-    def reaches(tensor: Tensor, left: int) -> bool:
-        if tensor is tokens or _same(tensor, tokens):
+    def __init__(self, tokens: Tensor) -> None:
+        self.tokens = tokens
+        self.known: dict[int, bool] = {}
+
+    def of(self, operation: Operation) -> bool:
+        """Whether an operation works on what is made of the tokens."""
+        return any(self._reaches(t, DEPTH) for t in operation.inputs)
+
+    def _reaches(self, tensor: Tensor, left: int) -> bool:
+        if tensor is self.tokens or _same(tensor, self.tokens):
             return True
-        if id(tensor) in known or left == 0:
-            return known.get(id(tensor), False)
-        known[id(tensor)] = False
+        if id(tensor) in self.known or left == 0:
+            return self.known.get(id(tensor), False)
+        self.known[id(tensor)] = False
         producer = tensor.producer
         parts = producer.inputs if isinstance(producer, Operation | Join) else ()
-        known[id(tensor)] = any(reaches(t, left - 1) for t in parts)
-        return known[id(tensor)]
-
-    return any(reaches(t, depth) for t in operation.inputs)
+        found = self.known[id(tensor)] = any(self._reaches(t, left - 1) for t in parts)
+        return found
 
 
 def _may_shift(operation: Operation) -> bool:
