@@ -157,7 +157,8 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
     found: dict[object, list[EmptyStep | None]] = {}
     for step, blocks in program.walk():
         if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
-            scope = innermost_loop(blocks, "backward") or program.timeline
+            scope = innermost_loop(blocks, "backward") or _outermost_loop(blocks)
+            scope = scope or program.timeline
             if program.complete:
                 found.setdefault(step.site.key, []).extend(_judge(program, step, scope, blocks))
     for verdicts in found.values():
@@ -242,6 +243,11 @@ def _own_backward_behind(scope: Block, step: Event) -> Event | None:
         if is_optimizer(event.subject) and distinct(event.subject, step.subject):
             return None
     return None
+
+
+def _outermost_loop(blocks: tuple[Block, ...]) -> Block | None:
+    """The outermost loop around a place, rounds unknown."""
+    return next((b for b in blocks if b.kind == "loop" and not b.unrolled), None)
 
 
 def innermost_loop(blocks: tuple[Block, ...], *kinds: str) -> Block | None:
