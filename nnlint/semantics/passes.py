@@ -134,7 +134,7 @@ def _names_of(block: Block) -> Iterator[str]:
     if block.kind in ("call", "entry"):
         yield block.name
     elif block.kind == "loop" and block.site is not None:
-        iterable = getattr(block.site.node, "iter", None)
+        iterable = _iterable(block)
         if iterable is not None:
             yield from words(iterable)
 
@@ -150,8 +150,15 @@ def goes_over_data(loop: Block) -> bool:
     """Whether a loop goes over batches or examples, by what it is or what it is called."""
     if _is_data(loop.subject):
         return True
-    iterable = getattr(loop.site.node, "iter", None) if loop.site else None
+    iterable = _iterable(loop)
     return iterable is not None and any(_OVER_DATA.search(w) for w in words(iterable))
+
+
+def _iterable(loop: Block) -> ast.expr | None:
+    """What a loop or comprehension is written to go over."""
+    node = loop.site.node if loop.site else None
+    # the loop of a comprehension is placed at what it goes over
+    return node if isinstance(node, ast.expr) else getattr(node, "iter", None)
 
 
 def _is_data(value: Value | None) -> bool:
