@@ -14,7 +14,8 @@ from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
 from nnlint.verify.session import Outcome, ProbeResult
-from nnlint.verify.targets import Target, spans, target_of
+from nnlint.verify.suspects import spans, target_of
+from nnlint.verify.targets import Target
 
 _LOSS_OF_RULE = {
     "softmax-into-cross-entropy": "cross_entropy",

@@ -1,19 +1,10 @@
-"""What to verify: a class by name, or the class that a finding lies in."""
+"""What to verify, by name: a class or factory, and the file or module that defines it."""
 
 from __future__ import annotations
 
-import ast
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from nnlint.finding import Finding, Related
-from nnlint.project.modules import ProjectModules
-from nnlint.semantics.interpreter.scopes import absolute
-from nnlint.source.file import SourceError
-from nnlint.syntax.module import ModuleSyntax
 
 
 class TargetError(Exception):
@@ -58,99 +49,3 @@ def read_target(text: str) -> Target:
     if not all(part.isidentifier() for part in place.split(".")):
         raise TargetError(f"`{place}` is neither a module nor a .py file")
     return Target(name, module=place)
-
-
-def target_of(finding: Finding) -> Target | None:
-    """The module class that a finding is about.
-
-    The top-level class around it that has a `forward`, or the class that it calls, wherever
-    that is defined; else the same of the places that it relates to, else the first such class
-    that the file builds.
-    """
-    places: list[Finding | Related] = [finding, *finding.related]
-    for place in places:
-        found = _around(place) or _called_at(place)
-        if found is not None:
-            return found
-    return _built_in(finding.filename)
-
-
-def _parse(filename: str) -> ast.Module | None:
-    try:
-        return ast.parse(Path(filename).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def _around(place: Finding | Related) -> Target | None:
-    tree = _parse(place.filename) if place.cell is None else None
-    for node in tree.body if tree else []:
-        if isinstance(node, ast.ClassDef) and node.lineno <= place.start.row <= (
-            node.end_lineno or node.lineno
-        ):
-            return Target(node.name, file=place.filename) if _has_forward(node) else None
-    return None
-
-
-def _called_at(place: Finding | Related) -> Target | None:
-    """The class of `Net(…)` at a place: of the same file, or imported from the project."""
-    if place.cell is not None:
-        return None
-    modules = ProjectModules()
-    try:
-        module = modules.parse(os.path.abspath(place.filename))
-    except (SourceError, FileNotFoundError):
-        return None
-    name = next((n for n in _names_called(module.tree, place.start.row, place.start.column)), "")
-    found: ModuleSyntax | None = module
-    for node in ast.walk(module.tree):
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-            if name and name == (alias.asname or alias.name):
-                base, name = absolute(node, module), alias.name  # type: ignore[arg-type]
-                found = modules.load(base, module) if base else None
-    classes = found.tree.body if found and name else []
-    if any(isinstance(c, ast.ClassDef) and c.name == name and _has_forward(c) for c in classes):
-        assert found is not None
-        return Target(name, file=str(found.source.path))
-    return None
-
-
-def _names_called(tree: ast.Module, row: int, column: int) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if (node.lineno, node.col_offset + 1) == (row, column):
-                yield node.func.id
-
-
-def _has_forward(node: ast.ClassDef) -> bool:
-    return any(isinstance(f, ast.FunctionDef) and f.name == "forward" for f in node.body)
-
-
-def _built_in(filename: str) -> Target | None:
-    tree = _parse(filename)
-    if tree is None:
-        return None
-    classes = {n.name for n in tree.body if isinstance(n, ast.ClassDef) and _has_forward(n)}
-    inside = {id(n) for c in tree.body if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
-    built = [
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in classes
-        and id(node) not in inside
-    ]
-    return Target(built[0], file=filename, certain=len(set(built)) == 1) if built else None
-
-
-def spans(finding: Finding) -> tuple[int, int]:
-    """First and last row of the statement that a finding lies in."""
-    tree = _parse(finding.filename)
-    best = (finding.start.row, finding.end.row)
-    size = 10**9
-    for node in ast.walk(tree) if tree else []:
-        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
-            last = node.end_lineno or node.lineno
-            if node.lineno <= finding.start.row <= last and last - node.lineno < size:
-                best, size = (node.lineno, last), last - node.lineno
-    return best

@@ -13,7 +13,8 @@ from nnlint.cli import run
 from nnlint.finding import Finding, Level, Position
 from nnlint.verify.environment import choose_python
 from nnlint.verify.schedules import plan_of
-from nnlint.verify.targets import TargetError, read_target, target_of
+from nnlint.verify.suspects import target_of
+from nnlint.verify.targets import TargetError, read_target
 
 TRAIN = """import torch
 from torch import nn

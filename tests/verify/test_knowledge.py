@@ -10,7 +10,8 @@ from nnlint.verify.knowledge import knowledge_of
 from nnlint.verify.runtime.construction.building import build
 from nnlint.verify.runtime.construction.known import Sizes, known_arguments, known_specs
 from nnlint.verify.runtime.construction.specs import BATCH, FLOAT, HEIGHT, PRIMES, TIME
-from nnlint.verify.targets import Target, target_of
+from nnlint.verify.suspects import target_of
+from nnlint.verify.targets import Target
 
 MODEL = """import torch
 from torch import nn
