@@ -61,9 +61,12 @@ class RandomTransform:
 
 def random_transforms(program: Program) -> Iterator[RandomTransform]:
     """Every random transform of a program: of its datasets, and in its loops."""
+    augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
+    if not augmented:
+        return
     uses = uses_of(program)
     plain = _plain_training(program, uses)
-    for event, blocks in program.walk():
+    for event, blocks in augmented:
         holder = event.subject
         if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
             block = holder.state.get(SAMPLE)
@@ -71,6 +74,13 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
                 yield from _of_dataset(event, holder, block, uses, _class_of(holder) in plain)
         elif event.kind == "transform" and isinstance(holder, Built):
             yield from _of_loop(event, holder, blocks)
+
+
+def _may_augment(event: Event) -> bool:
+    holder = event.subject
+    if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
+        return isinstance(holder.state.get(SAMPLE), Block)
+    return event.kind == "transform"
 
 
 def _of_dataset(

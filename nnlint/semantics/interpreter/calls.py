@@ -42,6 +42,8 @@ from nnlint.semantics.values import (
 MODULE = "torch.nn.Module"
 SHARE_ABROAD = 6
 """One call into another module gets one of so many parts of the steps that are left."""
+ALL_ABROAD = 2
+"""All calls into other modules together get one of so many parts of a root's steps."""
 
 
 MOST_ALIKE = 3
@@ -236,11 +238,11 @@ class Calls(Expressions):
         What the file itself does comes first: without this, a base class that is long to
         construct leaves no step for the methods of those who derive from it.
         """
-        limit, depth, mark = self.limit, len(self.frames), len(self.journal)
-        share = (limit - self.steps) // SHARE_ABROAD
+        limit, depth, mark, before = self.limit, len(self.frames), len(self.journal), self.steps
+        share = min((limit - before) // SHARE_ABROAD, limit // ALL_ABROAD - self.steps_abroad)
         if share <= self._given_up.get(function.node, 0):
             return self._give_up(function, names, receiver, site)
-        self.limit = self.steps + share
+        self.limit = before + share
         self.abroad = True
         try:
             return self.run_function(function, names, receiver, site)
@@ -251,6 +253,7 @@ class Calls(Expressions):
             return self._give_up(function, names, receiver, site)
         finally:
             self.limit, self.abroad = limit, False
+            self.steps_abroad += self.steps - before
 
     def _give_up(
         self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site

@@ -117,6 +117,8 @@ class Machine(ABC):
         """Whether no call was given up."""
         self.abroad = False
         """Whether a call into another module than `home` is being interpreted."""
+        self.steps_abroad = 0
+        """Steps that such calls have taken so far."""
         self.frames: list[Frame] = []
         self.sampling = False
 
