@@ -46,7 +46,7 @@ def test_an_added_file_is_read(folder: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"broken", b"\x00" * 40])
 def test_a_broken_copy_is_no_copy(folder: Path, content: bytes) -> None:
     read_tables(folder)
-    (copy,) = (folder / "__pycache__").glob("*.toml")
+    (copy,) = (folder / "__pycache__").glob("*.tables")
     copy.write_bytes(content)
     assert read_tables(folder) == EXPECTED
 

@@ -154,6 +154,7 @@ class _Roots:
     ) -> Program:
         machine = self.machine
         machine.reset()
+        machine.is_script = is_entry
         machine.limit = MAIN_STEPS if is_entry or self.wanted else ROOT_STEPS
         machine.operations = []
         machine.frames.append(Frame(scope))

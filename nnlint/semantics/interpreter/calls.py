@@ -42,10 +42,10 @@ from nnlint.semantics.values import (
 MODULE = "torch.nn.Module"
 SHARE_ABROAD = 6
 """One call into another module gets one of so many parts of the steps that are left."""
+SCRIPT_SHARE_ABROAD = 3
+"""The same in a script, which has nobody else to do what it is there for."""
 ALL_ABROAD = 2
 """All calls into other modules together get one of so many parts of a root's steps."""
-
-
 MOST_ALIKE = 3
 """So many closures of one function may call each other, as decorated functions do."""
 
@@ -239,7 +239,8 @@ class Calls(Expressions):
         construct leaves no step for the methods of those who derive from it.
         """
         limit, depth, mark, before = self.limit, len(self.frames), len(self.journal), self.steps
-        share = min((limit - before) // SHARE_ABROAD, limit // ALL_ABROAD - self.steps_abroad)
+        parts = SCRIPT_SHARE_ABROAD if self.is_script else SHARE_ABROAD
+        share = min((limit - before) // parts, limit // ALL_ABROAD - self.steps_abroad)
         if share <= self._given_up.get(function.node, 0):
             return self._give_up(function, names, receiver, site)
         self.limit = before + share

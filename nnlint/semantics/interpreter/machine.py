@@ -93,6 +93,8 @@ class Machine(ABC):
         self.failures = Failures()
         self.sizes = Sizes()
         self.limit = 0
+        self.is_script = False
+        """Whether the root is what a person starts."""
         self.home: ModuleSyntax | None = None
         """The module that is being analysed."""
         self.reset()

@@ -133,7 +133,7 @@ class Shapes(Members):
         if not target or not operation.inputs:
             return None
         source = operation.inputs[0].shape or self._outline(operation.inputs[0])
-        if source is None:
+        if source is None or _is_padded(operation.inputs[0]):
             return ViewResult(Kind.UNKNOWN, target_shape(target))
         overridden = self._overridden()
         result = classify_view(source, target, self.sizes.symbols, overridden)
@@ -448,6 +448,20 @@ INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", tran
 
 def _without_ones(shape: Shape) -> Shape:
     return tuple(tuple(a for a in d if a.size != Size()) for d in shape)
+
+
+def _is_padded(tensor: Tensor) -> bool:
+    """Whether a tensor comes from padding: to view it in another width shifts each row by one,
+    as relative positions are aligned (Transformer-XL, Dai et al. 2019, appendix B)."""
+    producer = tensor.producer
+    if not isinstance(producer, Operation):
+        return False
+    if producer.entry.axes == "cat":
+        sources = [part.producer for part in producer.inputs]
+        return any(isinstance(s, Operation) and s.entry.family == "create" for s in sources)
+    if producer.entry.axes == "same" and producer.inputs:
+        return _is_padded(producer.inputs[0])
+    return producer.entry.axes == "pad"
 
 
 def _is_contiguous(call: ast.Call) -> bool:

@@ -48,11 +48,11 @@ def _stamp(file: Path) -> tuple[str, int, int]:
 
 def _compiled(folder: Path) -> Path | None:
     try:
-        return Path(importlib.util.cache_from_source(str(folder / "tables.py"))).with_suffix(
-            ".toml"
-        )
+        compiled = Path(importlib.util.cache_from_source(str(folder / "tables.py")))
     except NotImplementedError:
         return None
+    # no suffix of a source, whose change would make every cached result out of date
+    return compiled.with_suffix(".tables")
 
 
 def _load(compiled: Path, stamp: Stamp) -> dict[str, dict[str, Any]] | None:
