@@ -254,6 +254,9 @@ def distinct(left: Value | None, right: Value | None) -> bool:
     if isinstance(right, Choice):
         return all(distinct(left, option) for option in right.options)
     if isinstance(left, Unknown) and isinstance(right, Unknown):
+        (whole, place), (other, elsewhere) = (v.state.get(PART_OF, (v, 0)) for v in (left, right))
+        if whole is other and place != elsewhere:
+            return True
         named = {left.origin, right.origin} <= {"parameter", "attribute"}
         return named and left.name != right.name
     return isinstance(left, Instance | Built) and isinstance(right, Instance | Built)

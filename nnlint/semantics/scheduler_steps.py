@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.participants import covers, distinct, steps_optimizer
+from nnlint.semantics.participants import covers, distinct, is_library_call, steps_optimizer
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
@@ -93,7 +93,9 @@ def _may_step(event: Event, scheduler: Built) -> bool:
             # of several for one optimizer, the program may choose one
             return not distinct(event.subject, scheduler) or _is_of_same(event.subject, scheduler)
         case "step":
-            return not steps_optimizer(event) and not distinct(event.subject, scheduler)
+            if steps_optimizer(event) or is_library_call(event):
+                return False
+            return not distinct(event.subject, scheduler)
         case "opaque" | "forward" | "fit" | "launch":
             called = event.name.rpartition(".")[2]
             if event.kind == "opaque" and _ONLY_READS.search(called):

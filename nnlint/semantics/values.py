@@ -401,6 +401,8 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
+PART_OF = "part of"
+"""Key of the state of a part of something unresolved: the whole, and which part it is."""
 WRITTEN = "written"
 """Key of the state of a tensor for the tensors that are written into parts of it."""
 PART_OF, STATE_OF = "part of", "state of"

@@ -321,6 +321,7 @@ class Statements(Scopes):
             members: Value | None = value.state.get(index)
             if members is None:
                 members = Unknown(name or f"{value.name}[{index}]", value.origin)
+                members.state[PART_OF] = value, index
                 if value.origin == "parameter_tensor":
                     members.state["model"] = value.state.get("model")
                 value.state[index] = members
