@@ -18,7 +18,7 @@ from nnlint.semantics.participants import (
 )
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Unknown, Value
+from nnlint.semantics.values import Built, Unknown, Value
 
 _MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
 _NEVER_CLEARS = re.compile(
@@ -32,11 +32,12 @@ GRADIENT_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnclearedStep:
-    """An optimizer step in a loop in which nothing clears the gradients."""
+    """An optimizer step that is taken again and again, and nothing clears the gradients."""
 
     step: Event
     backward: Event
     loop: Block
+    """The loop around it, or the method that does it once for each call."""
 
 
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
@@ -47,6 +48,10 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
             continue
         loop = _innermost_loop(blocks, "backward")
         if loop is None:
+            method = _method_that_trains(program, step, blocks)
+            if method is not None:
+                seen.add(step.site.key)
+                yield UnclearedStep(step, method.events("backward")[0], method)
             continue
         body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
         states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
@@ -59,6 +64,22 @@ def _innermost_loop(blocks: tuple[Block, ...], kind: str) -> Block | None:
     """The innermost loop around a place that has an event of a kind, rounds unknown."""
     loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
     return next((loop for loop in loops if loop.events(kind)), None)
+
+
+def _method_that_trains(program: Program, step: Event, blocks: tuple[Block, ...]) -> Block | None:
+    """The method, entered on its own, that runs a model and steps an optimizer of its object.
+
+    Whoever calls it does so for every batch: the optimizer is older than the call.
+    """
+    optimizer = step.subject
+    method = next((b for b in blocks if b.kind == "entry"), None)
+    if method is None or not isinstance(optimizer, Built):
+        return None
+    if any(event.subject is optimizer for event in method.events("build")):
+        return None
+    trains = method.events("backward") and any(e.grad for e in method.events("forward"))
+    cleared = (e.kind != "build" and may_clear(e, optimizer) for e, _ in program.walk())
+    return method if trains and not any(cleared) else None
 
 
 class _accumulation:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    ELEMENT_OF,
     MADE,
     PART_OF,
     BoundMethod,
@@ -254,7 +255,9 @@ def distinct(left: Value | None, right: Value | None) -> bool:
     if isinstance(right, Choice):
         return all(distinct(left, option) for option in right.options)
     if isinstance(left, Unknown) and isinstance(right, Unknown):
-        (whole, place), (other, elsewhere) = (v.state.get(PART_OF, (v, 0)) for v in (left, right))
+        (whole, place), (other, elsewhere) = (
+            v.state.get(ELEMENT_OF, (v, 0)) for v in (left, right)
+        )
         if whole is other and place != elsewhere:
             return True
         named = {left.origin, right.origin} <= {"parameter", "attribute"}

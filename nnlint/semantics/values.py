@@ -401,8 +401,11 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
-PART_OF = "part of"
-"""Key of the state of a part of something unresolved: the whole, and which part it is."""
+ELEMENT_OF = "element of"
+"""Key of the state of an element of something unresolved: what its whole is told by, and which
+element it is."""
+ELEMENTS = "elements"
+"""Key of the state of something unresolved for what tells that elements are of it."""
 WRITTEN = "written"
 """Key of the state of a tensor for the tensors that are written into parts of it."""
 PART_OF, STATE_OF = "part of", "state of"

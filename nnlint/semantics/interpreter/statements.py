@@ -17,6 +17,8 @@ from nnlint.semantics.interpreter.scopes import Scopes
 from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
+    ELEMENT_OF,
+    ELEMENTS,
     NONE,
     PART_OF,
     WRITTEN,
@@ -321,7 +323,7 @@ class Statements(Scopes):
             members: Value | None = value.state.get(index)
             if members is None:
                 members = Unknown(name or f"{value.name}[{index}]", value.origin)
-                members.state[PART_OF] = value, index
+                members.state[ELEMENT_OF] = value.state.setdefault(ELEMENTS, object()), index
                 if value.origin == "parameter_tensor":
                     members.state["model"] = value.state.get("model")
                 value.state[index] = members

@@ -17,7 +17,8 @@ def missing_zero_grad(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an optimizer's step in a loop with a backward pass, when nothing in the loop
-    clears the gradients: not the optimizer, not the model, no helper.
+    clears the gradients: not the optimizer, not the model, no helper. A method that trains its
+    object's model on one batch counts as a loop: it is called for every batch.
 
     ## Why it hurts training
     `backward` adds to the gradients. Each step then follows the sum of all batches since
@@ -62,10 +63,11 @@ def missing_zero_grad(program: Program, context: Context) -> None:
         return
     for found in uncleared_steps(program):
         name = spoken_name(found.step)
+        where = "nothing in the loop" if found.loop.kind == "loop" else "nothing in the program"
         context.report(
             found.step.site,
             f"`{found.step.site.text}` follows the gradients of every batch so far: "
-            "`backward` adds to them, and nothing in the loop clears them",
+            f"`backward` adds to them, and {where} clears them",
             help=f"Call `{name}.zero_grad()` before the backward pass.",
             related=[(found.backward.site, "gradients are added here")],
             fix=("Clear the gradients of each step", clear_gradients(program, found.step)),
