@@ -454,14 +454,21 @@ def _is_padded(tensor: Tensor) -> bool:
     """Whether a tensor comes from padding: to view it in another width shifts each row by one,
     as relative positions are aligned (Transformer-XL, Dai et al. 2019, appendix B)."""
     producer = tensor.producer
+    while isinstance(producer, Operation) and _keeps_padding(producer):
+        producer = producer.inputs[0].producer
     if not isinstance(producer, Operation):
         return False
     if producer.entry.axes == "cat":
         sources = [part.producer for part in producer.inputs]
         return any(isinstance(s, Operation) and s.entry.family == "create" for s in sources)
-    if producer.entry.axes == "same" and producer.inputs:
-        return _is_padded(producer.inputs[0])
     return producer.entry.axes == "pad"
+
+
+def _keeps_padding(operation: Operation) -> bool:
+    # what is left of the padding is cut off, and the rest viewed as it was
+    return bool(operation.inputs) and (
+        operation.entry.axes in ("same", "view") or operation.entry is INDEX
+    )
 
 
 def _is_contiguous(call: ast.Call) -> bool:
