@@ -13,8 +13,8 @@ from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.stepping import gives_more, innermost_loop
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.stepping import gives_more
+from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Arithmetic, Built, Operation, Site, Unknown, Value
 
 _A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import Backpropagation, Reached
 from nnlint.semantics.gradients import may_clear
-from nnlint.semantics.participants import covers, held_models, spoken_name, steps_optimizer
+from nnlint.semantics.participants import held_models, same_model, spoken_name, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Site, Value
+from nnlint.syntax.calls import argument_of
 
 _JUDGES = re.compile(r"disc(?!ount)|critic|(?:^|[._]|net_?|opt\w*?_?|solver_?)[dD](?:$|_|is)|D$")
 _MAKES = re.compile(r"gen(?!eral)|actor|decoder|(?:^|[._]|net_?|opt\w*?_?|solver_?)[gG](?:$|_)|G$")
@@ -37,11 +37,11 @@ class Intrusion:
 
 def intrusions(program: Program) -> Iterator[Intrusion]:
     """Steps of a discriminator or critic that backpropagate through what they judge."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
     if len({spoken_name(step) for step in steps}) < 2:
         return
-    flow = Backpropagation(program)
+    flow = program.once(Backpropagation)
     seen: set[object] = set()
     for number, event in enumerate(events):
         if event.kind != "backward":
@@ -86,7 +86,7 @@ def _steps(step: Event, reached: Reached) -> bool:
     """Whether an optimizer holds a model: as far as is known, else by how both are called."""
     held = held_models(step.subject)
     if held is not None:
-        return any(covers(m, reached.model) or covers(reached.model, m) for m in held)
+        return any(same_model(m, reached.model) for m in held)
     optimizer, model = spoken_name(step), spoken_name(reached.forward)
     return any(
         bool(own.search(optimizer)) and bool(own.search(model)) and not other.search(optimizer)
@@ -111,10 +111,8 @@ def _is_game(judge: Reached, maker: Reached) -> bool:
 
 
 def _argument(call: Site, position: int) -> Site | None:
-    node = call.node
-    if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
-        return None
-    return Site(call.module, node.args[position]) if position < len(node.args) else None
+    node = argument_of(call.node, "", position)
+    return Site(call.module, node) if node is not None else None
 
 
 def _leak(program: Program, backward: Event, steps: list[Event], maker: Reached) -> Event | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
@@ -31,6 +31,7 @@ from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
+Answer = TypeVar("Answer")
 Definition = TypeVar("Definition", Class, Function)
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 
@@ -72,6 +73,7 @@ class Program:
     """Whether it was interpreted to its end; absence proves nothing otherwise."""
     operations: list[Operation]
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
+    _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
 
     def walk(self) -> list[tuple[Event, tuple[Block, ...]]]:
         """Every event in source order, with the blocks it stands in, outermost first."""
@@ -79,9 +81,16 @@ class Program:
             self._walk = list(self.timeline.walk())
         return self._walk
 
+    def once(self, question: Callable[[Program], Answer]) -> Answer:
+        """The answer to a question that several rules ask, looked for once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: Answer = self._answers[question]
+        return answer
+
     def events(self, *kinds: str) -> list[Event]:
-        """The events of the given kinds, in source order."""
-        return [event for event, _ in self.walk() if event.kind in kinds]
+        """The events of the given kinds, or all of them, in source order."""
+        return [event for event, _ in self.walk() if not kinds or event.kind in kinds]
 
     @property
     def trains(self) -> bool:

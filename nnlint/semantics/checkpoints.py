@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import is_model, is_optimizer, steps_optimizer
+from nnlint.semantics.participants import is_model, is_optimizer, receiver_text, steps_optimizer
 from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import MADE, STATE_OF, Site, Unknown, states
@@ -32,7 +32,7 @@ def wrapped_states(program: Program) -> Iterator[WrappedState]:
     for event in program.events("save"):
         for state in states(event.operands[0] if event.operands else None):
             made: Site = state.state[MADE][-1]
-            owner = _owner(made)
+            owner = receiver_text(made)
             wrapped = wraps.get(owner)
             if wrapped is not None and wrapped.module is made.module:
                 yield WrappedState(made, owner, wrapped)
@@ -49,7 +49,7 @@ class IncompleteCheckpoint:
 
 def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
     """Checkpoints that hold a model only, where the program resumes and trains."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
     saves = [event for event in events if event.kind == "save" and event.operands]
     resumed = next(
@@ -67,7 +67,7 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
     for save in saves:
         owners = [s.state[STATE_OF] for s in states(save.operands[0])]
         if owners and all(is_model(o, events) for o in owners) and not _BEST.search(save.site.text):
-            optimizer = _owner(steps[0].site)
+            optimizer = receiver_text(steps[0].site)
             yield IncompleteCheckpoint(save.site, optimizer, resumed.site)
             return
 
@@ -94,18 +94,13 @@ def _holds_more(save: Event) -> bool:
 
 def _writes_state(step: Event) -> bool:
     """Whether the file asks for the optimizer's state anywhere."""
-    name = _owner(step.site)
+    name = receiver_text(step.site)
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == "state_dict"
         and step.site.module.text(node.value) == name
         for node in ast.walk(step.site.module.tree)
     )
-
-
-def _owner(call: Site) -> str:
-    owner = getattr(getattr(call.node, "func", None), "value", None)
-    return call.module.text(owner) if owner is not None else ""
 
 
 def _names(value: Site) -> Iterator[str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import covers, distinct, held_models, is_optimizer
+from nnlint.semantics.participants import distinct, held_models, is_optimizer, same_model
 from nnlint.semantics.scaling import is_enabled, scaled_before
-from nnlint.semantics.stepping import follow, innermost_loop
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.stepping import follow
+from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value
 
 
@@ -87,7 +87,7 @@ def _optimizer_of(scope: Block, clip: Event) -> Value | None:
     holders = [
         optimizer
         for optimizer in optimizers.values()
-        if any(covers(m, c) or covers(c, m) for m in held_models(optimizer) or () for c in clipped)
+        if any(same_model(m, c) for m in held_models(optimizer) or () for c in clipped)
     ]
     if len(holders) == 1:
         return holders[0]

@@ -13,6 +13,7 @@ from nnlint.semantics.participants import (
     distinct,
     held_models,
     parts,
+    same_model,
     spoken_name,
     steps_optimizer,
 )
@@ -45,7 +46,7 @@ class Uncovered:
 
 def uncovered(program: Program) -> Iterator[Uncovered]:
     """Parameters that are trained by no optimizer, though they are meant to be."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
     if not steps or any(not held_models(step.subject) or _is_open(step) for step in steps):
         return
@@ -79,7 +80,7 @@ def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
 
 
 def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
-    flow = Backpropagation(program)
+    flow = program.once(Backpropagation)
     every = [m for step in steps for m in held_models(step.subject) or ()]
     seen: set[int] = set()
     for event, blocks in program.walk():
@@ -124,14 +125,14 @@ def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Val
     for found in reached:
         for operand in found.forward.operands:
             for inner in flow.reaches(operand):
-                if any(_related(m, inner.model) for m in every):
+                if any(same_model(m, inner.model) for m in every):
                     return True
     return False
 
 
 def _is_missing(reached: Reached, every: list[Value], events: list[Event]) -> bool:
     return has_weights(reached.model) and all(
-        distinct(m, reached.model) and not _related(m, reached.model) for m in every
+        distinct(m, reached.model) and not same_model(m, reached.model) for m in every
     )
 
 
@@ -141,13 +142,9 @@ def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
         return False
     return not any(
         event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
-        and (_related(event.subject, reached.model) or event.kind == "copy")
+        and (same_model(event.subject, reached.model) or event.kind == "copy")
         for event in events
     )
-
-
-def _related(left: Value | None, right: Value | None) -> bool:
-    return covers(left, right) or covers(right, left)
 
 
 def has_weights(value: Value, depth: int = 8) -> bool:

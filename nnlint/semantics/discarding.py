@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import covers, held_models, is_optimizer
 from nnlint.semantics.stepping import Following, follow
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Site, Value
 from nnlint.syntax.statements import enclosing_statements
 
@@ -34,7 +34,7 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
         return
     seen: set[object] = set()
     for clear, blocks in program.walk():
-        loop = _loop_with_backward(blocks) if clear.kind == "zero_grad" else None
+        loop = innermost_loop(blocks, "backward") if clear.kind == "zero_grad" else None
         optimizer = _unstepped(program, clear) if loop else None
         if loop is None or optimizer is None:
             continue
@@ -47,11 +47,6 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
         if backward is not None and backward.site.key not in seen and not _are_used(loop):
             seen.add(backward.site.key)
             yield Discarded(backward, clear, optimizer)
-
-
-def _loop_with_backward(blocks: tuple[Block, ...]) -> Block | None:
-    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
-    return next((loop for loop in loops if loop.events("backward")), None)
 
 
 def _unstepped(program: Program, clear: Event) -> Value | None:

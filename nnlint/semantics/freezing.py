@@ -30,7 +30,7 @@ class PlainFlag:
 
 def module_flags(program: Program) -> Iterator[PlainFlag]:
     """`requires_grad` set on modules."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     for event in events:
         if event.kind != "requires_grad" or event.name != FLAG:
             continue
@@ -40,7 +40,7 @@ def module_flags(program: Program) -> Iterator[PlainFlag]:
 
 def misspelt_flags(program: Program) -> Iterator[PlainFlag]:
     """Attributes set under a name that is nearly `requires_grad`, and read nowhere."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     for event in events:
         if event.kind != "requires_grad" or not 0 < _distance(event.name, FLAG) <= FARTHEST:
             continue

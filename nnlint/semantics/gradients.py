@@ -17,7 +17,7 @@ from nnlint.semantics.participants import (
     touches,
 )
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Unknown, Value
 
 _MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
@@ -46,7 +46,7 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     for step, blocks in program.walk():
         if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
             continue
-        loop = _innermost_loop(blocks, "backward")
+        loop = innermost_loop(blocks, "backward")
         if loop is None:
             method = _method_that_trains(program, step, blocks)
             if method is not None:
@@ -58,12 +58,6 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
         if "stale" in states and "clean" not in states:
             seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
-
-
-def _innermost_loop(blocks: tuple[Block, ...], kind: str) -> Block | None:
-    """The innermost loop around a place that has an event of a kind, rounds unknown."""
-    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
-    return next((loop for loop in loops if loop.events(kind)), None)
 
 
 def _method_that_trains(program: Program, step: Event, blocks: tuple[Block, ...]) -> Block | None:

@@ -9,11 +9,17 @@ import ast
 
 from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.values import Built, Operation, Site
-from nnlint.syntax.edits import Changes, replace, set_keyword, source_text, together
+from nnlint.syntax.calls import argument_of
+from nnlint.syntax.edits import (
+    PLAIN,
+    Changes,
+    call_method,
+    replace,
+    set_keyword,
+    source_text,
+    together,
+)
 from nnlint.syntax.imports import reference
-
-PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
-"""Expressions that a method can be called on as they are."""
 
 
 def add_last_axis(loss: Operation, to_target: bool) -> Changes:
@@ -22,21 +28,7 @@ def add_last_axis(loss: Operation, to_target: bool) -> Changes:
     argument = argument_of(loss.site.node, name, int(to_target))
     if argument is None:
         return None
-    place = Site(loss.site.module, argument)
-    text = source_text(place)
-    if not isinstance(argument, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
-        text = f"({text})"
-    return replace(place, f"{text}.unsqueeze(1)")
-
-
-def argument_of(call: ast.AST, name: str, position: int) -> ast.expr | None:
-    """The argument of a call that is given by name or at a position."""
-    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
-        return None
-    named = next((k.value for k in call.keywords if k.arg == name), None)
-    if named is not None:
-        return named
-    return call.args[position] if len(call.args) > position else None
+    return call_method(Site(loss.site.module, argument), "unsqueeze(1)")
 
 
 def detach_added(gather: Site, backward: Site) -> Changes:
@@ -52,11 +44,7 @@ def detach_added(gather: Site, backward: Site) -> Changes:
         added = added.elts[0]
     if added is None or isinstance(added, ast.Starred):
         return None
-    place = Site(gather.module, added)
-    text = source_text(place)
-    if not isinstance(added, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
-        text = f"({text})"
-    return replace(place, f"{text}.detach()")
+    return call_method(Site(gather.module, added), "detach()")
 
 
 def _starts_from(backward: Site, value: ast.expr) -> bool:
@@ -79,7 +67,7 @@ def divide_by_examples(division: Site) -> Changes:
 def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Changes:
     """Weigh a batch's mean loss by its number of examples, and divide by that of all."""
     call = loss.site.node if loss is not None else None
-    target = argument_of(call, "target", 1) if call is not None else None
+    target = argument_of(call, "target", 1)
     added = gather.node.right if isinstance(gather.node, ast.BinOp) else None
     whole = divide_by_examples(division)
     if not isinstance(target, ast.Name) or added is None or whole is None:

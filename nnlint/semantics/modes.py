@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import ModeDependence, mode_dependence
-from nnlint.semantics.participants import covers, distinct, held_models, is_library_call
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    is_library_call,
+    same_model,
+)
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
@@ -58,7 +64,7 @@ def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluatio
 class _Model:
     """A model whose modes are followed through a program."""
 
-    def __init__(self, program: Program, model: Value, every: list[Pass]) -> None:
+    def __init__(self, program: Program, model: Value, every: tuple[Pass, ...]) -> None:
         self.program = program
         self.model = model
         self.runs = [p for p in every if same_model(p.event.subject, model)]
@@ -199,11 +205,6 @@ def may_change_mode(event: Event, model: Value) -> bool:
 
 def _given(values: tuple[Value | None, ...], model: Value) -> bool:
     return any(not isinstance(v, Parameters) and covers(v, model) for v in values)
-
-
-def same_model(subject: Value | None, model: Value) -> bool:
-    """Whether one of two models is the other or a part of it."""
-    return covers(subject, model) or covers(model, subject)
 
 
 def _initial(model: Value) -> State:

@@ -236,11 +236,16 @@ def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
     return any(covers(inner, part, depth - 1) for inner in parts(whole))
 
 
+def same_model(left: Value | None, right: Value | None) -> bool:
+    """Whether one of two models, or of whatever holds models, is the other or a part of it."""
+    return covers(left, right) or covers(right, left)
+
+
 def touches(value: Value | None, target: Value | None) -> bool:
     """Whether code that is given `value` gets hold of `target`, or of a part of it."""
     if value is None or target is None:
         return False
-    if covers(value, target) or covers(target, value):
+    if same_model(value, target):
         return True
     held = held_models(target)
     return any(covers(value, model) for model in held or ())
@@ -248,7 +253,7 @@ def touches(value: Value | None, target: Value | None) -> bool:
 
 def distinct(left: Value | None, right: Value | None) -> bool:
     """Whether two values are certainly not the same object, nor one a part of the other."""
-    if left is None or right is None or covers(left, right) or covers(right, left):
+    if left is None or right is None or same_model(left, right):
         return False
     if isinstance(left, Choice):
         return all(distinct(option, right) for option in left.options)
@@ -291,6 +296,12 @@ def spoken_name(event: Event) -> str:
     if isinstance(node, ast.Attribute) and event.kind != "forward":
         return event.site.module.text(node.value)
     return event.site.text
+
+
+def receiver_text(call: Site) -> str:
+    """What the method of a call is called on, as it is written; empty where there is none."""
+    owner = getattr(getattr(call.node, "func", None), "value", None)
+    return call.module.text(owner) if owner is not None else ""
 
 
 def made_within(value: Value, loop: Block) -> bool:

@@ -55,14 +55,18 @@ class Pass:
         )
 
 
-def passes(program: Program) -> list[Pass]:
+def passes(program: Program) -> tuple[Pass, ...]:
     """Every forward pass of a program, in order."""
+    return program.once(_passes)
+
+
+def _passes(program: Program) -> tuple[Pass, ...]:
     trains = _Training()
-    return [
+    return tuple(
         _classify(event, blocks, trains)
         for event, blocks in program.walk()
         if event.kind == "forward"
-    ]
+    )
 
 
 class _Training:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.modes import is_model, same_model
-from nnlint.semantics.participants import covers
+from nnlint.semantics.modes import is_model
+from nnlint.semantics.participants import covers, same_model
 from nnlint.semantics.passes import Pass, goes_over_data, passes
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
 from nnlint.syntax.statements import enclosing_statements
 
@@ -69,7 +69,7 @@ def _loop_over_data(found: Pass) -> Site | None:
     """The outermost loop of an evaluation with gradients on that goes over data."""
     if found.role != "eval" or not found.event.grad or found.on_made_up_data:
         return None
-    loops = [b for b in found.region if b.kind == "loop" and not b.unrolled and b.site]
+    loops = [loop for loop in loops_around(found.region) if loop.site]
     if not any(goes_over_data(b) for b in loops):
         return None
     return loops[-1].site
@@ -81,7 +81,7 @@ def _is_plain(found: Pass, program: Program) -> bool:
     return subject is not None and (not isinstance(subject, Unknown) or is_model(program, subject))
 
 
-def _evaluates(found: Pass, every: list[Pass], program: Program) -> tuple[Site, str] | None:
+def _evaluates(found: Pass, every: tuple[Pass, ...], program: Program) -> tuple[Site, str] | None:
     """What shows that the model is evaluated: it is put into eval mode, or trained elsewhere."""
     model = found.event.subject
     assert model is not None

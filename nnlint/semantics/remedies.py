@@ -14,7 +14,9 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.edits import (
+    PLAIN,
     Changes,
+    call_method,
     delete_statement,
     insert_after,
     insert_before,
@@ -69,9 +71,7 @@ def detach(tensor: Site | None) -> Changes:
     """Cut an expression off from the gradients of what it is computed from."""
     if tensor is None:
         return None
-    text = source_text(tensor)
-    bare = isinstance(tensor.node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
-    return replace(tensor, f"{text}.detach()" if bare else f"({text}).detach()")
+    return call_method(tensor, "detach()")
 
 
 def set_flags(flag: Site) -> Changes:
@@ -115,14 +115,18 @@ def move(statement: Site, *, before: Site | None = None, after: Site | None = No
     own, other = _block_of(statement), _block_of(target) if target else None
     if own is None or other is None or target is None or own[0] is not other[0]:
         return None
-    moved = own[0][own[1]]
-    if not (isinstance(moved, ast.Expr) and moved.value is statement.node):
-        return None
     text = source_text(statement)
-    if "\n" in text:
+    if "\n" in text or not _stands_alone(statement):
         return None
-    placed = insert_before(target, text) if before else insert_after(target, text)
-    return together(delete_statement(statement), placed)
+    if after:
+        return move_behind(statement, after)
+    return together(delete_statement(statement), insert_before(target, text))
+
+
+def _stands_alone(call: Site) -> bool:
+    """Whether a call is a statement of its own."""
+    found = enclosing_statement(call.module, call.node)
+    return found is not None and isinstance(found.node, ast.Expr) and found.node.value is call.node
 
 
 def _block_of(site: Site) -> tuple[list[ast.stmt], int] | None:
@@ -289,9 +293,8 @@ def move_out_of_loop(step: Event, first: Event, loop: Block) -> Changes:
 
 def _move(site: Site, behind: Site) -> Changes:
     """Move a statement that is only a call behind another one of its function."""
-    found = enclosing_statement(site.module, site.node)
-    alone = found is not None and isinstance(found.node, ast.Expr) and found.node.value is site.node
-    return move_behind(site, behind) if alone and _is_in(site, behind) else None
+    movable = _stands_alone(site) and _is_in(site, behind)
+    return move_behind(site, behind) if movable else None
 
 
 def detach_behind(forward: Event, statement: Site, names: Sequence[str]) -> Changes:
@@ -322,6 +325,6 @@ def keep_batch_axis(flatten: Operation) -> Changes:
             return set_keyword(site, "start_dim", "1")
         return replace(Site(site.module, given[0]), "1") if len(given) == 1 else None
     tensor = call.func.value if on_tensor and isinstance(call.func, ast.Attribute) else None
-    if isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+    if isinstance(tensor, PLAIN):
         return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
     return None

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import mode_dependence
-from nnlint.semantics.modes import concerns_mode, mode_after, same_model
-from nnlint.semantics.participants import held_models, made_within
+from nnlint.semantics.modes import concerns_mode, mode_after
+from nnlint.semantics.participants import held_models, made_within, same_model
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Value
 
 Since = tuple[str, Event | None]
@@ -62,7 +62,7 @@ def _is_trained(found: Pass, program: Program) -> bool:
     return False
 
 
-def _follow(program: Program, model: Value, every: list[Pass]) -> Paths[Since]:
+def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Since]:
     evaluations = {id(p.event) for p in every if p.role == "eval" or not p.event.grad}
 
     def after(event: Event, state: Since) -> Since:
@@ -103,8 +103,4 @@ def _in_one_loop(program: Program, mode: Event, forward: Event) -> bool:
 
 
 def _loops(program: Program, event: Event) -> list[Block]:
-    return next(
-        [b for b in blocks if b.kind == "loop" and not b.unrolled]
-        for found, blocks in program.walk()
-        if found is event
-    )
+    return next(loops_around(blocks) for found, blocks in program.walk() if found is event)

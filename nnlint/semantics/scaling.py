@@ -11,8 +11,8 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.stepping import FOLLOWED, innermost_loop
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.stepping import FOLLOWED
+from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Choice, Condition, Value, constant
 
 

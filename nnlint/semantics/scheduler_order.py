@@ -12,7 +12,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.participants import distinct, is_optimizer, steps_optimizer
 from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
@@ -73,7 +73,7 @@ class MisplacedStep:
 def early_steps(program: Program) -> Iterator[EarlyStep]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
     for event, blocks in program.walk():
-        loop = _innermost_loop(blocks)
+        loop = innermost_loop(blocks)
         if loop is None or not _is_plain_step(event) or _is_counted(event):
             continue
         steps = [e for e in loop.events("step") if _is_its_step(e, event.subject)]
@@ -152,10 +152,6 @@ def _is_counted(event: Event) -> bool:
     )
 
 
-def _innermost_loop(blocks: tuple[Block, ...]) -> Block | None:
-    return next((b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled), None)
-
-
 def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
     """Steps of schedulers in the batch loop that count epochs, or the other way round."""
     places = {id(event): blocks for event, blocks in program.walk()}
@@ -164,11 +160,11 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
         scheduler = event.subject
         if not isinstance(scheduler, Built) or not _is_plain_step(event) or _is_counted(event):
             continue
-        loops = [b for b in blocks if b.kind == "loop" and not b.unrolled]
+        loops = loops_around(blocks)
         if not loops or event.site.key in seen:
             continue
         for step in loops[-1].events("step"):
-            batches = _innermost_loop(places[id(step)])
+            batches = innermost_loop(places[id(step)])
             if not _is_its_step(step, scheduler) or batches is None or not goes_over_data(batches):
                 continue
             per = "epoch" if batches is not loops[-1] else "batch" if len(loops) > 1 else ""

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.participants import covers, distinct, is_library_call, steps_optimizer
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    is_library_call,
+    same_model,
+    steps_optimizer,
+)
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
@@ -77,7 +83,7 @@ def _step_in_loop(program: Program, optimizer: Value | None) -> Event | None:
     """The first step of an optimizer in a loop."""
     for event, blocks in program.walk():
         if event.kind == "step" and any(b.kind == "loop" for b in blocks):
-            if covers(event.subject, optimizer) or covers(optimizer, event.subject):
+            if same_model(event.subject, optimizer):
                 return event
     return None
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import covers, held_models, is_model, steps_optimizer
+from nnlint.semantics.participants import covers, held_models, is_model, same_model, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
+from nnlint.syntax.module import stands_in
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
 _RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
@@ -35,7 +36,7 @@ class Alias:
 
 def aliases(program: Program) -> Iterator[Alias]:
     """States and models that are kept without a copy, trained on, and then used."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     keeps = [event for event in events if event.kind == "keep"]
     for event in keeps:
         for state in states(event.subject):
@@ -152,7 +153,7 @@ def _use_of(target: Site) -> Site | None:
     """Where what is assigned to a target is used, if anywhere."""
     written = ast.unparse(target.node)
     for node in ast.walk(target.module.tree):
-        if isinstance(node, type(target.node)) and isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]
+        if isinstance(node, type(target.node)) and isinstance(getattr(node, "ctx", None), ast.Load):
             if ast.unparse(node) == written:
                 return Site(target.module, node)
     return None
@@ -163,7 +164,7 @@ def trains(event: Event, model: Value, events: list[Event]) -> bool:
     if event.kind == "step" and steps_optimizer(event):
         held = held_models(event.subject)
         if held is not None:
-            return any(covers(m, model) or covers(model, m) for m in held)
+            return any(same_model(m, model) for m in held)
         return _is_only_trained_model(model, events)
     if event.kind == "fit":
         return any(covers(v, model) for v in (event.subject, *event.operands))
@@ -181,7 +182,7 @@ def _is_only_trained_model(model: Value, events: list[Event]) -> bool:
 def _related(left: Value | None, right: Value | None) -> bool:
     if isinstance(left, Choice):
         return any(_related(option, right) for option in left.options)
-    return covers(left, right) or covers(right, left)
+    return same_model(left, right)
 
 
 def _makes(event: Event, model: Value) -> bool:
@@ -196,7 +197,6 @@ def function_around(site: Site) -> ast.AST | None:
     """The innermost function that a place is in."""
     found: ast.AST | None = None
     for node in ast.walk(site.module.tree):
-        if isinstance(node, ast.FunctionDef) and node.lineno <= site.node.lineno:  # type: ignore[attr-defined]
-            if (node.end_lineno or 0) >= site.node.lineno:  # type: ignore[attr-defined]
-                found = node
+        if isinstance(node, ast.FunctionDef) and stands_in(site.node, node):
+            found = node
     return found

@@ -21,7 +21,7 @@ from nnlint.semantics.participants import (
     touches,
 )
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value
 
 _MAY_FILL = re.compile(r"grad|backward|backprop|train|fit|learn|closure|optim", re.IGNORECASE)
@@ -157,8 +157,8 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
     found: dict[object, list[EmptyStep | None]] = {}
     for step, blocks in program.walk():
         if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
-            scope = innermost_loop(blocks, "backward") or _outermost_loop(blocks)
-            scope = scope or program.timeline
+            outermost = next(iter(loops_around(blocks)), program.timeline)
+            scope = innermost_loop(blocks, "backward") or outermost
             if program.complete:
                 found.setdefault(step.site.key, []).extend(_judge(program, step, scope, blocks))
     for verdicts in found.values():
@@ -243,17 +243,6 @@ def _own_backward_behind(scope: Block, step: Event) -> Event | None:
         if is_optimizer(event.subject) and distinct(event.subject, step.subject):
             return None
     return None
-
-
-def _outermost_loop(blocks: tuple[Block, ...]) -> Block | None:
-    """The outermost loop around a place, rounds unknown."""
-    return next((b for b in blocks if b.kind == "loop" and not b.unrolled), None)
-
-
-def innermost_loop(blocks: tuple[Block, ...], *kinds: str) -> Block | None:
-    """The innermost loop around a place that has an event of each kind, rounds unknown."""
-    loops = (b for b in reversed(blocks) if b.kind == "loop" and not b.unrolled)
-    return next((loop for loop in loops if all(loop.events(k) for k in kinds)), None)
 
 
 def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gradients]:

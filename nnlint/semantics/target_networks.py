@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import is_model
+from nnlint.semantics.participants import is_model, receiver_text
 from nnlint.semantics.snapshots import assigned, function_around
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
@@ -29,7 +29,7 @@ class SharedNetwork:
 
 def shared_networks(program: Program) -> Iterator[SharedNetwork]:
     """Networks that are copied or averaged into themselves."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     aliases = [e for e in events if e.kind == "keep" and is_model(e.subject, events)]
     for model, target, source, update in (*_loads(events), *_averages(program.timeline)):
         if not is_model(model, events) or _is_wrapped(target, source):
@@ -60,7 +60,7 @@ def _loads(events: list[Event]) -> Iterator[Update]:
             if state.state[STATE_OF] is not event.subject or made.module is not event.site.module:
                 continue
             if function_around(made) is function_around(event.site):
-                yield event.subject, _owner(event.site), _owner(made), event.site
+                yield event.subject, receiver_text(event.site), receiver_text(made), event.site
 
 
 def _averages(block: Block) -> Iterator[Update]:
@@ -84,12 +84,6 @@ def _zipped(loop: Site | None) -> list[str]:
     given = getattr(call, "args", ())
     owners = [getattr(getattr(argument, "func", None), "value", None) for argument in given]
     return [loop.module.text(o) for o in owners if o is not None] if loop is not None else []
-
-
-def _owner(call: Site) -> str:
-    """What the method of a call is called on."""
-    owner = getattr(getattr(call.node, "func", None), "value", None)
-    return call.module.text(owner) if owner is not None else ""
 
 
 def _is_wrapped(target: str, source: str) -> bool:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import CRITERION, Backpropagation, Reached
 from nnlint.semantics.participants import (
-    covers,
     distinct,
     held_models,
+    same_model,
     spoken_name,
     steps_optimizer,
 )
@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import argument_of
 
 _DISCOUNT = re.compile(r"gamma|discount", re.IGNORECASE)
 _TEACHER = re.compile(
@@ -71,8 +72,8 @@ Pair = tuple[Site, Value, Value, tuple[ast.expr | None, ast.expr | None]]
 class _Search:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.flow = Backpropagation(program)
-        self.events = [event for event, _ in program.walk()]
+        self.flow = program.once(Backpropagation)
+        self.events = program.events()
         self.held = [
             held_models(e.subject) for e in self.events if e.kind == "step" and steps_optimizer(e)
         ]
@@ -131,7 +132,7 @@ class _Search:
         return any(_RESIDUAL.search(name) for name in names)
 
     def _is_stepped(self, model: Value) -> bool:
-        return any(covers(m, model) or covers(model, m) for held in self.held for m in held or ())
+        return any(same_model(m, model) for held in self.held for m in held or ())
 
     def _is_frozen(self, model: Value) -> bool:
         """Whether gradients of a model are turned off somewhere, or may be."""
@@ -160,16 +161,12 @@ def _related(left: Value | None, right: Value | None) -> bool:
     owner = left.state.get("model") if isinstance(left, Unknown) else None
     if isinstance(owner, Value) and _related(owner, right):
         return True
-    return covers(left, right) or covers(right, left)
+    return same_model(left, right)
 
 
 def _arguments(call: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
-    """The expressions of the first two arguments of a call."""
-    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
-        return None, None
-    named = {k.arg: k.value for k in call.keywords}
-    given = [*call.args, None, None]
-    return given[0] or named.get("input"), given[1] or named.get("target")
+    """The expressions of the prediction and the target that a loss is given."""
+    return argument_of(call, "input", 0), argument_of(call, "target", 1)
 
 
 def _squares(operation: Operation) -> bool:

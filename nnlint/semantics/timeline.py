@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nnlint.semantics.values import Condition, Site, Value
@@ -101,3 +101,14 @@ class Block:
         return (self.end != "next" and self.kind in ("arm", "iteration")) or any(
             isinstance(child, Event) or child.consequential for child in self.children
         )
+
+
+def loops_around(blocks: Sequence[Block]) -> list[Block]:
+    """The loops of unknown rounds among the blocks that a place stands in, outermost first."""
+    return [block for block in blocks if block.kind == "loop" and not block.unrolled]
+
+
+def innermost_loop(blocks: Sequence[Block], *kinds: str) -> Block | None:
+    """The innermost loop around a place, rounds unknown, that has an event of each kind."""
+    loops = reversed(loops_around(blocks))
+    return next((loop for loop in loops if all(loop.events(kind) for kind in kinds)), None)

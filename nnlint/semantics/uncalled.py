@@ -27,7 +27,7 @@ class Uncalled:
 
 def uncalled_methods(program: Program) -> Iterator[Uncalled]:
     """Statements that only name a method, and states that are saved without being asked for."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     for event in events:
         if event.kind == "uncalled" and _belongs(event, events):
             yield _uncalled(event.site, event.site.node)

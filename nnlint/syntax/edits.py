@@ -43,6 +43,8 @@ class Change:
 
 
 Changes = tuple[Change, ...] | None
+PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
+"""Expressions that a method can be called on as they are."""
 
 
 def source_text(site: Site) -> str:
@@ -117,6 +119,12 @@ def delete_statement(site: Site) -> Changes:
         start, end = module.span(statement)
         return (Change(module, (first_row(statement), start[1]), end, "pass"),)
     return _without_rows(module, first_row(statement), statement.end_lineno or statement.lineno)
+
+
+def call_method(site: Site, call: str) -> Changes:
+    """Call a method on an expression: `detach()` makes `x` into `x.detach()`."""
+    text = source_text(site)
+    return replace(site, f"{text}.{call}" if isinstance(site.node, PLAIN) else f"({text}).{call}")
 
 
 def move_behind(site: Site, other: Site) -> Changes:

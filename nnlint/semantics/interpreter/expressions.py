@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nnlint.semantics.interpreter.binding import is_hashable
 from nnlint.semantics.interpreter.machine import OutOfBudget
-from nnlint.semantics.interpreter.statements import Statements, _hashable
+from nnlint.semantics.interpreter.statements import Statements
 from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
@@ -151,7 +152,7 @@ class Expressions(Statements):
                 state.update(value.state if isinstance(value, Table) else {...: Unknown()})
                 continue
             key = self.evaluate(key_node)
-            if isinstance(key, Constant) and _hashable(key.value):
+            if isinstance(key, Constant) and is_hashable(key.value):
                 state[key.value] = value
                 note_name(value, key.value if isinstance(key.value, str) else "")
             else:
@@ -381,7 +382,7 @@ class Expressions(Statements):
 
         def add() -> None:
             key, value = self.evaluate(node.key), self.evaluate(node.value)
-            known = isinstance(key, Constant) and _hashable(key.value)
+            known = isinstance(key, Constant) and is_hashable(key.value)
             state[key.value if known and isinstance(key, Constant) else ...] = value
             if isinstance(key, Constant) and isinstance(key.value, str):
                 note_name(value, key.value)
@@ -452,7 +453,7 @@ class Expressions(Statements):
         if isinstance(receiver, Built) and receiver.members and isinstance(index, int):
             members = receiver.members
             return members[index] if -len(members) <= index < len(members) else Unknown()
-        if isinstance(receiver, Unknown) and _hashable(index):
+        if isinstance(receiver, Unknown) and is_hashable(index):
             member: Value | None = receiver.state.get(index)
             if member is None:
                 name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
@@ -471,7 +472,7 @@ class Expressions(Statements):
         return self.element(receiver, index, "") if isinstance(index, int) else Unknown()
 
     def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:
-        if isinstance(key, Constant) and _hashable(key.value) and key.value in table.state:
+        if isinstance(key, Constant) and is_hashable(key.value) and key.value in table.state:
             found: Value = table.state[key.value]
             return softened(found)
         chosen = self._some_item(table, key, node)

@@ -33,6 +33,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.edits import PLAIN
 from nnlint.syntax.module import stands_in
 
 
@@ -228,7 +229,7 @@ class Shapes(Members):
             assert isinstance(tensor.func, ast.Attribute)
             tensor = tensor.func.value
         receiver = Site(site.module, tensor).text
-        if not isinstance(tensor, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        if not isinstance(tensor, PLAIN):
             receiver = f"({receiver})"
         sizes = ", ".join(Site(site.module, a).text for a in arguments)
         written = self._written(site, arguments)

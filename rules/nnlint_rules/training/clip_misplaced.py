@@ -92,7 +92,7 @@ def clip_misplaced(program: Program, context: Context) -> None:
 
 def _unscale(program: Program, found: MisplacedClip) -> Changes:
     """`scaler.unscale_(optimizer)`, in the words of the step that follows."""
-    events = [event for event, _ in program.walk()]
+    events = program.events()
     behind = events[events.index(found.clip) :]
     unscale = next((event for event in behind if event.kind in ("unscale", "step")), None)
     if unscale is not None and unscale.kind == "unscale":

@@ -1,0 +1,248 @@
+"""Binding: what an assignment does to names, attributes and elements."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from nnlint.semantics.axes import Shape
+from nnlint.semantics.axes.sizes import Size
+from nnlint.semantics.interpreter.rewrites import attributes_set_later
+from nnlint.semantics.interpreter.scopes import Scopes
+from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
+from nnlint.semantics.values import (
+    ELEMENT_OF,
+    ELEMENTS,
+    WRITTEN,
+    Built,
+    Class,
+    Constant,
+    Extent,
+    Instance,
+    Items,
+    Maybe,
+    ShapeOf,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    note_name,
+    softened,
+)
+
+_HEADS = frozenset("fc classifier head heads last_linear output_layer final features".split())
+"""Attributes under which models keep a layer that programs replace."""
+_GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
+"""Attributes that are `requires_grad`, or were meant to be."""
+
+
+class Binding(Scopes):
+    """Binds values to targets, and takes values apart for several targets."""
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Assign `value` to a name, attribute, item or tuple of these."""
+        match target:
+            case ast.Name():
+                self._bind_name(target.id, value)
+            case ast.Attribute():
+                self.set_attribute(self.evaluate(target.value), target.attr, value, target)
+            case ast.Subscript():
+                self._set_item(target, value)
+            case ast.Starred():
+                rest = value if isinstance(value, ShapeOf) else Unknown(origin="star")
+                self.bind(target.value, rest)
+            case ast.Tuple() | ast.List():
+                for element, part in zip(target.elts, self.unpack(value, target.elts), strict=True):
+                    self.bind(element, part)
+            case _:
+                return
+
+    def _bind_name(self, name: str, value: Value) -> None:
+        scope = self.frame.scope
+        if name in scope.declared_global:
+            while scope.parent is not None:
+                scope = scope.parent
+        if isinstance(value, Extent):
+            name_size(value.size, name)
+        note_name(value, name)
+        self.write(scope.names, name, value)
+
+    def _set_later(self, cls: Class) -> frozenset[str]:
+        known = self.set_later.get(cls)
+        if known is None:
+            known = self.set_later[cls] = attributes_set_later(cls)
+        return known
+
+    def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.AST) -> None:
+        """`receiver.name = value`."""
+        if isinstance(receiver, Instance) and name in self._set_later(receiver.cls):
+            value = softened(value, carried=True)
+        if isinstance(receiver, Instance | Unknown | Built):
+            self.write(receiver.state, name, value)
+        self.sizes.call_it(value, name)
+        library = receiver.state.get("library") if isinstance(receiver, Instance) else None
+        if isinstance(library, Built) and isinstance(value, Built | Instance):
+            # a subclass of nn.Sequential runs what is assigned to it, in that order
+            self.write(library.state, "items", (*library.members, value))
+        note_name(value, name)
+        if receiver is not self.frame.owner and isinstance(value, Built | Instance):
+            if isinstance(receiver, Instance | Built) or name in _HEADS:
+                self.emit("replace", self.site(node), receiver, (value,), name)
+        if "transform" in name and isinstance(receiver, Instance | Built):
+            self.sample_dataset(receiver)
+        if name in ("grad", "_grad"):
+            kind = "zero_grad" if _is_none(value) else "set_grad"
+            self.emit(kind, self.site(node), receiver, name="grad")
+        if name == "training":
+            self.emit("opaque", self.site(node), receiver, (receiver,))
+        if _GRADIENT_FLAG.match(name):
+            self.emit("requires_grad", self.site(node), receiver, (value,), name)
+
+    def _set_item(self, target: ast.Subscript, value: Value) -> None:
+        receiver = self.evaluate(target.value)
+        key = self.evaluate(target.slice)
+        if isinstance(key, Constant) and key.value == "lr" and not isinstance(receiver, Table):
+            self.emit("set_lr", self.site(target), receiver, (value,))
+        if isinstance(receiver, Table):
+            constant_key = (
+                key.value if isinstance(key, Constant) and is_hashable(key.value) else ...
+            )
+            self.write(receiver.state, constant_key, value)
+            note_name(value, constant_key if isinstance(constant_key, str) else "")
+        elif isinstance(receiver, Tensor) and isinstance(value, Tensor):
+            # not undone with a branch: it may have been written on some path
+            receiver.state[WRITTEN] = (*receiver.state.get(WRITTEN, ()), value)
+        elif isinstance(receiver, Items):
+            index = key.value if isinstance(key, Constant) else None
+            items = list(receiver.items)
+            if isinstance(index, int) and -len(items) <= index < len(items):
+                items[index] = value
+                self.write(receiver.state, "items", tuple(items))
+            else:
+                self.write(receiver.state, "open", True)
+        elif isinstance(receiver, Unknown) and isinstance(key, Constant) and is_hashable(key.value):
+            self.write(receiver.state, key.value, value)
+        elif isinstance(receiver, Built) and receiver.entry.kind == "container":
+            self._set_member(receiver, key, value)
+
+    def _set_member(self, container: Built, key: Value, value: Value) -> None:
+        name = key.value if isinstance(key, Constant) else None
+        members = container.members
+        if isinstance(name, int) and -len(members) <= name < len(members):
+            changed = list(members)
+            changed[name] = value
+            self.write(container.state, "items", tuple(changed))
+        else:
+            self.write(container.state, "items", (*members, value))
+            self.write(container.state, "unordered", True)
+            if isinstance(name, str):
+                names = {**container.state.get("names", {}), name: value}
+                self.write(container.state, "names", names)
+            else:
+                self.write(container.state, "open", True)
+
+    def unpack(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
+        """The parts of `value` for the targets of a tuple assignment."""
+        count = len(targets)
+        names = [t.id if isinstance(t, ast.Name) else "" for t in targets]
+        if any(isinstance(t, ast.Starred) for t in targets):
+            return self._unpack_star(value, targets)
+        if isinstance(value, ShapeOf):
+            return self._unpack_shape(value, names)
+        if isinstance(value, Items) and len(value.items) == count and not value.open:
+            return [v.value if isinstance(v, Maybe) else v for v in value.items]
+        if isinstance(value, Constant) and isinstance(value.value, tuple | list):
+            if len(value.value) == count:
+                return [Constant(v, value.soft) for v in value.value]
+        return [self.element(value, i, names[i]) for i in range(count)]
+
+    def _unpack_star(self, value: Value, targets: Sequence[ast.expr]) -> list[Value]:
+        star = next(i for i, t in enumerate(targets) if isinstance(t, ast.Starred))
+        after = len(targets) - star - 1
+        if isinstance(value, ShapeOf):
+            parts = [
+                self.extent(value, i if i < star else i - star - 1 - after)
+                for i in range(len(targets))
+            ]
+            parts[star] = self.slice_shape(value, star, -after or None)
+            return parts
+        return [
+            self.element(value, i if i < star else i - star - 1 - after, "")
+            if i != star
+            else Unknown()
+            for i in range(len(targets))
+        ]
+
+    def extent(self, shape: ShapeOf, index: int) -> Value:
+        """The size of one axis; overridden where tensors are known."""
+        return Unknown()
+
+    def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:
+        """`tensor.shape[lower:upper]`; overridden where expressions are known."""
+        return Unknown()
+
+    def read_extent(self, tensor: Tensor, index: int, rank: int) -> Size | None:
+        """The size of an axis that the program has asked for before the rank was known."""
+        return None
+
+    def element(self, value: Value, index: int, name: str) -> Value:
+        """`value[index]` where the index is known."""
+        if isinstance(value, Items):
+            if -len(value.items) <= index < len(value.items) and not value.open:
+                found = value.items[index]
+                return found.value if isinstance(found, Maybe) else found
+            return Unknown(name)
+        if isinstance(value, Unknown):
+            members: Value | None = value.state.get(index)
+            if members is None:
+                members = Unknown(name or f"{value.name}[{index}]", value.origin)
+                members.state[ELEMENT_OF] = value.state.setdefault(ELEMENTS, object()), index
+                if value.origin == "parameter_tensor":
+                    members.state["model"] = value.state.get("model")
+                value.state[index] = members
+            return members
+        if isinstance(value, Tensor):
+            return self.index_tensor(value, (Constant(index),), None)
+        if isinstance(value, Instance) and -len(value.cls.fields) <= index < len(value.cls.fields):
+            field: Value = value.state.get(value.cls.fields[index], Unknown(name))
+            return field
+        return Unknown(name)
+
+    def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
+        """`tensor[index]`; overridden where operations are known."""
+        return Unknown()
+
+    def _unpack_shape(self, value: ShapeOf, names: Sequence[str]) -> list[Value]:
+        tensor = value.tensor
+        if tensor.shape is None and value.start == 0 and value.stop is None:
+            self.write(tensor.state, "shape", self._shape_named(tensor, names))
+        if tensor.shape is None:
+            return [self.extent(value, i) for i in range(len(names))]
+        shape = tensor.shape[value.start : value.stop]
+        if len(shape) != len(names):
+            return [Unknown(name) for name in names]
+        return list(extents(shape))
+
+    def _shape_named(self, tensor: Tensor, names: Sequence[str]) -> Shape:
+        """The shape of a tensor of unknown rank that is unpacked into names."""
+        axes = []
+        for index, name in enumerate(names):
+            axis = axis_named(name, index, len(names))
+            read = self.read_extent(tensor, index, len(names))
+            axes.append(axis if read is None else axis._replace(size=read))
+        return tuple((axis,) for axis in axes)
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value is None
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether a constant can be the key of a dictionary."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

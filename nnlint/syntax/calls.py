@@ -1,0 +1,18 @@
+"""The arguments of a call, as they are written."""
+
+from __future__ import annotations
+
+import ast
+
+
+def argument_of(call: ast.AST | None, name: str, position: int) -> ast.expr | None:
+    """The argument of a call that is given by name or at a position.
+
+    None also where the call spreads a sequence, so that positions are not known.
+    """
+    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    named = next((k.value for k in call.keywords if k.arg == name), None)
+    if named is not None:
+        return named
+    return call.args[position] if len(call.args) > position else None
