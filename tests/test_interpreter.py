@@ -504,3 +504,22 @@ def test_a_view_in_the_condition_it_is_under():
         """
     )
     assert program.complete
+
+
+def test_attributes_and_items_named_like_what_the_analysis_notes():
+    notes = (
+        "size tensor model of test owner arguments receiver original callee called integer batch"
+    )
+    for name in notes.split():
+        program = main_program(
+            f"""
+            import torch
+            from settings import config
+            x = torch.rand(4, 6)
+            width = config["{name}"] * 2
+            config.{name}.view(width, -1)
+            x.view(config * 2, config.{name}, len(config.{name}), width, config["{name}"])
+            """,
+            settings="import os\nconfig = os.environ.load()",
+        )
+        assert program.complete

@@ -11,6 +11,8 @@ from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import covers, is_model
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    CALLEE,
     MADE,
     WRITTEN,
     Arithmetic,
@@ -137,11 +139,11 @@ class Backpropagation:
 
     def _of_call(self, result: Unknown) -> Iterator[Reached]:
         """The call of an unknown model that returned a value."""
-        callee = result.state.get("callee")
+        callee = result.state.get(CALLEE)
         if not isinstance(callee, Unknown):
             return
         if CRITERION.search(callee.name.rpartition(".")[2]):
-            yield from self._of_all(result.state.get("arguments", ()))
+            yield from self._of_all(result.state.get(ARGUMENTS, ()))
             return
         for site in result.state.get(MADE, ())[-1:]:
             for event in self._by_place.get(site.key, ()):

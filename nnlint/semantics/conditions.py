@@ -5,7 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from nnlint.semantics.values import Arithmetic, Condition, Constant, Site, Unknown, Value
+from nnlint.semantics.values import (
+    TEST,
+    Arithmetic,
+    Condition,
+    Constant,
+    Site,
+    Unknown,
+    Value,
+)
 
 
 def taken_by_default(condition: Condition) -> bool | None:
@@ -26,7 +34,7 @@ def parts_of(condition: Condition) -> Iterator[Condition]:
     if not isinstance(node, ast.BoolOp):
         yield condition
         return
-    whole = condition.test.state.get("test") if isinstance(condition.test, Unknown) else None
+    whole = condition.test.state.get(TEST) if isinstance(condition.test, Unknown) else None
     values: tuple[Value | None, ...] = whole.operands if isinstance(whole, Arithmetic) else ()
     if len(values) != len(node.values):
         values = (condition.test,) * len(node.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from nnlint.semantics.values import (
+    AS_TENSOR,
     Choice,
     Constant,
     Join,
@@ -26,7 +27,7 @@ def tensor_of(value: Value | None) -> Tensor | None:
         case Tensor():
             return value
         case Unknown():
-            known: Tensor | None = value.state.get("tensor")
+            known: Tensor | None = value.state.get(AS_TENSOR)
             return known
         case Maybe():
             return tensor_of(value.value)

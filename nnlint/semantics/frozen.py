@@ -13,7 +13,16 @@ from nnlint.semantics.participants import covers
 from nnlint.semantics.passes import passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Constant, Instance, Site, Unknown, Value, names_of
+from nnlint.semantics.values import (
+    MODEL_OF,
+    Built,
+    Constant,
+    Instance,
+    Site,
+    Unknown,
+    Value,
+    names_of,
+)
 
 FLAGS = ("requires_grad", "freeze")
 _FOLLOWS_ANOTHER = re.compile(r"ema|momentum|target|teacher|key|_k$|average|mean", re.IGNORECASE)
@@ -69,7 +78,7 @@ def _model_of(event: Event) -> Value | None:
         return subject
     if event.name != "requires_grad" or not isinstance(subject, Unknown):
         return None
-    model = subject.state.get("model") if subject.origin == "parameter_tensor" else None
+    model = subject.state.get(MODEL_OF) if subject.origin == "parameter_tensor" else None
     return model if isinstance(model, Value) else None
 
 

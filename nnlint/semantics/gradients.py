@@ -18,7 +18,12 @@ from nnlint.semantics.participants import (
 )
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
-from nnlint.semantics.values import Built, Unknown, Value
+from nnlint.semantics.values import (
+    MODEL_OF,
+    Built,
+    Unknown,
+    Value,
+)
 
 _MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
 _NEVER_CLEARS = re.compile(
@@ -111,8 +116,8 @@ def may_clear(event: Event, optimizer: Value | None) -> bool:
 
 def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
     """Whether what is cleared certainly holds no parameter of the optimizer."""
-    if isinstance(subject, Unknown) and isinstance(subject.state.get("model"), Value):
-        subject = subject.state["model"]
+    if isinstance(subject, Unknown) and isinstance(subject.state.get(MODEL_OF), Value):
+        subject = subject.state[MODEL_OF]
     if is_optimizer(subject):
         return distinct(subject, optimizer)
     models = held_models(optimizer)

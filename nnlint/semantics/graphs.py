@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    ARGUMENTS,
     Arithmetic,
     Choice,
     Constant,
@@ -185,7 +186,7 @@ def _parts(value: Value) -> list[Value]:
         case Items():
             return list(value.items)
         case Unknown():
-            return [v for v in value.state.get("arguments", ()) if isinstance(v, Value)]
+            return [v for v in value.state.get(ARGUMENTS, ()) if isinstance(v, Value)]
         case _:
             return []
 

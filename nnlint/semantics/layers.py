@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.participants import parts
 from nnlint.semantics.values import (
+    IS_CALLED,
     Built,
     Choice,
     Constant,
@@ -69,7 +70,7 @@ class _Search:
             case Instance():
                 self.known = self.known and value.cls.known
             case Unknown():
-                self.known = self.known and not value.state.get("called")
+                self.known = self.known and not value.state.get(IS_CALLED)
                 return
             case Maybe() | Choice():
                 # what is there on some paths only proves nothing

@@ -156,7 +156,9 @@ def is_model(program: Program, value: Unknown) -> bool:
         held = held_models(event.subject) if event.kind == "step" else None
         if any(m is value for m in held or ()):
             return True
-    return bool(_MODEL_NAME.search(value.name.rpartition(".")[2]))
+    # what is imported and called at once is a function, whatever it is named after
+    named = value.origin != "import" and _MODEL_NAME.search(value.name.rpartition(".")[2])
+    return bool(named)
 
 
 def concerns_mode(event: Event, model: Value) -> bool:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    AS_TENSOR,
     ELEMENT_OF,
     MADE,
+    MODEL_OF,
     PART_OF,
+    RECEIVER,
     BoundMethod,
     Built,
     Choice,
@@ -75,7 +78,7 @@ def receiver_of(method: Value) -> Value | None:
     """What a method that is not called belongs to; None for what is no method."""
     if isinstance(method, BoundMethod):
         return method.receiver
-    receiver = method.state.get("receiver") if isinstance(method, Unknown) else None
+    receiver = method.state.get(RECEIVER) if isinstance(method, Unknown) else None
     return receiver if isinstance(receiver, Value) else None
 
 
@@ -115,7 +118,7 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
         case Choice():
             return all(is_model(option, program_events) for option in value.options)
         case Unknown():
-            if value.state.get("tensor") is not None:
+            if value.state.get(AS_TENSOR) is not None:
                 return False
             if PART_OF in value.state or _MODEL_NAME.search(value.name.rpartition(".")[2]):
                 return True
@@ -164,7 +167,7 @@ def _models_of_parameters(value: Value) -> tuple[Value, ...] | None:
         case Parameters():
             return value.models
         case Unknown(origin="parameter_tensor"):
-            model = value.state.get("model")
+            model = value.state.get(MODEL_OF)
             return None if model is None else (model,)
         case Table():
             group = value.state.get("params")
@@ -227,10 +230,10 @@ def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
     if whole is part:
         return True
     if isinstance(part, Unknown):
-        receiver = part.state.get("receiver")
+        receiver = part.state.get(RECEIVER)
         if isinstance(receiver, Value) and covers(whole, receiver, depth - 1):
             return True
-        owner = part.state.get("model" if part.origin == "parameter_tensor" else PART_OF)
+        owner = part.state.get(MODEL_OF if part.origin == "parameter_tensor" else PART_OF)
         if isinstance(owner, Value) and covers(whole, owner, depth - 1):
             return True
     return any(covers(inner, part, depth - 1) for inner in parts(whole))
@@ -309,7 +312,7 @@ def made_within(value: Value, loop: Block) -> bool:
     if isinstance(value, Choice):
         return any(made_within(option, loop) for option in value.options)
     if isinstance(value, Unknown):
-        receiver = value.state.get("receiver")
+        receiver = value.state.get(RECEIVER)
         made = value.state.get(MADE, ())
         if isinstance(receiver, Value) and made_within(receiver, loop):
             return True

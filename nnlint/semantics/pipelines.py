@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.semantics.analysis import Program
+from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.randomness import is_random, makes_views
 from nnlint.semantics.splits import (
@@ -60,7 +60,12 @@ class RandomTransform:
 
 
 def random_transforms(program: Program) -> Iterator[RandomTransform]:
-    """Every random transform of a program: of its datasets, and in its loops."""
+    """Every random transform of a program: of its datasets, and in its loops.
+
+    What a test does to its data trains nothing that anyone keeps.
+    """
+    if is_test(program.module):
+        return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
     if not augmented:
         return

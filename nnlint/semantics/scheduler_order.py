@@ -14,6 +14,8 @@ from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    MADE_OF,
     Arithmetic,
     Built,
     Choice,
@@ -206,7 +208,7 @@ def _has_length(value: Value | None, depth: int = 6) -> bool:
         return False
     match value:
         case Unknown(origin="length"):
-            over = value.state.get("of")
+            over = value.state.get(MADE_OF)
             if isinstance(over, Built):
                 return over.entry.kind == "loader"
             name = over.name if isinstance(over, Unknown | External) else ""
@@ -216,7 +218,7 @@ def _has_length(value: Value | None, depth: int = 6) -> bool:
         case Choice(options=options):
             return all(_has_length(v, depth - 1) for v in options)
         case Unknown():
-            made = value.state.get("arguments") or ()
+            made = value.state.get(ARGUMENTS) or ()
             return any(_has_length(v, depth - 1) for v in made)
         case _:
             return False

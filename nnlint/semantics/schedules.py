@@ -21,6 +21,7 @@ from nnlint.semantics.simulation import (
 )
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    OWNER,
     Arithmetic,
     Built,
     Choice,
@@ -243,7 +244,7 @@ def _set_by_hand(program: Program) -> Iterator[Decay]:
         if off_by_default(event.conditions):
             continue
         subject = event.subject
-        owner = subject.state.get("owner") if isinstance(subject, Unknown) else None
+        owner = subject.state.get(OWNER) if isinstance(subject, Unknown) else None
         key = id(owner) if owner is not None else event.site.key
         groups.setdefault(key, {}).setdefault(event.site.key, event)
     for group in groups.values():

@@ -14,6 +14,7 @@ from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    MADE_OF,
     Arithmetic,
     Built,
     Choice,
@@ -69,7 +70,7 @@ def averages(program: Program) -> Iterator[Average]:
             continue
         for division in divisions:
             assert isinstance(division.operands[0], Unknown)
-            loader = division.operands[0].state.get("of")
+            loader = division.operands[0].state.get(MADE_OF)
             if not isinstance(loader, Value) or not _goes_over(loop, loader):
                 continue
             if division.site.key in seen or not _holds(division.subject, gather.subject):
@@ -169,7 +170,7 @@ def _number_of(value: Value | None) -> Value | None:
     while True:
         match value:
             case Unknown(name="item()"):
-                value = value.state.get("of")
+                value = value.state.get(MADE_OF)
             case Arithmetic(operator="int" | "float"):
                 value = value.operands[0]
             case Tensor(producer=Operation(inputs=(inner, *_)) as operation) if (
@@ -210,7 +211,7 @@ def _holds(value: Value | None, part: Value | None, seen: set[int] | None = None
         case Tensor(producer=Join() as join):
             parts = join.inputs
         case Unknown(name="item()"):
-            inner = value.state.get("of")
+            inner = value.state.get(MADE_OF)
             parts = (inner,) if isinstance(inner, Value) else ()
         case Tensor(producer=Operation() as operation) if operation.entry.name in (
             "torch.add",

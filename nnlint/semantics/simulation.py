@@ -12,6 +12,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.numbers import FUNCTIONS
 from nnlint.semantics.values import (
+    TEST,
     Arithmetic,
     Choice,
     Condition,
@@ -138,7 +139,7 @@ def depends_on_time(value: Value | None, clock: Clock, depth: int = 12) -> bool:
         case Unknown():
             if clock.counts(value):
                 return True
-            inner = [value.state["test"]] if "test" in value.state else []
+            inner = [value.state[TEST]] if TEST in value.state else []
         case Arithmetic():
             inner = value.operands
         case Choice():
@@ -197,7 +198,7 @@ def _constant(value: Constant, clock: Clock) -> Number | None:
 def _unknown(value: Unknown, clock: Clock) -> Number | None:
     if clock.counts(value):
         return Number(clock.time)
-    test = value.state.get("test")
+    test = value.state.get(TEST)
     if isinstance(test, Arithmetic):
         return number_at(test, clock)
     if is_former_rate(value):

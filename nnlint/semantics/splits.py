@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    TEST,
     Arithmetic,
     Built,
     Choice,
@@ -126,7 +127,7 @@ def _either(role: str, taken: bool) -> str:
 
 def _chosen_key(value: Value | None) -> str | None:
     """The role of a dictionary's key, for an item that is chosen by an unknown key."""
-    test = value.state.get("test") if isinstance(value, Unknown) else None
+    test = value.state.get(TEST) if isinstance(value, Unknown) else None
     if isinstance(test, Arithmetic) and test.operator == "==" and len(test.operands) == 2:
         key = test.operands[1]
         if isinstance(key, Constant) and isinstance(key.value, str):

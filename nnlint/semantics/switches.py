@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from nnlint.semantics.conditions import parts_of, words
 from nnlint.semantics.splits import is_split_condition
 from nnlint.semantics.values import (
+    TEST,
     Arithmetic,
     Built,
     Condition,
@@ -73,6 +74,9 @@ def _is_switch(condition: Condition, shared: bool) -> bool:
         return any(_is_switch(part, shared) for part in parts_of(condition))
     if depends_on_draw(condition.test):
         return _has_chance(condition.test)
+    if _is_default(condition):
+        # whatever the default is called, who calls may give something else
+        return True
     if _is_presence(condition) or is_split_condition(condition):
         return False
     if condition.test is None:
@@ -85,6 +89,11 @@ def _is_switch(condition: Condition, shared: bool) -> bool:
     return bool(named) and _reads_option(condition.test)
 
 
+def _is_default(condition: Condition) -> bool:
+    """Whether it is no branch, but the default of a parameter that a caller can set."""
+    return condition.test is None and condition.soft and isinstance(condition.site.node, ast.Name)
+
+
 def _reads_option(value: Value | None, depth: int = 6) -> bool:
     """Whether a test looks at something that a person can set, not only at the sample."""
     if depth == 0 or value is None:
@@ -93,7 +102,7 @@ def _reads_option(value: Value | None, depth: int = 6) -> bool:
         case Constant():
             return value.soft or value.site is not None
         case Unknown():
-            inner = value.state.get("test")
+            inner = value.state.get(TEST)
             if isinstance(inner, Arithmetic):
                 return any(_reads_option(v, depth - 1) for v in inner.operands[:1])
             return value.origin in ("parameter", "option", "attribute", "import", "")
@@ -115,7 +124,7 @@ def _is_presence(condition: Condition) -> bool:
 
 def _has_chance(test: Value | None) -> bool:
     """Whether an option goes into a comparison with a random number."""
-    inner = test.state.get("test") if isinstance(test, Unknown) else None
+    inner = test.state.get(TEST) if isinstance(test, Unknown) else None
     operands = inner.operands if isinstance(inner, Arithmetic) else ()
     return any(
         (isinstance(v, Constant) and v.soft)

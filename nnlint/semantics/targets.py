@@ -18,6 +18,7 @@ from nnlint.semantics.participants import (
 )
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    MODEL_OF,
     Arithmetic,
     Constant,
     External,
@@ -158,7 +159,7 @@ def _is_true(operands: tuple[Value, ...]) -> bool:
 
 
 def _related(left: Value | None, right: Value | None) -> bool:
-    owner = left.state.get("model") if isinstance(left, Unknown) else None
+    owner = left.state.get(MODEL_OF) if isinstance(left, Unknown) else None
     if isinstance(owner, Value) and _related(owner, right):
         return True
     return same_model(left, right)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import has_method, is_model, spoken_name
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import BoundMethod, Choice, Site, Table, Unknown, Value
+from nnlint.semantics.values import (
+    RECEIVER,
+    BoundMethod,
+    Choice,
+    Site,
+    Table,
+    Unknown,
+    Value,
+)
 
 OF_MODELS = frozenset({"eval", "train", "zero_grad"})
 STATE = "state_dict"
@@ -66,7 +74,7 @@ def _is_state(value: Value) -> bool:
         case BoundMethod():
             return value.name == STATE
         case Unknown():
-            return "receiver" in value.state and value.name.rpartition(".")[2] == STATE
+            return RECEIVER in value.state and value.name.rpartition(".")[2] == STATE
         case Choice():
             return all(_is_state(option) for option in value.options)
         case _:

@@ -394,13 +394,43 @@ class Operation:
 
 
 NONE = Constant(None)
-CALLED, CHOSEN, SAMPLE, SAMPLED = "called", "chosen", "sample", "sampled"
+CALLED, CHOSEN, SAMPLE, SAMPLED = "names of", "choices of", "one sample", "is sampled"
 """Keys of an object's state for its names, for the options that led to it, for what happens
 to one sample of a dataset, and for the sample that comes out."""
 
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
+MODEL_OF = "model of"
+"""Key of the state of something unresolved for the model whose parameter it is.
+
+None of these keys is an identifier: names that a program gives attributes and items of something
+unresolved are keys of the same state.
+"""
+MADE_OF = "made of"
+"""For what it is made of: the tensor of `x.item()`, the sequence of `len(x)`."""
+RECEIVER = "attribute of"
+"""For what it is an attribute of."""
+OWNER = "group of"
+"""For the optimizer whose parameter group it is."""
+AS_TENSOR = "as tensor"
+"""For the tensor that it has been taken for."""
+AS_SIZE = "as size"
+"""For the symbol of the size that it has been taken for."""
+ORIGINAL = "twin of"
+"""For the value that it is an exact copy of."""
+ARGUMENTS = "call with"
+"""For what was given to the call that it is the result of."""
+CALLEE = "call of"
+"""For what was called to get it."""
+IS_CALLED = "is called"
+"""For whether it has been called."""
+TEST = "test of"
+"""For the comparison that it is the result of."""
+IS_INTEGER = "is integer"
+"""For whether it is known to be a whole number."""
+BATCH = "one batch"
+"""Key of the state of something to go over for a batch of it."""
 ELEMENT_OF = "element of"
 """Key of the state of an element of something unresolved: what its whole is told by, and which
 element it is."""
@@ -495,13 +525,13 @@ def depends_on_draw(value: Value | None, depth: int = 8) -> bool:
         case Unknown():
             if value.origin == "draw":
                 return True
-            if _is_certain(value.state.get("test")):
+            if _is_certain(value.state.get(TEST)):
                 return False
-            inner = (value.state.get("test"), value.state.get("of"), value.state.get("receiver"))
+            inner = (value.state.get(TEST), value.state.get(MADE_OF), value.state.get(RECEIVER))
         case Arithmetic():
             inner = value.operands
         case Items():
-            inner = (*value.items, value.state.get("of"))
+            inner = (*value.items, value.state.get(MADE_OF))
         case Choice():
             inner = value.options
         case Maybe():

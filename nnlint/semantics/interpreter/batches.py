@@ -7,6 +7,7 @@ from nnlint.semantics.axes.transfer.call import as_integer
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.values import (
+    AS_TENSOR,
     LABELS_OF,
     SAMPLED,
     TAKEN_AT,
@@ -85,7 +86,7 @@ def _element(key: int | str, batch: Dimension, shape: Shape | None, place: Site 
     if shape is None:
         return Unknown(name, "loop", {TAKEN_AT: place} if place else {})
     known = Tensor(Source(name, place), {"shape": (batch, *shape)})
-    return Unknown(name, "loop", {"tensor": known})
+    return Unknown(name, "loop", {AS_TENSOR: known})
 
 
 def _places(dataset: Value, depth: int = 6) -> dict[int | str, Site]:

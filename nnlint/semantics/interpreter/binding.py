@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.values import (
     ELEMENT_OF,
     ELEMENTS,
+    MODEL_OF,
     WRITTEN,
     Built,
     Class,
@@ -200,7 +201,7 @@ class Binding(Scopes):
                 members = Unknown(name or f"{value.name}[{index}]", value.origin)
                 members.state[ELEMENT_OF] = value.state.setdefault(ELEMENTS, object()), index
                 if value.origin == "parameter_tensor":
-                    members.state["model"] = value.state.get("model")
+                    members.state[MODEL_OF] = value.state.get(MODEL_OF)
                 value.state[index] = members
             return members
         if isinstance(value, Tensor):

@@ -11,7 +11,10 @@ from nnlint.semantics.interpreter.options import OPTION_HANDLERS, Options, optio
 from nnlint.semantics.interpreter.tables import Tables
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    MADE_OF,
     NONE,
+    ORIGINAL,
     STATE_OF,
     Arithmetic,
     BoundMethod,
@@ -52,7 +55,7 @@ class Interpreter(Tables):
             return handler(self, positional, keywords, site)
         operands = (*positional, *keywords.values())
         self.emit_opaque(site, None, positional, keywords, name)
-        result = Unknown(name, "call", {"arguments": operands})
+        result = Unknown(name, "call", {ARGUMENTS: operands})
         self.sample_unknown(result, keywords, site)
         return result
 
@@ -97,7 +100,7 @@ def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
         return Constant(len(value.members))
     if isinstance(value, Constant) and isinstance(value.value, str | list | tuple | range):
         return Constant(len(value.value), value.soft)
-    return Unknown("len", "length", {"of": value})
+    return Unknown("len", "length", {MADE_OF: value})
 
 
 def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -270,7 +273,7 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             given = {k: copied(v, known, depth - 1) for k, v in value.arguments.items()}
             twin = Built(value.entry, given, value.explicit, value.site, value.conditions, {})
         case Unknown():
-            twin = Unknown(value.name, value.origin, {"original": value})
+            twin = Unknown(value.name, value.origin, {ORIGINAL: value})
         case Items():
             twin = Items(value.kind, {}, value.site)
         case Table():
@@ -279,7 +282,7 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             return value
     known[id(value)] = twin
     for key, part in value.state.items():
-        if key in ("original", STATE_OF):
+        if key in (ORIGINAL, STATE_OF):
             # a copy of a state is no model's any more
             continue
         if isinstance(part, Value):

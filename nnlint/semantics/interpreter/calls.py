@@ -13,7 +13,12 @@ from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    AS_TENSOR,
+    CALLEE,
+    IS_CALLED,
     MADE,
+    MADE_OF,
     NONE,
     BoundMethod,
     Built,
@@ -87,7 +92,7 @@ class Calls(Expressions):
                 value = self.evaluate(argument.value)
                 spread = self.spread(value)
                 positional += (
-                    (Items("star", {"items": (), "open": True, "of": value}),)
+                    (Items("star", {"items": (), "open": True, MADE_OF: value}),)
                     if spread is None
                     else spread
                 )
@@ -160,14 +165,14 @@ class Calls(Expressions):
         operands = (*positional, *keywords.values())
         tensors = [v for v in operands if isinstance(v, Tensor)]
         if isinstance(callee, Unknown):
-            callee.state["called"] = True
+            callee.state[IS_CALLED] = True
             self.emit_forward(site, callee, operands, name)
         else:
             self.emit_opaque(site, callee, positional, keywords, name)
-        result = Unknown(name, "call", {"arguments": tuple(operands), "callee": callee})
+        result = Unknown(name, "call", {ARGUMENTS: tuple(operands), CALLEE: callee})
         self.sample_unknown(result, keywords, site)
         if tensors:
-            result.state["tensor"] = Tensor(Source(name, site, result))
+            result.state[AS_TENSOR] = Tensor(Source(name, site, result))
         return result
 
     def sample_unknown(self, result: Unknown, keywords: dict[str, Value], site: Site) -> None:

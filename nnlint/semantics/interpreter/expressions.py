@@ -17,8 +17,10 @@ from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
     INDEX,
     NONE,
+    OWNER,
     PART_OF,
     TAKEN_AT,
+    TEST,
     Arithmetic,
     Built,
     Choice,
@@ -461,7 +463,7 @@ class Expressions(Statements):
                 if isinstance(index, int):
                     member.state[INDEX] = index
                 if receiver.origin == "param_groups":
-                    owner = {"owner": receiver.state.get("owner")}
+                    owner = {OWNER: receiver.state.get(OWNER)}
                     member = receiver.state[index] = Unknown(name, "group", owner)
             return member
         if isinstance(receiver, Constant) and isinstance(index, int | str):
@@ -550,7 +552,7 @@ def _is_carried(value: Value | None) -> bool:
 
 def _test(symbol: str, *operands: Value) -> Unknown:
     """The outcome of a comparison that is not known: it remembers what is compared."""
-    return Unknown(origin="test", state={"test": Arithmetic(symbol, operands)})
+    return Unknown(origin="test", state={TEST: Arithmetic(symbol, operands)})
 
 
 def _formatted(template: Constant, values: Constant) -> Value:

@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    ARGUMENTS,
     MADE_BY,
     NONE,
     Built,
@@ -77,10 +78,10 @@ class LibraryCalls(Shapes):
             self.emit("draw", site, None, positional, entry.name)
             if len(positional) == 2 and same(positional[0], positional[1]):
                 return positional[0]
-            return Unknown(entry.name, "draw", {"arguments": (*positional, *keywords.values())})
+            return Unknown(entry.name, "draw", {ARGUMENTS: (*positional, *keywords.values())})
         if entry.kind in ("operation", "loss"):
             return self.operate(entry, bound, site)
-        return Unknown(entry.name, "call", {"arguments": (*positional, *keywords.values())})
+        return Unknown(entry.name, "call", {ARGUMENTS: (*positional, *keywords.values())})
 
     def _wrapped(
         self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
@@ -113,7 +114,7 @@ class LibraryCalls(Shapes):
         self, entry: Entry, bound: dict[str, Value], site: Site, spread: Sequence[Value] = ()
     ) -> Value:
         """A function that transforms a sample at once; overridden where samples are followed."""
-        return Unknown(entry.name, "call", {"arguments": tuple(bound.values())})
+        return Unknown(entry.name, "call", {ARGUMENTS: tuple(bound.values())})
 
     def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         arguments = with_defaults(entry.signature, bound)
@@ -205,14 +206,14 @@ class LibraryCalls(Shapes):
             self.emit_forward(site, layer, operands)
             head = self._replaced_head(layer)
             if head is not None:
-                features = Unknown("features", "call", {"arguments": operands})
+                features = Unknown("features", "call", {ARGUMENTS: operands})
                 with self.within_model(layer, site, positional, told=True), self.calling(layer):
                     return self.call(head, (features,), {}, site)
-            return Unknown(entry.name, "call", {"arguments": operands, MADE_BY: layer})
+            return Unknown(entry.name, "call", {ARGUMENTS: operands, MADE_BY: layer})
         if entry.kind == "transform":
             return self.apply_transform(layer, positional, keywords, site)
         self.emit_opaque(site, layer, positional, keywords, entry.name)
-        return Unknown(entry.name, "call", {"arguments": operands})
+        return Unknown(entry.name, "call", {ARGUMENTS: operands})
 
     def apply_transform(
         self, transform: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site

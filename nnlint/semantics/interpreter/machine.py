@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    AS_TENSOR,
     INDEX,
     TAKEN_AT,
     Arithmetic,
@@ -399,11 +400,11 @@ class Machine(ABC):
         if isinstance(value, Tensor):
             return value
         if isinstance(value, Unknown):
-            known: Tensor | None = value.state.get("tensor")
+            known: Tensor | None = value.state.get(AS_TENSOR)
             if known is None:
                 part = f"[{value.state[INDEX]}]" if INDEX in value.state else ""
                 known = Tensor(Source(value.name + part, value.state.get(TAKEN_AT), value))
-                value.state["tensor"] = known
+                value.state[AS_TENSOR] = known
             return known
         return None
 

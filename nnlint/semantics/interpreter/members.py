@@ -18,8 +18,13 @@ from nnlint.semantics.interpreter.training_calls import (
 )
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    AS_TENSOR,
+    MADE_OF,
+    MODEL_OF,
     NONE,
+    OWNER,
     PART_OF,
+    RECEIVER,
     Arithmetic,
     BoundMethod,
     Built,
@@ -161,7 +166,7 @@ class Members(TrainingCalls):
             found: Value = value.state[name]
             return found
         if name == "param_groups":
-            groups = Unknown("param_groups", "param_groups", {"owner": value})
+            groups = Unknown("param_groups", "param_groups", {OWNER: value})
             value.state[name] = groups
             return groups
         if name == "dataset" and "dataset" in value.arguments:
@@ -169,7 +174,7 @@ class Members(TrainingCalls):
         if name in value.arguments and value.entry.parameter(name) is not None:
             return value.arguments[name]
         if name in ("weight", "bias") and value.entry.kind == "layer":
-            weight = Unknown(name, "parameter_tensor", {"model": value})
+            weight = Unknown(name, "parameter_tensor", {MODEL_OF: value})
             value.state[name] = weight
             return weight
         if name in WRAPPED and value.entry.kind in ("layer", "container", "model"):
@@ -235,9 +240,9 @@ class Members(TrainingCalls):
         if name in ("grad", "_grad"):
             member = gradient_of(value, full)
         else:
-            member = Unknown(full, value.origin, {"receiver": value})
+            member = Unknown(full, value.origin, {RECEIVER: value})
         if name == "param_groups":
-            member = Unknown(name, "param_groups", {"owner": value})
+            member = Unknown(name, "param_groups", {OWNER: value})
         value.state[name] = member
         return member
 
@@ -245,12 +250,12 @@ class Members(TrainingCalls):
         self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         """A call of something unresolved, told by the name of the method if it is one."""
-        receiver = callee.state.get("receiver") if isinstance(callee, Unknown) else None
+        receiver = callee.state.get(RECEIVER) if isinstance(callee, Unknown) else None
         if isinstance(receiver, Unknown) and isinstance(callee, Unknown):
             name = callee.name.rpartition(".")[2]
             if self.gradient_write(receiver, name, site):
                 return receiver
-            tensor = receiver.state.get("tensor")
+            tensor = receiver.state.get(AS_TENSOR)
             known = self.library.tensor_method(name)
             if known is not None and not self._is_duck(name, positional):
                 promoted = tensor or self.tensor(receiver)
@@ -347,7 +352,7 @@ class Members(TrainingCalls):
                 return self.extent(ShapeOf(tensor), axis)
             return ShapeOf(tensor) if not positional else Unknown()
         if name in ("item", "tolist", "numpy", "dim", "numel", "get_device"):
-            return Unknown(f"{name}()", "call", {"of": tensor})
+            return Unknown(f"{name}()", "call", {MADE_OF: tensor})
         entry = self.library.tensor_method(name)
         if entry is not None:
             return self.library_call(entry, (tensor, *positional), keywords, site)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlint.semantics.values import (
+    ARGUMENTS,
     Arithmetic,
     Constant,
     Extent,
@@ -83,14 +84,14 @@ def _handler(operator: str) -> Handler:
         operands = tuple(positional)
         if operator in SPREADING and operands and isinstance(operands[0], Items):
             if operands[0].open:
-                return Unknown(operator, "call", {"arguments": operands[0].items})
+                return Unknown(operator, "call", {ARGUMENTS: operands[0].items})
             operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
         if operator == "int" and len(operands) == 1 and isinstance(operands[0], Extent | Unknown):
             return operands[0]
         if not operands or keywords or any(isinstance(v, Tensor) for v in operands):
             if operator in ("float", "int"):
                 return Arithmetic(operator, operands, site)
-            return Unknown(operator, "call", {"arguments": operands})
+            return Unknown(operator, "call", {ARGUMENTS: operands})
         if all(isinstance(v, Constant) for v in operands):
             return _folded(operator, [v for v in operands if isinstance(v, Constant)])
         return Arithmetic(operator, operands, site)

@@ -18,6 +18,9 @@ from nnlint.semantics.interpreter.machine import OutOfBudget
 from nnlint.semantics.library import Entry
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    IS_INTEGER,
+    RECEIVER,
     SAMPLE,
     SAMPLED,
     BoundMethod,
@@ -84,7 +87,7 @@ class Samples(LibraryCalls):
             # the program builds objects of this class: one of unknown arguments adds nothing
             return
         if isinstance(method, Function):
-            given = (Unknown("index", "loop", {"integer": True}),) if name == "__getitem__" else ()
+            given = (Unknown("index", "loop", {IS_INTEGER: True}),) if name == "__getitem__" else ()
             self._sample(dataset, site, [(BoundMethod(dataset, name, method), given)])
         elif isinstance(library, Built):
             self.sample_dataset(library)
@@ -188,7 +191,7 @@ class Samples(LibraryCalls):
         self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         """A call of something unresolved: methods of images and of datasets are known by name."""
-        receiver = callee.state.get("receiver") if isinstance(callee, Unknown) else None
+        receiver = callee.state.get(RECEIVER) if isinstance(callee, Unknown) else None
         if isinstance(receiver, Unknown) and isinstance(callee, Unknown):
             name = callee.name.rpartition(".")[2]
             entry = self.library.get(f"PIL.Image.Image.{name}") if name in IMAGE_METHODS else None
@@ -245,7 +248,7 @@ class Samples(LibraryCalls):
 
 def _result(entry: Entry, given: tuple[Value, ...]) -> Unknown:
     """The transformed sample."""
-    return Unknown(entry.name, "call", {"arguments": given})
+    return Unknown(entry.name, "call", {ARGUMENTS: given})
 
 
 def _is_callable(value: Value) -> bool:

@@ -20,6 +20,8 @@ from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.members import Members
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    AS_TENSOR,
+    BATCH,
     NONE,
     Built,
     Constant,
@@ -351,7 +353,7 @@ class Shapes(Members):
         if name in ("attention", "unpack"):
             return _tensors(operation, [None, None])
         if name in ("chunk", "split", "tensor_split", "unbind"):
-            return Unknown("parts", "call", {"tensor": Tensor(operation)})
+            return Unknown("parts", "call", {AS_TENSOR: Tensor(operation)})
         return Tensor(operation, {"shape": shape})
 
     def _recurrent(self, operation: Operation, shape: Any) -> Value:
@@ -366,9 +368,9 @@ class Shapes(Members):
     def any_element(self, iterable: Value, target: ast.expr) -> Value:
         """Some element of a long or unknown iterable; batches of known data have shapes."""
         if isinstance(iterable, Built) and iterable.entry.kind == "loader":
-            known: Value | None = iterable.state.get("batch")
+            known: Value | None = iterable.state.get(BATCH)
             if known is None and (known := batch_of(iterable)) is not None:
-                iterable.state["batch"] = known
+                iterable.state[BATCH] = known
             if known is not None:
                 return known
         return super().any_element(iterable, target)

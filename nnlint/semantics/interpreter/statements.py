@@ -15,7 +15,9 @@ from nnlint.semantics.interpreter.failures import ends_program
 from nnlint.semantics.interpreter.rewrites import names_assigned_in
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
+    MODEL_OF,
     NONE,
+    OWNER,
     PART_OF,
     Arithmetic,
     BoundMethod,
@@ -303,7 +305,7 @@ class Statements(Binding):
             return (
                 iterable
                 if len(iterable.models) != 1
-                else Unknown(name, "parameter_tensor", {"model": iterable.models[0]})
+                else Unknown(name, "parameter_tensor", {MODEL_OF: iterable.models[0]})
             )
         if isinstance(iterable, Unknown):
             # two loops over one thing meet the same elements
@@ -312,7 +314,7 @@ class Statements(Binding):
                 if PART_OF in iterable.state:
                     element = _some_part(iterable, target)
                 elif iterable.origin == "param_groups":
-                    element = Unknown(name, "group", {"owner": iterable.state.get("owner")})
+                    element = Unknown(name, "group", {OWNER: iterable.state.get(OWNER)})
                 else:
                     element = Unknown(name or f"{iterable.name}[i]", "loop")
                 iterable.state[ANY] = element

@@ -11,6 +11,8 @@ from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.samples import Samples
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    AS_TENSOR,
+    MADE_OF,
     Arithmetic,
     BoundMethod,
     Constant,
@@ -51,7 +53,7 @@ class Tables(Samples):
             size = sizes or keywords.get("size") or given.get("size")
             if size is not None:
                 shape = transfer(entry.axes, [], {"size": self.sizes.plain(size)})
-                result.state["tensor"] = Tensor(Source(entry.name, site), {"shape": shape})
+                result.state[AS_TENSOR] = Tensor(Source(entry.name, site), {"shape": shape})
         if entry.kind == "arrays":
             return _data_set(entry, keywords, site)
         if entry.kind == "split" and not entry.returns and entry.call == "function":
@@ -64,7 +66,7 @@ class Tables(Samples):
             if name == "values":
                 return _array(value, site)
             if name in ("loc", "iloc"):
-                return Unknown(name, value.origin, {"of": value})
+                return Unknown(name, value.origin, {MADE_OF: value})
             if name not in KEEPS and name not in ("to_numpy", "pop", "shape", "to_list", "tolist"):
                 return super().attribute(value, name, site)
             if name != "shape":
@@ -110,7 +112,7 @@ class Tables(Samples):
         key = self.evaluate(node.slice)
         if receiver.origin == COLUMN:
             return Unknown("column", COLUMN if isinstance(node.slice, ast.Slice) else "item")
-        if "of" in receiver.state:
+        if MADE_OF in receiver.state:
             return _located(node.slice)
         if isinstance(key, Constant) and isinstance(key.value, str):
             found: Value = receiver.state.setdefault(key.value, Unknown(key.value, COLUMN))

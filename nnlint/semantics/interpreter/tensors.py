@@ -12,6 +12,9 @@ from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
 from nnlint.semantics.axes.transfer.joining import INTEGER
 from nnlint.semantics.values import (
+    AS_SIZE,
+    IS_INTEGER,
+    ORIGINAL,
     Arithmetic,
     Constant,
     Extent,
@@ -115,15 +118,15 @@ class Sizes:
                 name_size(whole, name)
 
     def _unknown(self, value: Unknown) -> Symbol:
-        original = value.state.get("original")
+        original = value.state.get(ORIGINAL)
         if isinstance(original, Unknown):
             return self._unknown(original)
-        known: Symbol | None = value.state.get("size")
+        known: Symbol | None = value.state.get(AS_SIZE)
         if known is None:
             name = value.name if value.origin in SIZE_ORIGINS else ""
             role = role_of(value.name)
             known = Symbol(name, role, vague=value.origin not in SIZE_ORIGINS)
-            value.state["size"] = known
+            value.state[AS_SIZE] = known
         return known
 
     def _computed(self, value: Arithmetic) -> Size | None:
@@ -224,7 +227,7 @@ class Sizes:
                 return value.value
             case Extent():
                 return INTEGER
-            case Unknown() if value.state.get("integer"):
+            case Unknown() if value.state.get(IS_INTEGER):
                 return INTEGER
             case Arithmetic() if all(self.index(v) is not UNKNOWN for v in value.operands):
                 return INTEGER

@@ -12,8 +12,10 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.participants import has_method, receiver_of
 from nnlint.semantics.values import (
     MADE,
+    MADE_OF,
     NONE,
     PART_OF,
+    RECEIVER,
     STATE_OF,
     BoundMethod,
     Built,
@@ -277,7 +279,7 @@ class TrainingCalls(Calls):
         if not isinstance(receiver, Unknown) or receiver.origin != "gradient":
             return False
         if name in GRADIENT_WRITES:
-            self.emit(GRADIENT_WRITES[name], site, receiver.state["of"], (), name)
+            self.emit(GRADIENT_WRITES[name], site, receiver.state[MADE_OF], (), name)
         return name in GRADIENT_WRITES or name.startswith("detach")
 
 
@@ -294,7 +296,7 @@ def trains(node: ast.AST) -> bool:
 
 def gradient_of(owner: Value, name: str) -> Unknown:
     """The value of `owner.grad`."""
-    state: dict[Any, Any] = {"of": owner, "receiver": owner}
+    state: dict[Any, Any] = {MADE_OF: owner, RECEIVER: owner}
     return Unknown(name, "gradient", state)
 
 
