@@ -266,7 +266,7 @@ def test_unseeded_constructions_differ():
     assert ask("determinism", model, X).status == "INCONCLUSIVE"
     subject = Subject(Runner(model), Inputs.of((X,)), Options(), again=lambda: nn.Linear(6, 2))
     answer = probes.load("determinism").run(subject)
-    assert answer.status == "CONFIRMED" and "differ in 2 of 2 tensors, `weight`" in answer.summary
+    assert answer.status == "CONFIRMED" and "differ in 2 of 2 tensors" in answer.summary
 
     class Fixed(nn.Module):
         def __init__(self):
