@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.mutation.operators import OPERATORS, Program, Replacement
+from benchmarks.mutation.operators import OPERATORS
+from benchmarks.mutation.program import Program, Replacement
 from nnlint.config import Config, Selection
 from nnlint.engine import lint
 from nnlint.registry import load_rules
@@ -48,6 +49,7 @@ def main() -> int:
     roots = options.paths or sorted(FIXTURES.glob("*/good_*")) + sorted(FIXTURES.glob("clean/*"))
     known = {rule.name for rule in load_rules()}
     found: Counter[str] = Counter()
+    clean: dict[tuple[Path, str], int] = {}
     total: Counter[str] = Counter()
     missed: list[Mutant] = []
     for rule in options.rule or OPERATORS:
@@ -57,7 +59,9 @@ def main() -> int:
         random.Random(options.seed).shuffle(mutants)
         for root, mutant in mutants[: options.most]:
             total[rule] += 1
-            if is_found(root, mutant):
+            if (root, rule) not in clean:
+                clean[root, rule] = findings(root, rule)
+            if findings(root, rule, mutant) > clean[root, rule]:
                 found[rule] += 1
             else:
                 missed.append(mutant)
@@ -121,18 +125,18 @@ def parses(text: str) -> bool:
     return True
 
 
-def is_found(root: Path, mutant: Mutant) -> bool:
-    """Whether the rule reports more once the mistake is planted."""
+def findings(root: Path, rule: str, mutant: Mutant | None = None) -> int:
+    """How much the rule reports at or below a path, once a mistake is planted there."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / root.name
         if root.is_dir():
             shutil.copytree(root, target, ignore=shutil.ignore_patterns("*.ipynb"))
-            file = target / mutant.file.relative_to(root)
         else:
-            file = Path(shutil.copy(root, target))
-        before = count(target, mutant.rule)
-        file.write_text(mutant.text, encoding="utf-8")
-        return count(target, mutant.rule) > before
+            shutil.copy(root, target)
+        if mutant is not None:
+            file = target / mutant.file.relative_to(root) if root.is_dir() else target
+            file.write_text(mutant.text, encoding="utf-8")
+        return count(target, rule)
 
 
 def count(target: Path, rule: str) -> int:

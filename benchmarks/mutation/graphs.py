@@ -1,0 +1,90 @@
+"""Mutation operators: what a loss backpropagates through, and networks that learn from another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from benchmarks.mutation.program import Operator, Program, Replacement, in_loop, last_name
+
+
+def retain_graph(program: Program) -> Iterator[list[Replacement]]:
+    calls = program.statements("backward")
+    if len(calls) == 1 == len(program.calls("backward")) and in_loop(program, calls[0]):
+        text = program.source(calls[0])
+        if text.endswith(".backward()"):
+            yield [(calls[0], text.replace(".backward()", ".backward(retain_graph=True)"))]
+
+
+def keep_state(program: Program) -> Iterator[list[Replacement]]:
+    """Drop `hidden = hidden.detach()`, `hidden = repackage_hidden(hidden)` and the like."""
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            name = program.source(node.targets[0])
+            cuts = "detach" in program.source(node.value) or "repackage" in program.source(
+                node.value
+            )
+            if (
+                cuts
+                and name in program.source(node.value)
+                and name.lower().startswith(("h", "state"))
+            ):
+                if program.statements("backward"):
+                    yield [(node, "pass")]
+
+
+def keep_graph(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Call):
+            func = node.value.func
+            if (
+                last_name(func) == "item"
+                and "loss" in program.source(func)
+                and program.calls("step")
+            ):
+                if isinstance(func, ast.Attribute):
+                    yield [(node.value, program.source(func.value))]
+
+
+def train_through_target(program: Program) -> Iterator[list[Replacement]]:
+    """A target with a discount is computed with gradients: no `no_grad`, no `detach`."""
+    for node in ast.walk(program.tree):
+        text = program.source(node) if isinstance(node, ast.With | ast.Assign) else ""
+        if "gamma" not in text.lower():
+            continue
+        if isinstance(node, ast.With) and len(node.items) == 1:
+            expression = node.items[0].context_expr
+            if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
+                yield [(expression, program.source(expression).replace("no_grad", "enable_grad"))]
+        elif isinstance(node, ast.Assign):
+            for call in ast.walk(node.value):
+                if isinstance(call, ast.Call) and last_name(call.func) == "detach" and call.func:
+                    assert isinstance(call.func, ast.Attribute)
+                    yield [(call, program.source(call.func.value))]
+
+
+def judge_without_detach(program: Program) -> Iterator[list[Replacement]]:
+    """A discriminator is trained on samples that are not detached."""
+    for call in program.calls("detach"):
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else call
+        text = program.source(owner)
+        if any(word in text.lower() for word in ("fake", "gen")) and program.statements("step"):
+            yield [(call, text)]
+
+
+def share_target_network(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
+            target = program.source(node.targets[0])
+            if "target" in target.lower() and last_name(node.value.func) == "deepcopy":
+                yield [(node.value, program.source(node.value.args[0]))]
+
+
+OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "retain-graph-in-loop": (retain_graph,),
+    "hidden-state-not-detached": (keep_state,),
+    "loss-keeps-graph": (keep_graph,),
+    "gan-detach": (judge_without_detach,),
+    "target-network-alias": (share_target_network,),
+    "target-not-detached": (train_through_target,),
+}

@@ -1,0 +1,80 @@
+"""Mutation operators: models, data and schedules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from benchmarks.mutation.program import Operator, Program, Replacement, last_name
+
+
+def flatten_everything(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("flatten"):
+        text = program.source(call)
+        if text.endswith(", 1)") and text.startswith("torch.flatten("):
+            yield [(call, text.replace(", 1)", ")"))]
+        elif text.endswith(".flatten(1)"):
+            yield [(call, text.replace(".flatten(1)", ".flatten()"))]
+
+
+def forget_transpose(program: Program) -> Iterator[list[Replacement]]:
+    """`x.view(B, T, h, d).transpose(1, 2)` becomes `x.view(B, h, T, d)`."""
+    for call in program.calls("transpose"):
+        inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        numbers = [a.value for a in call.args if isinstance(a, ast.Constant)]
+        if not (isinstance(inner, ast.Call) and last_name(inner.func) in ("view", "reshape")):
+            continue
+        if sorted(numbers) == [1, 2] and len(inner.args) == 4:
+            a, b, c, d = (program.source(x) for x in inner.args)
+            yield [(call, f"{program.source(inner.func)}({a}, {c}, {b}, {d})")]
+
+
+def dropout_before_norm(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("Sequential"):
+        for before, layer in zip(call.args, call.args[1:], strict=False):
+            if isinstance(layer, ast.Call) and last_name(layer.func) in (
+                "BatchNorm1d",
+                "BatchNorm2d",
+            ):
+                prefix = program.source(layer.func).rpartition(".")[0]
+                if prefix:
+                    yield [(before, f"{program.source(before)}, {prefix}.Dropout(0.5)")]
+
+
+def drop_elements(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("Dropout2d"):
+        text = program.source(call)
+        yield [(call, text.replace("Dropout2d", "Dropout", 1))]
+
+
+def augment_evaluation(program: Program) -> Iterator[list[Replacement]]:
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            target = last_name(node.targets[0]).lower()
+            if last_name(node.value.func) == "Compose" and ("val" in target or "test" in target):
+                steps = node.value.args[0] if node.value.args else None
+                if isinstance(steps, ast.List) and steps.elts:
+                    first = steps.elts[0]
+                    prefix = program.source(first).partition("(")[0].rpartition(".")[0]
+                    name = f"{prefix}.RandomHorizontalFlip" if prefix else "RandomHorizontalFlip"
+                    if prefix:
+                        yield [(first, f"{name}(), {program.source(first)}")]
+
+
+def copy_imagenet_schedule(program: Program) -> Iterator[list[Replacement]]:
+    if "imagenet" in program.text.lower():
+        return
+    for call in program.calls("StepLR", "CosineAnnealingLR", "ExponentialLR"):
+        prefix = program.source(call.func).rpartition(".")[0]
+        if call.args and prefix:
+            yield [(call, f"{prefix}.StepLR({program.source(call.args[0])}, 30)")]
+
+
+OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "flatten-batch": (flatten_everything,),
+    "view-mixes-batch": (forget_transpose,),
+    "dropout-before-batchnorm": (dropout_before_norm,),
+    "elementwise-dropout-on-conv": (drop_elements,),
+    "augmentation-in-eval": (augment_evaluation,),
+    "default-step-decay": (copy_imagenet_schedule,),
+}
