@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import os
 import random
-import shutil
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 from benchmarks.mutation.operators import OPERATORS
 from benchmarks.mutation.program import Program, Replacement
 from nnlint.config import Config, Selection
-from nnlint.engine import lint
+from nnlint.engine import Linter
 from nnlint.registry import load_rules
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -45,11 +44,11 @@ def main() -> int:
     parser.add_argument("--rule", action="append", help="these rules only")
     parser.add_argument("--most", type=int, default=25, help="mutants per rule at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--show", action="store_true", help="show each miss as a difference")
     options = parser.parse_args()
     roots = options.paths or sorted(FIXTURES.glob("*/good_*")) + sorted(FIXTURES.glob("clean/*"))
     known = {rule.name for rule in load_rules()}
     found: Counter[str] = Counter()
-    clean: dict[tuple[Path, str], int] = {}
     total: Counter[str] = Counter()
     missed: list[Mutant] = []
     for rule in options.rule or OPERATORS:
@@ -57,11 +56,12 @@ def main() -> int:
             continue
         mutants = [(root, m) for root in roots for m in mutants_of(root, rule)]
         random.Random(options.seed).shuffle(mutants)
+        benches: dict[Path, Bench] = {}
         for root, mutant in mutants[: options.most]:
             total[rule] += 1
-            if (root, rule) not in clean:
-                clean[root, rule] = findings(root, rule)
-            if findings(root, rule, mutant) > clean[root, rule]:
+            if root not in benches:
+                benches[root] = Bench(root, rule)
+            if benches[root].finds(mutant):
                 found[rule] += 1
             else:
                 missed.append(mutant)
@@ -70,6 +70,8 @@ def main() -> int:
         print(f"| {rule} | {total[rule]} | {found[rule]} | {found[rule] / total[rule]:.0%} |")
     for mutant in missed:
         print(f"missed {mutant.rule}: {mutant.file}:{mutant.row} ({mutant.operator})")
+        if options.show:
+            print(show(mutant))
     return 0
 
 
@@ -125,30 +127,40 @@ def parses(text: str) -> bool:
     return True
 
 
-def findings(root: Path, rule: str, mutant: Mutant | None = None) -> int:
-    """How much the rule reports at or below a path, once a mistake is planted there."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / root.name
-        if root.is_dir():
-            shutil.copytree(root, target, ignore=shutil.ignore_patterns("*.ipynb"))
-        else:
-            shutil.copy(root, target)
-        if mutant is not None:
-            file = target / mutant.file.relative_to(root) if root.is_dir() else target
-            file.write_text(mutant.text, encoding="utf-8")
-        return count(target, rule)
+class Bench:
+    """Lints a folder again and again for one rule, each time with one file changed.
+
+    Parameters:
+        root: what is linted: a file, or a folder as a whole.
+        rule: the name of the rule.
+    """
+
+    def __init__(self, root: Path, rule: str) -> None:
+        self._root = root.resolve()
+        config = Config(command_line=Selection(select=(rule,)))
+        self._linter = Linter(lambda folder: config, jobs=1)
+        self._before = self._count({})
+
+    def finds(self, mutant: Mutant) -> bool:
+        """Whether the rule reports more once the mistake is planted."""
+        text = mutant.text.encode("utf-8")
+        return self._count({str(mutant.file.resolve()): text}) > self._before
+
+    def _count(self, overlay: dict[str, bytes]) -> int:
+        here = os.getcwd()
+        os.chdir(self._root if self._root.is_dir() else self._root.parent)
+        try:
+            found = self._linter.discover([str(self._root)])
+            return len(self._linter.run(found, overlay).findings)
+        finally:
+            os.chdir(here)
 
 
-def count(target: Path, rule: str) -> int:
-    """Findings of one rule below a path."""
-    config = Config(command_line=Selection(select=(rule,)))
-    here = os.getcwd()
-    os.chdir(target if target.is_dir() else target.parent)
-    try:
-        result = lint([str(target)], config, jobs=1, use_cache=False)
-    finally:
-        os.chdir(here)
-    return len(result.findings)
+def show(mutant: Mutant) -> str:
+    """What a mutant changes, with a few lines around it."""
+    lines = mutant.file.read_text(encoding="utf-8").splitlines()
+    changes = difflib.unified_diff(lines, mutant.text.splitlines(), lineterm="", n=4)
+    return "\n".join(list(changes)[2:])
 
 
 if __name__ == "__main__":
