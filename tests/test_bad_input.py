@@ -270,6 +270,18 @@ class TestNotebooks:
             (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
             assert not run(tmp_path).findings
 
+    def test_commands_without_a_percent_sign(self, tmp_path):
+        commands = "pip install torch\nls data/*.png\n%cd ..\ntime train()\n"
+        cells = [commands, UNSEEDED, "run = time = 3\ntime -run\nrun in (time, 4)\n"]
+        notebook = {
+            "cells": [
+                {"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells
+            ]
+        }
+        (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+        (finding,) = run(tmp_path).findings
+        assert (finding.code, finding.cell) == ("NN101", 2)
+
     def test_of_the_old_format(self, tmp_path):
         cell = {"cell_type": "code", "input": UNSEEDED.splitlines(keepends=True)}
         notebook = {"worksheets": [{"cells": [cell]}], "nbformat": 3}

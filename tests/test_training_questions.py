@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from program_text import main_program
+from pathlib import Path
 
+import pytest
+from program_text import analysed, main_program
+
+from nnlint.semantics.adversaries import intrusions
 from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.modes import train_mode_evaluations
 from nnlint.semantics.seeding import fixes_seed
@@ -87,3 +90,18 @@ def test_seeding_calls_are_known(call):
 
 def test_numpy_seed_is_not_torchs():
     assert not fixes_seed(main_program("import numpy as np\nnp.random.seed(0)"))
+
+
+@pytest.mark.parametrize(
+    ("name", "shared", "differentiated"),
+    [
+        ("bad_one_verdict_for_both", True, False),
+        ("bad_penalty_on_samples", False, True),
+        ("bad_script", False, False),
+    ],
+)
+def test_samples_that_cannot_be_detached_where_they_are_judged(name, shared, differentiated):
+    text = (Path(__file__).parent.parent / f"fixtures/gan-detach/{name}.py").read_text()
+    found = [i for program in analysed(text).programs for i in intrusions(program)]
+    assert found
+    assert all((i.shared, i.differentiated) == (shared, differentiated) for i in found)

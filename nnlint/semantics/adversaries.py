@@ -33,6 +33,10 @@ class Intrusion:
     backward: Site
     leaks: Event | None
     """The other's step that follows these gradients too, where nothing clears them before."""
+    shared: bool
+    """Whether the other network learns from the same verdict."""
+    differentiated: bool
+    """Whether the program asks for the gradient by the samples, as a penalty does."""
 
 
 def intrusions(program: Program) -> Iterator[Intrusion]:
@@ -56,7 +60,18 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                     seen.add(judge.forward.site.key)
                     argument = _argument(judge.forward.site, position)
                     leaks = _leak(program, event, [s for s in steps if s not in following], maker)
-                    yield Intrusion(judge.forward, maker.forward, argument, event.site, leaks)
+                    yield Intrusion(
+                        judge.forward,
+                        maker.forward,
+                        argument,
+                        event.site,
+                        leaks,
+                        _teaches(flow, events, judge, maker),
+                        any(
+                            o.entry.family == "gradient" and o.arguments.get("inputs") is operand
+                            for o in program.operations
+                        ),
+                    )
                     break
 
 
@@ -108,6 +123,16 @@ def _is_game(judge: Reached, maker: Reached) -> bool:
     """Whether the two networks are called as adversaries are."""
     judges, makes = spoken_name(judge.forward), spoken_name(maker.forward)
     return bool(_JUDGES.search(judges)) or bool(_MAKES.search(makes) and not _MAKES.search(judges))
+
+
+def _teaches(flow: Backpropagation, events: list[Event], judge: Reached, maker: Reached) -> bool:
+    """Whether a backward pass for the maker's step starts from the same verdict."""
+    return any(
+        event.kind == "backward"
+        and any(r.forward is judge.forward for r in _reached(flow, event))
+        and _is_stepped(maker, _steps_after(events, number))
+        for number, event in enumerate(events)
+    )
 
 
 def _argument(call: Site, position: int) -> Site | None:

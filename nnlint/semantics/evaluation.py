@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from nnlint.semantics.analysis import Program
@@ -16,6 +17,8 @@ _MEASURES = re.compile(
     r"perplex|argmax|confusion|ndcg|evaluat|generat|sample",
     re.I,
 )
+_PLAYS = re.compile(r"^(?:gym|gymnasium|envs?|environments?|episodes?)$", re.I)
+"""Words of programs that learn from what an environment gives: its reward is the score."""
 _CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
 
 
@@ -25,6 +28,8 @@ def unevaluated_training(program: Program) -> Event | None:
     if step is None or any(
         p.role in ("eval", "other") or not p.event.grad for p in passes(program)
     ):
+        return None
+    if _says(program, _PLAYS):
         return None
     for event, _ in program.walk():
         if event.kind in ("eval", "mode", "validate", "test", "predict"):
@@ -46,8 +51,7 @@ def loss_only_training(program: Program) -> Event | None:
     """The loss of a classifier of which nothing else is ever measured."""
     if _training_step(program) is None:
         return None
-    words = program.module.words(program.module.tree)
-    if any(_MEASURES.search(w) for group in words for w in group):
+    if _says(program, _MEASURES) or _gives_perplexity(program):
         return None
     told = ("argmax", "compare", "metric")
     if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
@@ -62,5 +66,29 @@ def _training_step(program: Program) -> Event | None:
         return None
     if program.events("fit"):
         return None
-    steps = [e for e in program.events("step") if steps_optimizer(e)]
-    return steps[0] if steps else None
+    for event, blocks in program.walk():
+        if (
+            event.kind == "step"
+            and steps_optimizer(event)
+            and any(b.kind == "loop" for b in blocks)
+        ):
+            return event
+    return None
+
+
+def _says(program: Program, wanted: re.Pattern[str]) -> bool:
+    """Whether the file uses a name of some kind."""
+    words = program.module.words(program.module.tree)
+    return any(wanted.search(word) for group in words for word in group)
+
+
+def _gives_perplexity(program: Program) -> bool:
+    """Whether the file computes the exponential of a loss, as language models report it."""
+    text = program.module.text
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "exp"
+        and any("loss" in text(argument).lower() for argument in node.args)
+        for node in ast.walk(program.module.tree)
+    )

@@ -40,6 +40,14 @@ class ModeDependence:
         return self.known and self.site is None
 
 
+def has_trained_weights(model: Built) -> bool:
+    """Whether a library's model is built with weights that have been trained."""
+    given = (model.arguments.get(name) for name in ("weights", "pretrained"))
+    return bool(model.entry.options.get("pretrained")) or any(
+        v is not None and not (isinstance(v, Constant) and not v.value) for v in given
+    )
+
+
 def mode_dependence(model: Value, operations: Iterable[Operation] = ()) -> ModeDependence:
     """How a model depends on its mode, through all of its parts.
 

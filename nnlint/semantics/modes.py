@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.layers import ModeDependence, mode_dependence
+from nnlint.semantics.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -18,7 +18,7 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Constant, Parameters, Site, Unknown, Value
+from nnlint.semantics.values import Built, Parameters, Site, Unknown, Value
 
 State = tuple[str, bool]
 """The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
@@ -213,8 +213,5 @@ def _initial(model: Value) -> State:
     """The state of a model that has just been built."""
     if not isinstance(model, Built):
         return "initial", False
-    options = model.entry.options
-    weights = model.arguments.get("weights") or model.arguments.get("pretrained")
-    given = weights is not None and not (isinstance(weights, Constant) and not weights.value)
-    mode = "eval" if options.get("starts_in_eval") else "initial"
-    return mode, bool(options.get("pretrained")) or given
+    mode = "eval" if model.entry.options.get("starts_in_eval") else "initial"
+    return mode, has_trained_weights(model)

@@ -293,12 +293,21 @@ def spoken_name(event: Event) -> str:
     if isinstance(node, ast.Call):
         if event.operands and event.operands[0] is event.subject and node.args:
             return event.site.module.text(node.args[0])
-        if isinstance(node.func, ast.Attribute) and event.kind != "forward":
+        if isinstance(node.func, ast.Attribute) and (
+            event.kind != "forward" or _is_method(event.subject, node.func.attr)
+        ):
             return event.site.module.text(node.func.value)
         return event.site.module.text(node.func)
     if isinstance(node, ast.Attribute) and event.kind != "forward":
         return event.site.module.text(node.value)
     return event.site.text
+
+
+def _is_method(model: Value | None, name: str) -> bool:
+    """Whether a name is that of a model's method, not of one of its parts."""
+    if name in ("forward", "__call__"):
+        return True
+    return isinstance(model, Instance) and isinstance(model.cls.find(name), Function)
 
 
 def receiver_text(call: Site) -> str:

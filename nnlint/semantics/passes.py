@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
+from nnlint.semantics.dataflow import makers
 from nnlint.semantics.splits import role_of_name
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Arithmetic, Built, Operation, Tensor, Value
+from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
 
 _EVALUATES = re.compile(
     r"evaluat|validat|\bvali\b|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on",
@@ -47,12 +48,9 @@ class Pass:
     @property
     def on_made_up_data(self) -> bool:
         """Whether it runs on random or constant tensors, as benchmarks and exports do."""
-        return any(
-            isinstance(v, Tensor)
-            and isinstance(v.producer, Operation)
-            and v.producer.entry.axes in ("create", "like")
-            for v in self.event.operands
-        )
+        first = self.event.operands[0] if self.event.operands else None
+        made = makers(first) if isinstance(first, Tensor) else None
+        return bool(made) and all(o.entry.axes in ("create", "like") for o in made or ())
 
 
 def passes(program: Program) -> tuple[Pass, ...]:
@@ -90,7 +88,7 @@ class _Training:
 
 
 def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pass:
-    scopes = [b for b in blocks if b.kind in ("loop", "iteration", "call", "entry")]
+    scopes = [b for b in _around(event, blocks) if b.kind in ("loop", "iteration", "call", "entry")]
     apart = _apart(scopes, trains)
     loop = next((b for b in apart if b.kind == "loop"), None)
     names = [*_argument_words(event.site.node), *(n for b in apart for n in _names_of(b))]
@@ -110,6 +108,17 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         role = "train" if event.grad and len(apart) < len(scopes) else ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     return Pass(event, role, named, tuple(apart), entry)
+
+
+def _around(event: Event, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """The blocks around a pass: a model's method that only is the pass is none of them."""
+    for number, block in enumerate(blocks):
+        if block.kind == "call" and block.site is not None and block.site.key == event.site.key:
+            own = blocks[number:]
+            goes_on = any(b.kind == "loop" and goes_over_data(b) for b in own)
+            told = _role([name for b in own for name in _names_of(b)])
+            return blocks if goes_on or told else blocks[:number]
+    return blocks
 
 
 def _apart(scopes: list[Block], trains: _Training) -> list[Block]:

@@ -3,12 +3,14 @@ something can turn it off."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
+from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.randomness import is_random, makes_views
 from nnlint.semantics.splits import (
     EVAL,
@@ -62,9 +64,10 @@ class RandomTransform:
 def random_transforms(program: Program) -> Iterator[RandomTransform]:
     """Every random transform of a program: of its datasets, and in its loops.
 
-    What a test does to its data trains nothing that anyone keeps.
+    What a test does to its data trains nothing that anyone keeps, nor does a script that only
+    shows it.
     """
-    if is_test(program.module):
+    if is_test(program.module) or _only_looks(program):
         return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
     if not augmented:
@@ -79,6 +82,14 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
                 yield from _of_dataset(event, holder, block, uses, _class_of(holder) in plain)
         elif event.kind == "transform" and isinstance(holder, Built):
             yield from _of_loop(event, holder, blocks)
+
+
+def _only_looks(program: Program) -> bool:
+    """Whether a script goes over its data and runs no model on it."""
+    if not (program.is_entry and program.complete) or program.events("fit", "step", "forward"):
+        return False
+    loops = {block for _, blocks in program.walk() for block in blocks if block.kind == "loop"}
+    return any(goes_over_data(loop) for loop in loops)
 
 
 def _may_augment(event: Event) -> bool:
@@ -219,8 +230,9 @@ def _role(conditions: Sequence[Condition], told: str, parts: Sequence[Built | In
 
 
 def transform_name(found: RandomTransform) -> str:
-    """The name by which the program calls a transform."""
-    return found.transform.text.partition("(")[0]
+    """The name by which the program calls a transform; all of a flip that is written as a slice."""
+    text = found.transform.text
+    return text.partition("(")[0] if isinstance(found.transform.node, ast.Call) else text
 
 
 _ADVERSARY = re.compile(r"discriminator|generator|critic|gan$|gan[A-Z_]", re.IGNORECASE)

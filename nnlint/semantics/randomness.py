@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import Built, Constant, Items, Value, depends_on_draw
 
 
@@ -71,15 +71,7 @@ def makes_views(random: Sequence[tuple[Event, tuple[Block, ...]]]) -> bool:
             continue
         given = event.operands[0]
         for other, other_blocks in firsts:
-            if given is other and not _exclusive(blocks, other_blocks):
+            if given is other and not exclusive(blocks, other_blocks):
                 return True
         firsts.append((given, blocks))
-    return False
-
-
-def _exclusive(left: Sequence[Block], right: Sequence[Block]) -> bool:
-    """Whether two places are in different arms of one branch."""
-    for a, b in zip(left, right, strict=False):
-        if a is not b:
-            return a.kind == b.kind == "arm"
     return False

@@ -6,8 +6,9 @@ import re
 from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import is_library_call
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.layers import has_trained_weights
+from nnlint.semantics.participants import covers, is_library_call, parts
+from nnlint.semantics.timeline import Event, exclusive
 from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
 
 MAY_SEED = re.compile(
@@ -86,9 +87,15 @@ def first_random_construction(program: Program) -> Site | None:
     """
     models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
     # without a model or a draw, training is the same calculation every time
-    is_random = bool(program.events("forward", "fit", "draw"))
+    is_random = bool(program.events("fit", "draw")) or not all(
+        _is_fixed(program, e.subject) for e in program.events("forward")
+    )
     training: Site | None = None
-    for event, _ in program.walk():
+    trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
+    for event, blocks in program.walk():
+        if all(exclusive(blocks, others) for others in trained):
+            # where it is made, the program does something else than training
+            continue
         if event.kind == "build" and _draws_weights_or_order(event.subject):
             return _in_program(program, event, models)
         if event.kind in ("fit", "step") and training is None and is_random:
@@ -103,8 +110,35 @@ def _is_model(value: Value | None) -> bool:
 def _draws_weights_or_order(value: Value | None) -> bool:
     # an iterator of any loader draws its workers' seed from torch's generator
     return isinstance(value, Built) and (
-        value.entry.kind in ("loader", "model") or value.entry.family in WEIGHTED_FAMILIES
+        value.entry.kind == "loader"
+        or value.entry.family in WEIGHTED_FAMILIES
+        or (value.entry.kind == "model" and not _is_trained_whole(value))
     )
+
+
+def _is_trained_whole(value: Value) -> bool:
+    """Whether a library's model comes with trained weights, those of its head included."""
+    return (
+        isinstance(value, Built)
+        and value.entry.kind == "model"
+        and not value.entry.options.get("pretrained")
+        and has_trained_weights(value)
+        and "num_classes" not in value.explicit
+    )
+
+
+def _is_fixed(program: Program, model: Value | None) -> bool:
+    """Whether a model computes the same in every run: trained weights, in eval mode."""
+    if model is None or not any(covers(e.subject, model) for e in program.events("eval")):
+        return False
+    within, waiting = dict[int, Value](), [model]
+    while waiting:
+        value = waiting.pop()
+        if id(value) not in within:
+            within[id(value)] = value
+            waiting += [] if _is_trained_whole(value) else parts(value)
+    own = [v for v in within.values() if isinstance(v, Built | Unknown)]
+    return bool(own) and all(map(_is_trained_whole, own))
 
 
 def _in_program(program: Program, event: Event, models: Set[object]) -> Site:

@@ -112,3 +112,11 @@ def innermost_loop(blocks: Sequence[Block], *kinds: str) -> Block | None:
     """The innermost loop around a place, rounds unknown, that has an event of each kind."""
     loops = reversed(loops_around(blocks))
     return next((loop for loop in loops if all(loop.events(kind) for kind in kinds)), None)
+
+
+def exclusive(left: Sequence[Block], right: Sequence[Block]) -> bool:
+    """Whether two places are in different arms of one branch."""
+    for a, b in zip(left, right, strict=False):
+        if a is not b:
+            return a.kind == b.kind == "arm"
+    return False

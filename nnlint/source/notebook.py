@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,12 @@ from nnlint.finding import Position
 from nnlint.source.file import Cell, SourceError
 
 _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w, ]+=\s*[%!])")
+_AUTOMAGIC = re.compile(
+    r"^(?:pip3?|conda|mamba|cd|ls|cat|mkdir|cp|mv|rm|rmdir|man|more|less|run|time|timeit|load_ext|"
+    r"reload_ext|matplotlib|env|config|store|who|whos)"
+    r"[ \t]+(?!(?:in|is|if|and|or|not|for|else)\b)[\w~./-]*[A-Za-z]"
+)
+"""Commands that a notebook takes without `%` in front. No Python has two names side by side."""
 _FOREIGN_CELL = re.compile(r"^\s*%%(?!time|capture|timeit|prun)\w+")
 _TOKEN = re.compile(
     r"""(?P<string>(?:\"\"\"|'''|"|'))|(?P<comment>\#.*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
@@ -95,12 +102,23 @@ def _without_magics(lines: list[str]) -> list[str]:
     plain: list[str] = []
     state = _LineState()
     for line in lines:
-        if not state.continues and _MAGIC.match(line):
+        if not state.continues and (_MAGIC.match(line) or _is_automagic(line)):
             plain.append(f"{line[: len(line) - len(line.lstrip())]}pass")
             continue
         plain.append(line)
         state.read(line)
     return plain
+
+
+def _is_automagic(line: str) -> bool:
+    """Whether a line is a command to the notebook and no Python."""
+    if not _AUTOMAGIC.match(line):
+        return False
+    try:
+        ast.parse(line)
+    except (SyntaxError, ValueError):
+        return True
+    return False
 
 
 class _LineState:

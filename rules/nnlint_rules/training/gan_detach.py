@@ -75,10 +75,19 @@ def gan_detach(program: Program, context: Context) -> None:
             effect = f"its gradients reach the next step of `{maker}`, which they train to lose"
         else:
             effect = f"the backward pass runs through `{maker}` for gradients that nothing uses"
+        if found.shared:
+            help = (
+                f"Judge once more for this step, without the graph: `{judge}({judged}.detach())`."
+            )
+        elif found.differentiated:
+            help = "Detach the samples where they are made: `.detach().requires_grad_()`."
+        else:
+            help = f"Pass `{judged}.detach()`." if found.argument else "Detach the samples."
+        needed = found.shared or found.differentiated
         context.report(
             found.judge.site,
             f"`{judge}` is stepped on `{judged}` without a detach: {effect}",
-            help=f"Pass `{judged}.detach()`." if found.argument else "Detach the samples.",
+            help=help,
             related=related,
-            fix=("Detach the samples", detach(found.argument)),
+            fix=("Detach the samples", None if needed else detach(found.argument)),
         )
