@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from program_text import analysed, main_program
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.discarding import discarded_gradients
+from nnlint.semantics.gradients import uncleared_steps
+from nnlint.semantics.paths import Paths
+from nnlint.semantics.scheduler_steps import unstepped_schedulers
+from nnlint.semantics.stepping import empty_steps
 
 LOSS = """
     import torch.nn.functional as F
@@ -78,3 +86,88 @@ def test_view_of_one_of_two_tensors_is_not_endless():
         """
     )
     assert program.complete
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts have so few steps that the files here can be short."""
+    monkeypatch.setattr("nnlint.semantics.analysis.MAIN_STEPS", 3_000)
+
+
+ZOO = """
+    import torch
+    from torch import nn
+    import zoo
+
+
+    def main(loader, criterion):
+        net = zoo.Zoo()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30)
+        for epoch in range(90):
+            for x, y in loader:
+                {clear}
+                loss = criterion(net(x), y)
+                loss.backward()
+                {step}
+            {schedule}
+
+
+    main(make_loader(), nn.CrossEntropyLoss())
+"""
+
+
+def zoo(layers: int) -> str:
+    """A module with a model that is long to construct, and with training code of its own."""
+    body = "\n".join(f"        self.a{i} = nn.Linear({i}, {i})" for i in range(layers))
+    train = "def train(net, optimizer, batch):\n    loss = net(batch).sum()\n    loss.backward()\n"
+    model = f"class Zoo(nn.Module):\n    def __init__(self):\n        super().__init__()\n{body}\n"
+    long = "".join(f"    nn.Linear({i}, {i})\n" for i in range(layers))
+    return f"from torch import nn\n\n{model}\n{train}{long}    optimizer.zero_grad()\n"
+
+
+def loop_of(clear: str = "", step: str = "", schedule: str = "") -> Program:
+    text = ZOO.format(clear=clear or "pass", step=step or "pass", schedule=schedule or "pass")
+    program = next(p for p in analysed(text, zoo=zoo(1_000)).programs if p.name == "__main__")
+    assert not program.complete
+    return program
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_loop_is_known_when_what_comes_before_it_was_given_up() -> None:
+    step, clear = "optimizer.step()", "optimizer.zero_grad()"
+    assert [s.step.site.text for s in uncleared_steps(loop_of(step=step))] == [step]
+    assert not list(uncleared_steps(loop_of(clear, step)))
+    assert [d.clear.site.text for d in discarded_gradients(loop_of(clear))] == [clear]
+    assert not list(discarded_gradients(loop_of(clear, step)))
+    assert [e.why for e in empty_steps(loop_of(step=f"{clear}; {step}"))] == ["cleared"]
+    assert not list(empty_steps(loop_of(clear, step)))
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_call_in_the_loop_that_was_given_up_may_do_anything() -> None:
+    called = loop_of(step="zoo.train(net, optimizer, x); optimizer.step()")
+    assert not list(uncleared_steps(called))
+    assert not list(
+        discarded_gradients(loop_of("optimizer.zero_grad()", "zoo.train(net, None, x)"))
+    )
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_scheduler_that_is_built_after_what_was_given_up_is_followed() -> None:
+    step = "optimizer.step()"
+    assert [s.step.site.text for s in unstepped_schedulers(loop_of(step=step))] == [step]
+    assert not list(unstepped_schedulers(loop_of(step=step, schedule="scheduler.step()")))
+    given_up = "zoo.train(net, optimizer, x)"
+    assert not list(unstepped_schedulers(loop_of(step=step, schedule=given_up)))
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_branch_that_breaks_off_has_nothing_but_arms() -> None:
+    calls = "\n".join(f"    nn.Linear({i}, {i})" for i in range(1_000))
+    text = (
+        f"from torch import nn\nimport sys\n\nif sys.argv:\n{calls}\nelse:\n    nn.Linear(1, 1)\n"
+    )
+    program = main_program(text)
+    assert not program.complete and not program.timeline.known
+    assert list(Paths(lambda event, state: state, {""}).follow(program.timeline)._arrivals)

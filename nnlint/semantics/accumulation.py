@@ -37,12 +37,12 @@ class Undivided:
 def undivided_losses(program: Program) -> Iterator[Undivided]:
     """Losses of accumulated batches that are means, and are not divided by the batches' number."""
     seen: set[object] = set()
-    for step, blocks in program.walk() if program.complete else ():
+    for step, blocks in program.walk():
         if step.kind != "step" or not steps_optimizer(step) or gives_more(step):
             continue
         loop = innermost_loop(blocks, "backward")
         count = _batches_per_step(step, loop) if loop else None
-        if loop is None or count is None or not _length_matters(step, loop):
+        if loop is None or count is None or not _length_matters(step, loop) or not loop.known:
             continue
         backwards = loop.events("backward")
         first = backwards[0]

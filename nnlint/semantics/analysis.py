@@ -173,6 +173,8 @@ class _Roots:
             machine.run_waiting(self.module)
         except (OutOfBudget, RecursionError):
             complete = False
+            if self.module.tree.body:
+                machine.emit("given_up", Site(self.module, self.module.tree.body[-1]))
         complete = complete and machine.complete
         timeline = machine.block
         machine.frames.clear()

@@ -29,11 +29,12 @@ def misplaced_clips(program: Program) -> Iterator[MisplacedClip]:
     """Clippings of gradients that are not there, not yet applied or still scaled, on every path."""
     found: dict[object, list[MisplacedClip | None]] = {}
     for clip, blocks in program.walk():
-        if clip.kind == "clip" and program.complete and not _only_measures(clip):
+        if clip.kind == "clip" and not _only_measures(clip):
             scope = innermost_loop(blocks, "backward", "step") or program.timeline
-            found.setdefault(clip.site.key, []).append(
-                _out_of_turn(program, clip, scope) or _of_scaled(program, clip, scope)
-            )
+            misplaced = None
+            if scope.known:
+                misplaced = _out_of_turn(program, clip, scope) or _of_scaled(program, clip, scope)
+            found.setdefault(clip.site.key, []).append(misplaced)
     for verdicts in found.values():
         if all(verdicts) and verdicts[0] is not None:
             yield verdicts[0]

@@ -30,12 +30,10 @@ class Discarded:
 
 def discarded_gradients(program: Program) -> Iterator[Discarded]:
     """Backward passes of a loop that clears an optimizer's gradients and never steps it."""
-    if not program.complete:
-        return
     seen: set[object] = set()
     for clear, blocks in program.walk():
         loop = innermost_loop(blocks, "backward") if clear.kind == "zero_grad" else None
-        optimizer = _unstepped(program, clear) if loop else None
+        optimizer = _unstepped(program, clear) if loop and loop.known else None
         if loop is None or optimizer is None:
             continue
         states = follow(program, loop, optimizer).before(clear)

@@ -58,6 +58,8 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
                 seen.add(step.site.key)
                 yield UnclearedStep(step, method.events("backward")[0], method)
             continue
+        if not loop.known:
+            continue
         body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
         states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
         if "stale" in states and "clean" not in states:
@@ -72,7 +74,7 @@ def _method_that_trains(program: Program, step: Event, blocks: tuple[Block, ...]
     """
     optimizer = step.subject
     method = next((b for b in blocks if b.kind == "entry"), None)
-    if method is None or not isinstance(optimizer, Built):
+    if method is None or not isinstance(optimizer, Built) or not program.complete:
         return None
     if any(event.subject is optimizer for event in method.events("build")):
         return None

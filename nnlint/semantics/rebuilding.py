@@ -44,7 +44,7 @@ def rebuilt_in_loops(program: Program) -> Iterator[Rebuilt]:
         if event.kind != "build" or not isinstance(built, Built) or built.site.key in seen:
             continue
         loop = _loop_of_every_round(blocks)
-        if loop is None or not _keeps_state(built):
+        if loop is None or not loop.known or not _keeps_state(built):
             continue
         step = _step_of(built, loop)
         unit = _unit(loop)

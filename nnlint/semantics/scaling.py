@@ -120,7 +120,7 @@ class ScalerMisuse:
 
 def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
     """Steps that go past a scaler, and scalers that are never updated."""
-    if not program.complete or not program.events("scale") or not is_enabled(program):
+    if not program.events("scale") or not is_enabled(program):
         return
     found: dict[object, list[ScalerMisuse | None]] = {}
     for step, blocks in program.walk():
@@ -128,7 +128,9 @@ def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
             continue
         scope = innermost_loop(blocks, "backward") or program.timeline
         misuse = None
-        if not steps_through_scaler(step):
+        if not scope.known:
+            pass
+        elif not steps_through_scaler(step):
             scaled = scaled_before(scope, step)
             misuse = ScalerMisuse(step, scaled.kind, scaled.backward) if scaled else None
         elif step.name == "step" and _is_never_updated(program, blocks):
@@ -143,7 +145,7 @@ def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:
     """Whether a scaler steps in a loop, and nothing in the program may update it."""
     if not any(block.kind == "loop" for block in blocks):
         return False
-    return not program.events("update") and not any(
+    return not program.events("update", "given_up") and not any(
         "update" in e.name.lower() or "scaler" in e.site.text.lower()
         for e in program.events("opaque", "forward")
     )

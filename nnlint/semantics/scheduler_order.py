@@ -76,7 +76,7 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
     for event, blocks in program.walk():
         loop = innermost_loop(blocks)
-        if loop is None or not _is_plain_step(event) or _is_counted(event):
+        if loop is None or not _is_plain_step(event) or _is_counted(event) or not loop.known:
             continue
         steps = [e for e in loop.events("step") if _is_its_step(e, event.subject)]
         if not steps:
@@ -103,6 +103,8 @@ class _first_step:
                 return "fresh"
             case "step":
                 return "stepped" if _is_its_step(event, self.step.subject) else state
+            case "given_up":
+                return "unknown"
             case "opaque" | "forward" | "fit":
                 given = (event.subject, *event.operands)
                 may = event.kind == "fit" or any(_holds_optimizer(v) for v in given)
@@ -163,7 +165,7 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
         if not isinstance(scheduler, Built) or not _is_plain_step(event) or _is_counted(event):
             continue
         loops = loops_around(blocks)
-        if not loops or event.site.key in seen:
+        if not loops or event.site.key in seen or not loops[-1].known:
             continue
         for step in loops[-1].events("step"):
             batches = innermost_loop(places[id(step)])

@@ -16,7 +16,7 @@ from nnlint.semantics.participants import (
     same_model,
     steps_optimizer,
 )
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
 
@@ -41,9 +41,12 @@ class UnsteppedScheduler:
 def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
     """Schedulers that are built for an optimizer and never stepped."""
     seen: set[object] = set()
-    for event in program.events("build"):
-        scheduler = event.subject
+    unknown = _last_given_up(program)
+    for number, (event, blocks) in enumerate(program.walk()):
+        scheduler = event.subject if event.kind == "build" else None
         if not isinstance(scheduler, Built) or not _is_schedule(scheduler):
+            continue
+        if number < unknown or not all(loop.known for loop in loops_around(blocks)):
             continue
         step = _step_in_loop(program, scheduler.arguments.get("optimizer"))
         if step is None or scheduler.site.key in seen:
@@ -51,6 +54,12 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
         if not _may_be_stepped(program, scheduler) and not _is_named_in_step(program, scheduler):
             seen.add(scheduler.site.key)
             yield UnsteppedScheduler(scheduler, step)
+
+
+def _last_given_up(program: Program) -> int:
+    """The place of the last event before which something happened that was not interpreted."""
+    places = (n for n, (event, _) in enumerate(program.walk()) if event.kind == "given_up")
+    return max(places, default=-1)
 
 
 def steps_without_metric(program: Program) -> Iterator[Event]:

@@ -159,8 +159,8 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
         if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
             outermost = next(iter(loops_around(blocks)), program.timeline)
             scope = innermost_loop(blocks, "backward") or outermost
-            if program.complete:
-                found.setdefault(step.site.key, []).extend(_judge(program, step, scope, blocks))
+            verdicts = _judge(program, step, scope, blocks) if scope.known else [None]
+            found.setdefault(step.site.key, []).extend(verdicts)
     for verdicts in found.values():
         if verdicts and all(verdicts) and verdicts[0] is not None:
             yield verdicts[0]
@@ -228,7 +228,7 @@ def _any_gradients(program: Program) -> bool:
     """Whether gradients may be computed anywhere in a program."""
     follower = Following(None, None)
     return any(
-        event.kind in ("backward", "set_grad", "fit")
+        event.kind in ("backward", "set_grad", "fit", "given_up")
         or (event.kind in ("opaque", "forward") and follower._may_fill(event))
         for event, _ in program.walk()
     )
@@ -263,6 +263,8 @@ def _yields(loop: Block, optimizer: Value | None) -> bool:
 
 def _sole_model(program: Program) -> Value | None:
     """The model of a program that has but one, and but one optimizer."""
+    if not program.complete:
+        return None
     optimizers = _identities(
         e.subject for e in program.events("step", "zero_grad") if is_optimizer(e.subject)
     )

@@ -19,7 +19,8 @@ class Event:
     to be one), freeze (by a method), replace (a part of a model, by the operand), wrap (for
     several devices), keep (a state is put aside), copy, returned (a state is), gather (something
     is added to a running sum or a list, the operand), average (something is divided by a length,
-    the operand), returned_loss (to a trainer that goes on from it), opaque.
+    the operand), returned_loss (to a trainer that goes on from it), given_up (what follows in the
+    block, or happens in the call, was not interpreted), opaque.
     """
 
     kind: str
@@ -72,6 +73,11 @@ class Block:
     def events(self, *kinds: str) -> list[Event]:
         """The events of the given kinds, in source order."""
         return [event for event, _ in self.walk() if event.kind in kinds]
+
+    @property
+    def known(self) -> bool:
+        """Whether all that happens in it was interpreted; absence proves nothing otherwise."""
+        return not self.events("given_up")
 
     @property
     def matters(self) -> bool:

@@ -266,6 +266,8 @@ class Calls(Expressions):
     ) -> Value:
         self.complete = False
         self.emit("opaque", site, receiver, tuple(names.values()), function.name)
+        if site is not None:
+            self.emit("given_up", site, receiver, name=function.name)
         return Unknown(function.name, "call")
 
     def _is_self(self, function: Function, positional: Sequence[Value]) -> bool:

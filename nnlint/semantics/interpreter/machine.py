@@ -428,10 +428,18 @@ class _Inside:
         return self._block
 
     def __exit__(self, *exception: object) -> None:
+        if exception[0] is OutOfBudget:
+            self._note_the_end()
         # an arm in which nothing happens still says that the others may not run
         if self._block.kind == "arm" or self._machine.block.matters:
             self._outer.children.append(self._machine.block)
         self._machine.block = self._outer
+
+    def _note_the_end(self) -> None:
+        """Note that a block breaks off; arms and iterations do it for what they are part of."""
+        block = self._block
+        if block.site is not None and block.kind != "branch" and not block.unrolled:
+            self._machine.emit("given_up", block.site)
 
 
 class _Under:

@@ -59,8 +59,6 @@ def missing_zero_grad(program: Program, context: Context) -> None:
     ## References
     - [Optimizer.zero_grad](https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html)
     """
-    if not program.complete:
-        return
     for found in uncleared_steps(program):
         name = spoken_name(found.step)
         where = "nothing in the loop" if found.loop.kind == "loop" else "nothing in the program"

@@ -59,8 +59,6 @@ def optimizer_in_loop(program: Program, context: Context) -> None:
     ## References
     - [torch.optim](https://docs.pytorch.org/docs/stable/optim.html#constructing-it)
     """
-    if not program.complete:
-        return
     for found in rebuilt_in_loops(program):
         name = found.built.entry.name.rpartition(".")[2]
         lost = (

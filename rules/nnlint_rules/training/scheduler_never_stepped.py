@@ -71,8 +71,6 @@ def scheduler_never_stepped(program: Program, context: Context) -> None:
             "with a `TypeError`",
             help="Pass the validation loss or score.",
         )
-    if not program.complete:
-        return
     for found in unstepped_schedulers(program):
         name = found.scheduler.entry.name.rpartition(".")[2]
         context.report(

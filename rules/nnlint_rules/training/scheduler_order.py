@@ -74,8 +74,6 @@ def scheduler_order(program: Program, context: Context) -> None:
     ## References
     - [How to adjust learning rate](https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate)
     """
-    if not program.complete:
-        return
     for early in early_steps(program):
         optimizer = early.optimizer_step.site.text
         context.report(
