@@ -557,3 +557,22 @@ def test_a_statement_is_moved_behind_another(text, moved, behind, result):
     loop = next((n for n in ast.walk(module.tree) if isinstance(n, ast.For)), None)
     other = site(module, behind) if behind else Site(module, loop)
     assert after(module, edits.move_behind(site(module, moved), other)) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "result"),
+    [
+        ("with a():\n    f()\n    g()\n    h()\n", "g()", "with a():\n    f()\ng()\nh()\n"),
+        (
+            "if x:\n    with a():\n        f()\n\n        g(\n            1,\n        )\n",
+            "g(\n            1,\n        )",
+            "if x:\n    with a():\n        f()\n\n    g(\n        1,\n    )\n",
+        ),
+        ("with a():\n    f()\n", "f()", None),
+        ('with a():\n    f()\n    g("""x\n    y""")\n', 'g("""x\n    y""")', None),
+    ],
+)
+def test_the_end_of_a_block_is_taken_out_of_it(text, first, result):
+    module = parsed(text)
+    outer = next(n for n in ast.walk(module.tree) if isinstance(n, ast.With))
+    assert after(module, edits.take_out_of(site(module, first), Site(module, outer))) == result

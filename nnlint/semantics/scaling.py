@@ -24,6 +24,8 @@ class Scale(NamedTuple):
     backward: Event | None = None
     scaled_loss: Event | None = None
     """The scaling of a loss that no backward pass has followed yet."""
+    scale: Event | None = None
+    """The scaling of the loss that the backward pass is of."""
 
 
 def _scaling(event: Event, state: Scale) -> Scale:
@@ -34,7 +36,7 @@ def _scaling(event: Event, state: Scale) -> Scale:
         case "backward":
             scaled = state.scaled_loss
             if scaled is not None and _same(scaled.subject, event.subject):
-                return Scale("scaled", event)
+                return Scale("scaled", event, scale=scaled)
             return Scale("plain", event)
         case "unscale":
             return state._replace(kind="unscaled") if state.kind == "scaled" else state
@@ -116,6 +118,8 @@ class ScalerMisuse:
     why: str
     """`scaled` or `unscaled` gradients are applied by the optimizer itself; no `update`."""
     backward: Event | None = None
+    scale: Event | None = None
+    """The scaling of the loss that the backward pass is of."""
 
 
 def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
@@ -132,13 +136,17 @@ def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
             pass
         elif not steps_through_scaler(step):
             scaled = scaled_before(scope, step)
-            misuse = ScalerMisuse(step, scaled.kind, scaled.backward) if scaled else None
+            misuse = _of_step(step, scaled) if scaled else None
         elif step.name == "step" and _is_never_updated(program, blocks):
             misuse = ScalerMisuse(step, "update")
         found.setdefault(step.site.key, []).append(misuse)
     for verdicts in found.values():
         if all(verdicts) and verdicts[0] is not None:
             yield verdicts[0]
+
+
+def _of_step(step: Event, scaled: Scale) -> ScalerMisuse:
+    return ScalerMisuse(step, scaled.kind, scaled.backward, scaled.scale)
 
 
 def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:

@@ -145,6 +145,26 @@ def move_behind(site: Site, other: Site) -> Changes:
     return together(delete_statement(site), insert_after(other, site.module.text(found.node)))
 
 
+def take_out_of(site: Site, outer: Site) -> Changes:
+    """Let a block end before the statement that a node is in: it and those behind it follow it.
+
+    None where there is a text over several lines, which would change with its indent.
+    """
+    found, whole = _own_lines(site), _own_lines(outer)
+    if found is None or whole is None or found.block.index(found.node) == 0:
+        return None
+    module, tail = site.module, found.block[found.block.index(found.node) :]
+    texts = (n for s in tail for n in ast.walk(s) if isinstance(n, ast.Constant | ast.JoinedStr))
+    if any(n.lineno != n.end_lineno for n in texts):
+        return None
+    first = first_row(found.node)
+    deeper, indent = (_indent(module, row) for row in (first, first_row(whole.node)))
+    surplus = len(deeper) - len(indent)
+    rows = range(first, (tail[-1].end_lineno or first) + 1)
+    written = [row for row in rows if module.lines[row - 1].startswith(deeper[:surplus])]
+    return tuple(Change(module, (row, 1), (row, surplus + 1), "") for row in written)
+
+
 def wrap(site: Site, header: str) -> Changes:
     """Make the statement that a node is in the body of a block of its own: `header` and a colon.
 

@@ -1,5 +1,10 @@
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.scaler_remedies import (
+    end_autocast_before,
+    step_through_scaler,
+    update_after,
+)
 from nnlint.semantics.scaling import backwards_under_autocast, scaler_misuses
 
 
@@ -8,6 +13,7 @@ from nnlint.semantics.scaling import backwards_under_autocast, scaler_misuses
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def gradscaler_misuse(program: Program, context: Context) -> None:
     """A gradient scaler scales the loss, but does not step the optimizer or is never updated.
@@ -70,6 +76,7 @@ def gradscaler_misuse(program: Program, context: Context) -> None:
     """
     for found in scaler_misuses(program):
         step = found.event.site
+        fix = ("Step through the scaler", step_through_scaler(program, found))
         related = [(found.backward.site, "scaled gradients")] if found.backward else []
         match found.why:
             case "scaled":
@@ -90,7 +97,8 @@ def gradscaler_misuse(program: Program, context: Context) -> None:
                     "as it is, and the next step is refused"
                 )
                 help_ = "Call `update()` on the scaler once per round, behind its steps."
-        context.report(step, message, help=help_, related=related)
+                fix = ("Update the scale behind its steps", update_after(program, found))
+        context.report(step, message, help=help_, related=related, fix=fix)
     for backward in backwards_under_autocast(program):
         context.report(
             backward.site,
@@ -98,4 +106,5 @@ def gradscaler_misuse(program: Program, context: Context) -> None:
             "anew, instead of running in the types of their forward ones",
             help="End the `autocast` block before the backward pass.",
             level=Level.ADVICE,
+            fix=("End the autocast block first", end_autocast_before(backward)),
         )
