@@ -18,7 +18,16 @@ from nnlint.semantics.participants import (
     steps_optimizer,
 )
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Choice, Instance, Site, Value
+from nnlint.semantics.values import (
+    PART_OF,
+    RECEIVER,
+    Built,
+    Choice,
+    Instance,
+    Site,
+    Unknown,
+    Value,
+)
 
 _WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
 _FIXED = re.compile(
@@ -50,8 +59,10 @@ def uncovered(program: Program) -> Iterator[Uncovered]:
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
     if not steps or any(not held_models(step.subject) or _is_open(step) for step in steps):
         return
-    yield from _replaced(events, steps)
-    yield from _unheld(program, events, steps)
+    replaced = list(_replaced(events, steps))
+    yield from replaced
+    stale = {found.step.key for found in replaced}
+    yield from (found for found in _unheld(program, events, steps) if found.step.key not in stale)
 
 
 def _is_open(step: Event) -> bool:
@@ -68,8 +79,7 @@ def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
             continue
         for step in steps:
             start = built.get(id(step.subject))
-            inside = any(covers(m, event.subject) for m in held_models(step.subject) or ())
-            if start is None or not inside:
+            if start is None or not _is_held(event, held_models(step.subject) or ()):
                 continue
             if (
                 place[id(start)] < place[id(event)] < place[id(step)]
@@ -77,6 +87,20 @@ def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
             ):
                 yield Uncovered("replaced", event.site, event.site.text, start.site, step.site)
                 break
+
+
+def _is_held(replaced: Event, models: tuple[Value, ...]) -> bool:
+    """Whether an optimizer holds the model that a part is put into, or just the part before."""
+    for model in models:
+        if covers(model, replaced.subject):
+            return True
+        if isinstance(model, Unknown) and model.name.rpartition(".")[2] == replaced.name:
+            owner = model.state.get(PART_OF) or model.state.get(RECEIVER)
+            if owner is replaced.subject:
+                return True
+        if any(covers(before, model) for before in replaced.operands[1:]):
+            return True
+    return False
 
 
 def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:

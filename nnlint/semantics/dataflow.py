@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nnlint.semantics.values import (
     AS_TENSOR,
+    WRITTEN,
     Choice,
     Constant,
     Join,
@@ -57,11 +58,14 @@ def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
 def makers(tensor: Tensor, depth: int = 40) -> tuple[Operation, ...] | None:
     """The operations that may have given `tensor` its values; None when one is unknown.
 
-    Operations that only move values (`view`, dropout, indexing) are looked through.
+    Operations that only move values (`view`, dropout, indexing) are looked through. What is
+    written into a tensor that was made to be filled has given it its values.
     """
     producer = tensor.producer
     if isinstance(producer, Join):
         parts = producer.inputs
+    elif depth and _is_filled(tensor):
+        parts = tuple(tensor.state[WRITTEN])
     elif not isinstance(producer, Operation) or depth == 0:
         return None
     elif producer.entry.activation or not producer.entry.transparent or not producer.inputs:
@@ -72,6 +76,18 @@ def makers(tensor: Tensor, depth: int = 40) -> tuple[Operation, ...] | None:
     if any(made is None for made in found):
         return None
     return tuple(operation for made in found for operation in made or ())
+
+
+def _is_filled(tensor: Tensor) -> bool:
+    """Whether a tensor was made of zeros or the like, and tensors have been written into it."""
+    made = tensor.producer
+    written = tensor.state.get(WRITTEN, ())
+    return (
+        isinstance(made, Operation)
+        and made.entry.axes in ("create", "like")
+        and bool(written)
+        and all(isinstance(part, Tensor) for part in written)
+    )
 
 
 def activation(tensor: Tensor) -> tuple[str, Operation] | None:

@@ -37,11 +37,11 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
         if loop is None or optimizer is None:
             continue
         states = follow(program, loop, optimizer).before(clear)
-        fresh = [s for s in states if s.kind == "fresh"]
         if any(s.kind in ("unknown", "applied") for s in states):
             continue
         # gradients without a backward pass are those that another optimizer has stepped with
-        backward = fresh[0].backward if fresh and all(s.backward for s in fresh) else None
+        own = [s for s in states if s.kind == "fresh" and s.backward]
+        backward = own[0].backward if own else None
         if backward is not None and backward.site.key not in seen and not _are_used(loop):
             seen.add(backward.site.key)
             yield Discarded(backward, clear, optimizer)

@@ -9,6 +9,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
 
 _EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|generat|play", re.I)
 _MEASURES = re.compile(
@@ -56,8 +57,28 @@ def loss_only_training(program: Program) -> Event | None:
     told = ("argmax", "compare", "metric")
     if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
         return None
+    given = {id(v) for e in program.events("forward") for v in e.operands}
     losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
-    return losses[0] if losses else None
+    rebuilt = {e.site.key for e in losses if any(_comes_from(v, given) for v in e.operands[1:2])}
+    return next((e for e in losses if e.site.key not in rebuilt), None)
+
+
+def _comes_from(target: Value | None, given: set[int]) -> bool:
+    """Whether a target is what models are given, as in an autoencoder, or a view of it."""
+    for _ in range(10):
+        if target is None:
+            return False
+        if id(target) in given:
+            return True
+        producer = target.producer if isinstance(target, Tensor) else None
+        if isinstance(producer, Operation):
+            target = producer.inputs[0] if producer.entry.transparent and producer.inputs else None
+        elif isinstance(producer, Source):
+            target = producer.of
+        else:
+            receiver = target.state.get(RECEIVER) if isinstance(target, Unknown) else None
+            target = receiver if isinstance(receiver, Value) else None
+    return False
 
 
 def _training_step(program: Program) -> Event | None:

@@ -80,7 +80,10 @@ class Binding(Scopes):
         """`receiver.name = value`."""
         if isinstance(receiver, Instance) and name in self._set_later(receiver.cls):
             value = softened(value, carried=True)
+        replaced: tuple[Value, ...] = ()
         if isinstance(receiver, Instance | Unknown | Built):
+            before = receiver.state.get(name)
+            replaced = (before,) if isinstance(before, Built | Instance | Unknown) else ()
             self.write(receiver.state, name, value)
         self.sizes.call_it(value, name)
         library = receiver.state.get("library") if isinstance(receiver, Instance) else None
@@ -90,7 +93,7 @@ class Binding(Scopes):
         note_name(value, name)
         if receiver is not self.frame.owner and isinstance(value, Built | Instance):
             if isinstance(receiver, Instance | Built) or name in _HEADS:
-                self.emit("replace", self.site(node), receiver, (value,), name)
+                self.emit("replace", self.site(node), receiver, (value, *replaced), name)
         if "transform" in name and isinstance(receiver, Instance | Built):
             self.sample_dataset(receiver)
         if name in ("grad", "_grad"):
@@ -112,7 +115,7 @@ class Binding(Scopes):
             )
             self.write(receiver.state, constant_key, value)
             note_name(value, constant_key if isinstance(constant_key, str) else "")
-        elif isinstance(receiver, Tensor) and isinstance(value, Tensor):
+        elif isinstance(receiver, Tensor) and not isinstance(value, Constant):
             # not undone with a branch: it may have been written on some path
             receiver.state[WRITTEN] = (*receiver.state.get(WRITTEN, ()), value)
         elif isinstance(receiver, Items):
