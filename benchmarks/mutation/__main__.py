@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.mutation.operators import OPERATORS
-from benchmarks.mutation.program import Program, Replacement
+from benchmarks.mutation.program import Program
 from nnlint.config import Config, Selection
 from nnlint.engine import Linter
 from nnlint.registry import load_rules
@@ -88,32 +88,10 @@ def mutants_of(root: Path, rule: str) -> Iterator[Mutant]:
             continue
         for operator in OPERATORS[rule]:
             for replacements in operator(program):
-                changed = apply(text, replacements)
+                changed = program.with_replaced(replacements)
                 row = getattr(replacements[0][0], "lineno", 1)
                 if parses(changed):
                     yield Mutant(rule, operator.__name__, file, row, changed)
-
-
-def apply(text: str, replacements: list[Replacement]) -> str:
-    """The text with every node replaced."""
-    raw = text.encode("utf-8")
-    starts = [0]
-    for line in raw.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    spans = sorted(
-        (
-            (
-                starts[node.lineno - 1] + node.col_offset,  # type: ignore[attr-defined]
-                starts[node.end_lineno - 1] + node.end_col_offset,  # type: ignore[attr-defined]
-                content,
-            )
-            for node, content in replacements
-        ),
-        reverse=True,
-    )
-    for start, end, content in spans:
-        raw = raw[:start] + content.encode("utf-8") + raw[end:]
-    return raw.decode("utf-8")
 
 
 def parses(text: str) -> bool:

@@ -41,6 +41,7 @@ def keep_graph(program: Program) -> Iterator[list[Replacement]]:
                 last_name(func) == "item"
                 and "loss" in program.source(func)
                 and program.calls("step")
+                and program.has_gradients(node)
             ):
                 if isinstance(func, ast.Attribute):
                     yield [(node.value, program.source(func.value))]

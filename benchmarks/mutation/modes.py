@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
-from benchmarks.mutation.program import Operator, Program, Replacement, last_name, without
+from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
 
+TORCH_SEEDING = frozenset({"manual_seed", "seed_everything", "set_seed"})
+RUN = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
 STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
 
 
 def drop_seed(program: Program) -> Iterator[list[Replacement]]:
+    """A program that is run as it stands, and trains, no longer fixes torch's seed."""
     seeded = program.statements(*SEEDING)
-    if seeded and len(seeded) == len(program.calls(*SEEDING)) and program.statements("step"):
+    is_run = any(isinstance(s, RUN) or called(s) for s in program.tree.body)
+    if not is_run or not any(called(s) in TORCH_SEEDING for s in seeded):
+        return
+    if len(seeded) == len(program.calls(*SEEDING)) and program.calls("step", "fit", "train"):
         yield without(seeded)
 
 
@@ -43,18 +49,53 @@ def drop_train(program: Program) -> Iterator[list[Replacement]]:
 
 
 def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:
-    if not program.statements("eval") or not program.statements("step"):
+    """Evaluations that run a model over data record gradients."""
+    models = {
+        program.source(s.value.func.value)  # type: ignore[attr-defined]
+        for s in program.statements("eval", "train")
+        if is_mode_change(s.value)
+    }
+    if not program.statements("eval") or not models:
         return
     for node in ast.walk(program.tree):
         if isinstance(node, ast.With) and len(node.items) == 1:
-            expression, instead = node.items[0].context_expr, 'profiler.record_function("all")'
+            expression = node.items[0].context_expr
         elif isinstance(node, ast.FunctionDef) and len(node.decorator_list) == 1:
-            expression, instead = node.decorator_list[0], "compile"
+            expression = node.decorator_list[0]
         else:
             continue
-        if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":
-            if isinstance(expression.func, ast.Attribute):
-                yield [(expression, f"{program.source(expression.func.value)}.{instead}")]
+        if not isinstance(expression, ast.Call) or last_name(expression.func) != "no_grad":
+            continue
+        if not isinstance(expression.func, ast.Attribute) or not evaluates(program, node, models):
+            continue
+        if isinstance(node, ast.With):
+            owner = program.source(expression.func.value)
+            yield [(expression, f'{owner}.profiler.record_function("all")')]
+        else:
+            at = ast.Pass(lineno=expression.lineno, col_offset=expression.col_offset - 1)
+            at.end_lineno, at.end_col_offset = expression.end_lineno, expression.end_col_offset
+            yield [(at, "")]
+
+
+def evaluates(program: Program, region: ast.AST, models: Set[str]) -> bool:
+    """Whether a region runs a model in a loop, and the loop does not train."""
+    forward = [
+        c
+        for c in ast.walk(region)
+        if isinstance(c, ast.Call)
+        and any(f"{program.source(c.func)}.".startswith(f"{model}.") for model in models)
+        and last_name(c.func) not in ("eval", "train")
+    ]
+    loops = [
+        n
+        for call in forward
+        for n in program.around(call)
+        if isinstance(n, ast.For) and program.function(n) is program.function(call)
+    ]
+    return any(
+        not any(isinstance(c, ast.Call) and last_name(c.func) == "backward" for c in ast.walk(loop))
+        for loop in loops
+    )
 
 
 def forget_call(program: Program) -> Iterator[list[Replacement]]:
@@ -63,28 +104,10 @@ def forget_call(program: Program) -> Iterator[list[Replacement]]:
             yield [(statement.value, program.source(statement.value.func))]
 
 
-def assign_module_flag(program: Program) -> Iterator[list[Replacement]]:
-    for statement in program.statements("requires_grad_"):
-        call = statement.value
-        if isinstance(call, ast.Call) and len(call.args) == 1:
-            owner = program.source(call.func).rpartition(".")[0]
-            yield [(call, f"{owner}.requires_grad = {program.source(call.args[0])}")]
-
-
-def misspell_flag(program: Program) -> Iterator[list[Replacement]]:
-    for node in ast.walk(program.tree):
-        if isinstance(node, ast.Assign) and last_name(node.targets[0]) == "requires_grad":
-            written = program.source(node.targets[0])
-            if not written.startswith("self."):
-                yield [(node.targets[0], written.replace("requires_grad", "require_grad"))]
-
-
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "missing-seed": (drop_seed,),
     "missing-eval-mode": (drop_eval,),
     "train-mode-not-restored": (drop_train,),
     "missing-no-grad": (drop_no_grad,),
     "uncalled-method": (forget_call,),
-    "module-requires-grad": (assign_module_flag,),
-    "requires-grad-typo": (misspell_flag,),
 }

@@ -7,14 +7,16 @@ plants a mistake only where training really changes: all `zero_grad` calls go at
 
 from __future__ import annotations
 
-from benchmarks.mutation import graphs, losses, models, modes, steps
+from benchmarks.mutation import graphs, losses, metrics, models, modes, states, steps
 from benchmarks.mutation.program import Operator
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     **steps.OPERATORS,
     **modes.OPERATORS,
+    **states.OPERATORS,
     **graphs.OPERATORS,
     **losses.OPERATORS,
+    **metrics.OPERATORS,
     **models.OPERATORS,
 }
 """The operators that plant the mistake of each rule."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
 
 Replacement = tuple[ast.AST, str]
 """A node and the text that takes its place."""
 Operator = Callable[["Program"], Iterator[list[Replacement]]]
 """What yields the mutants of a file, each a list of replacements."""
+
+NO_GRADIENTS = ("no_grad", "inference_mode", "set_grad_enabled(False)")
 
 
 @dataclass
@@ -44,9 +49,68 @@ class Program:
                 if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                     yield block
 
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node around each node."""
+        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around a node, innermost first."""
+        while (parent := self.parents.get(node)) is not None:
+            yield parent
+            node = parent
+
+    def function(self, node: ast.AST) -> ast.AST:
+        """The innermost function around a node, or the module."""
+        return next((n for n in self.around(node) if isinstance(n, ast.FunctionDef)), self.tree)
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement around a node, or the node itself."""
+        return next(n for n in (node, *self.around(node)) if isinstance(n, ast.stmt))
+
+    def has_gradients(self, node: ast.AST) -> bool:
+        """Whether nothing around a node turns gradients off, as far as the file says."""
+        for outer in self.around(node):
+            if isinstance(outer, ast.With):
+                given = [item.context_expr for item in outer.items]
+            elif isinstance(outer, ast.FunctionDef):
+                given = outer.decorator_list
+            else:
+                continue
+            if any(word in self.source(e) for e in given for word in NO_GRADIENTS):
+                return False
+        return True
+
     def source(self, node: ast.AST) -> str:
         """The text of a node."""
-        return ast.get_source_segment(self.text, node) or ""
+        start, end = self.span(node)
+        return self.raw[start:end].decode("utf-8")
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The text as bytes, in which positions are counted."""
+        return self.text.encode("utf-8")
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line begins."""
+        return [0, *accumulate(len(line) for line in self.raw.splitlines(keepends=True))]
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Where a node begins and ends in the raw text."""
+        at: Any = node
+        return (
+            self.starts[at.lineno - 1] + at.col_offset,
+            self.starts[at.end_lineno - 1] + at.end_col_offset,
+        )
+
+    def with_replaced(self, replacements: Sequence[Replacement]) -> str:
+        """The text with every node replaced."""
+        raw = self.raw
+        placed = [(*self.span(node), content) for node, content in replacements]
+        for start, end, content in sorted(placed, reverse=True):
+            raw = raw[:start] + content.encode("utf-8") + raw[end:]
+        return raw.decode("utf-8")
 
     def made_by(self, *classes: str) -> frozenset[str]:
         """Last names of the variables and attributes assigned from `Class(...)`."""

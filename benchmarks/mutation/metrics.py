@@ -1,0 +1,131 @@
+"""Mutation operators: what is measured, how, and whether anything is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
+
+EVALUATION = re.compile(r"test|valid|eval", re.I)
+MEASURES = re.compile(r"correct|accura|\bacc\b|predicted|argmax|topk|score|metric", re.I)
+
+
+def divide_by_batches(program: Program) -> Iterator[list[Replacement]]:
+    """`correct / len(loader.dataset)` becomes `correct / len(loader)`."""
+    for left, counted in divisions(program):
+        if "correct" in program.source(left):
+            yield [counted]
+
+
+def divisions(program: Program) -> Iterator[tuple[ast.expr, Replacement]]:
+    """Divisions by `len(loader.dataset)`, with the replacement that counts batches instead."""
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.BinOp | ast.AugAssign) or not isinstance(node.op, ast.Div):
+            continue
+        left, right = (
+            (node.left, node.right) if isinstance(node, ast.BinOp) else (node.target, node.value)
+        )
+        if isinstance(right, ast.Call) and last_name(right.func) == "len":
+            inner = right.args[0]
+            if isinstance(inner, ast.Attribute) and inner.attr == "dataset":
+                yield left, (inner, program.source(inner.value))
+
+
+def predict_over_batch(program: Program) -> Iterator[list[Replacement]]:
+    """`outputs.max(1)` and `argmax(dim=1)` that meet labels become maxima over axis 0."""
+    for call in program.calls("max", "argmax"):
+        if not meets_labels(program, call):
+            continue
+        for axis in [*call.args, *(k.value for k in call.keywords if k.arg == "dim")]:
+            if isinstance(axis, ast.Constant) and axis.value == 1 and axis.value is not True:
+                yield [(axis, "0")]
+
+
+def meets_labels(program: Program, call: ast.Call) -> bool:
+    """Whether a prediction, or the name it is given, is compared with something."""
+    statement = program.statement(call)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)} - {"_"}
+    return any(
+        any(inner is call or getattr(inner, "id", None) in names for inner in ast.walk(node))
+        for node in ast.walk(program.function(call))
+        if (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq))
+        or (isinstance(node, ast.Call) and last_name(node.func) == "eq")
+    )
+
+
+def average_batches(program: Program) -> Iterator[list[Replacement]]:
+    """An evaluation's summed losses become means of batches, divided by their number."""
+    for left, counted in divisions(program):
+        name, function = program.source(left), program.function(left)
+        if not EVALUATION.search(getattr(function, "name", "")):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.AugAssign) and program.source(node.target) == name:
+                changed = mean_of_batch(program, node.value)
+                if changed is not None:
+                    yield [counted, changed]
+
+
+def mean_of_batch(program: Program, summed: ast.expr) -> Replacement | None:
+    """The replacement that makes the sum of a batch's losses their mean."""
+    for node in ast.walk(summed):
+        if isinstance(node, ast.keyword) and node.arg in ("reduction", "size_average"):
+            return node.value, '"mean"' if node.arg == "reduction" else "True"
+    if isinstance(summed, ast.BinOp) and isinstance(summed.op, ast.Mult):
+        if "size" in program.source(summed.right) or "len(" in program.source(summed.right):
+            return summed, program.source(summed.left)
+    return None
+
+
+def compare_logits(program: Program) -> Iterator[list[Replacement]]:
+    """`sigmoid(x) > 0.5` becomes `x > 0.5`, and `x > 0` too."""
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Gt | ast.GtE):
+            continue
+        left, limit = node.left, program.source(node.comparators[0])
+        if isinstance(left, ast.Call) and last_name(left.func) == "sigmoid" and limit == "0.5":
+            inner = left.args[0] if left.args else getattr(left.func, "value", left)
+            yield [(left, program.source(inner))]
+        elif limit in ("0", "0.0") and re.search(r"logit|pred|output", program.source(left)):
+            if "with_logits" in program.text or "WithLogits" in program.text:
+                yield [(node.comparators[0], "0.5")]
+
+
+def never_evaluate(program: Program) -> Iterator[list[Replacement]]:
+    """The calls of functions that evaluate are left out."""
+    if not program.statements("step") or not program.statements("backward"):
+        return
+    defined = {n.name for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)}
+    names = {name for name in defined if EVALUATION.search(name)}
+    calls = [s for block in program.blocks() for s in block if called(s) in names]
+    if calls and len(calls) == len(program.calls(*names)) and program.statements("eval"):
+        yield without(calls)
+
+
+def never_measure(program: Program) -> Iterator[list[Replacement]]:
+    """Everything about the accuracy of a classifier is left out."""
+    if "cross_entropy" not in program.text and "CrossEntropyLoss" not in program.text:
+        return
+    if not program.statements("step") or not program.statements("eval"):
+        return
+    simple = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
+    named = [
+        s
+        for block in program.blocks()
+        for s in block
+        if isinstance(s, simple) and MEASURES.search(program.source(s))
+    ]
+    if named:
+        yield without(named)
+
+
+OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "mean-of-batch-means": (average_batches,),
+    "metric-over-batch": (divide_by_batches, predict_over_batch),
+    "logit-threshold": (compare_logits,),
+    "no-evaluation": (never_evaluate,),
+    "loss-only-metric": (never_measure,),
+}
