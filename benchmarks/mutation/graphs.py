@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from benchmarks.mutation.program import Operator, Program, Replacement, in_loop, last_name
@@ -65,12 +66,67 @@ def train_through_target(program: Program) -> Iterator[list[Replacement]]:
 
 
 def judge_without_detach(program: Program) -> Iterator[list[Replacement]]:
-    """A discriminator is trained on samples that are not detached."""
+    """A discriminator is trained on samples that are not detached.
+
+    Only where PyTorch raises nothing: samples that a backward pass has gone through are left
+    alone, and the graph is kept where the generator's own pass follows.
+    """
     for call in program.calls("detach"):
         owner = call.func.value if isinstance(call.func, ast.Attribute) else call
         text = program.source(owner)
-        if any(word in text.lower() for word in ("fake", "gen")) and program.statements("step"):
+        if not any(word in text.lower() for word in ("fake", "gen")):
+            continue
+        if not program.statements("step") or not program.has_gradients(call):
+            continue
+        function = program.function(call)
+        backward = sorted(
+            (s for s in program.statements("backward") if program.function(s) is function),
+            key=lambda s: s.lineno,
+        )
+        names = {text, *buffered(program, function, text)}
+        made = [
+            n.lineno
+            for n in ast.walk(function)
+            if isinstance(n, ast.Assign)
+            and program.source(n.targets[0]) in names
+            and n.lineno < call.lineno
+        ]
+        after = [s for s in backward if s.lineno > call.lineno]
+        if not after or (isinstance(owner, ast.Name) and not made):
+            continue
+        if made and any(min(made) < s.lineno < call.lineno for s in backward):
+            continue
+        plain = program.source(after[0]).endswith(".backward()")
+        again = isinstance(owner, ast.Name) and is_judged_again(program, function, text, after[0])
+        if again and plain:
+            kept = program.source(after[0]).replace("()", "(retain_graph=True)")
+            yield [(call, text), (after[0], kept)]
+        elif not again:
             yield [(call, text)]
+
+
+def buffered(program: Program, function: ast.AST, name: str) -> set[str]:
+    """The samples that a buffer is given before it gives some back under another name."""
+    return {
+        program.source(argument)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        and program.source(node.targets[0]) == name
+        and isinstance(node.value, ast.Call)
+        for argument in node.value.args
+        if re.search("fake|gen", program.source(argument))
+    }
+
+
+def is_judged_again(program: Program, function: ast.AST, name: str, after: ast.stmt) -> bool:
+    """Whether a later call takes the same samples, with their graph."""
+    return any(
+        isinstance(node, ast.Call)
+        and node.lineno > after.lineno
+        and any(program.source(argument) == name for argument in node.args)
+        and program.has_gradients(node)
+        for node in ast.walk(function)
+    )
 
 
 def share_target_network(program: Program) -> Iterator[list[Replacement]]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
 
 EVALUATION = re.compile(r"test|valid|eval", re.I)
-MEASURES = re.compile(r"correct|accura|\bacc\b|predicted|argmax|topk|score|metric", re.I)
+MEASURES = re.compile(
+    r"correct|accura|\bacc\d?\b|predicted|preds\b|argmax|topk|top\d|score|metric", re.I
+)
 
 
 def divide_by_batches(program: Program) -> Iterator[list[Replacement]]:
@@ -118,7 +120,10 @@ def never_measure(program: Program) -> Iterator[list[Replacement]]:
         for s in block
         if isinstance(s, simple) and MEASURES.search(program.source(s))
     ]
-    if named:
+    # what is left, such as a branch on the accuracy, still measures
+    kept = program.with_replaced(without(named)) if named else program.text
+    left = {getattr(n, "id", getattr(n, "arg", "")) for n in ast.walk(ast.parse(kept))}
+    if named and not any(re.search(r"acc|correct|top\d|metric|score", str(n)) for n in left):
         yield without(named)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Set
 
 from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
@@ -10,6 +11,7 @@ from benchmarks.mutation.program import Operator, Program, Replacement, called, 
 TORCH_SEEDING = frozenset({"manual_seed", "seed_everything", "set_seed"})
 RUN = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
+OVER_DATA = re.compile(r"load|data|iter|batch|dl\b|dl_|examples|samples", re.I)
 STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
 
 
@@ -90,7 +92,9 @@ def evaluates(program: Program, region: ast.AST, models: Set[str]) -> bool:
         n
         for call in forward
         for n in program.around(call)
-        if isinstance(n, ast.For) and program.function(n) is program.function(call)
+        if isinstance(n, ast.For)
+        and program.function(n) is program.function(call)
+        and OVER_DATA.search(program.source(n.iter))
     ]
     return any(
         not any(isinstance(c, ast.Call) and last_name(c.func) == "backward" for c in ast.walk(loop))

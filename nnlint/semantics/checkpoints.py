@@ -11,7 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import is_model, is_optimizer, receiver_text, steps_optimizer
 from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import MADE, STATE_OF, Site, Unknown, states
+from nnlint.semantics.values import MADE, STATE_OF, Built, Site, Table, Unknown, Value, states
 
 _RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
 _BEST = re.compile(r"best|final|export|weights_only|deploy", re.IGNORECASE)
@@ -66,7 +66,9 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
         return
     for save in saves:
         owners = [s.state[STATE_OF] for s in states(save.operands[0])]
-        if owners and all(is_model(o, events) for o in owners) and not _BEST.search(save.site.text):
+        models = [o for o in owners if is_model(o, events)]
+        rest = [o for o in owners if o not in models]
+        if models and all(map(_is_scheduler, rest)) and not _BEST.search(save.site.text):
             optimizer = receiver_text(steps[0].site)
             yield IncompleteCheckpoint(save.site, optimizer, resumed.site)
             return
@@ -89,7 +91,14 @@ def _holds_more(save: Event) -> bool:
     found = list(states(given))
     if not found and isinstance(given, Unknown):
         return True
+    parts = given.state.values() if isinstance(given, Table) else ()
+    if any(isinstance(part, Unknown) and "state" in part.name for part in parts):
+        return True
     return any(is_optimizer(state.state[STATE_OF]) for state in found)
+
+
+def _is_scheduler(value: Value) -> bool:
+    return isinstance(value, Built) and value.entry.kind == "scheduler"
 
 
 def _writes_state(step: Event) -> bool:

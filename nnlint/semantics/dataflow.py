@@ -12,6 +12,7 @@ from nnlint.semantics.values import (
     Join,
     Maybe,
     Operation,
+    Source,
     Tensor,
     Unknown,
     Value,
@@ -126,9 +127,42 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation):
         return False
-    if producer.entry.family == "create":
+    if producer.entry.family == "create" or _is_filled(producer):
         return True
     return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
+
+
+def _is_filled(operation: Operation) -> bool:
+    """Whether a tensor is overwritten with a constant."""
+    value = operation.arguments.get("value")
+    return operation.entry.family == "fill" and (
+        bool(operation.entry.options.get("constant")) or isinstance(value, Constant)
+    )
+
+
+def source_of(tensor: Tensor, depth: int = 12) -> Tensor | None:
+    """The tensor from outside whose values `tensor` holds: it is only viewed or moved."""
+    producer = tensor.producer
+    if isinstance(producer, Source):
+        return tensor
+    if not isinstance(producer, Operation) or not producer.entry.transparent or depth == 0:
+        return None
+    return source_of(producer.inputs[0], depth - 1) if producer.inputs else None
+
+
+def depends_on(tensor: Tensor, source: Tensor) -> bool:
+    """Whether a tensor is computed from another one, on some path."""
+    seen: set[int] = set()
+    queue = [tensor]
+    while queue:
+        current = queue.pop()
+        if current is source:
+            return True
+        producer = current.producer
+        if id(current) not in seen and isinstance(producer, Operation | Join):
+            queue += producer.inputs
+        seen.add(id(current))
+    return False
 
 
 def behind(

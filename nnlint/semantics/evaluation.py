@@ -15,7 +15,7 @@ _EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|gener
 _MEASURES = re.compile(
     r"acc(?:uracy)?s?(?:_|\d|$)|correct|metric|score|precision|recall|auc|iou|dice|bleu|rouge|"
     r"(?:^|_)(?:f1|wer|cer|map|fid|mae|rmse|ppl|hits?|top_?\d|reward|return|error)s?(?:_|\d|$)|psnr|ssim|"
-    r"perplex|argmax|confusion|ndcg|evaluat|generat|sample",
+    r"perplex|argmax|confusion|ndcg|evaluat|generat|(?<!down)(?<!up)sample",
     re.I,
 )
 _PLAYS = re.compile(r"^(?:gym|gymnasium|envs?|environments?|episodes?)$", re.I)

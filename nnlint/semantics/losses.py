@@ -9,7 +9,15 @@ from types import NoneType
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import SiteKey, made_up, makers, tensor_of, upstream
+from nnlint.semantics.dataflow import (
+    SiteKey,
+    depends_on,
+    made_up,
+    makers,
+    source_of,
+    tensor_of,
+    upstream,
+)
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     Built,
@@ -160,9 +168,16 @@ def is_swapped(loss: Operation) -> bool:
         return False
     if prediction is None or any(o.layer for o in upstream(prediction, lambda o: False)):
         return False
-    producer = prediction.producer
+    if made_up(prediction):
+        return True
+    data = source_of(prediction)
+    producer = data.producer if data is not None else None
     name = producer.name.rpartition(".")[2] if isinstance(producer, Source) else ""
-    return made_up(prediction) or bool(TARGET_WORDS.search(name.lower()))
+    if TARGET_WORDS.search(name.lower()):
+        return True
+    # what an autoencoder makes of its own input is the prediction
+    rebuilt = loss.entry.family in ("bce", "bce_with_logits")
+    return rebuilt and data is not None and target is not None and depends_on(target, data)
 
 
 def _is_trained(operation: Operation) -> bool:

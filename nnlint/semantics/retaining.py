@@ -12,11 +12,17 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Site
 from nnlint.syntax.statements import enclosing_statements
 
-_STATEFUL = re.compile(r"hidden|^state$|_state$|carry|memory|repackage|^h$|^c$", re.IGNORECASE)
+_STATEFUL = re.compile(
+    r"hidden(?!_?(?:size|dim|units))|^state$|_state$|carry|memory|^h$|^c$", re.IGNORECASE
+)
+_FRESH = re.compile(r"init|reset|zero|repackage|detach", re.IGNORECASE)
+"""Names of what makes a state that hangs on no earlier round."""
+_CONVERTS = frozenset({"Tensor", "FloatTensor", "tensor", "from_numpy"})
+"""Functions that make tensors of what is none yet, and has no graph."""
 _USES_GRAPH = frozenset("autograd jacobian hessian create_graph vjp jvp grad_outputs".split())
 
 _PLAIN = frozenset(
-    "item data detach numpy size shape eq argmax time perf_counter len float int next zero_grad".split()
+    "item data detach repackage_hidden detach_states detach_hidden numpy size shape eq argmax time perf_counter len float int next zero_grad".split()
 )
 """Names and methods in an expression whose value has no graph."""
 
@@ -41,7 +47,7 @@ def retained_graphs(program: Program) -> Iterator[Retained]:
         if (
             all(_is_same_call(e, backward) for e in loop.events("backward"))
             and _builds_its_graph(_entered(program, blocks), loop, backward)
-            and not any(_goes_on(site) for site in _code(loop.site, backward))
+            and not any(_goes_on(site, backward) for site in _code(loop.site, backward))
         ):
             seen.add(backward.site.key)
             yield Retained(backward, loop)
@@ -69,11 +75,14 @@ def _entered(program: Program, blocks: tuple[Block, ...]) -> Block:
 def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
     """Whether the forward passes before a backward pass are all in its loop."""
     inside = {id(event) for event, _ in loop.walk()}
+    own_arms = next(blocks for event, blocks in around.walk() if event is backward)
     own = False
     for event, blocks in around.walk():
         if event is backward:
             return own
         if event.kind not in ("forward", "loss") or not event.grad:
+            continue
+        if _excluded(blocks, own_arms) or (event.kind == "forward" and _is_dropped(event)):
             continue
         if id(event) in inside:
             own = True
@@ -107,13 +116,102 @@ def _code(loop: Site, backward: Event) -> list[Site]:
     return places
 
 
-def _goes_on(code: Site) -> bool:
+def _excluded(blocks: tuple[Block, ...], others: tuple[Block, ...]) -> bool:
+    """Whether two places are in different arms of one branch."""
+    for block, other in zip(blocks, others, strict=False):
+        if block is not other:
+            return block.kind == "arm" and other.kind == "arm"
+    return False
+
+
+def _is_dropped(forward: Event) -> bool:
+    """Whether a call without arguments stands alone, so that it hands no tensor on."""
+    around = enclosing_statements(forward.site.module, forward.site.node)
+    statement = around[-1].node if around else None
+    alone = isinstance(statement, ast.Expr) and statement.value is forward.site.node
+    return alone and not forward.operands
+
+
+def _goes_on(code: Site, backward: Event) -> bool:
     """Whether code may go on from an earlier round's tensors, or use a graph in another way."""
     words = code.module.words(code.node)
     named = words.names | words.attributes
-    if any(_STATEFUL.search(name) for name in named) or "grad" in words.names:
+    if any(_STATEFUL.search(n) and not _FRESH.search(n) for n in words.attributes):
         return True
-    return not _USES_GRAPH.isdisjoint(named) or bool(_carried(code.node))
+    if "grad" in words.names or not _USES_GRAPH.isdisjoint(named):
+        return True
+    return bool(_carried(code.node) & _needed(code.node, backward))
+
+
+def _needed(code: ast.AST, backward: Event) -> set[str]:
+    """Names that the loss of a backward pass may be computed from, as far as code says."""
+    modules = {
+        alias.asname or alias.name.partition(".")[0]
+        for node in ast.walk(backward.site.module.tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    needed = _read(backward.site.node)
+    if not needed & _stored(code):
+        return _read(code)
+    while True:
+        before = len(needed)
+        for node in ast.walk(code):
+            match node:
+                case (
+                    ast.Assign(targets=targets, value=value)
+                    | ast.AugAssign(target=targets, value=value)
+                    | ast.AnnAssign(target=targets, value=value)
+                    | ast.NamedExpr(target=targets, value=value)
+                    | ast.For(target=targets, iter=value)
+                    | ast.withitem(optional_vars=targets, context_expr=value)
+                ):
+                    pass
+                case ast.Call(func=ast.Attribute(value=ast.Name() | ast.Attribute() as owner)):
+                    # what an object is given, it may give back
+                    targets, value = owner, node
+                case _:
+                    continue
+            if (_read(targets) - modules) & needed:
+                needed |= _read(value)
+        needed |= _kept(code) if any(name in needed for name in _own_methods(code)) else set()
+        if len(needed) == before:
+            return needed
+
+
+def _own_methods(code: ast.AST) -> set[str]:
+    """Methods of the same object that code calls: what they read is not seen."""
+    return {
+        ast.unparse(node.func)
+        for node in ast.walk(code)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and getattr(node.func.value, "id", "") == "self"
+    }
+
+
+def _kept(code: ast.AST) -> set[str]:
+    return {name for name in _stored(code) if name.startswith("self.")}
+
+
+def _read(node: object) -> set[str]:
+    """The names and attributes that occur in some code."""
+    parts = node if isinstance(node, list) else [node]
+    return {
+        ast.unparse(inner)
+        for part in parts
+        if isinstance(part, ast.AST)
+        for inner in ast.walk(part)
+        if isinstance(inner, ast.Name | ast.Attribute) and getattr(inner, "id", "") != "self"
+    }
+
+
+def _stored(node: ast.AST) -> set[str]:
+    return {
+        ast.unparse(inner)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store)
+    }
 
 
 def _carried(code: ast.AST) -> set[str]:
@@ -121,25 +219,33 @@ def _carried(code: ast.AST) -> set[str]:
     stored: set[str] = set()
     read_first: set[str] = set()
     set_to_more: set[str] = set()
+    no_graph: set[str] = set()
     for node in _in_order(code):
         if isinstance(node, ast.AugAssign):
             name = ast.unparse(node.target)
             if not _is_plain(node.value):
                 read_first |= {name} - stored
                 set_to_more.add(name)
-        elif isinstance(node, ast.Assign) and not _is_plain(node.value):
-            set_to_more |= {
+        elif isinstance(node, ast.Assign):
+            targets = {
                 ast.unparse(target)
                 for whole in node.targets
                 for target in getattr(whole, "elts", [whole])
             }
+            if not _is_plain(node.value):
+                set_to_more |= targets
+            elif targets <= _read(node.value):
+                # `states = detach(states)`, before anything else reads them
+                no_graph |= targets - read_first
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in _CONVERTS:
+            no_graph |= {ast.unparse(argument) for argument in node.args}
         elif isinstance(node, ast.Name | ast.Attribute):
             name = ast.unparse(node)
             if isinstance(node.ctx, ast.Store):
                 stored.add(name)
             else:
                 read_first |= {name} - stored
-    return stored & read_first & set_to_more
+    return (stored & read_first & set_to_more) - no_graph
 
 
 def _is_plain(value: ast.expr) -> bool:
