@@ -11,7 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import is_model, is_optimizer, receiver_text, steps_optimizer
 from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import MADE, STATE_OF, Built, Site, Table, Unknown, Value, states
+from nnlint.semantics.values import ARGUMENTS, MADE, STATE_OF, Built, Site, Unknown, Value, states
 
 _RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
 _BEST = re.compile(r"best|final|export|weights_only|deploy", re.IGNORECASE)
@@ -91,10 +91,13 @@ def _holds_more(save: Event) -> bool:
     found = list(states(given))
     if not found and isinstance(given, Unknown):
         return True
-    parts = given.state.values() if isinstance(given, Table) else ()
-    if any(isinstance(part, Unknown) and "state" in part.name for part in parts):
-        return True
-    return any(is_optimizer(state.state[STATE_OF]) for state in found)
+    return any(_may_hold_optimizer(state.state[STATE_OF]) for state in found)
+
+
+def _may_hold_optimizer(owner: Value) -> bool:
+    """Whether something is an optimizer, or was given one."""
+    given = owner.state.get(ARGUMENTS, ()) if isinstance(owner, Unknown) else ()
+    return is_optimizer(owner) or any(map(is_optimizer, given))
 
 
 def _is_scheduler(value: Value) -> bool:
