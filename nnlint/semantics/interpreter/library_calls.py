@@ -73,7 +73,9 @@ class LibraryCalls(Shapes):
             return self._parts(entry, bound, site)
         if entry.options.get("calls") and positional:
             first = int(entry.options.get("arguments_from", 1))
-            return self.call(positional[0], positional[first:], {}, site)
+            given = positional[first : entry.options.get("arguments_to")]
+            if not any(isinstance(v, Items) for v in given):
+                return self.call(positional[0], given, {}, site)
         if entry.kind == "draw":
             self.emit("draw", site, None, positional, entry.name)
             if len(positional) == 2 and same(positional[0], positional[1]):
