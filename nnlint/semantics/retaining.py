@@ -138,9 +138,23 @@ def _goes_on(code: Site, backward: Event) -> bool:
     named = words.names | words.attributes
     if any(_STATEFUL.search(n) and not _FRESH.search(n) for n in words.attributes):
         return True
+    if any(_STATEFUL.search(n) and not _FRESH.search(n) for n in _changed(code.node)):
+        return True
     if "grad" in words.names or not _USES_GRAPH.isdisjoint(named):
         return True
     return bool(_carried(code.node) & _needed(code.node, backward))
+
+
+def _changed(code: ast.AST) -> set[str]:
+    """What is changed in place: its items are set, or its methods are given something."""
+    changed: set[str] = set()
+    for node in ast.walk(code):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+                changed.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name)), args=[_, *_]):
+                changed.add(name)
+    return changed
 
 
 def _needed(code: ast.AST, backward: Event) -> set[str]:
@@ -227,11 +241,7 @@ def _carried(code: ast.AST) -> set[str]:
                 read_first |= {name} - stored
                 set_to_more.add(name)
         elif isinstance(node, ast.Assign):
-            targets = {
-                ast.unparse(target)
-                for whole in node.targets
-                for target in getattr(whole, "elts", [whole])
-            }
+            targets = {name for target in node.targets for name in _stored(target)}
             if not _is_plain(node.value):
                 set_to_more |= targets
             elif targets <= _read(node.value):
