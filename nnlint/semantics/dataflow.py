@@ -127,12 +127,14 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation):
         return False
-    if producer.entry.family == "create" or _is_filled(producer):
+    if any(isinstance(part, Tensor) for part in tensor.state.get(WRITTEN, ())):
+        return False
+    if producer.entry.family == "create" or _is_overwritten(producer):
         return True
     return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
 
 
-def _is_filled(operation: Operation) -> bool:
+def _is_overwritten(operation: Operation) -> bool:
     """Whether a tensor is overwritten with a constant."""
     value = operation.arguments.get("value")
     return operation.entry.family == "fill" and (
