@@ -1,7 +1,7 @@
 """`python -m benchmarks.mutation [PATHS]…`: the share of planted mistakes found, by rule.
 
 Without paths it mutates the correct programs among the fixtures. A mutant counts as found
-when the rule reports more in the mutated file than it did before.
+when the rule says something in the mutated file that it did not say before.
 """
 
 from __future__ import annotations
@@ -117,19 +117,20 @@ class Bench:
         self._root = root.resolve()
         config = Config(command_line=Selection(select=(rule,)))
         self._linter = Linter(lambda folder: config, jobs=1)
-        self._before = self._count({})
+        self._before = self._said({})
 
     def finds(self, mutant: Mutant) -> bool:
-        """Whether the rule reports more once the mistake is planted."""
+        """Whether the rule says more, or something else, once the mistake is planted."""
         text = mutant.text.encode("utf-8")
-        return self._count({str(mutant.file.resolve()): text}) > self._before
+        return bool(self._said({str(mutant.file.resolve()): text}) - self._before)
 
-    def _count(self, overlay: dict[str, bytes]) -> int:
+    def _said(self, overlay: dict[str, bytes]) -> Counter[tuple[str, str]]:
         here = os.getcwd()
         os.chdir(self._root if self._root.is_dir() else self._root.parent)
         try:
             found = self._linter.discover([str(self._root)])
-            return len(self._linter.run(found, overlay).findings)
+            findings = self._linter.run(found, overlay).findings
+            return Counter((finding.filename, finding.message) for finding in findings)
         finally:
             os.chdir(here)
 

@@ -155,3 +155,38 @@ def before(program: Program, place: ast.stmt, statement: ast.stmt) -> Replacemen
     """Put a copy of a statement before another one."""
     indent = "\n" + " " * place.col_offset
     return place, program.source(statement) + indent + program.source(place)
+
+
+def behind(program: Program, place: ast.stmt, statement: ast.stmt) -> str:
+    """The text of a statement with another one behind it."""
+    return f"{program.source(place)}\n{' ' * place.col_offset}{program.source(statement)}"
+
+
+def receiver(call: ast.AST) -> ast.AST:
+    """`a.b` of the call `a.b.c()`; the function of others."""
+    func = getattr(call, "func", call)
+    return getattr(func, "value", func)
+
+
+def owner(program: Program, statement: ast.stmt) -> str:
+    """What a statement calls a method of, as it is written."""
+    return program.source(receiver(statement.value)) if isinstance(statement, ast.Expr) else ""
+
+
+def in_method(program: Program, node: ast.AST) -> bool:
+    """Whether a class of the file holds the node, in a method that others call again and again."""
+    return any(
+        node is inner
+        for holder in ast.walk(program.tree)
+        if isinstance(holder, ast.ClassDef)
+        for inner in ast.walk(holder)
+    )
+
+
+class Span(ast.AST):
+    """A place between characters, to put text at."""
+
+    def __init__(self, lineno: int, col_offset: int) -> None:
+        super().__init__()
+        self.lineno = self.end_lineno = lineno
+        self.col_offset = self.end_col_offset = col_offset

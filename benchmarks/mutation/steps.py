@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from benchmarks.mutation.program import (
     Operator,
     Program,
     Replacement,
+    Span,
     before,
+    behind,
     called,
     in_loop,
+    in_method,
     last_name,
+    owner,
+    receiver,
     without,
 )
 
+PER_EPOCH = ("StepLR", "MultiStepLR", "ExponentialLR")
+SCHEDULERS = (
+    *PER_EPOCH,
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "LambdaLR",
+    "LinearLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "get_cosine_schedule_with_warmup",
+    "get_linear_schedule_with_warmup",
+)
 CLIPPING = frozenset({"clip_grad_norm_", "clip_grad_value_"})
 
 
@@ -34,36 +53,44 @@ def drop_backward(program: Program) -> Iterator[list[Replacement]]:
 
 
 def drop_step(program: Program) -> Iterator[list[Replacement]]:
+    """Take out the only step of an optimizer that is cleared, where training repeats it."""
     optimizers = program.made_by("SGD", "Adam", "AdamW", "RMSprop")
-    calls = [
-        s
-        for s in program.statements("step")
-        if last_name(getattr(s.value.func, "value", s)) in optimizers  # type: ignore[attr-defined]
-    ]
-    if len(calls) == 1 and program.statements("backward"):
+    steps = program.calls("step")
+    calls = [s for s in program.statements("step") if last_name(receiver(s.value)) in optimizers]
+    if len(calls) != 1 or not program.statements("backward") or not program.calls("zero_grad"):
+        return
+    name = program.source(receiver(calls[0].value))
+    through_others = any(program.source(a) == name for call in steps for a in call.args)
+    if not through_others and (in_loop(program, calls[0]) or in_method(program, calls[0])):
         yield without(calls)
 
 
 def clear_before_step(program: Program) -> Iterator[list[Replacement]]:
+    """Move an optimizer's `zero_grad` between its last backward pass and its step."""
     for block in program.blocks():
-        names = [called(statement) for statement in block]
-        if {"zero_grad", "backward", "step"} <= set(names):
-            cleared, back = block[names.index("zero_grad")], block[names.index("backward")]
-            step = block[names.index("step")]
-            if cleared.lineno < back.lineno < step.lineno:
-                yield [
-                    (cleared, "pass"),
-                    (back, f"{program.source(back)}; {program.source(cleared)}"),
-                ]
+        for step in (s for s in block if called(s) == "step"):
+            earlier = block[: block.index(step)]
+            passes = [s for s in earlier if called(s) == "backward"]
+            cleared = [s for s in earlier if called(s) == "zero_grad"]
+            own = [s for s in cleared if owner(program, s) == owner(program, step)]
+            alone = len(cleared) == 1 == len([s for s in block if called(s) == "step"])
+            clear = (own or cleared)[-1] if own or alone else None
+            if clear is not None and passes and clear.lineno < passes[-1].lineno:
+                back = f"{program.source(passes[-1])}; {program.source(clear)}"
+                yield [(clear, "pass"), (passes[-1], back)]
+                break
 
 
 def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
+    """Move an optimizer's step before every backward pass since the one before."""
     for block in program.blocks():
-        names = [called(statement) for statement in block]
-        if {"backward", "step"} <= set(names):
-            back, step = block[names.index("backward")], block[names.index("step")]
-            if back.lineno < step.lineno:
-                yield [(back, program.source(step)), (step, program.source(back))]
+        for step in (s for s in block if called(s) == "step"):
+            earlier = block[: block.index(step)]
+            last = max((i for i, s in enumerate(earlier) if called(s) == "step"), default=-1)
+            passes = [s for s in earlier[last + 1 :] if called(s) == "backward"]
+            if passes:
+                yield [before(program, passes[0], step), (step, "pass")]
+                break
 
 
 def clip_before_backward(program: Program) -> Iterator[list[Replacement]]:
@@ -107,54 +134,156 @@ def drop_update(program: Program) -> Iterator[list[Replacement]]:
 
 def forget_division(program: Program) -> Iterator[list[Replacement]]:
     """The loss is no longer divided by the number of accumulated batches."""
+    if not length_matters(program):
+        return
+    backward = " ".join(program.source(call) for call in program.calls("backward"))
     for node in ast.walk(program.tree):
-        divided = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
-        if not divided or "accum" not in program.source(node).lower():
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            target, divided, instead = node.targets[0], node.value, program.source(node.value.left)
+        elif isinstance(node, ast.AugAssign):
+            target, divided, instead = node.target, node, "pass"
+        else:
             continue
-        if isinstance(node, ast.BinOp) and "loss" in program.source(node).lower():
-            yield [(node, program.source(node.left))]
-        elif isinstance(node, ast.AugAssign) and "loss" in program.source(node.target).lower():
-            yield [(node, "pass")]
+        named = program.source(target)
+        accumulates = "accum" in program.source(divided).lower()
+        if isinstance(divided.op, ast.Div) and accumulates and named and named in backward:
+            yield [(divided, instead)]
+
+
+def accumulate(program: Program) -> Iterator[list[Replacement]]:
+    """A step is taken for every fourth batch, and the loss stays as it is."""
+    if not length_matters(program) or "sum" in program.text:
+        return
+    for loop in ast.walk(program.tree):
+        counted = isinstance(loop, ast.For) and last_name(getattr(loop.iter, "func", loop))
+        if counted != "enumerate" or not isinstance(loop.target, ast.Tuple):  # type: ignore[attr-defined]
+            continue
+        names = [called(s) for s in loop.body]  # type: ignore[attr-defined]
+        if [names.count(n) for n in ("zero_grad", "backward", "step")] != [1, 1, 1]:
+            continue
+        clear, back, step = (
+            loop.body[names.index(n)]  # type: ignore[attr-defined]
+            for n in ("zero_grad", "backward", "step")
+        )
+        if clear.lineno < back.lineno < step.lineno:
+            index = program.source(loop.target.elts[0])  # type: ignore[attr-defined]
+            both = f"{program.source(step)}; {program.source(clear)}"
+            yield [(clear, "pass"), (step, f"if ({index} + 1) % 4 == 0: {both}")]
+
+
+def length_matters(program: Program) -> bool:
+    """Whether gradients longer by a factor lead to other steps: Adam's have their own length."""
+    return bool(program.calls("SGD") or program.calls(*CLIPPING))
 
 
 def drop_scheduler_step(program: Program) -> Iterator[list[Replacement]]:
-    schedulers = program.made_by("StepLR", "MultiStepLR", "CosineAnnealingLR", "ExponentialLR")
-    calls = [
-        s
-        for s in program.statements("step")
-        if last_name(getattr(s.value.func, "value", s)) in schedulers  # type: ignore[attr-defined]
-    ]
-    if calls:
+    """Take out every step of the schedulers of a program that trains in a loop."""
+    schedulers = program.made_by(*SCHEDULERS)
+    steps = [s for s in program.statements("step") if in_loop(program, s)]
+    calls = [s for s in steps if last_name(receiver(s.value)) in schedulers]
+    every = [c for c in program.calls("step") if last_name(receiver(c)) in schedulers]
+    if calls and len(calls) == len(every) and len(steps) > len(calls):
         yield without(calls)
 
 
 def step_scheduler_first(program: Program) -> Iterator[list[Replacement]]:
-    schedulers = program.made_by("StepLR", "MultiStepLR", "CosineAnnealingLR", "ExponentialLR")
+    """A scheduler is stepped first thing in its loop, in which the optimizer is stepped later."""
+    for loop, statement in scheduler_steps(program):
+        steps = [s for s in ast.walk(loop) if isinstance(s, ast.stmt) and called(s) == "step"]
+        if len(steps) > 1 and statement is not loop.body[0]:
+            yield [before(program, loop.body[0], statement), (statement, "pass")]
+
+
+def step_scheduler_per_batch(program: Program) -> Iterator[list[Replacement]]:
+    """A schedule that counts epochs is stepped for each batch."""
+    for loop, statement in scheduler_steps(program, *PER_EPOCH):
+        for inner in loop.body:
+            if isinstance(inner, ast.For) and called(inner.body[-1]) == "step":
+                yield [
+                    (statement, "pass"),
+                    (inner.body[-1], behind(program, inner.body[-1], statement)),
+                ]
+
+
+def scheduler_steps(program: Program, *classes: str) -> Iterator[tuple[ast.For, ast.stmt]]:
+    """Loops with the bare steps of schedulers that stand in them."""
+    schedulers = program.made_by(*(classes or SCHEDULERS))
     for loop in ast.walk(program.tree):
-        if not isinstance(loop, ast.For) or len(loop.body) < 2:
-            continue
-        for statement in loop.body[1:]:
+        for statement in loop.body if isinstance(loop, ast.For) else ():
             call = statement.value if isinstance(statement, ast.Expr) else None
             if isinstance(call, ast.Call) and called(statement) == "step" and not call.args:
-                if last_name(getattr(call.func, "value", call)) in schedulers:
-                    yield [before(program, loop.body[0], statement), (statement, "pass")]
+                if last_name(receiver(call)) in schedulers:
+                    assert isinstance(loop, ast.For)
+                    yield loop, statement
 
 
 def rebuild_optimizer(program: Program) -> Iterator[list[Replacement]]:
+    """Build the optimizer in the epoch loop, where nothing before it needs one."""
     for block in program.blocks():
         for number, statement in enumerate(block):
             made = statement.value if isinstance(statement, ast.Assign) else None
             if not isinstance(made, ast.Call) or last_name(made.func) not in ("Adam", "AdamW"):
                 continue
+            assert isinstance(statement, ast.Assign)
+            name = program.source(statement.targets[0])
             for loop in block[number + 1 :]:
                 if isinstance(loop, ast.For) and "epoch" in program.source(loop.target).lower():
                     yield [(statement, "pass"), before(program, loop.body[0], statement)]
+                elif name in program.source(loop):
+                    break
 
 
 def alias_best_state(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("deepcopy"):
         if call.args and program.source(call.args[0]).endswith("state_dict()"):
             yield [(call, program.source(call.args[0]))]
+
+
+def keep_best_state(program: Program) -> Iterator[list[Replacement]]:
+    """The best state is saved when training is over, and kept without a copy until then."""
+    for loop in ast.walk(program.tree):
+        if not isinstance(loop, ast.For) or "epoch" not in program.source(loop.target).lower():
+            continue
+        for test in ast.walk(loop):
+            if not isinstance(test, ast.If) or "best" not in program.source(test.test).lower():
+                continue
+            for statement in test.body:
+                call = statement.value if isinstance(statement, ast.Expr) else None
+                if not isinstance(call, ast.Call) or called(statement) != "save":
+                    continue
+                state = program.source(call.args[0]) if len(call.args) == 2 else ""
+                if state.endswith("state_dict()") and program.calls("backward"):
+                    saved = f"torch.save(best_state, {program.source(call.args[1])})"
+                    indent = "\n" + " " * loop.col_offset
+                    kept = Span(loop.end_lineno or 0, loop.end_col_offset or 0)
+                    yield [(statement, f"best_state = {state}"), (kept, f"{indent}{saved}")]
+
+
+def optimise_another_model(program: Program) -> Iterator[list[Replacement]]:
+    """Of two optimizers for two models, the second is given the parameters of the first."""
+    held: list[tuple[ast.AST, str]] = []
+    for call in program.calls("SGD", "Adam", "AdamW", "RMSprop"):
+        given = call.args[0] if call.args else None
+        if isinstance(given, ast.Call) and last_name(given.func) == "parameters":
+            held.append((receiver(given), program.source(receiver(given))))
+    for (_, first), (place, second) in pairwise(held):
+        if first != second:
+            yield [(place, first)]
+
+
+def optimise_before_replacing(program: Program) -> Iterator[list[Replacement]]:
+    """The optimizer is built before the last layer of a model is replaced."""
+    for block in program.blocks():
+        for number, statement in enumerate(block):
+            made = statement.value if isinstance(statement, ast.Assign) else None
+            if not isinstance(made, ast.Call) or last_name(made.func) not in ("SGD", "Adam"):
+                continue
+            given = program.source(made.args[0]) if made.args else ""
+            for earlier in block[:number]:
+                target = earlier.targets[0] if isinstance(earlier, ast.Assign) else None
+                layer = isinstance(target, ast.Attribute) and "nn." in program.source(earlier)
+                if layer and given == f"{program.source(target.value)}.parameters()":  # type: ignore[union-attr]
+                    yield [before(program, earlier, statement), (statement, "pass")]
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
@@ -174,9 +303,10 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
         step_past_scaler,
         drop_update,
     ),
-    "accumulation-unscaled": (forget_division,),
+    "accumulation-unscaled": (forget_division, accumulate),
     "optimizer-in-loop": (rebuild_optimizer,),
-    "scheduler-order": (step_scheduler_first,),
+    "scheduler-order": (step_scheduler_first, step_scheduler_per_batch),
     "scheduler-never-stepped": (drop_scheduler_step,),
-    "best-state-alias": (alias_best_state,),
+    "best-state-alias": (alias_best_state, keep_best_state),
+    "optimizer-stale-parameters": (optimise_another_model, optimise_before_replacing),
 }

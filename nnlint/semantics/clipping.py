@@ -56,7 +56,8 @@ def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip |
     kinds = {state.kind for state in states}
     if not kinds or kinds == {""} or not kinds <= {"", "cleared", "applied"}:
         return None
-    if any(state.kind == "cleared" and state.backward for state in states):
+    cleared = [state for state in states if state.kind == "cleared"]
+    if cleared and all(state.backward for state in cleared):
         # the step gets nothing either, which is what there is to say about it
         return None
     following = _following(scope, clip, optimizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Site, Value
 from nnlint.syntax.statements import enclosing_statements
 
+_REPORTS = re.compile(r"^(?:add_|log|print$|info$|debug$|write$|observe$)", re.IGNORECASE)
+"""Calls that show a number to people."""
 _USES = frozenset(
     "grad _grad register_hook register_post_accumulate_grad_hook register_full_backward_hook".split()
 )
@@ -33,7 +36,7 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
     seen: set[object] = set()
     for clear, blocks in program.walk():
         loop = innermost_loop(blocks, "backward") if clear.kind == "zero_grad" else None
-        optimizer = _unstepped(program, clear) if loop and loop.known else None
+        optimizer = _unstepped(program, clear, loop) if loop and loop.known else None
         if loop is None or optimizer is None:
             continue
         states = follow(program, loop, optimizer).before(clear)
@@ -47,7 +50,7 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
             yield Discarded(backward, clear, optimizer)
 
 
-def _unstepped(program: Program, clear: Event) -> Value | None:
+def _unstepped(program: Program, clear: Event, loop: Block) -> Value | None:
     """The optimizer whose gradients are cleared, if nothing in the program may step it."""
     optimizer: Value | None = clear.subject if is_optimizer(clear.subject) else None
     if optimizer is None:
@@ -56,7 +59,7 @@ def _unstepped(program: Program, clear: Event) -> Value | None:
             for e in program.events("build")
             if isinstance(e.subject, Built)
             and is_optimizer(e.subject)
-            and _clears(clear, e.subject)
+            and _clear(clear, loop, e.subject)
         ]
         optimizer = holders[0] if len(holders) == 1 else None
     if optimizer is None:
@@ -65,9 +68,13 @@ def _unstepped(program: Program, clear: Event) -> Value | None:
     return None if any(follower.may_step(e) for e in program.events("step")) else optimizer
 
 
-def _clears(clear: Event, optimizer: Value) -> bool:
-    models = held_models(optimizer)
-    return bool(models) and all(covers(clear.subject, model) for model in models or ())
+def _clear(clear: Event, loop: Block, optimizer: Value) -> bool:
+    """Whether a clearing, with others in its loop, clears all that an optimizer holds."""
+    models = held_models(optimizer) or ()
+    cleared = [e.subject for e in loop.events("zero_grad") if e.name != "grad"]
+    return any(covers(clear.subject, model) for model in models) and all(
+        any(covers(subject, model) for subject in cleared) for model in models
+    )
 
 
 def _are_used(loop: Block) -> bool:
@@ -75,7 +82,8 @@ def _are_used(loop: Block) -> bool:
     sites = [loop.site, *(event.site for event, _ in loop.walk())]
     nodes = {id(n): (site, n) for site in sites if site for n in (_outermost(site),) if n}
     for site, node in nodes.values():
-        if not _USES.isdisjoint(site.module.words(node).attributes):
+        used = not _USES.isdisjoint(site.module.words(node).attributes)
+        if used and not _are_only_reported(node):
             return True
         called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
         for inner in ast.walk(node):
@@ -86,6 +94,20 @@ def _are_used(loop: Block) -> bool:
             if named and id(inner) not in called:
                 return True
     return False
+
+
+def _are_only_reported(function: ast.AST) -> bool:
+    """Whether gradients are named only in calls that log them."""
+    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
+    reported = {
+        id(inner)
+        for call in calls
+        if _REPORTS.search(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        for argument in (*call.args, *(k.value for k in call.keywords))
+        for inner in ast.walk(argument)
+    }
+    uses = (n for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in _USES)
+    return all(id(use) in reported for use in uses)
 
 
 def _outermost(site: Site) -> ast.AST | None:

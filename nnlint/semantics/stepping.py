@@ -23,6 +23,7 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value
+from nnlint.syntax.statements import enclosing_statements
 
 _MAY_FILL = re.compile(r"grad|backward|backprop|train|fit|learn|closure|optim", re.IGNORECASE)
 _MAY_FILL_OF = re.compile(r"step|update|run|process|engine", re.IGNORECASE)
@@ -191,7 +192,8 @@ def _judge(
     behind = _own_backward_behind(scope, step)
     if lost and (behind is None or all(s.backward for s in states)):
         return [EmptyStep(step, "cleared", lost[0], clear)]
-    if not pending:
+    # gradients that the next round clears are never applied, whatever comes between
+    if not pending and (behind is None or behind not in lost):
         return []
     if behind and _applied(scope, behind, step.subject):
         return [None]
@@ -199,11 +201,13 @@ def _judge(
 
 
 def _speaks_of_loss(blocks: tuple[Block, ...], step: Event) -> bool:
-    """Whether the innermost loop or call around a step has a name for a loss."""
+    """Whether the innermost loop or function around a step has a name for a loss."""
+    module = step.site.module
     around = next((b for b in reversed(blocks) if b.site and b.kind in ("loop", "entry")), None)
-    if around is None or around.site is None or around.site.module is not step.site.module:
-        return False
-    return any("loss" in name.lower() for name in step.site.module.words(around.site.node).names)
+    nodes = [around.site.node] if around and around.site and around.site.module is module else []
+    chain = enclosing_statements(module, step.site.node)
+    nodes += [p.node for p in chain if isinstance(p.node, ast.FunctionDef)][-1:]
+    return any("loss" in name.lower() for n in nodes for name in module.words(n).names)
 
 
 def _applied(scope: Block, backward: Event, optimizer: Value | None) -> bool:
