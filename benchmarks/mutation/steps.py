@@ -82,7 +82,12 @@ def clear_before_step(program: Program) -> Iterator[list[Replacement]]:
 
 
 def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
-    """Move an optimizer's step before every backward pass since the one before."""
+    """Move an optimizer's step before every backward pass since the one before.
+
+    Where nothing clears the gradients, it would only apply them a round later.
+    """
+    if not program.calls("zero_grad"):
+        return
     for block in program.blocks():
         for step in (s for s in block if called(s) == "step"):
             earlier = block[: block.index(step)]

@@ -15,7 +15,16 @@ from nnlint.semantics.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import gives_more
 from nnlint.semantics.timeline import Block, Event, innermost_loop
-from nnlint.semantics.values import Arithmetic, Built, Operation, Site, Unknown, Value
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Operation,
+    Site,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+)
 
 _A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)
 _MAY_DIVIDE = re.compile(r"compute|calc|get|step", re.IGNORECASE)
@@ -139,8 +148,20 @@ def _gives_mean(operation: Operation) -> bool:
         return averages_over_all_elements(operation)
     last = operation.entry.name.rpartition(".")[2]
     if last in ("add", "sub"):
-        return any(_is_mean(tensor) for tensor in operation.inputs)
+        return any(_is_mean(tensor) or _is_weighted_mean(tensor) for tensor in operation.inputs)
     return last == "mean"
+
+
+def _is_weighted_mean(term: Tensor) -> bool:
+    """Whether a term of a sum is a mean by half, as that of squares often is."""
+    made = producers(term)
+    return bool(made) and all(
+        operation.entry.name.rpartition(".")[2] == "mul"
+        and len(operation.inputs) == 1
+        and any(constant(v) == 0.5 for v in operation.arguments.values())
+        and _is_mean(operation.inputs[0])
+        for operation in made or ()
+    )
 
 
 def _sets_gradients(loop: Block, site: Site) -> bool:

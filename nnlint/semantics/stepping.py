@@ -57,8 +57,15 @@ class Gradients(NamedTuple):
 class Following:
     """The gradients of one optimizer after an event: a transfer function for `Paths`."""
 
-    def __init__(self, optimizer: Value | None, sole_model: Value | None) -> None:
+    def __init__(
+        self,
+        optimizer: Value | None,
+        sole_model: Value | None,
+        last_of_parts: frozenset[int] = frozenset(),
+    ) -> None:
         self.optimizer = optimizer
+        self.last_of_parts = last_of_parts
+        """Identities of events that clear the last part of what the optimizer holds."""
         self.sole_model = sole_model
         """The model, where there is only one and only one optimizer."""
 
@@ -103,6 +110,8 @@ class Following:
         if event.kind != "zero_grad" or event.subject is None or event.name == "grad":
             return False
         if event.subject is self.optimizer or event.subject is self.sole_model:
+            return True
+        if id(event) in self.last_of_parts:
             return True
         models = held_models(self.optimizer)
         return bool(models) and all(covers(event.subject, model) for model in models or ())
@@ -193,7 +202,9 @@ def _judge(
     if lost and (behind is None or all(s.backward for s in states)):
         return [EmptyStep(step, "cleared", lost[0], clear)]
     # gradients that the next round clears are never applied, whatever comes between
-    if not pending and (behind is None or behind not in lost):
+    if behind is not None and behind in lost:
+        return [EmptyStep(step, "early", behind, clear)]
+    if not pending:
         return []
     if behind and _applied(scope, behind, step.subject):
         return [None]
@@ -251,9 +262,27 @@ def _own_backward_behind(scope: Block, step: Event) -> Event | None:
 
 def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gradients]:
     """The gradients of an optimizer on every path through a part of a program."""
-    transfer = Following(optimizer, _sole_model(program))
     body = scope.only(lambda event: event.kind in FOLLOWED)
+    transfer = Following(
+        optimizer, _sole_model(program), frozenset(_last_of_parts(body, optimizer))
+    )
     return Paths(transfer, {Gradients()}, lambda loop: _yields(loop, optimizer)).follow(body)
+
+
+def _last_of_parts(block: Block, optimizer: Value | None) -> Iterator[int]:
+    """Where models that an optimizer holds together have been cleared one after the other."""
+    models = held_models(optimizer) or ()
+    run: list[Event] = []
+    for child in block.children if len(models) > 1 else ():
+        if isinstance(child, Block):
+            yield from _last_of_parts(child, optimizer)
+            run = []
+        elif child.kind != "zero_grad" or child.name == "grad":
+            run = []
+        else:
+            run.append(child)
+            if all(any(covers(e.subject, model) for e in run) for model in models):
+                yield id(child)
 
 
 def _yields(loop: Block, optimizer: Value | None) -> bool:

@@ -120,9 +120,12 @@ class Expressions(Statements):
     def _sequence(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
         items: list[Value] = []
         unknown = False
+        groups: list[Parameters] = []
         for element in node.elts:
             if isinstance(element, ast.Starred):
                 value = self.evaluate(element.value)
+                if isinstance(value, Parameters):
+                    groups.append(value)
                 spread = self.spread(value)
                 unknown = unknown or spread is None
                 if spread is None:
@@ -130,6 +133,8 @@ class Expressions(Statements):
                 items += spread
             else:
                 items.append(self.evaluate(element))
+        if groups and len(groups) == len(node.elts):
+            return Parameters(tuple(model for group in groups for model in group.models))
         kind = type(node).__name__.lower()
         state = {"items": tuple(items), "open": unknown, "grown": kind == "list" and not node.elts}
         return Items(kind, state, self.site(node))
