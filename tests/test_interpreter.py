@@ -7,7 +7,15 @@ from program_text import analysed, main_program
 
 from nnlint.semantics.axes.regroup import Kind
 from nnlint.semantics.dataflow import activation, producers
-from nnlint.semantics.values import Built, Constant, Instance, Items, Operation, Parameters
+from nnlint.semantics.values import (
+    Built,
+    Choice,
+    Constant,
+    Instance,
+    Items,
+    Operation,
+    Parameters,
+)
 
 
 def built(program, name):
@@ -523,3 +531,34 @@ def test_attributes_and_items_named_like_what_the_analysis_notes():
             settings="import os\nconfig = os.environ.load()",
         )
         assert program.complete
+
+
+@pytest.mark.parametrize("leave", ["continue", "break"])
+def test_what_is_set_where_a_round_is_left_counts_behind_the_loop(leave):
+    text = f"""
+        from torch import nn
+        width = 8
+        for size in some_sizes():
+            if size > 3:
+                width = 16
+                {leave}
+            print(size)
+        layer = nn.Linear(2, width)
+    """
+    width = built(main_program(text), "Linear").arguments["out_features"]
+    assert isinstance(width, Choice)
+    assert {option.value for option in width.options} == {8, 16}
+
+
+def test_layers_of_several_models_in_one_list_are_their_parameters():
+    program = main_program(
+        """
+        from torch import nn, optim
+        left, right = nn.Linear(1, 2), nn.Linear(2, 3)
+        optim.SGD([*left.parameters(), *right.parameters()], lr=0.1)
+        optim.Adam([*left.parameters(), *unknown], lr=0.1)
+        """
+    )
+    held = built(program, "SGD").arguments["params"]
+    assert isinstance(held, Parameters) and len(held.models) == 2
+    assert not isinstance(built(program, "Adam").arguments["params"], Parameters)

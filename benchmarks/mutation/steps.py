@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from benchmarks.mutation.program import (
     without,
 )
 
+WEIGHTED = re.compile(r"nn\.(?:Linear|Conv|Embedding|LSTM|GRU|BatchNorm|LayerNorm)")
 PER_EPOCH = ("StepLR", "MultiStepLR", "ExponentialLR")
 SCHEDULERS = (
     *PER_EPOCH,
@@ -157,7 +159,7 @@ def forget_division(program: Program) -> Iterator[list[Replacement]]:
 
 def accumulate(program: Program) -> Iterator[list[Replacement]]:
     """A step is taken for every fourth batch, and the loss stays as it is."""
-    if not length_matters(program) or "sum" in program.text:
+    if not length_matters(program) or re.search(r"reduction\s*=|size_average", program.text):
         return
     for loop in ast.walk(program.tree):
         counted = isinstance(loop, ast.For) and last_name(getattr(loop.iter, "func", loop))
@@ -170,7 +172,10 @@ def accumulate(program: Program) -> Iterator[list[Replacement]]:
             loop.body[names.index(n)]  # type: ignore[attr-defined]
             for n in ("zero_grad", "backward", "step")
         )
-        if clear.lineno < back.lineno < step.lineno:
+        summed = any(
+            "sum(" in program.source(s) for s in loop.body if "loss =" in program.source(s)
+        )  # type: ignore[attr-defined]
+        if clear.lineno < back.lineno < step.lineno and not summed:
             index = program.source(loop.target.elts[0])  # type: ignore[attr-defined]
             both = f"{program.source(step)}; {program.source(clear)}"
             yield [(clear, "pass"), (step, f"if ({index} + 1) % 4 == 0: {both}")]
@@ -257,7 +262,7 @@ def keep_best_state(program: Program) -> Iterator[list[Replacement]]:
                 if not isinstance(call, ast.Call) or called(statement) != "save":
                     continue
                 state = program.source(call.args[0]) if len(call.args) == 2 else ""
-                if state.endswith("state_dict()") and program.calls("backward"):
+                if "state_dict()" in state and program.calls("backward"):
                     saved = f"torch.save(best_state, {program.source(call.args[1])})"
                     indent = "\n" + " " * loop.col_offset
                     kept = Span(loop.end_lineno or 0, loop.end_col_offset or 0)
@@ -286,7 +291,13 @@ def optimise_before_replacing(program: Program) -> Iterator[list[Replacement]]:
             given = program.source(made.args[0]) if made.args else ""
             for earlier in block[:number]:
                 target = earlier.targets[0] if isinstance(earlier, ast.Assign) else None
-                layer = isinstance(target, ast.Attribute) and "nn." in program.source(earlier)
+                text = program.source(earlier)
+                layer = isinstance(target, ast.Attribute) and WEIGHTED.search(text)
+                # an optimizer for a model without layers yet is refused
+                if "self." in given and not any(
+                    WEIGHTED.search(program.source(s)) for s in block[: block.index(earlier)]
+                ):
+                    continue
                 if layer and given == f"{program.source(target.value)}.parameters()":  # type: ignore[union-attr]
                     yield [before(program, earlier, statement), (statement, "pass")]
 

@@ -166,6 +166,8 @@ def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
         return False
     return not any(
         event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
+        # where nothing is loaded by default, the model is random and has to be trained
+        and not (event.kind == "load" and any(c.soft for c in event.conditions))
         and (same_model(event.subject, reached.model) or event.kind == "copy")
         for event in events
     )

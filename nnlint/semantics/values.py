@@ -401,6 +401,8 @@ to one sample of a dataset, and for the sample that comes out."""
 MADE = "made at"
 """Key of the state of what a call of something unresolved gives: the sites of the calls on the
 way there and of the call itself."""
+OPTIMISED = "is optimised"
+"""Key of an instance's state that says that an optimizer has been built for its parameters."""
 MODEL_OF = "model of"
 """Key of the state of something unresolved for the model whose parameter it is.
 

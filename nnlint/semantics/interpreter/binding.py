@@ -16,6 +16,7 @@ from nnlint.semantics.values import (
     ELEMENT_OF,
     ELEMENTS,
     MODEL_OF,
+    OPTIMISED,
     WRITTEN,
     Built,
     Class,
@@ -91,7 +92,10 @@ class Binding(Scopes):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
             self.write(library.state, "items", (*library.members, value))
         note_name(value, name)
-        if receiver is not self.frame.owner and isinstance(value, Built | Instance):
+        own = receiver is self.frame.owner
+        if isinstance(receiver, Instance) and OPTIMISED in receiver.state:
+            own = False
+        if not own and isinstance(value, Built | Instance):
             if isinstance(receiver, Instance | Built) or name in _HEADS:
                 self.emit("replace", self.site(node), receiver, (value, *replaced), name)
         if "transform" in name and isinstance(receiver, Instance | Built):

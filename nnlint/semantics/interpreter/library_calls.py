@@ -15,6 +15,7 @@ from nnlint.semantics.values import (
     ARGUMENTS,
     MADE_BY,
     NONE,
+    OPTIMISED,
     Built,
     Choice,
     Constant,
@@ -23,6 +24,7 @@ from nnlint.semantics.values import (
     Join,
     Maybe,
     Operation,
+    Parameters,
     Site,
     Table,
     Tensor,
@@ -133,6 +135,10 @@ class LibraryCalls(Shapes):
             self._fill(built, arguments)
         if entry.family == "sequential":
             self.waiting.append(built)
+        if entry.kind == "optimizer" and isinstance(held := arguments.get("params"), Parameters):
+            for model in held.models:
+                if isinstance(model, Instance):
+                    self.write(model.state, OPTIMISED, NONE)
         if "lr_lambda" in arguments:
             self._read_factor(built, arguments["lr_lambda"], site)
         if entry.kind in TOLD_KINDS or entry.kind == "loss" or entry.family == "arguments":

@@ -123,6 +123,8 @@ class Machine(ABC):
         self.steps_abroad = 0
         """Steps that such calls have taken so far."""
         self.frames: list[Frame] = []
+        self.jumps: list[list[tuple[Writes, Condition]]] = []
+        """For each loop around, what was written where a round is left, and under what."""
         self.sampling = False
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -192,6 +192,12 @@ class Statements(Binding):
                     arm.end = end = run()
                 results.append((end, self.rollback(mark), condition))
         live = [(writes, condition) for end, writes, condition in results if end == "next"]
+        if self.jumps:
+            self.jumps[-1] += [
+                (writes, condition)
+                for end, writes, condition in results
+                if end in ("break", "continue") and writes
+            ]
         if not live:
             ends = {end for end, _, _ in results}
             return "return" if "return" in ends else results[0][0]
@@ -223,13 +229,25 @@ class Statements(Binding):
     def _for(self, node: ast.For | ast.AsyncFor) -> str:
         iterable = self.evaluate(node.iter)
         elements = self.elements(iterable)
-        with self.inside("loop", self.site(node)) as block:
+        with self._all_ways_out(), self.inside("loop", self.site(node)) as block:
             block.subject = iterable
             if elements is not None:
                 self._unroll(node, elements, block)
             else:
                 self._repeat(node, iterable, block)
         return self.execute(node.orelse) if node.orelse else "next"
+
+    @contextmanager
+    def _all_ways_out(self) -> Iterator[None]:
+        """Behind a loop the state may also be what it was where `break` or `continue` left a
+        round."""
+        self.jumps.append([])
+        try:
+            yield
+        finally:
+            jumps = self.jumps.pop()
+        for writes, condition in jumps:
+            self.join_writes({}, writes, ((), (condition,)))
 
     def _repeat(self, node: ast.For | ast.AsyncFor, iterable: Value, block: Block) -> None:
         """Run a loop once; once more when it only builds, for what the first round carries."""
@@ -326,7 +344,7 @@ class Statements(Binding):
         truth, soft = self.truth(self.evaluate(node.test))
         if truth is False and not soft:
             return "next"
-        with self.inside("loop", self.site(node)) as block:
+        with self._all_ways_out(), self.inside("loop", self.site(node)) as block:
             end = self.execute(node.body)
             if end in LEAVES:
                 block.end = end
