@@ -270,14 +270,19 @@ def keep_best_state(program: Program) -> Iterator[list[Replacement]]:
 
 
 def optimise_another_model(program: Program) -> Iterator[list[Replacement]]:
-    """Of two optimizers for two models, the second is given the parameters of the first."""
+    """Of two optimizers for two models, the second is given the parameters of the first.
+
+    Only where no third one holds the second model, too.
+    """
     held: list[tuple[ast.AST, str]] = []
-    for call in program.calls("SGD", "Adam", "AdamW", "RMSprop"):
+    optimizers = program.calls("SGD", "Adam", "AdamW", "RMSprop")
+    written = " ".join(program.source(call) for call in optimizers)
+    for call in optimizers:
         given = call.args[0] if call.args else None
         if isinstance(given, ast.Call) and last_name(given.func) == "parameters":
             held.append((receiver(given), program.source(receiver(given))))
     for (_, first), (place, second) in pairwise(held):
-        if first != second:
+        if first != second and written.count(f"{second}.parameters()") == 1:
             yield [(place, first)]
 
 
