@@ -171,3 +171,59 @@ def test_a_branch_that_breaks_off_has_nothing_but_arms() -> None:
     program = main_program(text)
     assert not program.complete and not program.timeline.known
     assert list(Paths(lambda event, state: state, {""}).follow(program.timeline)._arrivals)
+
+
+HELPER = """
+    from torch import nn
+    from base import look_up
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            look_up("head")
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x, y):
+            return nn.functional.cross_entropy(self.head(x), y)
+
+
+    if __name__ == "__main__":
+        look_up("head")
+"""
+
+
+def look_up(statements: int, told: str = "pass") -> str:
+    body = "\n".join(f"    found = {i}" for i in range(statements))
+    return f"import torch\n\ndef look_up(name):\n{body}\n    {told}\n    return found\n"
+
+
+def test_helpers_elsewhere_that_say_nothing_to_a_rule_get_few_steps_except_in_scripts() -> None:
+    def complete(base: str) -> dict[str, bool]:
+        return {p.name: p.complete for p in analysed(HELPER, base=base).programs}
+
+    assert complete(look_up(30)) == {"__main__": True, "Net": True}
+    assert complete(look_up(300)) == {"__main__": True, "Net": False}
+    assert complete(look_up(300, told="torch.softmax(name, 0)")) == {"__main__": True, "Net": True}
+
+
+def test_a_long_decorator_leaves_the_function_as_it_is() -> None:
+    text = """
+        import torch.nn.functional as F
+        from base import register
+
+        @register
+        def loss(x, y):
+            return F.cross_entropy(x, y)
+
+        loss(0, 1)
+    """
+    for statements, families in ((10, ["mse_loss"]), (300, ["cross_entropy"])):
+        body = "\n".join(f"    a{i} = {i}" for i in range(statements))
+        base = (
+            f"import torch.nn.functional as F\n\ndef register(function):\n{body}\n"
+            "    return lambda x, y: F.mse_loss(x, y)\n"
+        )
+        program = next(p for p in analysed(text, base=base).programs if p.name == "__main__")
+        assert [o.entry.name.rpartition(".")[2] for o in program.operations] == families
+        assert program.complete

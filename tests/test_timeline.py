@@ -268,3 +268,14 @@ with torch.autocast("cuda", enabled=False):
 """
     program = main_program(HEAD + text)
     assert [e.autocast for e in program.events("forward", "backward")] == [True, False]
+
+
+def test_a_finished_block_looks_for_events_once_and_one_that_grows_every_time():
+    program = main_program(
+        "import torch\noptimizer = torch.optim.Adam([x])\nfor b in c:\n    optimizer.step()"
+    )
+    (event,) = program.events("step")
+    block = Block("root", children=[Block("loop", children=[event])])
+    assert block.events("step") == [event] and block.events("step") is not block.events("step")
+    block.finish()
+    assert block.events("step") == [event] and block.events("step") is block.events("step")

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
+from nnlint.semantics.telling import matters
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     Class,
@@ -29,7 +29,6 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.words import Words
 
 Answer = TypeVar("Answer")
 Definition = TypeVar("Definition", Class, Function)
@@ -178,8 +177,7 @@ class _Roots:
         complete = complete and machine.complete
         timeline = machine.block
         machine.frames.clear()
-        if not complete:
-            timeline = _outermost(timeline)
+        timeline.finish()
         program = Program(self.module, timeline, name, is_entry, complete, machine.operations)
         self.programs.append(program)
         return program
@@ -195,7 +193,7 @@ class _Roots:
             for node in module.tree.body:
                 if isinstance(node, ast.ImportFrom):
                     imported |= self._imported_names(node, module, depth - 1)
-        return local_names_that_matter(module, frozenset(imported))
+        return module.once(local_names_that_matter, frozenset(imported))
 
     def _imported_names(self, node: ast.ImportFrom, module: ModuleSyntax, depth: int) -> set[str]:
         base = absolute(node, module)
@@ -307,34 +305,6 @@ LIGHTNING_HOOKS = {
     "predict_step": "eval",
 }
 """Methods that a Lightning trainer calls for every batch, and the mode it sets before."""
-TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
-TOLD_FAMILIES = frozenset(
-    "view reshape flatten dropout dropout_channel batch_norm compose softmax sigmoid "
-    "log_softmax".split()
-)
-
-LAYERS = frozenset({"layer"})
-TOLD_NAMES = frozenset(
-    "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
-    "set_transform eval zero_grad state_dict".split()
-)
-GRADIENT_FLAG = "req"
-"""How `requires_grad` begins, and what was meant to be it."""
-
-
-@lru_cache(maxsize=2)
-def telling_names(construction: bool) -> frozenset[str]:
-    """Names without which no rule can have anything to say about a function or class.
-
-    Parameters:
-        construction: whether building a layer counts; in a function that only builds
-            one, nothing flows through it yet.
-    """
-    library = load_library()
-    told = library.names(kinds=TOLD_KINDS) | library.names(families=TOLD_FAMILIES)
-    if not construction:
-        told -= library.names(kinds=LAYERS)
-    return frozenset(name.rpartition(".")[2] for name in told) | TOLD_NAMES
 
 
 def is_test(module: ModuleSyntax) -> bool:
@@ -365,16 +335,6 @@ def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> f
         if not more:
             return frozenset(found)
         found |= more
-
-
-def matters(words: Words, construction: bool = True) -> bool:
-    """Whether a function or class names anything that a rule could speak about."""
-    told = telling_names(construction)
-    return (
-        not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
-        or "lr" in words.strings
-        or any(name.startswith(GRADIENT_FLAG) and "grad" in name for name in words.attributes)
-    )
 
 
 def is_command(node: ast.AST) -> bool:
@@ -457,8 +417,3 @@ def _may_be_tensor(parameter: ast.arg) -> bool:
         annotation = annotation.value
     name = getattr(annotation, "id", getattr(annotation, "attr", None))
     return name not in NOT_TENSORS
-
-
-def _outermost(block: Block) -> Block:
-    # an aborted run leaves the innermost block current; what it saw is kept as it is
-    return block

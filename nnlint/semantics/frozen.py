@@ -48,8 +48,8 @@ def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
         return
     trained = [p for p in passes(program) if p.role == "train"]
     for freeze, blocks in program.walk():
-        model = _frozen_model(freeze) if _is_for_good(blocks) else None
-        norm = batch_norm_of(model) if model is not None else None
+        model = _frozen_model(freeze)
+        norm = batch_norm_of(model) if model is not None and _is_for_good(blocks) else None
         if model is None or norm is None or _is_unfrozen(program, model) or _follows(model):
             continue
         found = next((p for p in trained if covers(p.event.subject, model)), None)

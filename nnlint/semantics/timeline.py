@@ -61,6 +61,7 @@ class Block:
     """A loop whose rounds are known: its children are its iterations, in order."""
     subject: Value | None = None
     """What a loop goes over."""
+    _known: dict[tuple[str, ...], Sequence[Event]] | None = field(default=None, repr=False)
 
     def walk(self, above: tuple[Block, ...] = ()) -> Iterator[tuple[Event, tuple[Block, ...]]]:
         """Every event in source order, with the blocks it stands in, outermost first."""
@@ -71,9 +72,27 @@ class Block:
             else:
                 yield from child.walk(here)
 
-    def events(self, *kinds: str) -> list[Event]:
+    def finish(self) -> None:
+        """Let answers be remembered, here and below: nothing is added any more."""
+        self._known = {}
+        for child in self.children:
+            if isinstance(child, Block):
+                child.finish()
+
+    def events(self, *kinds: str) -> Sequence[Event]:
         """The events of the given kinds, in source order."""
-        return [event for event, _ in self.walk() if event.kind in kinds]
+        known = None if self._known is None else self._known.get(kinds)
+        if known is not None:
+            return known
+        found: list[Event] = []
+        for child in self.children:
+            if isinstance(child, Block):
+                found += child.events(*kinds)
+            elif child.kind in kinds:
+                found.append(child)
+        if self._known is not None:
+            self._known[kinds] = found
+        return found
 
     @property
     def known(self) -> bool:

@@ -5,17 +5,32 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 from nnlint.finding import Position
 from nnlint.source.file import SourceError, SourceFile
 from nnlint.syntax.bindings import bindings
 from nnlint.syntax.words import Words, words
 
+Answer = TypeVar("Answer")
+Detail = TypeVar("Detail", bound=Hashable)
+
 
 class ModuleSyntax:
     """The syntax tree of a module, with its source."""
 
-    __slots__ = ("_bindings", "_lines", "_words", "broken", "is_package", "name", "source", "tree")
+    __slots__ = (
+        "_answers",
+        "_bindings",
+        "_lines",
+        "_words",
+        "broken",
+        "is_package",
+        "name",
+        "source",
+        "tree",
+    )
 
     def __init__(
         self,
@@ -33,6 +48,7 @@ class ModuleSyntax:
         """Cells of a notebook that cannot be parsed and are left out."""
         self._lines: list[str] | None = None
         self._words: dict[ast.AST, Words] = {}
+        self._answers: dict[tuple[Callable[..., Any], Hashable], Any] = {}
         self._bindings: dict[str, list[ast.stmt]] | None = None
 
     @property
@@ -56,6 +72,14 @@ class ModuleSyntax:
         if found is None:
             found = self._words[node] = words(node)
         return found
+
+    def once(self, question: Callable[[ModuleSyntax, Detail], Answer], detail: Detail) -> Answer:
+        """The answer to a question that several files ask about this one, looked for once."""
+        key = question, detail
+        if key not in self._answers:
+            self._answers[key] = question(self, detail)
+        answer: Answer = self._answers[key]
+        return answer
 
     def span(self, node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
         """Start and end of a node as (row, column), both from 1, in characters.

@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.expressions import Expressions
 from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
+from nnlint.semantics.telling import matters
 from nnlint.semantics.values import (
     ARGUMENTS,
     AS_TENSOR,
@@ -49,6 +50,10 @@ SHARE_ABROAD = 6
 """One call into another module gets one of so many parts of the steps that are left."""
 SCRIPT_SHARE_ABROAD = 3
 """The same in a script, which has nobody else to do what it is there for."""
+DECORATOR_STEPS = 100
+"""What takes longer checks or registers what it decorates; the function stays what it is."""
+HELPER_STEPS = 300
+"""A helper in another module may take so many steps, except in a script."""
 ALL_ABROAD = 2
 """All calls into other modules together get one of so many parts of a root's steps."""
 MOST_ALIKE = 3
@@ -74,14 +79,45 @@ class Calls(Expressions):
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
         if not isinstance(target, ast.Name | ast.Attribute):
             return
-        if not isinstance(self.evaluate(target), Function):
+        made = self.evaluate(target)
+        if not isinstance(made, Function) or made.node in self._given_up:
             return
-        wrap = self.evaluate(decorator)
         names = self.frame.scope.names
-        if isinstance(wrap, Function) and not _decorated(wrap, "contextmanager"):
-            wrapped = self.call(wrap, (names[name],), {}, self.site(decorator))
-            if isinstance(wrapped, Function):
-                self.write(names, name, wrapped)
+
+        def apply() -> Value | None:
+            wrap = self.evaluate(decorator)
+            if not isinstance(wrap, Function) or _decorated(wrap, "contextmanager"):
+                return None
+            return self.call(wrap, (names[name],), {}, self.site(decorator))
+
+        wrapped = self._within(DECORATOR_STEPS, made, apply)
+        if isinstance(wrapped, Function):
+            self.write(names, name, wrapped)
+
+    def _within(
+        self, steps: int, function: Function, run: Callable[[], Value | None]
+    ) -> Value | None:
+        """What `run` gives; None, and nothing done, where it takes more steps than it may."""
+        limit, depth, mark = self.limit, len(self.frames), len(self.journal)
+        outer, before, complete = self.abroad, self.steps, self.complete
+        happened = len(self.block.children)
+        self.limit = min(limit, before + steps)
+        self.abroad = outer or function.scope.module is not self.home
+        try:
+            return run()
+        except OutOfBudget:
+            if self.limit == limit:
+                raise
+            del self.frames[depth:]
+            self.rollback(mark)
+            del self.block.children[happened:]
+            self.complete = complete
+            self._given_up[function.node] = steps
+            return None
+        finally:
+            if self.abroad is not outer:
+                self.steps_abroad += self.steps - before
+            self.limit, self.abroad = limit, outer
 
     def call_node(self, node: ast.Call) -> Value:
         """The value of a call expression."""
@@ -246,6 +282,8 @@ class Calls(Expressions):
         limit, depth, mark, before = self.limit, len(self.frames), len(self.journal), self.steps
         parts = SCRIPT_SHARE_ABROAD if self.is_script else SHARE_ABROAD
         share = min((limit - before) // parts, limit // ALL_ABROAD - self.steps_abroad)
+        if not self.is_script and self._is_helper(function):
+            share = min(share, HELPER_STEPS)
         if share <= self._given_up.get(function.node, 0):
             return self._give_up(function, names, receiver, site)
         self.limit = before + share
@@ -260,6 +298,13 @@ class Calls(Expressions):
         finally:
             self.limit, self.abroad = limit, False
             self.steps_abroad += self.steps - before
+
+    def _is_helper(self, function: Function) -> bool:
+        """Whether a function is no part of a model, and says nothing that a rule is about."""
+        owner = function.owner
+        if owner is not None and self.derives(owner, MODULE):
+            return False
+        return not matters(function.scope.module.words(function.node))
 
     def _give_up(
         self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.interpreter.binding import is_hashable
-from nnlint.semantics.interpreter.machine import OutOfBudget
+from nnlint.semantics.interpreter.machine import Load, OutOfBudget
 from nnlint.semantics.interpreter.statements import Statements
 from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.interpreter.texts import is_text, string_of
+from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     INDEX,
     NONE,
@@ -94,6 +95,10 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
 class Expressions(Statements):
     """Evaluates expressions."""
 
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self._constants: dict[ast.Constant, Constant] = {}
+
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression in the current frame."""
         # `tick`, written out: this runs a million times
@@ -104,7 +109,10 @@ class Expressions(Statements):
         return evaluator(self, node) if evaluator else Unknown()
 
     def _constant(self, node: ast.Constant) -> Value:
-        return Constant(node.value, site=self.site(node))
+        known = self._constants.get(node)
+        if known is None:
+            known = self._constants[node] = Constant(node.value, site=self.site(node))
+        return known
 
     def _name(self, node: ast.Name) -> Value:
         found = self.lookup(self.frames[-1].scope, node.id)

@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     Arithmetic,
     BoundMethod,
     Built,
+    Choice,
     Condition,
     Constant,
     External,
@@ -50,6 +51,9 @@ _SECOND_MODEL = re.compile(
     re.IGNORECASE,
 )
 """Names of models that are meant to be another than the one that is trained."""
+_MODELS = (Instance, Built, Unknown)
+_KEPT = (*_MODELS, Table, Items, Choice, Maybe)
+"""Values that are a model or its state, or may hold one."""
 TRAINING = ("backward", "step", "fit")
 """Events that make a loop one of training."""
 
@@ -102,8 +106,10 @@ class Statements(Binding):
 
     def _note_kept(self, target: ast.expr, value: Value) -> None:
         """Note that the state of a model is kept, or a model itself as the best one."""
+        if not isinstance(value, _KEPT):
+            return
         name = getattr(target, "id", getattr(target, "attr", ""))
-        named = bool(_SECOND_MODEL.search(name)) and isinstance(value, Instance | Built | Unknown)
+        named = isinstance(value, _MODELS) and _SECOND_MODEL.search(name)
         if named or any(states(value)):
             self.emit("keep", self.site(target), value, name=name)
 
@@ -123,7 +129,9 @@ class Statements(Binding):
         whole, target = node.value, node.targets[0]
         if not isinstance(whole, ast.BinOp) or not isinstance(whole.op, ast.Add):
             return None
-        if len(node.targets) > 1 or ast.unparse(whole.left) != ast.unparse(target):
+        if len(node.targets) > 1 or type(whole.left) is not type(target):
+            return None
+        if ast.unparse(whole.left) != ast.unparse(target):
             return None
         return self.augmented(ast.copy_location(ast.BinOp(whole.left, whole.op, whole.right), node))
 
@@ -176,7 +184,8 @@ class Statements(Binding):
 
     def is_option(self, test: ast.expr) -> bool:
         """Whether a test reads something a person can set: an option or a parameter."""
-        return any(isinstance(n, ast.Name | ast.Attribute) for n in ast.walk(test))
+        words = self.frame.scope.module.words(test)
+        return bool(words.names or words.attributes)
 
     def _branch(
         self,

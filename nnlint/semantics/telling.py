@@ -1,0 +1,47 @@
+"""Which code could be spoken about: told by the words in it, before it is interpreted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from nnlint.semantics.library import load_library
+from nnlint.syntax.words import Words
+
+TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
+TOLD_FAMILIES = frozenset(
+    "view reshape flatten dropout dropout_channel batch_norm compose softmax sigmoid "
+    "log_softmax".split()
+)
+
+LAYERS = frozenset({"layer"})
+TOLD_NAMES = frozenset(
+    "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
+    "set_transform eval zero_grad state_dict".split()
+)
+GRADIENT_FLAG = "req"
+"""How `requires_grad` begins, and what was meant to be it."""
+
+
+@lru_cache(maxsize=2)
+def telling_names(construction: bool) -> frozenset[str]:
+    """Names without which no rule can have anything to say about a function or class.
+
+    Parameters:
+        construction: whether building a layer counts; in a function that only builds
+            one, nothing flows through it yet.
+    """
+    library = load_library()
+    told = library.names(kinds=TOLD_KINDS) | library.names(families=TOLD_FAMILIES)
+    if not construction:
+        told -= library.names(kinds=LAYERS)
+    return frozenset(name.rpartition(".")[2] for name in told) | TOLD_NAMES
+
+
+def matters(words: Words, construction: bool = True) -> bool:
+    """Whether a function or class names anything that a rule could speak about."""
+    told = telling_names(construction)
+    return (
+        not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
+        or "lr" in words.strings
+        or any(name.startswith(GRADIENT_FLAG) and "grad" in name for name in words.attributes)
+    )
