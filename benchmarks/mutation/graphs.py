@@ -52,7 +52,7 @@ def train_through_target(program: Program) -> Iterator[list[Replacement]]:
     """A target with a discount is computed with gradients: no `no_grad`, no `detach`."""
     for node in ast.walk(program.tree):
         text = program.source(node) if isinstance(node, ast.With | ast.Assign) else ""
-        if "gamma" not in text.lower():
+        if "gamma" not in text.lower() or not is_fresh(program, node):
             continue
         if isinstance(node, ast.With) and len(node.items) == 1:
             expression = node.items[0].context_expr
@@ -63,6 +63,18 @@ def train_through_target(program: Program) -> Iterator[list[Replacement]]:
                 if isinstance(call, ast.Call) and last_name(call.func) == "detach" and call.func:
                     assert isinstance(call.func, ast.Attribute)
                     yield [(call, program.source(call.func.value))]
+
+
+def is_fresh(program: Program, node: ast.AST) -> bool:
+    """Whether what a statement makes is made anew for each backward pass of its function.
+
+    PyTorch raises where several passes go through a graph that was made once, before a loop.
+    """
+    function = program.function(node)
+    passes = [c for c in program.calls("backward") if program.function(c) is function]
+    own = [n for n in program.around(node) if isinstance(n, ast.For | ast.While)]
+    loops = [n for c in passes for n in program.around(c) if isinstance(n, ast.For | ast.While)]
+    return not passes or loops[:1] == own[:1]
 
 
 def judge_without_detach(program: Program) -> Iterator[list[Replacement]]:

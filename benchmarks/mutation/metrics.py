@@ -35,29 +35,6 @@ def divisions(program: Program) -> Iterator[tuple[ast.expr, Replacement]]:
                 yield left, (inner, program.source(inner.value))
 
 
-def predict_over_batch(program: Program) -> Iterator[list[Replacement]]:
-    """`outputs.max(1)` and `argmax(dim=1)` that meet labels become maxima over axis 0."""
-    for call in program.calls("max", "argmax"):
-        if not meets_labels(program, call):
-            continue
-        for axis in [*call.args, *(k.value for k in call.keywords if k.arg == "dim")]:
-            if isinstance(axis, ast.Constant) and axis.value == 1 and axis.value is not True:
-                yield [(axis, "0")]
-
-
-def meets_labels(program: Program, call: ast.Call) -> bool:
-    """Whether a prediction, or the name it is given, is compared with something."""
-    statement = program.statement(call)
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)} - {"_"}
-    return any(
-        any(inner is call or getattr(inner, "id", None) in names for inner in ast.walk(node))
-        for node in ast.walk(program.function(call))
-        if (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq))
-        or (isinstance(node, ast.Call) and last_name(node.func) == "eq")
-    )
-
-
 def average_batches(program: Program) -> Iterator[list[Replacement]]:
     """An evaluation's summed losses become means of batches, divided by their number."""
     for left, counted in divisions(program):
@@ -129,7 +106,7 @@ def never_measure(program: Program) -> Iterator[list[Replacement]]:
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "mean-of-batch-means": (average_batches,),
-    "metric-over-batch": (divide_by_batches, predict_over_batch),
+    "metric-over-batch": (divide_by_batches,),
     "logit-threshold": (compare_logits,),
     "no-evaluation": (never_evaluate,),
     "loss-only-metric": (never_measure,),

@@ -70,6 +70,8 @@ def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:
             continue
         if not isinstance(expression.func, ast.Attribute) or not evaluates(program, node, models):
             continue
+        if not program.has_gradients(node):
+            continue
         if isinstance(node, ast.With):
             owner = program.source(expression.func.value)
             yield [(expression, f'{owner}.profiler.record_function("all")')]

@@ -24,7 +24,7 @@ _LEAVES_GRADIENTS = re.compile(
 """Contexts that leave it to others whether gradients are recorded."""
 _PLAIN_DECORATOR = re.compile(
     r"static|classmethod|property|compile|command|option|argument|main|wraps|hydra|script|"
-    r"overrid|record|time|log|typecheck|jaxtyp|abstract|register|task|app|cli|cache",
+    r"overrid|record|time|log|typecheck|jaxtyp|abstract|register|task|app|cli|cache|executable_batch",
     re.IGNORECASE,
 )
 _WANTS_GRADIENTS = re.compile(
@@ -53,9 +53,11 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
     if any(operation.entry.family == "gradient" for operation in program.operations):
         return
     every = passes(program)
+    # where nothing trains, the mode of a model tells what its passes are for
+    idle = not program.events("backward", "step", "fit")
     seen: set[object] = set()
     for found in every:
-        loop = _loop_over_data(found)
+        loop = _loop_over_data(found, idle)
         if loop is None or id(found.region[-1]) in seen or not _is_plain(found, program):
             continue
         shown = _evaluates(found, every, program)
@@ -65,9 +67,10 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         yield RecordedEvaluation(found.event, loop, *shown)
 
 
-def _loop_over_data(found: Pass) -> Site | None:
+def _loop_over_data(found: Pass, idle: bool) -> Site | None:
     """The outermost loop of an evaluation with gradients on that goes over data."""
-    if found.role != "eval" or not found.event.grad or found.on_made_up_data:
+    evaluates = found.role == "eval" or (idle and not found.role)
+    if not evaluates or not found.event.grad or found.on_made_up_data:
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
     if not any(goes_over_data(b) for b in loops):
@@ -106,9 +109,27 @@ def _may_be_off(found: Pass) -> bool:
                 parts, known = statement.decorator_list, _PLAIN_DECORATOR
             else:
                 continue
-            if any(not known.search(site.module.text(part)) for part in parts):
+            named = [a for part in parts for a in _alternatives(site, part)]
+            if any(not known.search(site.module.text(part)) for part in named):
                 return True
     return False
+
+
+def _alternatives(site: Site, part: ast.expr) -> list[ast.expr]:
+    """What a context may be: what a name is assigned to, where it is one, on each path."""
+    made = [part]
+    if isinstance(part, ast.Name):
+        made = [
+            node.value
+            for node in ast.walk(site.module.tree)
+            if isinstance(node, ast.Assign)
+            and any(getattr(target, "id", "") == part.id for target in node.targets)
+        ] or made
+    return [
+        option
+        for value in made
+        for option in ((value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,))
+    ]
 
 
 def _may_want_gradients(found: Pass) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Site
+from nnlint.semantics.values import Site, Tensor, Unknown
 from nnlint.syntax.statements import enclosing_statements
 
 _STATEFUL = re.compile(
@@ -82,7 +82,7 @@ def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
             return own
         if event.kind not in ("forward", "loss") or not event.grad:
             continue
-        if _excluded(blocks, own_arms) or (event.kind == "forward" and _is_dropped(event)):
+        if _excluded(blocks, own_arms) or (event.kind == "forward" and _makes_no_graph(event)):
             continue
         if id(event) in inside:
             own = True
@@ -124,12 +124,18 @@ def _excluded(blocks: tuple[Block, ...], others: tuple[Block, ...]) -> bool:
     return False
 
 
-def _is_dropped(forward: Event) -> bool:
-    """Whether a call without arguments stands alone, so that it hands no tensor on."""
-    around = enclosing_statements(forward.site.module, forward.site.node)
+def _makes_no_graph(forward: Event) -> bool:
+    """Whether a call of something unresolved hands no tensor on: it stands alone, or it builds."""
+    call, called = forward.site.node, forward.subject
+    around = enclosing_statements(forward.site.module, call)
     statement = around[-1].node if around else None
-    alone = isinstance(statement, ast.Expr) and statement.value is forward.site.node
-    return alone and not forward.operands
+    if isinstance(statement, ast.Expr) and statement.value is call and not forward.operands:
+        return True
+    if not isinstance(called, Unknown) or any(isinstance(v, Tensor) for v in forward.operands):
+        return False
+    # classes are looked up by an option in a table, or in a module: `models.__dict__[arch](…)`
+    table = getattr(getattr(call, "func", None), "value", None)
+    return called.origin == "option" or getattr(table, "attr", "") == "__dict__"
 
 
 def _goes_on(code: Site, backward: Event) -> bool:
@@ -140,7 +146,9 @@ def _goes_on(code: Site, backward: Event) -> bool:
         return True
     if any(_STATEFUL.search(n) and not _FRESH.search(n) for n in _changed(code.node)):
         return True
-    if "grad" in words.names or not _USES_GRAPH.isdisjoint(named):
+    # `autograd.Variable` is an old name for a tensor
+    plain = {"autograd"} if "Variable" in named and "grad" not in named else set()
+    if "grad" in words.names or not _USES_GRAPH.isdisjoint(named - plain):
         return True
     return bool(_carried(code.node) & _needed(code.node, backward))
 
