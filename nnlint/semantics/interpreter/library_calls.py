@@ -53,6 +53,12 @@ class LibraryCalls(Shapes):
     ) -> Value:
         """The value of calling a library API by its entry."""
         bound = bind_signature(entry.signature, positional, keywords)
+        of_two = entry.options.get("of_two")
+        if of_two and isinstance(bound.get("dim"), Tensor):
+            # `torch.min(a, b)` compares element by element, and has no axis
+            pairwise = self.library.get(str(of_two))
+            if pairwise is not None:
+                return self.library_call(pairwise, positional, keywords, site)
         if entry.kind == "wrapper" or entry.family in ("wrap_module", "parallel"):
             return self._wrapped(entry, positional, keywords, site)
         if entry.kind == "seed":
