@@ -220,6 +220,8 @@ def count_padding(program: Program) -> Iterator[list[Replacement]]:
 
 def keep_targets(program: Program) -> Iterator[list[Replacement]]:
     """The targets of a language model are no longer one token ahead."""
+    if not re.search("cross_entropy|CrossEntropyLoss|nll_loss|NLLLoss", program.text):
+        return
     for node in ast.walk(program.tree):
         if isinstance(node, ast.Slice) and isinstance(node.lower, ast.BinOp):
             text = program.source(node)

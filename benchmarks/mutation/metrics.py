@@ -77,6 +77,8 @@ def never_evaluate(program: Program) -> Iterator[list[Replacement]]:
     """The calls of functions that evaluate are left out."""
     if not program.statements("step") or not program.statements("backward"):
         return
+    if not program.is_run:
+        return
     defined = {n.name for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)}
     names = {name for name in defined if EVALUATION.search(name)}
     calls = [s for block in program.blocks() for s in block if called(s) in names]
@@ -88,7 +90,7 @@ def never_measure(program: Program) -> Iterator[list[Replacement]]:
     """Everything about the accuracy of a classifier is left out."""
     if "cross_entropy" not in program.text and "CrossEntropyLoss" not in program.text:
         return
-    if not program.statements("step") or not program.statements("eval"):
+    if not program.statements("step") or not program.statements("eval") or not program.is_run:
         return
     simple = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
     named = [

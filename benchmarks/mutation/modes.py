@@ -9,7 +9,6 @@ from collections.abc import Iterator, Set
 from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
 
 TORCH_SEEDING = frozenset({"manual_seed", "seed_everything", "set_seed"})
-RUN = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
 OVER_DATA = re.compile(r"load|data|iter|batch|dl\b|dl_|examples|samples", re.I)
 STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
@@ -18,8 +17,7 @@ STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficien
 def drop_seed(program: Program) -> Iterator[list[Replacement]]:
     """A program that is run as it stands, and trains, no longer fixes torch's seed."""
     seeded = program.statements(*SEEDING)
-    is_run = any(isinstance(s, RUN) or called(s) for s in program.tree.body)
-    if not is_run or not any(called(s) in TORCH_SEEDING for s in seeded):
+    if not program.is_run or not any(called(s) in TORCH_SEEDING for s in seeded):
         return
     if len(seeded) == len(program.calls(*SEEDING)) and program.calls("step", "fit", "train"):
         yield without(seeded)

@@ -81,6 +81,12 @@ class Program:
                 return False
         return True
 
+    @cached_property
+    def is_run(self) -> bool:
+        """Whether the file does something when it is run, beside what it defines."""
+        acts = (ast.If, ast.For, ast.While, ast.With, ast.Try)
+        return any(isinstance(s, acts) or called(s) for s in self.tree.body)
+
     def source(self, node: ast.AST) -> str:
         """The text of a node."""
         start, end = self.span(node)

@@ -32,7 +32,8 @@ def freeze_in_train_mode(program: Program) -> Iterator[list[Replacement]]:
     for loop in frozen(program):
         owner = program.source(loop.iter.func.value)  # type: ignore[attr-defined]
         modes = [s for s in program.statements("eval") if program.source(s) == f"{owner}.eval()"]
-        if modes:
+        again = any(program.source(s) == f"{owner}.train()" for s in program.statements("train"))
+        if modes and not again:
             yield [(statement, "pass") for statement in modes]
 
 
