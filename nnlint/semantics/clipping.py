@@ -10,7 +10,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import distinct, held_models, is_optimizer, same_model
 from nnlint.semantics.scaling import is_enabled, scaled_before
 from nnlint.semantics.stepping import follow
-from nnlint.semantics.timeline import Block, Event, innermost_loop
+from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
 from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value
 
 
@@ -30,7 +30,7 @@ def misplaced_clips(program: Program) -> Iterator[MisplacedClip]:
     found: dict[object, list[MisplacedClip | None]] = {}
     for clip, blocks in program.walk():
         if clip.kind == "clip" and not _only_measures(clip):
-            scope = innermost_loop(blocks, "backward", "step") or program.timeline
+            scope = innermost_loop(blocks, "backward", "step") or entered(blocks)
             misplaced = None
             if scope.known:
                 misplaced = _out_of_turn(program, clip, scope) or _of_scaled(program, clip, scope)

@@ -162,7 +162,7 @@ def _is_missing(reached: Reached, every: list[Value], events: list[Event]) -> bo
 
 def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
     """Whether nothing says that a model is fixed on purpose."""
-    if _FIXED.search(spoken_name(reached.forward)) or not isinstance(reached.model, Instance):
+    if _FIXED.search(spoken_name(reached.forward)) or not _starts_random(reached.model):
         return False
     return not any(
         event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
@@ -171,6 +171,12 @@ def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
         and (same_model(event.subject, reached.model) or event.kind == "copy")
         for event in events
     )
+
+
+def _starts_random(model: Value) -> bool:
+    """Whether a program writes out what a model is made of, so that its weights are new."""
+    layers = isinstance(model, Built) and model.entry.kind in ("container", "layer")
+    return layers or isinstance(model, Instance)
 
 
 def has_weights(value: Value, depth: int = 8) -> bool:

@@ -12,7 +12,7 @@ from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import FOLLOWED
-from nnlint.semantics.timeline import Block, Event, innermost_loop
+from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
 from nnlint.semantics.values import Built, Choice, Condition, Value, constant
 
 
@@ -130,7 +130,7 @@ def scaler_misuses(program: Program) -> Iterator[ScalerMisuse]:
     for step, blocks in program.walk():
         if step.kind != "step" or not steps_optimizer(step):
             continue
-        scope = innermost_loop(blocks, "backward") or program.timeline
+        scope = innermost_loop(blocks, "backward") or entered(blocks)
         misuse = None
         if not scope.known:
             pass

@@ -21,7 +21,7 @@ from nnlint.semantics.participants import (
     touches,
 )
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
+from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
 
@@ -167,7 +167,7 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
     found: dict[object, list[EmptyStep | None]] = {}
     for step, blocks in program.walk():
         if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
-            outermost = next(iter(loops_around(blocks)), program.timeline)
+            outermost = next(iter(loops_around(blocks)), entered(blocks))
             scope = innermost_loop(blocks, "backward") or outermost
             verdicts = _judge(program, step, scope, blocks) if scope.known else [None]
             found.setdefault(step.site.key, []).extend(verdicts)

@@ -134,6 +134,11 @@ def loops_around(blocks: Sequence[Block]) -> list[Block]:
     return [block for block in blocks if block.kind == "loop" and not block.unrolled]
 
 
+def entered(blocks: Sequence[Block]) -> Block:
+    """What is entered on its own around a place: a method or function, or else the program."""
+    return next((block for block in blocks if block.kind == "entry"), blocks[0])
+
+
 def innermost_loop(blocks: Sequence[Block], *kinds: str) -> Block | None:
     """The innermost loop around a place, rounds unknown, that has an event of each kind."""
     loops = reversed(loops_around(blocks))
