@@ -227,3 +227,26 @@ def test_a_long_decorator_leaves_the_function_as_it_is() -> None:
         program = next(p for p in analysed(text, base=base).programs if p.name == "__main__")
         assert [o.entry.name.rpartition(".")[2] for o in program.operations] == families
         assert program.complete
+
+
+def test_a_method_is_known_when_the_constructor_was_given_up() -> None:
+    text = """
+        import torch
+        from base import Base
+
+
+        class Trainer(Base):
+            def __init__(self):
+                super().__init__()
+
+            def update(self, x, y):
+                loss = self.criterion(self.net(x), y)
+                loss.backward()
+                self.optimizer.zero_grad()
+                self.optimizer.step()
+    """
+    program = next(
+        p for p in analysed(text, base=long_module(2_000)).programs if p.name == "Trainer"
+    )
+    assert not program.complete
+    assert [e.why for e in empty_steps(program)] == ["cleared"]

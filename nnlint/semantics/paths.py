@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Value
 
 State = TypeVar("State", bound=Hashable)
 Ends = dict[str, frozenset[State]]
@@ -26,6 +27,8 @@ class Paths(Generic[State]):
         transfer: the state after an event, from the state before it.
         start: the states before the first event, and before each separate entry.
         once: whether a loop has exactly one round that matters.
+        chosen: the object that the paths are followed for. Where it is one of several that a
+            call may be made on, the others do not exist beside it.
     """
 
     def __init__(
@@ -33,7 +36,9 @@ class Paths(Generic[State]):
         transfer: Callable[[Event, State], State],
         start: Iterable[State],
         once: Callable[[Block], bool] = lambda loop: False,
+        chosen: Value | None = None,
     ) -> None:
+        self._chosen = chosen
         self._transfer = transfer
         self._once = once
         self._start = frozenset(start)
@@ -51,7 +56,7 @@ class Paths(Generic[State]):
     def _run(self, block: Block, states: frozenset[State]) -> Ends[State]:
         match block.kind:
             case "branch":
-                return _union(self._run(arm, states) for arm in block.children)  # type: ignore[arg-type]
+                return _union(self._run(arm, states) for arm in self._arms(block))
             case "loop":
                 return self._rounds(block, states) if block.unrolled else self._loop(block, states)
             case "call":
@@ -66,6 +71,11 @@ class Paths(Generic[State]):
                     ends[block.end] = ends.get(block.end, frozenset()) | ends["next"]
                     ends["next"] = frozenset()
                 return ends
+
+    def _arms(self, branch: Block) -> list[Block]:
+        arms = [arm for arm in branch.children if isinstance(arm, Block)]
+        own = [arm for arm in arms if self._chosen is not None and arm.subject is self._chosen]
+        return own or arms
 
     def _sequence(self, block: Block, states: frozenset[State]) -> Ends[State]:
         left: Ends[State] = {}

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
@@ -266,7 +267,8 @@ def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gra
     transfer = Following(
         optimizer, _sole_model(program), frozenset(_last_of_parts(body, optimizer))
     )
-    return Paths(transfer, {Gradients()}, lambda loop: _yields(loop, optimizer)).follow(body)
+    once = partial(_yields, optimizer=optimizer)
+    return Paths(transfer, {Gradients()}, once, chosen=optimizer).follow(body)
 
 
 def _last_of_parts(block: Block, optimizer: Value | None) -> Iterator[int]:

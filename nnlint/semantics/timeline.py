@@ -60,7 +60,8 @@ class Block:
     unrolled: bool = False
     """A loop whose rounds are known: its children are its iterations, in order."""
     subject: Value | None = None
-    """What a loop goes over."""
+    """What a loop goes over; of an arm, what the call is made on, where nothing else that it
+    could be made on exists beside it."""
     _known: dict[tuple[str, ...], Sequence[Event]] | None = field(default=None, repr=False)
 
     def walk(self, above: tuple[Block, ...] = ()) -> Iterator[tuple[Event, tuple[Block, ...]]]:

@@ -221,9 +221,10 @@ class Calls(Expressions):
         unknown = ((Condition(site, True, True),),) * len(callee.options)
         with self.inside("branch", site):
             for option, why in zip(callee.options[:4], callee.reasons or unknown, strict=False):
-                with self.inside("arm", site), ExitStack() as stack:
+                with self.inside("arm", site) as arm, ExitStack() as stack:
                     for condition in why:
                         stack.enter_context(self.under(condition))
+                    arm.subject = _only_one(option, why)
                     results.append(self.call(option, positional, keywords, site))
         joined: Any = results[0]
         for result in results[1:]:
@@ -704,3 +705,12 @@ def _decorated(function: Function | Class, name: str) -> bool:
 
 
 __all__ = ["MODULE", "Calls", "Parameters", "SuperProxy", "bind_signature", "with_defaults"]
+
+
+def _only_one(callee: Value, reasons: Sequence[Condition]) -> Value | None:
+    """What a method is called on, if it is built under the conditions on which it is taken."""
+    receiver = callee.receiver if isinstance(callee, BoundMethod) else None
+    if not isinstance(receiver, Built) or not reasons:
+        return None
+    built_under = {(c.site.key, c.taken) for c in receiver.conditions}
+    return receiver if {(c.site.key, c.taken) for c in reasons} <= built_under else None
