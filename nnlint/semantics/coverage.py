@@ -27,6 +27,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
     Value,
+    states,
 )
 
 _WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
@@ -166,11 +167,17 @@ def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
         return False
     return not any(
         event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
-        # where nothing is loaded by default, the model is random and has to be trained
-        and not (event.kind == "load" and any(c.soft for c in event.conditions))
+        and not (event.kind == "load" and _resumes(event))
         and (same_model(event.subject, reached.model) or event.kind == "copy")
         for event in events
     )
+
+
+def _resumes(load: Event) -> bool:
+    """Whether a state is loaded from a file where that is asked for: else the model is random
+    and has to be trained. A state of another model makes it one that follows that model."""
+    from_model = any(True for v in load.operands for _ in states(v))
+    return not from_model and any(c.soft for c in load.conditions)
 
 
 def _starts_random(model: Value) -> bool:

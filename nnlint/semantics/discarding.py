@@ -14,7 +14,10 @@ from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Site, Value
 from nnlint.syntax.statements import enclosing_statements
 
-_REPORTS = re.compile(r"^(?:add_|log|print$|info$|debug$|write$|observe$)", re.IGNORECASE)
+_REPORTS = re.compile(
+    r"^(?:add_(?:scalar|histogram|text|figure)|log|print$|info$|debug$|write$|observe$)",
+    re.IGNORECASE,
+)
 """Calls that show a number to people."""
 _USES = frozenset(
     "grad _grad register_hook register_post_accumulate_grad_hook register_full_backward_hook".split()
