@@ -11,7 +11,17 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import is_model, is_optimizer, receiver_text, steps_optimizer
 from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import ARGUMENTS, MADE, STATE_OF, Built, Site, Unknown, Value, states
+from nnlint.semantics.values import (
+    ARGUMENTS,
+    MADE,
+    STATE_OF,
+    Built,
+    Condition,
+    Site,
+    Unknown,
+    Value,
+    states,
+)
 
 _RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
 _BEST = re.compile(r"best|final|export|weights_only|deploy", re.IGNORECASE)
@@ -79,10 +89,26 @@ def _resumes(load: Event, following: list[Event]) -> bool:
     model = load.subject
     if model is None or not is_model(model, following):
         return False
-    if not any(trains(event, model, following) for event in following):
+    if not any(
+        trains(event, model, following) and not _excludes(load, event) for event in following
+    ):
         return False
     texts = [load.site.text, *(c.site.module.text(c.site.node) for c in load.conditions)]
     return any(_RESUMES.search(text) for text in texts)
+
+
+def _excludes(load: Event, training: Event) -> bool:
+    """Whether a program that loads does not train: `if load: ...`, `if not load: learn()`."""
+    loads = {_plain(condition) for condition in load.conditions}
+    return any((text, not taken) in loads for text, taken in map(_plain, training.conditions))
+
+
+def _plain(condition: Condition) -> tuple[str, bool]:
+    """The test of a branch as it is written, and whether it holds, `not` taken off."""
+    node, taken = condition.site.node, condition.taken
+    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        node, taken = node.operand, not taken
+    return condition.site.module.text(node), taken
 
 
 def _holds_more(save: Event) -> bool:

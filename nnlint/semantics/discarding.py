@@ -109,8 +109,17 @@ def _are_only_reported(function: ast.AST) -> bool:
         for argument in (*call.args, *(k.value for k in call.keywords))
         for inner in ast.walk(argument)
     }
-    uses = (n for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in _USES)
+    uses = (n for n in ast.walk(function) if _uses_gradients(n))
     return all(id(use) in reported for use in uses)
+
+
+def _uses_gradients(node: ast.AST) -> bool:
+    """Whether an attribute is a tensor's gradient or hook, not `torch.autograd.grad`."""
+    if not isinstance(node, ast.Attribute) or node.attr not in _USES:
+        return False
+    owner = node.value
+    named = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    return not (node.attr == "grad" and named == "autograd")
 
 
 def _outermost(site: Site) -> ast.AST | None:

@@ -199,7 +199,8 @@ def may_change_mode(event: Event, model: Value) -> bool:
     if event.kind == "opaque" and _KEEPS_MODE.search(called):
         return False
     own = covers(model, event.subject)
-    if event.kind == "opaque" and (own or is_library_call(event)):
+    library = isinstance(event.subject, Built) or is_library_call(event)
+    if event.kind == "opaque" and (own or library):
         if not _CHANGES_MODE.search(called):
             return False
     return _given((event.subject, *event.operands), model)
