@@ -234,7 +234,7 @@ def test_dictionary_with_an_unknown_key() -> None:
 
 def test_pipeline_of_another_module() -> None:
     found = only(
-        "from data import train_set",
+        "from data import train_set\nimage, label = train_set[0]",
         data=HEAD + f"aug = {FLIP}\ntrain_set = datasets.CIFAR10('d', transform=aug)",
     )
     assert found.pipeline.module.name == "data"

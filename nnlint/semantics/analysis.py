@@ -206,7 +206,8 @@ class _Roots:
         return {alias.asname or alias.name for alias in node.names if alias.name in telling}
 
     def _body(self, scope: Scope) -> None:
-        self.machine.execute(self.module.tree.body)
+        body = self.module.tree.body
+        self.machine.execute([s for s in body if not self.machine.is_read_later(s)])
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]

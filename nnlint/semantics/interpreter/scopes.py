@@ -118,7 +118,11 @@ class Scopes(Machine):
             for node in pending.nodes:
                 if isinstance(node, ast.AugAssign):
                     continue
-                self.execute([node])
+                if isinstance(node, ast.ImportFrom):
+                    # its other names are read when they are asked for
+                    self.bind_import_from(node, name)
+                else:
+                    self.execute([node])
         except OutOfBudget:
             # whoever asks next starts again
             self.rollback(mark)
@@ -144,6 +148,14 @@ class Scopes(Machine):
                 top = alias.name.split(".")[0]
                 self.write(scope.names, top, self.import_module(top))
 
+    def is_read_later(self, statement: ast.stmt) -> bool:
+        """Whether a statement at the top of a module only imports names that wait for whoever
+        asks for them."""
+        if not isinstance(statement, ast.ImportFrom):
+            return False
+        bound = (self.frame.scope.names.get(a.asname or a.name) for a in statement.names)
+        return all(type(name) is Pending and name.nodes == [statement] for name in bound)
+
     def import_module(self, name: str) -> Value:
         """A project module or, failing that, a library name."""
         scope = self.module_scope(name, self.frame.scope.module)
@@ -151,16 +163,21 @@ class Scopes(Machine):
             return ProjectModule(scope)
         return self.external(name)
 
-    def bind_import_from(self, node: ast.ImportFrom) -> None:
-        """`from a import b as c`, relative imports and stars included."""
+    def bind_import_from(self, node: ast.ImportFrom, wanted: str | None = None) -> None:
+        """`from a import b as c`, relative imports and stars included.
+
+        Parameters:
+            wanted: the only name to bind.
+        """
         scope = self.frame.scope
         base = absolute(node, scope.module)
+        names = [a for a in node.names if wanted is None or (a.asname or a.name) == wanted]
         if base is None:
-            for alias in node.names:
+            for alias in names:
                 self.write(scope.names, alias.asname or alias.name, Unknown(alias.name, "import"))
             return
         source = self.module_scope(base, scope.module)
-        for alias in node.names:
+        for alias in names:
             if alias.name == "*":
                 self._bind_star(scope, base, source)
                 continue
