@@ -41,6 +41,8 @@ class ProjectModules:
         self._roots = roots or Roots()
         self._overlay = overlay or {}
         self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
+        self._kept = 0
+        """Bytes of source whose trees are kept now."""
         self._found: dict[tuple[str, str], tuple[str | None, tuple[str, ...]]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
@@ -52,11 +54,9 @@ class ProjectModules:
         """Begin with another file: nothing is consulted yet, and trees that were not used
         for long are dropped."""
         self.consulted = {}
-        kept = 0
-        for path, (module, _) in reversed(list(self._parsed.items())):
-            kept += len(module.source.raw) if module else 0
-            if kept > KEPT_SOURCE:
-                del self._parsed[path]
+        while self._kept > KEPT_SOURCE:
+            module, _ = self._parsed.pop(next(iter(self._parsed)))
+            self._kept -= len(module.source.raw) if module else 0
 
     def read(self, path: str) -> bytes:
         """The content of a file.
@@ -81,6 +81,7 @@ class ProjectModules:
             source = read_source(Path(path), self._roots.display(path), raw)
             name, is_package = self._name(path)
             module, digest = parse_module(source, name, is_package), content_hash(source.raw)
+            self._kept += len(source.raw)
         self._parsed[path] = module, digest
         self.consulted[path] = digest
         return module

@@ -515,7 +515,7 @@ def softened(value: Value, carried: bool = False) -> Value:
 
 def is_dataset(value: Value | None) -> bool:
     """Whether a value is a dataset of which it is known what happens to a sample."""
-    return isinstance(value, Built | Instance | Unknown) and SAMPLE in value.state
+    return isinstance(value, (Built, Instance, Unknown)) and SAMPLE in value.state
 
 
 def depends_on_draw(value: Value | None, depth: int = 8) -> bool:
@@ -573,7 +573,7 @@ def _drawn_by(value: Value) -> str:
 
 def note_name(value: Value, name: str) -> None:
     """Remember a name that the program gives to an object: a variable, key or parameter."""
-    if not isinstance(value, Built | Instance):
+    if not isinstance(value, (Built, Instance)):
         if not isinstance(value, Unknown) or SAMPLE not in value.state:
             return
     called = value.state.setdefault(CALLED, [])
@@ -583,14 +583,14 @@ def note_name(value: Value, name: str) -> None:
 
 def names_of(value: Value) -> tuple[str, ...]:
     """The names that the program gives to an object, the first one first."""
-    if not isinstance(value, Built | Instance | Unknown):
+    if not isinstance(value, (Built, Instance, Unknown)):
         return ()
     return tuple(value.state.get(CALLED, ()))
 
 
 def note_choice(value: Value, condition: Condition) -> None:
     """Remember that an object was taken because of how an option is set by default."""
-    if isinstance(value, Built | Instance | Items) and condition.soft:
+    if isinstance(value, (Built, Instance, Items)) and condition.soft:
         chosen = value.state.setdefault(CHOSEN, [])
         if condition not in chosen:
             chosen.append(condition)
@@ -598,7 +598,7 @@ def note_choice(value: Value, condition: Condition) -> None:
 
 def choices_of(value: Value) -> tuple[Condition, ...]:
     """The branches that were taken by default on the way to an object."""
-    if not isinstance(value, Built | Instance | Items):
+    if not isinstance(value, (Built, Instance, Items)):
         return ()
     return tuple(value.state.get(CHOSEN, ()))
 

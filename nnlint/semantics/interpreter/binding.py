@@ -82,23 +82,23 @@ class Binding(Scopes):
         if isinstance(receiver, Instance) and name in self._set_later(receiver.cls):
             value = softened(value, carried=True)
         replaced: tuple[Value, ...] = ()
-        if isinstance(receiver, Instance | Unknown | Built):
+        if isinstance(receiver, (Instance, Unknown, Built)):
             before = receiver.state.get(name)
-            replaced = (before,) if isinstance(before, Built | Instance | Unknown) else ()
+            replaced = (before,) if isinstance(before, (Built, Instance, Unknown)) else ()
             self.write(receiver.state, name, value)
         self.sizes.call_it(value, name)
         library = receiver.state.get("library") if isinstance(receiver, Instance) else None
-        if isinstance(library, Built) and isinstance(value, Built | Instance):
+        if isinstance(library, Built) and isinstance(value, (Built, Instance)):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
             self.write(library.state, "items", (*library.members, value))
         note_name(value, name)
         own = receiver is self.frame.owner
         if isinstance(receiver, Instance) and OPTIMISED in receiver.state:
             own = False
-        if not own and isinstance(value, Built | Instance):
-            if isinstance(receiver, Instance | Built) or name in _HEADS:
+        if not own and isinstance(value, (Built, Instance)):
+            if isinstance(receiver, (Instance, Built)) or name in _HEADS:
                 self.emit("replace", self.site(node), receiver, (value, *replaced), name)
-        if "transform" in name and isinstance(receiver, Instance | Built):
+        if "transform" in name and isinstance(receiver, (Instance, Built)):
             self.sample_dataset(receiver)
         if name in ("grad", "_grad"):
             kind = "zero_grad" if _is_none(value) else "set_grad"
@@ -161,7 +161,7 @@ class Binding(Scopes):
             return self._unpack_shape(value, names)
         if isinstance(value, Items) and len(value.items) == count and not value.open:
             return [v.value if isinstance(v, Maybe) else v for v in value.items]
-        if isinstance(value, Constant) and isinstance(value.value, tuple | list):
+        if isinstance(value, Constant) and isinstance(value.value, (tuple, list)):
             if len(value.value) == count:
                 return [Constant(v, value.soft) for v in value.value]
         return [self.element(value, i, names[i]) for i in range(count)]

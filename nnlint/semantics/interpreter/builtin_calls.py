@@ -98,7 +98,7 @@ def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
         return machine.extent(ShapeOf(value), 0)
     if isinstance(value, Built) and value.entry.kind == "container" and not value.state.get("open"):
         return Constant(len(value.members))
-    if isinstance(value, Constant) and isinstance(value.value, str | list | tuple | range):
+    if isinstance(value, Constant) and isinstance(value.value, (str, list, tuple, range)):
         return Constant(len(value.value), value.soft)
     return Unknown("len", "length", {MADE_OF: value})
 
@@ -107,7 +107,7 @@ def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     if not positional:
         return Items("list", {"items": (), "grown": True}, site)
     source = positional[0]
-    if isinstance(source, Unknown | Choice | Parameters):
+    if isinstance(source, (Unknown, Choice, Parameters)):
         return source
     spread = machine.spread(source)
     if spread is None:
@@ -156,7 +156,7 @@ def _reversed(
 def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     import ast
 
-    if positional and isinstance(positional[0], Items | Unknown):
+    if positional and isinstance(positional[0], (Items, Unknown)):
         return machine.any_element(positional[0], ast.Name("batch", ast.Load()))
     return Unknown("next", "loop")
 
@@ -226,7 +226,7 @@ def _map(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
         if elements is not None:
             items = tuple(machine.call(positional[0], (e,), {}, site) for e in elements)
             return Items("list", {"items": items})
-        if isinstance(positional[0], Function | BoundMethod):
+        if isinstance(positional[0], (Function, BoundMethod)):
             machine.call(positional[0], (Unknown(origin="loop"),), {}, site)
     return Unknown("map", "call")
 

@@ -66,6 +66,7 @@ class Calls(Expressions):
     def __init__(self, library: Library, load: Load) -> None:
         super().__init__(library, load)
         self._derives: dict[tuple[Class, str], bool] = {}
+        self._defaults: dict[ast.AST, dict[str, ast.expr]] = {}
         self._given_up: dict[ast.AST, int] = {}
         """Functions of other modules that took more steps than this, whatever they are given."""
 
@@ -77,7 +78,7 @@ class Calls(Expressions):
 
     def _decorate(self, name: str, decorator: ast.expr) -> None:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if not isinstance(target, ast.Name | ast.Attribute):
+        if not isinstance(target, (ast.Name, ast.Attribute)):
             return
         made = self.evaluate(target)
         if not isinstance(made, Function) or made.node in self._given_up:
@@ -381,24 +382,16 @@ class Calls(Expressions):
 
     def _bind_defaults(self, function: Function, names: dict[str, Any]) -> None:
         arguments = function.node.args
-        formal = [*arguments.posonlyargs, *arguments.args]
-        defaults: dict[str, ast.expr] = {}
-        if arguments.defaults:
-            for parameter, default in zip(
-                formal[-len(arguments.defaults) :], arguments.defaults, strict=True
-            ):
-                defaults[parameter.arg] = default
-        for parameter, keyword_default in zip(
-            arguments.kwonlyargs, arguments.kw_defaults, strict=True
-        ):
-            if keyword_default is not None:
-                defaults[parameter.arg] = keyword_default
-        defaults.update(click_defaults(function.node))
+        formal = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        missing = [parameter for parameter in formal if parameter.arg not in names]
+        if not missing:
+            return
+        defaults = self._defaults.get(function.node)
+        if defaults is None:
+            defaults = self._defaults[function.node] = _defaults_of(function.node)
         self.frames.append(Frame(function.scope))
         try:
-            for parameter in [*formal, *arguments.kwonlyargs]:
-                if parameter.arg in names:
-                    continue
+            for parameter in missing:
                 if parameter.arg in defaults:
                     value = self.evaluate(defaults[parameter.arg])
                     if isinstance(value, Constant):
@@ -419,7 +412,7 @@ class Calls(Expressions):
         """
         unknown = Unknown(parameter.arg, "parameter")
         annotation = parameter.annotation
-        if not isinstance(annotation, ast.Name | ast.Attribute):
+        if not isinstance(annotation, (ast.Name, ast.Attribute)):
             return unknown
         cls = self.evaluate(annotation)
         if not isinstance(cls, Class) or not self._is_buildable(cls):
@@ -503,7 +496,7 @@ class Calls(Expressions):
             return None
         for decorator in function.node.decorator_list:
             target = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if not isinstance(target, ast.Name | ast.Attribute):
+            if not isinstance(target, (ast.Name, ast.Attribute)):
                 continue
             self.frames.append(Frame(function.scope))
             try:
@@ -660,6 +653,22 @@ class SuperProxy(Value):
                 if found is not None:
                     return found
         return None
+
+
+def _defaults_of(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+) -> dict[str, ast.expr]:
+    """The expressions that parameters are by default, those of options included."""
+    arguments = node.args
+    formal = [*arguments.posonlyargs, *arguments.args]
+    defaults: dict[str, ast.expr] = {}
+    if arguments.defaults:
+        last = formal[-len(arguments.defaults) :]
+        defaults |= {p.arg: d for p, d in zip(last, arguments.defaults, strict=True)}
+    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if default is not None:
+            defaults[parameter.arg] = default
+    return defaults | dict(click_defaults(node))
 
 
 def bind_signature(

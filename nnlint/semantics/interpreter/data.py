@@ -52,7 +52,7 @@ def data_shape(value: Value | None, depth: int = DEPTH, single: bool = False) ->
 
 
 def _of_literal(numbers: Sequence[Any]) -> Shape | None:
-    if not all(isinstance(n, int | float) for n in numbers) or not numbers:
+    if not all(isinstance(n, (int, float)) for n in numbers) or not numbers:
         return None
     return (one_axis(len(numbers)),)
 

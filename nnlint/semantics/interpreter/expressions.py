@@ -155,7 +155,7 @@ class Expressions(Statements):
             return tuple(extents(value.tensor.shape[value.start : value.stop]))
         if isinstance(value, Built) and value.entry.kind == "container":
             return None if value.state.get("open") else value.members
-        if isinstance(value, Constant) and isinstance(value.value, tuple | list | range):
+        if isinstance(value, Constant) and isinstance(value.value, (tuple, list, range)):
             return tuple(Constant(v, value.soft) for v in value.value)
         return None
 
@@ -206,7 +206,7 @@ class Expressions(Statements):
             if (
                 isinstance(folded, Constant)
                 and folded.soft
-                and isinstance(folded.value, int | float)
+                and isinstance(folded.value, (int, float))
             ):
                 made = Arithmetic(symbol, (left, right), self.site(node))
                 return replace(folded, made=made)
@@ -228,8 +228,8 @@ class Expressions(Statements):
                 return Extent(extent.size, Arithmetic(symbol, (left, right), self.site(node)))
         if (
             symbol == "+"
-            and isinstance(left, ShapeOf | Items)
-            and isinstance(right, ShapeOf | Items)
+            and isinstance(left, (ShapeOf, Items))
+            and isinstance(right, (ShapeOf, Items))
         ):
             parts = [self.spread(side) for side in (left, right)]
             known = tuple(v for part in parts for v in part or ())
@@ -272,7 +272,7 @@ class Expressions(Statements):
         if isinstance(node.op, ast.Not):
             truth, soft = self.truth(value)
             return _test("not", value) if truth is None else Constant(not truth, soft)
-        if isinstance(value, Constant) and isinstance(value.value, int | float):
+        if isinstance(value, Constant) and isinstance(value.value, (int, float)):
             negative = isinstance(node.op, ast.USub)
             return Constant(-value.value if negative else value.value, value.soft, value.site)
         return value if isinstance(value, Tensor) else Arithmetic("-", (NONE, value))
@@ -311,13 +311,13 @@ class Expressions(Statements):
         entry = self.library.get(name) if name and isinstance(left, Tensor) else None
         if entry is not None and self.frames and node is not None:
             return self.library_call(entry, (left, right), {}, self.site(node))
-        if isinstance(op, ast.Is | ast.IsNot):
+        if isinstance(op, (ast.Is, ast.IsNot)):
             symbol = "is" if isinstance(op, ast.Is) else "is not"
             if not (isinstance(right, Constant) and right.value is None):
                 return _test(symbol, left, right)
             if isinstance(left, Constant):
                 return Constant((left.value is None) is isinstance(op, ast.Is), left.soft)
-            if isinstance(left, Unknown | Choice | Arithmetic):
+            if isinstance(left, (Unknown, Choice, Arithmetic)):
                 return _test(symbol, left, right)
             return Constant(isinstance(op, ast.IsNot))
         symbol, function = _COMPARE[type(op)]
@@ -479,7 +479,7 @@ class Expressions(Statements):
                     owner = {OWNER: receiver.state.get(OWNER)}
                     member = receiver.state[index] = Unknown(name, "group", owner)
             return member
-        if isinstance(receiver, Constant) and isinstance(index, int | str):
+        if isinstance(receiver, Constant) and isinstance(index, (int, str)):
             try:
                 return Constant(receiver.value[index], receiver.soft or key.soft)
             except (TypeError, LookupError):
@@ -495,7 +495,7 @@ class Expressions(Statements):
 
     def _some_item(self, table: Table, key: Value, node: ast.Subscript) -> Value | None:
         """One of the objects in a small dict, each when the key is its own."""
-        known = [(k, v) for k, v in table.state.items() if isinstance(v, Built | Instance)]
+        known = [(k, v) for k, v in table.state.items() if isinstance(v, (Built, Instance))]
         if not 1 < len(known) == len(table.state) <= 4:
             return None
         site = self.site(node.slice)
@@ -514,7 +514,7 @@ class Expressions(Statements):
             return self.slice_shape(receiver, lower or 0, upper)
         if isinstance(receiver, Items) and not receiver.open:
             return Items(receiver.kind, {"items": receiver.items[lower:upper:step]})
-        if isinstance(receiver, Constant) and isinstance(receiver.value, str | tuple | list):
+        if isinstance(receiver, Constant) and isinstance(receiver.value, (str, tuple, list)):
             return Constant(receiver.value[lower:upper:step], receiver.soft)
         if isinstance(receiver, Built) and receiver.entry.kind == "container":
             members = receiver.members[lower:upper:step]
@@ -583,7 +583,7 @@ def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) 
         return _formatted(left, right)
     if function in (operator.pow, operator.lshift) and abs(_number(right.value)) > 64:
         return Unknown()
-    if isinstance(right.value, int) and isinstance(left.value, str | bytes | list | tuple):
+    if isinstance(right.value, int) and isinstance(left.value, (str, bytes, list, tuple)):
         if abs(right.value) > 64:
             return Unknown()
     try:
@@ -596,7 +596,7 @@ def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) 
 
 
 def _number(value: Any) -> float:
-    return value if isinstance(value, int | float) else 1 << 30
+    return value if isinstance(value, (int, float)) else 1 << 30
 
 
 _EVALUATORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {

@@ -253,7 +253,7 @@ class LibraryCalls(Shapes):
         for place in head_places(model.entry):
             head: Any = model
             for part in place:
-                held: dict[Any, Any] = head.state if isinstance(head, Built | Unknown) else {}
+                held: dict[Any, Any] = head.state if isinstance(head, (Built, Unknown)) else {}
                 head = held.get(int(part) if part.isdecimal() else part)
                 if isinstance(head, Instance) or (isinstance(head, Built) and head is not model):
                     return head

@@ -224,7 +224,7 @@ class Machine(ABC):
             value = value.made
         if isinstance(value, Unknown) and value.origin in ("parameter", "option", "draw"):
             return
-        if isinstance(value, Tensor | Unknown | Arithmetic):
+        if isinstance(value, (Tensor, Unknown, Arithmetic)):
             self.emit("gather", site, value, (total,))
 
     def inside(self, kind: str, site: Site | None, name: str = "") -> _Inside:

@@ -427,7 +427,7 @@ class Members(TrainingCalls):
     def _save_hyperparameters(self, module: Instance, positional: Sequence[Value]) -> None:
         """`self.hparams` holds what the constructor, or the call itself, was given."""
         given = positional[0] if positional else None
-        if given is not None and not isinstance(given, Constant | Table):
+        if given is not None and not isinstance(given, (Constant, Table)):
             self.write(module.state, "hparams", given)
             return
         held = given.state if isinstance(given, Table) else self.frame.scope.names

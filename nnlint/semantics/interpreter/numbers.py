@@ -86,7 +86,7 @@ def _handler(operator: str) -> Handler:
             if operands[0].open:
                 return Unknown(operator, "call", {ARGUMENTS: operands[0].items})
             operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
-        if operator == "int" and len(operands) == 1 and isinstance(operands[0], Extent | Unknown):
+        if operator == "int" and len(operands) == 1 and isinstance(operands[0], (Extent, Unknown)):
             return operands[0]
         if not operands or keywords or any(isinstance(v, Tensor) for v in operands):
             if operator in ("float", "int"):
@@ -100,7 +100,7 @@ def _handler(operator: str) -> Handler:
 
 
 def _folded(operator: str, operands: list[Constant]) -> Value:
-    if operator == "**" and not isinstance(operands[-1].value, int | float):
+    if operator == "**" and not isinstance(operands[-1].value, (int, float)):
         return Unknown(origin="call")
     if operator == "**" and abs(operands[-1].value) > LARGEST_EXPONENT:
         return Unknown(origin="call")

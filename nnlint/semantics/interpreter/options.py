@@ -59,7 +59,7 @@ def _default(key: str, keywords: dict[str, Value]) -> Value:
     action = keywords.get("action")
     kind = action.value if isinstance(action, Constant) else ""
     default = keywords.get("default")
-    if isinstance(default, Constant | Items):
+    if isinstance(default, (Constant, Items)):
         return softened(default)
     if default is None and kind in ("store_true", "store_false"):
         return Constant(kind == "store_false", True)

@@ -22,6 +22,6 @@ def attributes_set_later(cls: Class) -> frozenset[str]:
         for ancestor in cls.ancestry()
         if isinstance(ancestor, Class)
         for method in ancestor.node.body
-        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name != "__init__"
+        if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name != "__init__"
         for name in ancestor.scope.module.words(method).set_attributes
     )

@@ -57,7 +57,7 @@ class Samples(LibraryCalls):
             self._sample_instance(dataset)
         elif isinstance(dataset, Built) and dataset.entry.kind == "loader":
             collate = dataset.arguments.get("collate_fn")
-            if isinstance(collate, Function | Instance | Partial | BoundMethod):
+            if isinstance(collate, (Function, Instance, Partial, BoundMethod)):
                 self._sample(dataset, dataset.site, [(collate, (Unknown("batch"),))])
         elif isinstance(dataset, Built) and dataset.entry.kind == "dataset":
             names = dataset.entry.transform_parameters or ("transform",)
@@ -147,7 +147,7 @@ class Samples(LibraryCalls):
         if isinstance(member, Maybe):
             bare = member.value
             why = member.reasons or (Condition(container.site, True, True),)
-        site = bare.site if isinstance(bare, Built | Instance) and bare.site else container.site
+        site = bare.site if isinstance(bare, (Built, Instance)) and bare.site else container.site
         with ExitStack() as stack:
             for condition in why:
                 stack.enter_context(self.under(condition))
@@ -219,7 +219,7 @@ class Samples(LibraryCalls):
         given = next(iter((*positional, *keywords.values())), None)
         if name not in LAZY_TRANSFORMS or given is None or not _is_callable(given):
             return super().duck_call(receiver, name, positional, keywords, site)
-        holder = receiver if isinstance(receiver, Built | Unknown) else Unknown(name)
+        holder = receiver if isinstance(receiver, (Built, Unknown)) else Unknown(name)
         self._sample(holder, site, [(given, (Unknown("examples", "item"),))])
         self.emit("build", site, holder, (given,), name)
         return holder

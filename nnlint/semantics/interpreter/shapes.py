@@ -113,7 +113,7 @@ class Shapes(Members):
         if first.kind == "variadic":
             # `FloatTensor(2, 3)` takes sizes, `FloatTensor([...])` data
             data = data.items[0] if isinstance(data, Items) and len(data.items) == 1 else None
-            if not isinstance(data, Items | Tensor):
+            if not isinstance(data, (Items, Tensor)):
                 return None
         return data_shape(data, single=entry.name.startswith("torch."))
 
@@ -175,7 +175,7 @@ class Shapes(Members):
         """The sizes that a test is about."""
         found: set[Symbol] = set()
         for leaf in ast.walk(test):
-            if isinstance(leaf, ast.Name | ast.Attribute):
+            if isinstance(leaf, (ast.Name, ast.Attribute)):
                 whole = self.sizes.of(self.evaluate(leaf))
                 found.update(whole.symbols if whole else ())
         return found
@@ -241,7 +241,7 @@ class Shapes(Members):
         """How the program writes sizes where a view stands: as in its arguments, or by name."""
         names: dict[Size, str] = {}
         for leaf in (n for a in arguments for n in ast.walk(a)):
-            if isinstance(leaf, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript):
+            if isinstance(leaf, (ast.Name, ast.Attribute, ast.BinOp, ast.Subscript)):
                 whole = self.sizes.of(self.evaluate(leaf))
                 if whole is not None:
                     names.setdefault(whole, Site(site.module, leaf).text)

@@ -309,7 +309,7 @@ class Statements(Binding):
                 return [v.value if isinstance(v, Maybe) else v for v in members]
         if isinstance(iterable, Table) and ... not in iterable.state:
             return [Constant(k) for k in iterable.state] if len(iterable.state) <= UNROLL else None
-        if isinstance(iterable, Constant) and isinstance(iterable.value, range | tuple | list):
+        if isinstance(iterable, Constant) and isinstance(iterable.value, (range, tuple, list)):
             if len(iterable.value) <= 8 and not iterable.soft:
                 return [Constant(v) for v in iterable.value]
         return None
@@ -479,7 +479,7 @@ class Statements(Binding):
 def _some_part(parts: Unknown, target: ast.expr) -> Value:
     """Some element of `model.children()`, `named_modules()` and their like."""
     name = target.id if isinstance(target, ast.Name) else parts.name
-    if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 2:
+    if isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) == 2:
         if parts.name.startswith("named_"):
             part = _some_part(parts, target.elts[1])
             return Items("tuple", {"items": (Unknown("name", "loop"), part)})

@@ -128,7 +128,7 @@ def _located(index: ast.expr) -> Unknown:
     rows, columns = index.elts
     if not isinstance(rows, ast.Slice):
         return Unknown("part", "item")
-    if isinstance(columns, ast.Slice | ast.List):
+    if isinstance(columns, (ast.Slice, ast.List)):
         return Unknown("part", FRAME)
     one = isinstance(columns, ast.Constant) or (
         isinstance(columns, ast.UnaryOp) and isinstance(columns.operand, ast.Constant)

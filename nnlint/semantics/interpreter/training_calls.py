@@ -119,7 +119,7 @@ class TrainingCalls(Calls):
     def run_closures(self, operands: Sequence[Value], site: Site) -> None:
         """Run the closures given to an optimizer's step: they come before it takes effect."""
         for operand in operands:
-            if isinstance(operand, Function | BoundMethod):
+            if isinstance(operand, (Function, BoundMethod)):
                 self.call(operand, (), {}, site)
 
     def duck_call(
@@ -234,7 +234,7 @@ class TrainingCalls(Calls):
         keywords: dict[str, Value] = {}
         if isinstance(named, Table):
             keywords = {k: v for k, v in named.state.items() if isinstance(k, str)}
-        if isinstance(function, Function | BoundMethod | Partial | Instance | Built | Class):
+        if isinstance(function, (Function, BoundMethod, Partial, Instance, Built, Class)):
             self.emit("launch", site, name=entry.name)
             return self.call(function, positional, keywords, site)
         return Unknown(entry.name, "call")
