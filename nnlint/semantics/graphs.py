@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -60,7 +61,9 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
         if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
             continue
         for backward, around in backwards:
-            if not _same_graph(backward, event):
+            # without the option, what is added here has not been backpropagated
+            optional = set(backward.conditions) - set(event.conditions)
+            if off_by_default(optional) or not _same_graph(backward, event):
                 continue
             site = _place(event, blocks, around)
             if site is not None and site.module is program.module:

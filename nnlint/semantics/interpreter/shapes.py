@@ -15,6 +15,7 @@ from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
+from nnlint.semantics.conditions import parts_of
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.members import Members
@@ -23,6 +24,8 @@ from nnlint.semantics.values import (
     AS_TENSOR,
     BATCH,
     NONE,
+    TEST,
+    Arithmetic,
     Built,
     Constant,
     Extent,
@@ -77,10 +80,7 @@ class Shapes(Members):
             return
         if isinstance(view.view, ViewResult) and view.view.kind in FAULTS:
             single = {symbol: Size() for symbol in extra.symbols}
-            source = view.inputs[0].shape or ()
-            narrow = tuple(
-                tuple(a._replace(size=a.size.replaced(single)) for a in d) for d in source
-            )
+            narrow = _replaced(view.inputs[0].shape or (), single)
             sizes = [size_of(d).replaced(single) for d in view.view.shape or ()]
             view.view = classify_view(_without_ones(narrow), sizes, self.sizes.symbols)
 
@@ -122,6 +122,10 @@ class Shapes(Members):
         entry = operation.entry
         options = {k: self.sizes.plain(v) for k, v in operation.arguments.items()}
         options.update(entry.options)
+        both = operation.arguments.get("bidirectional")
+        if entry.axes == "rnn" and isinstance(both, Constant) and both.soft:
+            # only a default: the directions may be two
+            del options["bidirectional"]
         if entry.dimensions:
             options["dimensions"] = entry.dimensions
         if entry.axes in ("cat", "stack"):
@@ -139,10 +143,35 @@ class Shapes(Members):
         if source is None or _is_padded(operation.inputs[0]):
             return ViewResult(Kind.UNKNOWN, target_shape(target))
         overridden = self._overridden()
+        ones = {symbol: Size() for symbol in self._ones()}
+        if ones:
+            source = _without_ones(_replaced(source, ones))
+            target = [t.replaced(ones) if isinstance(t, Size) else t for t in target]
         result = classify_view(source, target, self.sizes.symbols, overridden)
         if result.meant is None:
             return result
         return replace(result, remedy=self._remedy(operation.site, result.meant))
+
+    def note_one(self, value: Value) -> None:
+        """Note that a size is 1, as an `assert` says."""
+        self.sizes.ones.update(self._symbol_of(value))
+
+    def _ones(self) -> set[Symbol]:
+        """Sizes that are 1 here: an `assert` says so, or a test around this place."""
+        found = set(self.sizes.ones)
+        for part in (part for condition in self.conditions for part in parts_of(condition)):
+            test = part.test.state.get(TEST) if isinstance(part.test, Unknown) else None
+            if part.taken and isinstance(test, Arithmetic) and test.operator == "==":
+                left, right = test.operands
+                if isinstance(right, Constant) and right.value == 1:
+                    found |= self._symbol_of(left)
+        return found
+
+    def _symbol_of(self, value: Value) -> frozenset[Symbol]:
+        """The symbol that a size is, if it is one."""
+        known = self.sizes.of(value)
+        symbols = frozenset(known.symbols) if known is not None else frozenset()
+        return symbols if len(symbols) == 1 and known == size(*symbols) else frozenset()
 
     _asks_for_overridden = False
 
@@ -447,6 +476,10 @@ class Shapes(Members):
 
 KEEP_RANK = frozenset({"same", "linear"})
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
+
+
+def _replaced(shape: Shape, sizes: dict[Symbol, Size]) -> Shape:
+    return tuple(tuple(a._replace(size=a.size.replaced(sizes)) for a in d) for d in shape)
 
 
 def _without_ones(shape: Shape) -> Shape:

@@ -147,6 +147,18 @@ class Statements(Binding):
         self.frame.reasons.append(self.conditions)
         return "return"
 
+    def _assert(self, node: ast.Assert) -> None:
+        test = node.test
+        both = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
+        for part in test.values if isinstance(test, ast.BoolOp) and both else [test]:
+            match part:
+                case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=1)]):
+                    with self.untold():
+                        self.note_one(self.evaluate(part.left))
+
+    def note_one(self, value: Value) -> None:
+        """An `assert` that something is 1; overridden where it can be a size."""
+
     def _raise(self, node: ast.Raise) -> str:
         if ends_program(node) and isinstance(node.exc, ast.Call):
             for argument in node.exc.args:
@@ -523,6 +535,7 @@ _RUNNERS: dict[type[ast.stmt], Any] = {
     ast.AsyncFunctionDef: Statements._function,
     ast.ClassDef: lambda self, node: self.define_class(node),
     ast.Import: lambda self, node: self.bind_import(node),
+    ast.Assert: Statements._assert,
     ast.ImportFrom: lambda self, node: self.bind_import_from(node),
     ast.Global: Statements._global,
     ast.Delete: Statements._delete,

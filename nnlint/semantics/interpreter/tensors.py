@@ -77,6 +77,8 @@ class Sizes:
 
     def __init__(self) -> None:
         self.symbols = Symbols()
+        self.ones: set[Symbol] = set()
+        """Sizes that the program asserts to be 1."""
         self._soft: dict[Any, tuple[Value, Size]] = {}
 
     def of(self, value: Value) -> Size | None:
