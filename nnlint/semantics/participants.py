@@ -223,20 +223,37 @@ def parts(value: Value) -> Iterator[Value]:
             yield from (value.function, *value.positional, *value.keywords.values())
 
 
-def covers(whole: Value | None, part: Value | None, depth: int = 8) -> bool:
+DEEPEST = 8
+"""Levels of objects in objects that are looked through."""
+
+
+def covers(whole: Value | None, part: Value | None) -> bool:
     """Whether `part` is `whole` or held by it, at any depth."""
-    if whole is None or part is None or depth == 0:
+    if whole is None or part is None:
         return False
-    if whole is part:
-        return True
-    if isinstance(part, Unknown):
-        receiver = part.state.get(RECEIVER)
-        if isinstance(receiver, Value) and covers(whole, receiver, depth - 1):
-            return True
-        owner = part.state.get(MODEL_OF if part.origin == "parameter_tensor" else PART_OF)
-        if isinstance(owner, Value) and covers(whole, owner, depth - 1):
-            return True
-    return any(covers(inner, part, depth - 1) for inner in parts(whole))
+    wanted = {id(value) for value in _holders(part)}
+    return any(id(value) in wanted for value in _held(whole))
+
+
+def _holders(part: Value) -> list[Value]:
+    """A value, and what it is an attribute or a part of, as far as that is not resolved."""
+    found = [part]
+    for value in found:
+        if isinstance(value, Unknown) and len(found) < DEEPEST:
+            owner = value.state.get(MODEL_OF if value.origin == "parameter_tensor" else PART_OF)
+            found += (v for v in (value.state.get(RECEIVER), owner) if isinstance(v, Value))
+    return found
+
+
+def _held(whole: Value) -> Iterator[Value]:
+    """A value and what it holds, each once: objects may hold each other."""
+    seen = {id(whole)}
+    level = [whole]
+    for _ in range(DEEPEST):
+        yield from level
+        inner = {id(v): v for value in level for v in parts(value) if id(v) not in seen}
+        seen |= inner.keys()
+        level = list(inner.values())
 
 
 def same_model(left: Value | None, right: Value | None) -> bool:
