@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from benchmarks.mutation.program import Operator, Program, Replacement, last_name
+from benchmarks.mutation.program import Operator, Program, Replacement, last_name, receiver, swapped
 
 ELEMENTWISE_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 CLASS_NAMES = {
@@ -129,16 +129,18 @@ def swap_loss_arguments(program: Program) -> Iterator[list[Replacement]]:
     """Only of losses whose two sides have one shape and type, so that nothing is raised."""
     for call in losses(program, "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"):
         first, second = call.args[:2]
-        yield [(first, program.source(second)), (second, program.source(first))]
+        yield swapped(program, first, second)
 
 
 def build_with_data(program: Program) -> Iterator[list[Replacement]]:
     """`criterion(output, target)` becomes `nn.CrossEntropyLoss(output, target)`."""
     for node in ast.walk(program.tree):
-        built = node.value if isinstance(node, ast.Assign) else None
-        if not isinstance(built, ast.Call) or last_name(built.func) not in CLASS_NAMES:
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
             continue
-        name = program.source(node.targets[0])  # type: ignore[attr-defined]
+        built = node.value
+        if last_name(built.func) not in CLASS_NAMES:
+            continue
+        name = program.source(node.targets[0])
         for call in losses(program, last_name(built.func)):
             if program.source(call.func) == name:
                 yield [(call.func, program.source(built.func))]
@@ -151,7 +153,7 @@ def forget_squeeze(program: Program) -> Iterator[list[Replacement]]:
         for side, other in ((first, second), (second, first)):
             # where both are made flat, neither is known to have been a column
             if side is not None and (other is None or last_name(side.func) == "squeeze"):
-                yield [(side, program.source(side.func.value))]  # type: ignore[attr-defined]
+                yield [(side, program.source(receiver(side)))]
 
 
 def flattened_in(program: Program, loss: ast.Call, argument: ast.expr) -> ast.Call | None:

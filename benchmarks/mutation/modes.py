@@ -6,7 +6,15 @@ import ast
 import re
 from collections.abc import Iterator, Set
 
-from benchmarks.mutation.program import Operator, Program, Replacement, called, last_name, without
+from benchmarks.mutation.program import (
+    Operator,
+    Program,
+    Replacement,
+    called,
+    last_name,
+    receiver,
+    without,
+)
 
 TORCH_SEEDING = frozenset({"manual_seed", "seed_everything", "set_seed"})
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
@@ -23,9 +31,14 @@ def drop_seed(program: Program) -> Iterator[list[Replacement]]:
         yield without(seeded)
 
 
+def is_without_arguments(call: ast.expr) -> bool:
+    """Whether a call passes nothing by position."""
+    return isinstance(call, ast.Call) and not call.args
+
+
 def drop_eval(program: Program) -> Iterator[list[Replacement]]:
     if any(word in program.text for word in STATEFUL) and program.statements("step"):
-        calls = [s for s in program.statements("eval") if not s.value.args]  # type: ignore[attr-defined]
+        calls = [s for s in program.statements("eval") if is_without_arguments(s.value)]
         if calls and len(calls) == len(program.calls("eval")):
             yield without(calls)
 
@@ -51,7 +64,7 @@ def drop_train(program: Program) -> Iterator[list[Replacement]]:
 def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:
     """Evaluations that run a model over data record gradients."""
     models = {
-        program.source(s.value.func.value)  # type: ignore[attr-defined]
+        program.source(receiver(s.value))
         for s in program.statements("eval", "train")
         if is_mode_change(s.value)
     }

@@ -157,6 +157,11 @@ def without(statements: Sequence[ast.stmt]) -> list[Replacement]:
     return [(s, "pass") for s in statements]
 
 
+def swapped(program: Program, first: ast.AST, second: ast.AST) -> list[Replacement]:
+    """Put two pieces of code into each other's place."""
+    return [(first, program.source(second)), (second, program.source(first))]
+
+
 def before(program: Program, place: ast.stmt, statement: ast.stmt) -> Replacement:
     """Put a copy of a statement before another one."""
     indent = "\n" + " " * place.col_offset

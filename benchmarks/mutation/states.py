@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from benchmarks.mutation.program import Operator, Program, Replacement, last_name
+from benchmarks.mutation.program import Operator, Program, Replacement, last_name, receiver
 
 WITH_NORM = ("resnet", "resnext", "densenet", "mobilenet", "efficientnet", "BatchNorm")
 
@@ -15,12 +15,12 @@ def freeze_in_train_mode(program: Program) -> Iterator[list[Replacement]]:
     """A pretrained backbone is frozen before it gets a new head, or is never in eval mode."""
     for block in program.blocks():
         for statement, following in pairwise(block):
-            made = statement.value if isinstance(statement, ast.Assign) else None
-            if not isinstance(made, ast.Call) or not program.source(made.func).startswith(
-                ("models.", "torchvision.models.")
-            ):
+            if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
                 continue
-            name = program.source(statement.targets[0])  # type: ignore[attr-defined]
+            made = statement.value
+            if not program.source(made.func).startswith(("models.", "torchvision.models.")):
+                continue
+            name = program.source(statement.targets[0])
             trains = program.calls("step") and program.calls("train")
             is_rebuilt = program.source(following).startswith((f"{name}.fc", f"{name}.classifier"))
             if trains and is_rebuilt and any(w in program.source(made) for w in WITH_NORM):
@@ -30,7 +30,7 @@ def freeze_in_train_mode(program: Program) -> Iterator[list[Replacement]]:
     if not any(word in program.text for word in WITH_NORM):
         return
     for loop in frozen(program):
-        owner = program.source(loop.iter.func.value)  # type: ignore[attr-defined]
+        owner = program.source(receiver(loop.iter))
         modes = [s for s in program.statements("eval") if program.source(s) == f"{owner}.eval()"]
         again = any(program.source(s) == f"{owner}.train()" for s in program.statements("train"))
         if modes and not again:
@@ -62,9 +62,11 @@ def assign_module_flag(program: Program) -> Iterator[list[Replacement]]:
         if not is_parameter(program, statement, owner):
             yield [(call, f"{owner}.requires_grad = {program.source(call.args[0])}")]
     for loop in frozen(program):
-        owner = program.source(loop.iter.func.value)  # type: ignore[attr-defined]
-        value = program.source(loop.body[0].value)  # type: ignore[attr-defined]
-        yield [(loop, f"{owner}.requires_grad = {value}")]
+        owner = program.source(receiver(loop.iter))
+        for flag in loop.body:
+            if isinstance(flag, ast.Assign):
+                value = program.source(flag.value)
+                yield [(loop, f"{owner}.requires_grad = {value}")]
 
 
 def is_parameter(program: Program, statement: ast.stmt, name: str) -> bool:

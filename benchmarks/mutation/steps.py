@@ -20,6 +20,7 @@ from benchmarks.mutation.program import (
     last_name,
     owner,
     receiver,
+    swapped,
     without,
 )
 
@@ -101,23 +102,24 @@ def step_before_backward(program: Program) -> Iterator[list[Replacement]]:
 
 
 def clip_before_backward(program: Program) -> Iterator[list[Replacement]]:
-    for block in program.blocks():
-        names = [called(statement) for statement in block]
-        clipping = [n for n in names if n in CLIPPING]
-        if clipping and "backward" in names:
-            clip, back = block[names.index(clipping[0])], block[names.index("backward")]
-            if back.lineno < clip.lineno:
-                yield [(back, program.source(clip)), (clip, program.source(back))]
+    for clip, back in _clipping_beside(program, "backward"):
+        if back.lineno < clip.lineno:
+            yield swapped(program, back, clip)
 
 
 def clip_after_step(program: Program) -> Iterator[list[Replacement]]:
+    for clip, step in _clipping_beside(program, "step"):
+        if clip.lineno < step.lineno:
+            yield swapped(program, clip, step)
+
+
+def _clipping_beside(program: Program, call: str) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """The first clipping and the first of some call, where both stand in one block."""
     for block in program.blocks():
         names = [called(statement) for statement in block]
         clipping = [n for n in names if n in CLIPPING]
-        if clipping and "step" in names:
-            clip, step = block[names.index(clipping[0])], block[names.index("step")]
-            if clip.lineno < step.lineno:
-                yield [(clip, program.source(step)), (step, program.source(clip))]
+        if clipping and call in names:
+            yield block[names.index(clipping[0])], block[names.index(call)]
 
 
 def drop_unscale(program: Program) -> Iterator[list[Replacement]]:
@@ -162,21 +164,19 @@ def accumulate(program: Program) -> Iterator[list[Replacement]]:
     if not length_matters(program) or re.search(r"reduction\s*=|size_average", program.text):
         return
     for loop in ast.walk(program.tree):
-        counted = isinstance(loop, ast.For) and last_name(getattr(loop.iter, "func", loop))
-        if counted != "enumerate" or not isinstance(loop.target, ast.Tuple):  # type: ignore[attr-defined]
+        if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Tuple):
             continue
-        names = [called(s) for s in loop.body]  # type: ignore[attr-defined]
+        if last_name(getattr(loop.iter, "func", loop)) != "enumerate":
+            continue
+        names = [called(s) for s in loop.body]
         if [names.count(n) for n in ("zero_grad", "backward", "step")] != [1, 1, 1]:
             continue
-        clear, back, step = (
-            loop.body[names.index(n)]  # type: ignore[attr-defined]
-            for n in ("zero_grad", "backward", "step")
-        )
+        clear, back, step = (loop.body[names.index(n)] for n in ("zero_grad", "backward", "step"))
         summed = any(
             "sum(" in program.source(s) for s in loop.body if "loss =" in program.source(s)
-        )  # type: ignore[attr-defined]
+        )
         if clear.lineno < back.lineno < step.lineno and not summed:
-            index = program.source(loop.target.elts[0])  # type: ignore[attr-defined]
+            index = program.source(loop.target.elts[0])
             both = f"{program.source(step)}; {program.source(clear)}"
             yield [(clear, "pass"), (step, f"if ({index} + 1) % 4 == 0: {both}")]
 
@@ -298,12 +298,13 @@ def optimise_before_replacing(program: Program) -> Iterator[list[Replacement]]:
                 target = earlier.targets[0] if isinstance(earlier, ast.Assign) else None
                 text = program.source(earlier)
                 layer = isinstance(target, ast.Attribute) and WEIGHTED.search(text)
+                holder = program.source(target.value) if isinstance(target, ast.Attribute) else ""
                 # an optimizer for a model without layers yet is refused
                 if "self." in given and not any(
                     WEIGHTED.search(program.source(s)) for s in block[: block.index(earlier)]
                 ):
                     continue
-                if layer and given == f"{program.source(target.value)}.parameters()":  # type: ignore[union-attr]
+                if layer and given == f"{holder}.parameters()":
                     yield [before(program, earlier, statement), (statement, "pass")]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import Site, Tensor, Unknown
 from nnlint.syntax.statements import enclosing_statements
 
@@ -82,7 +82,7 @@ def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
             return own
         if event.kind not in ("forward", "loss") or not event.grad:
             continue
-        if _excluded(blocks, own_arms) or (event.kind == "forward" and _makes_no_graph(event)):
+        if exclusive(blocks, own_arms) or (event.kind == "forward" and _makes_no_graph(event)):
             continue
         if id(event) in inside:
             own = True
@@ -114,14 +114,6 @@ def _code(loop: Site, backward: Event) -> list[Site]:
             places.append(Site(site.module, functions[-1]))
         within = within or any(node is loop.node for node in chain)
     return places
-
-
-def _excluded(blocks: tuple[Block, ...], others: tuple[Block, ...]) -> bool:
-    """Whether two places are in different arms of one branch."""
-    for block, other in zip(blocks, others, strict=False):
-        if block is not other:
-            return block.kind == "arm" and other.kind == "arm"
-    return False
 
 
 def _makes_no_graph(forward: Event) -> bool:

@@ -93,12 +93,14 @@ def first_random_construction(program: Program) -> Site | None:
     training: Site | None = None
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
     for event, blocks in program.walk():
+        if event.kind not in ("build", "fit", "step"):
+            continue
         if all(exclusive(blocks, others) for others in trained):
             # where it is made, the program does something else than training
             continue
         if event.kind == "build" and _draws_weights_or_order(event.subject):
             return _in_program(program, event, models)
-        if event.kind in ("fit", "step") and training is None and is_random:
+        if event.kind != "build" and training is None and is_random:
             training = _in_program(program, event, frozenset())
     return training
 

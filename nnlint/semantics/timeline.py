@@ -16,12 +16,12 @@ class Event:
     eval, mode (training mode set to a value that is not known), clip, unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
     draw, uncalled (a method that is only named), requires_grad (a flag is set, or what was meant
-    to be one), freeze (by a method), replace (a part of a model, by the first operand; the second is
-    what was there, if known), wrap (for
-    several devices), keep (a state is put aside), copy, returned (a state is), gather (something
-    is added to a running sum or a list, the operand), average (something is divided by a length,
-    the operand), returned_loss (to a trainer that goes on from it), given_up (what follows in the
-    block, or happens in the call, was not interpreted), opaque.
+    to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
+    is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
+    returned (a state is), gather (something is added to a running sum or a list, the operand),
+    average (something is divided by a length, the operand), returned_loss (to a trainer that goes
+    on from it), given_up (what follows in the block, or happens in the call, was not
+    interpreted), opaque.
     """
 
     kind: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
@@ -85,23 +86,31 @@ class Calls(Expressions):
             return
         names = self.frame.scope.names
 
-        def apply() -> Value | None:
+        plain: Value = names[name]
+        happened, complete = len(self.block.children), self.complete
+
+        def apply() -> Value:
             wrap = self.evaluate(decorator)
             if not isinstance(wrap, Function) or _decorated(wrap, "contextmanager"):
-                return None
-            return self.call(wrap, (names[name],), {}, self.site(decorator))
+                return plain
+            return self.call(wrap, (plain,), {}, self.site(decorator))
 
         wrapped = self._within(DECORATOR_STEPS, made, apply)
-        if isinstance(wrapped, Function):
+        if wrapped is None:
+            # the function is what it is without it, so nothing is missing
+            del self.block.children[happened:]
+            self.complete = complete
+        elif isinstance(wrapped, Function) and wrapped is not plain:
             self.write(names, name, wrapped)
 
-    def _within(
-        self, steps: int, function: Function, run: Callable[[], Value | None]
-    ) -> Value | None:
-        """What `run` gives; None, and nothing done, where it takes more steps than it may."""
+    def _within(self, steps: int, function: Function, run: Callable[[], Value]) -> Value | None:
+        """What `run` gives; None, and the state as before, where it takes more steps than it may.
+
+        Parameters:
+            function: what is run, for the steps it is known to exceed and its module.
+        """
         limit, depth, mark = self.limit, len(self.frames), len(self.journal)
-        outer, before, complete = self.abroad, self.steps, self.complete
-        happened = len(self.block.children)
+        outer, before = self.abroad, self.steps
         self.limit = min(limit, before + steps)
         self.abroad = outer or function.scope.module is not self.home
         try:
@@ -111,8 +120,6 @@ class Calls(Expressions):
                 raise
             del self.frames[depth:]
             self.rollback(mark)
-            del self.block.children[happened:]
-            self.complete = complete
             self._given_up[function.node] = steps
             return None
         finally:
@@ -281,25 +288,16 @@ class Calls(Expressions):
         What the file itself does comes first: without this, a base class that is long to
         construct leaves no step for the methods of those who derive from it.
         """
-        limit, depth, mark, before = self.limit, len(self.frames), len(self.journal), self.steps
         parts = SCRIPT_SHARE_ABROAD if self.is_script else SHARE_ABROAD
-        share = min((limit - before) // parts, limit // ALL_ABROAD - self.steps_abroad)
+        share = (self.limit - self.steps) // parts
+        share = min(share, self.limit // ALL_ABROAD - self.steps_abroad)
         if not self.is_script and self._is_helper(function):
             share = min(share, HELPER_STEPS)
         if share <= self._given_up.get(function.node, 0):
             return self._give_up(function, names, receiver, site)
-        self.limit = before + share
-        self.abroad = True
-        try:
-            return self.run_function(function, names, receiver, site)
-        except OutOfBudget:
-            del self.frames[depth:]
-            self.rollback(mark)
-            self._given_up[function.node] = share
-            return self._give_up(function, names, receiver, site)
-        finally:
-            self.limit, self.abroad = limit, False
-            self.steps_abroad += self.steps - before
+        run = partial(self.run_function, function, names, receiver, site)
+        value = self._within(share, function, run)
+        return self._give_up(function, names, receiver, site) if value is None else value
 
     def _is_helper(self, function: Function) -> bool:
         """Whether a function is no part of a model, and says nothing that a rule is about."""
@@ -713,9 +711,6 @@ def _decorated(function: Function | Class, name: str) -> bool:
     return False
 
 
-__all__ = ["MODULE", "Calls", "Parameters", "SuperProxy", "bind_signature", "with_defaults"]
-
-
 def _only_one(callee: Value, reasons: Sequence[Condition]) -> Value | None:
     """What a method is called on, if it is built under the conditions on which it is taken."""
     receiver = callee.receiver if isinstance(callee, BoundMethod) else None
@@ -723,3 +718,6 @@ def _only_one(callee: Value, reasons: Sequence[Condition]) -> Value | None:
         return None
     built_under = {(c.site.key, c.taken) for c in receiver.conditions}
     return receiver if {(c.site.key, c.taken) for c in reasons} <= built_under else None
+
+
+__all__ = ["MODULE", "Calls", "Parameters", "SuperProxy", "bind_signature", "with_defaults"]

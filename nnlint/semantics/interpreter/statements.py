@@ -149,8 +149,10 @@ class Statements(Binding):
 
     def _assert(self, node: ast.Assert) -> None:
         test = node.test
-        both = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
-        for part in test.values if isinstance(test, ast.BoolOp) and both else [test]:
+        parts = [test]
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            parts = test.values
+        for part in parts:
             match part:
                 case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=1)]):
                     with self.untold():
