@@ -128,6 +128,11 @@ class Finding:
     verdict: Verdict | None = None
 
     @property
+    def taken_back(self) -> bool:
+        """Whether running the code refuted it: it is shown as such, and counts no more."""
+        return self.verdict is not None and self.verdict.status == "REFUTED"
+
+    @property
     def rows(self) -> tuple[int, ...]:
         """The rows on which a suppression comment counts for this finding."""
         return (self.start.row, self.end.row, *(r for r in (self.first_row, self.noqa_row) if r))

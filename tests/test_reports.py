@@ -371,3 +371,28 @@ class TestSummary:
             "No findings in 3 files. Running the code confirmed 0 and refuted 1."
         )
         assert "Found 1 piece of advice" in self.said(refuted, ADVICE)
+
+
+class TestTakenBack:
+    """A finding that running the code refuted stands in no list of faults."""
+
+    report = Report([replace(VIEW, fix=None, verdict=Verdict("REFUTED", "no pair mixes"))], files=1)
+
+    def written(self, format_: str) -> str:
+        stream = io.StringIO()
+        render(self.report, format_, stream)
+        return stream.getvalue()
+
+    def test_it_is_left_out_where_a_format_has_no_state_for_it(self):
+        assert self.written("github") == "" and json.loads(self.written("gitlab")) == []
+
+    def test_it_is_suppressed_in_sarif_and_skipped_in_junit(self):
+        (result,) = json.loads(self.written("sarif"))["runs"][0]["results"]
+        assert result["suppressions"][0]["justification"] == "no pair mixes"
+        assert result["properties"]["verdict"]["status"] == "REFUTED"
+        suites = ElementTree.fromstring(self.written("junit"))
+        assert suites.get("failures") == "0" and suites.get("skipped") == "1"
+        assert "Refuted: no pair mixes" in suites.find(".//skipped").get("message")
+
+    def test_a_line_says_so(self):
+        assert "[refuted]" in self.written("concise").splitlines()[0]

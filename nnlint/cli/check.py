@@ -241,13 +241,7 @@ def _status(findings: Sequence[Finding], settings: Settings, failed: bool) -> in
         return 0
     severities = ["error", "warning", "advice", "pedantic"]
     limit = severities.index("pedantic" if fail_on == "advice" else fail_on)
-    return int(
-        any(
-            f.level.severity <= limit
-            for f in findings
-            if f.verdict is None or f.verdict.status != "REFUTED"
-        )
-    )
+    return int(any(f.level.severity <= limit for f in findings if not f.taken_back))
 
 
 def _report(

@@ -29,7 +29,9 @@ _OPTIONS = (
         metavar="GIB",
         help="Most memory for a model's process.",
     ),
-    click.option("--seed", type=int, default=0, help="Seed of weights and inputs."),
+    click.option(
+        "--seed", type=click.IntRange(0, 2**31), default=0, help="Seed of weights and inputs."
+    ),
     click.option("--allow-network", is_flag=True, help="Let models use the network."),
     click.option(
         "--verify-output",

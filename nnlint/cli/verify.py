@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ import click
 from nnlint.cli.verification import verification_options
 from nnlint.verify.targets import Target, TargetError, read_target
 
+_DTYPES = (
+    *("float32", "float64", "float16", "bfloat16", "complex64", "complex128"),
+    *("int64", "int32", "int16", "int8", "uint8", "bool", "float", "double", "half", "long", "int"),
+)
 _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
 
@@ -80,6 +85,8 @@ def verify(target: str, **options: Any) -> int:
             click.echo(f"wrote {path}", err=True)
     if outcome.failure:
         return 2
+    if all(r.status == "INCONCLUSIVE" for r in outcome.results):
+        return 2
     return int(any(r.status == "CONFIRMED" for r in outcome.results))
 
 
@@ -109,6 +116,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _shapes(shapes: tuple[str, ...], dtypes: tuple[str, ...]) -> list[dict[str, Any]]:
     inputs = []
+    if len(dtypes) > len(shapes):
+        raise TargetError("there are more --input-dtype than --input")
     for index, text in enumerate(shapes):
         try:
             shape = [int(part) for part in text.replace("x", ",").split(",") if part.strip()]
@@ -117,8 +126,20 @@ def _shapes(shapes: tuple[str, ...], dtypes: tuple[str, ...]) -> list[dict[str, 
         if not shape or min(shape) < 1:
             raise TargetError(f"--input {text}: sizes are positive numbers")
         dtype, _, high = (dtypes[index] if index < len(dtypes) else "float32").partition(":")
-        inputs.append({"shape": shape, "dtype": dtype, "high": int(high) if high.isdigit() else 2})
+        _check_dtype(dtypes[index] if index < len(dtypes) else "float32", dtype, high)
+        inputs.append({"shape": shape, "dtype": dtype, "high": int(high or 2)})
     return inputs
+
+
+def _check_dtype(text: str, dtype: str, high: str) -> None:
+    if dtype not in _DTYPES:
+        close = difflib.get_close_matches(dtype, _DTYPES, 1)
+        hint = f"; did you mean {close[0]}?" if close else f": one of {', '.join(_DTYPES)}"
+        raise TargetError(
+            f"--input-dtype {text}: there is no type {dtype or 'without a name'}{hint}"
+        )
+    if (":" in text and not high) or (high and not (high.isdigit() and int(high) > 0)):
+        raise TargetError(f"--input-dtype {text}: the bound of the values is a positive number")
 
 
 def _probes(options: dict[str, Any]) -> list[str]:
@@ -130,8 +151,6 @@ def _probes(options: dict[str, Any]) -> list[str]:
     for name in options["probes"]:
         plain = ALIASES.get(name, name)
         if plain not in PROBES:
-            import difflib
-
             close = difflib.get_close_matches(name, PROBES, 1)
             hint = f"; did you mean `{close[0]}`?" if close else f"; one of {', '.join(PROBES)}"
             raise TargetError(f"there is no probe `{name}`{hint}")

@@ -24,6 +24,7 @@ def write(report: Report, stream: TextIO) -> None:
         fixable = "[*] " if finding.fix else ""
         message = style.prose(plain(finding.message))
         where = style(plain(place(finding)), BOLD)
-        stream.write(f"{where}: {code} {fixable}{finding.name}: {message}\n")
+        verdict = f" [{finding.verdict.status.lower()}]" if finding.verdict else ""
+        stream.write(f"{where}: {code} {fixable}{finding.name}: {message}{verdict}\n")
     if not report.quiet:
         stream.write(style(" ".join(sentences(report)), BOLD) + "\n")

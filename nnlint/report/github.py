@@ -12,8 +12,10 @@ _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice", "pedant
 
 
 def write(report: Report, stream: TextIO) -> None:
-    """Write workflow commands."""
+    """Write workflow commands; GitHub has none for a finding that was taken back."""
     for finding in report.findings:
+        if finding.taken_back:
+            continue
         properties = ",".join(f"{name}={_escape(v, True)}" for name, v in _properties(finding))
         text = _escape(whole_text(finding), False)
         stream.write(f"::{_COMMANDS[finding.level.value]} {properties}::{text}\n")

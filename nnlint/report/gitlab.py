@@ -17,6 +17,9 @@ def write(report: Report, stream: TextIO) -> None:
     seen: dict[str, int] = {}
     issues = []
     for f in report.findings:
+        if f.taken_back:
+            # the format has no state for it
+            continue
         identity = f"{f.filename} {f.code} {f.message}"
         seen[identity] = seen.get(identity, 0) + 1
         unique = f"{identity} {seen[identity]}".encode("utf-8", "surrogatepass")

@@ -1,8 +1,9 @@
-"""JUnit XML: each finding is a failed test case of its file."""
+"""JUnit XML: each finding is a failed test case of its file, a refuted one is skipped."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TextIO
 from xml.etree import ElementTree
 
@@ -17,10 +18,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def write(report: Report, stream: TextIO) -> None:
     """Write one document."""
     findings = report.findings
-    failures = str(len(findings))
-    suites = ElementTree.Element(
-        "testsuites", name="nnlint", tests=str(len(findings) or 1), failures=failures, errors="0"
-    )
+    counts = {"tests": str(len(findings) or 1), **_counts(findings)}
+    suites = ElementTree.Element("testsuites", {"name": "nnlint", **counts})
     for filename in dict.fromkeys(f.filename for f in findings):
         _suite(suites, filename, [f for f in findings if f.filename == filename])
     if not findings:
@@ -34,10 +33,9 @@ def write(report: Report, stream: TextIO) -> None:
 
 
 def _suite(suites: ElementTree.Element, filename: str, findings: list[Finding]) -> None:
-    number, name = str(len(findings)), _clean(filename)
-    suite = ElementTree.SubElement(
-        suites, "testsuite", name=name, tests=number, failures=number, errors="0"
-    )
+    name = _clean(filename)
+    counts = {"tests": str(len(findings)), **_counts(findings)}
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": name, **counts})
     for f in findings:
         case = ElementTree.SubElement(
             suite,
@@ -48,9 +46,16 @@ def _suite(suites: ElementTree.Element, filename: str, findings: list[Finding]) 
             line=str(f.start.row),
             column=str(f.start.column),
         )
-        failure = ElementTree.SubElement(case, "failure", message=_clean(f.message))
+        kind, said = ("skipped", whole_text(f)) if f.taken_back else ("failure", f.message)
+        failure = ElementTree.SubElement(case, kind, message=_clean(said))
         place = f"line {f.start.row}, column {f.start.column}: " if f.cell is None else ""
         failure.text = _clean(place + whole_text(f))
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, str]:
+    skipped = sum(f.taken_back for f in findings)
+    counts = {"failures": str(len(findings) - skipped), "errors": "0"}
+    return counts | ({"skipped": str(skipped)} if skipped else {})
 
 
 def _clean(text: str) -> str:

@@ -16,7 +16,12 @@ def in_file(at: Finding | Related) -> tuple[Position, Position]:
 
 
 def whole_text(finding: Finding) -> str:
-    """The message with what to write instead; in a notebook, with the place in its cell."""
+    """The message with what to write instead and what running the code showed.
+
+    In a notebook, with the place in its cell.
+    """
+    verdict = finding.verdict
+    shown = f" {verdict.status.capitalize()}: {verdict.summary}." if verdict else ""
     if finding.cell is None:
-        return finding.text
-    return f"cell {finding.cell}, line {finding.start.row}: {finding.text}"
+        return finding.text + shown
+    return f"cell {finding.cell}, line {finding.start.row}: {finding.text}{shown}"

@@ -54,7 +54,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
-    result = {
+    result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _LEVELS[finding.level.value],
@@ -66,7 +66,23 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         ],
     }
     fixes = _fixes(finding)
-    return result | ({"fixes": fixes} if fixes else {})
+    result |= {"fixes": fixes} if fixes else {}
+    return result | _verdict(finding)
+
+
+def _verdict(finding: Finding) -> dict[str, Any]:
+    """What running the code showed; a suppressed result is closed where the log is read."""
+    verdict = finding.verdict
+    if verdict is None:
+        return {}
+    told: dict[str, Any] = {
+        "properties": {"verdict": {"status": verdict.status, "summary": verdict.summary}}
+    }
+    if finding.taken_back:
+        told["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": verdict.summary}
+        ]
+    return told
 
 
 def _fixes(finding: Finding) -> Sequence[dict[str, Any]]:

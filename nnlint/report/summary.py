@@ -20,8 +20,8 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 def sentences(report: Report) -> list[str]:
     """What a run came to, in a few sentences."""
-    refuted = [f for f in report.findings if f.verdict and f.verdict.status == "REFUTED"]
-    standing = [f for f in report.findings if f not in refuted]
+    refuted = [f for f in report.findings if f.taken_back]
+    standing = [f for f in report.findings if not f.taken_back]
     said = []
     if report.fixed:
         said.append(f"Fixed {count(report.fixed, 'finding')}.")

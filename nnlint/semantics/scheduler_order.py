@@ -76,7 +76,7 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
     for event, blocks in program.walk():
         loop = innermost_loop(blocks)
-        if loop is None or not _is_plain_step(event) or _is_counted(event) or not loop.known:
+        if loop is None or not _is_plain_step(event) or is_counted(event) or not loop.known:
             continue
         steps = [e for e in loop.events("step") if _is_its_step(e, event.subject)]
         if not steps:
@@ -147,7 +147,7 @@ def _is_its_step(event: Event, scheduler: Value | None) -> bool:
     return not distinct(event.subject, optimizer)
 
 
-def _is_counted(event: Event) -> bool:
+def is_counted(event: Event) -> bool:
     """Whether a condition keeps an event out of some rounds of its loop."""
     return any(
         _COUNTED.search(word)
@@ -162,7 +162,7 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
     seen: set[object] = set()
     for event, blocks in program.walk():
         scheduler = event.subject
-        if not isinstance(scheduler, Built) or not _is_plain_step(event) or _is_counted(event):
+        if not isinstance(scheduler, Built) or not _is_plain_step(event) or is_counted(event):
             continue
         loops = loops_around(blocks)
         if not loops or event.site.key in seen or not loops[-1].known:

@@ -259,7 +259,7 @@ def _by_hand(events: Sequence[Event]) -> Decay | None:
     if not drops and not falling:
         return None
     shown = next((e for e in events if _computes(e.operands[0])), events[0])
-    return Decay(_place(shown), "by hand", drops, conditions=shown.conditions)
+    return Decay(place_of_rate(shown), "by hand", drops, conditions=shown.conditions)
 
 
 def _simulated_group(events: Sequence[Event]) -> tuple[Drop, ...]:
@@ -313,7 +313,7 @@ def _computes(value: Value) -> bool:
     )
 
 
-def _place(event: Event) -> Site:
+def place_of_rate(event: Event) -> Site:
     """Where the new rate is computed, else where it is set."""
     places: list[Site] = []
     for option in options(event.operands[0]):

@@ -64,7 +64,7 @@ def knowledge_of(target: Target) -> dict[str, Any]:
     modules = ProjectModules()
     watcher = _Watcher(modules, path, target.name)
     started = time.monotonic()
-    for file in _mentioning(modules, path, target.name):
+    for file in mentioning(modules, path, target.name):
         watcher.watch(file)
         if time.monotonic() - started > MOST_SECONDS:
             break
@@ -81,7 +81,7 @@ def _magnitude(data: Any) -> float:
     return abs(data) if isinstance(data, int | float) else 0.0
 
 
-def _mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
+def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
     """The target's own file, then others of its project that mention the class, nearest first."""
     yield path
     pattern = re.compile(rf"\b{re.escape(name)}\b".encode())

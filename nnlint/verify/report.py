@@ -106,7 +106,9 @@ def _failure(console: Console, outcome: Outcome, python: str) -> None:
     }.get(str(stage), "the worker did not get to the probes")
     console.print(Text.assemble(("  ? INCONCLUSIVE  ", "yellow"), told))
     console.print(Text(f"    {reason}"))
-    help_ = {
+    # what the user gave is not told to be given
+    given = "with the inputs given" in str(reason) or "with the arguments given" in str(reason)
+    help_ = not given and {
         "torch": f"    `--python PATH` names another interpreter than {python}",
         "construct": "    `--args '{\"width\": 64}'` gives them",
         "inputs": "    `--input 4,3,32,32` gives them, `--input-dtype int64:1000` their types",

@@ -66,7 +66,7 @@ def verify_target(
         "target": target.as_job(),
         "probes": probes,
         "device": conditions.device,
-        "path": [str(Path.cwd())],
+        "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],
         "args": known.get("positional"),
         "kwargs": known.get("args"),
         "inputs": _inputs(known.get("inputs")),

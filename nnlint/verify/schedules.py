@@ -3,58 +3,114 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding
+from nnlint.project.modules import ProjectModules
+from nnlint.semantics.analysis import Program, analyse
+from nnlint.semantics.schedule_runs import ScheduleRun, schedule_runs
+from nnlint.verify.knowledge import mentioning
 
-ASSUMED_EPOCHS, ASSUMED_RATE = 100, 0.1
+ASSUMED_ROUNDS, ASSUMED_RATE = 100, 0.1
 
 
 def plan_of(finding: Finding) -> dict[str, Any] | None:
     """The plan for the probe, or None if the place holds no expression to step."""
     try:
-        text = Path(finding.filename).read_text(encoding="utf-8")
-        tree = ast.parse(text)
+        tree = ast.parse(Path(finding.filename).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
+    run = _run(finding, tree)
     node = _expression(tree, finding)
+    if run is not None and isinstance(run.site.node, ast.Call):
+        # built elsewhere than it is reported, at its step
+        tree, node = run.site.module.tree, run.site.node
     if node is None:
         return None
-    names = _Names(tree)
-    assumed = []
-    epochs = names.epochs()
-    if epochs is None:
-        epochs = ASSUMED_EPOCHS
-        assumed.append(f"{ASSUMED_EPOCHS} epochs assumed")
-    rate = names.rate()
-    if rate is None:
-        rate = ASSUMED_RATE
-        assumed.append(f"initial rate {ASSUMED_RATE} assumed")
+    names = _Names(tree, node)
+    rate = (run.rate if run else None) or names.rate()
     plan: dict[str, Any] = {
-        "expression": ast.unparse(node),
         "names": names.read_by(node),
         "imports": names.imports,
-        "lr": rate,
-        "epochs": epochs,
-        "assumed": ", ".join(assumed),
+        "lr": ASSUMED_RATE if rate is None else rate,
+        "epochs": ASSUMED_ROUNDS,
+        "assumed": f"initial rate {ASSUMED_RATE} assumed" if rate is None else "",
+        "unknown": "the loop that runs it was not found",
     }
+    if run is not None:
+        plan["unknown"] = "" if run.rounds else run.unknown
+        plan["epochs"] = run.rounds or ASSUMED_ROUNDS
     if isinstance(node, ast.Call) and _is_scheduler(node):
-        optimizer = node.args[0] if node.args else None
-        plan["optimizer"] = optimizer.id if isinstance(optimizer, ast.Name) else "optimizer"
-        if optimizer is not None and not isinstance(optimizer, ast.Name):
-            node.args[0] = ast.Name("optimizer", ast.Load())
-            plan["expression"] = ast.unparse(ast.fix_missing_locations(node))
-        return plan
+        return {**plan, "optimizer": "optimizer", "expression": _call(node, run)}
     variable = _variable(node, plan["names"])
     if variable is None:
         return None
+    plan["variable"], plan["expression"] = variable, ast.unparse(node)
     if not any(
         isinstance(n, (ast.Name, ast.Attribute)) and "lr" in ast.unparse(n) for n in ast.walk(node)
     ):
-        plan["expression"] = f"{rate!r} * ({plan['expression']})"
-    plan["variable"] = variable
+        plan["expression"] = f"{plan['lr']!r} * ({plan['expression']})"
     return plan
+
+
+def _call(node: ast.Call, run: ScheduleRun | None) -> str:
+    """The scheduler's call, with `optimizer` and what is known of its arguments filled in."""
+    known = run.arguments if run else {}
+    args: list[ast.expr] = [ast.Name("optimizer", ast.Load()), *node.args[1:]]
+    keywords = [
+        ast.keyword(k.arg, _written(known[k.arg]) if k.arg in known else k.value)
+        for k in node.keywords
+        if k.arg != "optimizer"
+    ]
+    for index, name in enumerate(run.positional if run else ()):
+        if 0 < index < len(args) and name in known:
+            args[index] = _written(known[name])
+    return ast.unparse(ast.fix_missing_locations(ast.Call(node.func, args, keywords)))
+
+
+def _written(value: Any) -> ast.expr:
+    return ast.parse(repr(value), mode="eval").body
+
+
+def _run(finding: Finding, tree: ast.Module) -> ScheduleRun | None:
+    """How the schedule of a finding is run; where several runs differ, none of their numbers."""
+    place = (os.path.abspath(finding.filename), finding.start.row, finding.start.column)
+    found: list[ScheduleRun] = []
+    for programs in _analysed(place[0], _functions_around(tree, finding.start.row)):
+        runs = [(p.is_entry, r) for p in programs for r in schedule_runs(p, *place)]
+        entered = [r for is_entry, r in runs if is_entry and r.rounds]
+        found += entered or [r for _, r in runs]
+        if any(r.rounds for r in found):
+            break
+    known = [r for r in found if r.rounds] or found
+    if not known:
+        return None
+    if len({(r.rounds, r.rate, repr(sorted(r.arguments.items()))) for r in known}) > 1:
+        return ScheduleRun(known[0].site, unknown="it is run in several ways")
+    return known[0]
+
+
+def _analysed(path: str, functions: list[str]) -> Iterator[list[Program]]:
+    """The programs of a file, then of those that mention the functions around the place."""
+    modules = ProjectModules()
+    files = [path, *(f for name in functions for f in mentioning(modules, path, name))]
+    for file in dict.fromkeys(files):
+        # a defect of the analysis costs what it would have told, not the verdict
+        with contextlib.suppress(Exception):
+            yield analyse(modules.parse(file), modules.load).programs
+
+
+def _functions_around(tree: ast.Module, row: int) -> list[str]:
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and node.lineno <= row <= (node.end_lineno or node.lineno)
+    ]
 
 
 def _expression(tree: ast.Module, finding: Finding) -> ast.expr | None:
@@ -85,19 +141,34 @@ def _variable(node: ast.expr, known: dict[str, Any]) -> str | None:
 
 
 class _Names:
-    """Values of names: assigned constants, parameters' defaults, options of argparse."""
+    """Values of the names that an expression can see.
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.tree = tree
+    Constants assigned once at the top level or in the functions around it, the defaults of
+    their parameters, options of argparse.
+    """
+
+    def __init__(self, tree: ast.Module, node: ast.AST) -> None:
         self.values: dict[str, Any] = {}
+        self.rates: set[float] = set()
         self.imports: dict[str, str] = {}
-        for node in ast.walk(tree):
-            self._visit(node)
+        self._several: set[str] = set()
+        self._row = row = getattr(node, "lineno", 0)
+        for child in ast.walk(tree):
+            if isinstance(child, ast.Call):
+                self._option(child)
+        for child in _visible(tree, row):
+            self._visit(child)
+        for name in self._several & self.values.keys():
+            del self.values[name]
 
     def _visit(self, node: ast.AST) -> None:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             self._assign(node.targets[0], node.value)
+        elif isinstance(node, (ast.AugAssign, ast.For)) and isinstance(node.target, ast.Name):
+            self._several.add(node.target.id)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if not node.lineno <= self._row <= (node.end_lineno or 0):
+                return
             arguments = [*node.args.posonlyargs, *node.args.args]
             defaults = node.args.defaults
             for argument, default in zip(
@@ -105,7 +176,10 @@ class _Names:
             ):
                 self._constant(argument.arg, default)
         elif isinstance(node, ast.Call):
-            self._option(node)
+            given = next((k.value for k in node.keywords if k.arg == "lr"), None)
+            value = self.value(given) if given is not None else None
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+                self.rates.add(float(value))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("torch"):
             for alias in node.names:
                 self.imports[alias.asname or alias.name] = f"{node.module}.{alias.name}"
@@ -120,9 +194,12 @@ class _Names:
 
     def _constant(self, name: str, value: ast.expr) -> None:
         try:
-            self.values.setdefault(name, ast.literal_eval(value))
+            found = ast.literal_eval(value)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            self._several.add(name)
             return
+        if self.values.setdefault(name, found) != found:
+            self._several.add(name)
 
     def _option(self, call: ast.Call) -> None:
         """`parser.add_argument("--lr", default=0.1)` is `args.lr`."""
@@ -156,26 +233,15 @@ class _Names:
                     found[name] = self.values[name]
         return found
 
-    def epochs(self) -> int | None:
-        """The bound of the loop over epochs."""
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.For) or "epoch" not in ast.unparse(node.target):
-                continue
-            call = node.iter
-            while isinstance(call, ast.Call) and ast.unparse(call.func) != "range" and call.args:
-                call = call.args[0]
-            if isinstance(call, ast.Call) and call.args:
-                bound = self.value(call.args[1] if len(call.args) > 1 else call.args[0])
-                if isinstance(bound, int) and bound > 1:
-                    return bound
-        return None
-
     def rate(self) -> float | None:
-        """The initial rate that an optimizer is built with."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                given = next((k.value for k in node.keywords if k.arg == "lr"), None)
-                value = self.value(given) if given is not None else None
-                if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-                    return float(value)
-        return None
+        """The initial rate, where all optimizers in sight are built with one."""
+        return next(iter(self.rates)) if len(self.rates) == 1 else None
+
+
+def _visible(tree: ast.AST, row: int) -> Iterator[ast.AST]:
+    """Nodes outside functions, and inside those that a row lies in."""
+    for child in ast.iter_child_nodes(tree):
+        yield child
+        inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        if not inner or child.lineno <= row <= (child.end_lineno or child.lineno):  # type: ignore[attr-defined]
+            yield from _visible(child, row)

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import queue
+import re
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -90,7 +92,10 @@ def _run_once(
     with tempfile.TemporaryDirectory(
         prefix="nnlint-verify-", ignore_cleanup_errors=True
     ) as scratch:
+        # what else gets into the pipe is no answer
+        token = secrets.token_hex(8)
         full = {
+            "token": token,
             "memory": limits.memory,
             "allow_network": limits.allow_network,
             "cpu": int(limits.timeout * (len(job["probes"]) + 1) * 2),
@@ -102,7 +107,7 @@ def _run_once(
         except OSError as error:
             return f"{python} cannot be started: {error.strerror}", ""
         with _ended(process):
-            return _converse(process, full, limits.timeout, outcome, on_event)
+            return _converse(process, full, token, limits.timeout, outcome, on_event)
 
 
 def _start(python: str) -> subprocess.Popen[bytes]:
@@ -142,6 +147,7 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 def _converse(
     process: subprocess.Popen[bytes],
     job: dict[str, Any],
+    token: str,
     timeout: float,
     outcome: Outcome,
     on_event: OnEvent | None,
@@ -165,7 +171,7 @@ def _converse(
         if line is None:
             errors.join(1.0)
             return _cause_of_death(process, bytes(tail)), at
-        event = _event(line)
+        event = _event(line, token)
         if event is None:
             continue
         deadline = time.monotonic() + timeout
@@ -178,13 +184,15 @@ def _converse(
             on_event(event)
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
+def _event(line: bytes, token: str) -> dict[str, Any] | None:
     """A worker's message; anything else that got into the pipe is no news."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    if not isinstance(event, dict) or event.pop("token", None) != token:
+        return None
+    return event if isinstance(event.get("event"), str) else None
 
 
 def _note(event: dict[str, Any], outcome: Outcome) -> None:
@@ -233,7 +241,7 @@ def _cause_of_death(process: subprocess.Popen[bytes], tail: bytes) -> str:
         return "the worker closed its pipe and went on"
     text = tail.decode("utf-8", "replace").strip()
     last = text.splitlines()[-1][:300] if text else ""
-    if "MemoryError" in last or "bad_alloc" in text or "can't allocate memory" in text:
+    if re.search(r"MemoryError|bad_alloc|can't allocate memory|Memory allocation", text[-2000:]):
         return "out of memory under the limit (--memory)"
     if code < 0:
         try:

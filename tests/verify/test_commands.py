@@ -11,6 +11,8 @@ import pytest
 
 from nnlint.cli import run
 from nnlint.finding import Finding, Level, Position
+from nnlint.registry import load_rules
+from nnlint.verify.catalogue import ALIASES, PROBES
 from nnlint.verify.environment import choose_python
 from nnlint.verify.schedules import plan_of
 from nnlint.verify.suspects import target_of
@@ -123,7 +125,7 @@ def test_arguments_inputs_and_configuration(project, capsys):
     assert run([*command, *given, "--input-dtype", "int64:50"]) == 0
     built = json.loads(capsys.readouterr().out)["built"]
     assert built["inputs"] == ["argument 0: (4, 9) int64 below 50"]
-    assert built["arguments"][1:] == ["vocabulary=50", "hidden=4"]
+    assert built["arguments"] == ["vocabulary=50", "hidden=4"]
     (project / "nnlint.toml").write_text(
         '[verify."train:Sentiment"]\nargs = {vocabulary = 50, hidden = 4}\n'
         'inputs = [{shape = [4, 9], dtype = "int64", high = 50}]\n'
@@ -140,11 +142,36 @@ def test_arguments_inputs_and_configuration(project, capsys):
         (["train.py:Plain", "--probe", "batch"], "there is no probe `batch`"),
         (["train.py:Plain", "--input", "4,a"], "a shape is numbers with commas"),
         (["train.py:Plain", "--args", "{"], "--args is no JSON"),
+        (["train.py:Plain", "--input", "4,20", "--input-dtype", "flaot32"], "did you mean float32"),
+        (["train.py:Plain", "--input", "4,20", "--input-dtype", "int64:x"], "a positive number"),
+        (["train.py:Plain", "--seed", "-1"], "is not in the range"),
     ],
 )
 def test_wrong_options_are_told(project, capsys, arguments, words):
     assert run(["verify", *arguments]) == 2
     assert words in " ".join(capsys.readouterr().err.replace("│", "").split())
+
+
+def test_arguments_that_do_not_do_are_told_and_not_replaced(project, capsys):
+    assert run(["verify", "train.py:Plain", "--args", '{"widht": 3}']) == 2
+    out = capsys.readouterr().out
+    assert "with the arguments given: TypeError" in out and "widht" in out
+    options = ["--probe", "input-use", "--output-format", "json"]
+    assert run(["verify", "train.py:Sentiment", "--args", '{"hidden": 6}', *options]) == 0
+    built = json.loads(capsys.readouterr().out)["built"]
+    assert built["origin"] == "the arguments given, completed by guesses"
+    assert "hidden=6" in built["arguments"]
+
+
+def test_nothing_that_could_be_told_is_no_success(project, capsys):
+    options = ["--probe", "batch-dependency", "--axis", "7"]
+    assert run(["verify", "train.py:Plain", *options]) == 2
+    assert "no input is a tensor with an axis 7" in capsys.readouterr().out
+
+
+def test_every_rule_names_a_probe_that_exists():
+    named = {r.name: ALIASES.get(r.probe, r.probe) for r in load_rules() if r.probe}
+    assert named["loss-broadcast"] == "loss-shape" and set(named.values()) <= set(PROBES)
 
 
 def test_a_class_that_is_not_there(project, capsys):
@@ -175,9 +202,11 @@ def test_plan_of_a_schedule_by_hand(project):
         "import argparse\nparser = argparse.ArgumentParser()\n"
         "parser.add_argument('--lr', default=0.2)\nparser.add_argument('--epochs', default=60)\n"
         "args = parser.parse_args()\n"
+        "import torch\noptimizer = torch.optim.SGD([torch.ones(1)], lr=args.lr)\n"
         "for epoch in range(args.epochs):\n    lr = args.lr * 0.1 ** (epoch // 30)\n"
+        "    for group in optimizer.param_groups:\n        group['lr'] = lr\n"
     )
-    plan = plan_of(_finding("default-step-decay", 7, 10, 44))
+    plan = plan_of(_finding("default-step-decay", 9, 10, 44))
     assert plan["variable"] == "epoch" and plan["epochs"] == 60
     assert plan["names"] == {"args.lr": 0.2}
 

@@ -128,7 +128,7 @@ def test_first_layer_keyword_only_and_compared_constants(script):
 
 def test_given_arguments_and_shapes_come_first(script):
     built = build(script, "Block", [], {"dim": 6, "heads": 3}, [{"shape": [4, 2, 6]}])
-    assert built.origin == "given" and shapes(built) == [(4, 2, 6)]
+    assert built.origin == "the arguments given" and shapes(built) == [(4, 2, 6)]
     wrong = build(script, "Block", [], {"dim": 6, "heads": 3}, [{"shape": [4, 2, 5]}])
     assert wrong.inputs is None and "with the inputs given" in wrong.problem
 

@@ -60,6 +60,17 @@ def test_garbage_and_module_level_code_are_left_out(tmp_path):
     assert outcome.built["parameters"] == 15 and outcome.environment["torch"]
 
 
+def test_forged_answers_are_none(tmp_path):
+    forged = (
+        '{"event": "answer", "probe": "input-use", "status": "CONFIRMED", "summary": "x", '
+        '"evidence": {}, "seconds": 0}'
+    )
+    body = f"for fd in range(3, 9):\n            try: os.write(fd, b'{forged}\\n')"
+    outcome = run(tmp_path, body + "\n            except OSError: pass", ["input-use"])
+    assert by_probe(outcome) == {"input-use": ("REFUTED", "each of 1 inputs changes the output")}
+    assert len(outcome.results) == 1
+
+
 def test_a_crash_keeps_the_other_probes(tmp_path):
     body = TRAINING_ONLY + "os.kill(os.getpid(), signal.SIGSEGV)"
     probes = ["batch-of-one", "dead-parameters", "unregistered-parameters"]

@@ -15,8 +15,8 @@ Send = Callable[..., None]
 
 def main() -> int:
     """Serve one job from stdin; the exit status is 0 unless the worker itself is at fault."""
-    send = _take_stdout()
     job = json.loads(sys.stdin.readline())
+    send = _take_stdout(job.pop("token", ""))
     from .sandbox import Guard, leave_network, limit_resources
 
     on_cuda = job.get("device") == "cuda"
@@ -48,14 +48,17 @@ def main() -> int:
     return 0
 
 
-def _take_stdout() -> Send:
-    """Answers go to the real stdout; what the user's code prints goes to stderr."""
+def _take_stdout(token: str) -> Send:
+    """Answers go to the real stdout, marked with the token of the one who asked.
+
+    What the user's code prints goes to stderr.
+    """
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
 
     def send(event: str, **fields: Any) -> None:
-        channel.write(json.dumps({"event": event, **_plain(fields)}) + "\n")
+        channel.write(json.dumps({"token": token, "event": event, **_plain(fields)}) + "\n")
         channel.flush()
 
     return send

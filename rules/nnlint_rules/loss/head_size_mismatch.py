@@ -8,7 +8,7 @@ from nnlint.semantics.values import Operation
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll")),
-    probe="loss at init",
+    probe="loss-at-init",
 )
 def head_size_mismatch(loss: Operation, context: Context) -> None:
     """A classifier with another number of outputs than its data set has classes.

@@ -10,7 +10,7 @@ from nnlint.semantics.values import Operation
     recipe="overfit one batch",
     on=Calls(kind="loss"),
     fix=Applicability.UNSAFE,
-    probe="loss shape",
+    probe="loss-shape",
 )
 def loss_broadcast(loss: Operation, context: Context) -> None:
     """A column of predictions compared with a row of targets.

@@ -17,7 +17,7 @@ from ..inputs import Inputs
 from ..recipes import arguments_as_text
 from ..running import Runner
 from ..subject import Options, Subject
-from .constructing import NotBuilt, construct
+from .constructing import NotBuilt, as_given, construct
 from .enclosing import capture, literal_calls
 from .first_guess import batch_hint
 from .fitting import NotRun, fit_inputs
@@ -154,7 +154,8 @@ def build(
     Raises:
         NotLoaded: the class cannot be had.
     """
-    deadline = time.monotonic() + budget
+    started = time.monotonic()
+    deadline = started + budget
     target = load_target(filename, name)
     result = Built()
     if not isinstance(target, type):
@@ -167,15 +168,20 @@ def build(
         )
     if not issubclass(target, nn.Module):
         raise NotLoaded(f"{name} is no nn.Module")
-    known = [(args or [], kwargs or {}, "given")] if args or kwargs else []
+    fitting = _Fitting(target, shapes, [c["args"] for c in (knowledge or {}).get("inputs", [])])
+    if args or kwargs:
+        try:
+            found = as_given(target, args or [], kwargs or {}, seed, started + budget / 3)
+        except NotBuilt as error:
+            result.problem = str(error)
+            return result
+        return _finish(result, *found, fitting, deadline)
     calls = (knowledge or {}).get("built", [])
     partly = [(known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls]
-    known += literal_calls(filename, name)
-    fitting = _Fitting(target, shapes, [c["args"] for c in (knowledge or {}).get("inputs", [])])
-    started = time.monotonic()
+    known = literal_calls(filename, name)
     try:
         for model, arguments, origin in construct(
-            target, known, seed, started + budget / 3, partly if not (args or kwargs) else ()
+            target, known, seed, started + budget / 3, partly
         ):
             limit = min(deadline, time.monotonic() + budget / 5)
             _finish(result, model, arguments, origin, fitting, limit)
@@ -236,7 +242,9 @@ def _finish(
 
 
 def _as_text(arguments: dict[str, Any]) -> list[str]:
-    return [f"{k}={' '.join(repr(v).split())}"[:80] for k, v in arguments.items()]
+    plain = {k: v for k, v in arguments.items() if k != "args"}
+    told = [" ".join(repr(v).split())[:80] for v in arguments.get("args", [])]
+    return told + [f"{k}={' '.join(repr(v).split())}"[:80] for k, v in plain.items()]
 
 
 def _from_owner(result: Built, target: type[nn.Module], filename: str, deadline: float) -> None:

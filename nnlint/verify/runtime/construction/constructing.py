@@ -90,6 +90,34 @@ def construct(
         raise NotBuilt(search.last or last)
 
 
+def as_given(
+    cls: type[nn.Module],
+    args: list[Any],
+    kwargs: dict[str, Any],
+    seed: int = 0,
+    deadline: Optional[float] = None,
+) -> tuple[nn.Module, dict[str, Any], str]:
+    """An instance made with the user's arguments; guesses only join what they leave out.
+
+    Returns:
+        the instance, its arguments, and where they come from.
+
+    Raises:
+        NotBuilt: these arguments do not do.
+    """
+    try:
+        return _make(cls, args, kwargs, seed), {"args": args, **kwargs}, "the arguments given"
+    except Exception as error:
+        problem = _told(error)
+        lacking = isinstance(error, TypeError) and "required" in str(error)
+    if lacking and not args and kwargs.keys() <= {p.name for p in signature_of(cls)}:
+        search = _Search(cls, seed, deadline or time.monotonic() + BUDGET, kwargs)
+        for model, arguments in search.run():
+            return model, arguments, "the arguments given, completed by guesses"
+        problem = search.last or problem
+    raise NotBuilt(f"with the arguments given: {problem}")
+
+
 def _make(cls: type[nn.Module], args: list[Any], kwargs: dict[str, Any], seed: int) -> nn.Module:
     torch.manual_seed(seed)
     model = cls(*args, **kwargs)

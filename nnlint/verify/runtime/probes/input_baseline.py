@@ -2,7 +2,9 @@
 
 Criterion: two copies are trained on one batch with random targets for the same steps, one
 on the inputs and one on zeros. REFUTED when the real inputs reach under half the loss of
-the zeroed ones, else CONFIRMED (the input is not used), unless neither has learned yet.
+the zeroed ones, CONFIRMED (the input is not used) when they reach no less than 0.9 of it,
+INCONCLUSIVE between, and when neither has learned yet.
+Threshold: small clean models, and those with softmax applied twice, reach 0.65 to 0.77.
 Source: "Input-independent baseline", A Recipe for Training Neural Networks.
 """
 
@@ -12,7 +14,7 @@ from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..training import NoTask, curve, fit, make_task, zeroed
 
 NAME = "input-baseline"
-RATE, SIZE = 3e-3, 7
+RATE, SIZE, HARDLY = 3e-3, 7, 0.9
 
 
 def run(subject: Subject) -> Answer:
@@ -32,4 +34,6 @@ def run(subject: Subject) -> Answer:
         return refuted(f"the loss falls to {text}", **evidence)
     if real[-1] > 0.9 * real[0]:
         return inconclusive(f"neither copy learns: {text}", **evidence)
+    if real[-1] < HARDLY * blank[-1]:
+        return inconclusive(f"inputs help, by less than half: the loss is {text}", **evidence)
     return confirmed(f"inputs hardly help: the loss is {text}", **evidence)
