@@ -131,7 +131,10 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
         return False
     if producer.entry.family == "create" or _is_overwritten(producer):
         return True
-    return bool(producer.inputs) and all(made_up(t, depth - 1) for t in producer.inputs)
+    # the device of `x.to(other.device)` gives no value
+    moved = producer.entry.transparent and producer.entry.family not in MIXING
+    parts = producer.inputs[:1] if moved else producer.inputs
+    return bool(parts) and all(made_up(t, depth - 1) for t in parts)
 
 
 def _is_overwritten(operation: Operation) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from types import NoneType
 
@@ -11,12 +10,8 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import (
     SiteKey,
-    depends_on,
-    made_up,
     makers,
-    source_of,
     tensor_of,
-    upstream,
 )
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -25,7 +20,6 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Operation,
-    Source,
     Tensor,
     constant,
 )
@@ -155,38 +149,6 @@ def built_with_data(build: Event) -> Built | None:
         return None
     given = [loss.arguments.get(p.name) for p in loss.entry.signature[:2]]
     return loss if not any(isinstance(v, Constant | NoneType) for v in given) else None
-
-
-TARGET_WORDS = re.compile(r"(^|_)(targets?|labels?|y|gt|truth|true|valid|fake|real|masks?)($|_)")
-
-
-def is_swapped(loss: Operation) -> bool:
-    """Whether a loss gets data where its prediction belongs, and a layer's output as target."""
-    prediction, target = operands(loss)
-    made = makers(target) if target is not None else None
-    if not loss.grad or not made or not all(_is_trained(operation) for operation in made):
-        return False
-    if prediction is None or any(o.layer for o in upstream(prediction, lambda o: False)):
-        return False
-    if made_up(prediction):
-        return True
-    data = source_of(prediction)
-    producer = data.producer if data is not None else None
-    name = producer.name.rpartition(".")[2] if isinstance(producer, Source) else ""
-    if TARGET_WORDS.search(name.lower()):
-        return True
-    # what an autoencoder makes of its own input is the prediction
-    rebuilt = loss.entry.family in ("bce", "bce_with_logits")
-    return rebuilt and data is not None and target is not None and depends_on(target, data)
-
-
-def _is_trained(operation: Operation) -> bool:
-    behind_it = (operation, *(o for t in operation.inputs for o in upstream(t, _is_detach)))
-    return operation.grad and any(o.layer and o.entry.family in LINEAR for o in behind_it)
-
-
-def _is_detach(operation: Operation) -> bool:
-    return operation.entry.family in ("detach", "item")
 
 
 def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation, Operation]]:

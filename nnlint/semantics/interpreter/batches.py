@@ -8,7 +8,10 @@ from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.values import (
     AS_TENSOR,
+    ELEMENT_OF,
+    ELEMENTS,
     LABELS_OF,
+    PARTS,
     SAMPLED,
     TAKEN_AT,
     Built,
@@ -53,7 +56,13 @@ def batch_of(loader: Built) -> Value | None:
     whole = labelled(dataset)
     if whole is not None and (labels := tensor_of(elements[1])) is not None:
         labels.state[LABELS_OF] = whole
-    return Unknown("batch", "loop", dict(elements))
+    identity = object()
+    for place, element in elements.items():
+        element.state[ELEMENT_OF] = identity, place
+    state: dict[object, object] = {**elements, ELEMENTS: identity}
+    if all(isinstance(place, int) for place in elements):
+        state[PARTS] = len(elements)
+    return Unknown("batch", "loop", state)
 
 
 def _collated(batch: Value | None) -> Value | None:
@@ -85,8 +94,9 @@ def _element(key: int | str, batch: Dimension, shape: Shape | None, place: Site 
     name = key if isinstance(key, str) else f"batch[{key}]"
     if shape is None:
         return Unknown(name, "loop", {TAKEN_AT: place} if place else {})
-    known = Tensor(Source(name, place), {"shape": (batch, *shape)})
-    return Unknown(name, "loop", {AS_TENSOR: known})
+    element = Unknown(name, "loop")
+    element.state[AS_TENSOR] = Tensor(Source(name, place, element), {"shape": (batch, *shape)})
+    return element
 
 
 def _places(dataset: Value, depth: int = 6) -> dict[int | str, Site]:
