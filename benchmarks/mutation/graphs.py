@@ -35,17 +35,26 @@ def keep_state(program: Program) -> Iterator[list[Replacement]]:
 
 
 def keep_graph(program: Program) -> Iterator[list[Replacement]]:
+    """Only where the loop that sums the losses also trains on each: a sum over the parts of one
+    step is gone after it, and an evaluation with gradients is another mistake."""
     for node in ast.walk(program.tree):
         if isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Call):
             func = node.value.func
             if (
                 last_name(func) == "item"
                 and "loss" in program.source(func)
-                and program.calls("step")
                 and program.has_gradients(node)
+                and trains_in_its_loop(program, node)
             ):
                 if isinstance(func, ast.Attribute):
                     yield [(node.value, program.source(func.value))]
+
+
+def trains_in_its_loop(program: Program, node: ast.AST) -> bool:
+    """Whether the innermost loop around a node computes gradients and steps."""
+    loop = next((n for n in program.around(node) if isinstance(n, ast.For | ast.While)), None)
+    called = {last_name(n.func) for n in ast.walk(loop) if isinstance(n, ast.Call)} if loop else ()
+    return {"backward", "step"} <= set(called)
 
 
 def train_through_target(program: Program) -> Iterator[list[Replacement]]:

@@ -88,7 +88,12 @@ def exchange(program: Program, taken: str, instead: str) -> Iterator[list[Replac
 
 
 def bce_for_logits(program: Program) -> Iterator[list[Replacement]]:
-    yield from exchange(program, "BCEWithLogitsLoss", "BCELoss")
+    """Not where `pos_weight` is given, which the loss of probabilities has not."""
+    for plant in exchange(program, "BCEWithLogitsLoss", "BCELoss"):
+        call = program.parents[plant[0][0]]
+        given = call.keywords if isinstance(call, ast.Call) else []
+        if not any(k.arg == "pos_weight" for k in given):
+            yield plant
 
 
 def nll_for_logits(program: Program) -> Iterator[list[Replacement]]:
@@ -107,6 +112,9 @@ def log_of_activation(program: Program) -> Iterator[list[Replacement]]:
         if not isinstance(call.func, ast.Attribute) or not program.has_gradients(call):
             continue
         name = {"log_softmax": "softmax", "logsigmoid": "sigmoid"}[call.func.attr]
+        if last_name(call.func.value) == "self":
+            # what the object has need not have the other function
+            continue
         owner, given = call.func.value, ", ".join(program.source(a) for a in call.args)
         options = ", ".join(f"{k.arg}={program.source(k.value)}" for k in call.keywords)
         both = ", ".join(text for text in (given, options) if text)
@@ -114,9 +122,11 @@ def log_of_activation(program: Program) -> Iterator[list[Replacement]]:
 
 
 def diverge_from_probabilities(program: Program) -> Iterator[list[Replacement]]:
-    """A divergence is given probabilities, or averaged over all elements."""
+    """A divergence is given probabilities, its sides swapped, or averaged over all elements."""
     for call in losses(program, "KLDivLoss"):
-        first = call.args[0]
+        first, second = call.args[:2]
+        if not any(k.arg == "log_target" for k in call.keywords):
+            yield swapped(program, first, second)
         if isinstance(first, ast.Call) and last_name(first.func) == "log_softmax":
             yield [(first.func, program.source(first.func).replace("log_softmax", "softmax"))]
     for call in program.calls("KLDivLoss", "kl_div"):
@@ -126,10 +136,12 @@ def diverge_from_probabilities(program: Program) -> Iterator[list[Replacement]]:
 
 
 def swap_loss_arguments(program: Program) -> Iterator[list[Replacement]]:
-    """Only of losses whose two sides have one shape and type, so that nothing is raised."""
-    for call in losses(program, "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"):
-        first, second = call.args[:2]
-        yield swapped(program, first, second)
+    """Only of losses whose two sides have one shape and type, so that nothing is raised, and
+    that are more than printed."""
+    for call in losses(program, "BCELoss", "BCEWithLogitsLoss"):
+        outer = program.parents.get(call)
+        if not (isinstance(outer, ast.Call) and last_name(outer.func) == "print"):
+            yield swapped(program, *call.args[:2])
 
 
 def build_with_data(program: Program) -> Iterator[list[Replacement]]:
@@ -182,7 +194,10 @@ def cross_entropy_of_one(program: Program) -> Iterator[list[Replacement]]:
     """A model with one output is trained as if it had classes, or ends in a softmax."""
     if not re.search(r"Linear\([^()]*, 1\)", program.text):
         return
-    yield from exchange(program, "BCEWithLogitsLoss", "CrossEntropyLoss")
+    # what is flat is normalised over the examples of the batch: another mistake
+    given = [program.source(c.args[0]) for c in losses(program, "BCEWithLogitsLoss")]
+    if not any(re.search(r"(squeeze|flatten|view|reshape)\((-?1)?\)$", text) for text in given):
+        yield from exchange(program, "BCEWithLogitsLoss", "CrossEntropyLoss")
     for call in program.calls("Sequential"):
         for layer, last in zip(call.args, call.args[1:], strict=False):
             if re.fullmatch(r".*Linear\([^()]*, 1\)", program.source(layer)):
@@ -191,6 +206,8 @@ def cross_entropy_of_one(program: Program) -> Iterator[list[Replacement]]:
                     yield [(last, f"{text}(dim=1)")]
 
 
+METRICS = ("Accuracy", "Precision", "Recall", "F1Score", "AUROC", "ConfusionMatrix", "accuracy")
+"""What is told a number of classes and has no outputs."""
 DATA_SETS = ("MNIST", "FashionMNIST", "CIFAR10", "CIFAR100", "SVHN")
 
 
@@ -200,6 +217,9 @@ def enlarge_head(program: Program) -> Iterator[list[Replacement]]:
         return
     for node in ast.walk(program.tree):
         if isinstance(node, ast.Assign | ast.keyword) and isinstance(node.value, ast.Constant):
+            outer = program.parents.get(node)
+            if isinstance(outer, ast.Call) and last_name(outer.func) in METRICS:
+                continue
             name = node.arg if isinstance(node, ast.keyword) else last_name(node.targets[0])
             if name in ("num_classes", "n_classes") and node.value.value in (10, 100):
                 yield [(node.value, str(10 * node.value.value))]

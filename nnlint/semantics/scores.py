@@ -39,6 +39,7 @@ MOST = 200
 _BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch|_iter$|iterator$", re.IGNORECASE)
 _LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
 _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
+_SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"})
 _COMPARISONS = frozenset({"torch.eq", "torch.ne"})
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
 
@@ -182,12 +183,22 @@ def _number_of(value: Value | None) -> Value | None:
                 return value
 
 
-def _compares(value: Value | None) -> bool:
+def _compares(value: Value | None, depth: int = 12) -> bool:
     """Whether a tensor says for each example whether it is right."""
-    bare = _number_of(value)
-    tensor = tensor_of(bare)
+    tensor = tensor_of(_number_of(value))
     producer = tensor.producer if tensor is not None else None
-    return isinstance(producer, Operation) and producer.entry.name in _COMPARISONS
+    if isinstance(producer, Join):
+        return depth > 0 and all(_compares(t, depth - 1) for t in producer.inputs)
+    if isinstance(producer, Source):
+        array = producer.of
+        if depth == 0 or not isinstance(array, Unknown) or array.name != "numpy()":
+            return False
+        return _compares(array.state.get(MADE_OF), depth - 1)
+    if not isinstance(producer, Operation):
+        return False
+    if producer.entry.family in _SQUEEZES and producer.inputs and depth:
+        return _compares(producer.inputs[0], depth - 1)
+    return producer.entry.name in _COMPARISONS
 
 
 def _holds(value: Value | None, part: Value | None, seen: set[int] | None = None) -> bool:

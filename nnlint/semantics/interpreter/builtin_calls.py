@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.tables import Tables
@@ -158,7 +159,9 @@ def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
 
     if positional and isinstance(positional[0], (Items, Unknown)):
         return machine.any_element(positional[0], ast.Name("batch", ast.Load()))
-    return Unknown("next", "loop")
+    loader = positional[0] if positional else None
+    batch = batch_of(loader) if isinstance(loader, Built) else None
+    return batch or Unknown("next", "loop")
 
 
 def _getattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:

@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     NONE,
     OWNER,
     PART_OF,
+    PARTS,
     TAKEN_AT,
     TEST,
     Arithmetic,
@@ -157,6 +158,8 @@ class Expressions(Statements):
             return None if value.state.get("open") else value.members
         if isinstance(value, Constant) and isinstance(value.value, (tuple, list, range)):
             return tuple(Constant(v, value.soft) for v in value.value)
+        if isinstance(value, Unknown) and PARTS in value.state:
+            return tuple(value.state[place] for place in range(value.state[PARTS]))
         return None
 
     def _dict(self, node: ast.Dict) -> Value:
