@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, display, new_axis, size_of
+from nnlint.semantics.dataflow import tensor_of, upstream
+from nnlint.semantics.differences import summed_difference
 from nnlint.semantics.losses import operands
 from nnlint.semantics.values import Join, Operation, Tensor, constant
 
@@ -16,6 +18,8 @@ KEEP_LAST = frozenset({"same", "like"})
 class Table:
     """A loss that compares every element of one tensor with every element of another."""
 
+    comparison: Operation
+    """The loss, or the difference in one that is written out."""
     prediction: str
     """The shape of the prediction, as people write it."""
     target: str
@@ -25,9 +29,29 @@ class Table:
 
 def table_of(loss: Operation) -> Table | None:
     """What a loss makes of a column and a row: a table of all pairs; None if it makes none."""
-    if not loss.entry.options.get("broadcasts"):
+    if loss.entry.options.get("broadcasts"):
+        return _table(loss, *operands(loss))
+    difference = summed_difference(loss)
+    if difference is None:
         return None
-    prediction, target = operands(loss)
+    left, right = (tensor_of(difference.arguments.get(name)) for name in ("input", "other"))
+    if left is None or right is None or not _is_error(left, right):
+        return None
+    return _table(difference, left, right)
+
+
+def _is_error(left: Tensor, right: Tensor) -> bool:
+    """Whether one side of a difference is a model's output and the other one is something else:
+    all pairs of one thing are taken on purpose."""
+    column = next((t for t in (left, right) if _last_is_one(t)), None)
+    if column is None:
+        return False
+    row = right if column is left else left
+    made = next((o for o in upstream(column, lambda o: False) if o.entry.axes == "linear"), None)
+    return made is not None and not any(o is made for o in upstream(row, lambda o: False))
+
+
+def _table(comparison: Operation, prediction: Tensor | None, target: Tensor | None) -> Table | None:
     if prediction is None or target is None:
         return None
     left, right = _outline(prediction), _outline(target)
@@ -38,7 +62,7 @@ def table_of(loss: Operation) -> Table | None:
         return None
     if not _is_many(row[0]) or not _is_many(column[0]):
         return None
-    return Table(display(left), display(right), left is column)
+    return Table(comparison, display(left), display(right), left is column)
 
 
 def _outline(tensor: Tensor) -> Shape | None:

@@ -24,8 +24,13 @@ from nnlint.syntax.imports import reference
 
 def add_last_axis(loss: Operation, to_target: bool) -> Changes:
     """Give the target or the prediction of a loss a last axis of size 1."""
+    node = loss.site.node
+    if isinstance(node, ast.BinOp):
+        return call_method(
+            Site(loss.site.module, node.right if to_target else node.left), "unsqueeze(1)"
+        )
     name = call_parameters(loss)[int(to_target)]
-    argument = argument_of(loss.site.node, name, int(to_target))
+    argument = argument_of(node, name, int(to_target))
     if argument is None:
         return None
     return call_method(Site(loss.site.module, argument), "unsqueeze(1)")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import CRITERION, Backpropagation, Reached
+from nnlint.semantics.differences import squares
 from nnlint.semantics.participants import (
     distinct,
     held_models,
@@ -88,7 +89,7 @@ class _Search:
                 left, right = operation.arguments.get("input"), operation.arguments.get("target")
                 if left is not None and right is not None:
                     yield operation.site, left, right, _arguments(operation.site.node)
-            elif _squares(operation):
+            elif squares(operation):
                 yield from _differences(operation)
         for event in self.events:
             if event.kind == "forward" and event.grad and len(event.operands) == 2:
@@ -168,17 +169,6 @@ def _related(left: Value | None, right: Value | None) -> bool:
 def _arguments(call: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
     """The expressions of the prediction and the target that a loss is given."""
     return argument_of(call, "input", 0), argument_of(call, "target", 1)
-
-
-def _squares(operation: Operation) -> bool:
-    """Whether an operation squares what it is given."""
-    node, entry = operation.site.node, operation.entry
-    if entry.name == "torch.square":
-        return True
-    exponent = operation.arguments.get("exponent") or operation.arguments.get("other")
-    two = isinstance(exponent, Constant) and exponent.value == 2
-    power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
-    return two and (entry.name == "torch.pow" or power)
 
 
 def _differences(operation: Operation) -> Iterator[Pair]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.transfer.call import as_integer
 from nnlint.semantics.dataflow import tensor_of
@@ -59,7 +61,7 @@ def batch_of(loader: Built) -> Value | None:
     identity = object()
     for place, element in elements.items():
         element.state[ELEMENT_OF] = identity, place
-    state: dict[object, object] = {**elements, ELEMENTS: identity}
+    state: dict[Any, Any] = {**elements, ELEMENTS: identity}
     if all(isinstance(place, int) for place in elements):
         state[PARTS] = len(elements)
     return Unknown("batch", "loop", state)

@@ -8,7 +8,7 @@ from nnlint.semantics.values import Operation
     "NN407",
     level=Level.ERROR,
     recipe="overfit one batch",
-    on=Calls(kind="loss"),
+    on=(Calls(kind="loss"), Calls(family="reduce")),
     fix=Applicability.UNSAFE,
     probe="loss-shape",
 )
@@ -18,7 +18,8 @@ def loss_broadcast(loss: Operation, context: Context) -> None:
     ## What it does
     Reports a loss that takes element by element a prediction of shape `(B, 1)` and a target of
     shape `(B,)`, or the other way round. Losses such as the mean squared error broadcast the
-    two to a table of B times B.
+    two to a table of B times B. A loss that is written out, as `((a - b) ** 2).mean()`, does the
+    same.
 
     ## Why it hurts training
     Every prediction is pulled towards every target of the batch, so all of them end at the
@@ -53,10 +54,14 @@ def loss_broadcast(loss: Operation, context: Context) -> None:
     table = table_of(loss)
     if table is None:
         return
+    place = table.comparison.site
     context.report(
-        loss.site,
-        f"`{loss.site.text}` compares {table.prediction} predictions with {table.target} targets: each "
+        place,
+        f"`{place.text}` compares {table.prediction} predictions with {table.target} targets: each "
         "prediction is pulled towards every target of the batch, and all end at their mean",
         help="Give both the same shape: `.squeeze(1)` the one, or `.unsqueeze(1)` the other.",
-        fix=("Give both sides the same shape", add_last_axis(loss, table.prediction_is_column)),
+        fix=(
+            "Give both sides the same shape",
+            add_last_axis(table.comparison, table.prediction_is_column),
+        ),
     )
