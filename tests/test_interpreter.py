@@ -562,3 +562,22 @@ def test_layers_of_several_models_in_one_list_are_their_parameters():
     held = built(program, "SGD").arguments["params"]
     assert isinstance(held, Parameters) and len(held.models) == 2
     assert not isinstance(built(program, "Adam").arguments["params"], Parameters)
+
+
+@pytest.mark.parametrize("made", ["CN()", "CN().clone()", "defaults.clone()"])
+def test_a_setting_that_an_arm_sets_may_have_its_value_from_before(made: str) -> None:
+    text = f"""
+        import torch
+        from yacs.config import CfgNode as CN
+
+
+        def run(model, args, defaults):
+            config = {made}
+            if args.eval:
+                config.EVAL_MODE = True
+            if config.EVAL_MODE:
+                return
+            torch.optim.SGD(model.parameters(), lr=0.1).step()
+    """
+    program = next(p for p in analysed(text).programs if p.name == "run")
+    assert program.events("step")

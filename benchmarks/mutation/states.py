@@ -106,6 +106,7 @@ def save_wrapper(program: Program) -> Iterator[list[Replacement]]:
 def save_model_alone(program: Program) -> Iterator[list[Replacement]]:
     """The optimizer's state is neither saved nor loaded, in a program that resumes."""
     loads = [s for s in program.statements("load_state_dict") if "optim" in program.source(s)]
+    changed: list[Replacement] = []
     for node in ast.walk(program.tree):
         if not isinstance(node, ast.Dict) or not loads:
             continue
@@ -115,8 +116,17 @@ def save_model_alone(program: Program) -> Iterator[list[Replacement]]:
             if key is not None and "optim" not in program.source(value)
         ]
         if 0 < len(kept) < len(node.keys) and "state_dict()" in "".join(kept):
-            text = f"{{{', '.join(kept)}}}"
-            yield [(node, text), *((statement, "pass") for statement in loads)]
+            changed.append((node, f"{{{', '.join(kept)}}}"))
+    # the state is nowhere else
+    if changed and "optim" not in "".join(
+        program.source(c.func) for c in program.calls("state_dict") if not _is_within(c, changed)
+    ):
+        yield [*changed, *((statement, "pass") for statement in loads)]
+
+
+def _is_within(call: ast.AST, changed: list[Replacement]) -> bool:
+    """Whether a call lies in one of the nodes to be replaced."""
+    return any(call is inner for node, _ in changed for inner in ast.walk(node))
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {

@@ -136,7 +136,7 @@ def step_past_scaler(program: Program) -> Iterator[list[Replacement]]:
 
 
 def drop_update(program: Program) -> Iterator[list[Replacement]]:
-    updates = [s for s in program.statements("update") if "scaler" in program.source(s)]
+    updates = [s for s in program.statements("update") if owner(program, s).endswith("scaler")]
     if updates:
         yield without(updates)
 

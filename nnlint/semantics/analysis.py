@@ -12,7 +12,7 @@ from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
-from nnlint.semantics.telling import matters
+from nnlint.semantics.telling import local_names_that_matter, matters
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     Class,
@@ -321,21 +321,6 @@ def is_test(module: ModuleSyntax) -> bool:
         isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.lower().startswith("test")
         for node in module.tree.body
     )
-
-
-def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
-    """Names of a module that matter: by what they name, or through others that matter."""
-    said = {
-        n.name: module.words(n)
-        for n in module.tree.body
-        if isinstance(n, ast.ClassDef | ast.FunctionDef)
-    }
-    found = {name for name, words in said.items() if matters(words)} | imported
-    while True:
-        more = {n for n, words in said.items() if n not in found and words.names & found}
-        if not more:
-            return frozenset(found)
-        found |= more
 
 
 def is_command(node: ast.AST) -> bool:

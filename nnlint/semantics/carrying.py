@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Instance, Site
+from nnlint.semantics.values import Built, Class, Function, Instance, Site
 from nnlint.syntax.statements import Placed, enclosing_statements
 
 _STATE = re.compile(
@@ -80,7 +80,22 @@ def _detaches(forward: Event) -> bool:
         return False
     if not isinstance(model, Instance):
         return False
-    return not _CUTS.isdisjoint(model.cls.scope.module.words(model.cls.node).attributes)
+    return any(
+        not _CUTS.isdisjoint(method.scope.module.words(method.node).attributes)
+        for method in _run_methods(model.cls)
+    )
+
+
+def _run_methods(cls: Class) -> Iterator[Function]:
+    """`forward`, and the methods that it calls or names."""
+    waiting, seen = ["forward"], {"forward"}
+    while waiting:
+        method = cls.find(waiting.pop())
+        if isinstance(method, Function):
+            yield method
+            named = method.scope.module.words(method.node).attributes
+            waiting += [name for name in named if name not in seen]
+            seen |= named
 
 
 def _carried(forward: Event, loop: Block) -> tuple[tuple[str, ...], Site] | None:
@@ -138,8 +153,18 @@ def _is_touched(name: str, loop: ast.AST, own: set[int]) -> bool:
             continue
         if ast.unparse(node) != name:
             continue
-        parent = parents.get(id(node))
-        reads = isinstance(parent, ast.Attribute) and parent.attr in _READS
-        if not reads:
+        if not _only_reads(parents.get(id(node)), parents):
             return True
+    return False
+
+
+def _only_reads(parent: ast.AST | None, parents: dict[int, ast.AST]) -> bool:
+    """Whether a variable is only asked for its size, its type, or whether there is one."""
+    match parent:
+        case ast.Attribute(attr=name):
+            return name in _READS
+        case ast.Call(func=ast.Name(id="isinstance" | "len")):
+            return True
+        case ast.Compare(ops=[ast.Is() | ast.IsNot()]):
+            return not isinstance(parents.get(id(parent)), ast.IfExp)
     return False

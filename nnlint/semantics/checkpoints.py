@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import is_model, is_optimizer, receiver_text, steps_optimizer
+from nnlint.semantics.scaling import steps_through_scaler
 from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -18,12 +19,15 @@ from nnlint.semantics.values import (
     Built,
     Condition,
     Site,
+    Table,
     Unknown,
     Value,
     states,
 )
 
 _RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
+_SAVES = re.compile(r"^_?save|write_checkpoint", re.IGNORECASE)
+_OWN_STATE = re.compile(r"sched|scaler", re.IGNORECASE)
 _BEST = re.compile(r"best|final|export|weights_only|deploy", re.IGNORECASE)
 
 
@@ -61,7 +65,7 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
     """Checkpoints that hold a model only, where the program resumes and trains."""
     events = program.events()
     steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
-    saves = [event for event in events if event.kind == "save" and event.operands]
+    saves = [event for event in events if event.operands and _saves(event)]
     resumed = next(
         (
             event
@@ -78,10 +82,19 @@ def incomplete_checkpoints(program: Program) -> Iterator[IncompleteCheckpoint]:
         owners = [s.state[STATE_OF] for s in states(save.operands[0])]
         models = [o for o in owners if is_model(o, events)]
         rest = [o for o in owners if o not in models]
-        if models and all(map(_is_scheduler, rest)) and not _BEST.search(save.site.text):
-            optimizer = receiver_text(steps[0].site)
+        if models and all(map(_is_of_training, rest)) and not _BEST.search(save.site.text):
+            optimizer = _optimizer_text(steps[0])
             yield IncompleteCheckpoint(save.site, optimizer, resumed.site)
             return
+
+
+def _saves(event: Event) -> bool:
+    """Whether a state is written to a file, by torch or by something that is called so."""
+    if event.kind == "save":
+        return True
+    called = event.name.rpartition(".")[2]
+    named = event.kind in ("opaque", "forward") and _SAVES.search(called)
+    return bool(named) and isinstance(event.operands[0], Table) and any(states(event.operands[0]))
 
 
 def _resumes(load: Event, following: list[Event]) -> bool:
@@ -122,23 +135,38 @@ def _holds_more(save: Event) -> bool:
 
 def _may_hold_optimizer(owner: Value) -> bool:
     """Whether something is an optimizer, or was given one."""
+    if _is_of_training(owner):
+        return False
     given = owner.state.get(ARGUMENTS, ()) if isinstance(owner, Unknown) else ()
     return is_optimizer(owner) or any(map(is_optimizer, given))
 
 
-def _is_scheduler(value: Value) -> bool:
-    return isinstance(value, Built) and value.entry.kind == "scheduler"
+def _is_of_training(value: Value) -> bool:
+    """Whether something is a scheduler or gradient scaler, whose state is its own."""
+    if isinstance(value, Unknown):
+        return bool(_OWN_STATE.search(value.name.rpartition(".")[2]))
+    if not isinstance(value, Built):
+        return False
+    return value.entry.kind == "scheduler" or value.entry.family == "scaler"
 
 
 def _writes_state(step: Event) -> bool:
     """Whether the file asks for the optimizer's state anywhere."""
-    name = receiver_text(step.site)
+    name = _optimizer_text(step)
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == "state_dict"
         and step.site.module.text(node.value) == name
         for node in ast.walk(step.site.module.tree)
     )
+
+
+def _optimizer_text(step: Event) -> str:
+    """What a step calls its optimizer: `scaler.step(optimizer)` names it as an argument."""
+    node = step.site.node
+    if steps_through_scaler(step) and isinstance(node, ast.Call):
+        return step.site.module.text(node.args[0])
+    return receiver_text(step.site)
 
 
 def _names(value: Site) -> Iterator[str]:

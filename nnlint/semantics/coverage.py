@@ -165,8 +165,12 @@ def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
     """Whether nothing says that a model is fixed on purpose."""
     if _FIXED.search(spoken_name(reached.forward)) or not _starts_random(reached.model):
         return False
+    # what goes back to training mode was in eval mode for a while only
+    fixes = ["freeze", "requires_grad", "load", "eval", "copy"]
+    if any(e.kind == "train" and same_model(e.subject, reached.model) for e in events):
+        fixes.remove("eval")
     return not any(
-        event.kind in ("freeze", "requires_grad", "load", "eval", "copy")
+        event.kind in fixes
         and not (event.kind == "load" and _resumes(event))
         and (same_model(event.subject, reached.model) or event.kind == "copy")
         for event in events

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.backpropagation import Backpropagation
 from nnlint.semantics.layers import mode_dependence
 from nnlint.semantics.modes import concerns_mode, mode_after
 from nnlint.semantics.participants import held_models, made_within, same_model
@@ -34,11 +35,14 @@ class UnrestoredMode:
 def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
     """Training passes that an earlier `eval` of the same loop reaches, and no `train` before."""
     every = passes(program)
+    reached = program.once(_trained)
     found: set[object] = set()
     paths: dict[int, Paths[Since]] = {}
     for trained in every:
         model = trained.event.subject
         if model is None or not _is_trained(trained, program):
+            continue
+        if reached and trained.event.site.key not in reached:
             continue
         if id(model) not in paths:
             paths[id(model)] = _follow(program, model, every)
@@ -63,7 +67,9 @@ def _is_trained(found: Pass, program: Program) -> bool:
 
 
 def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Since]:
-    evaluations = {id(p.event) for p in every if p.role == "eval" or not p.event.grad}
+    runs = [p for p in every if same_model(p.event.subject, model)]
+    evaluations = {id(p.event) for p in runs if p.role == "eval" or not p.event.grad}
+    evaluations |= _without_backward(program, runs)
 
     def after(event: Event, state: Since) -> Since:
         since, mode = state
@@ -84,6 +90,23 @@ def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Si
 
     timeline = program.timeline.only(lambda event: concerns_mode(event, model))
     return Paths(after, {START}).follow(timeline)
+
+
+def _without_backward(program: Program, runs: list[Pass]) -> set[int]:
+    """The passes of a model that no gradient reaches, where it is known which are reached."""
+    trained = program.once(_trained)
+    known = any(p.event.site.key in trained for p in runs)
+    return {id(p.event) for p in runs if p.event.site.key not in trained} if known else set()
+
+
+def _trained(program: Program) -> frozenset[object]:
+    """Where gradients reach a pass; nowhere if one backward pass cannot be followed."""
+    flow = program.once(Backpropagation)
+    reached = [
+        [r for value in (event.subject, *event.operands) for r in flow.everything(value)]
+        for event in program.events("backward")
+    ]
+    return frozenset(r.forward.site.key for found in reached for r in found if all(reached))
 
 
 def _mode_left_on(states: frozenset[Since]) -> Event | None:

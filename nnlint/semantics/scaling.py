@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,8 +68,13 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     ]
     kinds = {state.kind for state in states}
     scaled = [s for s in states if s.kind in ("scaled", "unscaled") and s.backward]
-    if not scaled or len({s.kind for s in scaled}) > 1 or "unknown" in kinds:
+    if not scaled or "unknown" in kinds:
         return None
+    if len({s.kind for s in scaled}) > 1:
+        if event.kind != "step":
+            return None
+        # applied past the scaler, either is wrong
+        scaled = [s for s in scaled if s.kind == "scaled"]
     backward = scaled[0].backward
     assert backward is not None
     if "plain" in kinds and not _begins(backward.conditions, event.conditions):
@@ -108,6 +114,14 @@ def steps_through_scaler(step: Event) -> bool:
         and bool(step.operands)
         and step.operands[0] is step.subject
     )
+
+
+_SUMS = re.compile(
+    r"meter|metric|avg|average|loss|acc|time|bar\.|sched|(?:^|_)(?:lr|ema)_?", re.IGNORECASE
+)
+"""How programs call what they update that is no scaler: sums for a log, schedulers, averages."""
+_UPDATES = re.compile(r"^_?update(?:_?(?:scal|amp|grad|step|param|weight|opt|model).*)?$", re.I)
+_READS = frozenset({"get_scale", "is_enabled", "state_dict", "load_state_dict"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +168,16 @@ def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:
     if not any(block.kind == "loop" for block in blocks):
         return False
     return not program.events("update", "given_up") and not any(
-        "update" in e.name.lower() or "scaler" in e.site.text.lower()
-        for e in program.events("opaque", "forward")
+        map(_may_update, program.events("opaque", "forward"))
     )
+
+
+def _may_update(event: Event) -> bool:
+    """Whether something unresolved may update a scaler: not if it reads one, or sums a value."""
+    text, called = event.site.text.lower(), event.name.rpartition(".")[2].lower()
+    if _UPDATES.search(called):
+        return not _SUMS.search(text.partition("(")[0])
+    return "scaler" in text and called not in _READS
 
 
 def backwards_under_autocast(program: Program) -> Iterator[Event]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from functools import lru_cache
 
 from nnlint.semantics.library import load_library
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
 TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
@@ -45,3 +47,18 @@ def matters(words: Words, construction: bool = True) -> bool:
         or "lr" in words.strings
         or any(name.startswith(GRADIENT_FLAG) and "grad" in name for name in words.attributes)
     )
+
+
+def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
+    """Names of a module that matter: by what they name, or through others that matter."""
+    said = {
+        n.name: module.words(n)
+        for n in module.tree.body
+        if isinstance(n, ast.ClassDef | ast.FunctionDef)
+    }
+    found = {name for name, words in said.items() if matters(words)} | imported
+    while True:
+        more = {n for n, words in said.items() if n not in found and words.names & found}
+        if not more:
+            return frozenset(found)
+        found |= more

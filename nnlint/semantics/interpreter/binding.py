@@ -85,6 +85,9 @@ class Binding(Scopes):
         if isinstance(receiver, (Instance, Unknown, Built)):
             before = receiver.state.get(name)
             replaced = (before,) if isinstance(before, (Built, Instance, Unknown)) else ()
+            if before is None and isinstance(receiver, Unknown) and isinstance(value, Constant):
+                # it had some value: after an arm that sets it, it may still have that one
+                receiver.state[name] = Unknown(f"{receiver.name}.{name}", "attribute")
             self.write(receiver.state, name, value)
         self.sizes.call_it(value, name)
         library = receiver.state.get("library") if isinstance(receiver, Instance) else None

@@ -13,7 +13,7 @@ from nnlint.semantics.interpreter.expressions import Expressions
 from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
-from nnlint.semantics.telling import matters
+from nnlint.semantics.telling import local_names_that_matter, matters
 from nnlint.semantics.values import (
     ARGUMENTS,
     AS_TENSOR,
@@ -306,11 +306,23 @@ class Calls(Expressions):
             return False
         return not matters(function.scope.module.words(function.node))
 
+    def _says_nothing(self, function: Function) -> bool:
+        """Whether neither a helper nor what it names in its module is anything rules speak of.
+
+        What it is given is seen from outside, as with anything unresolved.
+        """
+        module = function.scope.module
+        telling = module.once(local_names_that_matter, frozenset())
+        words = module.words(function.node)
+        return self._is_helper(function) and telling.isdisjoint(words.names | words.attributes)
+
     def _give_up(
         self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site
     ) -> Value:
-        self.complete = False
         self.emit("opaque", site, receiver, tuple(names.values()), function.name)
+        if self._says_nothing(function):
+            return Unknown(function.name, "call")
+        self.complete = False
         if site is not None:
             self.emit("given_up", site, receiver, name=function.name)
         return Unknown(function.name, "call")

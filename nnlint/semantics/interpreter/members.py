@@ -257,12 +257,23 @@ class Members(TrainingCalls):
                 return receiver
             tensor = receiver.state.get(AS_TENSOR)
             known = self.library.tensor_method(name)
-            if known is not None and not self._is_duck(name, positional):
+            is_copy = name == "clone" and tensor is None and self._has_other_members(receiver)
+            if known is not None and not is_copy and not self._is_duck(name, positional):
                 promoted = tensor or self.tensor(receiver)
                 if isinstance(promoted, Tensor):
                     return self.method(BoundMethod(promoted, name), positional, keywords, site)
             return self.duck_call(receiver, name, positional, keywords, site)
         return super().unknown_call(callee, positional, keywords, site)
+
+    def _has_other_members(self, value: Unknown) -> bool:
+        """Whether something has members that no tensor has, as a configuration has."""
+        return any(
+            isinstance(name, str)
+            and name.isidentifier()
+            and self.library.tensor_method(name) is None
+            for name in value.state
+            if name not in ("shape", "data", "grad", "device", "dtype", "requires_grad")
+        )
 
     def _is_duck(self, name: str, positional: Sequence[Value]) -> bool:
         return name in DUCK_EVENTS or name in RETURNS_SELF or name in ("step", "type")

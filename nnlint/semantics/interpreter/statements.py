@@ -33,6 +33,7 @@ from nnlint.semantics.values import (
     Parameters,
     Site,
     Table,
+    Tensor,
     Unknown,
     Value,
     constant,
@@ -242,6 +243,9 @@ class Statements(Binding):
         match value:
             case Constant():
                 return bool(value.value), value.soft
+            case BoundMethod(receiver=Tensor(), name=name) if not self.library.tensor_method(name):
+                # taken for a tensor by what it was asked for; it may be something else
+                return None, False
             case Instance() | Built() | Function() | BoundMethod():
                 return True, False
             case Items() if not value.open and not any(isinstance(v, Maybe) for v in value.items):
@@ -518,8 +522,14 @@ def _as_load(target: ast.expr) -> ast.expr:
 
 
 def _is_autocast(value: Value) -> bool:
-    """Whether a context manager is autocast, and not known to be turned off."""
+    """Whether a context manager casts to half precision, and is not known to be turned off.
+
+    bfloat16 has the range of float32: nothing is lost where operations are cast anew.
+    """
     if not isinstance(value, Built) or value.entry.family != "autocast":
+        return False
+    kind = value.arguments.get("dtype")
+    if isinstance(kind, External) and kind.name == "torch.bfloat16":
         return False
     return constant(value.arguments.get("enabled"), True, soft=False) is not False
 

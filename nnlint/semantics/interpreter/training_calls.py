@@ -172,9 +172,12 @@ class TrainingCalls(Calls):
         if name == "fit" and "trainer" in getattr(receiver, "name", "").lower():
             self.emit("fit", site, receiver, operands, name)
             return Unknown()
+        if name == "forward" and isinstance(receiver, Unknown):
+            return self.unknown_call(receiver, positional, keywords, site)
         if name == "append" and positional:
             self.gather(site, positional[0], receiver)
-        if name not in WITHOUT_EVENTS:
+        # a dictionary is always given what it is updated with
+        if name not in WITHOUT_EVENTS or (name == "update" and not operands):
             self.emit_opaque(site, receiver, positional, keywords, name)
         return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
 
@@ -301,8 +304,9 @@ def gradient_of(owner: Value, name: str) -> Unknown:
 
 
 def _is_called_scaler(receiver: Value, site: Site) -> bool:
-    """Whether the program calls a value a gradient scaler."""
-    return "scaler" in _called(receiver, site)[0]
+    """Whether the program calls a value a gradient scaler, and not what measures one."""
+    called = _called(receiver, site)[0]
+    return "scaler" in called and "meter" not in called
 
 
 def _is_called_scheduler(receiver: Value, site: Site) -> bool:
