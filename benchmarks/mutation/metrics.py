@@ -82,8 +82,23 @@ def never_evaluate(program: Program) -> Iterator[list[Replacement]]:
     defined = {n.name for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)}
     names = {name for name in defined if EVALUATION.search(name)}
     calls = [s for block in program.blocks() for s in block if called(s) in names]
+    # what puts a model into eval mode elsewhere goes on evaluating
+    only_there = all(
+        getattr(program.function(s), "name", "") in names for s in program.statements("eval")
+    )
     if calls and len(calls) == len(program.calls(*names)) and program.statements("eval"):
-        yield without(calls)
+        if only_there or teaches(program):
+            yield without(calls)
+
+
+def teaches(program: Program) -> bool:
+    """Whether what is put into eval mode outside of evaluations is a teacher alone."""
+    outside = [
+        s
+        for s in program.statements("eval")
+        if not EVALUATION.search(getattr(program.function(s), "name", ""))
+    ]
+    return all("teacher" in program.source(s).lower() for s in outside)
 
 
 def never_measure(program: Program) -> Iterator[list[Replacement]]:
@@ -97,13 +112,43 @@ def never_measure(program: Program) -> Iterator[list[Replacement]]:
         s
         for block in program.blocks()
         for s in block
-        if isinstance(s, simple) and MEASURES.search(program.source(s))
+        if isinstance(s, simple) and MEASURES.search(program.source(s)) and not is_text(s)
     ]
+    if not any(re.search(r"correct|acc", program.source(s), re.I) for s in named):
+        # the largest score is taken to sample from it
+        return
+    named += predictions(program, named)
     # what is left, such as a branch on the accuracy, still measures
     kept = program.with_replaced(without(named)) if named else program.text
     left = {getattr(n, "id", getattr(n, "arg", "")) for n in ast.walk(ast.parse(kept))}
     if named and not any(re.search(r"acc|correct|top\d|metric|score", str(n)) for n in left):
         yield without(named)
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring or a comment written as one."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def predictions(program: Program, measured: list[ast.stmt]) -> list[ast.stmt]:
+    """The classes that a model predicts, where nothing but what is measured reads them."""
+    gone = {id(n) for s in measured for n in ast.walk(s)}
+    read = {
+        n.id
+        for n in ast.walk(program.tree)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in gone
+    }
+    return [
+        s
+        for block in program.blocks()
+        for s in block
+        if isinstance(s, ast.Assign)
+        and id(s) not in gone
+        and re.search(r"\bmax\(|argmax|topk", program.source(s.value))
+        and not any(
+            isinstance(n, ast.Name) and n.id in read for t in s.targets for n in ast.walk(t)
+        )
+    ]
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import steps_optimizer
+from nnlint.semantics.participants import distinct, held_models, steps_optimizer
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
 
 _EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|generat|play", re.I)
 _MEASURES = re.compile(
-    r"acc(?:uracy)?s?(?:_|\d|$)|correct|metric|score|precision|recall|auc|iou|dice|bleu|rouge|"
+    r"acc(?:uracy)?s?(?:_|\d|$)|correct|metric|score|precision|recall|auc|iou|(?<!in)dice|bleu|rouge|"
     r"(?:^|_)(?:f1|wer|cer|map|fid|mae|rmse|ppl|hits?|top_?\d|reward|return|error)s?(?:_|\d|$)|psnr|ssim|"
-    r"perplex|argmax|confusion|ndcg|evaluat|generat|(?<!down)(?<!up)sample",
+    r"perplex|argmax|confusion|ndcg",
     re.I,
 )
+_MAY_MEASURE = re.compile(r"evaluat|generat|(?<!down)(?<!up)sample(?!r)", re.I)
+"""Words of what may measure, unless it is written out in the file."""
 _PLAYS = re.compile(r"^(?:gym|gymnasium|envs?|environments?|episodes?)$", re.I)
 """Words of programs that learn from what an environment gives: its reward is the score."""
 _CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
@@ -27,13 +30,19 @@ def unevaluated_training(program: Program) -> Event | None:
     """The step of a training program that never evaluates, if it is one."""
     step = _training_step(program)
     if step is None or any(
-        p.role in ("eval", "other") or not p.event.grad for p in passes(program)
+        (p.role in ("eval", "other") or not p.event.grad)
+        # in the midst of training, another model teaches
+        and (p.region or not _is_of_another(program, p.event))
+        for p in passes(program)
     ):
         return None
     if _says(program, _PLAYS):
         return None
     for event, _ in program.walk():
         if event.kind in ("eval", "mode", "validate", "test", "predict"):
+            if event.kind == "eval" and _is_of_another(program, event):
+                # a teacher, or a network that only extracts features
+                continue
             return None
         if event.kind == "step" and not steps_optimizer(event):
             # an environment that is stepped tells how well it goes
@@ -48,11 +57,20 @@ def unevaluated_training(program: Program) -> Event | None:
     return step
 
 
+def _is_of_another(program: Program, event: Event) -> bool:
+    """Whether an event is of a model that is certainly none of those that are trained."""
+    steps = [e for e in program.events("step") if steps_optimizer(e)]
+    held = [held_models(step.subject) for step in steps]
+    return all(held) and all(distinct(event.subject, m) for models in held for m in models or ())
+
+
 def loss_only_training(program: Program) -> Event | None:
     """The loss of a classifier of which nothing else is ever measured."""
     if _training_step(program) is None:
         return None
     if _says(program, _MEASURES) or _gives_perplexity(program):
+        return None
+    if _says(program, _MAY_MEASURE, _defined(program)):
         return None
     told = ("argmax", "compare", "metric")
     if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
@@ -97,10 +115,16 @@ def _training_step(program: Program) -> Event | None:
     return None
 
 
-def _says(program: Program, wanted: re.Pattern[str]) -> bool:
-    """Whether the file uses a name of some kind."""
+def _says(program: Program, wanted: re.Pattern[str], but: Set[str] = frozenset()) -> bool:
+    """Whether the file uses a name of some kind, but for some names."""
     words = program.module.words(program.module.tree)
-    return any(wanted.search(word) for group in words for word in group)
+    return any(wanted.search(word) for group in words for word in group - but)
+
+
+def _defined(program: Program) -> frozenset[str]:
+    """The functions that the file defines: what they measure is seen in them."""
+    tree = program.module.tree
+    return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
 
 
 def _gives_perplexity(program: Program) -> bool:
