@@ -41,7 +41,13 @@ class WrappedState:
 
 
 def wrapped_states(program: Program) -> Iterator[WrappedState]:
-    """States of parallel wrappers that are saved as they are."""
+    """States of parallel wrappers that are saved as they are.
+
+    What loads weights, or runs a model, and trains nothing converts weights, and may mean to
+    give them such keys.
+    """
+    if not program.trains and any(map(_loads, program.events("load", "opaque", "forward"))):
+        return
     wraps = {name: event.site for event in program.events("wrap") for name in _names(event.site)}
     for event in program.events("save"):
         for state in states(event.operands[0] if event.operands else None):
@@ -50,6 +56,10 @@ def wrapped_states(program: Program) -> Iterator[WrappedState]:
             wrapped = wraps.get(owner)
             if wrapped is not None and wrapped.module is made.module:
                 yield WrappedState(made, owner, wrapped)
+
+
+def _loads(event: Event) -> bool:
+    return event.kind != "opaque" or "load" in event.name.rpartition(".")[2].lower()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

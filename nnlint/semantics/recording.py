@@ -61,7 +61,12 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         if loop is None or id(found.region[-1]) in seen or not _is_plain(found, program):
             continue
         shown = _evaluates(found, every, program)
-        if shown is None or _may_be_off(found) or _may_want_gradients(found):
+        if (
+            shown is None
+            or _is_off_inside(found, program)
+            or _may_be_off(found)
+            or _may_want_gradients(found)
+        ):
             continue
         seen.add(id(found.region[-1]))
         yield RecordedEvaluation(found.event, loop, *shown)
@@ -96,6 +101,15 @@ def _evaluates(found: Pass, every: tuple[Pass, ...], program: Program) -> tuple[
             if same_model(other.event.subject, model):
                 return other.event.site, "trained elsewhere"
     return None
+
+
+def _is_off_inside(found: Pass, program: Program) -> bool:
+    """Whether the model's own code turns gradients off on the way."""
+    place = found.event.site.key
+    return any(
+        not operation.grad and any(site.key == place for site in operation.callers)
+        for operation in program.operations
+    )
 
 
 def _may_be_off(found: Pass) -> bool:

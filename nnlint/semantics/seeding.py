@@ -7,7 +7,7 @@ from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import has_trained_weights
-from nnlint.semantics.participants import covers, is_library_call, parts
+from nnlint.semantics.participants import covers, is_library_call, parts, steps_optimizer
 from nnlint.semantics.timeline import Event, exclusive
 from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
 
@@ -88,12 +88,12 @@ def first_random_construction(program: Program) -> Site | None:
     models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
     # without a model or a draw, training is the same calculation every time
     is_random = bool(program.events("fit", "draw")) or not all(
-        _is_fixed(program, e.subject) for e in program.events("forward")
+        _is_fixed(program, e.subject) or _is_formula(e) for e in program.events("forward")
     )
     training: Site | None = None
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
     for event, blocks in program.walk():
-        if event.kind not in ("build", "fit", "step"):
+        if event.kind not in ("build", "fit", "step") or _is_seeded(event):
             continue
         if all(exclusive(blocks, others) for others in trained):
             # where it is made, the program does something else than training
@@ -103,6 +103,22 @@ def first_random_construction(program: Program) -> Site | None:
         if event.kind != "build" and training is None and is_random:
             training = _in_program(program, event, frozenset())
     return training
+
+
+_FORMULA = re.compile(
+    r"loss|criteri|fidelity|likelihood|physics|psnr|ssim|metric|mse|\bL[12]$", re.IGNORECASE
+)
+"""Names of what computes a number from what it is given, and has no weights of its own."""
+
+
+def _is_formula(event: Event) -> bool:
+    """Whether something unresolved that is called is no model: a loss, a measurement."""
+    return isinstance(event.subject, Unknown) and bool(_FORMULA.search(event.subject.name))
+
+
+def _is_seeded(event: Event) -> bool:
+    """Whether a step is not an optimizer's, but that of a generator that is given its seed."""
+    return event.kind == "step" and not steps_optimizer(event) and "seed" in event.keywords
 
 
 def _is_model(value: Value | None) -> bool:
