@@ -18,20 +18,24 @@ def retain_graph(program: Program) -> Iterator[list[Replacement]]:
 
 
 def keep_state(program: Program) -> Iterator[list[Replacement]]:
-    """Drop `hidden = hidden.detach()`, `hidden = repackage_hidden(hidden)` and the like."""
+    """Drop `hidden = hidden.detach()`, `hidden = repackage_hidden(hidden)` and the like.
+
+    All of one name in a function that trains: of a tuple or of a tensor, by what it is.
+    """
+    cuts: dict[tuple[int, str], list[Replacement]] = {}
+    passes = program.statements("backward")
     for node in ast.walk(program.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            name = program.source(node.targets[0])
-            cuts = "detach" in program.source(node.value) or "repackage" in program.source(
-                node.value
-            )
-            if (
-                cuts
-                and name in program.source(node.value)
-                and name.lower().startswith(("h", "state"))
-            ):
-                if program.statements("backward"):
-                    yield [(node, "pass")]
+        if not isinstance(node, ast.Assign):
+            continue
+        name, text = program.source(node.targets[0]), program.source(node.value)
+        state = name.lower().startswith(("h", "state")) and re.search(
+            rf"\b{re.escape(name)}\b", text
+        )
+        function = program.function(node)
+        if state and ("detach" in text or "repackage" in text or ".data" in text):
+            if any(program.function(s) is function for s in passes):
+                cuts.setdefault((id(function), name), []).append((node, "pass"))
+    yield from cuts.values()
 
 
 def keep_graph(program: Program) -> Iterator[list[Replacement]]:
@@ -63,6 +67,12 @@ def train_through_target(program: Program) -> Iterator[list[Replacement]]:
         text = program.source(node) if isinstance(node, ast.With | ast.Assign) else ""
         if "gamma" not in text.lower() or not is_fresh(program, node):
             continue
+        if not any(
+            program.function(s) is program.function(node) for s in program.calls("backward")
+        ):
+            # what is no target by its name may be a reward that nothing goes back through
+            if not re.search("target|expected|next", text, re.I):
+                continue
         if isinstance(node, ast.With) and len(node.items) == 1:
             expression = node.items[0].context_expr
             if isinstance(expression, ast.Call) and last_name(expression.func) == "no_grad":

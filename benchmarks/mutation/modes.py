@@ -19,6 +19,7 @@ from benchmarks.mutation.program import (
 TORCH_SEEDING = frozenset({"manual_seed", "seed_everything", "set_seed"})
 SEEDING = frozenset({"manual_seed", "manual_seed_all", "seed_everything", "set_seed", "seed"})
 OVER_DATA = re.compile(r"load|data|iter|batch|dl\b|dl_|examples|samples", re.I)
+EVALUATES = re.compile(r"eval|valid|test|accuracy|predict", re.I)
 STATEFUL = ("Dropout", "BatchNorm", "resnet", "densenet", "mobilenet", "efficientnet")
 
 
@@ -37,10 +38,37 @@ def is_without_arguments(call: ast.expr) -> bool:
 
 
 def drop_eval(program: Program) -> Iterator[list[Replacement]]:
+    """Nothing is put into eval mode, where a model is evaluated or a teacher is run.
+
+    Samples that a generator draws in training mode train nothing otherwise.
+    """
     if any(word in program.text for word in STATEFUL) and program.statements("step"):
         calls = [s for s in program.statements("eval") if is_without_arguments(s.value)]
         if calls and len(calls) == len(program.calls("eval")):
-            yield without(calls)
+            if any(leads_to_evaluation(program, s) for s in calls):
+                yield without(calls)
+
+
+def leads_to_evaluation(program: Program, statement: ast.stmt) -> bool:
+    """Whether a teacher is put into eval mode, or data is gone over later in the function."""
+    if "teacher" in program.source(statement):
+        return True
+    for node in ast.walk(program.function(statement)):
+        if getattr(node, "lineno", 0) < statement.lineno:
+            continue
+        if isinstance(node, ast.Call) and EVALUATES.search(last_name(node.func)):
+            return True
+        iterated = getattr(node, "iter", None)
+        if isinstance(node, ast.For) and iterated is not None:
+            trains = any(
+                isinstance(c, ast.Call) and last_name(c.func) == "backward" for c in ast.walk(node)
+            )
+            if not trains and OVER_DATA.search(program.source(iterated)):
+                return True
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            if any(OVER_DATA.search(program.source(g.iter)) for g in node.generators):
+                return True
+    return False
 
 
 def is_mode_change(call: ast.expr) -> bool:
@@ -54,11 +82,31 @@ def is_mode_change(call: ast.expr) -> bool:
 
 
 def drop_train(program: Program) -> Iterator[list[Replacement]]:
+    """Nothing goes back to training mode, where training goes on after an evaluation."""
     if any(word in program.text for word in STATEFUL) and program.statements("eval"):
         calls = [s for s in program.statements("train") if is_mode_change(s.value)]
         others = [c for c in program.calls("train") if is_mode_change(c)]
         if calls and len(calls) == len(others) and program.calls("step"):
-            yield without(calls)
+            owners = {program.source(receiver(s.value)) for s in calls}
+            if any(
+                program.source(receiver(s.value)) in owners and comes_again(program, s)
+                for s in program.statements("eval")
+            ):
+                yield without(calls)
+
+
+def comes_again(program: Program, statement: ast.stmt, depth: int = 3) -> bool:
+    """Whether a statement stands in a loop over epochs or batches, or in what one calls."""
+    function = program.function(statement)
+    loops = [n for n in program.around(statement) if isinstance(n, ast.For | ast.While)]
+    if any(program.function(loop) is function for loop in loops):
+        return True
+    name = getattr(function, "name", "")
+    return bool(name and depth) and any(
+        comes_again(program, program.statement(call), depth - 1)
+        for call in program.calls(name)
+        if program.function(call) is not function
+    )
 
 
 def drop_no_grad(program: Program) -> Iterator[list[Replacement]]:

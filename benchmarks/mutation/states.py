@@ -33,7 +33,12 @@ def freeze_in_train_mode(program: Program) -> Iterator[list[Replacement]]:
         owner = program.source(receiver(loop.iter))
         modes = [s for s in program.statements("eval") if program.source(s) == f"{owner}.eval()"]
         again = any(program.source(s) == f"{owner}.train()" for s in program.statements("train"))
-        if modes and not again:
+        # in a constructor, the first `train()` of the model around it undoes it anyway
+        undone = any(
+            getattr(program.function(s), "name", "") == "__init__" and owner.startswith("self.")
+            for s in modes
+        )
+        if modes and not again and not undone:
             yield [(statement, "pass") for statement in modes]
 
 

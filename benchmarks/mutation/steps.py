@@ -274,15 +274,18 @@ def optimise_another_model(program: Program) -> Iterator[list[Replacement]]:
 
     Only where no third one holds the second model, too.
     """
-    held: list[tuple[ast.AST, str]] = []
+    held: list[tuple[ast.AST, str, ast.AST]] = []
     optimizers = program.calls("SGD", "Adam", "AdamW", "RMSprop")
     written = " ".join(program.source(call) for call in optimizers)
     for call in optimizers:
         given = call.args[0] if call.args else None
         if isinstance(given, ast.Call) and last_name(given.func) == "parameters":
-            held.append((receiver(given), program.source(receiver(given))))
-    for (_, first), (place, second) in pairwise(held):
-        if first != second and written.count(f"{second}.parameters()") == 1:
+            model = receiver(given)
+            held.append((model, program.source(model), program.function(call)))
+    for (_, first, around), (place, second, function) in pairwise(held):
+        # in another function, or looked up by a name, they may be one model or parts of it
+        apart = around is function and isinstance(place, ast.Name | ast.Attribute)
+        if apart and first != second and written.count(f"{second}.parameters()") == 1:
             yield [(place, first)]
 
 
