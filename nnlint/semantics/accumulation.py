@@ -14,7 +14,7 @@ from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import gives_more
-from nnlint.semantics.timeline import Block, Event, innermost_loop
+from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
@@ -64,8 +64,51 @@ def undivided_losses(program: Program) -> Iterator[Undivided]:
             yield Undivided(first, step, count)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Forgotten:
+    """Gradients that each batch clears, though a step is taken for several batches only."""
+
+    clear: Event
+    backward: Event
+    step: Event
+    count: str
+    """What the program calls the number of batches of one step."""
+
+
+def forgotten_batches(program: Program) -> Iterator[Forgotten]:
+    """Steps for every so many batches, of which only the last one's gradients are left."""
+    seen: set[object] = set()
+    for step, blocks in program.walk():
+        if step.kind != "step" or not steps_optimizer(step) or gives_more(step):
+            continue
+        loop = innermost_loop(blocks, "backward")
+        if loop is None or not loop.known or len({e.site.key for e in loop.events("step")}) > 1:
+            continue
+        backward, count = loop.events("backward")[0], _rounds_of_step(step, loop)
+        if count is None or len(loop.events("backward")) > 1 or backward.site.key in seen:
+            continue
+        clears = loop.events("zero_grad")
+        own = loops_around(next(b for e, b in loop.walk() if e is backward))
+        every_batch = [
+            event
+            for event, around in loop.walk()
+            if event.kind == "zero_grad"
+            and event.conditions == backward.conditions
+            and loops_around(around) == own
+        ]
+        if every_batch and len(clears) == len(every_batch) and own == [loop]:
+            if may_clear(every_batch[0], step.subject) and not _sets_gradients(loop, step.site):
+                seen.add(backward.site.key)
+                yield Forgotten(every_batch[0], backward, step, count)
+
+
 def _batches_per_step(step: Event, loop: Block) -> str | None:
     """How the program writes the number of batches of a step, if it is more than one."""
+    return _rounds_of_step(step, loop) or _rounds_of_inner_loop(loop, loop.events("backward")[0])
+
+
+def _rounds_of_step(step: Event, loop: Block) -> str | None:
+    """`n` of the `if i % n == 0` around a step, of which its backward pass is not a part."""
     backward = loop.events("backward")[0]
     own = {condition.site.key for condition in backward.conditions}
     for condition in step.conditions:
@@ -73,7 +116,7 @@ def _batches_per_step(step: Event, loop: Block) -> str | None:
             for node in ast.walk(condition.site.node):
                 if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
                     return _written(node.right)
-    return _rounds_of_inner_loop(loop, backward)
+    return None
 
 
 def _rounds_of_inner_loop(loop: Block, backward: Event) -> str | None:

@@ -121,7 +121,7 @@ class _Model:
         """Whether an entered program runs the model without training any part of it."""
         if not self.program.is_entry or self.dependence.site is None:
             return False
-        if self.program.events("fit") or any(
+        if self._is_fitted() or any(
             same_model(m, self.model)
             for event in self.program.events("step")
             for m in held_models(event.subject) or ()
@@ -129,6 +129,16 @@ class _Model:
             return False
         # a pass with gradients may be there for them, as in an attack or a saliency map
         return found.role == "eval" or not found.event.grad or not self.program.events("backward")
+
+    def _is_fitted(self) -> bool:
+        """Whether a trainer may have trained the model: not if it is built later."""
+        fitted = False
+        for event in self.program.events("fit", "build"):
+            if event.kind == "fit":
+                fitted = True
+            elif event.subject is self.model:
+                fitted = False
+        return fitted
 
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:

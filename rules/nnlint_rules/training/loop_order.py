@@ -1,4 +1,5 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.accumulation import forgotten_batches
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.remedies import move
 from nnlint.semantics.stepping import empty_steps
@@ -17,7 +18,8 @@ def loop_order(program: Program, context: Context) -> None:
     ## What it does
     Reports an optimizer's step before which, whichever path the program takes, the gradients
     have been cleared and not been computed again: `zero_grad`, `step`, `backward`, or
-    `backward`, `zero_grad`, `step`.
+    `backward`, `zero_grad`, `step`. Reports a clearing of every batch where a step is taken for
+    every k-th batch only, so that the gradients of the others are never applied.
 
     ## Why it hurts training
     A step without gradients changes nothing. The program runs, the loss is computed and
@@ -83,3 +85,12 @@ def loop_order(program: Program, context: Context) -> None:
                 related=[(clear, "gradients are cleared here"), (backward, "and computed here")],
                 fix=("Step after the backward pass", move(step, after=backward)),
             )
+    for batches in forgotten_batches(program):
+        clear, step = batches.clear.site, batches.step.site
+        context.report(
+            clear,
+            f"`{clear.text}` clears the gradients of every batch, and `{step.text}` runs for one "
+            f"batch in `{batches.count}` only: what the others have computed is lost",
+            help=f"Clear the gradients behind `{step.text}`, where they have been applied.",
+            related=[(batches.backward.site, "gradients are computed here"), (step, "and applied")],
+        )
