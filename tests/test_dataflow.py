@@ -9,6 +9,7 @@ from nnlint.semantics.dataflow import activation, behind, in_one_module
 from nnlint.semantics.dropout import dropouts_behind, elementwise_dropouts_behind
 from nnlint.semantics.edits import bypass
 from nnlint.semantics.losses import last_activation, operands
+from nnlint.semantics.values import Join, Tensor
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
 
@@ -188,3 +189,10 @@ F.cross_entropy(net.module(torch.rand(2, 3)), torch.zeros(2).long())
     )
     loss = next(o for o in program.operations if o.entry.family == "cross_entropy")
     assert last_activation(loss)[0] == "softmax"
+
+
+def test_paths_that_part_and_join_again_are_walked_once():
+    tensor = operations("F.softmax(torch.rand(2, 3), 1).flatten()", "flatten")[0].inputs[0]
+    for _ in range(200):
+        tensor = Tensor(Join((tensor, Tensor(Join((tensor,))))))
+    assert activation(tensor)[0] == "softmax"

@@ -581,3 +581,52 @@ def test_a_setting_that_an_arm_sets_may_have_its_value_from_before(made: str) ->
     """
     program = next(p for p in analysed(text).programs if p.name == "run")
     assert program.events("step")
+
+
+def test_what_a_model_calls_with_nothing_is_no_forward_pass():
+    program = main_program(
+        """
+        import argparse
+        from torch import nn
+
+        class Wrapped(nn.Module):
+            def __init__(self, layer):
+                super().__init__()
+                self.layer = layer
+            def forward(self, x):
+                return self.layer(x)
+
+        class Net(nn.Module):
+            def __init__(self, kind):
+                super().__init__()
+                self.layers = [Wrapped(nn.Linear(2, 2))]
+                if kind == "other":
+                    self.layers = [nn.Linear(2, 2) for _ in range(3)]
+            def reset(self):
+                [layer.reset() for layer in self.layers]
+            def refine(self, x):
+                return [layer.refine(x) for layer in self.layers]
+
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--kind")
+        net = Net(parser.parse_args().kind)
+        net.reset()
+        net.refine(1)
+        """
+    )
+    assert [e.site.text for e in program.events("forward")] == ["net.refine(1)"]
+
+
+def test_a_name_that_nothing_binds_is_one_unknown_value():
+    program = main_program(
+        """
+        import torch
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        def clear():
+            net.zero_grad()
+        clear()
+        """
+    )
+    held = built(program, "SGD").arguments["params"]
+    (clearing,) = program.events("zero_grad")
+    assert held.models[0] is clearing.subject

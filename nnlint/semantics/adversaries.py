@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.frozen import may_set
 from nnlint.semantics.gradients import may_clear
 from nnlint.semantics.participants import held_models, same_model, spoken_name, steps_optimizer
 from nnlint.semantics.paths import Paths
@@ -56,7 +57,9 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                 continue
             for position, operand in enumerate(judge.forward.operands):
                 maker = _intruded(flow, operand, following, steps)
-                if maker is not None and _is_game(judge, maker):
+                # a maker that is frozen for the judge's step gets no gradient
+                frozen = maker is not None and may_set(program, maker.model, False)
+                if maker is not None and not frozen and _is_game(judge, maker):
                     seen.add(judge.forward.site.key)
                     argument = _argument(judge.forward.site, position)
                     leaks = _leak(program, event, [s for s in steps if s not in following], maker)

@@ -166,7 +166,8 @@ class _Roots:
         machine.limit = MAIN_STEPS if is_entry or self.wanted else ROOT_STEPS
         machine.operations = []
         machine.frames.append(Frame(scope))
-        complete = True
+        # a cell that does not parse may do anything
+        complete = not self.module.broken
         try:
             run()
             machine.run_waiting(self.module)

@@ -56,27 +56,34 @@ def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
     return None
 
 
-def makers(tensor: Tensor, depth: int = 40) -> tuple[Operation, ...] | None:
+def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
     """The operations that may have given `tensor` its values; None when one is unknown.
 
     Operations that only move values (`view`, dropout, indexing) are looked through. What is
     written into a tensor that was made to be filled has given it its values.
     """
-    producer = tensor.producer
-    if isinstance(producer, Join):
-        parts = producer.inputs
-    elif depth and _is_filled(tensor):
-        parts = tuple(tensor.state[WRITTEN])
-    elif not isinstance(producer, Operation) or depth == 0:
-        return None
-    elif producer.entry.activation or not producer.entry.transparent or not producer.inputs:
-        return (producer,)
-    else:
-        parts = producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
-    found = [makers(part, depth - 1) for part in parts]
-    if any(made is None for made in found):
-        return None
-    return tuple(operation for made in found for operation in made or ())
+    seen: set[int] = set()
+    found: dict[int, Operation] = {}
+    stack = [tensor]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        producer = current.producer
+        if isinstance(producer, Join):
+            parts = producer.inputs
+        elif _is_filled(current):
+            parts = tuple(current.state[WRITTEN])
+        elif not isinstance(producer, Operation):
+            return None
+        elif producer.entry.activation or not producer.entry.transparent or not producer.inputs:
+            found[id(producer)] = producer
+            continue
+        else:
+            parts = producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
+        stack += reversed(parts)
+    return tuple(found.values())
 
 
 def _is_filled(tensor: Tensor) -> bool:

@@ -7,7 +7,12 @@ import re
 from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import distinct, held_models, steps_optimizer
+from nnlint.semantics.participants import (
+    distinct,
+    held_models,
+    steps_optimizer,
+    updates_no_model,
+)
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
@@ -110,6 +115,7 @@ def _training_step(program: Program) -> Event | None:
             event.kind == "step"
             and steps_optimizer(event)
             and any(b.kind == "loop" for b in blocks)
+            and not updates_no_model(program.events(), event.subject)
         ):
             return event
     return None

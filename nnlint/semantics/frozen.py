@@ -50,7 +50,7 @@ def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
     for freeze, blocks in program.walk():
         model = _frozen_model(freeze)
         norm = batch_norm_of(model) if model is not None and _is_for_good(blocks) else None
-        if model is None or norm is None or _is_unfrozen(program, model) or _follows(model):
+        if model is None or norm is None or may_set(program, model, True) or _follows(model):
             continue
         found = next((p for p in trained if covers(p.event.subject, model)), None)
         own = next((b for b in blocks if b.kind == "entry"), None)
@@ -95,11 +95,11 @@ def _is_for_good(blocks: tuple[Block, ...]) -> bool:
     )
 
 
-def _is_unfrozen(program: Program, model: Value) -> bool:
-    """Whether something may turn the gradients of a model on again."""
+def may_set(program: Program, model: Value, flag: bool) -> bool:
+    """Whether something may turn the gradients of a model on, or off."""
     for event in program.events(*FLAGS):
         other = _model_of(event)
-        if not _is_flag(event, False) and (other is None or covers(other, model)):
+        if not _is_flag(event, not flag) and (other is None or covers(other, model)):
             return True
     return False
 

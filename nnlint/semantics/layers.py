@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     Operation,
     Site,
     Table,
+    Tensor,
     Unknown,
     Value,
 )
@@ -81,8 +82,8 @@ class _Search:
                 self.known = self.known and not value.state.get(IS_CALLED)
                 return
             case Maybe() | Choice():
-                # what is there on some paths only proves nothing
-                self.known = False
+                # a layer that is there on some paths only proves nothing
+                self.known = self.known and not _may_be_layer(value)
                 return
             case Items() | Table():
                 pass
@@ -101,6 +102,16 @@ class _Search:
             if depends_on_mode(built):
                 self.site = built.site
             self.known = self.known and not built.state.get("open")
+
+
+def _may_be_layer(value: Value) -> bool:
+    match value:
+        case Maybe():
+            return _may_be_layer(value.value)
+        case Choice():
+            return any(_may_be_layer(option) for option in value.options)
+        case _:
+            return not isinstance(value, Tensor | Constant)
 
 
 def depends_on_mode(layer: Built) -> bool:

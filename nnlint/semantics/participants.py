@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Operation,
     Parameters,
     Partial,
     Site,
@@ -160,6 +161,22 @@ def held_models(optimizer: Value | None) -> tuple[Value, ...] | None:
             return _all_known(held_models(option) for option in optimizer.options)
         case _:
             return None
+
+
+def updates_no_model(events: Iterable[Event], optimizer: Value | None) -> bool:
+    """Whether an optimizer updates tensors alone: an image, or the argument of a function."""
+    listed = optimizer.arguments.get("params") if isinstance(optimizer, Built) else None
+    if not isinstance(listed, Items) or listed.open or not listed.items:
+        return False
+    given = {id(v) for event in events if event.kind == "forward" for v in event.operands}
+    return all(
+        id(v) in given or (isinstance(v, Tensor) and not _is_learned(v)) for v in listed.items
+    )
+
+
+def _is_learned(tensor: Tensor) -> bool:
+    producer = tensor.producer
+    return not isinstance(producer, Operation) or producer.entry.family == "parameter"
 
 
 def _models_of_parameters(value: Value) -> tuple[Value, ...] | None:

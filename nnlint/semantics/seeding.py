@@ -7,7 +7,13 @@ from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import has_trained_weights
-from nnlint.semantics.participants import covers, is_library_call, parts, steps_optimizer
+from nnlint.semantics.participants import (
+    covers,
+    is_library_call,
+    parts,
+    steps_optimizer,
+    updates_no_model,
+)
 from nnlint.semantics.timeline import Event, exclusive
 from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
 
@@ -87,8 +93,9 @@ def first_random_construction(program: Program) -> Site | None:
     """
     models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
     # without a model or a draw, training is the same calculation every time
-    is_random = bool(program.events("fit", "draw")) or not all(
-        _is_fixed(program, e.subject) or _is_formula(e) for e in program.events("forward")
+    is_random = bool(program.events("fit", "draw")) or not (
+        all(updates_no_model(program.events(), e.subject) for e in program.events("step"))
+        or all(_is_fixed(program, e.subject) or _is_formula(e) for e in program.events("forward"))
     )
     training: Site | None = None
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]

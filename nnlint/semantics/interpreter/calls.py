@@ -210,7 +210,9 @@ class Calls(Expressions):
         tensors = [v for v in operands if isinstance(v, Tensor)]
         if isinstance(callee, Unknown):
             callee.state[IS_CALLED] = True
-            self.emit_forward(site, callee, operands, name)
+            if operands or self.model_call is None:
+                # what a model calls with nothing (`layer.reset()`) is no layer
+                self.emit_forward(site, callee, operands, name)
         else:
             self.emit_opaque(site, callee, positional, keywords, name)
         result = Unknown(name, "call", {ARGUMENTS: tuple(operands), CALLEE: callee})

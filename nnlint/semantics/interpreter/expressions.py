@@ -121,7 +121,7 @@ class Expressions(Statements):
             return found
         if node.id == "__name__":
             return Unknown("__name__")
-        return self.builtin(node.id)
+        return self.unbound(self.frames[-1].scope, node.id)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         return self.attribute(self.evaluate(node.value), node.attr, self.site(node))

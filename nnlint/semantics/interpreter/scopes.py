@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ class Scopes(Machine):
         super().__init__(library, load)
         self._externals: dict[str, External] = {}
         self._builtins: dict[str, External] = {}
+        self._unbound: dict[tuple[Scope, str], Unknown] = {}
         self._starred: set[tuple[Scope, str]] = set()
         """Names being looked for through stars: modules may import each other."""
 
@@ -219,8 +221,12 @@ class Scopes(Machine):
             found = self._externals[name] = External(canonical, self.library.get(canonical))
         return found
 
-    def builtin(self, name: str) -> External:
-        """A name of Python itself, or one that nothing defines."""
+    def unbound(self, scope: Scope, name: str) -> Value:
+        """A name of Python itself, or one that nothing defines: the same value each time."""
+        if not hasattr(builtins, name):
+            while scope.parent is not None:
+                scope = scope.parent
+            return self._unbound.setdefault((scope, name), Unknown(name))
         found = self._builtins.get(name)
         if found is None:
             found = self._builtins[name] = External(f"builtins.{name}")
