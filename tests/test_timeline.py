@@ -214,7 +214,7 @@ def test_pruning_keeps_early_exits():
 
 def test_a_module_first_read_in_a_branch_stays_known_after_it():
     program = main_program(
-        "if flag():\n    from model import build\nelse:\n    from model import build\n"
+        "if input():\n    from model import build\nelse:\n    from model import build\n"
         "net = build()\nnet(x)",
         model="import torch.nn as nn\ndef build():\n    return nn.Linear(1, 1)\n",
     )
