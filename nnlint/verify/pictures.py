@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from html import escape
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def heat_map_svg(
     """The matrix as a picture: entries that should be zero and are not get a frame."""
     count, largest = len(matrix), largest_finite(matrix)
     width, height = MARGIN + count * CELL + 24, TOP + count * CELL + 48
-    parts = [_open(max(width, 420), height, title)]
+    parts = [_open(max(width, 420), height, [title])]
     parts.append(_text(MARGIN + count * CELL / 2, TOP - 22, f"{label} changed", 12, "middle"))
     middle = TOP + count * CELL / 2
     parts.append(
@@ -49,49 +50,64 @@ def heat_map_svg(
     return "\n".join(parts)
 
 
-def curve_svg(rates: list[float], title: str, vertical: str = "learning rate") -> str:
-    """A curve over epochs on a logarithmic axis, linear where values reach zero."""
-    width, height, left, bottom = 560, 300, 70, 48
-    inner_width, inner_height = width - left - 24, height - bottom - 56
-    positive = [r for r in rates if r > 0] or [1.0]
-    logarithmic = min(rates) > 0 and max(positive) / min(positive) > 20
-    top = max(positive)
+def curve_svg(points: list[tuple[float, float]], title: str, vertical: str, horizontal: str) -> str:
+    """A curve on a logarithmic axis, linear where values reach zero or hardly differ."""
+    lines = textwrap.wrap(title, 60) or [""]
+    head = 16 + 18 * len(lines)
+    width, left, bottom = 560, 70, 48
+    inner_width, inner_height, top = width - left - 24, 180.0, head + 28
+    values = [y for _, y in points]
+    positive = [v for v in values if v > 0] or [1.0]
+    logarithmic = min(values) > 0 and max(positive) / min(positive) > 20
     low = math.log10(min(positive)) if logarithmic else 0.0
-    high = math.log10(top) if logarithmic else top
-    span = (high - low) or 1.0
+    high = math.log10(max(positive)) if logarithmic else max(positive)
+    first, last = points[0][0], points[-1][0]
+    base = top + inner_height
 
-    def place(index: int, rate: float) -> tuple[float, float]:
-        value = math.log10(rate) if logarithmic else rate
-        x = left + inner_width * index / max(1, len(rates) - 1)
-        return x, 56 + inner_height * (1 - (value - low) / span)
+    def x_of(x: float) -> float:
+        return left + inner_width * (x - first) / ((last - first) or 1.0)
 
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(i, r) for i, r in enumerate(rates)))
-    base = 56 + inner_height
-    parts = [_open(width, height, title)]
-    parts.append(
-        f'<path d="M{left} 56 V{base} H{left + inner_width}" fill="none" stroke="#808080"/>'
-    )
+    def y_of(value: float) -> float:
+        return base - inner_height * (value - low) / ((high - low) or 1.0)
+
+    parts = [_open(width, base + bottom, lines)]
+    for tick in _ticks(low, high, logarithmic):
+        y = y_of(math.log10(tick) if logarithmic else tick)
+        parts.append(f'<path d="M{left} {y:.1f} H{left + inner_width}" stroke="#ececec"/>')
+        parts.append(_text(left - 6, y + 4, f"{tick:.2g}", 11, "end"))
     for step in range(5):
-        index = round((len(rates) - 1) * step / 4)
-        x = left + inner_width * step / 4
-        parts.append(_text(x, base + 18, str(index), 11, "middle"))
-        value = low + span * step / 4
-        y = 56 + inner_height * (1 - step / 4)
-        parts.append(f'<path d="M{left} {y} H{left + inner_width}" stroke="#ececec"/>')
-        parts.append(
-            _text(left - 6, y + 4, f"{10**value if logarithmic else value:.2g}", 11, "end")
-        )
-    parts.append(f'<polyline points="{points}" fill="none" stroke="#313695" stroke-width="2"/>')
-    parts.append(_text(left + inner_width / 2, height - 10, "epoch", 12, "middle"))
-    parts.append(_text(16, 48, vertical, 12, "start"))
+        x = first + (last - first) * step / 4
+        parts.append(_text(x_of(x), base + 18, str(round(x)), 11, "middle"))
+    drawn = " ".join(
+        f"{x_of(x):.1f},{y_of(math.log10(y) if logarithmic else y):.1f}" for x, y in points
+    )
+    parts.append(
+        f'<path d="M{left} {top} V{base} H{left + inner_width}" fill="none" stroke="#808080"/>'
+    )
+    parts.append(f'<polyline points="{drawn}" fill="none" stroke="#313695" stroke-width="2"/>')
+    parts.append(_text(left + inner_width / 2, base + bottom - 10, horizontal, 12, "middle"))
+    parts.append(_text(16, top - 12, vertical, 12, "start"))
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _open(width: float, height: float, title: str) -> str:
+def _ticks(low: float, high: float, logarithmic: bool) -> list[float]:
+    """Values to mark: powers of ten, or quarters of the range."""
+    decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    if logarithmic and len(decades) > 1:
+        return [10.0**n for n in decades]
+    quarters = [low + (high - low) * step / 4 for step in range(5)]
+    return [10**q for q in quarters] if logarithmic else quarters
+
+
+def _open(width: float, height: float, title: list[str]) -> str:
+    lines = "\n".join(
+        f'<text x="16" y="{24 + 18 * n}" {FONT} font-size="14" font-weight="bold">{escape(t)}</text>'
+        for n, t in enumerate(title)
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">\n<rect width="100%" height="100%" fill="#ffffff"/>\n'
-        f'<text x="16" y="24" {FONT} font-size="14" font-weight="bold">{escape(title)}</text>'
+        f"{lines}"
     )
 
 

@@ -64,14 +64,14 @@ class Screen:
 
     def report(self, outcome: Outcome, python: str, color: bool) -> None:
         """Write the verdicts with their evidence."""
-        width = shutil.get_terminal_size().columns if color else 100
+        # a terminal breaks between words; elsewhere nothing is broken
+        width = shutil.get_terminal_size().columns if color else 10_000
         console = Console(
             file=sys.stdout,
             force_terminal=color,
             no_color=not color,
             highlight=False,
-            soft_wrap=True,
-            width=max(width, 80),
+            width=width,
         )
         console.print(Text(self.title, style="bold"))
         if outcome.failure:
@@ -147,7 +147,7 @@ def write_result(console: Console, result: ProbeResult) -> None:
     for table in evidence.get("matrices", [])[:1]:
         label, causal = _axis_of(result)
         console.print()
-        console.print(heat_map(numbers(table["matrix"]), label, causal))
+        console.print(heat_map(numbers(table["matrix"]), label, causal), no_wrap=True)
         gradients = evidence.get("gradients")
         if isinstance(gradients, list):
             shown = sum(
@@ -160,7 +160,10 @@ def write_result(console: Console, result: ProbeResult) -> None:
     culprit = evidence.get("culprit")
     if culprit and culprit.get("place"):
         console.print()
-        console.print(Text(code_frame(culprit, name=_short(culprit["place"]["filename"]))))
+        title, *lines = code_frame(culprit, name=_short(culprit["place"]["filename"])).split("\n")
+        console.print(Text(title))
+        # cut, since carets must stay under their code
+        console.print(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis")
         for other in culprit.get("others", []):
             place = other.get("place") or {}
             where = f"{_short(place.get('filename', ''))}:{place.get('row')}"
@@ -242,17 +245,15 @@ def write_evidence(
         if heat_map_png(matrix, title, folder / f"{stem}.png", label, causal):
             written.append(folder / f"{stem}.png")
     if evidence.get("rates"):
-        write(
-            f"{stem}.svg",
-            curve_svg(
-                [float(r) for r in evidence["rates"]], f"{target.name}: {result.summary}"[:80]
-            ),
-        )
+        rates = [(float(i), float(r)) for i, r in enumerate(evidence["rates"])]
+        title = f"{target.name}: {result.summary}"
+        write(f"{stem}.svg", curve_svg(rates, title, "learning rate", evidence["unit"]))
     for name, points in (evidence.get("curves") or {}).items():
         if points:
             slug = name.replace(" ", "-")
-            losses = [float(p[1]) for p in points]
-            write(f"{stem}-{slug}.svg", curve_svg(losses, f"{target.name}, {name}", "loss"))
+            losses = [(float(step), float(loss)) for step, loss in points]
+            title = f"{target.name}, {name}: {result.summary}"
+            write(f"{stem}-{slug}.svg", curve_svg(losses, title, "loss", "step"))
     if result.status == "CONFIRMED" and result.probe == "batch-dependency":
         script = reproducer(target.as_job(), built, evidence)
         if script:

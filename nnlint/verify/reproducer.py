@@ -14,7 +14,6 @@ LONGEST = 20
 _DRAWS = "torch.randn_like({part}), 100 * torch.rand_like({part}), -100 * torch.rand_like({part})"
 """What takes the place of an example, one after the other: a leak through a threshold or a
 branch shows for some values only."""
-_CHANGED = "[i for i in range(len(before)) if not before[i].equal(after[i])]"
 
 
 def reproducer(
@@ -60,18 +59,15 @@ def reproducer(
 def _body(name: str, constructor: str, column: int, recipe: dict[str, Any]) -> list[str]:
     mode = "train" if recipe["training"] else "eval"
     moved = f".movedim({recipe['output_axis']}, 0)" if recipe["output_axis"] else ""
-    run = f"model({recipe['call']}){recipe['output']}.detach(){moved}.clone()"
+    run = f"model({recipe['call']}){recipe['output']}.detach(){moved}"
     # the same random numbers in both runs: dropout must not look like a leak
     seed = "torch.manual_seed(0)"
     seeded = [seed] if recipe["training"] else []
     lines = [seed, f"model = {name}({constructor}).{mode}()"]
     lines += [f"{t['name']} = {t['making']}" for t in recipe["tensors"]]
-    lines += [*seeded, f"before = {run}"]
-    told = [
-        *seeded,
-        f"after = {run}",
-        f'print("changed example {column}; outputs that changed:", {_CHANGED})',
-    ]
+    lines += [*seeded, f"before = {run}.clone()"]
+    changed = f"[i for i, row in enumerate({run}) if not row.equal(before[i])]"
+    told = [*seeded, f'print("changed example {column}; outputs that changed:", {changed})']
     changing = [t for t in recipe["tensors"] if t["axis"] is not None and t["high"] != 1]
     if len(changing) == 1 and _is_float(changing[0]):
         part = _part(changing[0], column)

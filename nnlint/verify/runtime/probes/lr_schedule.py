@@ -53,12 +53,12 @@ def _any_decay(rates: list[float], note: str, unit: str) -> Answer:
         f"over {len(rates)} {unit}{note} the learning rate goes from {start:g} down to {lowest:g}"
     )
     falls = lowest < 0.999 * max(rates)
-    return (confirmed if falls else refuted)(text, rates=rates, note=note)
+    return (confirmed if falls else refuted)(text, rates=rates, note=note, unit=unit[:-1])
 
 
 def judge(rates: list[float], note: str = "", unit: str = "epochs") -> Answer:
     """The verdict on a curve of learning rates, one per epoch or step."""
-    evidence: dict[str, Any] = {"rates": rates, "note": note}
+    evidence: dict[str, Any] = {"rates": rates, "note": note, "unit": unit[:-1]}
     start, count = max(rates[: max(1, len(rates) // 10)]), len(rates)
     early = next((i for i, r in enumerate(rates) if r <= LIMIT * start), None)
     zero = next((i for i, r in enumerate(rates[:-1]) if r <= 0 and i > 0), None)
