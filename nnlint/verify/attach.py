@@ -14,7 +14,7 @@ from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
 from nnlint.verify.session import Outcome, ProbeResult
-from nnlint.verify.suspects import spans, target_of
+from nnlint.verify.suspects import owners_of, spans, target_of
 from nnlint.verify.targets import Target
 
 _LOSS_OF_RULE = {
@@ -36,11 +36,14 @@ class _Question:
     target: Target
     probe: str
     rule: str
+    within: str = ""
+    """The class that the finding lies in, where the target is one around it."""
 
     @property
     def options(self) -> dict[str, Any]:
         loss = _LOSS_OF_RULE.get(self.rule)
-        found: dict[str, Any] = {"finding": {"name": self.rule}}
+        finding = {"name": self.rule, "class": self.within or self.target.name}
+        found: dict[str, Any] = {"finding": finding}
         return {**found, "loss": loss} if loss else found
 
 
@@ -75,18 +78,39 @@ def with_verdicts(
         if on_progress:
             on_progress(done, len(questions))
         rows = [findings[i].start.row for i in indices]
-        outcome = verify_target(
-            question.target,
-            [question.probe],
-            conditions,
-            {**question.options, "finding": {"name": question.rule, "rows": rows}},
-        )
+        question, outcome = _asked(question, conditions, rows)
         if output is not None and outcome.results:
             output.mkdir(parents=True, exist_ok=True)
             write_evidence(output, question.target, outcome.built, outcome.results[0])
         for index in indices:
             verdicts[index] = _verdict(findings[index], question, outcome)
     return [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+
+
+def _asked(
+    question: _Question, conditions: Conditions, rows: list[int]
+) -> tuple[_Question, Outcome]:
+    """The outcome for a class, or for one that builds it where it alone does not hold it all."""
+    outcome = _ask(question, conditions, rows)
+    if not _unreached(outcome):
+        return question, outcome
+    for owner in owners_of(question.target):
+        # what is clean in one owner may not be in another
+        outer = replace(question, target=owner, within=question.target.name)
+        found = _ask(outer, conditions, rows if owner.file == question.target.file else [])
+        if not found.failure and not _unreached(found):
+            return outer, found
+    return question, outcome
+
+
+def _ask(question: _Question, conditions: Conditions, rows: list[int]) -> Outcome:
+    options = question.options
+    options["finding"]["rows"] = rows
+    return verify_target(question.target, [question.probe], conditions, options)
+
+
+def _unreached(outcome: Outcome) -> bool:
+    return bool(outcome.results) and bool(outcome.results[0].evidence.get("unreached"))
 
 
 def _probe(finding: Finding) -> str | None:

@@ -12,6 +12,7 @@ from nnlint.project.modules import ProjectModules
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.source.file import SourceError
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.verify.knowledge import mentioning
 from nnlint.verify.targets import Target
 
 
@@ -28,6 +29,32 @@ def target_of(finding: Finding) -> Target | None:
         if found is not None:
             return found
     return _built_in(finding.filename)
+
+
+MOST_OWNERS = 3
+
+
+def owners_of(target: Target) -> list[Target]:
+    """Classes of the project that build the target, nearest first."""
+    path = os.path.abspath(target.file)
+    found = []
+    for file in mentioning(ProjectModules(), path, target.name):
+        tree = _parse(file)
+        for node in tree.body if tree else []:
+            if isinstance(node, ast.ClassDef) and _has_forward(node) and _calls(node, target.name):
+                # as it was given, so that both are in one file
+                name = target.file if file == path else file
+                found.append(Target(node.name, file=name, certain=False))
+        if len(found) >= MOST_OWNERS:
+            break
+    return found[:MOST_OWNERS]
+
+
+def _calls(node: ast.ClassDef, name: str) -> bool:
+    return node.name != name and any(
+        isinstance(n, ast.Call) and ast.unparse(n.func).rpartition(".")[2] == name
+        for n in ast.walk(node)
+    )
 
 
 def _parse(filename: str) -> ast.Module | None:
@@ -78,7 +105,8 @@ def _names_called(tree: ast.Module, row: int, column: int) -> Iterator[str]:
 
 
 def _has_forward(node: ast.ClassDef) -> bool:
-    return any(isinstance(f, ast.FunctionDef) and f.name == "forward" for f in node.body)
+    own = any(isinstance(f, ast.FunctionDef) and f.name == "forward" for f in node.body)
+    return own or any(ast.unparse(b).rpartition(".")[2] == "Sequential" for b in node.bases)
 
 
 def _built_in(filename: str) -> Target | None:

@@ -19,16 +19,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from .places import Place, current_place, module_names
 from .trees import differing, leaves
 
+_BLANK = ("aten::empty", "aten::new_empty")
+"""Operations that give memory before it is filled: what is in it means nothing."""
 _IGNORED = (
-    "aten::empty",
-    "aten::new_empty",
+    *_BLANK,
     "aten::detach",
     "prim::",
     "profiler::",
     "aten::sym_",
     "aten::is_same_size",
 )
-"""Operations whose results mean nothing (memory before it is filled) or are their input."""
+"""Operations whose results mean nothing or are their input."""
 
 Key = tuple[Any, ...]
 
@@ -72,8 +73,8 @@ class Step:
 
     name: str
     place: Place | None
-    outputs: list[int]
-    """Nodes of the tensors that it returned or wrote."""
+    outputs: list[int | None]
+    """Nodes of the tensors that it returned or wrote; None for memory not filled yet."""
     taken: list[tuple[int, int]]
     """(position among the inputs, node) of inputs that are compared when they are read."""
     reads: list[int]
@@ -161,6 +162,7 @@ class Recorder(TorchDispatchMode):
         self._names = module_names(model)
         self._quiet = {_storage(t) for t in (*model.parameters(), *model.buffers())}
         self._alive: list[Tensor] = []
+        self._blank: set[Any] = set()
         # what was read or made, while its storage was not written to since
         self._known: dict[Key, int] = {}
         self._of_storage: dict[Any, list[int]] = {}
@@ -175,7 +177,11 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name
         if _is_ignored(name):
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            if name.startswith(_BLANK):
+                self._alive += _tensors(result)
+                self._blank |= {_storage(t) for t in _tensors(result)}
+            return result
         reads, taken = self._read(_operands(args, kwargs))
         written = _written(func, args, kwargs)
         for tensor in written:
@@ -190,11 +196,20 @@ class Recorder(TorchDispatchMode):
         for tensor in written:
             self._forget(_storage(tensor))
         for tensor in _unique(_tensors(result) + written):
+            if self._is_blank(tensor) and not any(tensor is w for w in written):
+                step.outputs.append(None)
+                continue
             node = Node(index, tensor.detach(), reads)
             step.outputs.append(self._add(tensor, node))
+        made = [o for o in step.outputs if o is not None]
         for tensor in written:
-            self._writers.setdefault(_storage(tensor), []).extend(step.outputs)
+            self._writers.setdefault(_storage(tensor), []).extend(made)
         return result
+
+    def _is_blank(self, tensor: Tensor) -> bool:
+        """Whether nothing was written yet to the memory of a tensor."""
+        storage = _storage(tensor)
+        return storage in self._blank and storage not in self._writers
 
     def _add(self, tensor: Tensor, node: Node) -> int:
         index = len(self.trace.nodes)
@@ -213,6 +228,8 @@ class Recorder(TorchDispatchMode):
             index = self._known.get(_key(tensor))
             storage = _storage(tensor)
             if index is None and storage in self._quiet and storage not in self._writers:
+                continue
+            if index is None and self._is_blank(tensor):
                 continue
             if index is None:
                 # an alias of something known, or a value made outside torch
@@ -273,8 +290,8 @@ class Labeller(TorchDispatchMode):
         operands = _operands(args, kwargs)
         if _numbers(args) + _numbers(list(kwargs.values())) != step.numbers:
             step.number_label |= 1 << self.bit
-        for place, node in step.taken:
-            self.trace.nodes[node].mark(operands[place].detach(), self.bit)
+        for place, index in step.taken:
+            self.trace.nodes[index].mark(operands[place].detach(), self.bit)
         written = _written(func, args, kwargs)
         result = func(*args, **kwargs)
         if step.scalar is not None and result != step.scalar and result == result:
@@ -283,7 +300,8 @@ class Labeller(TorchDispatchMode):
         if len(outputs) != len(step.outputs):
             raise Diverged(self.position)
         for node, tensor in zip(step.outputs, outputs):
-            self.trace.nodes[node].mark(tensor.detach(), self.bit)
+            if node is not None:
+                self.trace.nodes[node].mark(tensor.detach(), self.bit)
         self.position += 1
         return result
 

@@ -9,6 +9,7 @@ Source: "Use backprop to chart dependencies", A Recipe for Training Neural Netwo
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 from ..inputs import Inputs
 from ..running import Leaves, Runner, equal, jittered
@@ -37,7 +38,15 @@ def run(subject: Subject) -> Answer:
         return inconclusive("no input may be changed")
     if unused:
         return confirmed(f"no change of {', '.join(unused)} changes the output", unused=unused)
-    return refuted(f"each of {len(used)} inputs changes the output", used=used)
+    return refuted(f"each of {len(used)} inputs changes the output{_left_out(subject)}", used=used)
+
+
+def _left_out(subject: Subject) -> str:
+    """The arguments that were None, of which nothing is known."""
+    names = list(inspect.signature(type(subject.model).forward).parameters)[1:]
+    none = [n for n, v in zip(names, subject.inputs.args) if v is None]
+    none += [n for n, v in subject.inputs.kwargs.items() if v is None]
+    return f"; not looked at, being None here: {', '.join(none)}" if none else ""
 
 
 def _shows(runner: Runner, inputs: Inputs, base: Leaves) -> bool:

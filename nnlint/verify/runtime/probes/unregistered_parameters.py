@@ -1,15 +1,19 @@
 """Are there weights that `parameters()` does not know?
 
-Criterion: tensors and modules reachable from attributes through lists, tuples, sets and
-dicts, but not among `parameters()`, `buffers()` or `modules()`. CONFIRMED when there is a
-module with parameters or a tensor that requires gradients, or any other tensor: it stays
-on the CPU and out of the checkpoint. REFUTED when there is none.
+Criterion: tensors and modules reachable from attributes through lists, tuples, sets,
+dicts, closures and partial functions, but not among `parameters()`, `buffers()` or
+`modules()`. CONFIRMED when there is a module with parameters to train or a tensor that
+requires gradients, or any other tensor or module with tensors: it stays on the CPU and out
+of the checkpoint. REFUTED when there is none.
 Source: `nn.Module.__setattr__` registers modules and parameters, not containers of them.
 Overfitting one batch and the loss at initialisation cannot see this.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,8 +40,12 @@ def run(subject: Subject) -> Answer:
         for attribute, value in _attributes(module):
             path = f"{name}.{attribute}".lstrip(".")
             if isinstance(value, nn.Module):
-                if id(value) not in modules and any(True for _ in value.parameters()):
+                if id(value) in modules:
+                    continue
+                if any(p.requires_grad for p in value.parameters()):
                     trained.append(path)
+                elif any(True for _ in value.state_dict()):
+                    kept.append(path)
             elif id(value) not in tensors and _storage(value) not in storages:
                 if value.requires_grad and value.is_leaf:
                     trained.append(path)
@@ -52,8 +60,8 @@ def run(subject: Subject) -> Answer:
         )
     if kept:
         return confirmed(
-            f"the tensor `{kept[0]}` is neither parameter nor buffer: it stays on the CPU and out of "
-            "the checkpoint",
+            f"`{kept[0]}` is neither parameter, buffer nor part: it stays on the CPU and out of the "
+            "checkpoint",
             **evidence,
         )
     return refuted("every tensor and module is registered", **evidence)
@@ -74,6 +82,22 @@ def _inside(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     elif depth and isinstance(value, (list, tuple, set)):
         for index, child in enumerate(value):
             yield from _inside(f"{path}[{index}]", child, depth - 1)
+    elif depth and isinstance(value, (types.FunctionType, functools.partial)):
+        for mark, child in _captured(value):
+            yield from _inside(path + mark, child, depth - 1)
+
+
+def _captured(function: Any) -> list[tuple[str, Any]]:
+    """What a function carries with it: the variables of its closure, the arguments of a partial."""
+    if isinstance(function, functools.partial):
+        bound = [*enumerate(function.args), *function.keywords.items()]
+        return [("", function.func), *((f"({name})", value) for name, value in bound)]
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    found = []
+    for name, cell in zip(names, getattr(function, "__closure__", None) or ()):
+        with contextlib.suppress(ValueError):
+            found.append((f"({name})", cell.cell_contents))
+    return found
 
 
 def _storage(tensor: Any) -> Any:
