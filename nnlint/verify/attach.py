@@ -62,6 +62,9 @@ def with_verdicts(
     questions: dict[_Question, list[int]] = {}
     for index, finding in enumerate(findings):
         probe = _probe(finding)
+        if probe == "batch-dependency" and _WITHIN_EXAMPLES in finding.message:
+            # examples do not mix there
+            probe = "view-order"
         if probe is None:
             continue
         if probe == "lr-schedule":
@@ -106,6 +109,7 @@ def _asked(
 def _ask(question: _Question, conditions: Conditions, rows: list[int]) -> Outcome:
     options = question.options
     options["finding"]["rows"] = rows
+    options["finding"]["filename"] = str(Path(question.target.file).absolute())
     return verify_target(question.target, [question.probe], conditions, options)
 
 
@@ -182,6 +186,10 @@ def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str,
             base = result.summary.partition("; they begin to mix at ")[0]
             return "CONFIRMED", f"{base}; they begin to mix here"
         return "CONFIRMED", f"{result.summary}, not at the reported line {finding.start.row}"
+    by_row = result.evidence.get("by_row") or {}
+    if str(finding.start.row) in by_row:
+        status, summary = by_row[str(finding.start.row)]
+        return (status, summary) if target.certain else ("INCONCLUSIVE", summary)
     if result.status == "REFUTED":
         if finding.name not in REFUTED_BY.get(result.probe, (finding.name,)):
             return "INCONCLUSIVE", f"{result.summary}, which cannot take this finding back"
@@ -190,8 +198,6 @@ def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str,
                 "INCONCLUSIVE",
                 f"{target.name}, perhaps another model than this: {result.summary}",
             )
-        if _WITHIN_EXAMPLES in finding.message and result.probe == "batch-dependency":
-            return "INCONCLUSIVE", "the probe sees examples that mix, and this is about one alone"
         ran = result.evidence.get("ran")
         if isinstance(ran, dict) and ran.get(str(finding.start.row)) is False:
             return "INCONCLUSIVE", "the reported line did not run with these inputs"

@@ -9,7 +9,7 @@ PROBES = tuple(
     sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("*.py") if p.stem != "__init__")
 )
 ALIASES = {"unused-parameters": "dead-parameters", "unused-parameter": "dead-parameters"}
-FOR_FINDINGS_ONLY = ("determinism", "lr-schedule", "mode-dependence", "loss-shape")
+FOR_FINDINGS_ONLY = ("determinism", "lr-schedule", "mode-dependence", "loss-shape", "view-order")
 """Probes that say nothing about a module by itself."""
 LAST = ("loss-at-init", "overfit", "input-baseline", "receptive-field", "parameter-share")
 DEFAULT = (

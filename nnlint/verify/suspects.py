@@ -40,8 +40,11 @@ def owners_of(target: Target) -> list[Target]:
     found = []
     for file in mentioning(ProjectModules(), path, target.name):
         tree = _parse(file)
+        given = _given_to(tree, target.name) if tree else set()
         for node in tree.body if tree else []:
-            if isinstance(node, ast.ClassDef) and _has_forward(node) and _calls(node, target.name):
+            if not isinstance(node, ast.ClassDef) or not _has_forward(node):
+                continue
+            if _names(node, target.name) or node.name in given:
                 # as it was given, so that both are in one file
                 name = target.file if file == path else file
                 found.append(Target(node.name, file=name, certain=False))
@@ -50,9 +53,20 @@ def owners_of(target: Target) -> list[Target]:
     return found[:MOST_OWNERS]
 
 
-def _calls(node: ast.ClassDef, name: str) -> bool:
+def _given_to(tree: ast.Module, name: str) -> set[str]:
+    """What is called with the class as an argument: `ResNet(Block, depth)`."""
+    return {
+        ast.unparse(call.func).rpartition(".")[2]
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for value in [*call.args, *(k.value for k in call.keywords)]
+        if isinstance(value, ast.Name) and value.id == name
+    }
+
+
+def _names(node: ast.ClassDef, name: str) -> bool:
     return node.name != name and any(
-        isinstance(n, ast.Call) and ast.unparse(n.func).rpartition(".")[2] == name
+        isinstance(n, (ast.Name, ast.Attribute)) and ast.unparse(n).rpartition(".")[2] == name
         for n in ast.walk(node)
     )
 

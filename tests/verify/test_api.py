@@ -141,8 +141,9 @@ def test_deterministic_names_the_random_line():
         def forward(self, x):
             return F.dropout(x, 0.5)
 
-    with pytest.raises(VerificationError, match=r"return F\.dropout\(x, 0\.5\)"):
+    with pytest.raises(VerificationError, match=r"return F\.dropout\(x, 0\.5\)") as caught:
         assert_deterministic(Always(), X)
+    assert caught.value.answer.evidence["culprit"]["operation"] == "bernoulli_"
     assert_deterministic(mlp(nn.Dropout(0.5)), X)
 
 

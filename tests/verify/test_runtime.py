@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,47 @@ def test_tensors_that_a_module_moves_itself_are_no_fault():
             return x
 
     assert ask("unregistered-parameters", Metric(), X).status == "REFUTED"
+
+
+def test_weights_that_closures_and_partials_carry_are_found():
+    class Carries(nn.Module):
+        def __init__(self, function):
+            super().__init__()
+            self.function = function
+
+        def forward(self, x):
+            return self.function(x)
+
+    hidden, frozen = nn.Linear(6, 2), nn.Linear(6, 2).requires_grad_(False)
+    for function in (lambda x: hidden(x), functools.partial(torch.mul, hidden.weight[0])):
+        answer = ask("unregistered-parameters", Carries(function), X)
+        assert answer.status == "CONFIRMED"
+    answer = ask("unregistered-parameters", Carries(lambda x: frozen(x)), X)
+    assert "stays on the CPU" in answer.summary and not answer.evidence["trained"]
+
+
+def test_inputs_that_help_a_little_are_no_fault():
+    # softmax applied twice bounds the loss from below, whatever the inputs are
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3), nn.Softmax(1))
+    answer = ask("input-baseline", model, X, loss="cross_entropy")
+    assert answer.status != "CONFIRMED"
+
+    class Blind(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(6, 10)
+
+        def forward(self, x):
+            return self.net(1e-9 * x)
+
+    assert ask("input-baseline", Blind(), X, loss="cross_entropy").status == "CONFIRMED"
+
+
+def test_arguments_that_were_none_are_named():
+    class Masked(nn.Module):
+        def forward(self, x, mask):
+            return x if mask is None else x * mask
+
+    subject = Subject(Runner(Masked()), Inputs.of((X, None)), Options())
+    answer = probes.load("input-use").run(subject)
+    assert answer.status == "REFUTED" and "being None here: mask" in answer.summary

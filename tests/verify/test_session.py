@@ -104,12 +104,29 @@ def test_memory_is_limited(tmp_path):
         ("socket.create_connection(('127.0.0.1', 9))", "no network"),
         ("subprocess.run(['true'])", "no other programs"),
         ("open(os.path.expanduser('~/nnlint-was-here'), 'w')", "outside its scratch folder"),
+        ("torch.save(x, os.path.expanduser('~/nnlint-was-here'))", "outside its scratch folder"),
+        (
+            "__import__('sqlite3').connect(os.path.expanduser('~/nnlint-was-here'))",
+            "outside its scratch folder",
+        ),
     ],
 )
 def test_the_guard_stops_accidents(tmp_path, body, words):
     (answer,) = run(tmp_path, body, ["eval-determinism"]).results
     assert answer.status == "INCONCLUSIVE" and words in answer.summary
     assert not Path("~/nnlint-was-here").expanduser().exists()
+
+
+def test_native_code_cannot_write_either(tmp_path):
+    victim = tmp_path / "native.txt"
+    body = (
+        f"__import__('ctypes').CDLL(None).creat({str(victim)!r}.encode(), 0o644)"
+        " if self.layer is not None else None"
+    )
+    outcome = run(tmp_path, body, ["eval-determinism"])
+    if not outcome.environment["files_locked"]:
+        pytest.skip("the kernel has no Landlock")
+    assert outcome.results[0].status == "REFUTED" and not victim.exists()
 
 
 def test_the_scratch_folder_is_writable_and_gone_afterwards(tmp_path):

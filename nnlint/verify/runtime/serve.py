@@ -17,7 +17,7 @@ def main() -> int:
     """Serve one job from stdin; the exit status is 0 unless the worker itself is at fault."""
     job = json.loads(sys.stdin.readline())
     send = _take_stdout(job.pop("token", ""))
-    from .sandbox import Guard, leave_network, limit_resources
+    from .sandbox import Guard, leave_network, limit_resources, lock_files
 
     on_cuda = job.get("device") == "cuda"
     limit_resources(None if on_cuda else job.get("memory"), job.get("cpu"))
@@ -28,6 +28,7 @@ def main() -> int:
         send("failed", stage="torch", reason=f"{sys.executable} has no torch: {error}")
         return 0
     torch.set_num_threads(int(job.get("threads") or 1))
+    locked = lock_files(job["scratch"])
     os.chdir(job["scratch"])
     os.environ["TMPDIR"] = job["scratch"]
     for folder in reversed(job.get("path", [])):
@@ -38,8 +39,11 @@ def main() -> int:
         python=sys.version.split()[0],
         pid=os.getpid(),
         network_namespace=isolated,
+        files_locked=locked,
     )
-    Guard(job["scratch"], bool(job.get("allow_network"))).install()
+    guard = Guard(job["scratch"], bool(job.get("allow_network")))
+    guard.watch_saving(torch.serialization)
+    guard.install()
     try:
         _serve(job, send)
     except MemoryError:

@@ -64,18 +64,24 @@ def make_task(runner: Runner, inputs: Inputs, loss: str, seed: int = 0) -> Task:
     if loss not in LOSSES:
         raise NoTask("the loss is not known: `--loss cross_entropy` (or bce_with_logits, mse, …)")
     results = leaves(runner.call(inputs, False, seed))
-    path = next((p for p, t in results if t.is_floating_point() and t.dim() > 0), None)
-    if path is None:
+    floats = [(p, t.shape) for p, t in results if t.is_floating_point() and t.dim() > 0]
+    if not floats:
         raise NoTask("the model returns no floating-point tensor")
-    shape = dict(results)[path].shape
     tokens = any(not t.is_floating_point() for _, t in inputs.tensors)
-    channel = 1 if len(shape) > 3 or (len(shape) == 3 and not tokens) else len(shape) - 1
+
+    def channel_of(shape: torch.Size) -> int:
+        return 1 if len(shape) > 3 or (len(shape) == 3 and not tokens) else len(shape) - 1
+
+    categorical = loss in ("cross_entropy", "nll")
+    # a discriminator returns a score and classes; the loss over classes is for the latter
+    fitting = [f for f in floats if len(f[1]) > 1 and f[1][channel_of(f[1])] > 1]
+    path, shape = (fitting if categorical and fitting else floats)[0]
+    channel = channel_of(shape)
 
     def pick(output: Any) -> Tensor:
         found = dict(leaves(output))[path]
         return found.movedim(channel, -1) if categorical else found
 
-    categorical = loss in ("cross_entropy", "nll")
     generator = torch.Generator().manual_seed(seed)
     if categorical:
         if len(shape) < 2 or shape[channel] < 2:

@@ -54,6 +54,7 @@ class Facts:
             filter(None, (inspect.getdoc(type(model)), inspect.getdoc(self.forward)))
         )
         self.unpacked = dict(_unpackings(self.forward))
+        self.keyed = set(_keyed(self.forward))
         self.hints = annotations_of(self.forward)
         self._named: dict[str, int] = {}
         self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
@@ -212,6 +213,18 @@ def _unpackings(function: Any) -> Iterator[tuple[str, int]]:
                     yield value.value.id, len(node.targets[0].elts)
 
 
+def _keyed(function: Any) -> Iterator[str]:
+    """Arguments that are read by a word: `features["low_level"]`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+                yield node.value.id
+
+
 def batch_hint(model: nn.Module) -> Optional[int]:
     """The axis that `forward` calls the batch: `B, T, C = x.shape`, `batch = x.size(1)`."""
     try:
@@ -309,7 +322,7 @@ def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bo
         return [Spec(name, said.kind, s, facts.vocabulary) for s in facts.shapes(name)[:2]]
     if hint in (int, float, bool, str):
         return [Spec(name, CONSTANT, value=v) for v in _constants(hint, name)]
-    if re.search(r"Dict|dict|Mapping", text):
+    if re.search(r"Dict|dict|Mapping", text) or name in facts.keyed:
         return [Spec(name, DICT)]
     if (
         re.search(r"\b[Ll]ist\[|Sequence\[", text)

@@ -60,7 +60,7 @@ def run(subject: Subject) -> Answer:
         )
     if kept:
         return confirmed(
-            f"`{kept[0]}` is neither parameter, buffer nor part: it stays on the CPU and out of the "
+            f"`{kept[0]}` is neither parameter nor buffer: it stays on the CPU and out of the "
             "checkpoint",
             **evidence,
         )

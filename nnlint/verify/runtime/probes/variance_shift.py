@@ -3,7 +3,8 @@
 Criterion: over 64 examples (16 large ones) and 8 seeds, the variance of each batch-norm
 layer's input with dropout on, over that with dropout off. CONFIRMED when a layer's ratio, over
 the mean of its channels, is over 1.1 (or under 1/1.1), REFUTED when no layer's is,
-INCONCLUSIVE when dropout changes the input of none: the one that it feeds is elsewhere.
+INCONCLUSIVE when dropout was reported and changes the input of none: the one that it feeds
+is elsewhere.
 Of a finding, only the dropout inside its class is on.
 Threshold: without dropout the ratio is 1; sampling 64 examples scatters it by about 2 %.
 Source: Li et al., "Understanding the Disharmony between Dropout and Batch Normalization by
@@ -47,6 +48,8 @@ def run(subject: Subject) -> Answer:
         if bool((other > 1e-12).any()):
             alive = other > 1e-12
             ratios[name] = float(value[alive].mean() / other[alive].mean())
+    if not ratios and without and not subject.options.finding:
+        return refuted("dropout changes the input of no batch norm", ratios=ratios)
     if not ratios:
         return inconclusive(
             f"no batch norm inside {type(model).__name__} gets what its dropout changes",
