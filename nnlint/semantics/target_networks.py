@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from nnlint.semantics.participants import is_model, receiver_text
 from nnlint.semantics.snapshots import assigned, function_around
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
+from nnlint.syntax.statements import enclosing_statements
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,30 @@ def shared_networks(program: Program) -> Iterator[SharedNetwork]:
             if event.subject is model and shared and _named(event.site, target, source):
                 yield SharedNetwork(model, target, source, update, event.site, shared)
                 break
+    yield from _shared_by_methods(program, aliases)
+
+
+def _shared_by_methods(program: Program, aliases: list[Event]) -> Iterator[SharedNetwork]:
+    """Networks that one method updates from another network, and another method makes it."""
+    seen: set[object] = set()
+    for models, (target, source), update in _side_by_side(program.timeline):
+        names = {target, source}
+        own = _class_around(update)
+        if models[0] is models[1] or own is None or not all(n.startswith("self.") for n in names):
+            continue
+        for event in aliases:
+            shared = assigned(event.site)
+            if shared is None or event.conditions or _class_around(event.site) is not own:
+                continue
+            texts = {event.site.module.text(event.site.node), shared.text}
+            if texts == names and event.site.key not in seen and event.subject is not None:
+                seen.add(event.site.key)
+                yield SharedNetwork(event.subject, target, source, update, event.site, shared)
+
+
+def _class_around(place: Site) -> ast.AST | None:
+    chain = enclosing_statements(place.module, place.node)
+    return next((p.node for p in reversed(chain) if isinstance(p.node, ast.ClassDef)), None)
 
 
 Update = tuple[Value, str, str, Site]
@@ -64,6 +90,13 @@ def _loads(events: list[Event]) -> Iterator[Update]:
 
 
 def _averages(block: Block) -> Iterator[Update]:
+    """Updates of a network from itself."""
+    for (model, other), (target, source), site in _side_by_side(block):
+        if model is other:
+            yield model, target, source, site
+
+
+def _side_by_side(block: Block) -> Iterator[tuple[tuple[Value, Value], tuple[str, str], Site]]:
     """`for t, s in zip(target.parameters(), source.parameters())`."""
     for child in block.children:
         if not isinstance(child, Block):
@@ -72,10 +105,9 @@ def _averages(block: Block) -> Iterator[Update]:
         if child.kind == "loop" and isinstance(given, Arithmetic) and given.operator == "zip":
             models = [v.models for v in given.operands if isinstance(v, Parameters)]
             texts = _zipped(child.site)
-            two = len(models) == len(texts) == 2 and len(models[0]) == 1
-            if two and models[0][0] is models[1][0] and child.site is not None:
-                yield models[0][0], texts[0], texts[1], child.site
-        yield from _averages(child)
+            if [len(m) for m in models] == [1, 1] and len(texts) == 2 and child.site is not None:
+                yield (models[0][0], models[1][0]), (texts[0], texts[1]), child.site
+        yield from _side_by_side(child)
 
 
 def _zipped(loop: Site | None) -> list[str]:
