@@ -50,23 +50,25 @@ def drop_eval(program: Program) -> Iterator[list[Replacement]]:
 
 
 def leads_to_evaluation(program: Program, statement: ast.stmt) -> bool:
-    """Whether a teacher is put into eval mode, or data is gone over later in the function."""
-    if "teacher" in program.source(statement):
+    """Whether a teacher is put into eval mode, a function evaluates, or a model goes over data."""
+    owner = program.source(receiver(statement.value)) if isinstance(statement, ast.Expr) else ""
+    if "teacher" in owner or EVALUATES.search(getattr(program.function(statement), "name", "")):
         return True
+    runs = re.compile(rf"\b{re.escape(owner)}\b")
     for node in ast.walk(program.function(statement)):
         if getattr(node, "lineno", 0) < statement.lineno:
             continue
+        over: list[ast.expr] = []
         if isinstance(node, ast.Call) and EVALUATES.search(last_name(node.func)):
-            return True
-        iterated = getattr(node, "iter", None)
-        if isinstance(node, ast.For) and iterated is not None:
-            trains = any(
-                isinstance(c, ast.Call) and last_name(c.func) == "backward" for c in ast.walk(node)
-            )
-            if not trains and OVER_DATA.search(program.source(iterated)):
+            if any(runs.search(program.source(argument)) for argument in node.args):
                 return True
-        if isinstance(node, ast.ListComp | ast.GeneratorExp):
-            if any(OVER_DATA.search(program.source(g.iter)) for g in node.generators):
+        elif isinstance(node, ast.For):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+            over = [] if any(last_name(c.func) == "backward" for c in inner) else [node.iter]
+        elif isinstance(node, ast.ListComp | ast.GeneratorExp):
+            over = [generator.iter for generator in node.generators]
+        if any(OVER_DATA.search(program.source(iterated)) for iterated in over):
+            if runs.search(program.source(node)):
                 return True
     return False
 
