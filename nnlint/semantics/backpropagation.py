@@ -183,3 +183,13 @@ def _model_of(operation: Operation) -> Value | None:
         owner = operation.owner
         return owner if isinstance(owner, Instance) and is_model(owner) else operation.layer
     return None
+
+
+def trained_places(program: Program) -> frozenset[object]:
+    """Where gradients reach a forward pass; nowhere if one backward pass cannot be followed."""
+    flow = program.once(Backpropagation)
+    reached = [
+        [r for value in (event.subject, *event.operands) for r in flow.everything(value)]
+        for event in program.events("backward")
+    ]
+    return frozenset(r.forward.site.key for found in reached for r in found if all(reached))

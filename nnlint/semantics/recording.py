@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.conditions import words
 from nnlint.semantics.modes import is_model
 from nnlint.semantics.participants import covers, same_model
@@ -57,7 +58,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
     idle = not program.events("backward", "step", "fit")
     seen: set[object] = set()
     for found in every:
-        loop = _loop_over_data(found, idle)
+        loop = _loop_over_data(found, idle, program)
         if loop is None or id(found.region[-1]) in seen or not _is_plain(found, program):
             continue
         shown = _evaluates(found, every, program)
@@ -72,15 +73,32 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         yield RecordedEvaluation(found.event, loop, *shown)
 
 
-def _loop_over_data(found: Pass, idle: bool) -> Site | None:
+def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:
     """The outermost loop of an evaluation with gradients on that goes over data."""
     evaluates = found.role == "eval" or (idle and not found.role)
+    evaluates = evaluates or _sets_eval_mode(found, program)
     if not evaluates or not found.event.grad or found.on_made_up_data:
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
     if not any(goes_over_data(b) for b in loops):
         return None
     return loops[-1].site
+
+
+def _sets_eval_mode(found: Pass, program: Program) -> bool:
+    """Whether a function that trains nothing puts the model into eval mode and then runs it,
+    where no gradient goes back through what comes out."""
+    model, last = found.event.subject, ""
+    trained = program.once(trained_places)
+    if not trained or found.event.site.key in trained:
+        return False
+    called = [b for b in found.region if b.kind in ("call", "entry")]
+    for event, _ in called[-1].walk() if called and model is not None else ():
+        if event is found.event:
+            return last == "eval" and found.role != "other"
+        if event.kind in ("train", "eval", "mode") and covers(event.subject, model):
+            last = event.kind
+    return False
 
 
 def _is_plain(found: Pass, program: Program) -> bool:

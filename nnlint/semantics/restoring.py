@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import Backpropagation
+from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.layers import mode_dependence
 from nnlint.semantics.modes import concerns_mode, mode_after
 from nnlint.semantics.participants import held_models, made_within, same_model
@@ -35,7 +35,7 @@ class UnrestoredMode:
 def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
     """Training passes that an earlier `eval` of the same loop reaches, and no `train` before."""
     every = passes(program)
-    reached = program.once(_trained)
+    reached = program.once(trained_places)
     found: set[object] = set()
     paths: dict[int, Paths[Since]] = {}
     for trained in every:
@@ -94,19 +94,9 @@ def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Si
 
 def _without_backward(program: Program, runs: list[Pass]) -> set[int]:
     """The passes of a model that no gradient reaches, where it is known which are reached."""
-    trained = program.once(_trained)
+    trained = program.once(trained_places)
     known = any(p.event.site.key in trained for p in runs)
     return {id(p.event) for p in runs if p.event.site.key not in trained} if known else set()
-
-
-def _trained(program: Program) -> frozenset[object]:
-    """Where gradients reach a pass; nowhere if one backward pass cannot be followed."""
-    flow = program.once(Backpropagation)
-    reached = [
-        [r for value in (event.subject, *event.operands) for r in flow.everything(value)]
-        for event in program.events("backward")
-    ]
-    return frozenset(r.forward.site.key for found in reached for r in found if all(reached))
 
 
 def _mode_left_on(states: frozenset[Since]) -> Event | None:
