@@ -29,6 +29,9 @@ from nnlint.semantics.values import (
 _A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)
 _MAY_DIVIDE = re.compile(r"compute|calc|get|step", re.IGNORECASE)
 _ACCUMULATED = re.compile(r"acc|micro|virtual", re.IGNORECASE)
+LEAST_SHARE = 0.5
+"""The share of each of two batches, the fewest that are accumulated: a loss that is multiplied
+by no more may have been divided by their number."""
 LENGTH_MATTERS = frozenset({"sgd"})
 """Families of optimizers whose steps are as long as the gradients; others rescale them."""
 
@@ -192,19 +195,26 @@ def _gives_mean(operation: Operation) -> bool:
     last = operation.entry.name.rpartition(".")[2]
     if last in ("add", "sub"):
         return any(_is_mean(tensor) or _is_weighted_mean(tensor) for tensor in operation.inputs)
+    if last == "mul":
+        return _weight(operation) > LEAST_SHARE and _is_mean(operation.inputs[0])
     return last == "mean"
 
 
 def _is_weighted_mean(term: Tensor) -> bool:
-    """Whether a term of a sum is a mean by half, as that of squares often is."""
+    """Whether a term of a sum is a mean by half or more, as that of squares often is."""
     made = producers(term)
     return bool(made) and all(
-        operation.entry.name.rpartition(".")[2] == "mul"
-        and len(operation.inputs) == 1
-        and any(constant(v) == 0.5 for v in operation.arguments.values())
-        and _is_mean(operation.inputs[0])
+        _weight(operation) >= LEAST_SHARE and _is_mean(operation.inputs[0])
         for operation in made or ()
     )
+
+
+def _weight(operation: Operation) -> float:
+    """The number that an operation multiplies a tensor by; 0 where it does something else."""
+    if operation.entry.name.rpartition(".")[2] != "mul" or len(operation.inputs) != 1:
+        return 0.0
+    weights = [constant(value) for value in operation.arguments.values()]
+    return next((float(w) for w in weights if isinstance(w, int | float)), 0.0)
 
 
 def _sets_gradients(loop: Block, site: Site) -> bool:
