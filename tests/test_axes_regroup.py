@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import assume, example, given, settings
 
-from nnlint.semantics.axes import Dimension, Shape, display, one_axis
+from nnlint.semantics.axes import DIRECTIONS, Dimension, Shape, display, new_axis, one_axis
 from nnlint.semantics.axes.regroup import INFERRED, Kind, classify_view
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, product, size
 
@@ -382,3 +382,14 @@ def test_the_remedy_does_what_the_names_ask_for(case):
 @given(st.just([1]), st.just([1]), st.just(True))
 def test_the_oracle(source, target, alike):
     assert groups_alike(tuple(source), tuple(target)) is alike
+
+
+def test_the_features_of_a_bidirectional_layer_may_be_split_anywhere():
+    batch, time, states = (new_axis(name) for name in ("B", "T", "states"))
+    hidden = new_axis("hidden")
+    features = (*one_axis(2, DIRECTIONS, "layer"), states, hidden)
+    source = ((batch,), (time,), features)
+    split = [batch.size, time.size * states.size, size(2) * hidden.size]
+    assert classify_view(source, split).kind is Kind.UNKNOWN
+    moved = [time.size, batch.size * states.size, size(2) * hidden.size]
+    assert classify_view(source, moved).kind in FAULTS

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from nnlint.semantics.axes.regroup import FAULTS, ViewResult
 from nnlint.semantics.flattening import flattens_everything
-from nnlint.semantics.values import Function, Operation, Tensor
+from nnlint.semantics.values import Operation, Tensor
 
 
 def wrong_view(operation: Operation) -> Operation | None:
@@ -29,25 +29,29 @@ def wrong_view(operation: Operation) -> Operation | None:
 
 
 def _is_wrong(operation: Operation, view: ViewResult) -> bool:
-    return view.kind in FAULTS and not _orderless(operation.inputs[0], operation.function)
+    return view.kind in FAULTS and not _orderless(operation.inputs[0], operation)
 
 
-def _orderless(tensor: Tensor, where: Function | None, depth: int = 12) -> bool:
-    """Whether the elements have no order to get wrong: learned, or made up in `where`."""
+def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
+    """Whether the elements have no order to get wrong: learned, or made up beside the view."""
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation) or producer.layer is not None:
         return False
     if producer.entry.family == "parameter":
         return True
     if producer.entry.family == "create":
-        here, made = where, producer.function
-        return here is not None and made is not None and made.node is here.node
+        return _place(view) is _place(producer)
     moved = producer.entry.transparent or producer.entry.axes == "same"
     return (
         moved
         and bool(producer.inputs)
-        and all(_orderless(t, where, depth - 1) for t in producer.inputs)
+        and all(_orderless(t, view, depth - 1) for t in producer.inputs)
     )
+
+
+def _place(operation: Operation) -> object:
+    """The function that a call stands in, or the module whose top level it stands in."""
+    return operation.function.node if operation.function else operation.site.module
 
 
 def _last_view(tensor: Tensor, depth: int = 8) -> Operation | None:

@@ -34,6 +34,8 @@ class Axis(NamedTuple):
 
 ONE_EXAMPLE = "batch of 1"
 """What the batch axis is called where the program makes batches of one example."""
+DIRECTIONS = "directions"
+"""What the two directions of a bidirectional layer are called, as an axis."""
 Dimension = tuple[Axis, ...]
 """A row-major product of axes; empty for size 1."""
 Shape = tuple[Dimension, ...]

@@ -20,7 +20,15 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from nnlint.semantics.axes import Axis, Dimension, Shape, new_axis, one_axis
+from nnlint.semantics.axes import (
+    DIRECTIONS,
+    Axis,
+    Dimension,
+    Shape,
+    new_axis,
+    one_axis,
+    size_of,
+)
 from nnlint.semantics.axes.reorder import Reordering, reordering
 from nnlint.semantics.axes.sizes import (
     ONE,
@@ -89,8 +97,23 @@ def classify_view(
         settled = [_replaced(t, defaults) for t in target]
         numbers = _classify(_settled(source, defaults), settled, symbols)
         if numbers.kind is not Kind.UNKNOWN:
-            return replace(numbers, shape=result.shape)
+            result = replace(numbers, shape=result.shape)
+    if result.kind in FAULTS and (learned := _learned_order(source)) != source:
+        whole = _classify(_settled(learned, ones), [_replaced(t, ones) for t in target], symbols)
+        if whole.kind not in FAULTS:
+            return ViewResult(Kind.UNKNOWN, result.shape)
     return result
+
+
+def _learned_order(source: Shape) -> Shape:
+    """The source with the features of a bidirectional layer as one axis.
+
+    In which order a layer puts out its features is learned, those of its directions
+    included: to split them is right wherever the border is.
+    """
+    return tuple(
+        one_axis(size_of(d)) if len(d) > 1 and d[0].name == DIRECTIONS else d for d in source
+    )
 
 
 def _defaults(sizes: Sequence[Size], target: Sequence[Target]) -> dict[Symbol, Size]:

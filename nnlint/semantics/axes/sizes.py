@@ -153,7 +153,8 @@ class Symbols:
         known = self._known.get(key)
         if known is None:
             value = _divided_defaults(above, below)
-            known = Symbol(f"{above}/{below}", role, value, (above, below), small=small)
+            vague = any(s.vague for s in (*above.symbols, *below.symbols))
+            known = Symbol(f"{above}/{below}", role, value, (above, below), None, vague, small)
             self._known[key] = known
         known.small = known.small and small
         return size(known)

@@ -15,7 +15,7 @@ from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
-from nnlint.semantics.conditions import parts_of
+from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.members import Members
@@ -148,6 +148,9 @@ class Shapes(Members):
             source = _without_ones(_replaced(source, ones))
             target = [t.replaced(ones) if isinstance(t, Size) else t for t in target]
         result = classify_view(source, target, self.sizes.symbols, overridden)
+        if result.kind in FAULTS and off_by_default(self.conditions):
+            # the layers and sizes that led here may be those of the other choice
+            return ViewResult(Kind.UNKNOWN, result.shape)
         if result.meant is None:
             return result
         return replace(result, remedy=self._remedy(operation.site, result.meant))

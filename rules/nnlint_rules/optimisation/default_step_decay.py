@@ -71,6 +71,7 @@ def default_step_decay(program: Program, context: Context) -> None:
 
 def _when(decay: Decay) -> str:
     if decay.default_factor and decay.period != 30:
-        return f"every {decay.period} epochs, by a default factor that was made for ImageNet"
+        every = "epoch" if decay.period == 1 else f"{decay.period} epochs"
+        return f"every {every}, by a default factor that was made for ImageNet"
     first = " and ".join(str(drop.epoch) for drop in decay.drops[:2])
     return f"at epochs {first}, the schedule of ImageNet"

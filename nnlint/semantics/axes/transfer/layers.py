@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.axes import Axis, Dimension, Shape, new_axis, one_axis, size_of, with_role
+from nnlint.semantics.axes import (
+    DIRECTIONS,
+    Axis,
+    Dimension,
+    Shape,
+    new_axis,
+    one_axis,
+    size_of,
+    with_role,
+)
 from nnlint.semantics.axes.sizes import ONE, Size, Symbol, Symbols, product, size
 from nnlint.semantics.axes.transfer.call import (
     Call,
@@ -345,9 +354,9 @@ def decoder(call: Call) -> Shape:
 def _directions(call: Call) -> Dimension:
     both = call.arguments.get("bidirectional")
     if isinstance(both, bool):
-        return one_axis(2, "directions", "layer") if both else ()
+        return one_axis(2, DIRECTIONS, "layer") if both else ()
     # one or two: nothing can be said that depends on it
-    return (vague_axis("directions", "layer"),)
+    return (vague_axis(DIRECTIONS, "layer"),)
 
 
 def vague_axis(name: str, role: str) -> Axis:
