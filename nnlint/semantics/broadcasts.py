@@ -72,20 +72,27 @@ def _outline(tensor: Tensor) -> Shape | None:
     return ((new_axis("B", "batch"),), ()) if _last_is_one(tensor) else None
 
 
-def _last_is_one(tensor: Tensor, depth: int = 40) -> bool:
+def _last_is_one(tensor: Tensor) -> bool:
     """Whether the last axis of a tensor of unknown rank has size 1: a layer made it so."""
-    producer = tensor.producer
-    if depth == 0:
-        return False
-    if isinstance(producer, Join):
-        return all(_last_is_one(t, depth - 1) for t in producer.inputs)
-    if not isinstance(producer, Operation):
-        return False
-    if producer.entry.axes == "linear":
-        return bool(constant(producer.arguments.get("out_features")) == 1)
-    if producer.entry.axes in KEEP_LAST and producer.inputs:
-        return _last_is_one(producer.inputs[0], depth - 1)
-    return False
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        producer = current.producer
+        if isinstance(producer, Join):
+            waiting += producer.inputs
+        elif not isinstance(producer, Operation):
+            return False
+        elif producer.entry.axes in KEEP_LAST and producer.inputs:
+            waiting.append(producer.inputs[0])
+        elif (
+            producer.entry.axes != "linear" or constant(producer.arguments.get("out_features")) != 1
+        ):
+            return False
+    return True
 
 
 def _is_one(dimension: Dimension) -> bool:

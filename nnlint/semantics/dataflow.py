@@ -43,17 +43,7 @@ def tensor_of(value: Value | None) -> Tensor | None:
 
 def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
     """The operations that may have made `tensor`; None when one of them is unknown."""
-    if isinstance(tensor.producer, Operation):
-        return (tensor.producer,)
-    if isinstance(tensor.producer, Join):
-        found: list[Operation] = []
-        for option in tensor.producer.inputs:
-            known = producers(option)
-            if known is None:
-                return None
-            found += known
-        return tuple(found)
-    return None
+    return _origins(tensor, lambda current: ())
 
 
 def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
@@ -62,27 +52,45 @@ def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
     Operations that only move values (`view`, dropout, indexing) are looked through. What is
     written into a tensor that was made to be filled has given it its values.
     """
-    seen: set[int] = set()
+    return _origins(tensor, _moved)
+
+
+def _moved(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensors whose values another one only holds; none where it has values of its own."""
+    producer = tensor.producer
+    if _is_filled(tensor):
+        return tuple(tensor.state[WRITTEN])
+    if not isinstance(producer, Operation) or producer.entry.activation:
+        return ()
+    if not producer.entry.transparent or not producer.inputs:
+        return ()
+    return producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
+
+
+def _origins(
+    tensor: Tensor, behind_it: Callable[[Tensor], tuple[Tensor, ...]]
+) -> tuple[Operation, ...] | None:
+    """The operations behind a tensor, whichever path is taken; None when one is unknown.
+
+    Each tensor is looked at once: behind the branches of a loop there are as many ways as two
+    to the power of its rounds.
+    """
     found: dict[int, Operation] = {}
-    stack = [tensor]
-    while stack:
-        current = stack.pop()
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        current = waiting.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
         producer = current.producer
-        if isinstance(producer, Join):
-            parts = producer.inputs
-        elif _is_filled(current):
-            parts = tuple(current.state[WRITTEN])
-        elif not isinstance(producer, Operation):
-            return None
-        elif producer.entry.activation or not producer.entry.transparent or not producer.inputs:
+        parts = producer.inputs if isinstance(producer, Join) else behind_it(current)
+        if parts:
+            waiting += reversed(parts)
+        elif isinstance(producer, Operation):
             found[id(producer)] = producer
-            continue
         else:
-            parts = producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
-        stack += reversed(parts)
+            return None
     return tuple(found.values())
 
 

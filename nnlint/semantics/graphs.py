@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.statements import enclosing_statements
 
 MOST = 300
 """Values that are looked at behind one."""
@@ -35,6 +36,12 @@ SCALES = frozenset({"torch.mul", "torch.div"})
 SUMS = frozenset({"torch.add", "torch.sub", "torch.sum", "torch.mean", "torch.neg"})
 COLLECTS = frozenset({"cat", "stack"})
 _LOSS = re.compile(r"loss|cost|criterion|objective|nll|crit\b|ce$|bce|elbo|err", re.IGNORECASE)
+
+_STEP = re.compile(r"^(?!.*(epoch|loop)).*(^|_)(step|batch|iteration|iter)(_|$)", re.IGNORECASE)
+"""Names of functions that are called for each batch: what they sum up is gone after it."""
+
+_DATA = re.compile(r"load|data|batch|(^|_)dl($|_)|iter|train|set$", re.IGNORECASE)
+_COUNTING = frozenset({"enumerate", "tqdm", "islice", "track", "zip", "trange"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,8 +219,35 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
         return None
     if loop.site is None or _is_reset(loop.site.node, ast.unparse(target)):
         return None
+    if isinstance(target, ast.Name) and _STEP.search(_function_around(gather.site)):
+        if not _goes_over_data(loop.site.node):
+            return None
     apart = [b for b in blocks[len(shared) :] if b.kind == "call" and b.site is not None]
     return apart[0].site if apart else gather.site
+
+
+def _goes_over_data(loop: ast.AST) -> bool:
+    """Whether a loop goes over batches, by what it is written to go over."""
+    subject = getattr(loop, "iter", None)
+    while isinstance(subject, ast.Call) and _called(subject) in _COUNTING and subject.args:
+        subject = subject.args[0]
+    name = _called(subject) if isinstance(subject, ast.Call) else _last_name(subject)
+    return bool(_DATA.search(name))
+
+
+def _called(call: ast.Call) -> str:
+    return _last_name(call.func)
+
+
+def _last_name(node: ast.AST | None) -> str:
+    return str(getattr(node, "attr", None) or getattr(node, "id", ""))
+
+
+def _function_around(place: Site) -> str:
+    """The name of the function in which a place is, whose variables live for one call."""
+    chain = [placed.node for placed in enclosing_statements(place.module, place.node)]
+    around = [n for n in chain if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return around[-1].name if around else ""
 
 
 def _target(node: ast.AST) -> ast.expr | None:
