@@ -36,7 +36,14 @@ def divisions(program: Program) -> Iterator[tuple[ast.expr, Replacement]]:
 
 
 def average_batches(program: Program) -> Iterator[list[Replacement]]:
-    """An evaluation's summed losses become means of batches, divided by their number."""
+    """An evaluation's summed losses become means of batches, divided by their number.
+
+    Not where every batch size that the file names divides the 10,000 test images of its data
+    set: all batches are equally large then.
+    """
+    sizes = [int(n) for n in re.findall(r"batch[_-]size\D{0,40}?(\d+)", program.text)]
+    if re.search("MNIST|CIFAR", program.text) and sizes and not any(10_000 % n for n in sizes):
+        return
     for left, counted in divisions(program):
         name, function = program.source(left), program.function(left)
         if not EVALUATION.search(getattr(function, "name", "")):
@@ -60,7 +67,12 @@ def mean_of_batch(program: Program, summed: ast.expr) -> Replacement | None:
 
 
 def compare_logits(program: Program) -> Iterator[list[Replacement]]:
-    """`sigmoid(x) > 0.5` becomes `x > 0.5`, and `x > 0` too."""
+    """`sigmoid(x) > 0.5` becomes `x > 0.5`, `x > 0` too, and `round(sigmoid(x))` `round(x)`."""
+    for call in program.calls("round"):
+        given = call.args[0] if call.args else getattr(call.func, "value", None)
+        if isinstance(given, ast.Call) and last_name(given.func) == "sigmoid":
+            inner = given.args[0] if given.args else getattr(given.func, "value", given)
+            yield [(given, program.source(inner))]
     for node in ast.walk(program.tree):
         if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Gt | ast.GtE):
             continue

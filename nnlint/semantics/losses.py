@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from types import NoneType
+from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -13,6 +14,7 @@ from nnlint.semantics.dataflow import (
     makers,
     tensor_of,
 )
+from nnlint.semantics.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     Built,
@@ -20,6 +22,8 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Operation,
+    Site,
+    Source,
     Tensor,
     constant,
 )
@@ -39,19 +43,30 @@ def call_parameters(loss: Operation) -> list[str]:
     return [parameter.name for parameter in loss.entry.signature]
 
 
-LINEAR = frozenset({"linear", "conv", "conv_transpose"})
-"""Families of layers whose output may be any number."""
 LOGARITHMS = frozenset({"log_softmax", "log_sigmoid", "log", "logsumexp"})
 
 
-def last_activation(loss: Operation) -> tuple[str, Operation] | None:
-    """The activation that the prediction given to a loss has gone through last, and where.
+class Last(NamedTuple):
+    """What a prediction has gone through last."""
 
-    `linear` for the raw output of a layer, on every path. None when it is not known, and
-    also where the loss is computed only against the defaults of options under which the
+    name: str
+    """The activation; `linear` for the raw output of a layer or model."""
+    site: Site
+    operation: Operation | None
+    """The call; None where a library's model makes it."""
+
+
+def last_activation(loss: Operation) -> Last | None:
+    """The activation that the prediction given to a loss has gone through last, on every path.
+
+    None when it is not known, and also where the loss is computed only against the defaults of options under which the
     activation is applied: one option may decide both.
     """
-    prediction, _ = operands(loss)
+    given = loss.arguments.get(call_parameters(loss)[0])
+    model = library_logits(given)
+    if model is not None:
+        return None if off_by_default(loss.conditions) else Last("linear", model.site, None)
+    prediction = tensor_of(given)
     made = makers(prediction) if prediction is not None else None
     if not made:
         return None
@@ -59,11 +74,36 @@ def last_activation(loss: Operation) -> tuple[str, Operation] | None:
     name = names.pop()
     if names or not name or any(_may_exclude(loss, operation) for operation in made):
         return None
-    return name, made[0]
+    return Last(name, made[0].site, made[0])
 
 
 def _name(operation: Operation) -> str:
-    return "linear" if operation.entry.family in LINEAR else operation.entry.activation
+    return "linear" if is_raw(operation) else operation.entry.activation
+
+
+def taken_for_logits(program: Program) -> Iterator[tuple[Operation, Operation]]:
+    """Losses of probabilities, each with a sigmoid that the program takes of the same tensor.
+
+    Only where nothing else is known of the tensor.
+    """
+    given = {
+        id(tensor): loss
+        for loss in program.operations
+        if loss.entry.family == "bce"
+        and (tensor := operands(loss)[0]) is not None
+        and isinstance(tensor.producer, Source)
+    }
+    for sigmoid in program.operations if given else ():
+        if sigmoid.entry.activation in ("sigmoid", "log_sigmoid") and sigmoid.inputs:
+            loss = given.pop(id(sigmoid.inputs[0]), None)
+            if loss is not None and not _exclude_each_other(loss, sigmoid):
+                yield loss, sigmoid
+
+
+def _exclude_each_other(left: Operation, right: Operation) -> bool:
+    """Whether two operations stand in different arms of one branch."""
+    taken = {c.site.key: c.taken for c in left.conditions}
+    return any(taken.get(c.site.key, c.taken) is not c.taken for c in right.conditions)
 
 
 def _may_exclude(loss: Operation, operation: Operation) -> bool:
@@ -151,23 +191,52 @@ def built_with_data(build: Event) -> Built | None:
     return loss if not any(isinstance(v, Constant | NoneType) for v in given) else None
 
 
-def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation, Operation]]:
-    """Comparisons with 0.5 of what the same program gives to a loss as logits.
+COMPARISONS = frozenset({"torch.gt", "torch.ge", "torch.lt", "torch.le"})
 
-    Yields the comparison, the layer that gives the logits, and the loss.
+
+def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation, Operation]]:
+    """Comparisons with 0.5, or roundings, of what the same program takes for logits: it gives
+    it to a loss as such, or applies sigmoid to it.
+
+    Yields the comparison or rounding, the layer that gives the logits, and what takes them so.
     """
-    logits: dict[SiteKey, tuple[Operation, Operation]] = {}
-    for loss in program.operations:
-        if loss.entry.family == "bce_with_logits":
-            prediction, _ = operands(loss)
-            made = makers(prediction) if prediction is not None else None
-            for operation in made or ():
-                if operation.entry.family in LINEAR:
-                    logits[operation.site.key] = operation, loss
-    for comparison in program.operations if logits else ():
-        if comparison.entry.name in ("torch.gt", "torch.ge", "torch.lt", "torch.le"):
-            made = makers(comparison.inputs[0]) if comparison.inputs else None
-            if not made or constant(comparison.arguments.get("other")) != 0.5:
-                continue
-            if all(operation.site.key in logits for operation in made):
-                yield comparison, *logits[made[0].site.key]
+    losses: dict[SiteKey, tuple[Operation, Operation]] = {}
+    sigmoids: dict[SiteKey, tuple[Operation, Operation]] = {}
+    for operation in program.operations:
+        if operation.entry.family == "bce_with_logits":
+            prediction, _ = operands(operation)
+            for made in (makers(prediction) if prediction is not None else None) or ():
+                if is_raw(made):
+                    losses[made.site.key] = made, operation
+        elif operation.entry.activation == "sigmoid" and operation.inputs:
+            layer = _whole_output(operation.inputs[0])
+            if layer is not None:
+                sigmoids[layer.site.key] = layer, operation
+    for comparison in program.operations if losses or sigmoids else ():
+        if not comparison.inputs or not _halves(comparison):
+            continue
+        made_by = makers(comparison.inputs[0])
+        whole = _whole_output(comparison.inputs[0])
+        if made_by and all(operation.site.key in losses for operation in made_by):
+            yield comparison, *losses[made_by[0].site.key]
+        elif whole is not None and whole.site.key in sigmoids:
+            yield comparison, *sigmoids[whole.site.key]
+
+
+def _halves(operation: Operation) -> bool:
+    """Whether an operation tells what is above 0.5 from what is below."""
+    if operation.entry.name == "torch.round":
+        return constant(operation.arguments.get("decimals")) == 0
+    return operation.entry.name in COMPARISONS and constant(operation.arguments.get("other")) == 0.5
+
+
+def _whole_output(tensor: Tensor) -> Operation | None:
+    """The last layer of a model whose whole output a tensor is, in another shape at most."""
+    producer = tensor.producer
+    while isinstance(producer, Operation) and producer.entry.family in RESHAPES and producer.inputs:
+        producer = producer.inputs[0].producer
+    is_last = isinstance(producer, Operation) and producer.entry.family == "linear"
+    return producer if is_last and isinstance(producer, Operation) else None
+
+
+RESHAPES = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "cast"})

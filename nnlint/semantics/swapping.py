@@ -12,7 +12,8 @@ from nnlint.semantics.dataflow import (
     tensor_of,
     upstream,
 )
-from nnlint.semantics.losses import LINEAR, call_parameters
+from nnlint.semantics.losses import call_parameters
+from nnlint.semantics.raw_outputs import LINEAR
 from nnlint.semantics.values import CALLEE, ELEMENT_OF, Operation, Source, Tensor, Unknown, Value
 
 TARGETS = re.compile(r"(^|_)(targets?|labels?|y|gt|truth|true|valid|fake|real|masks?)($|_)")

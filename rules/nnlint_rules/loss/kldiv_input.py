@@ -50,15 +50,15 @@ def kldiv_input(loss: Operation, context: Context) -> None:
     - [KLDivLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
     """
     found = last_activation(loss)
-    if found is not None and found[0] not in LOGARITHMS:
-        name, operation = found
+    if found is not None and found.name not in LOGARITHMS:
+        name, place, _ = found
         what = "the raw output of a layer" if name == "linear" else f"{name} output"
         context.report(
             loss.site,
             f"`{loss.site.text}` takes log-probabilities first, and is given {what}: the result "
             "is no divergence and is smallest far from the target",
             help="Apply log_softmax to the first argument.",
-            related=[(operation.site, f"the first argument is {what}")],
+            related=[(place, f"the first argument is {what}")],
             fix=("Apply log_softmax first", log_softmax_first(loss, name)),
         )
     elif averages_over_all_elements(loss):

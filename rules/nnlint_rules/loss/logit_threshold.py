@@ -15,8 +15,8 @@ def logit_threshold(program: Program, context: Context) -> None:
     """Logits compared with 0.5 as if they were probabilities.
 
     ## What it does
-    Reports a comparison with 0.5 of the raw output of a layer that the same program gives to a
-    binary cross entropy with logits.
+    Reports a comparison with 0.5, or a rounding, of the raw output of a layer that the same
+    program gives to a binary cross entropy with logits, or applies sigmoid to elsewhere.
 
     ## Why it hurts training
     Probability 0.5 is logit 0. At logit 0.5 the model is 62 % sure: every prediction between
@@ -56,12 +56,17 @@ def logit_threshold(program: Program, context: Context) -> None:
     ## References
     - [BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html)
     """
-    for comparison, layer, loss in thresholded_logits(program):
+    for comparison, layer, taken in thresholded_logits(program):
+        rounds = comparison.entry.name == "torch.round"
+        means = "the loss that takes them as logits" if taken.entry.kind == "loss" else "sigmoid"
         context.report(
             comparison.site,
-            f"`{comparison.site.text}` compares logits with 0.5: predictions between 50 % and 62 % "
-            "count as negative, and the metric is wrong",
-            help="Compare with 0, or apply sigmoid first.",
-            related=[(layer.site, "the logits"), (loss.site, "the loss that takes them as logits")],
-            fix=("Compare with 0", compare_with_zero(comparison.site)),
+            f"`{comparison.site.text}` rounds logits: they are no probabilities, and what is above "
+            "1.5 is taken for no class at all"
+            if rounds
+            else f"`{comparison.site.text}` compares logits with 0.5: predictions between 50 % and "
+            "62 % count as negative, and the metric is wrong",
+            help="Apply sigmoid first." if rounds else "Compare with 0, or apply sigmoid first.",
+            related=[(layer.site, "the logits"), (taken.site, means)],
+            fix=None if rounds else ("Compare with 0", compare_with_zero(comparison.site)),
         )

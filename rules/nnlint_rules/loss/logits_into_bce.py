@@ -1,7 +1,8 @@
-from nnlint.rule import Applicability, Calls, Context, Level, rule
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.loss_remedies import exchange_loss
-from nnlint.semantics.losses import LOGARITHMS, last_activation
-from nnlint.semantics.values import Operation
+from nnlint.semantics.losses import LOGARITHMS, last_activation, taken_for_logits
+from nnlint.semantics.values import Operation, Site
 
 WITH_LOGITS = (
     "torch.nn.functional.binary_cross_entropy_with_logits",
@@ -16,16 +17,17 @@ UNBOUNDED = LOGARITHMS | frozenset(
     "NN403",
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton: verify loss at init",
-    on=Calls(kind="loss", family="bce"),
+    on=Programs(),
     fix=Applicability.UNSAFE,
     probe="loss-at-init",
 )
-def logits_into_bce(loss: Operation, context: Context) -> None:
+def logits_into_bce(program: Program, context: Context) -> None:
     """Raw layer output given to a binary cross entropy that wants probabilities.
 
     ## What it does
     Follows the input of `BCELoss` back to the layer or activation that made it, on every path,
-    and reports one whose output is not confined to 0..1.
+    and reports one whose output is not confined to 0..1. Where nothing is known of the input, it
+    reports one of which the program takes the sigmoid elsewhere: it can't be both.
 
     ## Why it hurts training
     The loss takes the logarithm of its input. The first output outside 0..1 stops the run, and
@@ -67,18 +69,27 @@ def logits_into_bce(loss: Operation, context: Context) -> None:
     ## References
     - [BCELoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html)
     """
-    found = last_activation(loss)
-    if found is None or found[0] not in UNBOUNDED:
-        return
-    name, operation = found
-    what = "the raw output of a layer" if name == "linear" else f"the output of {name}"
+    for loss in program.operations:
+        found = last_activation(loss) if loss.entry.family == "bce" else None
+        if found is not None and found.name in UNBOUNDED:
+            raw = found.name == "linear"
+            what = "the raw output of a layer" if raw else f"the output of {found.name}"
+            _report(
+                context, loss, f"its input is {what}", (found.site, f"the input is {what}"), raw
+            )
+    for loss, sigmoid in taken_for_logits(program):
+        what = "its input is taken for logits elsewhere"
+        _report(context, loss, what, (sigmoid.site, "sigmoid is taken of the same here"), True)
+
+
+def _report(
+    context: Context, loss: Operation, what: str, related: tuple[Site, str], raw: bool
+) -> None:
     context.report(
         loss.site,
-        f"`{loss.site.text}` takes probabilities, and its input is {what}: the run stops at the "
+        f"`{loss.site.text}` takes probabilities, and {what}: the run stops at the "
         "first value outside 0..1, and learns nothing sound before",
         help="Use the loss with logits (`BCEWithLogitsLoss`), or apply sigmoid first.",
-        related=[(operation.site, f"the input is {what}")],
-        fix=("Use the loss with logits", exchange_loss(loss, *WITH_LOGITS))
-        if name == "linear"
-        else None,
+        related=[related],
+        fix=("Use the loss with logits", exchange_loss(loss, *WITH_LOGITS)) if raw else None,
     )

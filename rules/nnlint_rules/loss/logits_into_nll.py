@@ -62,9 +62,9 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
     if loss.entry.expects != "log_probabilities":
         return
     found = last_activation(loss)
-    if found is None or found[0] not in NO_LOGARITHMS:
+    if found is None or found.name not in NO_LOGARITHMS:
         return
-    name, operation = found
+    name, place, _ = found
     harm = (
         "confident mistakes cost hardly more than small ones"
         if name in ("softmax", "sigmoid")
@@ -75,6 +75,6 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
         loss.site,
         f"`{loss.site.text}` takes log-probabilities, and its input is {what}: {harm}",
         help="Use cross entropy on the logits, or apply log_softmax first.",
-        related=[(operation.site, f"the input is {what}")],
+        related=[(place, f"the input is {what}")],
         fix=("Use cross entropy", exchange_loss(loss, *ON_LOGITS)) if name == "linear" else None,
     )

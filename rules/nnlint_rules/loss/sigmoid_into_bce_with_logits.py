@@ -50,14 +50,14 @@ def sigmoid_into_bce_with_logits(loss: Operation, context: Context) -> None:
     - [BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html)
     """
     found = last_activation(loss)
-    if found is None or found[0] not in ("sigmoid", "hard_sigmoid", "softmax"):
+    if found is None or found.name not in ("sigmoid", "hard_sigmoid", "softmax"):
         return
-    name, operation = found
+    name, place, operation = found
     context.report(
         loss.site,
         f"`{loss.site.text}` applies sigmoid to what has gone through {name} already: every "
         "prediction lies between 0.5 and 0.73, and the loss of negatives stops at 0.69",
         help=f"Give it the logits; apply {name} for predictions only.",
-        related=[(operation.site, f"{name} is applied here")],
-        fix=(f"Leave out the {name}", bypass(operation)),
+        related=[(place, f"{name} is applied here")],
+        fix=(f"Leave out the {name}", bypass(operation) if operation else None),
     )

@@ -61,9 +61,9 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     - [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     """
     found = last_activation(loss)
-    if found is None or found[0] not in MESSAGES:
+    if found is None or found.name not in MESSAGES:
         return
-    name, operation = found
+    name, place, operation = found
     once = name == "softmax"
     harm = MESSAGES[name] if loss.grad or not once else UNTRAINED
     context.report(
@@ -72,7 +72,7 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
         help=f"Give it the logits; apply {name} for predictions only."
         if once
         else "Give it the logits, or take `nll_loss`.",
-        related=[(operation.site, f"{name} is applied here")],
-        fix=(f"Leave out the {name}", bypass(operation)),
+        related=[(place, f"{name} is applied here")],
+        fix=(f"Leave out the {name}", bypass(operation) if operation else None),
         level=None if once else Level.WARNING,
     )
