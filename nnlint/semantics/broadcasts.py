@@ -23,21 +23,21 @@ class Table:
     prediction: str
     """The shape of the prediction, as people write it."""
     target: str
-    prediction_is_column: bool
-    """Whether the prediction has the axis of size 1 that the target lacks."""
+    row_is_second: bool
+    """Whether what is written second lacks the axis of size 1."""
 
 
 def table_of(loss: Operation) -> Table | None:
     """What a loss makes of a column and a row: a table of all pairs; None if it makes none."""
     if loss.entry.options.get("broadcasts"):
-        return _table(loss, *operands(loss))
+        return _table(loss, loss, *operands(loss))
     difference = summed_difference(loss)
     if difference is None:
         return None
     left, right = (tensor_of(difference.arguments.get(name)) for name in ("input", "other"))
     if left is None or right is None or not _is_error(left, right):
         return None
-    return _table(difference, left, right)
+    return _table(loss, difference, left, right)
 
 
 def _is_error(left: Tensor, right: Tensor) -> bool:
@@ -51,7 +51,9 @@ def _is_error(left: Tensor, right: Tensor) -> bool:
     return made is not None and not any(o is made for o in upstream(row, lambda o: False))
 
 
-def _table(comparison: Operation, prediction: Tensor | None, target: Tensor | None) -> Table | None:
+def _table(
+    loss: Operation, comparison: Operation, prediction: Tensor | None, target: Tensor | None
+) -> Table | None:
     if prediction is None or target is None:
         return None
     left, right = _outline(prediction), _outline(target)
@@ -62,7 +64,8 @@ def _table(comparison: Operation, prediction: Tensor | None, target: Tensor | No
         return None
     if not _is_many(row[0]) or not _is_many(column[0]):
         return None
-    return Table(comparison, display(left), display(right), left is column)
+    sides = (right, left) if comparison is not loss and right is column else (left, right)
+    return Table(comparison, display(sides[0]), display(sides[1]), left is column)
 
 
 def _outline(tensor: Tensor) -> Shape | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
@@ -222,8 +222,21 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
     if isinstance(target, ast.Name) and _STEP.search(_function_around(gather.site)):
         if not _goes_over_data(loop.site.node):
             return None
+    if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target)):
+        return None
     apart = [b for b in blocks[len(shared) :] if b.kind == "call" and b.site is not None]
     return apart[0].site if apart else gather.site
+
+
+def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str) -> bool:
+    """Whether a loop repeats steps on one batch, and the next batch begins the sum anew."""
+    return not _goes_over_data(loop) and any(
+        block.kind == "loop"
+        and block.site is not None
+        and _goes_over_data(block.site.node)
+        and _is_reset(block.site.node, name)
+        for block in around
+    )
 
 
 def _goes_over_data(loop: ast.AST) -> bool:

@@ -225,9 +225,10 @@ def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation,
 
 def _halves(operation: Operation) -> bool:
     """Whether an operation tells what is above 0.5 from what is below."""
-    if operation.entry.name == "torch.round":
-        return constant(operation.arguments.get("decimals")) == 0
-    return operation.entry.name in COMPARISONS and constant(operation.arguments.get("other")) == 0.5
+    arguments, name = operation.arguments, operation.entry.name
+    if name == "torch.round":
+        return bool(constant(arguments.get("decimals")) == 0)
+    return name in COMPARISONS and bool(constant(arguments.get("other")) == 0.5)
 
 
 def _whole_output(tensor: Tensor) -> Operation | None:
@@ -235,8 +236,9 @@ def _whole_output(tensor: Tensor) -> Operation | None:
     producer = tensor.producer
     while isinstance(producer, Operation) and producer.entry.family in RESHAPES and producer.inputs:
         producer = producer.inputs[0].producer
-    is_last = isinstance(producer, Operation) and producer.entry.family == "linear"
-    return producer if is_last and isinstance(producer, Operation) else None
+    if isinstance(producer, Operation) and producer.entry.family == "linear":
+        return producer
+    return None
 
 
 RESHAPES = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "cast"})

@@ -62,6 +62,6 @@ def loss_broadcast(loss: Operation, context: Context) -> None:
         help="Give both the same shape: `.squeeze(1)` the one, or `.unsqueeze(1)` the other.",
         fix=(
             "Give both sides the same shape",
-            add_last_axis(table.comparison, table.prediction_is_column),
+            add_last_axis(table.comparison, table.row_is_second),
         ),
     )
