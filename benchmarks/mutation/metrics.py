@@ -41,7 +41,7 @@ def average_batches(program: Program) -> Iterator[list[Replacement]]:
     Not where every batch size that the file names divides the 10,000 test images of its data
     set: all batches are equally large then.
     """
-    sizes = [int(n) for n in re.findall(r"batch[_-]size\D{0,40}?(\d+)", program.text)]
+    sizes = [int(n) for n in re.findall(r"batch[_-]size\D{0,40}?([1-9]\d*)", program.text)]
     if re.search("MNIST|CIFAR", program.text) and sizes and not any(10_000 % n for n in sizes):
         return
     for left, counted in divisions(program):
