@@ -44,6 +44,18 @@ def parts_of(condition: Condition) -> Iterator[Condition]:
         )
 
 
+def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozenset[str]:
+    """The last names of the types of which `isinstance` tests say that an expression is one."""
+    found: set[str] = set()
+    for part in (part for condition in conditions for part in parts_of(condition)):
+        match part.site.node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[tested, kinds]) if part.taken:
+                if ast.dump(tested) == ast.dump(expression):
+                    several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+                    found.update(getattr(k, "attr", getattr(k, "id", "")) for k in several)
+    return frozenset(found)
+
+
 def words(node: ast.AST) -> Iterator[str]:
     """The names, attributes and strings in an expression, such as a test."""
     for inner in ast.walk(node):

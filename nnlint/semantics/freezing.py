@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import told_types
 from nnlint.semantics.dataflow import made_up, upstream
 from nnlint.semantics.participants import is_model
 from nnlint.semantics.timeline import Event
@@ -34,7 +35,7 @@ def module_flags(program: Program) -> Iterator[PlainFlag]:
     for event in events:
         if event.kind != "requires_grad" or event.name != FLAG:
             continue
-        if is_model(event.subject, events) and not _is_read(event):
+        if is_model(event.subject, events) and not _is_read(event) and not _is_told(event):
             yield PlainFlag(event, _freezes(event), True)
 
 
@@ -60,6 +61,14 @@ def _has_no_gradient(value: Value | None) -> bool:
 
 def _is_learned(tensor: Tensor) -> bool:
     return any(o.entry.family == "parameter" for o in upstream(tensor, lambda _: False))
+
+
+def _is_told(event: Event) -> bool:
+    """Whether a test around says that the flag is set on a parameter."""
+    node = event.site.node
+    return isinstance(node, ast.Attribute) and bool(
+        told_types(event.conditions, node.value) & {"Parameter", "Tensor"}
+    )
 
 
 def _is_read(event: Event) -> bool:
