@@ -37,7 +37,7 @@ _OPTIONS = (
         "--verify-output",
         type=click.Path(file_okay=False),
         metavar="DIR",
-        help="Write pictures and reproducer scripts there.",
+        help="Write pictures (SVG, and PNG where matplotlib is installed) and reproducers there.",
     ),
 )
 

@@ -67,14 +67,14 @@ def with_verdicts(
             probe = "view-order"
         if probe is None:
             continue
-        if probe == "lr-schedule":
+        if probe == "lr-schedule" and finding.cell is None:
             verdicts[index] = _schedule(finding, conditions, output)
             continue
         target = target_of(finding) if finding.cell is None else None
         if target is None:
-            verdicts[index] = Verdict(
-                "INCONCLUSIVE", "it names no module class that could be built"
-            )
+            why = "it names no module class that could be built"
+            notebook = "the cells of a notebook are not run"
+            verdicts[index] = Verdict("INCONCLUSIVE", notebook if finding.cell else why)
             continue
         questions.setdefault(_Question(target, probe, finding.name), []).append(index)
     for done, (question, indices) in enumerate(questions.items()):

@@ -23,6 +23,7 @@ class Conditions:
     seed: int = 0
     configured: Mapping[str, Any] = field(default_factory=dict)
     """`[tool.nnlint.verify."pkg.model:Net"]`: arguments, inputs and options by target."""
+    _known: dict[Target, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, options: Mapping[str, Any], configured: Mapping[str, Any]) -> Conditions:
@@ -32,6 +33,12 @@ class Conditions:
         )
         python = choose_python(options["python"], Path.cwd())
         return cls(python, limits, options["device"], options["seed"], configured)
+
+    def knowledge(self, target: Target) -> dict[str, Any]:
+        """What the project knows of a target, looked for once."""
+        if target not in self._known:
+            self._known[target] = knowledge_of(target)
+        return self._known[target]
 
     def settings(self, target: Target) -> dict[str, Any]:
         """What the configuration says of a target, by its full or its last names."""
@@ -71,7 +78,7 @@ def verify_target(
         "kwargs": known.get("args"),
         "inputs": _inputs(known.get("inputs")),
         "options": {**probe_options, **options, "seed": conditions.seed},
-        "knowledge": knowledge_of(target),
+        "knowledge": conditions.knowledge(target),
         "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
     }
     return run_job(conditions.python, job, conditions.limits, on_event)

@@ -193,6 +193,19 @@ def test_annotated_shapes_are_inputs(tmp_path):
     assert x[:2] == ids and x[3] == built.model.dim and len({*x}) == 4
 
 
+def test_a_class_that_a_package_passes_on_is_found_without_importing_the_package(tmp_path):
+    folder = tmp_path / "handed"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import not_installed\nfrom ._net import Net\n")
+    (folder / "_net.py").write_text(
+        "from torch import nn\n\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.layer = nn.Linear(6, 2)\n\n"
+        "    def forward(self, x):\n        return self.layer(x)\n"
+    )
+    built = build(str(folder / "__init__.py"), "Net")
+    assert built.problem == "" and shapes(built)[0][-1] == 6
+
+
 @pytest.mark.parametrize(
     "constructor",
     [

@@ -99,9 +99,11 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
             return getattr(module, name)
         except (Exception, SystemExit):
             pass
+    is_package = os.path.basename(filename) == "__init__.py"
     package = dotted.rpartition(".")[0]
     if package:
         _import_parents(package, root)
+    package = dotted if is_package else package
     # what the slice of another class brought along is the same class to `isinstance`
     loaded = getattr(sys.modules.get(dotted), name, None)
     if isinstance(loaded, type) and _file_of_module(dotted) == os.path.abspath(filename):

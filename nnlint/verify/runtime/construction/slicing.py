@@ -153,6 +153,9 @@ def load_slice(
     module = types.ModuleType(name)
     module.__file__ = filename
     module.__package__ = package
+    if os.path.basename(filename) == "__init__.py":
+        # what is imported from beside it is found there
+        module.__path__ = [os.path.dirname(os.path.abspath(filename))]
     sys.modules[name] = module
     problems: list[str] = []
     with _defaults_of_options(filename):
