@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import (
     depends_on,
     made_up,
@@ -15,6 +16,7 @@ from nnlint.semantics.dataflow import (
 from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.raw_outputs import LINEAR
 from nnlint.semantics.values import CALLEE, ELEMENT_OF, Operation, Source, Tensor, Unknown, Value
+from nnlint.syntax.calls import argument_of
 
 TARGETS = re.compile(r"(^|_)(targets?|labels?|y|gt|truth|true|valid|fake|real|masks?)($|_)")
 """Names of data that a loss is to be given as its target."""
@@ -52,6 +54,10 @@ def _is_data(first: Value, prediction: Tensor | None, target: Tensor, loss: Oper
         return True
     data = source_of(prediction)
     name = name_of(data) if data is not None else ""
+    if name.startswith("batch["):
+        # the place in a batch says less than what the program calls it
+        written = argument_of(loss.site.node, call_parameters(loss)[0], 0)
+        name = next(iter(words(written)), "").lower() if written is not None else ""
     if TARGETS.search(name) or _goes_with(first, target):
         return True
     # what an autoencoder makes of its own input is the prediction
