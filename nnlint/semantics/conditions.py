@@ -28,6 +28,11 @@ def off_by_default(conditions: Iterable[Condition]) -> bool:
     return any(taken_by_default(c) is False for c in conditions)
 
 
+def handles_failure(conditions: Iterable[Condition]) -> bool:
+    """Whether something stands in an `except`: it is done where another attempt has failed."""
+    return any(isinstance(c.site.node, ast.ExceptHandler) for c in conditions)
+
+
 def parts_of(condition: Condition) -> Iterator[Condition]:
     """The operands of an `and` or `or`, each as a condition of its own."""
     node = condition.site.node

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import trained_places
-from nnlint.semantics.conditions import words
+from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.modes import is_model
 from nnlint.semantics.participants import covers, same_model
 from nnlint.semantics.passes import Pass, goes_over_data, passes
@@ -78,6 +78,8 @@ def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:
     evaluates = found.role == "eval" or (idle and not found.role)
     evaluates = evaluates or _sets_eval_mode(found, program)
     if not evaluates or not found.event.grad or found.on_made_up_data:
+        return None
+    if handles_failure(found.event.conditions):
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
     if not any(goes_over_data(b) for b in loops):

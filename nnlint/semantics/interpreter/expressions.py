@@ -251,6 +251,7 @@ class Expressions(Statements):
             "items": (*left.in_order, *right.in_order),
             "open": any(part.open for part in parts),
             "alike": all(part.alike or not part.open for part in parts),
+            "grown": any(part.grown for part in parts),
         }
         return Items(left.kind, state)
 
