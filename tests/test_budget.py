@@ -123,7 +123,8 @@ def zoo(layers: int) -> str:
     train = "def train(net, optimizer, batch):\n    loss = net(batch).sum()\n    loss.backward()\n"
     model = f"class Zoo(nn.Module):\n    def __init__(self):\n        super().__init__()\n{body}\n"
     long = "".join(f"    nn.Linear({i}, {i})\n" for i in range(layers))
-    return f"from torch import nn\n\n{model}\n{train}{long}    optimizer.zero_grad()\n"
+    look = f"def look(net, x):\n    x = nn.functional.dropout(x)\n{long}    return net(x)\n"
+    return f"from torch import nn\n\n{model}\n{train}{long}    optimizer.zero_grad()\n\n{look}"
 
 
 def loop_of(clear: str = "", step: str = "", schedule: str = "") -> Program:
@@ -151,6 +152,15 @@ def test_a_call_in_the_loop_that_was_given_up_may_do_anything() -> None:
     assert not list(
         discarded_gradients(loop_of("optimizer.zero_grad()", "zoo.train(net, None, x)"))
     )
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_call_in_the_loop_that_was_given_up_hides_nothing_if_it_cannot_train() -> None:
+    for look in ("zoo.look(net, x)", "zoo.look(net, x); zoo.look(net, y)"):
+        called = loop_of(step=f"{look}; optimizer.step()")
+        assert [s.step.site.text for s in uncleared_steps(called)] == ["optimizer.step()"]
+    given = loop_of(step="zoo.look(optimizer, x); optimizer.step()")
+    assert not list(uncleared_steps(given))
 
 
 @pytest.mark.usefixtures("few_steps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import lru_cache
 
 from nnlint.semantics.library import load_library
@@ -19,6 +20,10 @@ LAYERS = frozenset({"layer"})
 TOLD_NAMES = frozenset(
     "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
     "set_transform eval zero_grad state_dict".split()
+)
+TRAINING_NAMES = frozenset(
+    "backward step zero_grad manual_backward fit unscale_ clip_grad_norm_ clip_grad_norm "
+    "clip_grad_value_ grad scaler optim optimizer optimizers scheduler set_grad_enabled".split()
 )
 GRADIENT_FLAG = "req"
 """How `requires_grad` begins, and what was meant to be it."""
@@ -49,14 +54,38 @@ def matters(words: Words, construction: bool = True) -> bool:
     )
 
 
+@lru_cache(maxsize=1)
+def _training_names() -> frozenset[str]:
+    """Names without one of which code cannot train: it neither steps nor touches gradients."""
+    told = load_library().names(kinds=frozenset({"optimizer", "scheduler", "trainer"}))
+    return frozenset(name.rpartition(".")[2] for name in told) | TRAINING_NAMES
+
+
+def may_train(words: Words) -> bool:
+    """Whether a function or class names anything by which models are trained."""
+    told = _training_names()
+    return not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
+
+
 def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
     """Names of a module that matter: by what they name, or through others that matter."""
+    return _local_names(module, matters, imported)
+
+
+def local_names_that_may_train(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
+    """Names of a module that may train: by what they name, or through others that may."""
+    return _local_names(module, may_train, imported)
+
+
+def _local_names(
+    module: ModuleSyntax, tells: Callable[[Words], bool], imported: frozenset[str]
+) -> frozenset[str]:
     said = {
         n.name: module.words(n)
         for n in module.tree.body
         if isinstance(n, ast.ClassDef | ast.FunctionDef)
     }
-    found = {name for name, words in said.items() if matters(words)} | imported
+    found = {name for name, words in said.items() if tells(words)} | imported
     while True:
         more = {n for n, words in said.items() if n not in found and words.names & found}
         if not more:

@@ -97,8 +97,17 @@ class Block:
 
     @property
     def known(self) -> bool:
-        """Whether all that happens in it was interpreted; absence proves nothing otherwise."""
+        """Whether all in it that may train was interpreted; absence proves nothing otherwise."""
         return not self.events("given_up")
+
+    def forget(self, kind: str) -> None:
+        """Leave out the events of a kind, here and in inner blocks."""
+        self.children[:] = [
+            c for c in self.children if not (isinstance(c, Event) and c.kind == kind)
+        ]
+        for child in self.children:
+            if isinstance(child, Block):
+                child.forget(kind)
 
     @property
     def matters(self) -> bool:

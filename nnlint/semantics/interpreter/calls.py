@@ -13,7 +13,13 @@ from nnlint.semantics.interpreter.expressions import Expressions
 from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library import REQUIRED, Entry, Library, Parameter
-from nnlint.semantics.telling import local_names_that_matter, matters
+from nnlint.semantics.telling import (
+    local_names_that_matter,
+    local_names_that_may_train,
+    matters,
+    may_train,
+)
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
     AS_TENSOR,
@@ -298,8 +304,11 @@ class Calls(Expressions):
         if share <= self._given_up.get(function.node, 0):
             return self._give_up(function, names, receiver, site)
         run = partial(self.run_function, function, names, receiver, site)
+        happened = len(self.block.children)
         value = self._within(share, function, run)
-        return self._give_up(function, names, receiver, site) if value is None else value
+        if value is not None:
+            return value
+        return self._give_up(function, names, receiver, site, self.block.children[happened:])
 
     def _is_helper(self, function: Function) -> bool:
         """Whether a function is no part of a model, and says nothing that a rule is about."""
@@ -318,15 +327,43 @@ class Calls(Expressions):
         words = module.words(function.node)
         return self._is_helper(function) and telling.isdisjoint(words.names | words.attributes)
 
+    def _may_train(self, function: Function) -> bool:
+        """Whether a function, its class or what they name in their modules may train a model."""
+        owner = function.owner
+        classes = [c for c in owner.ancestry() if isinstance(c, Class)] if owner else []
+        for scope, node in [(function.scope, function.node), *((c.scope, c.node) for c in classes)]:
+            module = scope.module
+            words = module.words(node)
+            telling = module.once(local_names_that_may_train, frozenset())
+            if may_train(words) or not telling.isdisjoint(words.names | words.attributes):
+                return True
+        return False
+
     def _give_up(
-        self, function: Function, names: dict[str, Any], receiver: Value | None, site: Site
+        self,
+        function: Function,
+        names: dict[str, Any],
+        receiver: Value | None,
+        site: Site,
+        happened: Sequence[Event | Block] = (),
     ) -> Value:
+        """Go on behind a call of a project function as behind one of something unresolved.
+
+        What is left out counts for those who ask whether a loop is known only if it may train.
+
+        Parameters:
+            happened: what has been interpreted of the call.
+        """
         self.emit("opaque", site, receiver, tuple(names.values()), function.name)
-        if self._says_nothing(function):
-            return Unknown(function.name, "call")
-        self.complete = False
-        if site is not None:
-            self.emit("given_up", site, receiver, name=function.name)
+        if not self._says_nothing(function):
+            self.complete = False
+            if self._may_train(function):
+                if site is not None:
+                    self.emit("given_up", site, receiver, name=function.name)
+                return Unknown(function.name, "call")
+        for block in happened:
+            if isinstance(block, Block):
+                block.forget("given_up")
         return Unknown(function.name, "call")
 
     def _is_self(self, function: Function, positional: Sequence[Value]) -> bool:
