@@ -28,13 +28,25 @@ _IMPORTS = re.compile(
 )
 _MAIN = re.compile(rb"^if[ \t(]+__name__[ \t]*==[ \t]*['\"]__main__['\"]", re.MULTILINE)
 _FROM_PROJECT = re.compile(rb"^[ \t]*from[ \t]+(?!__future__\b)[.\w]+[ \t]+import\b", re.MULTILINE)
+_STARRED = re.compile(rb"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\*", re.MULTILINE)
+_HANDED_ON = re.compile(rb"\b(?:torch|nn|F|optim)\.\w")
+"""What a project's modules hand on with a star: `torch` and its parts under their usual names."""
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 
 
 def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
-    """Whether a file imports a library of the PyTorch ecosystem, or may start a module that does."""
+    """Whether a file imports a library of the PyTorch ecosystem, or works with one that others do.
+
+    It may start a module that imports it, have its names through a star, or train what it is
+    given.
+    """
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     if is_notebook:
         return bool(_IN_NOTEBOOK.search(raw))
-    return bool(_IMPORTS.search(raw) or (_MAIN.search(raw) and _FROM_PROJECT.search(raw)))
+    return bool(
+        _IMPORTS.search(raw)
+        or (_MAIN.search(raw) and _FROM_PROJECT.search(raw))
+        or (_STARRED.search(raw) and _HANDED_ON.search(raw))
+        or (b".backward(" in raw and b".zero_grad(" in raw)
+    )

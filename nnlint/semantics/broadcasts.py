@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, display, new_axis, size_of
-from nnlint.semantics.dataflow import tensor_of, upstream
+from nnlint.semantics.dataflow import origins, tensor_of, upstream
 from nnlint.semantics.differences import summed_difference
 from nnlint.semantics.losses import operands
-from nnlint.semantics.values import Join, Operation, Tensor, constant
+from nnlint.semantics.values import Operation, Tensor, constant
 
 KEEP_LAST = frozenset({"same", "like"})
 """Transfers that leave every axis as it is."""
@@ -77,25 +77,18 @@ def _outline(tensor: Tensor) -> Shape | None:
 
 def _last_is_one(tensor: Tensor) -> bool:
     """Whether the last axis of a tensor of unknown rank has size 1: a layer made it so."""
-    seen: set[int] = set()
-    waiting = [tensor]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        producer = current.producer
-        if isinstance(producer, Join):
-            waiting += producer.inputs
-        elif not isinstance(producer, Operation):
-            return False
-        elif producer.entry.axes in KEEP_LAST and producer.inputs:
-            waiting.append(producer.inputs[0])
-        elif (
-            producer.entry.axes != "linear" or constant(producer.arguments.get("out_features")) != 1
-        ):
-            return False
-    return True
+    made = origins(tensor, _keeps_last)
+    return bool(made) and all(
+        o.entry.axes == "linear" and constant(o.arguments.get("out_features")) == 1
+        for o in made or ()
+    )
+
+
+def _keeps_last(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensor that another one has its last axis from."""
+    producer = tensor.producer
+    keeps = isinstance(producer, Operation) and producer.entry.axes in KEEP_LAST
+    return producer.inputs[:1] if keeps and isinstance(producer, Operation) else ()
 
 
 def _is_one(dimension: Dimension) -> bool:

@@ -43,7 +43,7 @@ def tensor_of(value: Value | None) -> Tensor | None:
 
 def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
     """The operations that may have made `tensor`; None when one of them is unknown."""
-    return _origins(tensor, lambda current: ())
+    return origins(tensor, lambda current: ())
 
 
 def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
@@ -52,7 +52,7 @@ def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
     Operations that only move values (`view`, dropout, indexing) are looked through. What is
     written into a tensor that was made to be filled has given it its values.
     """
-    return _origins(tensor, _moved)
+    return origins(tensor, _moved)
 
 
 def _moved(tensor: Tensor) -> tuple[Tensor, ...]:
@@ -67,7 +67,7 @@ def _moved(tensor: Tensor) -> tuple[Tensor, ...]:
     return producer.inputs if producer.entry.family in MIXING else producer.inputs[:1]
 
 
-def _origins(
+def origins(
     tensor: Tensor, behind_it: Callable[[Tensor], tuple[Tensor, ...]]
 ) -> tuple[Operation, ...] | None:
     """The operations behind a tensor, whichever path is taken; None when one is unknown.
