@@ -55,8 +55,9 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
 
 def _unstepped(program: Program, clear: Event, loop: Block) -> Value | None:
     """The optimizer whose gradients are cleared, if nothing in the program may step it."""
-    optimizer: Value | None = clear.subject if is_optimizer(clear.subject) else None
-    if optimizer is None:
+    holders = [clear.subject] if is_optimizer(clear.subject) else []
+    if not holders:
+        # an option may choose one of several for the same model
         holders = [
             e.subject
             for e in program.events("build")
@@ -64,11 +65,9 @@ def _unstepped(program: Program, clear: Event, loop: Block) -> Value | None:
             and is_optimizer(e.subject)
             and _clear(clear, loop, e.subject)
         ]
-        optimizer = holders[0] if len(holders) == 1 else None
-    if optimizer is None:
-        return None
-    follower = Following(optimizer, None)
-    return None if any(follower.may_step(e) for e in program.events("step")) else optimizer
+    steps = program.events("step")
+    stepped = any(Following(held, None).may_step(e) for held in holders for e in steps)
+    return None if stepped or not holders else holders[0]
 
 
 def _clear(clear: Event, loop: Block, optimizer: Value) -> bool:
