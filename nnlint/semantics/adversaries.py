@@ -57,9 +57,10 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                 continue
             for position, operand in enumerate(judge.forward.operands):
                 maker = _intruded(flow, operand, following, steps)
-                # a maker that is frozen for the judge's step gets no gradient
-                frozen = maker is not None and may_set(program, maker.model, False)
-                if maker is not None and not frozen and _is_game(judge, maker):
+                if maker is None or may_set(program, maker.model, False):
+                    # a maker that is frozen for the judge's step gets no gradient
+                    continue
+                if _is_game(judge, maker):
                     seen.add(judge.forward.site.key)
                     argument = _argument(judge.forward.site, position)
                     leaks = _leak(program, event, [s for s in steps if s not in following], maker)

@@ -87,8 +87,9 @@ def _last_is_one(tensor: Tensor) -> bool:
 def _keeps_last(tensor: Tensor) -> tuple[Tensor, ...]:
     """The tensor that another one has its last axis from."""
     producer = tensor.producer
-    keeps = isinstance(producer, Operation) and producer.entry.axes in KEEP_LAST
-    return producer.inputs[:1] if keeps and isinstance(producer, Operation) else ()
+    if isinstance(producer, Operation) and producer.entry.axes in KEEP_LAST:
+        return producer.inputs[:1]
+    return ()
 
 
 def _is_one(dimension: Dimension) -> bool:

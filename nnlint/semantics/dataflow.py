@@ -19,6 +19,8 @@ from nnlint.semantics.values import (
 )
 
 SiteKey = tuple[str, int, int, int]
+SCALES = frozenset({"torch.mul", "torch.div"})
+"""Operations that multiply or divide by something."""
 MIXING = frozenset({"cat", "stack", "mask", "scatter"})
 """Families of transparent operations whose output holds values of all their inputs."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from nnlint.semantics.dataflow import SCALES
 from nnlint.semantics.values import Constant, Operation, constant
 
 REDUCTIONS = frozenset({"torch.mean", "torch.sum"})
@@ -41,7 +42,7 @@ def summed_difference(reduction: Operation) -> Operation | None:
             return made if sizes else None
         if squares(made) or made.entry.name == "torch.abs":
             sizes = True
-        elif made.entry.name not in ("torch.mul", "torch.div") or len(made.inputs) != 1:
+        elif made.entry.name not in SCALES or len(made.inputs) != 1:
             return None
         tensor = made.inputs[0]
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.dataflow import SCALES, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -32,7 +32,6 @@ MOST = 300
 """Values that are looked at behind one."""
 CUTS = frozenset({"detach", "item"})
 """Families of operations whose result has no graph."""
-SCALES = frozenset({"torch.mul", "torch.div"})
 SUMS = frozenset({"torch.add", "torch.sub", "torch.sum", "torch.mean", "torch.neg"})
 COLLECTS = frozenset({"cat", "stack"})
 _LOSS = re.compile(r"loss|cost|criterion|objective|nll|crit\b|ce$|bce|elbo|err", re.IGNORECASE)

@@ -59,8 +59,8 @@ class Last(NamedTuple):
 def last_activation(loss: Operation) -> Last | None:
     """The activation that the prediction given to a loss has gone through last, on every path.
 
-    None when it is not known, and also where the loss is computed only against the defaults of options under which the
-    activation is applied: one option may decide both.
+    None when it is not known, and also where the loss is computed only against the defaults
+    of options under which the activation is applied: one option may decide both.
     """
     given = loss.arguments.get(call_parameters(loss)[0])
     model = library_logits(given)
@@ -191,6 +191,7 @@ def built_with_data(build: Event) -> Built | None:
     return loss if not any(isinstance(v, Constant | NoneType) for v in given) else None
 
 
+RESHAPES = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "cast"})
 COMPARISONS = frozenset({"torch.gt", "torch.ge", "torch.lt", "torch.le"})
 
 
@@ -239,6 +240,3 @@ def _whole_output(tensor: Tensor) -> Operation | None:
     if isinstance(producer, Operation) and producer.entry.family == "linear":
         return producer
     return None
-
-
-RESHAPES = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "cast"})

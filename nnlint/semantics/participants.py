@@ -170,11 +170,11 @@ def updates_no_model(events: Iterable[Event], optimizer: Value | None) -> bool:
         return False
     given = {id(v) for event in events if event.kind == "forward" for v in event.operands}
     return all(
-        id(v) in given or (isinstance(v, Tensor) and not _is_learned(v)) for v in listed.items
+        id(v) in given or (isinstance(v, Tensor) and not _may_be_learned(v)) for v in listed.items
     )
 
 
-def _is_learned(tensor: Tensor) -> bool:
+def _may_be_learned(tensor: Tensor) -> bool:
     producer = tensor.producer
     return not isinstance(producer, Operation) or producer.entry.family == "parameter"
 

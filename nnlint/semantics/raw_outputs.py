@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnlint.semantics.dataflow import makers
+from nnlint.semantics.dataflow import SCALES, makers
 from nnlint.semantics.values import (
     MADE_BY,
     Built,
@@ -20,7 +20,6 @@ from nnlint.semantics.values import (
 LINEAR = frozenset({"linear", "conv", "conv_transpose"})
 """Families of layers whose output may be any number."""
 SUMS = frozenset({"torch.add", "torch.sub"})
-SCALES = frozenset({"torch.mul", "torch.div"})
 MOST = 6
 """Operations that are looked behind, one after the other."""
 

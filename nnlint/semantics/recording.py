@@ -80,6 +80,7 @@ def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:
     if not evaluates or not found.event.grad or found.on_made_up_data:
         return None
     if handles_failure(found.event.conditions):
+        # another attempt, without gradients, comes first
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
     if not any(goes_over_data(b) for b in loops):

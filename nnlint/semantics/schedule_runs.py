@@ -12,7 +12,7 @@ from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.scheduler_order import is_counted
 from nnlint.semantics.schedules import place_of_rate
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Constant, Items, Site, Value
+from nnlint.semantics.values import Built, Constant, Items, Site, Value, constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ def _is_plain(value: Value) -> bool:
 
 
 def _plain(value: Value) -> Any:
-    return value.value if isinstance(value, Constant) else [_plain(v) for v in value.items]  # type: ignore[attr-defined]
+    return [_plain(v) for v in value.items] if isinstance(value, Items) else constant(value)

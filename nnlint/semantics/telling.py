@@ -10,6 +10,8 @@ from nnlint.semantics.library import load_library
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
+LocalNames = Callable[[ModuleSyntax, frozenset[str]], frozenset[str]]
+"""What finds the names of a module that tell, given those it imports."""
 TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
 TOLD_FAMILIES = frozenset(
     "view reshape flatten dropout dropout_channel batch_norm compose softmax sigmoid "
@@ -65,6 +67,15 @@ def may_train(words: Words) -> bool:
     """Whether a function or class names anything by which models are trained."""
     told = _training_names()
     return not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
+
+
+def names_any(
+    module: ModuleSyntax, node: ast.AST, tells: Callable[[Words], bool], local: LocalNames
+) -> bool:
+    """Whether code names something that tells, or something of its module that does."""
+    words = module.words(node)
+    found = module.once(local, frozenset())
+    return tells(words) or not found.isdisjoint(words.names | words.attributes)
 
 
 def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:

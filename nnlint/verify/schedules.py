@@ -242,6 +242,7 @@ def _visible(tree: ast.AST, row: int) -> Iterator[ast.AST]:
     """Nodes outside functions, and inside those that a row lies in."""
     for child in ast.iter_child_nodes(tree):
         yield child
-        inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        if not inner or child.lineno <= row <= (child.end_lineno or child.lineno):  # type: ignore[attr-defined]
-            yield from _visible(child, row)
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            if not child.lineno <= row <= (child.end_lineno or child.lineno):
+                continue
+        yield from _visible(child, row)

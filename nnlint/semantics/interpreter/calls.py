@@ -18,6 +18,7 @@ from nnlint.semantics.telling import (
     local_names_that_may_train,
     matters,
     may_train,
+    names_any,
 )
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -312,32 +313,31 @@ class Calls(Expressions):
 
     def _is_helper(self, function: Function) -> bool:
         """Whether a function is no part of a model, and says nothing that a rule is about."""
-        owner = function.owner
-        if owner is not None and self.derives(owner, MODULE):
-            return False
-        return not matters(function.scope.module.words(function.node))
+        return not self._is_of_model(function) and not matters(
+            function.scope.module.words(function.node)
+        )
+
+    def _is_of_model(self, function: Function) -> bool:
+        return function.owner is not None and self.derives(function.owner, MODULE)
 
     def _says_nothing(self, function: Function) -> bool:
         """Whether neither a helper nor what it names in its module is anything rules speak of.
 
         What it is given is seen from outside, as with anything unresolved.
         """
-        module = function.scope.module
-        telling = module.once(local_names_that_matter, frozenset())
-        words = module.words(function.node)
-        return self._is_helper(function) and telling.isdisjoint(words.names | words.attributes)
+        return not self._is_of_model(function) and not names_any(
+            function.scope.module, function.node, matters, local_names_that_matter
+        )
 
     def _may_train(self, function: Function) -> bool:
         """Whether a function, its class or what they name in their modules may train a model."""
-        owner = function.owner
-        classes = [c for c in owner.ancestry() if isinstance(c, Class)] if owner else []
-        for scope, node in [(function.scope, function.node), *((c.scope, c.node) for c in classes)]:
-            module = scope.module
-            words = module.words(node)
-            telling = module.once(local_names_that_may_train, frozenset())
-            if may_train(words) or not telling.isdisjoint(words.names | words.attributes):
-                return True
-        return False
+        parts: list[Function | Class] = [function]
+        if function.owner is not None:
+            parts += [c for c in function.owner.ancestry() if isinstance(c, Class)]
+        return any(
+            names_any(part.scope.module, part.node, may_train, local_names_that_may_train)
+            for part in parts
+        )
 
     def _give_up(
         self,
