@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nnlint.semantics.analysis import Program
+from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import off_by_default, taken_by_default, words
 from nnlint.semantics.simulation import (
     EPOCH,
@@ -93,7 +93,12 @@ def _is_imagenet(drops: Sequence[Drop]) -> bool:
 
 
 def decays(program: Program) -> Iterator[Decay]:
-    """Every learning-rate decay of a program: schedulers built and rates set by hand."""
+    """Every learning-rate decay of a program: schedulers built and rates set by hand.
+
+    None in tests: what they build trains nothing that matters.
+    """
+    if is_test(program.module):
+        return
     for event in program.events("build"):
         if isinstance(event.subject, Built) and event.subject.entry.kind == "scheduler":
             found = _scheduler(event.subject)
