@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.randomness import is_random, makes_views
+from nnlint.semantics.randomness import makes_views, random_events
 from nnlint.semantics.splits import (
     EVAL,
     TRAIN,
@@ -81,7 +81,7 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
             if isinstance(block, Block):
                 yield from _of_dataset(event, holder, block, uses, _class_of(holder) in plain)
         elif event.kind == "transform" and isinstance(holder, Built):
-            yield from _of_loop(event, holder, blocks)
+            yield from _of_loop(event, holder, blocks, program.once(_random_in_loops))
 
 
 def _only_looks(program: Program) -> bool:
@@ -102,8 +102,7 @@ def _may_augment(event: Event) -> bool:
 def _of_dataset(
     event: Event, holder: Built | Instance | Unknown, block: Block, uses: Uses, also_plain: bool
 ) -> Iterator[RandomTransform]:
-    applied = [(e, b) for e, b in block.walk() if e.kind == "transform"]
-    random = [(e, b) for e, b in applied if is_random(e)]
+    random = random_events(list(block.walk()))
     if not random or makes_views(random):
         return
     told = role_of_dataset(holder, uses)
@@ -118,6 +117,9 @@ def _of_dataset(
         conditions = [c for part in parts for c in (*part.conditions, *choices_of(part))]
         conditions += used.conditions
         role = _role(conditions, told, parts)
+        if role == EVAL and uses.seeded.get(id(holder)):
+            # every evaluation sees the same samples
+            continue
         switches = switches_among(conditions, event.conditions, everywhere)
         yield RandomTransform(
             _site(_named(parts), used),
@@ -140,8 +142,8 @@ def _plain_training(program: Program, uses: Uses) -> set[object]:
         if not isinstance(holder, Built | Instance) or TRAIN not in uses.roles.get(id(holder), ()):
             continue
         block = holder.state.get(SAMPLE)
-        applied = block.events("transform") if isinstance(block, Block) else []
-        if applied and not any(map(is_random, applied)):
+        walk = list(block.walk()) if isinstance(block, Block) else []
+        if any(e.kind == "transform" for e, _ in walk) and not random_events(walk):
             found.add(_class_of(holder))
     return found
 
@@ -152,16 +154,23 @@ def _class_of(dataset: Built | Instance | Unknown) -> object:
     return dataset.cls.node if isinstance(dataset, Instance) else None
 
 
+def _random_in_loops(program: Program) -> list[tuple[Event, tuple[Block, ...]]]:
+    return random_events(program.walk())
+
+
 def _of_loop(
-    event: Event, transform: Built, blocks: tuple[Block, ...]
+    event: Event,
+    transform: Built,
+    blocks: tuple[Block, ...],
+    random: Sequence[tuple[Event, tuple[Block, ...]]],
 ) -> Iterator[RandomTransform]:
     """A transform that the program applies to batches itself."""
-    if not is_random(event):
+    if not any(event is other for other, _ in random):
         return
     role = _role_of_place(event, blocks)
     if not role:
         return
-    if makes_views([(e, b) for e, b in blocks[0].walk() if e.kind == "transform" and is_random(e)]):
+    if makes_views(random):
         return
     parts: tuple[Built | Instance, ...] = (transform, *_containers(blocks))
     conditions = [*event.conditions, *(c for part in parts for c in choices_of(part))]

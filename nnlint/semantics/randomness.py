@@ -4,19 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nnlint.semantics.draws import drawings
+from nnlint.semantics.rendering import is_rendered
+from nnlint.semantics.repeating import ANY_STATE, Walk, is_repeated, is_seeded_before
 from nnlint.semantics.timeline import Block, Event, exclusive
-from nnlint.semantics.values import Built, Constant, Items, Value, depends_on_draw
+from nnlint.semantics.values import Built, Constant, Items, Maybe, Value
 
 
-def is_random(event: Event) -> bool:
-    """Whether a transform does something else from one sample to the next."""
+def random_events(walk: Walk) -> list[tuple[Event, tuple[Block, ...]]]:
+    """The transforms that do something else from one sample, or evaluation, to the next.
+
+    Parameters:
+        walk: what happens to one sample, or in the whole program.
+    """
+    return [
+        (event, blocks)
+        for place, (event, blocks) in enumerate(walk)
+        if event.kind == "transform" and _is_random(walk, place)
+    ]
+
+
+def _is_random(walk: Walk, place: int) -> bool:
+    event = walk[place][0]
     transform = event.subject
     if not isinstance(transform, Built):
         return False
-    if not transform.entry.builds:
-        drawn = any(depends_on_draw(c.test) for c in event.conditions)
-        return drawn or any(depends_on_draw(v) for v in event.operands)
-    return is_random_transform(transform)
+    if transform.entry.builds:
+        return is_random_transform(transform) and not is_seeded_before(walk, place, ANY_STATE)
+    if event.operands and is_rendered(event.operands[0]):
+        return False
+    values = (*(c.test for c in event.conditions), *event.operands)
+    drawn = [drawing for value in values for drawing in drawings(value)]
+    return any(not is_repeated(drawing, walk, place) for drawing in drawn)
+
+
+def never_acts(transform: Built) -> bool:
+    """Whether a transform leaves every sample as it is: its probability or strength is zero."""
+    return _is_nothing(_argument(transform, transform.entry.random_unless))
 
 
 def is_random_transform(transform: Built) -> bool:
@@ -30,11 +54,37 @@ def is_random_transform(transform: Built) -> bool:
             return False
         if entry.options.get("coin") and chance.value in (1, 1.0):
             return False
+    if isinstance(chance, Items) and _is_point(entry.random_unless, chance):
+        return False
+    if entry.options.get("container") and entry.family == "choice" and _is_one(transform):
+        return chance is not None and not (isinstance(chance, Constant) and chance.value in (1, 1.0))
+    among = [arguments.get(n) for n in entry.options.get("among", ())]
+    if among and all(map(_is_one_of_one, among)):
+        return False
     strengths = [(n, arguments.get(n)) for n in entry.options.get("strengths", ())]
     if strengths and all(_is_nothing(v) or _is_point(n, v) for n, v in strengths):
         return False
     ranges = [(n, arguments.get(n)) for n in entry.options.get("ranges", ())]
     return not (ranges and all(_is_point(n, v) for n, v in ranges))
+
+
+def _is_one(container: Built) -> bool:
+    """Whether a container that chooses among its members has one at most."""
+    members = container.members
+    return len(members) < 2 and not container.state.get("open") and not any(
+        isinstance(member, Maybe) for member in members
+    )
+
+
+def _is_one_of_one(value: Value | None) -> bool:
+    """Whether a size to choose is one number, or a list of one."""
+    if isinstance(value, Items):
+        return len(value.items) == 1 and not value.open
+    if not isinstance(value, Constant):
+        return False
+    return isinstance(value.value, int) or (
+        isinstance(value.value, list | tuple) and len(value.value) == 1
+    )
 
 
 def _argument(transform: Built, name: str) -> Value | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
+from nnlint.semantics.repeating import ANY_STATE, Walk, is_seeded_before
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     TEST,
@@ -171,6 +172,8 @@ class Uses:
     """Datasets that a loader shuffles."""
     tta: set[int] = field(default_factory=set)
     """Datasets that are gone over again and again in evaluation, to average predictions."""
+    seeded: dict[int, bool] = field(default_factory=dict)
+    """For the identity of a dataset, whether every evaluation begins with the same seed."""
 
 
 def uses_of(program: Program) -> Uses:
@@ -190,7 +193,7 @@ def uses_of(program: Program) -> Uses:
         elif event.kind == "fit":
             _note_fit(event, uses)
     for block, above in _loops(program.timeline, ()):
-        _note_loop(block, above, uses)
+        _note_loop(block, above, uses, program.walk())
     return uses
 
 
@@ -227,7 +230,7 @@ def _loops(block: Block, above: tuple[Block, ...]) -> Iterator[tuple[Block, tupl
             yield from _loops(child, (*above, child))
 
 
-def _note_loop(loop: Block, above: tuple[Block, ...], uses: Uses) -> None:
+def _note_loop(loop: Block, above: tuple[Block, ...], uses: Uses, walk: Walk) -> None:
     over = list(datasets_in(loop.subject))
     if not over:
         return
@@ -240,8 +243,14 @@ def _note_loop(loop: Block, above: tuple[Block, ...], uses: Uses) -> None:
     for dataset in over:
         uses.roles.setdefault(id(dataset), set()).add(role)
     outer = [b for b in above if b.kind == "loop" and not b.events("backward", "step", "fit")]
-    if role == PASS and outer:
+    if role != PASS:
+        return
+    if outer:
         uses.tta |= {id(d) for d in over}
+    first = next((i for i, (_, blocks) in enumerate(walk) if loop in blocks), None)
+    seeded = first is not None and is_seeded_before(walk, first, ANY_STATE)
+    for dataset in over:
+        uses.seeded[id(dataset)] = seeded and uses.seeded.get(id(dataset), True)
 
 
 def datasets_in(value: Value | None, depth: int = 6) -> Iterator[Built | Instance | Unknown]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nnlint.semantics.conditions import parts_of, words
+from nnlint.semantics.draws import depends_on_draw
 from nnlint.semantics.splits import is_split_condition
 from nnlint.semantics.values import (
     TEST,
@@ -19,7 +20,6 @@ from nnlint.semantics.values import (
     Items,
     Unknown,
     Value,
-    depends_on_draw,
 )
 
 _AUGMENTS = re.compile(

@@ -391,6 +391,8 @@ class Operation:
     """For reshapes: the `ViewResult` of the axes layer."""
     modules: tuple[Value, ...] = ()
     """The modules in whose calls this one stands, outermost first."""
+    drawing: Any = None
+    """For what draws at random: the `Drawing` of the draws layer."""
 
 
 NONE = Constant(None)
@@ -429,6 +431,8 @@ IS_CALLED = "is called"
 """For whether it has been called."""
 TEST = "test of"
 """For the comparison that it is the result of."""
+DRAWING = "drawn"
+"""For the `Drawing` of a random draw; see the draws layer."""
 IS_INTEGER = "is integer"
 """For whether it is known to be a whole number."""
 BATCH = "one batch"
@@ -518,59 +522,6 @@ def softened(value: Value, carried: bool = False) -> Value:
 def is_dataset(value: Value | None) -> bool:
     """Whether a value is a dataset of which it is known what happens to a sample."""
     return isinstance(value, (Built, Instance, Unknown)) and SAMPLE in value.state
-
-
-def depends_on_draw(value: Value | None, depth: int = 8) -> bool:
-    """Whether a random draw goes into a value."""
-    if depth == 0 or value is None:
-        return False
-    inner: tuple[Any, ...] = ()
-    match value:
-        case Unknown():
-            if value.origin == "draw":
-                return True
-            if _is_certain(value.state.get(TEST)):
-                return False
-            inner = (value.state.get(TEST), value.state.get(MADE_OF), value.state.get(RECEIVER))
-        case Arithmetic():
-            inner = value.operands
-        case Items():
-            inner = (*value.items, value.state.get(MADE_OF))
-        case Choice():
-            inner = value.options
-        case Maybe():
-            inner = (value.value,)
-        case Tensor(producer=Operation() as operation):
-            if operation.entry.random:
-                return True
-            inner = operation.inputs
-        case _:
-            return False
-    return any(depends_on_draw(v, depth - 1) for v in inner)
-
-
-UNIT_DRAWS = frozenset(
-    {"random.random", "numpy.random.random", "numpy.random.rand", "numpy.random.random_sample"}
-    | {"torch.rand"}
-)
-"""Draws of a number from 0 up to 1."""
-
-
-def _is_certain(test: Value | None) -> bool:
-    """Whether a comparison of a number from 0 to 1 with 0 or 1 can end in one way only."""
-    if not isinstance(test, Arithmetic) or test.operator not in ("<", "<=", ">", ">="):
-        return False
-    bounds = [v.value for v in test.operands if isinstance(v, Constant)]
-    drawn = [v for v in test.operands if not isinstance(v, Constant)]
-    return bounds in ([0], [1]) and any(_drawn_by(v) in UNIT_DRAWS for v in drawn)
-
-
-def _drawn_by(value: Value) -> str:
-    if isinstance(value, Unknown):
-        return value.name
-    if isinstance(value, Tensor) and isinstance(value.producer, Operation):
-        return value.producer.entry.name
-    return ""
 
 
 def note_name(value: Value, name: str) -> None:

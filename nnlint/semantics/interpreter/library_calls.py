@@ -7,12 +7,14 @@ from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
+from nnlint.semantics.draws import Drawing, only_outcome
 from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
 from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
+    DRAWING,
     MADE_BY,
     NONE,
     OPTIMISED,
@@ -34,7 +36,6 @@ from nnlint.semantics.values import (
     gap,
     is_gap,
     note_choice,
-    same,
 )
 from nnlint.syntax.module import ModuleSyntax
 
@@ -85,18 +86,44 @@ class LibraryCalls(Shapes):
             if not any(isinstance(v, Items) for v in given):
                 return self.call(positional[0], given, {}, site)
         if entry.kind == "draw":
-            self.emit("draw", site, None, positional, entry.name)
-            if len(positional) == 2 and same(positional[0], positional[1]):
-                return positional[0]
-            return Unknown(entry.name, "draw", {ARGUMENTS: (*positional, *keywords.values())})
+            return self.draw(entry.name, entry.family, None, positional, keywords, site)
         if entry.kind in ("operation", "loss"):
             return self.operate(entry, bound, site)
         return Unknown(entry.name, "call", {ARGUMENTS: (*positional, *keywords.values())})
+
+    def draw(
+        self,
+        name: str,
+        source: Built | str,
+        subject: Value | None,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """What is drawn at random: by a function, or by the method of a generator.
+
+        Parameters:
+            name: the qualified name of the function, or of that which draws as the method does.
+            source: the generator, or the family of the global state.
+        """
+        operands = (*positional, *keywords.values())
+        known = self.library.get(name)
+        if known is not None:
+            certain = only_outcome(name, bind_signature(known.signature, positional, keywords))
+            if certain is not None:
+                return certain
+        told = name if subject is None else name.rpartition(".")[2]
+        event = self.emit("draw", site, subject, operands, told)
+        drawing = Drawing(source, self.sample_block, event)
+        return Unknown(name, "draw", {ARGUMENTS: operands, DRAWING: drawing})
 
     def _wrapped(
         self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         wrapped = tuple(positional)
+        if entry.family == "generator" and wrapped:
+            self.emit("reseed", site, wrapped[0], (*wrapped[1:], *keywords.values()), entry.name)
+            return wrapped[0]
         if entry.family == "parallel" and wrapped:
             self.emit("wrap", site, wrapped[0], wrapped, entry.name)
         if entry.options.get("all") and len(wrapped) != 1:
@@ -343,6 +370,10 @@ class LibraryCalls(Shapes):
             self._training(owner),
             modules=self.modules,
         )
+        if entry.random:
+            generator = arguments.get("generator")
+            source = generator if isinstance(generator, Built) else "torch"
+            operation.drawing = Drawing(source, self.sample_block)
         self.operations.append(operation)
         result = self.output(operation, given)
         operation.result = result

@@ -125,7 +125,13 @@ class Machine(ABC):
         self.frames: list[Frame] = []
         self.jumps: list[list[tuple[Writes, Condition]]] = []
         """For each loop around, what was written where a round is left, and under what."""
-        self.sampling = False
+        self.sample_block: Block | None = None
+        """What happens to the sample that is followed, if one is."""
+
+    @property
+    def sampling(self) -> bool:
+        """Whether a sample is followed on its way out of a dataset."""
+        return self.sample_block is not None
 
     @property
     def frame(self) -> Frame:
@@ -175,6 +181,18 @@ class Machine(ABC):
         self, entry: Entry, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         """The value of calling a library API by its entry."""
+
+    @abstractmethod
+    def draw(
+        self,
+        name: str,
+        source: Built | str,
+        subject: Value | None,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        site: Site,
+    ) -> Value:
+        """What is drawn at random: by a function, or by the method of a generator."""
 
     @abstractmethod
     def method(

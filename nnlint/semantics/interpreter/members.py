@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from nnlint.semantics.draws import method_draw
 from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
@@ -468,6 +469,9 @@ class Members(TrainingCalls):
                 return done
         event = self.event_of(entry.name, name)
         operands = (*positional, *keywords.values())
+        if event == "draw":
+            draws = method_draw(entry.family, name)
+            return self.draw(draws, built, built, positional, keywords, site)
         if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
             subject = operands[0] if entry.family == "scaler" and operands else built
             if event == "step":
@@ -475,7 +479,7 @@ class Members(TrainingCalls):
             self.emit(event, site, subject, operands, name)
             if event in ("prepare", "scale"):
                 return operands[0] if len(operands) == 1 else Items("tuple", {"items": operands})
-            return Unknown(name, event if event == "draw" else "call")
+            return Unknown(name, "call")
         method = self.class_member(entry.name, name)
         if method is not None and method.kind not in ("", "event"):
             return self.library_call(method, (built, *positional), keywords, site)

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from nnlint.semantics.draws import depends_on_draw
 from nnlint.semantics.interpreter.library_calls import LibraryCalls
 from nnlint.semantics.interpreter.machine import OutOfBudget
 from nnlint.semantics.library import Entry
+from nnlint.semantics.randomness import never_acts
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -35,7 +37,6 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
     Value,
-    depends_on_draw,
     options,
 )
 
@@ -101,9 +102,9 @@ class Samples(LibraryCalls):
         if not calls:
             return
         outer = (self.block, self.conditions, self.callers, self.limit, self.model_call)
-        sampling, self.sampling = self.sampling, True
         depth, mark = len(self.frames), len(self.journal)
         block = self.block = Block("sample", site)
+        around, self.sample_block = self.sample_block, block
         # a transform may be set later than its dataset is built, and under other conditions
         known = () if isinstance(holder, Unknown) else holder.conditions
         self.conditions = tuple(c for c in self.conditions if c not in known)
@@ -120,7 +121,7 @@ class Samples(LibraryCalls):
             del self.frames[depth:]
             self.rollback(mark)
             self.block, self.conditions, self.callers, self.limit, self.model_call = outer
-            self.sampling = sampling
+            self.sample_block = around
         holder.state[SAMPLE] = block
         holder.state[SAMPLED] = sampled
 
@@ -133,6 +134,8 @@ class Samples(LibraryCalls):
         if not transform.entry.options.get("container"):
             self.emit("transform", site, transform, given, transform.entry.name)
             return _result(transform.entry, given)
+        if never_acts(transform):
+            return sample
         with self.inside("pipeline", transform.site) as block:
             block.subject = transform
             if transform.entry.random:
