@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from nnlint.semantics.importing import acting_statements, imported_modules
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
 from nnlint.semantics.interpreter.scopes import absolute
@@ -37,6 +38,8 @@ Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 MAIN_STEPS = 200_000
 ROOT_STEPS = 10_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
+IMPORT_STEPS = 2_000
+"""Steps of interpretation for what one module does when it is imported."""
 PREPARING = ("prepare_data", "setup", "configure_model")
 """Methods of Lightning classes that run before the others and set attributes for them."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
@@ -71,6 +74,9 @@ class Program:
     complete: bool
     """Whether it was interpreted to its end; absence proves nothing otherwise."""
     operations: list[Operation]
+    imports: Block = field(default_factory=lambda: Block("root"))
+    """What the modules that it imports do at their top level: looked for where it trains and
+    does not seed itself."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
     _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
 
@@ -180,8 +186,28 @@ class _Roots:
         machine.frames.clear()
         timeline.finish()
         program = Program(self.module, timeline, name, is_entry, complete, machine.operations)
+        if is_entry and program.trains and not program.events("seed"):
+            program.imports = self._import_all()
         self.programs.append(program)
         return program
+
+    def _import_all(self) -> Block:
+        """Run what the modules that the file imports do beyond binding names."""
+        machine = self.machine
+        block = machine.block = Block("root")
+        machine.operations = []
+        for module in imported_modules(self.module, self.load):
+            machine.frames.append(Frame(machine.scope_of(module)))
+            machine.limit = machine.steps + IMPORT_STEPS
+            try:
+                for statement in acting_statements(module):
+                    machine.execute([statement])
+            except (OutOfBudget, RecursionError):
+                machine.emit("given_up", Site(module, module.tree.body[0]))
+            finally:
+                machine.frames.clear()
+        block.finish()
+        return block
 
     def _names_that_matter(self, module: ModuleSyntax, depth: int = 2) -> frozenset[str]:
         """Names at the top of a module for classes and functions that matter.

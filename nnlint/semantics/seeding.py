@@ -44,8 +44,15 @@ def trains_in_a_loop(program: Program) -> bool:
 
 
 def fixes_seed(program: Program) -> bool:
-    """Whether a program fixes torch's seed, or calls something unresolved that may do so."""
-    return any(_may_seed(event) for event, _ in program.walk())
+    """Whether a program fixes torch's seed, or calls something unresolved that may do so.
+
+    What the modules that it imports do when they are imported counts.
+    """
+    return (
+        any(map(_may_seed, program.events()))
+        or any(_may_seed(event) for event, _ in program.imports.walk())
+        or not program.imports.known
+    )
 
 
 def _may_seed(event: Event) -> bool:
