@@ -51,9 +51,14 @@ def check_file(
     except SourceError as error:
         return FileResult((_source_finding(display, error),), digest=digest)
     broken = [_source_finding(display, error) for error in module.broken]
-    findings = _run_rules(module, modules, config, rules)
+    findings, passed = _run_rules(module, modules, config, rules)
     return FileResult(
-        (*broken, *findings), read_suppressions(module.source), True, digest, modules.consulted
+        (*broken, *findings),
+        read_suppressions(module.source),
+        tuple(passed),
+        True,
+        digest,
+        modules.consulted,
     )
 
 
@@ -98,7 +103,8 @@ def _bystander(
 
 def _run_rules(
     module: ModuleSyntax, modules: ProjectModules, config: Config, rules: Iterable[Rule]
-) -> list[Finding]:
+) -> tuple[list[Finding], list[str]]:
+    """The findings of rules, and the codes of those that gather for what they found in order."""
     from nnlint.semantics.analysis import analyse
 
     display = module.source.display
@@ -106,9 +112,9 @@ def _run_rules(
     try:
         analysis = analyse(module, modules.load)
     except RecursionError:
-        return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")]
+        return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:
-        return [_crash(display, "the analysis of this file", error)]
+        return [_crash(display, "the analysis of this file", error)], []
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:
@@ -125,7 +131,7 @@ def _run_rules(
                             rule.check(operation, reporter)
         except Exception as error:
             crashes.append(_crash(display, f"rule {rule.name}", error))
-    return [*reporter.findings.values(), *crashes]
+    return [*reporter.findings.values(), *crashes], reporter.in_order
 
 
 def _crash(display: str, what: str, error: Exception) -> Finding:

@@ -19,6 +19,8 @@ class Reporter:
         self._stage = stage
         self.rule: Rule | None = None
         self.findings: dict[tuple[object, ...], Finding] = {}
+        self.in_order: list[str] = []
+        """The code of a rule that gathers, for each place that it found in order."""
 
     @property
     def stage(self) -> Stage | None:
@@ -67,6 +69,11 @@ class Reporter:
                 finding = replace(finding, fix=Fix(fix[0], rule.fix, edits))
         key = (finding.filename, cell, start, rule.code)
         self.findings.setdefault(key, finding)
+
+    def passed(self) -> None:
+        """Note a place that is in order; see `nnlint.rule.Context`."""
+        if self.rule is not None and self.rule.gather:
+            self.in_order.append(self.rule.code)
 
 
 def _edits(changes: Changes, site: Site) -> tuple[Edit, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ class RunResult:
     """The tool could not do its job on some file."""
     took_part: int = 0
     """How many of the files use PyTorch."""
+    passed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each file the codes of rules that gather, once for each place that is in order."""
 
 
 def lint(
@@ -168,7 +170,8 @@ class Linter:
         )
         took_part = sum(result.took_part for result in results.values())
         failed = any(f.code in FATAL for f in kept)
-        return RunResult(tuple(kept), tuple(results), failed, took_part)
+        passed = {name: result.passed for name, result in results.items() if result.passed}
+        return RunResult(tuple(kept), tuple(results), failed, took_part, passed)
 
 
 def config_problems(files: ConfigFiles) -> list[Finding]:

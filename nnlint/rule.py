@@ -141,6 +141,10 @@ class Context(Protocol):
             RuleDefinitionError: a fix is given but the rule declares none.
         """
 
+    def passed(self) -> None:
+        """Note that a place was looked at and is in order, for a rule that gathers: where most
+        places of a project are, each of the others keeps a finding of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -159,6 +163,9 @@ class Rule:
     sections: Mapping[str, str]
     source: str
     """File of the rule, part of the cache key."""
+    gather: str = ""
+    """What each place that it looks at is, as a noun, when most places of a project having a
+    finding makes one finding of the project; empty when findings stay apart."""
 
     @property
     def url(self) -> str:
@@ -198,8 +205,12 @@ def rule(
     stages: Iterable[Stage] = (),
     fix: Applicability | None = None,
     probe: str | None = None,
+    gather: str = "",
 ) -> Callable[[Callable[[Any, Any], None]], Rule]:
     """Declare a rule; see the module docstring for the shape.
+
+    Parameters:
+        gather: see `Rule.gather`.
 
     Raises:
         RuleDefinitionError: the code is malformed, a documentation section is missing,
@@ -229,6 +240,7 @@ def rule(
             summary=summary,
             sections=MappingProxyType(sections),
             source=source,
+            gather=gather,
         )
 
     return declare

@@ -8,7 +8,7 @@ import pytest
 from program_text import main_program
 
 from nnlint.semantics.remedies import clear_gradients, evaluate_in_eval_mode, seed_at_start
-from nnlint.semantics.seeding import first_random_construction
+from nnlint.semantics.seeding import random_start
 from nnlint.source.rewrite import edited
 from nnlint.syntax.edits import Changes
 
@@ -123,8 +123,9 @@ class TestEvalMode:
 class TestSeed:
     def mended(self, text: str, **others: str) -> str | None:
         program = main_program(text, **others)
-        first = first_random_construction(program)
-        return applied(text, seed_at_start(program, first))
+        start = random_start(program)
+        assert start is not None
+        return applied(text, seed_at_start(program, start.site))
 
     def test_before_the_statement_that_leads_to_it(self):
         text = (

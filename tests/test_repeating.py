@@ -73,7 +73,11 @@ def random_in_evaluation(text: str) -> bool:
     [
         ("pass", "image = TF.rotate(image, random.uniform(-9, 9))", True),
         ("self.rng = random.Random(3)", "image = TF.rotate(image, self.rng.uniform(-9, 9))", True),
-        ("self.rng = np.random.default_rng(3)", "image = TF.rotate(image, self.rng.normal())", True),
+        (
+            "self.rng = np.random.default_rng(3)",
+            "image = TF.rotate(image, self.rng.normal())",
+            True,
+        ),
         ("pass", "image = TF.rotate(image, random.Random(index).uniform(-9, 9))", False),
         ("pass", "image = TF.rotate(image, random.Random().uniform(-9, 9))", True),
         ("pass", "image = TF.rotate(image, random.Random(time.time()).uniform(-9, 9))", True),
@@ -166,7 +170,10 @@ FLIP = "x = np.fliplr(x) if rng.random() < 0.5 else x"
 )
 def test_draws_in_an_evaluation(changes: dict[str, str], random: bool) -> None:
     slots = ("start", "parameters", "seeded", "item", "before", "arguments")
-    filled = {s: changes.get(s, "" if s in ("parameters", "arguments", "start") else "pass") for s in slots}
+    filled = {
+        s: changes.get(s, "" if s in ("parameters", "arguments", "start") else "pass")
+        for s in slots
+    }
     assert random_in_evaluation(EPOCHS.format(**filled)) is random
 
 

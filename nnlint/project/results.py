@@ -19,6 +19,8 @@ class FileResult:
     findings: tuple[Finding, ...] = ()
     comments: tuple[Suppression, ...] = ()
     """The suppression comments of the file itself."""
+    passed: tuple[str, ...] = ()
+    """The code of a rule that gathers, for each place of the file that it found in order."""
     took_part: bool = False
     """Whether the file uses PyTorch, so that there was something to check."""
     digest: str = ""
@@ -29,7 +31,12 @@ class FileResult:
 
 def pack(result: FileResult) -> list[Any]:
     """What a result says as JSON data; files are told by their absolute paths."""
-    return [_plain(result.findings), _plain(result.comments), result.took_part]
+    return [
+        _plain(result.findings),
+        _plain(result.comments),
+        list(result.passed),
+        result.took_part,
+    ]
 
 
 def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
@@ -57,8 +64,13 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         fix=_maybe(_FIX),
         verdict=_never,
     )
-    findings, comments, took_part = data
-    return FileResult(_each(finding)(findings), _each(_COMMENT)(comments), bool(took_part))
+    findings, comments, passed, took_part = data
+    return FileResult(
+        _each(finding)(findings),
+        _each(_COMMENT)(comments),
+        tuple(map(str, passed)),
+        bool(took_part),
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,10 @@ def write(report: Report, stream: TextIO) -> None:
         stream.write(f"{style(advice, DIM)}\n")
 
 
+MOST_PLACES = 5
+"""Related places in other files whose code is shown; of further ones the place is enough."""
+
+
 class _Entry:
     """One finding of the report."""
 
@@ -70,11 +74,13 @@ class _Entry:
         marks = [Mark(finding.start, finding.end, "", "^", LEVELS[finding.level])]
         marks += [_secondary(r) for r in near]
         yield from frame.draw(lines, marks, context_rows(finding, lines))
-        for related in finding.related:
-            if related not in near:
-                yield self._arrow(":::", related)
-                lines = self._sources.lines(related.filename, related.cell)
-                yield from frame.draw(lines, [_secondary(related)], set())
+        far = [r for r in finding.related if r not in near]
+        for related in far[:MOST_PLACES]:
+            yield self._arrow(":::", related)
+            lines = self._sources.lines(related.filename, related.cell)
+            yield from frame.draw(lines, [_secondary(related)], set())
+        for related in far[MOST_PLACES:]:
+            yield self._arrow(":::", related)
 
     def _arrow(self, symbol: str, at: Finding | Related) -> str:
         return f"{' ' * self._gutter}{self._style(symbol, GUTTER)} {plain(place(at))}"

@@ -57,7 +57,9 @@ def is_random_transform(transform: Built) -> bool:
     if isinstance(chance, Items) and _is_point(entry.random_unless, chance):
         return False
     if entry.options.get("container") and entry.family == "choice" and _is_one(transform):
-        return chance is not None and not (isinstance(chance, Constant) and chance.value in (1, 1.0))
+        return chance is not None and not (
+            isinstance(chance, Constant) and chance.value in (1, 1.0)
+        )
     among = [arguments.get(n) for n in entry.options.get("among", ())]
     if among and all(map(_is_one_of_one, among)):
         return False
@@ -71,8 +73,10 @@ def is_random_transform(transform: Built) -> bool:
 def _is_one(container: Built) -> bool:
     """Whether a container that chooses among its members has one at most."""
     members = container.members
-    return len(members) < 2 and not container.state.get("open") and not any(
-        isinstance(member, Maybe) for member in members
+    return (
+        len(members) < 2
+        and not container.state.get("open")
+        and not any(isinstance(member, Maybe) for member in members)
     )
 
 

@@ -16,9 +16,7 @@ from nnlint.semantics.values import (
 )
 
 CREATIONS = frozenset({"PIL.Image.new", "Image.new"}) | {
-    f"numpy.{name}{like}"
-    for name in ("zeros", "ones", "full", "empty")
-    for like in ("", "_like")
+    f"numpy.{name}{like}" for name in ("zeros", "ones", "full", "empty") for like in ("", "_like")
 }
 """Functions that make a canvas: an image or array with nothing in it."""
 

@@ -24,7 +24,7 @@ def is_repeated(drawing: Drawing, walk: Walk, place: int) -> bool:
         walk: what happens to one sample, or in the whole program.
         place: the position in `walk` of what the draw goes into.
     """
-    event, around = walk[place]
+    around = walk[place][1]
     if drawing.sample is not None or around[0].kind == "sample":
         if drawing.sample is not around[0]:
             # made before: every access finds the same

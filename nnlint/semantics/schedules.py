@@ -67,6 +67,8 @@ class Decay:
     default_factor: bool = False
     """The factor of ten is the library's own default, not chosen by the program."""
     conditions: tuple[Condition, ...] = ()
+    scheduler: Built | None = None
+    """The scheduler, where it is one."""
 
     @property
     def is_imagenet_recipe(self) -> bool:
@@ -107,6 +109,34 @@ def decays(program: Program) -> Iterator[Decay]:
     yield from _set_by_hand(program)
 
 
+def training_decays(program: Program) -> Iterator[Decay]:
+    """The learning-rate decays that may serve a training, not those of schedules that are only
+    drawn or saved."""
+    return (decay for decay in decays(program) if _may_serve_training(program, decay.scheduler))
+
+
+def _trains(program: Program) -> bool:
+    return bool(program.events("backward", "step", "fit", "given_up"))
+
+
+def _may_serve_training(program: Program, scheduler: Built | None) -> bool:
+    """Whether a program trains with a scheduler, or hands it on to what may.
+
+    A script that does neither trains nothing, and what only steps a scheduler draws its rates;
+    a function or class that builds one may be there for others.
+    """
+    if _trains(program):
+        return True
+    if scheduler is None:
+        return program.name != "__main__"
+    used = (scheduler, scheduler.arguments.get("optimizer"))
+    for event in program.events("opaque", "forward", "returned_loss"):
+        if any(operand is not None and operand in used for operand in event.operands):
+            return True
+    stepped = any(e.subject is scheduler for e in program.events("scheduler_step"))
+    return program.name != "__main__" and not stepped
+
+
 def trainer_decays(program: Program) -> Iterator[Site]:
     """Arguments of a trainer that let the learning rate decay, as they do by default."""
     if not program.trains:
@@ -135,7 +165,7 @@ def _scheduler(built: Built) -> Decay | None:
         counter = built.state.get("counter")
         drops = _simulated_drops(built.state.get("factor"), counter)
     default = entry.schedule == "step" and "gamma" in built.arguments.keys() - built.explicit
-    return Decay(built.site, form, drops, period, default, built.conditions)
+    return Decay(built.site, form, drops, period, default, built.conditions, built)
 
 
 def falls(scheduler: Built) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import has_trained_weights
@@ -15,7 +16,7 @@ from nnlint.semantics.participants import (
     updates_no_model,
 )
 from nnlint.semantics.timeline import Event, exclusive
-from nnlint.semantics.values import Built, Instance, Site, Unknown, Value
+from nnlint.semantics.values import Built, Instance, Site, Unknown, Value, constant
 
 MAY_SEED = re.compile(
     r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
@@ -92,7 +93,19 @@ def _unresolved_may_seed(event: Event) -> bool:
     return bool(MAY_SEED.search(called)) and not _OTHER_SETUP.search(called)
 
 
-def first_random_construction(program: Program) -> Site | None:
+@dataclass(frozen=True, slots=True)
+class RandomStart:
+    """Where a program first depends on the seed."""
+
+    site: Site
+    """The place in the program's own file from which it is reached."""
+    origin: Site
+    """What draws: where the model's layer or the loader is built, or the training call."""
+    drawn: str
+    """What is drawn there, as a noun; empty where the program does not show it."""
+
+
+def random_start(program: Program) -> RandomStart | None:
     """Where a program first depends on the seed: a model or loader is built, or it trains.
 
     What is built in another module, or within a model's constructor, counts where the
@@ -104,7 +117,8 @@ def first_random_construction(program: Program) -> Site | None:
         all(updates_no_model(program.events(), e.subject) for e in program.events("step"))
         or all(_is_fixed(program, e.subject) or _is_formula(e) for e in program.events("forward"))
     )
-    training: Site | None = None
+    loading: RandomStart | None = None
+    training: RandomStart | None = None
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
     for event, blocks in program.walk():
         if event.kind not in ("build", "fit", "step") or _is_seeded(event):
@@ -112,11 +126,32 @@ def first_random_construction(program: Program) -> Site | None:
         if all(exclusive(blocks, others) for others in trained):
             # where it is made, the program does something else than training
             continue
-        if event.kind == "build" and _draws_weights_or_order(event.subject):
-            return _in_program(program, event, models)
+        if event.kind == "build" and (drawn := _drawn_by(event.subject)):
+            start = RandomStart(_in_program(program, event, models), event.site, drawn)
+            if drawn != WORKER_SEEDS:
+                return start
+            loading = loading or start
         if event.kind != "build" and training is None and is_random:
-            training = _in_program(program, event, frozenset())
-    return training
+            training = RandomStart(_in_program(program, event, frozenset()), event.site, "")
+    return loading or training
+
+
+WORKER_SEEDS = "the seeds of its workers"
+
+
+def _drawn_by(value: Value | None) -> str:
+    """What building or going over something draws from torch's generator, as a noun."""
+    if not isinstance(value, Built):
+        return ""
+    if value.entry.family in WEIGHTED_FAMILIES:
+        return "the initial weights"
+    if value.entry.kind == "model" and not _is_trained_whole(value):
+        return "the initial weights"
+    if value.entry.kind == "loader":
+        shuffle, sampler = value.arguments.get("shuffle"), value.arguments.get("sampler")
+        ordered = constant(shuffle, shuffle) in (None, False) and constant(sampler, sampler) is None
+        return WORKER_SEEDS if ordered and "**" not in value.arguments else "the order of the data"
+    return ""
 
 
 _FORMULA = re.compile(
@@ -137,15 +172,6 @@ def _is_seeded(event: Event) -> bool:
 
 def _is_model(value: Value | None) -> bool:
     return isinstance(value, Instance) and "training" in value.state
-
-
-def _draws_weights_or_order(value: Value | None) -> bool:
-    # an iterator of any loader draws its workers' seed from torch's generator
-    return isinstance(value, Built) and (
-        value.entry.kind == "loader"
-        or value.entry.family in WEIGHTED_FAMILIES
-        or (value.entry.kind == "model" and not _is_trained_whole(value))
-    )
 
 
 def _is_trained_whole(value: Value) -> bool:

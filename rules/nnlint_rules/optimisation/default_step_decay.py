@@ -1,7 +1,7 @@
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.imagenet import trains_imagenet
-from nnlint.semantics.schedules import Decay, decays
+from nnlint.semantics.schedules import Decay, training_decays
 
 
 @rule(
@@ -57,7 +57,7 @@ def default_step_decay(program: Program, context: Context) -> None:
     - [ImageNet example](https://github.com/pytorch/examples/tree/main/imagenet)
     - [StepLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html)
     """
-    found = [d for d in decays(program) if d.is_imagenet_recipe and not d.is_configured]
+    found = [d for d in training_decays(program) if d.is_imagenet_recipe and not d.is_configured]
     if not found or trains_imagenet(program):
         return
     for decay in found:

@@ -1,6 +1,6 @@
 from nnlint.rule import Context, Level, Programs, Stage, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.schedules import decays, trainer_decays
+from nnlint.semantics.schedules import trainer_decays, training_decays
 
 EARLY = (Stage.SKELETON, Stage.OVERFIT)
 
@@ -53,7 +53,7 @@ def early_decay(program: Program, context: Context) -> None:
     """
     if context.stage not in EARLY:
         return
-    for decay in decays(program):
+    for decay in training_decays(program):
         context.report(
             decay.site,
             f"`{decay.site.text}` lowers the learning rate while the model is still being brought "

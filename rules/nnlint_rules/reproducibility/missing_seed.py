@@ -2,8 +2,9 @@ from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.remedies import seed_at_start
 from nnlint.semantics.seeding import (
-    first_random_construction,
+    RandomStart,
     fixes_seed,
+    random_start,
     trains_in_a_loop,
 )
 
@@ -15,6 +16,7 @@ from nnlint.semantics.seeding import (
     on=Programs(entry_only=True),
     fix=Applicability.UNSAFE,
     probe="determinism",
+    gather="training program",
 )
 def missing_seed(program: Program, context: Context) -> None:
     """A training program that never fixes the random seed.
@@ -63,15 +65,27 @@ def missing_seed(program: Program, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
     """
-    if not program.complete or not trains_in_a_loop(program) or fixes_seed(program):
+    if not program.complete or not trains_in_a_loop(program):
         return
-    first = first_random_construction(program)
+    if fixes_seed(program):
+        context.passed()
+        return
+    first = random_start(program)
     if first is None:
         return
+    elsewhere = first.origin.key != first.site.key
     context.report(
-        first,
-        f"`{first.text}` depends on torch's random state, which this training program "
+        first.site,
+        f"{_what_happens(first, elsewhere)} torch's random state, which this training program "
         "never seeds: no two runs can be compared",
         help="Call `torch.manual_seed(0)` (or your trainer's `seed_everything`) before it.",
-        fix=("Fix the seed at the start", seed_at_start(program, first)),
+        related=[(first.origin, f"draws {first.drawn}")] if elsewhere and first.drawn else [],
+        fix=("Fix the seed at the start", seed_at_start(program, first.site)),
     )
+
+
+def _what_happens(first: RandomStart, elsewhere: bool) -> str:
+    if not first.drawn:
+        return f"`{first.site.text}` depends on"
+    owner = f" of `{first.origin.text}`" if elsewhere else ""
+    return f"`{first.site.text}` draws {first.drawn}{owner} from"
