@@ -12,13 +12,14 @@ from pathlib import Path
 
 from nnlint.config import Config
 from nnlint.context import Reporter
-from nnlint.finding import Finding
+from nnlint.finding import Finding, Related
 from nnlint.project.ecosystem import takes_part
 from nnlint.project.modules import ProjectModules, content_hash
 from nnlint.project.results import FileResult
 from nnlint.rule import Calls, Programs, Rule
 from nnlint.silence import tool_finding
 from nnlint.source.file import SourceError, read_source
+from nnlint.source.prose import is_python
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
 from nnlint.syntax.module import ModuleSyntax
 
@@ -50,7 +51,7 @@ def check_file(
         return FileResult()
     except SourceError as error:
         return FileResult((_source_finding(display, error),), digest=digest)
-    broken = [_source_finding(display, error) for error in module.broken]
+    broken = _broken_cells(module)
     findings, passed = _run_rules(module, modules, config, rules)
     return FileResult(
         (*broken, *findings),
@@ -84,6 +85,26 @@ def _source_finding(display: str, error: SourceError) -> Finding:
     return tool_finding(error.code, display, error.message, error.position, error.cell)
 
 
+def _broken_cells(module: ModuleSyntax) -> list[Finding]:
+    """The findings about cells that cannot be parsed: several that are no code are one."""
+    display = module.source.display
+    foreign = [e for e in module.broken if not is_python(e.text)]
+    if len(foreign) < 2:
+        return [_source_finding(display, error) for error in module.broken]
+    first, *others = foreign
+    *some, last = [str(error.cell) for error in foreign]
+    message = (
+        f"cells {', '.join(some)} and {last} are no Python, but prose, output or another language: "
+        "they are left out"
+    )
+    related = [Related(display, e.position, e.position, e.message, e.cell) for e in others]
+    one = tool_finding(first.code, display, message, first.position, first.cell)
+    return [
+        replace(one, related=tuple(related)),
+        *(_source_finding(display, e) for e in module.broken if e not in foreign),
+    ]
+
+
 def _bystander(
     path: str, display: str, raw: bytes, modules: ProjectModules | None, digest: str
 ) -> FileResult:
@@ -95,10 +116,10 @@ def _bystander(
     comments: tuple[Suppression, ...] = ()
     if may_suppress(raw) or not raw.isascii() or b"\0" in raw:
         comments = read_suppressions(read_source(Path(path), display, raw))
-    broken = modules.parse(path, raw).broken if modules else ()
+    broken = _broken_cells(modules.parse(path, raw)) if modules else []
     # a digest that is kept would speak for runs in which the file is not named too
     kept = "" if broken else digest
-    return FileResult(tuple(_source_finding(display, e) for e in broken), comments, digest=kept)
+    return FileResult(tuple(broken), comments, digest=kept)
 
 
 def _run_rules(

@@ -101,6 +101,25 @@ def test_notebook(tmp_path):
     assert (finding.code, finding.cell, finding.start.row) == ("NN101", 3, 2)
 
 
+PROSE = ("bash ./run.sh --gpus 2", "Epoch: 1 cost time: 30.0", "a sentence that explains this")
+
+
+def test_cells_that_are_prose_are_one_finding(tmp_path):
+    sketch = "with torch.autocast('cuda'):\n\n...\n\nscaler.step(opt)"
+    code = "model = torch.nn.Linear(3, 4"
+    (tmp_path / "a.ipynb").write_text(notebook_of("import torch", *PROSE, sketch, code))
+    broken, prose = sorted(run(tmp_path).findings, key=lambda f: -(f.cell or 0))
+    assert (broken.cell, broken.start, broken.related) == (6, (1, 24), ())
+    assert prose.cell == 2 and "cells 2, 3, 4 and 5 are no Python" in prose.message
+    assert [r.cell for r in prose.related] == [3, 4, 5]
+
+
+def test_one_cell_of_prose_is_told_as_any_other(tmp_path):
+    (tmp_path / "a.ipynb").write_text(notebook_of("import torch", PROSE[0]))
+    (finding,) = run(tmp_path).findings
+    assert (finding.code, finding.cell) == ("NN001", 2) and "invalid syntax" in finding.message
+
+
 def notebook_of(*cells: str) -> str:
     blocks = [{"cell_type": "code", "source": c.splitlines(keepends=True)} for c in cells]
     return json.dumps({"cells": blocks, "nbformat": 4})
@@ -129,6 +148,10 @@ def test_a_broken_cell_of_a_notebook_is_named_and_left_out(tmp_path):
         "!pip install torch",
         "os.path?",
         "%%bash\nif [ 1 ]; then",
+        "\n# @title\n%%javascript\nlet x = {",
+        "%%R\nx <- 3",
+        "!pip install torch \\\n    timm \\\n    einops\nimport timm",
+        "?torch.nn\ntorch.nn.Linear??",
         "%%time\nx = 1",
         "x = '#('  # (\n!ls",
         "await asyncio.sleep(1)",

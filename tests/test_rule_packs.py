@@ -166,7 +166,8 @@ def test_a_process_that_dies_takes_one_file_along(pack, folder):
     findings = json.loads(result.stdout)
     dead = [f["filename"] for f in findings if f["code"] == "NN007"]
     assert result.returncode == 2 and dead == ["train7.py"]
-    assert sorted({f["filename"] for f in findings} - {"train7.py"}) == sorted(
+    places = {p["filename"] for f in findings for p in (f, *f["related"])}
+    assert sorted(places - {"train7.py"}) == sorted(
         ["train.py", *(f"train{i}.py" for i in range(40) if i != 7)]
     )
     assert "died" in next(f["message"] for f in findings if f["code"] == "NN007")

@@ -159,10 +159,12 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         findings = without_baseline(Path(baseline), findings)
     if options["verify"]:
         findings = _verified(findings, settings, options)
-    from nnlint.gathering import gathered
+    if not options["statistics"]:
+        # which counts every place
+        from nnlint.gathering import gathered
 
-    texts = {**overlay, **(fixed.contents if fixed else {})}
-    findings = gathered(findings, result.passed, texts)
+        texts = {**overlay, **(fixed.contents if fixed else {})}
+        findings = gathered(findings, result.passed, texts)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
     result = replace(result, findings=tuple(findings))
     # the fixed text of a file from stdin has taken stdout

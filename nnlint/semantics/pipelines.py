@@ -60,6 +60,13 @@ class RandomTransform:
     parts: tuple[Built | Instance, ...]
     """The transform, and the containers that it stands in, innermost first."""
 
+    @property
+    def makes_patches(self) -> bool:
+        """Whether it takes patches out of volumes that are too large for a batch: that is how
+        the data comes, not augmentation of it."""
+        own = self.parts[0]
+        return isinstance(own, Built) and bool(own.entry.options.get("patch"))
+
 
 def random_transforms(program: Program) -> Iterator[RandomTransform]:
     """Every random transform of a program: of its datasets, and in its loops.

@@ -138,7 +138,9 @@ def has_switch(transform: Built | Instance) -> bool:
     if isinstance(transform, Instance):
         return False
     entry = transform.entry
-    names = {*_STRENGTHS, *entry.options.get("strengths", ())}
+    names = {*_STRENGTHS}
+    for told in ("strengths", "ranges", "switches"):
+        names.update(entry.options.get(told, ()))
     if not entry.options.get("training_parameter"):
         names |= {entry.random_unless, "**"}
     return any(_is_option(v) for n, v in transform.arguments.items() if n in names)

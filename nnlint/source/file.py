@@ -23,6 +23,8 @@ class SourceError(Exception):
         self.message = message
         self.position = position
         self.cell: int | None = None
+        self.text = ""
+        """What stands in the notebook's cell that the error is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,18 @@ def _without_magics(lines: list[str]) -> list[str]:
     Only a line that begins a statement can be a magic: `%` inside brackets or a string
     goes on from the line before.
     """
-    if _FOREIGN_CELL.match(lines[0]):
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    if _FOREIGN_CELL.match(first):
         return ["pass"] * len(lines)
     plain: list[str] = []
     state = _LineState()
+    goes_on = False
     for line in lines:
-        if not state.continues and (_MAGIC.match(line) or _is_automagic(line)):
-            plain.append(f"{line[: len(line) - len(line.lstrip())]}pass")
+        if goes_on or (not state.continues and (_MAGIC.match(line) or _is_automagic(line))):
+            indent = plain[-1] if goes_on else line
+            plain.append(f"{indent[: len(indent) - len(indent.lstrip())]}pass")
+            # a command goes on behind a backslash
+            goes_on = line.endswith("\\")
             continue
         plain.append(line)
         state.read(line)

@@ -130,10 +130,11 @@ def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSynta
     rows = source.text.split("\n")
     for cell in source.cells:
         start = cell.first_row - 1
+        text = "\n".join(rows[start : start + cell.row_count])
         try:
-            _parse("\n".join(rows[start : start + cell.row_count]), notebook=True)
+            _parse(text, notebook=True)
         except SourceError as error:
-            error.cell = cell.number
+            error.cell, error.text = cell.number, text
             broken.append(error)
             source = source.without(cell)
     tree = _parse(source.text, notebook=True)

@@ -72,7 +72,7 @@ def augmentation_early(program: Program, context: Context) -> None:
     for found in random_transforms(program):
         if found.role == "eval" or found.averaged or found.pipeline.key in reported:
             continue
-        if found.also_plain or not (found.role or program.trains):
+        if found.makes_patches or found.also_plain or not (found.role or program.trains):
             continue
         if found.switchable and not (context.stage in EARLY and found.active):
             continue
