@@ -277,3 +277,27 @@ def test_a_choice_among_one(transform: str, random: bool) -> None:
 def test_what_is_random_in_a_drawing_is_the_data(canvas: str, random: bool) -> None:
     item = f"image = cv2.GaussianBlur({canvas}, (0, 0), random.uniform(0.5, 2))"
     assert random_in_evaluation(ITEMS.format(init="pass", item=item)) is random
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "random"),
+    [
+        ("validation = turned_validation(torch.load('val.pt'))", "pass", False),
+        ("validation = torch.load('val.pt')", "validation = turned_validation(validation)", True),
+    ],
+)
+def test_a_validation_set_that_is_made_once(before: str, inside: str, random: bool) -> None:
+    text = f"""
+    def turned_validation(images):
+        return [TF.rotate(image, random.uniform(-9, 9)) for image in images]
+
+    {before}
+    for epoch in range(5):
+        for x in torch.load("train.pt"):
+            model(x).sum().backward()
+            optimizer.step()
+        {inside}
+        with torch.no_grad():
+            print(sum(model(x).item() for x in validation))
+    """
+    assert random_in_evaluation(text) is random

@@ -12,6 +12,7 @@ from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.randomness import makes_views, random_events
+from nnlint.semantics.repeating import trains
 from nnlint.semantics.splits import (
     EVAL,
     TRAIN,
@@ -175,7 +176,7 @@ def _of_loop(
     if not any(event is other for other, _ in random):
         return
     role = _role_of_place(event, blocks)
-    if not role:
+    if not role or (role == EVAL and _is_made_once(blocks)):
         return
     if makes_views(random):
         return
@@ -193,6 +194,12 @@ def _of_loop(
         False,
         parts,
     )
+
+
+def _is_made_once(blocks: tuple[Block, ...]) -> bool:
+    """Whether what is done at a place is done before the program trains, and kept."""
+    run = next((b for b in reversed(blocks) if b.events("forward")), None)
+    return run is None or (run.kind != "loop" and trains(run))
 
 
 def _role_of_place(event: Event, blocks: tuple[Block, ...]) -> str:

@@ -15,6 +15,7 @@ from nnlint.semantics.participants import (
     steps_optimizer,
     updates_no_model,
 )
+from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Event, exclusive
 from nnlint.semantics.values import Built, Instance, Site, Unknown, Value, constant
 
@@ -34,14 +35,33 @@ WEIGHTED_FAMILIES = frozenset(
 )
 
 
+_MEASURES = frozenset(
+    {"perf_counter", "perf_counter_ns", "synchronize", "profile", "Timer", "max_memory_allocated"}
+)
+"""Names by which a program measures how fast something runs, or how much memory it takes."""
+
+
 def trains_in_a_loop(program: Program) -> bool:
-    """Whether a program trains: a trainer fits, or an optimizer steps in a loop."""
+    """Whether a program trains: a trainer fits, or an optimizer steps in a loop.
+
+    One that measures steps on made-up data trains nothing that anyone keeps.
+    """
     if program.events("fit"):
         return True
+    if _only_measures(program):
+        return False
     return bool(program.events("backward")) and any(
         event.kind == "step" and any(block.kind == "loop" for block in blocks)
         for event, blocks in program.walk()
     )
+
+
+def _only_measures(program: Program) -> bool:
+    words = program.module.words(program.module.tree)
+    if _MEASURES.isdisjoint(words.names | words.attributes):
+        return False
+    run = passes(program)
+    return bool(run) and all(p.on_made_up_data for p in run)
 
 
 def fixes_seed(program: Program) -> bool:
@@ -175,7 +195,10 @@ def _is_model(value: Value | None) -> bool:
 
 
 def _is_trained_whole(value: Value) -> bool:
-    """Whether a library's model comes with trained weights, those of its head included."""
+    """Whether a model comes with trained weights, those of its head included: from a library,
+    or as a whole from a file."""
+    if isinstance(value, Unknown) and value.origin == "call":
+        return value.name in ("torch.load", "torch.jit.load")
     return (
         isinstance(value, Built)
         and value.entry.kind == "model"
