@@ -301,3 +301,27 @@ def test_a_validation_set_that_is_made_once(before: str, inside: str, random: bo
             print(sum(model(x).item() for x in validation))
     """
     assert random_in_evaluation(text) is random
+
+
+@pytest.mark.parametrize(
+    ("returned", "random"),
+    [
+        ("TF.rotate(image, angle), 1", True),
+        ("TF.rotate(image, angle), angle", False),
+        ("TF.rotate(image, angle), torch.tensor(angle / 90)", False),
+    ],
+)
+def test_what_is_drawn_may_be_the_label(returned: str, random: bool) -> None:
+    text = f"""
+    class Turned(Dataset):
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            image = Image.open(str(index))
+            angle = random.uniform(-90, 90)
+            return {returned}
+
+    val_set = Turned()
+    """
+    assert random_in_evaluation(text) is random

@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Items,
     Maybe,
     Operation,
+    Source,
     Tensor,
     Unknown,
     Value,
@@ -72,6 +73,11 @@ def drawings(value: Value | None, depth: int = 8) -> Iterator[Drawing]:
             if operation.entry.random:
                 yield operation.drawing or Drawing()
             inner = operation.inputs
+            if operation.entry.axes == "data":
+                # `torch.tensor(number)`
+                inner += tuple(operation.arguments.values())
+        case Tensor(producer=Source() as source):
+            inner = (source.of,)
     for part in inner:
         yield from drawings(part, depth - 1)
 

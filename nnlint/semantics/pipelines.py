@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.randomness import makes_views, random_events
+from nnlint.semantics.randomness import makes_views, predicts_draw, random_events
 from nnlint.semantics.repeating import trains
 from nnlint.semantics.splits import (
     EVAL,
@@ -26,6 +26,7 @@ from nnlint.semantics.switches import decide_nothing, has_switch, switches_among
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     SAMPLE,
+    SAMPLED,
     Built,
     Condition,
     Instance,
@@ -111,6 +112,7 @@ def _of_dataset(
     event: Event, holder: Built | Instance | Unknown, block: Block, uses: Uses, also_plain: bool
 ) -> Iterator[RandomTransform]:
     random = random_events(list(block.walk()))
+    random = [(e, b) for e, b in random if not predicts_draw(e, holder.state.get(SAMPLED))]
     if not random or makes_views(random):
         return
     told = role_of_dataset(holder, uses)

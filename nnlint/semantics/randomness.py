@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from nnlint.semantics.draws import drawings
+from nnlint.semantics.draws import Drawing, drawings
 from nnlint.semantics.rendering import is_rendered
 from nnlint.semantics.repeating import ANY_STATE, Walk, is_repeated, is_seeded_before
 from nnlint.semantics.timeline import Block, Event, exclusive
@@ -33,9 +33,21 @@ def _is_random(walk: Walk, place: int) -> bool:
         return is_random_transform(transform) and not is_seeded_before(walk, place, ANY_STATE)
     if event.operands and is_rendered(event.operands[0]):
         return False
-    values = (*(c.test for c in event.conditions), *event.operands)
-    drawn = [drawing for value in values for drawing in drawings(value)]
-    return any(not is_repeated(drawing, walk, place) for drawing in drawn)
+    return any(not is_repeated(drawing, walk, place) for drawing in _drawings_of(event))
+
+
+def _drawings_of(event: Event) -> Iterator[Drawing]:
+    """The draws that go into a transform, or decide about it."""
+    for value in (*(c.test for c in event.conditions), *event.operands):
+        yield from drawings(value)
+
+
+def predicts_draw(event: Event, sample: Value | None) -> bool:
+    """Whether what is drawn for a transform is a part of the sample too: to tell how a picture
+    was turned is the task, not augmentation for another."""
+    parts = sample.items if isinstance(sample, Items) else ()
+    told = [drawing for part in parts for drawing in drawings(part)]
+    return any(drawing is other for drawing in _drawings_of(event) for other in told)
 
 
 def never_acts(transform: Built) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nnlint.semantics.draws import drawings
 from nnlint.semantics.interpreter.binding import is_hashable
 from nnlint.semantics.interpreter.machine import Load, OutOfBudget
 from nnlint.semantics.interpreter.statements import Statements
@@ -16,6 +17,7 @@ from nnlint.semantics.interpreter.tensors import extents
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
+    DRAWING,
     INDEX,
     NONE,
     OWNER,
@@ -461,8 +463,13 @@ class Expressions(Statements):
         if isinstance(receiver, Table):
             return self._table_item(receiver, key, node)
         if not isinstance(key, Constant):
+            if isinstance(receiver, Items) and len(receiver.items) == 1:
+                return receiver.items[0]
+            if isinstance(receiver, (Items, Constant)) and (drawn := list(drawings(key))):
+                # which of several it is depends on the draw
+                return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
-                return receiver.items[0] if len(receiver.items) == 1 else Unknown()
+                return Unknown()
             return Unknown(origin="item", state={TAKEN_AT: self.site(node)})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
