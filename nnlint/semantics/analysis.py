@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from nnlint.semantics.importing import acting_statements, imported_modules
+from nnlint.semantics.importing import acting_statements, imported_modules, may_set_up
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
 from nnlint.semantics.interpreter.scopes import absolute
@@ -200,8 +200,9 @@ class _Roots:
             machine.frames.append(Frame(machine.scope_of(module)))
             machine.limit = machine.steps + IMPORT_STEPS
             try:
-                for statement in acting_statements(module):
-                    machine.execute([statement])
+                for statement, called in acting_statements(module):
+                    if called is None or may_set_up(machine.evaluate(called)):
+                        machine.execute([statement])
             except (OutOfBudget, RecursionError):
                 machine.emit("given_up", Site(module, module.tree.body[0]))
             finally:

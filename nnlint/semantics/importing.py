@@ -8,8 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from nnlint.semantics.interpreter.scopes import absolute
+from nnlint.semantics.telling import local_names, names_any
+from nnlint.semantics.values import Class, Function, Value
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.words import Words
 
 MOST_MODULES = 60
 """Modules that are looked at, nearest first: each has to be parsed."""
@@ -23,7 +26,7 @@ def imported_modules(
 
     What a function of the script itself imports counts: it is run as well.
     """
-    waiting = deque([(module, [n for n in ast.walk(module.tree) if _is_import(n)])])
+    waiting = deque([(module, [*_imports_within(module.tree)])])
     seen = {module.name}
     above = list(_with_packages(module.name))[:-1]
     while waiting:
@@ -41,32 +44,71 @@ def imported_modules(
             yield found
 
 
-def acting_statements(module: ModuleSyntax) -> list[ast.stmt]:
-    """The statements at the top of a module that do something beyond binding names: calls,
-    and whatever speaks of seeds."""
-    return [
-        statement
-        for statement in _statements(module.tree.body)
-        if (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call))
-        or (isinstance(statement, ast.Assign) and _sets_up(module, statement))
-    ]
+def acting_statements(module: ModuleSyntax) -> Iterator[tuple[ast.stmt, ast.expr | None]]:
+    """The statements at the top of a module that may do something beyond binding names: calls,
+    and whatever speaks of seeds. With each comes what it calls, if that has to tell."""
+    for statement in _statements(module.tree.body):
+        value = getattr(statement, "value", None)
+        if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
+            yield statement, None
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            if speaks_of_seeds(module.words(statement)):
+                yield statement, None
+            elif isinstance(value, ast.Call):
+                yield statement, value.func
 
 
-def _sets_up(module: ModuleSyntax, statement: ast.stmt) -> bool:
-    words = module.words(statement)
+def may_set_up(value: Value) -> bool:
+    """Whether a function or class of the project speaks of seeds, or something of its module
+    that it names does."""
+    if not isinstance(value, Function | Class):
+        return False
+    return names_any(value.scope.module, value.node, speaks_of_seeds, _local_names_that_set_up)
+
+
+def speaks_of_seeds(words: Words) -> bool:
+    """Whether code names anything by which seeds are set."""
     return any(_SETS_UP.search(word) for word in words.names | words.attributes)
 
 
+def _local_names_that_set_up(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
+    return local_names(module, speaks_of_seeds, imported)
+
+
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run on import, those in `if`, `try`, `with` and loops included."""
+    """The statements that run on import: those in branches, loops and classes included."""
     for statement in body:
-        if isinstance(statement, ast.If) and is_main_guard(statement.test):
+        if isinstance(statement, ast.If) and _never_runs(statement.test):
             yield from _statements(statement.orelse)
-        elif isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
+        elif isinstance(
+            statement, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.ClassDef
+        ):
             for part in ("body", "orelse", "finalbody"):
                 yield from _statements(getattr(statement, part, ()))
+            for handler in getattr(statement, "handlers", ()):
+                yield from _statements(handler.body)
         else:
             yield statement
+
+
+def _never_runs(test: ast.expr) -> bool:
+    """Whether a branch is for running the module itself, or for type checkers."""
+    return is_main_guard(test) or _is_for_types(test)
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
+
+
+def _imports_within(node: ast.AST) -> Iterator[ast.AST]:
+    """The imports in a script, those of its functions and of its main block included."""
+    if isinstance(node, ast.If) and _is_for_types(node.test):
+        return
+    if _is_import(node):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _imports_within(child)
 
 
 def _is_import(node: ast.AST) -> bool:

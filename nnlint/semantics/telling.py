@@ -80,17 +80,18 @@ def names_any(
 
 def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
     """Names of a module that matter: by what they name, or through others that matter."""
-    return _local_names(module, matters, imported)
+    return local_names(module, matters, imported)
 
 
 def local_names_that_may_train(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
     """Names of a module that may train: by what they name, or through others that may."""
-    return _local_names(module, may_train, imported)
+    return local_names(module, may_train, imported)
 
 
-def _local_names(
+def local_names(
     module: ModuleSyntax, tells: Callable[[Words], bool], imported: frozenset[str]
 ) -> frozenset[str]:
+    """Names of a module that tell: by what they name, or through others that do."""
     said = {
         n.name: module.words(n)
         for n in module.tree.body
