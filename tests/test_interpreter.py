@@ -15,6 +15,7 @@ from nnlint.semantics.values import (
     Items,
     Operation,
     Parameters,
+    Unknown,
 )
 
 
@@ -450,6 +451,9 @@ OPTIONS = {
     "p.add_argument('--drop-rate', default=0.5)\nrate = p.parse_args().drop_rate",
     "argparse group": "import argparse\np = argparse.ArgumentParser()\ng = p.add_argument_group('m')\n"
     "g.add_argument('-d', '--drop', default=0.5)\nrate = vars(p.parse_args())['drop']",
+    "argparse parents": "import argparse\nq = argparse.ArgumentParser(add_help=False)\n"
+    "q.add_argument('--drop', default=0.5)\np = argparse.ArgumentParser(parents=[q])\n"
+    "rate = p.parse_args().drop",
     "namespace": "from types import SimpleNamespace\nrate = SimpleNamespace(drop=0.5).drop",
     "easydict": "from easydict import EasyDict as edict\nrate = edict({'drop': 0.5}).drop",
     "class": "class Config:\n    drop = 0.5\nrate = Config.drop",
@@ -468,6 +472,13 @@ def test_option_is_a_soft_constant(text):
     program = main_program(f"from torch import nn\n{text}\nnn.Dropout(rate)")
     rate = built(program, "Dropout").arguments["p"]
     assert isinstance(rate, Constant) and rate.value == 0.5 and rate.soft
+
+
+def test_an_option_that_is_declared_elsewhere_is_an_option():
+    text = "import argparse\nfrom torch import nn\np = argparse.ArgumentParser()\ndeclare(p)\n"
+    program = main_program(f"{text}nn.Dropout(p.parse_args().drop)")
+    rate = built(program, "Dropout").arguments["p"]
+    assert isinstance(rate, Unknown) and rate.origin == "option"
 
 
 def test_what_only_prepares_an_error_is_not_interpreted():

@@ -16,8 +16,9 @@ from nnlint.semantics.participants import (
     updates_no_model,
 )
 from nnlint.semantics.passes import passes
-from nnlint.semantics.timeline import Event, exclusive
-from nnlint.semantics.values import Built, Instance, Site, Unknown, Value, constant
+from nnlint.semantics.randomness import random_events
+from nnlint.semantics.timeline import Block, Event, exclusive
+from nnlint.semantics.values import SAMPLE, Built, Instance, Site, Unknown, Value, constant
 
 MAY_SEED = re.compile(
     r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
@@ -147,16 +148,27 @@ def random_start(program: Program) -> RandomStart | None:
             # where it is made, the program does something else than training
             continue
         if event.kind == "build" and (drawn := _drawn_by(event.subject)):
-            start = RandomStart(_in_program(program, event, models), event.site, drawn)
-            if drawn != WORKER_SEEDS:
-                return start
-            loading = loading or start
+            site = _in_program(program, event, models)
+            if drawn != IN_ORDER:
+                return RandomStart(site, event.site, drawn)
+            # what it loads may be changed at random on the way
+            loading = loading or RandomStart(site, event.site, "")
         if event.kind != "build" and training is None and is_random:
             training = RandomStart(_in_program(program, event, frozenset()), event.site, "")
-    return loading or training
+    return loading if loading and (training or _changes_data(program)) else training
 
 
-WORKER_SEEDS = "the seeds of its workers"
+IN_ORDER = "nothing but the seeds of its workers"
+
+
+def _changes_data(program: Program) -> bool:
+    """Whether anything random happens to the samples of a dataset."""
+    for event in program.events("build"):
+        holder = event.subject
+        block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
+        if isinstance(block, Block) and (block.events("draw") or random_events([*block.walk()])):
+            return True
+    return bool(program.events("draw") or random_events(program.walk()))
 
 
 def _drawn_by(value: Value | None) -> str:
@@ -170,7 +182,7 @@ def _drawn_by(value: Value | None) -> str:
     if value.entry.kind == "loader":
         shuffle, sampler = value.arguments.get("shuffle"), value.arguments.get("sampler")
         ordered = constant(shuffle, shuffle) in (None, False) and constant(sampler, sampler) is None
-        return WORKER_SEEDS if ordered and "**" not in value.arguments else "the order of the data"
+        return IN_ORDER if ordered and "**" not in value.arguments else "the order of the data"
     return ""
 
 

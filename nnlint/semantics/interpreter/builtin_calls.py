@@ -8,7 +8,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.numbers import numeric_handlers
-from nnlint.semantics.interpreter.options import OPTION_HANDLERS, Options, option_method
+from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.tables import Tables
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
@@ -63,8 +63,10 @@ class Interpreter(Tables):
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """The value of `value.name`."""
         if isinstance(value, Options):
-            found = value.state.get(name)
-            return found if found is not None else BoundMethod(value, name)
+            if name in METHODS and name not in value.state:
+                return BoundMethod(value, name)
+            # it may be declared where that cannot be read
+            return value.state.setdefault(name, Unknown(name, "option"))
         return super().attribute(value, name, site)
 
     def method(

@@ -13,6 +13,14 @@ PARSING = frozenset({"parse_args", "parse_intermixed_args"})
 GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 
 
+METHODS = frozenset(
+    "add_argument add_subparsers set_defaults get_default error exit print_help print_usage "
+    "format_help format_usage parse_known_args parse_known_intermixed_args register "
+    "convert_arg_line_to_args update items keys values get pop copy merge to_dict".split()
+).union(PARSING, GROUPS)
+"""Methods of parsers and namespaces; any other attribute is an option."""
+
+
 class Options(Value):
     """An argument parser or namespace: the options by name, with their defaults."""
 
@@ -92,7 +100,12 @@ def _last(node: ast.expr) -> str:
 
 
 def _parser(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    return Options()
+    parents = keywords.get("parents")
+    state: dict[str, Value] = {}
+    for parent in parents.items if isinstance(parents, Items) else ():
+        if isinstance(parent, Options):
+            state.update(parent.state)
+    return Options(state)
 
 
 def _namespace(
