@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,8 +27,12 @@ from nnlint.syntax.module import parse_module
 
 ALIKE = 0.9
 """Part of their lines that a script and its notebook, or copies of one name, share."""
+COMMON_NAMES = 0.8
+"""Part of the names of functions and classes in two texts that twins share at least."""
 SHORTEST = 8
 """Lines below which only equal code is the same."""
+
+_DEFINITION = re.compile(rb"\b(?:def|class) +(\w+)")
 
 
 def gathered(
@@ -91,6 +96,7 @@ class _Codes:
         self._texts = texts
         self._known: dict[str, tuple[str, ...]] = {}
         self._twins: dict[tuple[str, str], bool] = {}
+        self._defined: dict[str, frozenset[bytes]] = {}
 
     def are_twins(self, left: str, right: str) -> bool:
         """Whether two files of a project hold the same code: all of it, or nearly so where one
@@ -102,6 +108,10 @@ class _Codes:
         return self._twins[pair]
 
     def _compare(self, left: str, right: str) -> bool:
+        names, others = self._names(left), self._names(right)
+        if len(names & others) < COMMON_NAMES * len(names | others):
+            # to parse every file with a finding would take longer than all the rest
+            return False
         first, second = self._lines(left), self._lines(right)
         if not first or not second:
             return False
@@ -112,6 +122,17 @@ class _Codes:
         if not related or min(len(first), len(second)) < max(SHORTEST, ALIKE * longer):
             return False
         return (Counter(first) & Counter(second)).total() >= ALIKE * longer
+
+    def _names(self, name: str) -> frozenset[bytes]:
+        """The names after `def` and `class` in a file's text."""
+        if name not in self._defined:
+            path = os.path.abspath(name)
+            try:
+                raw = self._texts.get(path) or Path(path).read_bytes()
+            except OSError:
+                raw = b""
+            self._defined[name] = frozenset(_DEFINITION.findall(raw))
+        return self._defined[name]
 
     def _lines(self, name: str) -> tuple[str, ...]:
         if name not in self._known:
