@@ -56,10 +56,10 @@ def check_file(
     return FileResult(
         (*broken, *findings),
         read_suppressions(module.source),
-        tuple(passed),
         True,
         digest,
         modules.consulted,
+        tuple(passed),
     )
 
 

@@ -19,14 +19,14 @@ class FileResult:
     findings: tuple[Finding, ...] = ()
     comments: tuple[Suppression, ...] = ()
     """The suppression comments of the file itself."""
-    passed: tuple[str, ...] = ()
-    """The code of a rule that gathers, for each place of the file that it found in order."""
     took_part: bool = False
     """Whether the file uses PyTorch, so that there was something to check."""
     digest: str = ""
     """Identity of the content that was checked; empty when the result is not to be kept."""
     consulted: dict[str, str] | None = None
     """Other files the outcome depends on, each with its content's identity."""
+    passed: tuple[str, ...] = ()
+    """The code of a rule that gathers, for each place of the file that it found in order."""
 
 
 def pack(result: FileResult) -> list[Any]:
@@ -34,8 +34,8 @@ def pack(result: FileResult) -> list[Any]:
     return [
         _plain(result.findings),
         _plain(result.comments),
-        list(result.passed),
         result.took_part,
+        list(result.passed),
     ]
 
 
@@ -64,12 +64,12 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         fix=_maybe(_FIX),
         verdict=_never,
     )
-    findings, comments, passed, took_part = data
+    findings, comments, took_part, passed = data
     return FileResult(
         _each(finding)(findings),
         _each(_COMMENT)(comments),
-        tuple(map(str, passed)),
         bool(took_part),
+        passed=tuple(map(str, passed)),
     )
 
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.randomness import makes_views, predicts_draw, random_events
+from nnlint.semantics.randomness import (
+    is_done_to_outputs,
+    makes_views,
+    predicts_draw,
+    random_events,
+)
 from nnlint.semantics.repeating import trains
 from nnlint.semantics.splits import (
     EVAL,
@@ -179,6 +184,8 @@ def _of_loop(
         return
     role = _role_of_place(event, blocks)
     if not role or (role == EVAL and _is_made_once(blocks)):
+        return
+    if role == TRAIN and is_done_to_outputs(event, list(blocks[0].walk())):
         return
     if makes_views(random):
         return

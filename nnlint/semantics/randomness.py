@@ -42,6 +42,19 @@ def _drawings_of(event: Event) -> Iterator[Drawing]:
         yield from drawings(value)
 
 
+def is_done_to_outputs(event: Event, walk: Walk) -> bool:
+    """Whether a model's outputs are transformed by the same draw as its inputs: that both agree
+    is what it learns."""
+    drawn = {id(drawing) for drawing in _drawings_of(event)}
+    alike = [
+        place
+        for place, (other, _) in enumerate(walk)
+        if other.kind == "transform" and any(id(d) in drawn for d in _drawings_of(other))
+    ]
+    between = walk[alike[0] : alike[-1]] if alike else ()
+    return any(other.kind == "forward" for other, _ in between)
+
+
 def predicts_draw(event: Event, sample: Value | None) -> bool:
     """Whether what is drawn for a transform is a part of the sample too: to tell how a picture
     was turned is the task, not augmentation for another."""

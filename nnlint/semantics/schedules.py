@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from nnlint.semantics.values import (
     Value,
     options,
 )
+from nnlint.syntax.statements import enclosing_statements
 
 IMAGENET_PERIOD = 30
 """Epochs between decays in PyTorch's ImageNet example."""
@@ -115,17 +117,14 @@ def training_decays(program: Program) -> Iterator[Decay]:
     return (decay for decay in decays(program) if _may_serve_training(program, decay.scheduler))
 
 
-def _trains(program: Program) -> bool:
-    return bool(program.events("backward", "step", "fit", "given_up"))
-
-
 def _may_serve_training(program: Program, scheduler: Built | None) -> bool:
     """Whether a program trains with a scheduler, or hands it on to what may.
 
     A script that does neither trains nothing, and what only steps a scheduler draws its rates;
     a function or class that builds one may be there for others.
     """
-    if _trains(program):
+    # a step without gradients only keeps a scheduler from warning
+    if program.events("backward", "set_grad", "fit", "given_up"):
         return True
     if scheduler is None:
         return program.name != "__main__"
@@ -134,7 +133,10 @@ def _may_serve_training(program: Program, scheduler: Built | None) -> bool:
         if any(operand is not None and operand in used for operand in event.operands):
             return True
     stepped = any(e.subject is scheduler for e in program.events("scheduler_step"))
-    return program.name != "__main__" and not stepped
+    around = enclosing_statements(scheduler.site.module, scheduler.site.node)
+    # a class may train in what it inherits
+    in_class = any(isinstance(placed.node, ast.ClassDef) for placed in around)
+    return program.name != "__main__" and (in_class or not stepped)
 
 
 def trainer_decays(program: Program) -> Iterator[Site]:

@@ -26,8 +26,10 @@ def augmentation_early(program: Program, context: Context) -> None:
 
     A branch that tells training from evaluation, or one dataset from another, turns nothing
     off. Views of one sample that are compared with each other (contrastive learning,
-    self-distillation, consistency) are the task, not augmentation of it. A program that also
-    trains on the same data without augmentation is not reported.
+    self-distillation, consistency) are the task, not augmentation of it; so is a draw that the
+    model learns to tell. Patches of volumes that are too large for a batch, and pictures that
+    the program draws itself, are the data. A program that also trains on the same data
+    without augmentation is not reported.
 
     ## Why it hurts training
     Augmentation is a regularisation. While the skeleton is being checked and one batch

@@ -25,6 +25,11 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     goes over them, by the branch they stand in, by their folder, and by the names that the
     program gives to them.
 
+    What is drawn alike in every evaluation is not random: from a generator that is made with
+    its seed for each pass or sample, behind a seed that each pass sets, once before training.
+    One generator for all epochs is, whatever its seed. Nor is a choice among one, or a
+    transform whose probability is 0.
+
     ## Why it hurts training
     The score changes from one evaluation to the next and is worse than the model: early
     stopping and model selection follow the noise.

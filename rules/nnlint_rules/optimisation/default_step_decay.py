@@ -24,7 +24,8 @@ def default_step_decay(program: Program, context: Context) -> None:
     A period, milestone or factor that can be set from outside (a command-line option, a
     parameter, a field or dictionary of configuration) or that is computed from the length
     of the run is not reported, whatever its default is: the rule speaks about schedules
-    that were copied, not about those that were made a choice.
+    that were copied, not about those that were made a choice. Nor is one that trains nothing,
+    but is drawn or saved.
 
     ## Why it hurts training
     The schedule was tuned for 90 epochs of ImageNet. On another dataset or run length it

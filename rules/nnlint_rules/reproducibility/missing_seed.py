@@ -23,7 +23,9 @@ def missing_seed(program: Program, context: Context) -> None:
 
     ## What it does
     Follows each script, `__main__` block or command to its training loop and looks for a
-    call that seeds torch on the way, in helpers and other modules too.
+    call that seeds torch on the way, in helpers and other modules too, and in what imported
+    modules do at their top level. Where most training programs of a project lack one, there is
+    one finding with all places.
 
     ## Why it hurts training
     Two runs of the same code give different results, so a change that helped cannot be
