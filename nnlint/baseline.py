@@ -9,6 +9,8 @@ from pathlib import Path
 
 from nnlint.config import ConfigError
 from nnlint.finding import Finding
+from nnlint.source.file import SourceError, read_bytes
+from nnlint.text import json_text
 
 
 def identity(finding: Finding) -> tuple[str, str, str]:
@@ -22,7 +24,7 @@ def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
         {"filename": name, "code": code, "message": message}
         for name, code, message in sorted(map(identity, findings))
     ]
-    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(entries, indent=1) + "\n", encoding="utf-8")
 
 
 def read_baseline(path: Path) -> Counter[tuple[str, str, str]]:
@@ -32,11 +34,13 @@ def read_baseline(path: Path) -> Counter[tuple[str, str, str]]:
         ConfigError: the file cannot be read as a baseline.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(read_bytes(path).decode("utf-8"))
         if not isinstance(entries, list):
             raise TypeError("it holds no list")
         return Counter((e["filename"], e["code"], e["message"]) for e in entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is no baseline: it is nested too deeply") from error
+    except (OSError, SourceError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{path}: is no baseline: {error}") from error
 
 

@@ -7,18 +7,17 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from nnlint.config import Config
 from nnlint.context import Reporter
 from nnlint.finding import Finding, Related
 from nnlint.project.ecosystem import takes_part
-from nnlint.project.modules import ProjectModules, content_hash
+from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.rule import Calls, Programs, Rule
-from nnlint.silence import tool_finding
-from nnlint.source.file import SourceError, read_source
+from nnlint.silence import crash, tool_finding
+from nnlint.source.file import SourceError, content_hash, read_source
 from nnlint.source.prose import is_python
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
 from nnlint.syntax.module import ModuleSyntax
@@ -157,9 +156,7 @@ def _run_rules(
 
 def _crash(display: str, what: str, error: Exception) -> Finding:
     told = " ".join(f"{type(error).__name__}: {error}".split())
-    message = f"{what} crashed: {told}; please report it with this file"
-    trace = "".join(traceback.format_exception(error))
-    return replace(tool_finding("NN007", display, message), explanation=trace)
+    return crash(display, f"{what} crashed: {told}", "".join(traceback.format_exception(error)))
 
 
 def _subscribed(calls: Calls, kind: str, family: str) -> bool:

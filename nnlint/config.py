@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Stage
+from nnlint.source.file import SourceError, read_bytes
+from nnlint.source.notebook import row_of_long_number
+from nnlint.source.patterns import PatternError, compiled
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -164,16 +167,26 @@ def anchored(pattern: str, base: Path, bare: bool = True) -> str:
 
 
 def _table(path: Path) -> dict[str, Any] | None:
+    raw = b""
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
         if path.name == "pyproject.toml" and b"nnlint" not in raw:
             return None
         document = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except SourceError as error:
+        raise ConfigError(f"{path}: {error.message}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         at = re.search(r"line (\d+)", str(error))
         raise ConfigError(f"{path}: is no valid TOML: {error}", int(at[1]) if at else 1) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply to be read") from error
+    except ValueError as error:
+        # all that is left: Python refuses to convert it
+        row = row_of_long_number(raw)
+        message = f"{path}: a number in line {row} has more digits than Python reads"
+        raise ConfigError(message, row) from error
     if path.name != "pyproject.toml":
         return document
     tools = document.get("tool", {})
@@ -204,6 +217,25 @@ def _strings(what: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _patterns(what: str, value: Any) -> tuple[str, ...]:
+    patterns = _strings(what, value)
+    for pattern in patterns:
+        check_pattern(what, pattern)
+    return patterns
+
+
+def check_pattern(what: str, pattern: str) -> None:
+    """Make sure that a pattern of files is one.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        compiled([pattern])
+    except PatternError as error:
+        raise ConfigError(f"{what}: `{pattern}` is no pattern of files: {error}") from error
+
+
 def _string(what: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{what} must be a string")
@@ -224,6 +256,8 @@ def _table_value(what: str, value: Any) -> dict[str, Any]:
 
 def _ignores(what: str, value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     table = _table_value(what, value)
+    for pattern in table:
+        check_pattern(what, pattern)
     return tuple((p, _strings(f"{what}: `{p}`", codes)) for p, codes in table.items())
 
 
@@ -232,7 +266,7 @@ KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "extend-select": _strings,
     "ignore": _strings,
     "per-file-ignores": _ignores,
-    "exclude": _strings,
+    "exclude": _patterns,
     "respect-gitignore": _truth,
     "stage": lambda what, value: Stage(one_of(what, value, [s.value for s in Stage])),
     "fail-on": lambda what, value: one_of(what, value, FAIL_ON),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from nnlint.config import Config, ConfigFiles
 from nnlint.finding import Finding, Position
-from nnlint.project.cache import FOLDER, Cache, fingerprint
+from nnlint.project.cache import Cache, fingerprint, home_of
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.registry import pack_sources, select_rules
-from nnlint.silence import FATAL, reported, tool_finding
+from nnlint.silence import FAILED, FATAL, reported, tool_finding
 from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
 from nnlint.workers import Job, Progress, check_all
 
@@ -29,11 +29,13 @@ class RunResult:
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
     failed: bool
-    """The tool could not do its job on some file."""
+    """The tool could not do its job: its configuration is unusable, or it crashed on a file."""
     took_part: int = 0
     """How many of the files use PyTorch."""
     passed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each file the codes of rules that gather, once for each place that is in order."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """By file, the identity of the text that was linted."""
 
 
 def lint(
@@ -49,6 +51,8 @@ def lint(
     """Lint files and folders under one configuration.
 
     Parameters:
+        cache_dir: the folder that the cache has its own folder in; by default the top of the
+            project that the first path belongs to.
         executor: where to run checks, instead of processes of this machine.
 
     Raises:
@@ -58,7 +62,7 @@ def lint(
     linter = Linter(
         lambda folder: config,
         jobs=jobs,
-        cache_dir=(cache_dir or Path(FOLDER)) if use_cache else None,
+        cache_dir=(cache_dir or _home(paths)) if use_cache else None,
         on_progress=on_progress,
         executor=executor,
     )
@@ -66,12 +70,18 @@ def lint(
     return linter.run(linter.discover(paths))
 
 
+def _home(paths: Sequence[str]) -> Path:
+    first = Path(os.path.abspath(paths[0] if paths else "."))
+    return home_of(first if first.is_dir() else first.parent, None)
+
+
 class Linter:
     """Lints any number of times, each time only what has changed.
 
     Parameters:
         config_of: the configuration of a folder, given by its absolute path.
-        cache_dir: where results are kept between runs; None keeps them in memory only.
+        cache_dir: the folder that the cache has its own folder in; None keeps results in
+            memory only.
         executor: where to run checks, instead of processes of this machine.
     """
 
@@ -169,9 +179,10 @@ class Linter:
             lambda name: _all_known(name, found.roots),
         )
         took_part = sum(result.took_part for result in results.values())
-        failed = any(f.code in FATAL for f in kept)
+        failed = any(f.code in FAILED for f in kept)
         passed = {name: result.passed for name, result in results.items() if result.passed}
-        return RunResult(tuple(kept), tuple(results), failed, took_part, passed)
+        digests = {name: result.digest for name, result in results.items()}
+        return RunResult(tuple(kept), tuple(results), failed, took_part, passed, digests)
 
 
 def config_problems(files: ConfigFiles) -> list[Finding]:

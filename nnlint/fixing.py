@@ -11,7 +11,8 @@ from pathlib import Path
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding
 from nnlint.source.discovery import Discovery
-from nnlint.source.rewrite import RewriteError, rewritten
+from nnlint.source.file import SourceError, content_hash, read_bytes
+from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
 
 MOST_ROUNDS = 50
 """Rounds of fixing after which what is left is left: two fixes may undo each other."""
@@ -106,7 +107,7 @@ class _Fixer:
         """Apply the fixes of a batch together; else the reason why not."""
         try:
             contents = self._contents(batch)
-        except (RewriteError, OSError) as error:
+        except (RewriteError, SourceError, OSError) as error:
             return str(error)
         result = self._linter.run(self._found, {**self._given, **contents})
         reason = _fault(self._outcome.result, result, batch)
@@ -125,16 +126,31 @@ class _Fixer:
         contents = dict(self._outcome.contents)
         for filename, wanted in edits.items():
             path = os.path.abspath(filename)
-            contents[path] = rewritten(self._content(path), filename, list(wanted))
+            contents[path] = rewritten(self._content(filename, path), filename, list(wanted))
         return contents
 
-    def _content(self, path: str) -> bytes:
-        """What a file holds by now."""
+    def _content(self, filename: str, path: str) -> bytes:
+        """What a file holds by now.
+
+        Raises:
+            RewriteError: it is not to be changed.
+            SourceError, OSError: it cannot be read.
+        """
         originals = self._outcome.originals
         if path not in originals:
-            given = self._given.get(path)
-            originals[path] = Path(path).read_bytes() if given is None else given
+            originals[path] = self._original(filename, path)
         return self._outcome.contents.get(path, originals[path])
+
+    def _original(self, filename: str, path: str) -> bytes:
+        given = self._given.get(path)
+        if given is not None:
+            return given
+        roots = self._found.roots.pairs
+        check_replaceable(Path(path), [*(top for top, _ in roots)])
+        raw = read_bytes(Path(path))
+        if content_hash(raw) != self._outcome.result.digests.get(filename):
+            raise RewriteError("it was changed since it was linted")
+        return raw
 
 
 def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:

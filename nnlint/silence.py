@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pathspec
+from typing import TYPE_CHECKING
 
 from nnlint.config import Config
 from nnlint.finding import Finding, Position
 from nnlint.registry import TOOL, every_rule
 from nnlint.selection import Selectable, closest, is_selected, meant
+from nnlint.source.patterns import compiled
 from nnlint.source.suppression import Suppression
 
 if TYPE_CHECKING:
-    Patterns = pathspec.PathSpec[Any]
+    from nnlint.source.patterns import Patterns
 
-FATAL = frozenset({"NN001", "NN002", "NN003", "NN006", "NN007"})
-"""Findings that say the tool could not do its job; no comment and no selector hides them."""
+FAILED = frozenset({"NN006", "NN007"})
+"""Findings that say the tool could not do its job."""
+FATAL = frozenset({"NN001", "NN002", "NN003"}) | FAILED
+"""Findings that say something was not linted; no comment and no selector hides them."""
 
 
 def tool_finding(
@@ -43,6 +45,17 @@ def tool_finding(
         cell=cell,
         noqa_row=position.row,
     )
+
+
+def crash(filename: str, what: str, trace: str = "") -> Finding:
+    """The finding that nnlint itself failed on a file.
+
+    Parameters:
+        what: what happened, as a sentence about the file.
+        trace: where it happened, for the report of the fault.
+    """
+    message = f"{what}; please report it with this file"
+    return replace(tool_finding("NN007", filename, message), explanation=trace)
 
 
 def reported(
@@ -137,4 +150,4 @@ def _ignored_in_file(finding: Finding, config: Config) -> bool:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Patterns:
-    return pathspec.PathSpec.from_lines("gitignore", [pattern])
+    return compiled([pattern])

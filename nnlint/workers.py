@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,15 @@ from nnlint.config import Config
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.registry import select_rules
-from nnlint.silence import tool_finding
+from nnlint.silence import crash
 from nnlint.source.discovery import Roots
+from nnlint.trust import trusted_path
 
 if TYPE_CHECKING:
     # linting one file needs no processes, and loading what they need takes as long as linting
     from concurrent.futures import Executor, ProcessPoolExecutor
+
+    from nnlint.processes import Processes
 
 SMALL_RUN = 24
 """Files below which starting worker processes costs more than it saves."""
@@ -104,11 +107,7 @@ def _in_batches(
     size = max(1, min(LARGEST_BATCH, len(files) // (workers * 4)))
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     unfinished: list[str] = []
-    with (
-        nullcontext(executor)
-        if executor
-        else _stopped_at_once(_pool(min(workers, len(batches)))) as pool
-    ):
+    with nullcontext(executor) if executor else _pool(min(workers, len(batches)), job) as pool:
         futures = {pool.submit(_check_batch, batch, job): batch for batch in batches}
         for future in as_completed(futures):
             try:
@@ -122,36 +121,56 @@ def _in_batches(
 
 def _one_by_one(files: list[str], job: Job) -> Iterator[Batch]:
     """What is left when a process died, each file alone, so that only the culprit is lost."""
-    import multiprocessing
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    if not files:
+        return
+    from nnlint.processes import ProcessDiedError
 
-    while files:
-        # this process may have threads by now, which a fork would not survive
-        pool = ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_die_on_interrupt
-        )
-        with _stopped_at_once(pool):
-            alive = True
-            while files and alive:
-                file = files.pop()
-                try:
-                    yield pool.submit(_check_batch, [file], job).result()
-                except Exception as error:
-                    alive = not isinstance(error, BrokenProcessPool)
-                    reason = f"failed: {type(error).__name__}: {error}" if alive else "died"
-                    yield [_lost(file, f"the process that checked this file {reason}")]
+    with _fresh_pool(1, job) as pool:
+        for file in files:
+            try:
+                yield pool.submit(_check_batch, [file], job).result()
+            except ProcessDiedError:
+                yield [(file, FileResult((crash(file, "the process that checked it died"),)))]
+            except Exception as error:
+                yield [(file, _failed(file, error))]
 
 
-def _lost(file: str, reason: str) -> tuple[str, FileResult]:
-    return file, FileResult((tool_finding("NN007", file, reason),))
+def _failed(file: str, error: Exception) -> FileResult:
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    trace = "".join(traceback.format_exception(error))
+    return FileResult((crash(file, f"checking it failed: {told}", trace),))
+
+
+def _pool(workers: int, job: Job) -> AbstractContextManager[Executor]:
+    """Worker processes; forked where that is safe, so that what is loaded is loaded once."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return _forked_pool(workers, job)
+    return _fresh_pool(workers, job)
+
+
+def _fresh_pool(workers: int, job: Job) -> Processes:
+    from nnlint.processes import Processes
+
+    return Processes(workers, _linted(job))
+
+
+def _linted(job: Job) -> list[str]:
+    return [path for path, _ in job.roots.pairs]
 
 
 @contextmanager
-def _stopped_at_once(pool: ProcessPoolExecutor) -> Iterator[Executor]:
-    """A pool whose processes do not outlive an interrupted run."""
+def _forked_pool(workers: int, job: Job) -> Iterator[ProcessPoolExecutor]:
+    """Copies of this process, which do not outlive an interrupted run."""
     import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
 
+    import nnlint.semantics.analysis  # noqa: F401
+    from nnlint.semantics.library import load_library
+
+    load_library()
     before = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(workers, context, _start_fork, (_linted(job),))
     try:
         yield pool
     except BaseException:
@@ -162,30 +181,13 @@ def _stopped_at_once(pool: ProcessPoolExecutor) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def _die_on_interrupt() -> None:
-    # Ctrl-C reaches every process of the terminal; only the parent has something to say
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _start_fork(linted: Sequence[str]) -> None:
+    from nnlint.processes import die_on_interrupt
 
-
-def _start_fork() -> None:
-    _die_on_interrupt()
+    die_on_interrupt()
+    sys.path[:] = trusted_path(linted)
     # the collector never has to look at what all workers share
     gc.freeze()
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Worker processes; forked where that is safe, so that what is loaded is loaded once."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    if sys.platform != "linux" or threading.active_count() > 1:
-        return ProcessPoolExecutor(workers, initializer=_die_on_interrupt)
-    import nnlint.semantics.analysis  # noqa: F401
-    from nnlint.semantics.library import load_library
-
-    load_library()
-    context = multiprocessing.get_context("fork")
-    return ProcessPoolExecutor(workers, context, initializer=_start_fork)
 
 
 _current = threading.local()
@@ -200,7 +202,11 @@ def _check_batch(files: Sequence[str], job: Job) -> Batch:
     results: Batch = []
     with collected_file_by_file() as collect:
         for file in files:
-            result = check_file(file, job.config, rules, modules, file in job.named)
+            try:
+                result = check_file(file, job.config, rules, modules, file in job.named)
+            except Exception as error:
+                # one file is no reason to lose the others
+                result = _failed(file, error)
             results.append((file, result))
             collect()
     return results

@@ -108,11 +108,18 @@ class TestExitStatus:
         assert (status, out) == (2, "") and message in err
         assert "Traceback" not in err
 
-    def test_broken_file_is_more_than_a_finding(self, capfd):
-        write(a=UNSEEDED, b="import torch\nx = (\n")
+    @pytest.mark.parametrize(
+        "content",
+        [b"import torch\nx = (\n", b"import torch\nx = '\xff'\n", b"# coding: undefined\n\xff"],
+    )
+    def test_a_file_that_cannot_be_linted_is_a_finding(self, capfd, content):
+        write(a=SEEDED)
+        assert nnlint(capfd)[0] == 0
+        Path("b.py").write_bytes(content)
         assert nnlint(capfd, "--exit-zero")[0] == 0
-        assert nnlint(capfd, "--fail-on", "never")[0] == 2
-        assert nnlint(capfd)[0] == 2
+        assert nnlint(capfd, "--fail-on", "never")[0] == 0
+        # no selector hides it
+        assert nnlint(capfd, "--select", "NN101", "--fail-on", "error")[0] == 1
 
     def test_a_fault_of_nnlint_is_not_taken_for_findings(self, capfd, monkeypatch):
         monkeypatch.setattr("nnlint.engine.Linter.run", lambda *_: 1 / 0)
@@ -233,7 +240,7 @@ class TestStandardInput:
         text = "from tools import seed\n\nseed()\n" + UNSEEDED
         name = ("--stdin-filename", "project/train.py")
         assert process(*options, *name, input=text.encode()).returncode == 0
-        assert process(*options, input=b"import torch\nx = '\xff'\n").returncode == 2
+        assert process(*options, input=b"import torch\nx = '\xff'\n").returncode == 1
         assert not Path(".nnlint_cache/nothing").exists()
 
     def test_frame_shows_what_was_given(self):
@@ -354,10 +361,12 @@ class TestCache:
     def test_cache_dir(self, capfd, monkeypatch):
         write(a=UNSEEDED)
         nnlint(capfd, "--cache-dir", "elsewhere/deep")
-        assert list(Path("elsewhere/deep").glob("*.json"))
+        assert list(Path("elsewhere/deep/.nnlint_cache").glob("*.json"))
         monkeypatch.setenv("NNLINT_CACHE_DIR", "other")
         nnlint(capfd)
-        assert list(Path("other").glob("*.json")) and not Path(".nnlint_cache").exists()
+        assert (
+            list(Path("other/.nnlint_cache").glob("*.json")) and not Path(".nnlint_cache").exists()
+        )
 
     def test_it_lies_beside_the_configuration(self, capfd, monkeypatch):
         write(sub__a=UNSEEDED)
@@ -377,7 +386,7 @@ class TestCache:
     def test_a_syntax_error_is_seen_by_name_after_a_run_over_the_folder(self, capfd):
         write(a="x = (\n")
         assert nnlint(capfd)[0] == 0
-        assert nnlint(capfd, "a.py")[0] == 2
+        assert nnlint(capfd, "a.py")[0] == 1
         assert nnlint(capfd)[0] == 0
 
 

@@ -21,6 +21,7 @@ from nnlint.finding import Applicability, Level
 from nnlint.fixing import MOST_ROUNDS, fix, permits
 from nnlint.registry import load_rules
 from nnlint.rule import Programs, edits, reference
+from nnlint.source import rewrite
 
 SOFTMAX = """import torch.nn.functional as F
 
@@ -358,6 +359,120 @@ class TestCommandLine:
         monkeypatch.setattr("tempfile.mkstemp", fail)
         status, _, err = self.nnlint(capfd, "--fix", "--unsafe-fixes", "--no-cache")
         assert status == 2 and err == "error: train.py is not fixed: Permission denied\n"
+        assert Path("train.py").read_text() == SOFTMAX
+
+    def left_alone(self, capfd, reason: str, *arguments: str) -> None:
+        """The file is not changed, which is told, and its finding is still reported."""
+        before = Path("train.py").read_bytes()
+        for option in ("--diff", "--fix"):
+            status, out, err = self.nnlint(capfd, "-n", "--unsafe-fixes", option, *arguments)
+            assert err.startswith("warning: train.py:5:12: NN401 softmax-into-cross-entropy is ")
+            assert f"is not fixed: {reason}" in err
+            assert Path("train.py").read_bytes() == before
+            if option == "--fix":
+                assert status == 1 and "NN401" in out and "Fixed" not in out
+
+    def test_a_file_that_changed_since_it_was_linted(self, capfd, monkeypatch):
+        linted = Linter.run
+
+        def run_and_edit(*arguments):
+            result = linted(*arguments)
+            Path("train.py").write_text("# more\n" + SOFTMAX)
+            return result
+
+        monkeypatch.setattr(Linter, "run", run_and_edit)
+        Path("train.py").write_text(SOFTMAX)
+        status, out, err = self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")
+        assert status == 1 and "it was changed since it was linted" in err and "Fixed" not in out
+        assert Path("train.py").read_text() == "# more\n" + SOFTMAX
+
+    def test_a_file_that_changed_with_its_times_kept(self, capfd):
+        self.nnlint(capfd)
+        times = Path("train.py").stat()
+        os.utime("train.py", ns=(times.st_atime_ns, times.st_mtime_ns - 10**10))
+        self.nnlint(capfd)
+        other = SOFTMAX.replace("model(x)", "model(z)")
+        Path("train.py").write_text(other)
+        os.utime("train.py", ns=(times.st_atime_ns, times.st_mtime_ns - 10**10))
+        # the cache cannot tell it; the fix does
+        _, _, err = self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert "it was changed since it was linted" in err
+        assert Path("train.py").read_text() == other
+
+    def test_a_file_that_changes_while_it_is_fixed(self, capfd, monkeypatch):
+        replaced = rewrite.replace_file
+
+        def edit_first(*arguments):
+            Path("train.py").write_text("# more\n" + SOFTMAX)
+            replaced(*arguments)
+
+        monkeypatch.setattr("nnlint.cli.fixes.replace_file", edit_first)
+        status, out, err = self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")
+        assert err == "error: train.py is not fixed: it was changed in the meantime\n"
+        assert status == 2 and "NN401" in out and "Fixed" not in out
+        assert Path("train.py").read_text() == "# more\n" + SOFTMAX
+
+    @pytest.mark.parametrize("mode", [0o444, 0o555])
+    def test_a_read_only_file(self, capfd, mode):
+        Path("train.py").chmod(mode)
+        self.left_alone(capfd, "it is read-only")
+        assert stat.S_IMODE(Path("train.py").stat().st_mode) == mode
+
+    def test_a_file_with_hard_links(self, capfd):
+        os.link("train.py", "again.txt")
+        self.left_alone(capfd, "it has other names (hard links)")
+        assert Path("train.py").samefile("again.txt")
+
+    def test_a_link_that_leads_out(self, capfd, tmp_path_factory):
+        other = tmp_path_factory.mktemp("other") / "model.py"
+        Path("train.py").rename(other)
+        Path("train.py").symlink_to(other)
+        self.left_alone(capfd, "it is a link that leads out of what is linted, to ")
+        # unless the user names it
+        assert self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes", "train.py")[0] == 0
+        assert Path("train.py").is_symlink() and other.read_text() == FIXED
+
+    def test_a_folder_that_leads_out(self, capfd, tmp_path_factory):
+        other = tmp_path_factory.mktemp("other")
+        Path("train.py").rename(other / "train.py")
+        Path("sub").symlink_to(other)
+        _, _, err = self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")
+        assert "leads out of what is linted" in err and (other / "train.py").read_text() == SOFTMAX
+
+    def test_a_link_within_stays_one(self, capfd):
+        Path("lib").mkdir()
+        Path("train.py").rename("lib/model.txt")
+        Path("train.py").symlink_to("lib/model.txt")
+        assert self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")[0] == 0
+        assert os.readlink("train.py") == "lib/model.txt"
+        assert Path("lib/model.txt").read_text() == FIXED
+
+    def test_others_are_fixed_all_the_same(self, capfd):
+        Path("other.py").write_text(SOFTMAX)
+        Path("train.py").chmod(0o444)
+        status, out, err = self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")
+        assert status == 1 and "Fixed 1 finding." in out and err.count("is not fixed") == 1
+        assert Path("other.py").read_text() == FIXED
+
+    def test_the_owner_is_kept(self, capfd):
+        # only root gives files away; others may choose among their groups
+        root = os.geteuid() == 0
+        owner, group = (12345, 23456) if root else (os.geteuid(), os.getgroups()[-1])
+        os.chown("train.py", owner, group)
+        Path("train.py").chmod(0o640)
+        assert self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")[0] == 0
+        status = Path("train.py").stat()
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (owner, group, 0o640)
+
+    @pytest.mark.parametrize("step", ["os.fsync", "shutil.copystat", "os.replace"])
+    def test_nothing_is_half_written(self, capfd, monkeypatch, step):
+        def fail(*arguments, **options):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(step, fail)
+        status, out, err = self.nnlint(capfd, "-n", "--fix", "--unsafe-fixes")
+        assert status == 2 and err == "error: train.py is not fixed: No space left on device\n"
+        assert "Fixed" not in out and os.listdir() == ["train.py"]
         assert Path("train.py").read_text() == SOFTMAX
 
     def test_dropped_fixes_are_told(self, capfd, monkeypatch):

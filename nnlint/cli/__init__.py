@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint import __version__
+from nnlint.text import plain
+from nnlint.trust import trusted_path
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -71,6 +73,9 @@ def commands() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with status 0, 1 or 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    # from here on, nothing is imported from where the linted code lies
+    sys.path[:] = trusted_path(path for path in given if os.path.exists(path))
     sys.exit(run(arguments))
 
 
@@ -87,7 +92,9 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        told = io.StringIO()
+        error.show(told)
+        click.echo(plain(told.getvalue(), lines=True), err=True, nl=False)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -98,9 +105,9 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         message = _expected(error)
         if message is None:
-            traceback.print_exc()
+            click.echo(plain(traceback.format_exc(), lines=True), err=True, nl=False)
             message = "this is a fault of nnlint itself: please report it with the lines above"
-        click.echo(f"error: {message}", err=True)
+        click.echo(f"error: {plain(message)}", err=True)
         return 2
 
 

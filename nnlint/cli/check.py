@@ -17,6 +17,7 @@ from nnlint.cli.verification import verification_options
 from nnlint.config import FAIL_ON, FORMATS
 from nnlint.finding import Finding, Stage
 from nnlint.report import Report
+from nnlint.text import plain
 
 if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
@@ -102,7 +103,7 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
     type=click.Path(file_okay=False),
     envvar="NNLINT_CACHE_DIR",
     show_envvar=True,
-    help="Folder of the cache.",
+    help="Folder that the cache lies in (default: the top of the project).",
 )
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.")
 @click.option("--stdin-filename", metavar="NAME", help="Name of the file given as `-` on stdin.")
@@ -130,15 +131,17 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     from nnlint.engine import Linter
 
     started = time.monotonic()
-    cache = None if options["no_cache"] else settings.cache_dir
+    cache = None if options["no_cache"] else _cache_dir(settings)
     with progress_bar(enabled=not options["quiet"]) as on_progress:
         linter = Linter(
             settings.config_of, jobs=options["jobs"], cache_dir=cache, on_progress=on_progress
         )
         found, overlay = _input(linter, settings, options)
         if options["show_files"]:
-            click.echo("".join(f"{name}\n" for name in found.files), nl=False)
+            click.echo("".join(f"{plain(name)}\n" for name in found.files), nl=False)
             return 0
+        for remark in dict.fromkeys(found.remarks):
+            click.echo(f"warning: {plain(remark)}", err=True)
         fixed = None
         if options["fix"] or options["diff"]:
             from nnlint.cli.fixes import fix_files
@@ -172,6 +175,15 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     report = _report(result, options["quiet"], overlay, fixed)
     write_report(report, settings.config.output_format, options, stream)
     return status
+
+
+def _cache_dir(settings: Settings) -> Path | None:
+    from nnlint.project.cache import refusal
+
+    refused = refusal(settings.cache_dir)
+    if refused:
+        click.echo(f"warning: results are not remembered: {plain(refused)}", err=True)
+    return None if refused else settings.cache_dir
 
 
 def _verified(
@@ -215,14 +227,16 @@ def _remarks(
     result: RunResult, settings: Settings, seconds: float, options: dict[str, Any]
 ) -> None:
     if not result.files and not options["quiet"]:
-        click.echo(f"warning: no Python files under {' '.join(settings.paths)}", err=True)
+        click.echo(f"warning: no Python files under {plain(' '.join(settings.paths))}", err=True)
     if options["verbose"]:
         from nnlint.report.summary import count
 
         for crash in (f for f in result.findings if f.code == "NN007" and f.explanation):
-            click.echo(f"{crash.filename}: {crash.message}\n{crash.explanation}", err=True)
+            told = f"{plain(crash.filename)}: {plain(crash.message)}\n"
+            click.echo(told + plain(crash.explanation, lines=True), err=True)
 
-        click.echo(f"configuration: {settings.config.origin or 'none, defaults'}", err=True)
+        origin = plain(settings.config.origin or "none, defaults")
+        click.echo(f"configuration: {origin}", err=True)
         click.echo(
             f"{count(len(result.files), 'file')} in {seconds:.2f} s, "
             f"{result.took_part} with PyTorch",
@@ -235,7 +249,7 @@ def _write_baseline(path: str, result: RunResult) -> int:
     from nnlint.report.summary import count
 
     write_baseline(Path(path), result.findings)
-    click.echo(f"wrote {count(len(result.findings), 'finding')} to {path}", err=True)
+    click.echo(f"wrote {count(len(result.findings), 'finding')} to {plain(path)}", err=True)
     return 2 if result.failed else 0
 
 

@@ -17,11 +17,12 @@ from nnlint.cli.output import wants_color
 from nnlint.finding import Finding
 from nnlint.fixing import Outcome, fix, permits
 from nnlint.report.concise import place
-from nnlint.report.style import BOLD, Styler, plain
+from nnlint.report.style import BOLD, Styler
 from nnlint.report.summary import count
 from nnlint.source.file import decode
 from nnlint.source.notebook import code_cells
 from nnlint.source.rewrite import RewriteError, replace_file
+from nnlint.text import plain
 
 if TYPE_CHECKING:
     from nnlint.cli.settings import Settings
@@ -41,15 +42,15 @@ def fix_files(
     """Fix files, or show what fixing them would change."""
     outcome = fix(linter, found, overlay, _wanted(settings, options))
     for finding, reason in dict.fromkeys(outcome.dropped):
-        where = plain(f"{place(finding)}: {finding.code} {finding.name}")
-        click.echo(f"warning: {where} is not fixed: {reason}", err=True)
+        where = f"{place(finding)}: {finding.code} {finding.name}"
+        click.echo(f"warning: {plain(f'{where} is not fixed: {reason}')}", err=True)
     if options["diff"]:
         _show(outcome, options["color"])
     elif overlay:
         sys.stdout.buffer.write(next(iter({**overlay, **outcome.contents}.values())))
         sys.stdout.buffer.flush()
     else:
-        outcome = _write(outcome)
+        outcome = _write(linter, found, outcome)
     return outcome
 
 
@@ -66,26 +67,41 @@ def _wanted(settings: Settings, options: dict[str, Any]) -> Any:
     return wanted
 
 
-def _write(outcome: Outcome) -> Outcome:
-    failed = False
+def _write(linter: Linter, found: Discovery, outcome: Outcome) -> Outcome:
+    failed: set[str] = set()
     for path, content in sorted(outcome.contents.items()):
         try:
             replace_file(Path(path), outcome.originals[path], content)
         except (RewriteError, OSError) as error:
-            failed = True
+            failed.add(path)
             reason = getattr(error, "strerror", None) or error
-            click.echo(f"error: {plain(_shown(path))} is not fixed: {reason}", err=True)
-    return replace(outcome, result=replace(outcome.result, failed=True)) if failed else outcome
+            click.echo(f"error: {plain(f'{_shown(path)} is not fixed: {reason}')}", err=True)
+    if not failed:
+        return outcome
+    # what is reported is what is on disk
+    result = replace(linter.run(found), failed=True)
+    fixed = [f for f in outcome.fixed if os.path.abspath(f.filename) not in failed]
+    contents = {path: text for path, text in outcome.contents.items() if path not in failed}
+    return replace(outcome, result=result, fixed=fixed, contents=contents)
 
 
 def _show(outcome: Outcome, color: str) -> None:
     style = Styler(wants_color(color, sys.stdout))
+    escaped = []
     for path, content in sorted(outcome.contents.items()):
         name = _shown(path)
         for label, before, after in _parts(name, outcome.originals[path], content):
             for line in _unified(label, before, after):
-                sys.stdout.write(_colored(style, line))
+                shown = _harmless(line)
+                escaped += [name] * (shown != line)
+                sys.stdout.write(_colored(style, shown))
     sys.stdout.flush()
+    for name in dict.fromkeys(escaped):
+        click.echo(
+            f"warning: {plain(name)} holds characters that the diff shows as escapes: "
+            "it is no patch for this file",
+            err=True,
+        )
     fixes = count(len(outcome.fixed), "finding")
     where = count(len(outcome.contents), "file")
     click.echo(
@@ -107,6 +123,13 @@ def _unified(label: str, before: str, after: str) -> Iterator[str]:
     old, new = (re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text) for text in (before, after))
     for line in difflib.unified_diff(old, new, label, label):
         yield line if line.endswith(("\n", "\r")) else f"{line}\n\\ No newline at end of file\n"
+
+
+def _harmless(line: str) -> str:
+    """A line of a diff, which a terminal shows and does not obey."""
+    end = next((e for e in ("\r\n", "\n") if line.endswith(e)), "")
+    text = plain(line.removesuffix(end), lines=True)
+    return text + (end or "\n")
 
 
 def _colored(style: Styler, line: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from nnlint.text import plain
 
 if TYPE_CHECKING:
     from nnlint.registry import ToolRule
@@ -122,17 +123,35 @@ def init(force: bool) -> int:
 
 
 @click.command(short_help="Remove the cache.")
-def clean() -> int:
-    """Remove the cache of the current folder and of the project that it belongs to."""
-    from nnlint.config import find_config
-    from nnlint.project.cache import FOLDER
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False),
+    envvar="NNLINT_CACHE_DIR",
+    show_envvar=True,
+    help="Folder that the cache lies in (default: the top of the project).",
+)
+def clean(cache_dir: str | None) -> int:
+    """Remove the cache of the project that the current folder belongs to.
 
-    config = find_config(Path.cwd())
-    folders = {Path.cwd() / FOLDER, *([config.parent / FOLDER] if config else [])}
-    for folder in sorted(f for f in folders if f.is_dir()):
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise click.FileError(str(folder), error.strerror or str(error)) from error
-        click.echo(f"removed {folder}")
+    Nothing is removed but what nnlint wrote there.
+    """
+    from nnlint.config import find_config
+    from nnlint.project.cache import FOLDER, home_of, refusal, remove
+
+    if cache_dir:
+        home = Path(cache_dir)
+    else:
+        config = find_config(Path.cwd())
+        home = home_of(Path.cwd(), str(config) if config else None)
+    own = plain(str(home / FOLDER))
+    refused = refusal(home)
+    if refused:
+        raise click.ClickException(f"the cache is not removed: {refused}")
+    try:
+        removed = remove(home)
+    except OSError as error:
+        raise click.FileError(str(home / FOLDER), error.strerror or str(error)) from error
+    if removed:
+        left = ", except for what others put there" if (home / FOLDER).exists() else ""
+        click.echo(f"removed {own}{left}")
     return 0

@@ -8,8 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnlint.config import Config, ConfigError, ConfigFiles, Selection, anchored, load_config
+from nnlint.config import (
+    Config,
+    ConfigError,
+    ConfigFiles,
+    Selection,
+    anchored,
+    check_pattern,
+    load_config,
+)
 from nnlint.finding import Stage
+from nnlint.text import json_text, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,7 @@ class Settings:
     """The configuration of a folder."""
     files: ConfigFiles
     cache_dir: Path
+    """The folder that the cache has its own folder in."""
 
 
 def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
@@ -33,7 +43,9 @@ def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
     """
 
     def adjust(config: Config) -> Config:
-        return _with_options(config, options)
+        adjusted = _with_options(config, options)
+        check(adjusted)
+        return adjusted
 
     files = ConfigFiles(adjust)
     start = _start(paths, options)
@@ -43,27 +55,19 @@ def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
         config_of: Callable[[Path], Config] = lambda folder: config  # noqa: E731
     else:
         config, config_of = files.start(start), files.of
-    check(config)
-    return Settings(paths, config, config_of, files, _cache_dir(config, options))
+    return Settings(paths, config, config_of, files, _cache_dir(start, config, options))
 
 
 def check(config: Config) -> None:
-    """Make sure that every selector means a rule, and every pattern something.
+    """Make sure that every selector means a rule.
 
     Raises:
         ConfigError: one does not.
     """
-    from pathspec import PathSpec
-
     from nnlint.registry import every_rule
     from nnlint.selection import check_selectors
 
     check_selectors(config, every_rule())
-    for pattern in (*config.exclude, *(p for p, _ in config.per_file_ignores)):
-        try:
-            PathSpec.from_lines("gitignore", [pattern])
-        except ValueError as error:
-            raise ConfigError(f"`{pattern}` is no pattern of files: {error}") from error
 
 
 def _start(paths: list[str], options: dict[str, Any]) -> Path:
@@ -79,8 +83,11 @@ def _with_options(config: Config, options: dict[str, Any]) -> Config:
         pattern, separator, rules = item.rpartition(":")
         if not separator or not pattern:
             raise ConfigError(f"--per-file-ignores: `{item}` is not PATTERN:RULES")
+        check_pattern("--per-file-ignores", pattern)
         selectors = tuple(s.strip() for s in rules.split(",") if s.strip())
         per_file.append((anchored(pattern, here, bare=False), selectors))
+    for pattern in options["exclude"]:
+        check_pattern("--exclude", pattern)
     exclude = (anchored(pattern, here, bare=False) for pattern in options["exclude"])
     wish = options["respect_gitignore"]
     return replace(
@@ -97,23 +104,24 @@ def _with_options(config: Config, options: dict[str, Any]) -> Config:
     )
 
 
-def _cache_dir(config: Config, options: dict[str, Any]) -> Path:
-    from nnlint.project.cache import FOLDER
+def _cache_dir(start: Path, config: Config, options: dict[str, Any]) -> Path:
+    from nnlint.project.cache import home_of
 
     if options["cache_dir"]:
         return Path(options["cache_dir"])
-    return (Path(config.origin).parent if config.origin else Path()) / FOLDER
+    return home_of(start, None if options["config_file"] else config.origin)
 
 
 def shown_settings(settings: Settings) -> str:
     """The settings in use, as a configuration file would have them."""
+    from nnlint.project.cache import FOLDER
     from nnlint.registry import select_rules
 
     config = settings.config
     rules = [rule.name for rule in select_rules(config)]
     lines = [
-        f"# configuration: {config.origin or 'none, defaults'}",
-        f"# cache: {settings.cache_dir}",
+        f"# configuration: {plain(config.origin or 'none, defaults')}",
+        f"# cache: {plain(str(settings.cache_dir / FOLDER))}",
         "# rules in use:",
         *(f"#   {rule}" for rule in rules),
         f"select = {_toml(config.command_line.select or config.selection.select)}",
@@ -144,5 +152,5 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    # what a string of JSON may hold, one of TOML may too
+    return json_text(value)

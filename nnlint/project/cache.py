@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nnlint import __version__
-from nnlint.project.modules import ABSENT, content_hash
+from nnlint.project.modules import ABSENT, PROJECT_MARKERS, shadows
 from nnlint.project.results import FileResult, pack, unpack
+from nnlint.source.file import SourceError, content_hash, read_bytes
 
 FOLDER = ".nnlint_cache"
+"""The folder that a cache makes for itself, and in which it touches only what it made."""
+TAG = "CACHEDIR.TAG"
+"""The file by which programs that make copies tell a cache, see https://bford.info/cachedir/."""
+_TAG_TEXT = """\
+Signature: 8a477f597d28d172789f06886806bc55
+# This folder holds what nnlint remembers between runs. It may be removed at any time.
+"""
+_OWN = re.compile(r"results-[0-9a-f]{40}\.json|results-\w+\.part")
+"""Names of the files that hold results, whole or about to be."""
 KEPT = 8
 """Caches of other configurations, rules or folders that are kept, newest first."""
 SETTLED = 2_000_000_000
@@ -64,12 +77,13 @@ class Cache:
     Paths are absolute.
 
     Parameters:
-        folder: where it is kept between runs; None keeps it in memory only.
+        folder: where the cache has its own folder between runs; None keeps it in memory only.
         fingerprint: identity of the rules, settings and engine; see `fingerprint`.
     """
 
     def __init__(self, folder: Path | None, fingerprint: str) -> None:
-        self._file = folder / f"{fingerprint}.json" if folder else None
+        own = folder / FOLDER if folder and not refusal(folder) else None
+        self._file = own / f"results-{fingerprint}.json" if own else None
         self._changed = False
         self._overlay: Mapping[str, bytes] = {}
         self._stamps: dict[str, Stamp] = {}
@@ -78,7 +92,7 @@ class Cache:
         self._contents = _Contents()
         if self._file is not None:
             try:
-                self._contents = _Contents.read(self._file.read_bytes())
+                self._contents = _Contents.read(_read(self._file))
             except (OSError, ValueError, TypeError, AttributeError, RecursionError):
                 # a cache that cannot be read is no cache
                 self._changed = True
@@ -104,7 +118,7 @@ class Cache:
             return None
         try:
             holds = all(map(self._still_holds, entry[1]))
-            return unpack(entry[2], display) if holds else None
+            return replace(unpack(entry[2], display), digest=entry[0]) if holds else None
         except (LookupError, ValueError, TypeError):
             return None
 
@@ -143,6 +157,8 @@ class Cache:
         overlaid = self._overlay.get(path)
         if overlaid is not None:
             return content_hash(overlaid)
+        if path.endswith(os.sep):
+            return shadows(path)
         stamp = self._stamp(path)
         if stamp is None:
             return ABSENT
@@ -150,9 +166,11 @@ class Cache:
         if remembered is not None and remembered[0] == stamp:
             return remembered[1]
         try:
-            digest = content_hash(Path(path).read_bytes())
+            digest = content_hash(read_bytes(Path(path)))
         except OSError:
             return ABSENT
+        except SourceError:
+            return "unreadable"
         self._remember_stamp(path, digest)
         return digest
 
@@ -199,12 +217,23 @@ class Cache:
         return kept
 
 
+def _read(file: Path) -> bytes:
+    if not stat.S_ISREG(os.lstat(file).st_mode):
+        raise OSError(f"{file} is no regular file")
+    return file.read_bytes()
+
+
 def _write(file: Path, data: bytes) -> None:
     folder = file.parent
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((TAG, _TAG_TEXT), (".gitignore", "*\n")):
+        # neither over a file nor through a link that is there
+        with (
+            contextlib.suppress(FileExistsError),
+            open(folder / name, "x", encoding="utf-8") as new,
+        ):
+            new.write(text)
+    handle, name = tempfile.mkstemp(dir=folder, prefix="results-", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as part:
             part.write(data)
@@ -212,8 +241,66 @@ def _write(file: Path, data: bytes) -> None:
     except OSError:
         os.unlink(name)
         raise
-    for old in sorted(folder.glob("*.json"), key=os.path.getmtime)[:-KEPT]:
+    whole = [path for path in _own_files(folder) if path.suffix == ".json"]
+    for old in sorted(whole, key=lambda path: os.lstat(path).st_mtime)[:-KEPT]:
         old.unlink()
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """The results that a cache wrote into its folder; links and folders are none of them."""
+    return [
+        Path(entry)
+        for entry in os.scandir(folder)
+        if _OWN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+    ]
+
+
+def refusal(folder: Path) -> str:
+    """Why a cache is not kept in a folder; empty when it can be."""
+    own = folder / FOLDER
+    try:
+        status = os.lstat(own)
+    except OSError:
+        # it is made when it is needed, if it can be
+        return ""
+    if stat.S_ISLNK(status.st_mode):
+        return f"{own} is a link"
+    if not stat.S_ISDIR(status.st_mode):
+        return f"{own} is no folder"
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        return f"{own} belongs to somebody else"
+    return ""
+
+
+def remove(folder: Path) -> bool:
+    """Remove the cache in a folder; whether there was one. What others put there stays.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    own = folder / FOLDER
+    if refusal(folder) or not os.path.lexists(own / TAG):
+        return False
+    for file in (*_own_files(own), own / TAG, own / ".gitignore"):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        own.rmdir()
+    return True
+
+
+def home_of(start: Path, origin: str | None) -> Path:
+    """The folder that the cache of a run lies in: the top of the project.
+
+    Parameters:
+        start: the folder that the run starts at.
+        origin: the configuration file that was found from there.
+    """
+    if origin:
+        return Path(origin).absolute().parent
+    for folder in (start, *start.parents):
+        if any((folder / marker).exists() for marker in PROJECT_MARKERS):
+            return folder
+    return start
 
 
 def fingerprint(*settings: object, sources: Iterable[str]) -> str:
@@ -232,5 +319,5 @@ def fingerprint(*settings: object, sources: Iterable[str]) -> str:
             status = os.stat(source)
         except OSError:
             continue
-        digest.update(f"{source} {status.st_size} {status.st_mtime_ns}".encode())
+        digest.update(f"{source!r} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()

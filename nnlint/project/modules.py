@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nnlint.project.ecosystem import LIBRARIES
 from nnlint.source.discovery import Roots
-from nnlint.source.file import SourceError, read_bytes, read_source
+from nnlint.source.file import SourceError, content_hash, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
 
 PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
@@ -23,9 +22,27 @@ ABSENT = ""
 """The identity of a file that does not exist."""
 
 
-def content_hash(raw: bytes) -> str:
-    """Identity of a file's content."""
-    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()
+def shadows(folder: str, names: Iterable[str] | None = None) -> str:
+    """The modules in a folder that an import finds before a library of the same name.
+
+    Parameters:
+        names: what is in the folder, where that is known.
+    """
+    if names is None:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            names = ()
+    found = {name.removesuffix(".py") for name in names}
+    return ",".join(sorted(found & _LIBRARY_NAMES))
+
+
+_LIBRARY_NAMES = sys.stdlib_module_names | frozenset(LIBRARIES)
+
+
+_Consulted = dict[str, str]
+"""Paths, each with the identity of what it held; of a folder, told by its separator at the
+end, that is `shadows`."""
 
 
 class ProjectModules:
@@ -43,7 +60,7 @@ class ProjectModules:
         self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
         self._kept = 0
         """Bytes of source whose trees are kept now."""
-        self._found: dict[tuple[str, str], tuple[str | None, tuple[str, ...]]] = {}
+        self._found: dict[tuple[str, str], tuple[str | None, _Consulted]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
         self.consulted: dict[str, str] = {}
@@ -93,8 +110,7 @@ class ProjectModules:
         if found is None:
             found = self._found[name, folder] = self._find(name, folder)
         path, missing = found
-        for absent in missing:
-            self.consulted[absent] = ABSENT
+        self.consulted.update(missing)
         if path is None:
             return None
         known = self._parsed.get(path)
@@ -141,25 +157,27 @@ class ProjectModules:
             self._entries[folder] = known
         return known
 
-    def _find(self, name: str, folder: str) -> tuple[str | None, tuple[str, ...]]:
-        """The file of a module, and the files that would be it if they existed."""
+    def _find(self, name: str, folder: str) -> tuple[str | None, _Consulted]:
+        """The file of a module, and what would be it if it existed, with its identity now."""
         top, _, below = name.partition(".")
         *above, last = name.split(".")
-        missing: list[str] = []
+        missing: dict[str, str] = {}
         for base in self._bases(folder):
             if below and top not in self._names(base):
-                missing.append(os.path.join(base, top, "__init__.py"))
+                missing[os.path.join(base, top, "__init__.py")] = ABSENT
                 continue
             parent = os.path.join(base, *above)
             names = self._names(parent)
             for entry, file in ((f"{last}.py", ""), (last, "__init__.py")):
                 path = os.path.join(parent, entry, file) if file else os.path.join(parent, entry)
                 if entry in names and os.path.isfile(path):
-                    return path, ()
-                missing.append(path)
-        if top in sys.stdlib_module_names or top in LIBRARIES:
-            return None, ()
-        return None, tuple(missing)
+                    return path, missing
+                missing[path] = ABSENT
+        if top in _LIBRARY_NAMES:
+            # a folder's worth at once: there are many imports of libraries
+            bases = {b: self._names(b) for b in self._bases(folder)}
+            return None, {base + os.sep: shadows(base, names) for base, names in bases.items()}
+        return None, missing
 
     def _bases(self, folder: str) -> tuple[str, ...]:
         """Folders that absolute imports of files in `folder` start from, nearest first.

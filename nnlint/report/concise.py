@@ -6,8 +6,9 @@ from typing import TextIO
 
 from nnlint.finding import Finding, Related
 from nnlint.report import Report
-from nnlint.report.style import BOLD, LEVELS, Styler, plain
+from nnlint.report.style import BOLD, LEVELS, Styler
 from nnlint.report.summary import sentences
+from nnlint.text import plain
 
 
 def place(at: Finding | Related) -> str:

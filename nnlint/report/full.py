@@ -9,8 +9,9 @@ from nnlint.finding import Applicability, Finding, Related
 from nnlint.report import Report
 from nnlint.report.concise import place
 from nnlint.report.frame import Frame, Mark, Sources, context_rows
-from nnlint.report.style import BOLD, DIM, GUTTER, LEVELS, RELATED, Styler, plain, wrapped
+from nnlint.report.style import BOLD, DIM, GUTTER, LEVELS, RELATED, Styler, wrapped
 from nnlint.report.summary import sentences
+from nnlint.text import plain
 
 
 def write(report: Report, stream: TextIO) -> None:

@@ -7,6 +7,7 @@ from typing import TextIO
 from nnlint.finding import Finding
 from nnlint.report import Report
 from nnlint.report.machine import in_file, whole_text
+from nnlint.text import plain
 
 _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice", "pedantic": "notice"}
 
@@ -32,5 +33,5 @@ def _properties(finding: Finding) -> list[tuple[str, str]]:
 
 
 def _escape(text: str, is_property: bool) -> str:
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = plain(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
     return text.replace(":", "%3A").replace(",", "%2C") if is_property else text

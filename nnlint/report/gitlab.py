@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TextIO
 
 from nnlint.report import Report
 from nnlint.report.machine import in_file, whole_text
+from nnlint.text import json_text
 
 _SEVERITIES = {"error": "major", "warning": "minor", "advice": "info", "pedantic": "info"}
 
@@ -33,5 +33,4 @@ def write(report: Report, stream: TextIO) -> None:
                 "location": {"path": f.filename, "lines": {"begin": start.row, "end": end.row}},
             }
         )
-    json.dump(issues, stream, indent=2, ensure_ascii=False)
-    stream.write("\n")
+    stream.write(json_text(issues, indent=2) + "\n")

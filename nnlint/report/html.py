@@ -12,8 +12,8 @@ from nnlint.finding import Finding, Related
 from nnlint.report import Report
 from nnlint.report.concise import place
 from nnlint.report.frame import Sources, context_rows
-from nnlint.report.style import plain
 from nnlint.report.summary import sentences
+from nnlint.text import plain
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --soft: #5f6368; --code: #f4f5f7;

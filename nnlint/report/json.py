@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TextIO
 
 from nnlint.finding import Edit, Finding, Fix, Position, Related
 from nnlint.report import Report
+from nnlint.text import json_text
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
@@ -71,5 +71,4 @@ def _position(position: Position) -> dict[str, int]:
 
 def write(report: Report, stream: TextIO) -> None:
     """Write one JSON array."""
-    json.dump([as_dict(f) for f in report.findings], stream, indent=2, ensure_ascii=False)
-    stream.write("\n")
+    stream.write(json_text([as_dict(f) for f in report.findings], indent=2) + "\n")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from nnlint.finding import Finding
 from nnlint.report import Report
 from nnlint.report.machine import whole_text
+from nnlint.text import plain
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, in any form."""
@@ -59,4 +60,4 @@ def _counts(findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", plain(text, lines=True))

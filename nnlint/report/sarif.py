@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +11,7 @@ from nnlint import __version__
 from nnlint.finding import Finding, Related
 from nnlint.report import Report
 from nnlint.report.machine import in_file, whole_text
+from nnlint.text import json_text
 
 _LEVELS = {"error": "error", "warning": "warning", "advice": "note", "pedantic": "note"}
 
@@ -37,8 +37,7 @@ def write(report: Report, stream: TextIO) -> None:
         "version": "2.1.0",
         "runs": [run],
     }
-    json.dump(log, stream, indent=2, ensure_ascii=False)
-    stream.write("\n")
+    stream.write(json_text(log, indent=2) + "\n")
 
 
 def _rule(finding: Finding) -> dict[str, Any]:

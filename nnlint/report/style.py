@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from nnlint.finding import Level
+from nnlint.text import plain
 
 LEVELS = {
     Level.ERROR: "1;31",
@@ -20,7 +21,6 @@ RELATED = "34"
 DIM = "2"
 
 _CODE = re.compile(r"`[^`\n]+`")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Styler:
@@ -38,11 +38,6 @@ class Styler:
         return _CODE.sub(lambda m: self(m[0], BOLD), text)
 
 
-def plain(text: str) -> str:
-    """The text without what would make a terminal do more than show it."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def width_of(text: str) -> int:
     """Columns that a text takes on a terminal."""
     if text.isascii():
@@ -53,7 +48,7 @@ def width_of(text: str) -> int:
 
 
 def pieces(text: str) -> list[str]:
-    """What each character of a source line looks like: tabs widened, controls replaced."""
+    """What each character of a source line looks like: tabs widened, controls escaped."""
     shown: list[str] = []
     column = 0
     for character in text:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pathspec
+from nnlint.source.file import SourceError, read_bytes
+from nnlint.source.patterns import PatternError, compiled
 
 if TYPE_CHECKING:
-    Patterns = pathspec.PathSpec[Any]
+    from nnlint.source.patterns import Patterns
 
 SUFFIXES = (".py", ".ipynb")
 ALWAYS_EXCLUDED = (
@@ -89,6 +90,8 @@ class Discovery:
     """Those of them that were given by name."""
     problems: list[tuple[str, str]] = field(default_factory=list)
     """Paths and reasons."""
+    remarks: list[str] = field(default_factory=list)
+    """What is wrong with ignore files, which says nothing about the files found."""
 
 
 class MissingPathError(Exception):
@@ -141,7 +144,9 @@ class _Walk:
     def files(self, top: Path) -> Iterator[Path]:
         """The files below a folder that the user names, which is never ignored itself."""
         place = Path(os.path.abspath(top))
-        ignores = [i for i in _outer_ignores(place) if not _ignored([i], place, True)]
+        ignores = [
+            i for i in _outer_ignores(place, self._found.remarks) if not _ignored([i], place, True)
+        ]
         yield from self._folder(top, place, ignores)
         # links come last, so that a file is known by its own path
         while self._links:
@@ -155,7 +160,9 @@ class _Walk:
     def leaves_out(self, place: Path) -> bool:
         """Whether a file would not be found by walking from the top of its tree."""
         rules = self._rules_of(place.parent)
-        ignores = _outer_ignores(place.parent) if rules.respect_gitignore else []
+        ignores = (
+            _outer_ignores(place.parent, self._found.remarks) if rules.respect_gitignore else []
+        )
         excluded = any(_excluded(rules.exclude, p, True) for p in place.parents)
         return excluded or _excluded(rules.exclude, place, False) or _ignored(ignores, place, False)
 
@@ -174,7 +181,7 @@ class _Walk:
             )
             return
         rules = self._rules_of(place)
-        ignores = [*ignores, *_ignores_in(place)]
+        ignores = [*ignores, *_ignores_in(place, self._found.remarks)]
         for entry in entries:
             path, inner = folder / entry.name, place / entry.name
             is_folder = _is_folder(entry)
@@ -213,8 +220,8 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[Patterns, Patterns | None]:
     names = [p for p in patterns if "/" not in p.rstrip("/")]
     paths = [p for p in patterns if "/" in p.rstrip("/")]
     return (
-        pathspec.PathSpec.from_lines("gitignore", [*ALWAYS_EXCLUDED, *names]),
-        pathspec.PathSpec.from_lines("gitignore", paths) if paths else None,
+        compiled([*ALWAYS_EXCLUDED, *names]),
+        compiled(paths) if paths else None,
     )
 
 
@@ -236,7 +243,7 @@ def _ignored(ignores: Sequence[_Ignore], place: Path, is_folder: bool) -> bool:
     return False
 
 
-def _outer_ignores(place: Path) -> list[_Ignore]:
+def _outer_ignores(place: Path, remarks: list[str]) -> list[_Ignore]:
     """The ignore files of the folders above `place`, from the root of its repository down."""
     above: list[Path] = []
     folder = place
@@ -246,32 +253,39 @@ def _outer_ignores(place: Path) -> list[_Ignore]:
             return []
         folder = folder.parent
         above.insert(0, folder)
-    return [ignore for f in above for ignore in _ignores_in(f)]
+    return [ignore for f in above for ignore in _ignores_in(f, remarks)]
 
 
-def _ignores_in(folder: Path) -> list[_Ignore]:
+def _ignores_in(folder: Path, remarks: list[str]) -> list[_Ignore]:
     found = []
     for file in (folder / ".git" / "info" / "exclude", folder / ".gitignore"):
         try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = read_bytes(file).decode("utf-8", errors="replace")
+        except FileNotFoundError:
             continue
-        lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
+        except SourceError as error:
+            remarks.append(f"{file} is not used: {error.message}")
+            continue
+        lines = {
+            row: line
+            for row, line in enumerate(text.splitlines(), 1)
+            if line.strip() and line[0] != "#"
+        }
         if lines:
-            found.append(_Ignore(folder, _lenient(lines)))
+            found.append(_Ignore(folder, _lenient(file, lines, remarks)))
     return found
 
 
-def _lenient(lines: list[str]) -> Patterns:
-    """Patterns of an ignore file; a malformed one means nothing, as it does to git."""
+def _lenient(file: Path, lines: dict[int, str], remarks: list[str]) -> Patterns:
+    """Patterns of an ignore file, by row; a malformed one means nothing, as it does to git."""
     try:
-        return pathspec.PathSpec.from_lines("gitignore", lines)
-    except ValueError:
+        return compiled(lines.values())
+    except PatternError:
         good = []
-        for line in lines:
+        for row, line in lines.items():
             try:
-                pathspec.PathSpec.from_lines("gitignore", [line])
-            except ValueError:
-                continue
-            good.append(line)
-        return pathspec.PathSpec.from_lines("gitignore", good)
+                compiled([line])
+                good.append(line)
+            except PatternError as error:
+                remarks.append(f"{file}:{row}: `{line}` is no pattern and left out: {error}")
+        return compiled(good)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import io
+import os
+import stat
 import tokenize
 from bisect import bisect_right
 from dataclasses import dataclass, replace
@@ -67,21 +71,32 @@ class SourceFile:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+    """The content of a file, which is never waited for and never endless.
 
     Raises:
         FileNotFoundError: it does not exist.
-        SourceError: NN002, when it cannot be read.
+        SourceError: NN002, when it cannot be read, is no regular file, or is too large.
     """
     try:
-        if not path.is_file() and path.exists():
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            # opening a pipe waits for a writer, and opening a device may do anything
             raise SourceError("NN002", "this is no regular file")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        waits_for_nothing = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, os.O_RDONLY | waits_for_nothing), "rb") as stream:
+            raw = stream.read(LARGEST + 1) or b""
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise SourceError("NN002", f"the file cannot be read: {reason}") from error
+    if len(raw) > LARGEST:
+        raise SourceError("NN002", f"the file is larger than {LARGEST // 1_000_000} MB")
+    return raw
+
+
+def content_hash(raw: bytes) -> str:
+    """Identity of a file's content."""
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()
 
 
 def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFile:
@@ -116,8 +131,11 @@ def decode(raw: bytes) -> str:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
-        message = f"the file is no valid {encoding}: byte 0x{raw[error.start]:02x}"
+        told = f"byte 0x{raw[error.start]:02x}" if error.start < len(raw) else error.reason
+        message = f"the file is no valid {encoding}: {told}"
         raise SourceError("NN002", message, Position(row, 1)) from error
+    except ValueError as error:
+        raise SourceError("NN002", f"the file is no valid {encoding}: {error}") from error
 
 
 def encoding_of(raw: bytes) -> str:
@@ -130,6 +148,8 @@ def encoding_of(raw: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         # some codecs, such as hex, turn bytes into bytes
         "".encode(encoding)
-    except (SyntaxError, LookupError) as error:
+        if b"import".decode(encoding) != "import" or codecs.lookup(encoding).name == "idna":
+            raise LookupError(f"{encoding} is no encoding of source code")
+    except (SyntaxError, LookupError, ValueError) as error:
         raise SourceError("NN002", f"the file's encoding is unusable: {error}") from error
     return encoding

@@ -58,9 +58,20 @@ def _load(raw: bytes) -> dict[str, Any]:
         raise SourceError("NN003", f"the notebook is no valid JSON: {error.msg}", place) from error
     except RecursionError as error:
         raise SourceError("NN003", "the notebook is nested too deeply to be read") from error
+    except ValueError as error:
+        # all that is left: Python refuses to convert it
+        place = Position(row_of_long_number(raw), 1)
+        message = "the notebook holds a number with more digits than Python reads"
+        raise SourceError("NN003", message, place) from error
     if not isinstance(notebook, dict):
         raise SourceError("NN003", "the notebook is no JSON object")
     return notebook
+
+
+def row_of_long_number(raw: bytes) -> int:
+    """The row of a text in which its longest number stands."""
+    longest = max(re.finditer(rb"\d+", raw), key=lambda m: len(m[0]), default=None)
+    return raw[: longest.start()].count(b"\n") + 1 if longest else 1
 
 
 def code_cells(raw: bytes) -> list[tuple[int, str]]:

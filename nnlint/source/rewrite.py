@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -156,10 +157,34 @@ def _next(text: str, at: int) -> int:
     return _skip(text, at + 1) if text[at] == "," else at
 
 
+def check_replaceable(path: Path, below: Sequence[str]) -> None:
+    """Make sure that a file may get new content.
+
+    Parameters:
+        below: files and folders; a link that leads out of them is left alone.
+
+    Raises:
+        RewriteError: it may not, and why.
+        OSError: it cannot be looked at.
+    """
+    target = os.path.realpath(path)
+    tops = [os.path.realpath(top) for top in below]
+    if target != os.path.abspath(path) and not any(
+        target == top or target.startswith(top.rstrip(os.sep) + os.sep) for top in tops
+    ):
+        raise RewriteError(f"it is a link that leads out of what is linted, to {target}")
+    status = os.stat(target)
+    if not status.st_mode & 0o222 or not os.access(target, os.W_OK):
+        # the permissions say so, whatever the system lets an administrator do
+        raise RewriteError("it is read-only")
+    if status.st_nlink > 1:
+        raise RewriteError("it has other names (hard links), which would keep the old text")
+
+
 def replace_file(path: Path, before: bytes, after: bytes) -> None:
     """Put a file's new content in the place of the old, all at once.
 
-    Links stay links, and permissions stay what they were.
+    Symbolic links stay links; owner, permissions and attributes stay what they were.
 
     Raises:
         RewriteError: it does not hold `before` any more.
@@ -175,9 +200,11 @@ def replace_file(path: Path, before: bytes, after: bytes) -> None:
             part.write(after)
             part.flush()
             os.fsync(part.fileno())
-        os.chmod(name, status.st_mode & 0o7777)
-        if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        own = os.stat(name)
+        if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
             os.chown(name, status.st_uid, status.st_gid)
+        shutil.copystat(target, name)
+        os.utime(name)
         os.replace(name, target)
     except BaseException:
         os.unlink(name)
