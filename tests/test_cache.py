@@ -206,6 +206,16 @@ class TestModulesThatCome:
         (tmp_path / "monai.py").write_text(LIBRARY)
         assert codes(tmp_path) == []
 
+    @pytest.mark.parametrize("marker", ["pyproject.toml", "setup.py", "setup.cfg"])
+    def test_a_folder_that_becomes_the_top_of_a_project(self, tmp_path, marker):
+        (tmp_path / "scripts/deep").mkdir(parents=True)
+        (tmp_path / "tools.py").write_text(LIBRARY)
+        train = tmp_path / "scripts/deep/train.py"
+        train.write_text(f"import tools\n\ntools.start()\n{UNSEEDED}")
+        assert codes(tmp_path, "scripts/deep/train.py") == ["NN101"]
+        (tmp_path / marker).write_text("")
+        assert codes(tmp_path, "scripts/deep/train.py") == []
+
     def test_other_files_that_come_change_nothing(self, tmp_path, monkeypatch):
         from nnlint import workers
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlint import __version__
-from nnlint.project.modules import ABSENT, PROJECT_MARKERS, shadows
+from nnlint.project.modules import ABSENT, PROJECT_MARKERS, signposts
 from nnlint.project.results import FileResult, pack, unpack
 from nnlint.source.file import SourceError, content_hash, read_bytes
 
@@ -158,7 +158,7 @@ class Cache:
         if overlaid is not None:
             return content_hash(overlaid)
         if path.endswith(os.sep):
-            return shadows(path)
+            return signposts(path)
         stamp = self._stamp(path)
         if stamp is None:
             return ABSENT

@@ -22,8 +22,11 @@ ABSENT = ""
 """The identity of a file that does not exist."""
 
 
-def shadows(folder: str, names: Iterable[str] | None = None) -> str:
-    """The modules in a folder that an import finds before a library of the same name.
+def signposts(folder: str, names: Iterable[str] | None = None) -> str:
+    """What a folder holds that decides where imports of libraries and of the project lead.
+
+    These are modules of a library's name, which are found first, and what tells that the
+    folder is a package, or the top of a project.
 
     Parameters:
         names: what is in the folder, where that is known.
@@ -34,15 +37,16 @@ def shadows(folder: str, names: Iterable[str] | None = None) -> str:
         except OSError:
             names = ()
     found = {name.removesuffix(".py") for name in names}
-    return ",".join(sorted(found & _LIBRARY_NAMES))
+    return ",".join(sorted(found & _SIGNPOSTS))
 
 
 _LIBRARY_NAMES = sys.stdlib_module_names | frozenset(LIBRARIES)
+_SIGNPOSTS = _LIBRARY_NAMES | {name.removesuffix(".py") for name in ("__init__", *PROJECT_MARKERS)}
 
 
 _Consulted = dict[str, str]
 """Paths, each with the identity of what it held; of a folder, told by its separator at the
-end, that is `shadows`."""
+end, that is `signposts`."""
 
 
 class ProjectModules:
@@ -175,8 +179,8 @@ class ProjectModules:
                 missing[path] = ABSENT
         if top in _LIBRARY_NAMES:
             # a folder's worth at once: there are many imports of libraries
-            bases = {b: self._names(b) for b in self._bases(folder)}
-            return None, {base + os.sep: shadows(base, names) for base, names in bases.items()}
+            folders = (*self._bases(folder), *self._above(self._root(folder)))
+            return None, {f + os.sep: signposts(f, self._names(f)) for f in folders}
         return None, missing
 
     def _bases(self, folder: str) -> tuple[str, ...]:
@@ -196,11 +200,15 @@ class ProjectModules:
 
     def _up_to_the_top(self, root: str) -> list[str]:
         """The folders above a source root that belong to the same project, as far as known."""
+        above = self._above(root)
+        return above[1:] if self._is_top(above[-1]) else []
+
+    def _above(self, root: str) -> list[str]:
+        """A source root and the folders above it, up to the top of the project if it is near."""
         above = [root]
-        while len(above) <= DEEPEST:
-            if above[-1] == self._roots.top or not self._names(above[-1]).isdisjoint(
-                PROJECT_MARKERS
-            ):
-                return above[1:]
+        while len(above) < DEEPEST and not self._is_top(above[-1]):
             above.append(os.path.dirname(above[-1]))
-        return []
+        return above
+
+    def _is_top(self, folder: str) -> bool:
+        return folder == self._roots.top or not self._names(folder).isdisjoint(PROJECT_MARKERS)
