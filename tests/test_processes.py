@@ -127,6 +127,30 @@ def test_nothing_runs_for_the_console_script(hostile, path):
     assert (stdin.returncode, stdin.stderr) == (1, b"") and b"NN101" in stdin.stdout
 
 
+MODEL = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(x)
+"""
+
+
+def test_the_verifier_starts_out_of_reach_of_the_project(hostile):
+    """It runs the model that it is asked for, and no module in the place of one of Python's."""
+    (hostile / "model.py").write_text(MODEL)
+    command = [script(), "verify", "model.py:Net", "--input", "4,4", "--probe", "input-use"]
+    result = subprocess.run(command, cwd=hostile, capture_output=True, text=True, timeout=300)
+    (hostile / "model.py").unlink()
+    assert ran(hostile) == []
+    assert result.returncode == 0 and "REFUTED" in result.stdout
+
+
 class TestPath:
     def cleared(self, monkeypatch, cwd: Path, *entries: str, linted: tuple[str, ...] = ()):
         monkeypatch.chdir(cwd)
