@@ -112,6 +112,15 @@ def test_unusual_but_valid_files(tmp_path, content):
     assert [f.code for f in result.findings] == (["NN101"] if b"torch" in content else [])
 
 
+@pytest.mark.parametrize("escape", [b"\\ud800", b"\\x00", b"\\u2028", b"\\x0c", b"\\x85"])
+def test_comments_in_text_that_no_encoding_gives(tmp_path, escape):
+    comment = b"x = 1  # nnlint: ignore[NN301] " + escape + b"\n"
+    (tmp_path / "odd.py").write_bytes(b"# coding: unicode_escape\n" + comment)
+    (tmp_path / "train.py").write_text(UNSEEDED)
+    result = run(tmp_path)
+    assert ("train.py", "NN101", 5, 9) in told(result) and not result.failed
+
+
 HEAD = "import torch\nfrom torch import nn\nlayer = nn.Linear(2, 2)\n"
 NESTED = {
     "parentheses": HEAD + "x = " + "(" * 1000 + "1" + ")" * 1000,

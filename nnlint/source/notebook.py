@@ -132,7 +132,7 @@ def _is_automagic(line: str) -> bool:
         return False
     try:
         ast.parse(line)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     return False
 

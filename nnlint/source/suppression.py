@@ -56,8 +56,8 @@ def read_suppressions(source: SourceFile) -> tuple[Suppression, ...]:
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.COMMENT:
                 found += _read(source, token)
-    except (tokenize.TokenError, IndentationError, SyntaxError):
-        # what stands before a syntax error still counts
+    except (tokenize.TokenError, IndentationError, SyntaxError, ValueError):
+        # what stands before a syntax error, or before what is no text, still counts
         pass
     return tuple(found)
 
