@@ -450,6 +450,13 @@ class TestNotebooks:
         assert told(result) == [("a.ipynb", "NN003", row, result.findings[0].start.column)]
         assert message in result.findings[0].message and not result.failed
 
+    @pytest.mark.parametrize("tail", ["(" * 5000, "-" * 100_000 + "1", "[" * 300])
+    def test_nesting_behind_a_command(self, tmp_path, tail):
+        cell = {"cell_type": "code", "source": f"import torch\nrun x {tail}\n"}
+        (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+        result = run(tmp_path)
+        assert not result.findings and not result.failed
+
     def test_of_another_language(self, tmp_path):
         cell = {"cell_type": "code", "source": ["import torch\n", "x <- function(a) {"]}
         for metadata in ({"kernelspec": {"language": "R"}}, {"language_info": {"name": "julia"}}):

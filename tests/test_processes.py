@@ -78,6 +78,15 @@ def ran(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*.ran"))
 
 
+def started(command, given: dict[str, str] | None = None, **options):
+    """A process that has only the path given to it, come to its end."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment.update(given or {})
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, **options
+    )
+
+
 def script() -> Path:
     """The console script of the environment."""
     return Path(sys.executable).parent / "nnlint"
@@ -88,7 +97,7 @@ def test_nothing_of_the_project_runs(hostile, tmp_path, kind):
     driver = tmp_path / "driver.py"
     driver.write_text(DRIVER)
     command = [sys.executable, driver, kind, "-q", "-j", "2", "-n", "--output-format", "concise"]
-    result = subprocess.run(command, cwd=hostile, capture_output=True, text=True, timeout=300)
+    result = started(command, cwd=hostile)
     assert ran(hostile) == []
     lines = result.stdout.splitlines()
     assert sum("NN101" in line for line in lines) >= SMALL_RUN + 5
@@ -102,29 +111,21 @@ def test_nothing_of_the_project_runs(hostile, tmp_path, kind):
 @pytest.mark.parametrize("path", [None, "", ".", "sub/..", "{folder}"])
 def test_nothing_runs_for_the_console_script(hostile, path):
     # what nnlint needs before it can clear the path is Python's to find
-    environment = {**os.environ, "PYTHONPATH": path.format(folder=hostile)} if path else None
+    given = {"PYTHONPATH": path.format(folder=hostile)} if path else {}
     if path:
         for name in TAKEN:
             (hostile / f"{name}.py").unlink()
     try:
         command = [script(), "-q", "-j", "2", "-n", "--output-format", "concise"]
-        result = subprocess.run(
-            command, cwd=hostile, env=environment, capture_output=True, text=True, timeout=300
-        )
-        stdin = subprocess.run(
-            [script(), "-", "--stdin-filename", "train0.py", "-q"],
-            cwd=hostile,
-            env=environment,
-            input=UNSEEDED.encode(),
-            capture_output=True,
-            timeout=300,
-        )
+        result = started(command, given, cwd=hostile)
+        command = [script(), "-", "--stdin-filename", "train0.py", "-q"]
+        stdin = started(command, given, cwd=hostile, input=UNSEEDED)
     finally:
         for name in TAKEN:
             (hostile / f"{name}.py").write_text(MARK)
     assert ran(hostile) == []
     assert (result.returncode, result.stderr) == (1, "") and "NN101" in result.stdout
-    assert (stdin.returncode, stdin.stderr) == (1, b"") and b"NN101" in stdin.stdout
+    assert (stdin.returncode, stdin.stderr) == (1, "") and "NN101" in stdin.stdout
 
 
 MODEL = """import torch
@@ -145,7 +146,7 @@ def test_the_verifier_starts_out_of_reach_of_the_project(hostile):
     """It runs the model that it is asked for, and no module in the place of one of Python's."""
     (hostile / "model.py").write_text(MODEL)
     command = [script(), "verify", "model.py:Net", "--input", "4,4", "--probe", "input-use"]
-    result = subprocess.run(command, cwd=hostile, capture_output=True, text=True, timeout=300)
+    result = started(command, cwd=hostile)
     (hostile / "model.py").unlink()
     assert ran(hostile) == []
     assert result.returncode == 0 and "REFUTED" in result.stdout
