@@ -13,6 +13,7 @@ from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
+from nnlint.semantics.participants import forget_parts
 from nnlint.semantics.telling import local_names_that_matter, matters
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -131,6 +132,7 @@ def analyse(
         wanted: names of classes that matter besides what rules speak about; what uses them
             has the steps of a script.
     """
+    forget_parts()
     return _Roots(module, load, machine or Interpreter(load_library(), load), wanted).run()
 
 

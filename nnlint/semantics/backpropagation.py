@@ -50,25 +50,53 @@ class Backpropagation:
     """The forward passes of a program, found from the values that come out of them."""
 
     def __init__(self, program: Program) -> None:
-        self.forwards = program.events("forward")
+        self._recorded: dict[int, int] = {}
+        """The places of the forward passes with gradients among all, by their identity."""
         self._by_place: dict[object, list[Event]] = {}
-        for event in self.forwards:
+        self._by_operand: dict[int, list[Event]] = {}
+        self._operands: list[Tensor] = []
+        """Keeps alive what is known by its identity."""
+        for event in program.events("forward"):
             self._by_place.setdefault(event.site.key, []).append(event)
+            if event.grad:
+                self._recorded[id(event)] = len(self._recorded)
+                for operand in filter(None, map(tensor_of, event.operands)):
+                    self._operands.append(operand)
+                    self._by_operand.setdefault(id(operand), []).append(event)
         self._known: dict[int, tuple[Value, tuple[Reached, ...]]] = {}
 
     def reaches(self, value: Value | None) -> tuple[Reached, ...]:
         """The forward passes with gradients that a value depends on differentiably."""
         if value is None:
             return ()
-        known = self._known.get(id(value))
-        if known is None:
-            # a value that leads back to itself adds nothing
-            self._known[id(value)] = (value, ())
-            found: dict[int, Reached] = {}
-            for reached in self._through(value):
-                found.setdefault(id(reached.forward), reached)
-            known = self._known[id(value)] = (value, tuple(found.values()))
-        return known[1]
+        waiting = [value]
+        begun: set[int] = set()
+        while waiting:
+            current = waiting[-1]
+            if id(current) in self._known and id(current) not in begun:
+                waiting.pop()
+                continue
+            inner = list(self._through(current))
+            if id(current) not in begun:
+                # a value that leads back to itself adds nothing
+                begun.add(id(current))
+                self._known[id(current)] = (current, ())
+                ahead = [v for v in inner if isinstance(v, Value) and id(v) not in self._known]
+                if ahead:
+                    waiting += reversed(ahead)
+                    continue
+            waiting.pop()
+            begun.discard(id(current))
+            self._known[id(current)] = (current, self._together(inner))
+        return self._known[id(value)][1]
+
+    def _together(self, steps: Iterable[Reached | Value]) -> tuple[Reached, ...]:
+        found: dict[int, Reached] = {}
+        for step in steps:
+            reached = (step,) if isinstance(step, Reached) else self._known[id(step)][1]
+            for one in reached:
+                found.setdefault(id(one.forward), one)
+        return tuple(found.values())
 
     def everything(self, value: Value | None) -> list[Reached]:
         """The forward passes that a gradient reaches directly or through others."""
@@ -82,36 +110,30 @@ class Backpropagation:
                     waiting += self.reaches(operand)
         return list(found.values())
 
-    def _through(self, value: Value) -> Iterator[Reached]:
+    def _through(self, value: Value) -> Iterator[Reached | Value]:
+        """What a value comes from directly: forward passes, and values to go on with."""
         match value:
             case Tensor():
-                yield from self._of_tensor(value)
+                yield from value.state.get(WRITTEN, ())
+                match value.producer:
+                    case Source(of=Value() as unknown):
+                        yield unknown
+                    case Join(inputs=inputs):
+                        yield from inputs
+                    case Operation() as operation:
+                        yield from self._of_operation(operation)
             case Unknown():
                 yield from self._of_call(value)
             case Arithmetic():
-                yield from self._of_all(value.operands)
+                yield from value.operands
             case Choice():
-                yield from self._of_all(value.options)
+                yield from value.options
             case Items():
-                yield from self._of_all(value.items)
+                yield from value.items
             case Maybe():
-                yield from self.reaches(value.value)
+                yield value.value
 
-    def _of_all(self, values: Iterable[Value]) -> Iterator[Reached]:
-        for value in values:
-            yield from self.reaches(value)
-
-    def _of_tensor(self, tensor: Tensor) -> Iterator[Reached]:
-        yield from self._of_all(tensor.state.get(WRITTEN, ()))
-        match tensor.producer:
-            case Source(of=Value() as unknown):
-                yield from self.reaches(unknown)
-            case Join(inputs=inputs):
-                yield from self._of_all(inputs)
-            case Operation() as operation:
-                yield from self._of_operation(operation)
-
-    def _of_operation(self, operation: Operation) -> Iterator[Reached]:
+    def _of_operation(self, operation: Operation) -> Iterator[Reached | Value]:
         if not operation.grad or operation.entry.family in FLAT:
             return
         model = _model_of(operation)
@@ -119,31 +141,35 @@ class Backpropagation:
             yield from self._calls(model, operation)
             return
         inputs = operation.inputs
-        yield from self._of_all(inputs[:1] if operation.entry.family in INDEXED else inputs)
+        yield from inputs[:1] if operation.entry.family in INDEXED else inputs
         if operation.entry.family not in INDEXED:
             # unknown operands of arithmetic are no tensors yet
             operands = (operation.arguments.get(name) for name in ("input", "other"))
-            yield from self._of_all(v for v in operands if isinstance(v, Unknown | Arithmetic))
+            yield from (v for v in operands if isinstance(v, Unknown | Arithmetic))
 
     def _calls(self, model: Value, operation: Operation) -> Iterator[Reached]:
         """The call of a model in which an operation runs."""
         places = {site.key for site in (*operation.callers, operation.site)}
-        runs = [e for e in self.forwards if e.grad and covers(e.subject, model)]
-        found = next((e for e in runs if e.site.key in places), None)
+        found = self._first(model, [e for p in places for e in self._by_place.get(p, ())])
         if found is None:
             # the layers of a sequence stand where they are built: told by what goes in
             given = _inputs(operation, model)
-            found = next((e for e in runs if given & {*map(id, map(tensor_of, e.operands))}), None)
+            found = self._first(model, [e for i in given for e in self._by_operand.get(i, ())])
         if found is not None and found.subject is not None:
             yield Reached(found, found.subject)
 
-    def _of_call(self, result: Unknown) -> Iterator[Reached]:
+    def _first(self, model: Value, events: Iterable[Event]) -> Event | None:
+        """The first of some forward passes that is one with gradients, and of a model."""
+        recorded = {self._recorded[id(e)]: e for e in events if id(e) in self._recorded}
+        return next((e for _, e in sorted(recorded.items()) if covers(e.subject, model)), None)
+
+    def _of_call(self, result: Unknown) -> Iterator[Reached | Value]:
         """The call of an unknown model that returned a value."""
         callee = result.state.get(CALLEE)
         if not isinstance(callee, Unknown):
             return
         if CRITERION.search(callee.name.rpartition(".")[2]):
-            yield from self._of_all(result.state.get(ARGUMENTS, ()))
+            yield from result.state.get(ARGUMENTS, ())
             return
         for site in result.state.get(MADE, ())[-1:]:
             for event in self._by_place.get(site.key, ()):

@@ -111,36 +111,43 @@ def _has_graph(part: Value) -> bool:
     return bool(_LOSS.search(getattr(named, "name", "")))
 
 
-def _scaled(value: Value, seen: set[int] | None = None) -> Iterator[Value]:
+def _scaled(value: Value) -> Iterator[Value]:
     """The tensors that a value is a multiple, sum or mean of, itself included."""
-    tensor = tensor_of(value) if not isinstance(value, Choice | Maybe) else None
-    known = tensor or value
-    seen = set() if seen is None else seen
-    if id(known) in seen or len(seen) > MOST or isinstance(known, Constant):
-        return
-    seen.add(id(known))
-    if not isinstance(known, Unknown) or known.origin in ("call", "", "attribute", "loop"):
-        yield known
-    match known:
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        tensor = tensor_of(current) if not isinstance(current, Choice | Maybe) else None
+        known = tensor or current
+        if id(known) in seen or len(seen) > MOST or isinstance(known, Constant):
+            continue
+        seen.add(id(known))
+        if not isinstance(known, Unknown) or known.origin in ("call", "", "attribute", "loop"):
+            yield known
+        waiting += reversed(_summands(known))
+
+
+def _summands(value: Value) -> list[Value]:
+    """What a value is directly a multiple, sum or mean of."""
+    match value:
         case Arithmetic(operator="+" | "-"):
-            parts: list[Value] = list(known.operands)
+            return list(value.operands)
         case Arithmetic(operator="*" | "/"):
-            parts = _scaled_factor(known.operands, known.operator)
+            return _scaled_factor(value.operands, value.operator)
         case Choice():
-            parts = list(known.options)
+            return list(value.options)
         case Maybe():
-            parts = [known.value]
+            return [value.value]
         case Tensor(producer=Join() as join):
-            parts = list(join.inputs)
+            return list(join.inputs)
         case Tensor(producer=Operation() as operation) if operation.entry.name in SUMS | SCALES:
             given = [v for v in operation.arguments.values() if not isinstance(v, Constant)]
             operator = "/" if operation.entry.name == "torch.div" else "*"
-            summed = operation.entry.name in SUMS
-            parts = given[:2] if summed else _scaled_factor(given[:2], operator)
+            return (
+                given[:2] if operation.entry.name in SUMS else _scaled_factor(given[:2], operator)
+            )
         case _:
-            parts = []
-    for part in parts:
-        yield from _scaled(part, seen)
+            return []
 
 
 def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> list[Value]:

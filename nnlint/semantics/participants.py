@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
@@ -248,8 +249,8 @@ def covers(whole: Value | None, part: Value | None) -> bool:
     """Whether `part` is `whole` or held by it, at any depth."""
     if whole is None or part is None:
         return False
-    wanted = {id(value) for value in _holders(part)}
-    return any(id(value) in wanted for value in _held(whole))
+    held = _held(whole)
+    return any(id(value) in held for value in _holders(part))
 
 
 def _holders(part: Value) -> list[Value]:
@@ -262,15 +263,24 @@ def _holders(part: Value) -> list[Value]:
     return found
 
 
-def _held(whole: Value) -> Iterator[Value]:
-    """A value and what it holds, each once: objects may hold each other."""
+@lru_cache(maxsize=10_000)
+def _held(whole: Value) -> frozenset[int]:
+    """The identities of a value and of what it holds: objects may hold each other.
+
+    Asked a million times for the same models, and only once nothing changes any more.
+    """
     seen = {id(whole)}
     level = [whole]
-    for _ in range(DEEPEST):
-        yield from level
+    for _ in range(DEEPEST - 1):
         inner = {id(v): v for value in level for v in parts(value) if id(v) not in seen}
         seen |= inner.keys()
         level = list(inner.values())
+    return frozenset(seen)
+
+
+def forget_parts() -> None:
+    """Forget what objects hold: another program begins."""
+    _held.cache_clear()
 
 
 def same_model(left: Value | None, right: Value | None) -> bool:

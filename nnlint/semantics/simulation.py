@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.interpreter.numbers import FUNCTIONS
 from nnlint.semantics.values import (
     TEST,
@@ -86,6 +87,8 @@ class Number:
     """It stands for a number that the program gets from outside: only ratios mean anything."""
 
 
+_BITS = 1_000
+"""A whole number of so many bits is still a float."""
 SCALE = 1.0
 TYPICAL, TYPICAL_WARMUP = 100.0, 5.0
 """Numbers to try for lengths that come from outside."""
@@ -188,7 +191,10 @@ def _constant(value: Constant, clock: Clock) -> Number | None:
     if clock.guess and _counts_up(value):
         return Number(clock.time)
     if isinstance(number, range | list | tuple | frozenset | set):
-        return Number(list(number), value.soft)
+        try:
+            return Number(folded(list, number), value.soft)
+        except NotFolded:
+            return None
     if not isinstance(number, int | float):
         return None
     derived = value.site is None and isinstance(number, int) and not isinstance(number, bool)
@@ -225,10 +231,9 @@ def _compute(symbol: str, operands: Sequence[Number | None], clock: Clock) -> Nu
         if symbol in _INFIX:
             return Number(_elementwise(_INFIX[symbol], symbol, *values), free)
         function = FUNCTIONS.get(symbol)
-        result = (
-            None if function is None else function(*_flat(values) if symbol == "sum" else values)
-        )
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError, IndexError):
+        given = _flat(values) if symbol == "sum" else values
+        result = None if function is None else folded(function, *given, bits=_BITS)
+    except (NotFolded, TypeError, ValueError, IndexError):
         return None
     if isinstance(result, complex) or result is None:
         return None
@@ -236,13 +241,11 @@ def _compute(symbol: str, operands: Sequence[Number | None], clock: Clock) -> Nu
 
 
 def _elementwise(function: Callable[[Any, Any], Any], symbol: str, left: Any, right: Any) -> Any:
-    if symbol in ("in", "not in"):
-        return function(left, right)
-    if isinstance(left, list):
-        return [function(v, right) for v in left]
-    if isinstance(right, list):
-        return [function(left, v) for v in right]
-    return function(left, right)
+    if isinstance(left, list) and symbol not in ("in", "not in"):
+        return [folded(function, v, right, bits=_BITS) for v in left]
+    if isinstance(right, list) and symbol not in ("in", "not in"):
+        return [folded(function, left, v, bits=_BITS) for v in right]
+    return folded(function, left, right, bits=_BITS)
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,12 @@ from nnlint.semantics.library import Entry
 from nnlint.syntax.module import ModuleSyntax
 
 _CONFIGURATION = re.compile(r"conf|setting|hparam|hyper|param|option|opts|args|default|const", re.I)
+LONGEST_SEQUENCE = 2_048
+"""Elements of a sequence that are followed; behind them it is open."""
+HEAVIEST, HEAVIEST_FORMULA = 4_000, 500
+"""Parts that a value and that symbolic arithmetic may have, counted as often as they are reached."""
+DEEPEST = 64
+"""Values inside one another that are followed."""
 LONGEST_TEXT = 80
 """Characters of source that a message quotes in one piece."""
 
@@ -98,6 +104,13 @@ class Items(Value):
     state: dict[str, Any]
     site: Site | None = None
 
+    def __post_init__(self) -> None:
+        if "items" in self.state:
+            items = self.state["items"]
+            self.state["items"] = kept = held(items)
+            if len(kept) < len(items):
+                self.state["open"] = True
+
     @property
     def items(self) -> tuple[Value, ...]:
         """The elements in order; `Maybe` ones are there on some paths only."""
@@ -133,6 +146,11 @@ class Table(Value):
 
     state: dict[Any, Any]
     site: Site | None = None
+
+    def __post_init__(self) -> None:
+        if not is_light(self.state.values()):
+            parts = _without_parts(self.state.values())
+            self.state.update(zip(tuple(self.state), parts, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -323,6 +341,10 @@ class Arithmetic(Value):
     operands: tuple[Value, ...]
     site: Site | None = None
 
+    def __post_init__(self) -> None:
+        if not is_light(self.operands, HEAVIEST_FORMULA):
+            object.__setattr__(self, "operands", _without_parts(self.operands))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundMethod(Value):
@@ -459,6 +481,74 @@ LABELS_OF: Any = object()
 """Key of a tensor's state for the data set whose labels it holds."""
 
 
+def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = None) -> bool:
+    """Whether values together are small enough to be parts of one that is followed.
+
+    `s = [s, s]`, written forty times, is a few objects and a trillion paths to them.
+
+    Parameters:
+        most: how many parts there may be in all.
+        outer: what they become parts of: a value that holds itself has no end.
+    """
+    seen = depth = 0
+    level = list(parts)
+    while level:
+        if outer is not None and any(value is outer for value in level):
+            return False
+        seen += len(level)
+        depth += 1
+        inner: list[Any] = []
+        for value in level:
+            parts_of = _PARTS.get(type(value))
+            if parts_of is not None:
+                inner += parts_of(value)
+        if inner and (seen + len(inner) > most or depth > DEEPEST):
+            return False
+        level = inner
+    return True
+
+
+_PARTS: dict[type, Callable[[Any], Iterable[Any]]] = {
+    Items: lambda value: value.state.get("items", ()),
+    Table: lambda value: value.state.values(),
+    Arithmetic: lambda value: value.operands,
+    Choice: lambda value: value.options,
+    Maybe: lambda value: (value.value,),
+    Constant: lambda value: (value.made,) if value.made is not None else (),
+    Extent: lambda value: (value.made,) if value.made is not None else (),
+    Partial: lambda value: (value.function, *value.positional, *value.keywords.values()),
+    Unknown: lambda value: [
+        value.state[key] for key in (TEST, ARGUMENTS, MADE_OF) if key in value.state
+    ],
+    tuple: lambda value: value,
+}
+"""What a walk over a value goes on to."""
+
+
+def as_part(value: Value, outer: Value | None = None) -> Value:
+    """A value as a part of another that is followed: unknown, where it is too large for one."""
+    if is_light((value,), outer=outer):
+        return value
+    return Unknown()
+
+
+def held(items: tuple[Value, ...], outer: Value | None = None) -> tuple[Value, ...]:
+    """The elements of a sequence, as far as they are followed.
+
+    Parameters:
+        outer: the sequence, where it is there before its elements.
+    """
+    items = items[:LONGEST_SEQUENCE]
+    return items if is_light(items, outer=outer) else _without_parts(items, outer)
+
+
+def _without_parts(values: Iterable[Any], outer: Value | None = None) -> tuple[Any, ...]:
+    """Values, those that have parts themselves being unknown."""
+    return tuple(
+        Unknown() if value is outer or not is_light((value,), most=0) else value for value in values
+    )
+
+
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
     """The Python constant behind `value`, else `default`.
 
@@ -580,7 +670,7 @@ def choose(values: Sequence[Value], reasons: Sequence[tuple[Condition, ...]] = (
                 why[seen] = ()
     if len(flat) == 1:
         return flat[0]
-    if len(flat) > 6:
+    if len(flat) > 6 or not is_light(flat, HEAVIEST_FORMULA):
         return Unknown(origin="join")
     return Choice(tuple(flat), tuple(why) if any(why) else ())
 

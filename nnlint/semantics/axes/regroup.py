@@ -22,6 +22,7 @@ from itertools import pairwise
 
 from nnlint.semantics.axes import (
     DIRECTIONS,
+    HIGHEST_RANK,
     Axis,
     Dimension,
     Shape,
@@ -88,6 +89,8 @@ def classify_view(
         symbols: where the size that -1 stands for finds its symbol.
         overridden: symbols that do not have their defaults here.
     """
+    if len(source) > HIGHEST_RANK or len(target) > HIGHEST_RANK:
+        return ViewResult(Kind.UNKNOWN, None)
     symbols = symbols or Symbols()
     defaults = _defaults([a.size for d in source for a in d], target)
     defaults = {s: value for s, value in defaults.items() if s not in overridden}

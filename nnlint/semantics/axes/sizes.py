@@ -8,6 +8,10 @@ from itertools import count
 from math import gcd
 
 _serial = count(1)
+LARGEST = 1 << 63
+"""No axis has more elements."""
+MOST_SYMBOLS = 64
+LONGEST_NAME = 80
 
 
 class Symbol:
@@ -26,7 +30,7 @@ class Symbol:
         small: bool = False,
     ) -> None:
         self.serial = next(_serial)
-        self.name = name
+        self.name = name if len(name) <= LONGEST_NAME else ""
         """What the program calls it."""
         self.role = role
         """batch, time, channel, height, width, heads, layer, or empty."""
@@ -54,7 +58,11 @@ class Size:
 
     def __mul__(self, other: Size) -> Size:
         symbols = (*self.symbols, *other.symbols)
-        return Size(self.coefficient * other.coefficient, _ordered(symbols))
+        coefficient = self.coefficient * other.coefficient
+        if len(symbols) > MOST_SYMBOLS or coefficient > LARGEST:
+            # no tensor has such an axis: nothing is concluded from it
+            return Size(1, (Symbol(vague=True),))
+        return Size(coefficient, _ordered(symbols))
 
     @property
     def integer(self) -> int | None:

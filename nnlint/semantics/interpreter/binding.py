@@ -30,6 +30,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    as_part,
     note_name,
     softened,
 )
@@ -93,7 +94,7 @@ class Binding(Scopes):
         library = receiver.state.get("library") if isinstance(receiver, Instance) else None
         if isinstance(library, Built) and isinstance(value, (Built, Instance)):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
-            self.write(library.state, "items", (*library.members, value))
+            self.fill(library, (*library.members, value))
         note_name(value, name)
         own = receiver is self.frame.owner
         if isinstance(receiver, Instance) and OPTIMISED in receiver.state:
@@ -120,6 +121,7 @@ class Binding(Scopes):
             constant_key = (
                 key.value if isinstance(key, Constant) and is_hashable(key.value) else ...
             )
+            value = as_part(value, receiver)
             self.write(receiver.state, constant_key, value)
             note_name(value, constant_key if isinstance(constant_key, str) else "")
         elif isinstance(receiver, Tensor) and not isinstance(value, Constant):
@@ -130,7 +132,7 @@ class Binding(Scopes):
             items = list(receiver.items)
             if isinstance(index, int) and -len(items) <= index < len(items):
                 items[index] = value
-                self.write(receiver.state, "items", tuple(items))
+                self.fill(receiver, tuple(items))
             else:
                 self.write(receiver.state, "open", True)
         elif isinstance(receiver, Unknown) and isinstance(key, Constant) and is_hashable(key.value):
@@ -144,9 +146,9 @@ class Binding(Scopes):
         if isinstance(name, int) and -len(members) <= name < len(members):
             changed = list(members)
             changed[name] = value
-            self.write(container.state, "items", tuple(changed))
+            self.fill(container, tuple(changed))
         else:
-            self.write(container.state, "items", (*members, value))
+            self.fill(container, (*members, value))
             self.write(container.state, "unordered", True)
             if isinstance(name, str):
                 names = {**container.state.get("names", {}), name: value}

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
@@ -88,8 +89,8 @@ def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
         return Unknown("range", "range")
     soft = any(isinstance(v, Constant) and v.soft for v in positional)
     try:
-        return Constant(range(*numbers), soft)
-    except (TypeError, ValueError):
+        return Constant(folded(range, *numbers), soft)
+    except NotFolded:
         return Unknown("range", "range")
 
 
@@ -217,8 +218,8 @@ def _number(kind: type) -> Handler:
         value = positional[0] if positional else NONE
         if isinstance(value, Constant):
             try:
-                return Constant(kind(value.value), value.soft, value.site)
-            except (TypeError, ValueError, OverflowError):
+                return Constant(folded(kind, value.value), value.soft, value.site)
+            except NotFolded:
                 return Unknown()
         return Unknown()
 

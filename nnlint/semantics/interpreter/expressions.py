@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.draws import drawings
+from nnlint.semantics.folding import NotFolded, fits, folded
 from nnlint.semantics.interpreter.binding import is_hashable
 from nnlint.semantics.interpreter.machine import Load, OutOfBudget
 from nnlint.semantics.interpreter.statements import Statements
@@ -19,6 +20,7 @@ from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     DRAWING,
     INDEX,
+    LONGEST_SEQUENCE,
     NONE,
     OWNER,
     PART_OF,
@@ -114,7 +116,10 @@ class Expressions(Statements):
     def _constant(self, node: ast.Constant) -> Value:
         known = self._constants.get(node)
         if known is None:
-            known = self._constants[node] = Constant(node.value, site=self.site(node))
+            known = Constant(node.value, site=self.site(node))
+            self._constants[node] = known
+        if isinstance(node.value, (int, complex)) and not fits(node.value):
+            return Unknown()
         return known
 
     def _name(self, node: ast.Name) -> Value:
@@ -159,7 +164,9 @@ class Expressions(Statements):
         if isinstance(value, Built) and value.entry.kind == "container":
             return None if value.state.get("open") else value.members
         if isinstance(value, Constant) and isinstance(value.value, (tuple, list, range)):
-            return tuple(Constant(v, value.soft) for v in value.value)
+            parts = value.value[: LONGEST_SEQUENCE + 1]
+            if len(parts) <= LONGEST_SEQUENCE:
+                return tuple(Constant(v, value.soft) for v in parts)
         if isinstance(value, Unknown) and PARTS in value.state:
             return tuple(value.state[place] for place in range(value.state[PARTS]))
         return None
@@ -492,9 +499,10 @@ class Expressions(Statements):
             return member
         if isinstance(receiver, Constant) and isinstance(index, (int, str)):
             try:
-                return Constant(receiver.value[index], receiver.soft or key.soft)
-            except (TypeError, LookupError):
+                found = folded(operator.getitem, receiver.value, index)
+            except NotFolded:
                 return Unknown()
+            return Constant(found, receiver.soft or key.soft)
         return self.element(receiver, index, "") if isinstance(index, int) else Unknown()
 
     def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:
@@ -521,6 +529,8 @@ class Expressions(Statements):
         if not all(isinstance(b, Constant) for b in bounds):
             return Unknown()
         lower, upper, step = (b.value for b in bounds if isinstance(b, Constant))
+        if not all(isinstance(b, int) or b is None for b in (lower, upper, step)) or step == 0:
+            return Unknown()
         if isinstance(receiver, ShapeOf) and step is None:
             return self.slice_shape(receiver, lower or 0, upper)
         if isinstance(receiver, Items) and not receiver.open:
@@ -583,31 +593,23 @@ def _formatted(template: Constant, values: Constant) -> Value:
     if len(template.value) > 80 or re.search(r"%[^a-z%]", template.value):
         return Unknown(origin="string")
     try:
-        return Constant(template.value % values.value, template.soft or values.soft)
-    except (TypeError, ValueError):
+        result = folded(operator.mod, template.value, values.value)
+    except NotFolded:
         return Unknown(origin="string")
+    return Constant(result, template.soft or values.soft)
 
 
 def _fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -> Value:
     soft = left.soft or right.soft
     if isinstance(left.value, str) and function is operator.mod:
         return _formatted(left, right)
-    if function in (operator.pow, operator.lshift) and abs(_number(right.value)) > 64:
-        return Unknown()
-    if isinstance(right.value, int) and isinstance(left.value, (str, bytes, list, tuple)):
-        if abs(right.value) > 64:
-            return Unknown()
     try:
-        result = function(left.value, right.value)
-    except Exception:
+        result = folded(function, left.value, right.value)
+    except NotFolded:
         return Unknown()
     if isinstance(result, int) and abs(result) > _LARGEST_FOLDED:
         return Unknown()
     return Constant(result, soft)
-
-
-def _number(value: Any) -> float:
-    return value if isinstance(value, (int, float)) else 1 << 30
 
 
 _EVALUATORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {

@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     choose,
+    held,
     same,
 )
 from nnlint.syntax.module import ModuleSyntax
@@ -323,6 +324,15 @@ class Machine(ABC):
         """Change mutable state so that the change can be undone."""
         self.journal.append((state, key, state.get(key, MISSING)))
         state[key] = value
+
+    def fill(self, container: Items | Built, items: tuple[Value, ...]) -> None:
+        """Change the elements of a sequence, as far as they are followed."""
+        known = held(items, container)
+        if len(known) < len(items):
+            if container.state.get("open") and len(container.state.get("items", ())) == len(known):
+                return
+            self.write(container.state, "open", True)
+        self.write(container.state, "items", known)
 
     def leave(self, mark: int) -> None:
         """Undo what has been written since `mark` to what was there before.

@@ -45,6 +45,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    as_part,
     choose,
     gap,
     softened,
@@ -448,7 +449,7 @@ class Members(TrainingCalls):
 
     def _register(self, module: Value, name: Value, value: Value, site: Site) -> None:
         if isinstance(module, Built) and module.entry.kind == "container":
-            self.write(module.state, "items", (*module.members, value))
+            self.fill(module, (*module.members, value))
             names = {**module.state.get("names", {}), text_of(name): value}
             self.write(module.state, "names", names)
         else:
@@ -501,11 +502,11 @@ class Members(TrainingCalls):
         self, built: Built, name: str, positional: Sequence[Value]
     ) -> Value | None:
         if name == "append" and positional:
-            self.write(built.state, "items", (*built.members, positional[0]))
+            self.fill(built, (*built.members, positional[0]))
             return built
         if name == "extend" and positional:
             spread = self.spread(positional[0])
-            self.write(built.state, "items", (*built.members, *in_order(positional[0], spread)))
+            self.fill(built, (*built.members, *in_order(positional[0], spread)))
             if spread is None:
                 self.write(built.state, "open", True)
             return built
@@ -536,12 +537,12 @@ class Members(TrainingCalls):
     ) -> Value:
         if name in ("append", "add") and positional:
             self.gather(site, positional[0], items)
-            self.write(items.state, "items", (*items.items, positional[0]))
+            self.fill(items, (*items.items, positional[0]))
             if any(states(positional[0])):
                 self.emit("keep", site, positional[0], name=name)
         elif name in ("extend", "update", "__iadd__") and positional:
             spread = self.spread(positional[0])
-            self.write(items.state, "items", (*items.in_order, *in_order(positional[0], spread)))
+            self.fill(items, (*items.in_order, *in_order(positional[0], spread)))
             if spread is None:
                 self.write(items.state, "open", True)
         elif name == "insert" and len(positional) > 1:
@@ -549,7 +550,7 @@ class Members(TrainingCalls):
             if isinstance(index, int):
                 changed = list(items.items)
                 changed.insert(index, positional[1])
-                self.write(items.state, "items", tuple(changed))
+                self.fill(items, tuple(changed))
             else:
                 self.write(items.state, "open", True)
         elif name == "pop":
@@ -572,7 +573,7 @@ class Members(TrainingCalls):
             return Unknown()
         left = list(items.items)
         taken = left.pop(index) if -len(left) <= index < len(left) else Unknown()
-        self.write(items.state, "items", tuple(left))
+        self.fill(items, tuple(left))
         return taken.value if isinstance(taken, Maybe) else taken
 
     def _table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
@@ -607,7 +608,7 @@ class Members(TrainingCalls):
             for other in positional:
                 changes = other.state if isinstance(other, Table) else {...: Unknown()}
                 for key, value in changes.items():
-                    self.write(table.state, key, value)
+                    self.write(table.state, key, as_part(value, table))
             return NONE
         if name == "copy":
             return Table(dict(table.state), table.site)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.values import (
     ARGUMENTS,
     Arithmetic,
@@ -67,7 +68,6 @@ NAMES = {
         for name in ("floor", "ceil", "sqrt", "exp", "log", "cos", "sin")
     },
 }
-LARGEST_EXPONENT = 1000
 SPREADING = frozenset({"min", "max", "sum"})
 """Functions that take one list for all their arguments."""
 
@@ -100,13 +100,9 @@ def _handler(operator: str) -> Handler:
 
 
 def _folded(operator: str, operands: list[Constant]) -> Value:
-    if operator == "**" and not isinstance(operands[-1].value, (int, float)):
-        return Unknown(origin="call")
-    if operator == "**" and abs(operands[-1].value) > LARGEST_EXPONENT:
-        return Unknown(origin="call")
     try:
-        result = FUNCTIONS[operator](*(v.value for v in operands))
-    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        result = folded(FUNCTIONS[operator], *(v.value for v in operands))
+    except NotFolded:
         return Unknown(origin="call")
     alone = operands[0] if len(operands) == 1 else None
     return Constant(result, any(v.soft for v in operands), alone.site if alone else None)

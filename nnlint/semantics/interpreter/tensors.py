@@ -188,7 +188,7 @@ class Sizes:
                     window = value.tensor.shape[value.start : value.stop]
                     found += [size_of(d) for d in window]
                 case Constant(value=tuple() | list() as numbers):
-                    found += [n if n == INFERRED else Size(n) for n in numbers if n != 0]
+                    found += [self.target(Constant(n)) for n in numbers if n != 0]
                 case Constant(value=str()) | Table() | Tensor():
                     return None
                 case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.values import Constant, Site, Unknown, Value
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
@@ -46,9 +47,11 @@ def text_method(receiver: Constant, name: str, positional: Sequence[Value]) -> V
     if name == "format":
         return Unknown(receiver.value[:LONGEST], "string")
     if name in FOLDED and len(given) == len(positional):
+        if any(isinstance(v, str) and len(v) > LONGEST for v in (receiver.value, *given)):
+            return Unknown(origin="string")
         try:
-            result = getattr(receiver.value, name)(*given)
-        except (TypeError, ValueError):
+            result = folded(getattr(str, name), receiver.value, *given)
+        except NotFolded:
             return Unknown(origin="string")
         return Constant(result, receiver.soft, receiver.site)
     return Unknown(origin="string")

@@ -252,13 +252,17 @@ class TrainingCalls(Calls):
 
     def set_training(self, module: Value, event: str) -> None:
         """Remember the mode of a project module and its parts."""
-        if not isinstance(module, Instance) or "training" not in module.state:
-            return
         known = Constant(event == "train") if event != "mode" else Unknown("training")
-        self.write(module.state, "training", known)
-        for child in list(module.state.values()):
-            if isinstance(child, Instance) and child is not module:
-                self.set_training(child, event)
+        left, met = [module], {id(module)}
+        while left:
+            part = left.pop()
+            if not isinstance(part, Instance) or "training" not in part.state:
+                continue
+            self.write(part.state, "training", known)
+            # a part that two modules share is one part
+            inner = [child for child in part.state.values() if id(child) not in met]
+            met.update(map(id, inner))
+            left += inner
 
     def choice_member(self, value: Choice, name: str) -> Value | None:
         """A method of one of several optimizers or schedulers: it is one call, of either."""

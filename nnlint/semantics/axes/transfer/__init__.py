@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnlint.semantics.axes import Shape
+from nnlint.semantics.axes import HIGHEST_RANK, Shape
 from nnlint.semantics.axes.sizes import Symbols
 from nnlint.semantics.axes.transfer import arithmetic, joining, layers, movement, notation
 from nnlint.semantics.axes.transfer.call import (
@@ -35,9 +35,10 @@ def transfer(
     if function is None:
         return None
     try:
-        return function(Call(inputs, arguments, symbols or Symbols()))
+        found = function(Call(inputs, arguments, symbols or Symbols()))
     except UnknownShape:
         return None
+    return None if isinstance(found, tuple) and len(found) > HIGHEST_RANK else found
 
 
 TRANSFERS: dict[str, Transfer] = {
