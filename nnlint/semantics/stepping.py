@@ -181,7 +181,7 @@ def _judge(
     program: Program, step: Event, scope: Block, blocks: tuple[Block, ...]
 ) -> list[EmptyStep | None]:
     """What is wrong with a step, None if nothing; no element where it can't be told."""
-    states = follow(program, scope, step.subject).before(step)
+    states = program.once(_Followed).through(scope, step.subject).before(step)
     if not states:
         return []
     kinds = {state.kind for state in states}
@@ -259,6 +259,21 @@ def _own_backward_behind(scope: Block, step: Event) -> Event | None:
         if is_optimizer(event.subject) and distinct(event.subject, step.subject):
             return None
     return None
+
+
+class _Followed:
+    """What is followed through a program, once for all steps of an optimizer in a block."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._known: dict[tuple[int, int], Paths[Gradients]] = {}
+
+    def through(self, scope: Block, optimizer: Value | None) -> Paths[Gradients]:
+        """The gradients of an optimizer on every path through a block."""
+        key = id(scope), id(optimizer)
+        if key not in self._known:
+            self._known[key] = follow(self._program, scope, optimizer)
+        return self._known[key]
 
 
 def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gradients]:

@@ -12,7 +12,7 @@ from nnlint.source.file import SourceFile
 
 _COMMENT = re.compile(
     r"#\s*nnlint\s*:\s*(?:"
-    r"(?P<kind>ignore(?:-file)?)\s*(?:\[(?P<rules>[^\]]*)\]|(?=#|$))"
+    r"(?P<kind>ignore(?:-file)?)\s*(?:\[(?P<rules>[^\]#]*)\]|(?=#|$))"
     r"|(?:ignore|disable|skip|noqa|allow|suppress|off)\b)",
     re.IGNORECASE,
 )

@@ -52,7 +52,9 @@ def data_shape(value: Value | None, depth: int = DEPTH, single: bool = False) ->
 
 
 def _of_literal(numbers: Sequence[Any]) -> Shape | None:
-    if not all(isinstance(n, (int, float)) for n in numbers) or not numbers:
+    if not isinstance(numbers, range) and not all(isinstance(n, (int, float)) for n in numbers):
+        return None
+    if not numbers:
         return None
     return (one_axis(len(numbers)),)
 

@@ -176,7 +176,10 @@ class Scopes(Machine):
         names = [a for a in node.names if wanted is None or (a.asname or a.name) == wanted]
         if base is None:
             for alias in names:
-                self.write(scope.names, alias.asname or alias.name, Unknown(alias.name, "import"))
+                # from a package outside of the project a star brings names that nobody knows
+                if alias.name != "*":
+                    bound = alias.asname or alias.name
+                    self.write(scope.names, bound, Unknown(alias.name, "import"))
             return
         source = self.module_scope(base, scope.module)
         for alias in names:

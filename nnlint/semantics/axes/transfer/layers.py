@@ -168,9 +168,8 @@ def _upscaled(call: Call, index: int, old: Size) -> Size | None:
     padding = _each(call, "padding", index, 0)
     extra = _each(call, "output_padding", index, 0)
     dilation = _each(call, "dilation", index, 1)
-    if None in (kernel, stride, padding, extra, dilation):
+    if not kernel or not stride or dilation is None or None in (padding, extra):
         return None
-    assert kernel and stride and dilation is not None
     gain = dilation * (kernel - 1) - stride + 1 - 2 * (padding or 0) + (extra or 0)
     return call.symbols.plus(old * Size(stride), gain)
 
