@@ -24,8 +24,10 @@ def compiled(patterns: Iterable[str]) -> Patterns:
     """
     import pathspec
 
+    from nnlint.source.globs import LinearPattern
+
     try:
-        return pathspec.PathSpec.from_lines("gitignore", patterns)
+        return pathspec.PathSpec.from_lines(LinearPattern, patterns)
     except (ValueError, re.error, OverflowError, RecursionError) as error:
         # a position would be one in what the pattern is turned into
         raise PatternError(re.sub(r" at position \d+$", "", str(error))) from error
