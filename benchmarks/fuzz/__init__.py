@@ -1,0 +1,1 @@
+"""Fuzzing: hostile mutants of real files, and what linting them leads to."""

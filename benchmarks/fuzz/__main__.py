@@ -47,7 +47,10 @@ def main() -> int:
             first.setdefault(result.fault, mutant)
             count[result.fault] = count.get(result.fault, 0) + 1
             if count[result.fault] == 1:
-                print(f"{mutant.number} ({mutant.kind}) {result.fault.kind}: {result.fault.told}")
+                print(
+                    f"{mutant.number} ({mutant.kind}) {result.fault.kind}: {result.fault.told}",
+                    flush=True,
+                )
         if sys.stderr.isatty() and len(seconds) % 500 == 0:
             print(f"{len(seconds)} inputs", end="\r", file=sys.stderr)
     for fault, mutant in first.items():
