@@ -18,7 +18,6 @@ from nnlint.semantics.axes.sizes import LARGEST, MOST_SYMBOLS, Size, Symbol, siz
 from nnlint.semantics.folding import LONGEST, NotFolded, fits, folded
 from nnlint.semantics.values import (
     DEEPEST,
-    HEAVIEST,
     LONGEST_SEQUENCE,
     Arithmetic,
     Constant,
@@ -120,10 +119,12 @@ def test_a_value_has_no_more_parts_than_are_followed() -> None:
     for _ in range(10 * DEEPEST):
         value = Arithmetic("+", (value, Unknown("y")))
     assert is_light([value])
-    many = tuple(Constant(i) for i in range(HEAVIEST))
+    many = tuple(Constant(i) for i in range(2 * LONGEST_SEQUENCE))
     kept = Items("list", {"items": many})
     assert kept.items == many[:LONGEST_SEQUENCE] and kept.open
-    assert Table({i: Constant(i) for i in range(HEAVIEST)}).state.keys() == set(range(HEAVIEST))
+    assert Table({i: Constant(i) for i in range(2 * LONGEST_SEQUENCE)}).state.keys() == set(
+        range(2 * LONGEST_SEQUENCE)
+    )
 
 
 def test_a_list_does_not_hold_itself() -> None:

@@ -21,7 +21,7 @@ from nnlint.syntax.module import ModuleSyntax
 _CONFIGURATION = re.compile(r"conf|setting|hparam|hyper|param|option|opts|args|default|const", re.I)
 LONGEST_SEQUENCE = 2_048
 """Elements of a sequence that are followed; behind them it is open."""
-HEAVIEST, HEAVIEST_FORMULA = 4_000, 500
+HEAVIEST, HEAVIEST_FORMULA = 1_000, 200
 """Parts that a value and that symbolic arithmetic may have, counted as often as they are reached."""
 DEEPEST = 64
 """Values inside one another that are followed."""
