@@ -23,6 +23,7 @@ from nnlint.semantics.library import (
     load_library,
     read_signature,
 )
+from nnlint.semantics.library.tables import read_tables
 
 KINDS = frozenset(
     """layer operation loss optimizer scheduler transform dataset loader sampler split seed draw
@@ -343,3 +344,45 @@ def test_losses_broadcast_as_the_data_says() -> None:
         if entry.kind == "loss" and entry.name.startswith("torch.nn.functional."):
             taken = accepts(resolve(entry.name), column, row)
             assert taken == entry.options.get("broadcasts", False), entry.name
+
+
+CLASSES = {
+    name: tuple(bases)
+    for tables in read_tables().values()
+    for name, bases in tables.get("classes", {}).items()
+}
+PLAIN = ("builtins.", "typing.", "abc.", "collections.abc.", "torch._C.")
+"""What every class derives from, or what is no class to be asked for."""
+
+
+def test_bases_of_classes_are_as_the_library_has_them() -> None:
+    skip_without_recent_torch()
+
+    def canonical(cls: type) -> str:
+        return LIBRARY.canonical(f"{cls.__module__}.{cls.__qualname__}")
+
+    shown = [cls for name in CLASSES if inspect.isclass(cls := resolve(name))]
+    # private bases have no other name than that of the module they are written in
+    real = {canonical(base): base for cls in shown for base in cls.__mro__}
+    for name, bases in CLASSES.items():
+        above = [canonical(base) for base in real[name].__bases__]
+        known = [base.removesuffix("?") for base in bases]
+        assert known == [base for base in above if not base.startswith(PLAIN)], name
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "answer"),
+    [
+        ("torch.optim.lr_scheduler.ReduceLROnPlateau", "torch.optim.lr_scheduler.StepLR", False),
+        ("torch.optim.lr_scheduler.StepLR", "torch.optim.lr_scheduler._LRScheduler", None),
+        ("torch.optim.AdamW", "torch.optim.Adam", None),
+        ("torch.optim.AdamW", "torch.optim.Optimizer", True),
+        ("torch.nn.Conv2d", "torch.nn.modules.conv._ConvNd", True),
+        ("torch.nn.Conv2d", "torch.nn.Linear", False),
+        ("torch.nn.Linear", "builtins.dict", False),
+        ("torch.nn.Linear", "torch.nn.DataParallel", None),
+        ("timm.optim.Lion", "torch.optim.Adam", None),
+    ],
+)
+def test_kin(name: str, base: str, answer: bool | None) -> None:
+    assert LIBRARY.derives(name, base) is answer

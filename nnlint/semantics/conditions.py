@@ -61,6 +61,20 @@ def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozens
     return frozenset(found)
 
 
+_TYPE_TESTS = frozenset({"isinstance", "issubclass", "hasattr", "type", "__class__", "signature"})
+
+
+def may_be_another(conditions: Iterable[Condition], expression: ast.expr) -> bool:
+    """Whether a test that nobody can decide here asks what an expression is, or has."""
+    wanted = ast.dump(expression)
+    return any(
+        not isinstance(condition.test, Constant)
+        and not _TYPE_TESTS.isdisjoint(words(condition.site.node))
+        and any(ast.dump(inner) == wanted for inner in ast.walk(condition.site.node))
+        for condition in conditions
+    )
+
+
 def words(node: ast.AST) -> Iterator[str]:
     """The names, attributes and strings in an expression, such as a test."""
     for inner in ast.walk(node):

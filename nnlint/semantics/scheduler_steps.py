@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import words
+from nnlint.semantics.conditions import handles_failure, may_be_another, words
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -19,6 +19,7 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import enclosing_statements
 
 _ONLY_READS = re.compile(
     r"^(?:load_)?state_dict$|^get_(?:last_)?lr$|^print_lr$|print|log|info|debug|isinstance|hasattr|"
@@ -26,6 +27,7 @@ _ONLY_READS = re.compile(
     re.IGNORECASE,
 )
 """Calls that are given a scheduler, or are its methods, and do not step it."""
+_REFUSED = frozenset({"TypeError", "Exception", "BaseException"})
 _PLAIN_BASES = ("torch.nn.", "builtins.", "abc.", "typing.")
 
 
@@ -70,8 +72,27 @@ def steps_without_metric(program: Program) -> Iterator[Event]:
     for events in steps.values():
         node = events[0].site.node
         bare = isinstance(node, ast.Call) and not (node.args or node.keywords)
-        if bare and all(_is_plateau(event.subject) for event in events):
+        if bare and all(
+            _is_plateau(event.subject) and not _is_allowed_for(event) for event in events
+        ):
             yield events[0]
+
+
+def _is_allowed_for(step: Event) -> bool:
+    """Whether a program asks first what it steps, or goes on where that is refused."""
+    if handles_failure(step.conditions):
+        return True
+    node = step.site.node
+    stepped = getattr(getattr(node, "func", None), "value", None)
+    if isinstance(stepped, ast.expr) and may_be_another(step.conditions, stepped):
+        return True
+    around = (placed.node for placed in enclosing_statements(step.site.module, node))
+    return any(isinstance(s, ast.Try) and any(map(_catches, s.handlers)) for s in around)
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler is for a call that is given too few arguments."""
+    return handler.type is None or not _REFUSED.isdisjoint(words(handler.type))
 
 
 def _is_plateau(value: Value | None) -> bool:

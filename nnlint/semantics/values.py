@@ -427,6 +427,9 @@ MADE = "made at"
 way there and of the call itself."""
 OPTIMISED = "is optimised"
 """Key of an instance's state that says that an optimizer has been built for its parameters."""
+REWRAPPED = "is wrapped"
+"""Key of an object's state that says that it has been put into another object, whose class nobody
+knows, and goes on under its name."""
 MODEL_OF = "model of"
 """Key of the state of something unresolved for the model whose parameter it is.
 

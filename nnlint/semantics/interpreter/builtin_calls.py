@@ -8,6 +8,7 @@ from typing import Any
 
 from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.interpreter.batches import batch_of
+from nnlint.semantics.interpreter.classes import TYPE_HANDLERS
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.tables import Tables
@@ -314,6 +315,7 @@ _HANDLERS: dict[str, Handler] = {
     **numeric_handlers(),
     **TEXT_HANDLERS,
     **OPTION_HANDLERS,
+    **TYPE_HANDLERS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _list,
@@ -349,7 +351,7 @@ _HANDLERS: dict[str, Handler] = {
     "rich.progress.track": _first,
 }
 for _name in (
-    "print isinstance issubclass repr hasattr type id any all open super "
+    "print repr id any all open super "
     "hash callable format input sorted object property slice divmod ord chr dir "
     "ValueError TypeError RuntimeError NotImplementedError KeyError Exception AssertionError"
 ).split():

@@ -12,6 +12,7 @@ from typing import Any
 from nnlint.semantics.draws import drawings
 from nnlint.semantics.folding import NotFolded, fits, folded
 from nnlint.semantics.interpreter.binding import is_hashable
+from nnlint.semantics.interpreter.classes import same_class
 from nnlint.semantics.interpreter.machine import Load, OutOfBudget
 from nnlint.semantics.interpreter.statements import Statements
 from nnlint.semantics.interpreter.tensors import extents
@@ -30,9 +31,11 @@ from nnlint.semantics.values import (
     Arithmetic,
     Built,
     Choice,
+    Class,
     Condition,
     Constant,
     Extent,
+    External,
     Function,
     Instance,
     Items,
@@ -324,6 +327,9 @@ class Expressions(Statements):
         entry = self.library.get(name) if name and isinstance(left, Tensor) else None
         if entry is not None and self.frames and node is not None:
             return self.library_call(entry, (left, right), {}, self.site(node))
+        decided = self._compare_classes(left, op, right)
+        if decided is not None:
+            return decided
         if isinstance(op, (ast.Is, ast.IsNot)):
             symbol = "is" if isinstance(op, ast.Is) else "is not"
             if not (isinstance(right, Constant) and right.value is None):
@@ -345,6 +351,20 @@ class Expressions(Statements):
                 return folded
         return _test(symbol, left, right)
 
+    def _compare_classes(self, left: Value, op: ast.cmpop, right: Value) -> Constant | None:
+        """`type(x) is Net` or `type(x) in (Net, Other)`, where both sides are known classes."""
+        if not isinstance(left, (Class, External)):
+            return None
+        others = right.items if isinstance(right, Items) and not right.open else (right,)
+        if isinstance(right, Items) is not isinstance(op, (ast.In, ast.NotIn)):
+            return None
+        answers = {same_class(left, other, self.library) for other in others}
+        if None in answers:
+            return None
+        positive = isinstance(op, (ast.Is, ast.Eq, ast.In))
+        negative = isinstance(op, (ast.IsNot, ast.NotEq, ast.NotIn))
+        return Constant((True in answers) is positive) if positive or negative else None
+
     def _conditional(self, node: ast.IfExp) -> Value:
         test = self.evaluate(node.test)
         truth, soft = self.truth(test)
@@ -356,7 +376,8 @@ class Expressions(Statements):
         conditions = [Condition(site, taken, True, test) for taken in (True, False)]
         with self.inside("branch", site):
             for condition, arm in zip(conditions, (node.body, node.orelse), strict=True):
-                with self.inside("arm", site), self.under(condition):
+                told = self.told_by(node.test, condition.taken)
+                with self.inside("arm", site), self.under(condition), self.narrowed(told):
                     values.append(self.evaluate(arm))
         if truth is not None:
             preferred = values[0 if truth else 1]

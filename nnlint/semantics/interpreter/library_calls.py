@@ -124,6 +124,7 @@ class LibraryCalls(Shapes):
         if entry.family == "generator" and wrapped:
             self.emit("reseed", site, wrapped[0], (*wrapped[1:], *keywords.values()), entry.name)
             return wrapped[0]
+        self.rewrap(wrapped)
         if entry.family == "parallel" and wrapped:
             self.emit("wrap", site, wrapped[0], wrapped, entry.name)
         if entry.options.get("all") and len(wrapped) != 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 from nnlint.semantics.draws import method_draw
 from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
+from nnlint.semantics.interpreter.classes import class_name, class_of
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
     DUCK_EVENTS,
@@ -16,6 +17,7 @@ from nnlint.semantics.interpreter.training_calls import (
     RETURNS_SELF,
     TrainingCalls,
     gradient_of,
+    some_module_of,
 )
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -26,6 +28,7 @@ from nnlint.semantics.values import (
     OWNER,
     PART_OF,
     RECEIVER,
+    REWRAPPED,
     Arithmetic,
     BoundMethod,
     Built,
@@ -56,7 +59,8 @@ from nnlint.semantics.values import (
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
 """Attributes under which a wrapper (DataParallel, compile, Fabric) keeps the model itself."""
 
-
+CLASS_MEMBERS = frozenset({"__class__", "__name__", "__qualname__"})
+"""Attributes by which a program asks for the class of an object, or for its name."""
 TRAINING_METHODS = frozenset(
     "step zero_grad backward manual_backward scale unscale_ update clip_grad_norm_".split()
 )
@@ -68,6 +72,8 @@ class Members(TrainingCalls):
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """The value of `value.name`."""
+        if name in CLASS_MEMBERS and (known := self._class_member(value, name)) is not None:
+            return known
         match value:
             case Choice():
                 found = self.choice_member(value, name)
@@ -97,6 +103,19 @@ class Members(TrainingCalls):
                 return value.items[0 if name == "values" else 1]
             case _:
                 return BoundMethod(value, name)
+
+    def _class_member(self, value: Value, name: str) -> Value | None:
+        """`x.__class__`, or the name of a class, where it is known."""
+        if name == "__class__":
+            return None if isinstance(value, Choice) else class_of(value, self.library)
+        known = class_name(value, self.library)
+        return None if known is None else Constant(known)
+
+    def rewrap(self, values: Sequence[Value]) -> None:
+        """Note that objects are put into others, which go on under their names."""
+        for value in values:
+            if isinstance(value, (Built, Instance)):
+                self.write(value.state, REWRAPPED, NONE)
 
     def _external_member(self, value: External, name: str) -> Value:
         """A member of a library, or a module in a project folder that is no package."""
@@ -398,7 +417,7 @@ class Members(TrainingCalls):
             self.set_training(module, mode)
             return module
         if name == "apply":
-            self.run_callbacks(positional, (module,), site)
+            self.run_callbacks(positional, (some_module_of(module),), site)
         if name in RETURNS_SELF:
             self.note_frozen(name, module, (*positional, *keywords.values()), site)
             return module
@@ -478,6 +497,8 @@ class Members(TrainingCalls):
             if event == "step":
                 self.run_closures(operands, site)
             self.emit(event, site, subject, operands, name)
+            if event == "prepare":
+                self.rewrap(operands)
             if event in ("prepare", "scale"):
                 return operands[0] if len(operands) == 1 else Items("tuple", {"items": operands})
             return Unknown(name, "call")

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from nnlint.semantics.axes import Axis
-from nnlint.semantics.interpreter.binding import Binding
 from nnlint.semantics.interpreter.failures import ends_program
+from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
 from nnlint.semantics.interpreter.rewrites import names_assigned_in
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
@@ -33,7 +33,6 @@ from nnlint.semantics.values import (
     Parameters,
     Site,
     Table,
-    Tensor,
     Unknown,
     Value,
     constant,
@@ -59,7 +58,7 @@ TRAINING = ("backward", "step", "fit")
 """Events that make a loop one of training."""
 
 
-class Statements(Binding):
+class Statements(Narrowing):
     """Runs statements for their effect on the state and the timeline."""
 
     def execute(self, statements: Sequence[ast.stmt]) -> str:
@@ -79,13 +78,16 @@ class Statements(Binding):
 
     def _rest(self, statements: Sequence[ast.stmt]) -> str:
         outer = self.conditions
-        self.conditions = (*outer, *self._after_exit)
+        conditions, told = self._after_exit
+        self.conditions = (*outer, *conditions)
         try:
-            return self.execute(statements)
+            with self.narrowed(told):
+                return self.execute(statements)
         finally:
             self.conditions = outer
 
-    _after_exit: tuple[Condition, ...] = ()
+    _after_exit: tuple[tuple[Condition, ...], Narrowed] = ((), [])
+    """What holds behind a branch of which only one arm goes on."""
 
     def _expression(self, node: ast.Expr) -> None:
         value = self.evaluate(node.value)
@@ -150,6 +152,7 @@ class Statements(Binding):
 
     def _assert(self, node: ast.Assert) -> None:
         test = node.test
+        self.settle(self.told_by(test, True))
         parts = [test]
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             parts = test.values
@@ -195,6 +198,7 @@ class Statements(Binding):
                 (Condition(site, False, option, test), partial(self.execute, node.orelse)),
             ],
             prefer=None if truth is None else (0 if truth else 1),
+            told=(self.told_by(node.test, True), self.told_by(node.test, False)),
         )
 
     def is_option(self, test: ast.expr) -> bool:
@@ -207,12 +211,19 @@ class Statements(Binding):
         site: Site,
         arms: Sequence[tuple[Condition, Callable[[], str]]],
         prefer: int | None = None,
+        told: tuple[Narrowed, Narrowed] = ([], []),
     ) -> str:
+        """Run each of two arms, and go on with what is true behind either.
+
+        Parameters:
+            prefer: the arm that is taken as long as nobody sets an option.
+            told: for each arm, what the test says of the variables in it.
+        """
         results = []
         with self.inside("branch", site):
-            for condition, run in arms:
+            for (condition, run), known in zip(arms, told, strict=True):
                 mark = len(self.journal)
-                with self.inside("arm", site) as arm, self.under(condition):
+                with self.inside("arm", site) as arm, self.under(condition), self.narrowed(known):
                     arm.end = end = run()
                 results.append((end, self.rollback(mark), condition))
         live = [(writes, condition) for end, writes, condition in results if end == "next"]
@@ -234,24 +245,10 @@ class Statements(Binding):
         else:
             self.join_writes(live[0][0], live[1][0], ((live[0][1],), (live[1][1],)))
         if len(live) < len(results):
-            self._after_exit = tuple(condition for _, condition in live[:1])
+            goes_on = next(i for i, (end, _, _) in enumerate(results) if end == "next")
+            self._after_exit = ((results[goes_on][2],), told[goes_on])
             return "rest-conditional"
         return "next"
-
-    def truth(self, value: Value) -> tuple[bool | None, bool]:
-        """Whether a value is true, if known, and whether an option could change that."""
-        match value:
-            case Constant():
-                return bool(value.value), value.soft
-            case BoundMethod(receiver=Tensor(), name=name) if not self.library.tensor_method(name):
-                # taken for a tensor by what it was asked for; it may be something else
-                return None, False
-            case Instance() | Built() | Function() | BoundMethod():
-                return True, False
-            case Items() if not value.open and not any(isinstance(v, Maybe) for v in value.items):
-                return bool(value.items), value.grown
-            case _:
-                return None, False
 
     def _for(self, node: ast.For | ast.AsyncFor) -> str:
         iterable = self.evaluate(node.iter)
@@ -480,18 +477,49 @@ class Statements(Binding):
         return arm.end
 
     def _match(self, node: ast.Match) -> str:
-        self.evaluate(node.subject)
-        end = "next"
-        for case in node.cases:
-            site = Site(self.frame.scope.module, case.pattern)
-            end = self._branch(
-                site,
-                [
-                    (Condition(site, True, True), partial(self.execute, case.body)),
-                    (Condition(site, False, True), lambda: "next"),
-                ],
-            )
-        return "next" if end == "rest-conditional" else end
+        return self._cases(node.subject, self.evaluate(node.subject), node.cases)
+
+    def _cases(self, node: ast.expr, subject: Value, cases: Sequence[ast.match_case]) -> str:
+        """The first case that fits runs; where that is not known, each may."""
+        if not cases:
+            return "next"
+        case, rest = cases[0], cases[1:]
+        site = Site(self.frame.scope.module, case.pattern)
+        fits = self.fits(subject, case.pattern)
+        if fits and case.guard is not None:
+            test = self.evaluate(case.guard)
+            truth, soft = self.truth(test)
+            fits = None if soft else truth
+        if fits is False:
+            return self._cases(node, subject, rest)
+
+        def run() -> str:
+            plain = isinstance(node, (ast.Name, ast.Attribute))
+            self._bind_captures(case.pattern, self.evaluate(node) if plain else subject)
+            return self.execute(case.body)
+
+        if fits:
+            with self.under(Condition(site, True, False)):
+                return run()
+        return self._branch(
+            site,
+            [
+                (Condition(site, True, True), run),
+                (Condition(site, False, True), partial(self._cases, node, subject, rest)),
+            ],
+            told=(
+                self.matched(node, case.pattern, True),
+                [] if case.guard else self.matched(node, case.pattern, False),
+            ),
+        )
+
+    def _bind_captures(self, pattern: ast.pattern, subject: Value) -> None:
+        """Bind the names of a pattern: `case Plateau() as scheduler`."""
+        for inner in ast.walk(pattern):
+            name = getattr(inner, "name", None) or getattr(inner, "rest", None)
+            if isinstance(name, str):
+                value = subject if inner is pattern else Unknown(name)
+                self.bind(ast.copy_location(ast.Name(name, ast.Store()), pattern), value)
 
 
 def _some_part(parts: Unknown, target: ast.expr) -> Value:

@@ -156,7 +156,7 @@ class TrainingCalls(Calls):
             self.emit("scheduler_step" if scheduler else "step", site, receiver, operands, name)
             return Unknown()
         if name == "apply":
-            self.run_callbacks(operands, (receiver,), site)
+            self.run_callbacks(operands, (some_module_of(receiver),), site)
         if name in RETURNS_SELF:
             self.note_frozen(name, receiver, operands, site)
             return receiver
@@ -305,6 +305,11 @@ def gradient_of(owner: Value, name: str) -> Unknown:
     """The value of `owner.grad`."""
     state: dict[Any, Any] = {MADE_OF: owner, RECEIVER: owner}
     return Unknown(name, "gradient", state)
+
+
+def some_module_of(model: Value) -> Unknown:
+    """What a function is given by `model.apply(function)`: some module of the model, or itself."""
+    return Unknown("module", "loop", {PART_OF: model})
 
 
 def _is_called_scaler(receiver: Value, site: Site) -> bool:

@@ -3,7 +3,8 @@
 The TOML files beside this module hold one table per canonical qualified name
 (`["torch.nn.functional.softmax"]`). Their fields are the fields of `Entry`; `[aliases]`
 maps other spellings, whole names or prefixes ending in a dot, to canonical ones. `packages`
-lists further packages that programs import, of which no function needs an entry.
+lists further packages that programs import, of which no function needs an entry. `[classes]`
+gives the direct bases of classes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from nnlint.semantics.library.tables import read_tables
@@ -112,7 +114,9 @@ class Library:
         tables: Mapping[str, Mapping[str, Any]],
         aliases: Mapping[str, str],
         packages: Iterable[str] = (),
+        classes: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
+        self._classes = classes
         self._packages = frozenset(packages) | sys.stdlib_module_names
         self._packages |= {name.partition(".")[0] for name in tables}
         self._tables = tables
@@ -142,7 +146,7 @@ class Library:
                 name = self._aliases[name]
                 continue
             prefix = next((p for p in self._prefixes if name.startswith(p)), None)
-            if prefix is None:
+            if prefix is None or f"{name}." in self._aliases:
                 return name
             name = self._aliases[prefix] + name[len(prefix) :]
         return name
@@ -184,6 +188,30 @@ class Library:
         entry = self.get(name)
         return entry is not None and any(self.is_subclass(b, base) for b in entry.bases)
 
+    def derives(self, name: str, base: str) -> bool | None:
+        """Whether the class `name` is `base` or derives from it; None when the data cannot tell.
+
+        Where `is_subclass` asks whose methods a class shares, this one is sure of both answers.
+        """
+        name, base = self.canonical(name), self.canonical(base)
+        if name == base:
+            return True
+        if name not in self._classes:
+            return None
+        answers: set[bool | None] = {False} if self.is_class(base) else {None}
+        for parent in self._classes[name]:
+            certain = parent.removesuffix("?")
+            above = self.derives(certain, base)
+            answers.add(None if above and certain == base != parent else above)
+        return True if True in answers else None if None in answers else False
+
+    def is_class(self, name: str) -> bool:
+        """Whether a name is known to be that of a class, whose kin is known."""
+        package, _, member = name.partition(".")
+        if package == "builtins":
+            return isinstance(getattr(builtins, member, None), type)
+        return self.canonical(name) in self._classes
+
     @property
     def aliases(self) -> Mapping[str, str]:
         """Other spellings, whole or prefixes ending in a dot, and what they stand for."""
@@ -218,16 +246,18 @@ def load_library() -> Library:
     library: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
     packages: list[str] = []
+    classes: dict[str, list[str]] = {}
     for file, tables in read_tables().items():
         aliases.update(tables.pop("aliases", {}))
         packages += tables.pop("packages", [])
+        classes.update(tables.pop("classes", {}))
         for name, table in tables.items():
             if name in library:
                 raise LibraryDataError(f"{file}: {name} is defined twice")
             if unknown := table.keys() - _FIELDS:
                 raise LibraryDataError(f"{file}: {name} has unknown field {min(unknown)!r}")
             library[name] = table
-    return Library(library, aliases, packages)
+    return Library(library, aliases, packages, classes)
 
 
 _FIELDS = {f.name for f in fields(Entry)} - {"name", "signature"} | {"parameters"}
