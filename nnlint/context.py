@@ -42,6 +42,8 @@ class Reporter:
         assert rule is not None
         if fix is not None and rule.fix is None:
             raise RuleDefinitionError(f"{rule.name} reports a fix that it does not declare")
+        if level is not None and level.severity < rule.level.severity:
+            raise RuleDefinitionError(f"{rule.name} reports {level.value}, and declares less")
         cell, start, end = place(site)
         first, last = _statement_rows(site)
         finding = Finding(

@@ -135,10 +135,11 @@ class Context(Protocol):
             help: what to write instead, in one sentence.
             related: other places, each with what it shows.
             fix: a title, as an instruction, and the changes; see the module's "Fixes".
-            level: another level than the rule's own, where the catalogue allows it.
+            level: a lower level than the rule's own, for what does less harm.
 
         Raises:
-            RuleDefinitionError: a fix is given but the rule declares none.
+            RuleDefinitionError: a fix is given but the rule declares none, or the level is
+                graver than the declared one.
         """
 
     def passed(self) -> None:

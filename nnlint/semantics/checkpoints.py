@@ -24,6 +24,7 @@ from nnlint.semantics.values import (
     Value,
     states,
 )
+from nnlint.syntax.calls import first_argument
 
 _RESUMES = re.compile(r"resum|continu|checkpoint|ckpt|last|latest|start_epoch", re.IGNORECASE)
 _SAVES = re.compile(r"^_?save|write_checkpoint", re.IGNORECASE)
@@ -174,8 +175,9 @@ def _writes_state(step: Event) -> bool:
 def _optimizer_text(step: Event) -> str:
     """What a step calls its optimizer: `scaler.step(optimizer)` names it as an argument."""
     node = step.site.node
-    if steps_through_scaler(step) and isinstance(node, ast.Call):
-        return step.site.module.text(node.args[0])
+    given = first_argument(node) if isinstance(node, ast.Call) else None
+    if given is not None and steps_through_scaler(step):
+        return step.site.module.text(given)
     return receiver_text(step.site)
 
 

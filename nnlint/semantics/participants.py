@@ -10,9 +10,13 @@ from functools import lru_cache
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    ARGUMENTS,
     AS_TENSOR,
+    CALLED_ON,
+    CALLEE,
     ELEMENT_OF,
     MADE,
+    MADE_BY,
     MODEL_OF,
     PART_OF,
     RECEIVER,
@@ -33,6 +37,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import first_argument
 from nnlint.syntax.module import stands_in
 
 OPTIMIZER = "torch.optim.Optimizer"
@@ -45,6 +50,10 @@ _MODEL_NAME = re.compile(
     re.IGNORECASE,
 )
 """How programs call models and their parts."""
+_MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
+"""How programs call functions that make models, and classes."""
+_OF_OBJECTS = frozenset({"parameter", "attribute", "call", "loop"})
+"""Where objects come from that are called as models are; others are functions of a module."""
 _CALLED_FOR = {
     "eval": _MODEL_NAME,
     "train": _MODEL_NAME,
@@ -122,7 +131,9 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
         case Unknown():
             if value.state.get(AS_TENSOR) is not None:
                 return False
-            if PART_OF in value.state or _MODEL_NAME.search(value.name.rpartition(".")[2]):
+            if PART_OF in value.state or (
+                _MODEL_NAME.search(value.name.rpartition(".")[2]) and not is_output(value)
+            ):
                 return True
             return any(_uses_as_model(event, value) for event in program_events)
         case BoundMethod():
@@ -131,6 +142,22 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
             return owned and is_model(value.receiver) and bool(_MODEL_NAME.search(value.name))
         case _:
             return False
+
+
+def is_output(value: Unknown) -> bool:
+    """Whether a value is what a model has made of its input: it is called as the model is.
+
+    What a function makes that is called as a model, such as `build_model(options)`, is none.
+    """
+    if MADE_BY in value.state:
+        return True
+    maker = value.state.get(CALLEE) or value.state.get(CALLED_ON)
+    if value.origin != "call" or not value.state.get(ARGUMENTS):
+        return False
+    instance = isinstance(maker, Instance | Built) or (
+        isinstance(maker, Unknown) and maker.origin in _OF_OBJECTS
+    )
+    return instance and not _MAKES_MODEL.search(value.name.rpartition(".")[2])
 
 
 def _uses_as_model(event: Event, value: Value) -> bool:
@@ -335,8 +362,9 @@ def spoken_name(event: Event) -> str:
     """What the program calls the subject of an event: `opt` in `opt.step()`, `scaler.step(opt)`."""
     node = event.site.node
     if isinstance(node, ast.Call):
-        if event.operands and event.operands[0] is event.subject and node.args:
-            return event.site.module.text(node.args[0])
+        given = first_argument(node)
+        if event.operands and event.operands[0] is event.subject and given is not None:
+            return event.site.module.text(given)
         if isinstance(node.func, ast.Attribute) and (
             event.kind != "forward" or _is_method(event.subject, node.func.attr)
         ):

@@ -15,6 +15,7 @@ from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import FOLLOWED
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
 from nnlint.semantics.values import Built, Choice, Condition, Value, constant
+from nnlint.syntax.calls import first_argument
 
 
 class Scale(NamedTuple):
@@ -110,7 +111,7 @@ def steps_through_scaler(step: Event) -> bool:
     node = step.site.node
     return (
         isinstance(node, ast.Call)
-        and bool(node.args)
+        and first_argument(node) is not None
         and bool(step.operands)
         and step.operands[0] is step.subject
     )

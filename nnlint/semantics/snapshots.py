@@ -12,6 +12,7 @@ from nnlint.semantics.participants import covers, held_models, is_model, same_mo
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
+from nnlint.syntax.calls import first_argument
 from nnlint.syntax.module import stands_in
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
@@ -103,8 +104,9 @@ class _Life:
             return None
         for event in self.events:
             site = event.site
-            if event.kind == "load" and isinstance(site.node, ast.Call) and site.node.args:
-                given = site.module.text(site.node.args[0])
+            argument = first_argument(site.node) if isinstance(site.node, ast.Call) else None
+            if event.kind == "load" and argument is not None:
+                given = site.module.text(argument)
                 if site.module is kept.module and given == place:
                     if function_around(site) is not function:
                         return site

@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import first_argument
 
 OF_MODELS = frozenset({"eval", "train", "zero_grad"})
 STATE = "state_dict"
@@ -58,7 +59,7 @@ def _saved(event: Event) -> Iterator[Uncalled]:
     """The methods among what is saved, where they are written."""
     saved = event.operands[0]
     if _is_state(saved) and isinstance(event.site.node, ast.Call):
-        for argument in event.site.node.args[:1]:
+        for argument in filter(None, [first_argument(event.site.node)]):
             if isinstance(argument, ast.Attribute) and argument.attr == STATE:
                 yield _uncalled(event.site, argument)
     if not isinstance(saved, Table) or saved.site is None:

@@ -16,3 +16,13 @@ def argument_of(call: ast.AST | None, name: str, position: int) -> ast.expr | No
     if named is not None:
         return named
     return call.args[position] if len(call.args) > position else None
+
+
+_FIRST = frozenset("optimizer outputs parameters module model tensors loss obj state_dict".split())
+"""Names of parameters that come first, of functions and methods by which models are trained."""
+
+
+def first_argument(call: ast.Call) -> ast.expr | None:
+    """The first argument of a call by which a model is trained, also where it is named."""
+    named = (k.value for k in call.keywords if k.arg in _FIRST)
+    return call.args[0] if call.args else next(named, None)

@@ -741,6 +741,15 @@ def bind_signature(
     return bound
 
 
+def in_order(
+    names: Sequence[str], positional: Sequence[Value], keywords: dict[str, Value]
+) -> tuple[Value, ...]:
+    """The arguments of a call as if they were given by position, those without a name last."""
+    places = {name: place for place, name in enumerate(names)}
+    given = sorted(keywords, key=lambda name: places.get(name, len(names)))
+    return (*positional, *(keywords[name] for name in given))
+
+
 def with_defaults(signature: Sequence[Parameter], bound: dict[str, Value]) -> dict[str, Value]:
     """`bound` with the library's own defaults for what the program leaves out."""
     filled = dict(bound)
@@ -771,4 +780,12 @@ def _only_one(callee: Value, reasons: Sequence[Condition]) -> Value | None:
     return receiver if {(c.site.key, c.taken) for c in reasons} <= built_under else None
 
 
-__all__ = ["MODULE", "Calls", "Parameters", "SuperProxy", "bind_signature", "with_defaults"]
+__all__ = [
+    "MODULE",
+    "Calls",
+    "Parameters",
+    "SuperProxy",
+    "bind_signature",
+    "in_order",
+    "with_defaults",
+]

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from nnlint.semantics.draws import Drawing, only_outcome
-from nnlint.semantics.interpreter.calls import MODULE, bind_signature, with_defaults
+from nnlint.semantics.interpreter.calls import MODULE, bind_signature, in_order, with_defaults
 from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.library import Entry
@@ -69,8 +69,8 @@ class LibraryCalls(Shapes):
         if entry.kind == "launcher":
             return self.launch(entry, bound, site)
         if entry.event:
-            subject = positional[0] if positional else None
-            self.emit(entry.event, site, subject, (*positional, *keywords.values()), entry.name)
+            operands = in_order([p.name for p in entry.signature], positional, keywords)
+            self.emit(entry.event, site, operands[0] if operands else None, operands, entry.name)
             return Unknown(entry.name, "call")
         if entry.kind == "transform" and not entry.builds:
             spread = [v for v in positional if isinstance(v, Items) and v.kind == "star"]
@@ -78,7 +78,8 @@ class LibraryCalls(Shapes):
         if entry.kind in BUILT_KINDS or entry.call == "class":
             return self._build(entry, bound, site)
         if entry.kind == "split":
-            self.emit("split", site, positional[0] if positional else None, positional, entry.name)
+            whole = in_order([p.name for p in entry.signature], positional, keywords)[:1]
+            self.emit("split", site, whole[0] if whole else None, positional, entry.name)
             return self._parts(entry, bound, site)
         if entry.options.get("calls") and positional:
             first = int(entry.options.get("arguments_from", 1))
@@ -124,14 +125,14 @@ class LibraryCalls(Shapes):
         if entry.family == "generator" and wrapped:
             self.emit("reseed", site, wrapped[0], (*wrapped[1:], *keywords.values()), entry.name)
             return wrapped[0]
+        if not wrapped:
+            wrapped = in_order([p.name for p in entry.signature], (), keywords)[:1]
         self.rewrap(wrapped)
         if entry.family == "parallel" and wrapped:
             self.emit("wrap", site, wrapped[0], wrapped, entry.name)
         if entry.options.get("all") and len(wrapped) != 1:
             return Items("tuple", {"items": wrapped})
-        if not wrapped:
-            return next(iter(keywords.values()), Unknown(entry.name, "call"))
-        return wrapped[0]
+        return wrapped[0] if wrapped else Unknown(entry.name, "call")
 
     def _parts(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         """The parts into which a dataset is split, each an object of its own."""

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnlint.semantics.draws import method_draw
-from nnlint.semantics.interpreter.calls import MODULE, SuperProxy
+from nnlint.semantics.interpreter.calls import MODULE, SuperProxy, in_order
 from nnlint.semantics.interpreter.classes import class_name, class_of
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
     DUCK_EVENTS,
+    FIRST,
     PARTS,
     RETURNS_SELF,
     TrainingCalls,
@@ -374,7 +375,8 @@ class Members(TrainingCalls):
         site: Site,
     ) -> Value:
         if name in ("backward",):
-            self.emit("backward", site, tensor, (*positional, *keywords.values()), name)
+            given = in_order(FIRST["backward"], positional, keywords)
+            self.emit("backward", site, tensor, given, name)
             return NONE
         if name in ("size",):
             axis = (
@@ -429,7 +431,7 @@ class Members(TrainingCalls):
             self.emit("zero_grad", site, module, positional, name)
             return NONE
         if name == "load_state_dict":
-            self.emit("load", site, module, positional, name)
+            self.emit("load", site, module, in_order(FIRST[name], positional, keywords), name)
             return Unknown()
         if name in (
             "register_buffer",
@@ -488,7 +490,7 @@ class Members(TrainingCalls):
             if done is not None:
                 return done
         event = self.event_of(entry.name, name)
-        operands = (*positional, *keywords.values())
+        operands = in_order(FIRST.get(name, ()), positional, keywords)
         if event == "draw":
             draws = method_draw(entry.family, name)
             return self.draw(draws, built, built, positional, keywords, site)
@@ -527,7 +529,7 @@ class Members(TrainingCalls):
             return built
         if name == "extend" and positional:
             spread = self.spread(positional[0])
-            self.fill(built, (*built.members, *in_order(positional[0], spread)))
+            self.fill(built, (*built.members, *added(positional[0], spread)))
             if spread is None:
                 self.write(built.state, "open", True)
             return built
@@ -563,7 +565,7 @@ class Members(TrainingCalls):
                 self.emit("keep", site, positional[0], name=name)
         elif name in ("extend", "update", "__iadd__") and positional:
             spread = self.spread(positional[0])
-            self.fill(items, (*items.in_order, *in_order(positional[0], spread)))
+            self.fill(items, (*items.in_order, *added(positional[0], spread)))
             if spread is None:
                 self.write(items.state, "open", True)
         elif name == "insert" and len(positional) > 1:
@@ -646,7 +648,7 @@ def _is_constant(value: Value) -> bool:
     return isinstance(value, Constant)
 
 
-def in_order(value: Value, spread: Sequence[Value] | None) -> Sequence[Value]:
+def added(value: Value, spread: Sequence[Value] | None) -> Sequence[Value]:
     """What extending a sequence by `value` adds, with a gap for what is not known."""
     if spread is not None:
         return spread

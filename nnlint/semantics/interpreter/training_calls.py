@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from nnlint.semantics.interpreter.calls import Calls
+from nnlint.semantics.interpreter.calls import Calls, in_order
 from nnlint.semantics.library import Entry
 from nnlint.semantics.participants import has_method, receiver_of
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    CALLED_ON,
     MADE,
     MADE_OF,
     NONE,
@@ -50,6 +52,16 @@ DUCK_EVENTS = {
 }
 SCALER_EVENTS = {"scale": "scale", "unscale_": "unscale", "step": "step"}
 """Methods of a gradient scaler, which are about the loss or the optimizer that they are given."""
+FIRST = {
+    "backward": ("loss", "tensor", "gradient"),
+    "clip_grad_norm_": ("parameters",),
+    "clip_grad_value_": ("parameters",),
+    "load_state_dict": ("state_dict",),
+    "scale": ("outputs",),
+    "step": ("optimizer", "closure", "metrics"),
+    "unscale_": ("optimizer",),
+}
+"""For methods that are events, the parameters that come first, as programs may name them."""
 OVERRIDDEN = {
     "torch.optim.Optimizer": {"step": "step", "zero_grad": "zero_grad"},
     "torch.optim.lr_scheduler.LRScheduler": {"step": "scheduler_step"},
@@ -131,7 +143,7 @@ class TrainingCalls(Calls):
         site: Site,
     ) -> Value:
         """A method call on a value of unknown class: well-known method names are events."""
-        operands = (*positional, *keywords.values())
+        operands = in_order(FIRST.get(name, ()), positional, keywords)
         if name in ("train", "eval"):
             self.emit(self.mode_event(name, positional, keywords), site, receiver, operands, name)
             return receiver
@@ -145,9 +157,7 @@ class TrainingCalls(Calls):
             self.emit("update", site, receiver, operands, name)
             return NONE
         if name in CLIPPING:
-            given = (
-                positional[0] if positional and not isinstance(positional[0], Constant) else None
-            )
+            given = operands[0] if operands and not isinstance(operands[0], Constant) else None
             self.emit("clip", site, receiver if given is None else given, operands, name)
             return Unknown(name, "call")
         if name == "step":
@@ -179,7 +189,8 @@ class TrainingCalls(Calls):
         # a dictionary is always given what it is updated with
         if name not in WITHOUT_EVENTS or (name == "update" and not operands):
             self.emit_opaque(site, receiver, positional, keywords, name)
-        return Unknown(f"{getattr(receiver, 'name', '')}.{name}", "call")
+        called = f"{getattr(receiver, 'name', '')}.{name}"
+        return Unknown(called, "call", {ARGUMENTS: operands, CALLED_ON: receiver})
 
     def note_frozen(self, name: str, module: Value, operands: Sequence[Value], site: Site) -> None:
         """Note `module.requires_grad_(...)`."""
