@@ -222,6 +222,17 @@ def test_safety(use):
     assert fixed(unsafe=True).contents
 
 
+def test_a_level_graver_than_the_declared_one_is_refused(use):
+    def graver(program, context):
+        for site in steps(program):
+            context.report(site, "x", level=Level.ERROR)
+
+    use(replace(made_up_rule("graver", graver), level=Level.ADVICE))
+    Path("train.py").write_text(UNSEEDED)
+    (crash,) = fixed().result.findings
+    assert crash.code == "NN007" and "declares less" in crash.message
+
+
 def test_undeclared_fixes_and_those_elsewhere(use):
     def undeclared(program, context):
         for site in steps(program):

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import told_types
-from nnlint.semantics.dataflow import made_up, upstream
 from nnlint.semantics.participants import is_model
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Class, Constant, Instance, Tensor, Value
+from nnlint.semantics.values import (
+    WRITTEN,
+    Class,
+    Constant,
+    Instance,
+    Operation,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+)
 
 FLAG = "requires_grad"
 FARTHEST = 4
@@ -27,6 +36,8 @@ class PlainFlag:
     """Whether it was meant to freeze (True) or to unfreeze; None when not known."""
     is_module: bool
     """Whether it is set on a module, and not on a parameter."""
+    is_idle: bool = False
+    """Whether it was meant to freeze a tensor that wants no gradient anyway."""
 
 
 def module_flags(program: Program) -> Iterator[PlainFlag]:
@@ -45,8 +56,10 @@ def misspelt_flags(program: Program) -> Iterator[PlainFlag]:
     for event in events:
         if event.kind != "requires_grad" or not 0 < _distance(event.name, FLAG) <= FARTHEST:
             continue
-        if not _is_read(event) and not (_freezes(event) and _has_no_gradient(event.subject)):
-            yield PlainFlag(event, _freezes(event), is_model(event.subject, events))
+        if not _is_read(event):
+            freezes, is_module = _freezes(event), is_model(event.subject, events)
+            idle = bool(freezes) and _has_no_gradient(event.subject)
+            yield PlainFlag(event, freezes, is_module, idle)
 
 
 def _freezes(event: Event) -> bool | None:
@@ -54,13 +67,23 @@ def _freezes(event: Event) -> bool | None:
     return not value.value if isinstance(value, Constant) else None
 
 
-def _has_no_gradient(value: Value | None) -> bool:
-    """Whether a tensor that the program has just made needs no freezing."""
-    return isinstance(value, Tensor) and made_up(value) and not _is_learned(value)
-
-
-def _is_learned(tensor: Tensor) -> bool:
-    return any(o.entry.family == "parameter" for o in upstream(tensor, lambda _: False))
+def _has_no_gradient(value: Value | None, depth: int = 12) -> bool:
+    """Whether a tensor is made of numbers alone, or where no gradients are recorded."""
+    made = value.producer if isinstance(value, Tensor) else None
+    if not isinstance(value, Tensor) or not isinstance(made, Operation) or not depth:
+        return False
+    if any(not _has_no_gradient(part, depth - 1) for part in value.state.get(WRITTEN, ())):
+        return False
+    if made.layer is not None or made.entry.family == "parameter":
+        return False
+    if not made.grad or made.entry.family == "detach":
+        return True
+    if made.entry.family == "create":
+        wanted = made.arguments.get("requires_grad")
+        return wanted is None or constant(wanted, True) is False
+    if any(isinstance(v, Unknown) for v in made.arguments.values()):
+        return False
+    return bool(made.inputs) and all(_has_no_gradient(v, depth - 1) for v in made.inputs)
 
 
 def _is_told(event: Event) -> bool:

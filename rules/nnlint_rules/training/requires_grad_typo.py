@@ -54,12 +54,14 @@ def requires_grad_typo(program: Program, context: Context) -> None:
         site, name = flag.event.site, flag.event.name
         owner = site.text.rpartition(".")[0]
         meant = f"{owner}.{FLAG}"
-        effect = "is frozen" if flag.freezes else "changes"
+        effect = f"nothing {'is frozen' if flag.freezes else 'changes'}"
+        if flag.is_idle:
+            effect = f"`{owner}` has no gradient in any case, so the line does nothing"
         changes = set_flags(site) if flag.is_module else edits.replace(site, meant)
         context.report(
             site,
-            f"`{site.text}` sets an attribute `{name}` that PyTorch does not know: "
-            f"nothing {effect}",
+            f"`{site.text}` sets an attribute `{name}` that PyTorch does not know: {effect}",
             help=f"Set `{meant}`." if not flag.is_module else f"Call `{owner}.{FLAG}_(…)`.",
             fix=("Set `requires_grad`", changes),
+            level=Level.ADVICE if flag.is_idle else None,
         )
