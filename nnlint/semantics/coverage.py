@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import Backpropagation, Reached
+from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -17,7 +18,7 @@ from nnlint.semantics.participants import (
     spoken_name,
     steps_optimizer,
 )
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
     PART_OF,
     RECEIVER,
@@ -105,43 +106,66 @@ def _is_held(replaced: Event, models: tuple[Value, ...]) -> bool:
 
 
 def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
+    owner = program.once(Ownership)
     flow = program.once(Backpropagation)
-    every = [m for step in steps for m in held_models(step.subject) or ()]
+    # what an optimizer holds that never steps is another rule's
+    holders = [e.subject for e in (*events, *steps) if e.kind in ("build", "step")]
+    every = [m for held in map(held_models, holders) for m in held or ()]
     seen: set[int] = set()
     for event, blocks in program.walk():
         step = _step_after(event, blocks) if event.kind == "backward" else None
         if step is None or not isinstance(step.subject, Built):
             continue
-        reached = [*flow.reaches(event.subject)]
-        for operand in event.operands:
-            reached += flow.reaches(operand)
+        reached = [r for v in (event.subject, *event.operands) for r in flow.reaches(v)]
         known = bool(reached) and all(isinstance(r.model, Instance | Built) for r in reached)
         if not known or not all(isinstance(m, Instance | Built) for m in every):
             continue
-        missing = [r for r in reached if _is_missing(r, every, events)]
-        if len(missing) == len(reached) and not _only_chained(flow, missing, every):
-            if id(step.subject) not in seen:
-                seen.add(id(step.subject))
-                name = spoken_name(missing[0].forward)
-                yield Uncovered("other", step.site, name, step.subject.site, step.site)
+        held = held_models(step.subject) or ()
+        if owner.is_looked_at(event, _scope(blocks), held):
             continue
-        behind = [r for v in (event.subject, *event.operands) for r in flow.everything(v)]
-        for found in (r for r in behind if _is_missing(r, every, events)):
+        missing = [r for r in reached if _is_missing(r, every)]
+        if len(missing) == len(reached) and not _only_chained(flow, missing, every):
+            if owner.is_fed(step.subject) and not loops_around(blocks):
+                # a demonstration before training, or between two of its phases
+                continue
+            used = any(owner.is_used_by_hand(r.model) for r in missing)
+            if id(step.subject) in seen or used:
+                continue
+            seen.add(id(step.subject))
+            first = missing[0].forward
+            kind, site = "other", step.site
+            if owner.is_fed(step.subject):
+                kind, site = "left out", first.site
+            yield Uncovered(kind, site, spoken_name(first), step.subject.site, step.site)
+            continue
+        for found in (r for r in owner.reached(event) if _is_missing(r, every)):
             name = spoken_name(found.forward)
-            if id(found.model) not in seen and _is_meant_to_train(found, events):
+            meant = _is_meant_to_train(found, events) and not owner.is_used_by_hand(found.model)
+            if id(found.model) not in seen and meant:
                 seen.add(id(found.model))
                 yield Uncovered("left out", found.forward.site, name, step.subject.site, step.site)
 
 
+def _scope(blocks: tuple[Block, ...]) -> Block:
+    """The innermost loop around a place, or else its function."""
+    return [
+        *(b for b in blocks if b.kind in ("root", "entry", "call")),
+        *(b for b in blocks if b.kind == "loop"),
+    ][-1]
+
+
 def _step_after(backward: Event, blocks: tuple[Block, ...]) -> Event | None:
-    """The step that a backward pass is for: the next one in its loop, or else its function."""
-    loops = [b for b in blocks if b.kind == "loop"]
-    scope = [*(b for b in blocks if b.kind in ("root", "entry", "call")), *loops][-1]
+    """The step that a backward pass is for: the next one in its loop, or else its function.
+
+    A loop further in that goes back itself steps for its own backward passes.
+    """
     passed = False
-    for event, _ in scope.walk():
+    for event, around in _scope(blocks).walk():
         passed = passed or event is backward
         if passed and event.kind == "step" and steps_optimizer(event):
-            return event
+            loops = [b for b in loops_around(around) if b not in blocks]
+            if not any(loop.events("backward") for loop in loops):
+                return event
     return None
 
 
@@ -155,7 +179,7 @@ def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Val
     return False
 
 
-def _is_missing(reached: Reached, every: list[Value], events: list[Event]) -> bool:
+def _is_missing(reached: Reached, every: list[Value]) -> bool:
     return has_weights(reached.model) and all(
         distinct(m, reached.model) and not same_model(m, reached.model) for m in every
     )

@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import covers, held_models, is_optimizer
+from nnlint.semantics.conditions import words
+from nnlint.semantics.ownership import Ownership
+from nnlint.semantics.participants import (
+    covers,
+    distinct,
+    held_models,
+    is_optimizer,
+    spoken_name,
+)
 from nnlint.semantics.stepping import Following, follow
 from nnlint.semantics.timeline import Block, Event, innermost_loop
-from nnlint.semantics.values import Built, Site, Value
+from nnlint.semantics.values import Built, Instance, Site, Value, names_of
 from nnlint.syntax.statements import enclosing_statements
 
 _REPORTS = re.compile(
@@ -51,6 +59,90 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
         if backward is not None and backward.site.key not in seen and not _are_used(loop):
             seen.add(backward.site.key)
             yield Discarded(backward, clear, optimizer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeverStepped:
+    """An optimizer whose model is differentiated in a loop in which only others step."""
+
+    backward: Event
+    optimizer: Built
+    model: str
+    """What the program calls the model."""
+
+
+def never_stepped(program: Program) -> Iterator[NeverStepped]:
+    """Optimizers in sight of everything, beside others that step, and that nothing steps."""
+    if not program.complete:
+        return
+    owner = program.once(Ownership)
+    idle = [o for o in _built_optimizers(program) if _is_idle(program, o)]
+    for backward, blocks in program.walk() if idle else ():
+        loop = innermost_loop(blocks, "step") if backward.kind == "backward" else None
+        if loop is None or not loop.known or not backward.grad or _are_used(loop):
+            continue
+        for optimizer in idle:
+            held = held_models(optimizer) or ()
+            found = [r for r in owner.reached(backward) if any(covers(m, r.model) for m in held)]
+            if found:
+                idle.remove(optimizer)
+                yield NeverStepped(backward, optimizer, spoken_name(found[0].forward))
+                break
+
+
+def _built_optimizers(program: Program) -> list[Built]:
+    return [
+        event.subject
+        for event in program.events("build")
+        if isinstance(event.subject, Built) and is_optimizer(event.subject)
+    ]
+
+
+def _is_idle(program: Program, optimizer: Built) -> bool:
+    """Whether nothing may step an optimizer, and no other one steps what it holds."""
+    held = held_models(optimizer)
+    if not held or program.events("fit", "launch", "prepare", "wrap"):
+        return False
+    for event, _ in program.walk():
+        given = (event.subject, *event.operands)
+        match event.kind:
+            case "step":
+                others = held_models(event.subject)
+                apart = others and all(distinct(m, n) for m in held for n in others)
+                if not apart or Following(optimizer, None).may_step(event):
+                    return False
+            case "opaque" | "forward" | "returned":
+                if any(covers(value, optimizer) for value in given):
+                    return False
+            case "build" if event.subject is not optimizer:
+                scheduler = isinstance(event.subject, Built) and event.subject.entry.kind
+                owns = isinstance(event.subject, Instance)
+                if scheduler != "scheduler" and not owns:
+                    if any(covers(value, optimizer) for value in given):
+                        return False
+            case _:
+                pass
+    return not _is_given_away(optimizer)
+
+
+def _is_given_away(optimizer: Built) -> bool:
+    """Whether the function that builds an optimizer returns it, or a class that has it says
+    in code that may not have been run that it is stepped."""
+    names = set(names_of(optimizer))
+    tree = optimizer.site.module.tree
+    return any(
+        (
+            isinstance(node, ast.Return | ast.Yield)
+            and node.value is not None
+            and not names.isdisjoint(words(node.value))
+        )
+        or (
+            isinstance(node, ast.Attribute)
+            and node.attr == "step"
+            and getattr(node.value, "attr", getattr(node.value, "id", "")) in names
+        )
+        for node in ast.walk(tree)
+    )
 
 
 def _unstepped(program: Program, clear: Event, loop: Block) -> Value | None:

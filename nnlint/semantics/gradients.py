@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -54,17 +56,25 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
         loop = innermost_loop(blocks, "backward")
         if loop is None:
             method = _method_that_trains(program, step, blocks)
-            if method is not None:
+            foreign = program.once(Ownership).foreign(method, step.subject) if method else ()
+            own = [e for e in method.events("backward") if id(e) not in foreign] if method else []
+            if method is not None and own:
                 seen.add(step.site.key)
-                yield UnclearedStep(step, method.events("backward")[0], method)
+                yield UnclearedStep(step, own[0], method)
             continue
         if not loop.known:
             continue
-        body = loop.only(lambda event: event.kind in GRADIENT_EVENTS)
+        foreign = program.once(Ownership).foreign(loop, step.subject)
+        body = loop.only(partial(_is_of, foreign))
         states = Paths(_accumulation(step), {""}).follow(body).before(step) - {""}
         if "stale" in states and "clean" not in states:
             seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
+
+
+def _is_of(foreign: frozenset[int], event: Event) -> bool:
+    """Whether an event is about gradients, and not those of another model."""
+    return event.kind in GRADIENT_EVENTS and id(event) not in foreign
 
 
 def _method_that_trains(program: Program, step: Event, blocks: tuple[Block, ...]) -> Block | None:

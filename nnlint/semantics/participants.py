@@ -14,6 +14,7 @@ from nnlint.semantics.values import (
     AS_TENSOR,
     CALLED_ON,
     CALLEE,
+    COPY,
     ELEMENT_OF,
     MADE,
     MADE_BY,
@@ -334,6 +335,9 @@ def distinct(left: Value | None, right: Value | None) -> bool:
     if isinstance(right, Choice):
         return all(distinct(left, option) for option in right.options)
     if isinstance(left, Unknown) and isinstance(right, Unknown):
+        if COPY in left.state or COPY in right.state:
+            # what is copied whole is another object from then on
+            return True
         (whole, place), (other, elsewhere) = (
             v.state.get(ELEMENT_OF, (v, 0)) for v in (left, right)
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -63,15 +64,21 @@ class Following:
         optimizer: Value | None,
         sole_model: Value | None,
         last_of_parts: frozenset[int] = frozenset(),
+        foreign: frozenset[int] = frozenset(),
     ) -> None:
         self.optimizer = optimizer
         self.last_of_parts = last_of_parts
         """Identities of events that clear the last part of what the optimizer holds."""
+        self.foreign = foreign
+        """Identities of backward passes whose gradients are of what no optimizer holds."""
         self.sole_model = sole_model
         """The model, where there is only one and only one optimizer."""
 
     def __call__(self, event: Event, state: Gradients) -> Gradients:
         match event.kind:
+            case "backward" if id(event) in self.foreign:
+                # whoever computes them may hand them on
+                return Gradients("unknown", pending=state.pending)
             case "backward":
                 return state if state.settled else Gradients("fresh", event)
             case "step":
@@ -280,7 +287,10 @@ def follow(program: Program, scope: Block, optimizer: Value | None) -> Paths[Gra
     """The gradients of an optimizer on every path through a part of a program."""
     body = scope.only(lambda event: event.kind in FOLLOWED)
     transfer = Following(
-        optimizer, _sole_model(program), frozenset(_last_of_parts(body, optimizer))
+        optimizer,
+        _sole_model(program),
+        frozenset(_last_of_parts(body, optimizer)),
+        program.once(Ownership).unowned(body, optimizer),
     )
     once = partial(_yields, optimizer=optimizer)
     return Paths(transfer, {Gradients()}, once, chosen=optimizer).follow(body)

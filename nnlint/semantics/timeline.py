@@ -13,7 +13,8 @@ class Event:
     """Something that happens to the training run.
 
     `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, set_grad, train,
-    eval, mode (training mode set to a value that is not known), clip, unscale, update,
+    eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
+    looked at), unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
     draw, uncalled (a method that is only named), requires_grad (a flag is set, or what was meant
     to be one), freeze (by a method), replace (a part of a model, by the first operand; the second

@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.tables import Tables
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     ARGUMENTS,
+    COPY,
     MADE_OF,
     NONE,
     ORIGINAL,
@@ -264,6 +265,8 @@ def _deepcopy(
     if not positional:
         return Unknown()
     twin = copied(positional[0], {})
+    if isinstance(twin, Unknown):
+        twin.state[COPY] = positional[0]
     machine.emit("copy", site, twin, positional)
     return twin
 
@@ -289,7 +292,7 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             return value
     known[id(value)] = twin
     for key, part in value.state.items():
-        if key in (ORIGINAL, STATE_OF):
+        if key in (ORIGINAL, STATE_OF, COPY):
             # a copy of a state is no model's any more
             continue
         if isinstance(part, Value):

@@ -60,6 +60,8 @@ from nnlint.semantics.values import (
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
 """Attributes under which a wrapper (DataParallel, compile, Fabric) keeps the model itself."""
 
+GRADIENT = frozenset({"grad", "_grad"})
+"""Attributes of a tensor under which its gradient is found."""
 CLASS_MEMBERS = frozenset({"__class__", "__name__", "__qualname__"})
 """Attributes by which a program asks for the class of an object, or for its name."""
 TRAINING_METHODS = frozenset(
@@ -238,7 +240,8 @@ class Members(TrainingCalls):
             return self.method(BoundMethod(value, "detach"), (), {}, site)
         if name in ("T", "mT", "H", "mH"):
             return self.tensor_property(value, name, site)
-        if name in ("grad", "_grad"):
+        if name in GRADIENT:
+            self.emit("read_grad", site, value, name=name)
             gradient: Value = value.state.setdefault("grad", gradient_of(value, name))
             return gradient
         if name in ("device", "dtype", "ndim", "requires_grad", "is_cuda", "grad_fn"):
@@ -251,6 +254,8 @@ class Members(TrainingCalls):
         return Unknown()
 
     def _unknown_member(self, value: Unknown, name: str, site: Site) -> Value:
+        if name in GRADIENT:
+            self.emit("read_grad", site, value, name=name)
         if name in value.state:
             found: Value = value.state[name]
             return found
@@ -259,7 +264,7 @@ class Members(TrainingCalls):
         if name in WRAPPED or (name == "data" and value.origin == "gradient"):
             return value
         full = f"{value.name}.{name}" if value.name else name
-        if name in ("grad", "_grad"):
+        if name in GRADIENT:
             member = gradient_of(value, full)
         else:
             member = Unknown(full, value.origin, {RECEIVER: value})

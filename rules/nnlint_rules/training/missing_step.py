@@ -1,6 +1,6 @@
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.discarding import discarded_gradients
+from nnlint.semantics.discarding import discarded_gradients, never_stepped
 
 
 @rule(
@@ -65,4 +65,13 @@ def missing_step(program: Program, context: Context) -> None:
             "them away in every round, and no step comes before",
             help="Call the optimizer's `step()` after the backward pass.",
             related=[(clear, "gradients are cleared here")],
+        )
+    for idle in never_stepped(program):
+        backward = idle.backward.site
+        context.report(
+            backward,
+            f"`{backward.text}` computes gradients for `{idle.model}` that nothing applies: the "
+            "optimizer that holds it never steps",
+            help="Call the `step()` of that optimizer after the backward pass, too.",
+            related=[(idle.optimizer.site, "its optimizer is built here")],
         )
