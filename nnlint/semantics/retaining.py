@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.timeline import Block, Event, exclusive
-from nnlint.semantics.values import Site, Tensor, Unknown
+from nnlint.semantics.values import (
+    Join,
+    Operation,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statements
 
 _STATEFUL = re.compile(
@@ -74,7 +84,7 @@ def _entered(program: Program, blocks: tuple[Block, ...]) -> Block:
 
 def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
     """Whether the forward passes before a backward pass are all in its loop."""
-    inside = {id(event) for event, _ in loop.walk()}
+    inside = {id(event) for event, _ in loop.walk() if _goes_into(event, loop, backward)}
     own_arms = next(blocks for event, blocks in around.walk() if event is backward)
     own = False
     for event, blocks in around.walk():
@@ -92,6 +102,77 @@ def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
         ) or any(b.kind == "loop" and loop in _loops(b) for b in blocks):
             return False
     return False
+
+
+def _goes_into(event: Event, loop: Block, backward: Event) -> bool:
+    """Whether the value of a call can be part of a loss, which a loop may also be given."""
+    if loop.site is None:
+        return True
+    around = loop.site
+    own = [s for s in (*backward.callers, backward.site) if s.module is around.module]
+    call = next((s for s in own if stands_in(s.node, around.node)), None)
+    if call is None:
+        return True
+    if event.kind == "loss" and any(map(_may_be_shared, event.operands[:1])):
+        return False
+    parts = [part for root in _losses(call.node) for part in _definitions(root, around.node)]
+    places = [s.node for s in (event.site, *event.callers) if s.module is around.module]
+    return any(stands_in(place, part) for place in places for part in parts)
+
+
+def _may_be_shared(value: Value) -> bool:
+    """Whether a value is computed from something from outside a loop, which may have a graph."""
+    waiting: list[Value] = [value]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        tensor = tensor_of(current)
+        made = tensor.producer if tensor is not None else None
+        given = made.of if isinstance(made, Source) else current if tensor is None else None
+        if isinstance(given, Unknown) and given.origin != "loop":
+            return True
+        if isinstance(made, Operation | Join) and id(made) not in seen:
+            seen.add(id(made))
+            waiting += made.inputs
+    return False
+
+
+def _losses(call: ast.AST) -> list[ast.AST]:
+    """What a call that goes back is made on, and what it is given."""
+    if not isinstance(call, ast.Call):
+        return [call]
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    # a method of the loop's own object may keep the loss there
+    return [call] if owner is None or getattr(owner, "id", "") == "self" else [owner, *call.args]
+
+
+def _definitions(root: ast.AST, loop: ast.AST) -> list[ast.AST]:
+    """An expression, and the values that a loop gives the names in it."""
+    found, names = [root], _read(root)
+    while True:
+        before = len(found)
+        for node in ast.walk(loop):
+            match node:
+                case (
+                    ast.Assign(targets=targets, value=ast.expr() as value)
+                    | ast.AugAssign(target=targets, value=ast.expr() as value)
+                    | ast.AnnAssign(target=targets, value=ast.expr() as value)
+                    | ast.NamedExpr(target=targets, value=ast.expr() as value)
+                    | ast.withitem(optional_vars=targets, context_expr=ast.expr() as value)
+                ):
+                    bound = [targets] if isinstance(targets, ast.AST) else targets or []
+                case ast.For(target=targets, iter=value) if node is not loop:
+                    bound = [targets]
+                case ast.Call(func=ast.Attribute(value=ast.expr() as owner), args=[_, *_]):
+                    # `losses.append(criterion(output))`
+                    bound, value = [owner], node
+                case _:
+                    continue
+            if value not in found and any(_read(target) & names for target in bound):
+                found.append(value)
+                names |= _read(value)
+        if len(found) == before:
+            return found
 
 
 def _loops(block: Block) -> list[Block]:
