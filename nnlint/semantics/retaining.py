@@ -84,7 +84,7 @@ def _entered(program: Program, blocks: tuple[Block, ...]) -> Block:
 
 def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
     """Whether the forward passes before a backward pass are all in its loop."""
-    inside = {id(event) for event, _ in loop.walk() if _goes_into(event, loop, backward)}
+    inside = {id(event) for event, _ in loop.walk()}
     own_arms = next(blocks for event, blocks in around.walk() if event is backward)
     own = False
     for event, blocks in around.walk():
@@ -95,7 +95,7 @@ def _builds_its_graph(around: Block, loop: Block, backward: Event) -> bool:
         if exclusive(blocks, own_arms) or (event.kind == "forward" and _makes_no_graph(event)):
             continue
         if id(event) in inside:
-            own = True
+            own = own or _goes_into(event, loop, backward)
         elif (
             event.kind == "forward"
             and not any(b.kind == "loop" and b.events("backward") for b in blocks)
