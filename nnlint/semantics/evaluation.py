@@ -7,6 +7,7 @@ import re
 from collections.abc import Set
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import (
     distinct,
     held_models,
@@ -28,6 +29,8 @@ _MAY_MEASURE = re.compile(r"evaluat|generat|(?<!down)(?<!up)sample(?!r)", re.I)
 """Words of what may measure, unless it is written out in the file."""
 _PLAYS = re.compile(r"^(?:gym|gymnasium|envs?|environments?|episodes?)$", re.I)
 """Words of programs that learn from what an environment gives: its reward is the score."""
+_ATTACKS = re.compile(r"attack|adversar|fgsm|(?:^|_)pgd(?:_|$)|perturb", re.I)
+"""Words of programs that look for inputs: whether a model is fooled is their score."""
 _CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
 
 
@@ -41,7 +44,7 @@ def unevaluated_training(program: Program) -> Event | None:
         for p in passes(program)
     ):
         return None
-    if _says(program, _PLAYS):
+    if _says(program, _PLAYS) or _seeks_inputs(program):
         return None
     for event, _ in program.walk():
         if event.kind in ("eval", "mode", "validate", "test", "predict"):
@@ -73,6 +76,8 @@ def loss_only_training(program: Program) -> Event | None:
     """The loss of a classifier of which nothing else is ever measured."""
     if _training_step(program) is None:
         return None
+    if _says(program, _ATTACKS) or _seeks_inputs(program):
+        return None
     if _says(program, _MEASURES) or _gives_perplexity(program):
         return None
     if _says(program, _MAY_MEASURE, _defined(program)):
@@ -84,6 +89,12 @@ def loss_only_training(program: Program) -> Event | None:
     losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
     rebuilt = {e.site.key for e in losses if any(_comes_from(v, given) for v in e.operands[1:2])}
     return next((e for e in losses if e.site.key not in rebuilt), None)
+
+
+def _seeks_inputs(program: Program) -> bool:
+    """Whether a program goes by the gradient of what it gives a model."""
+    given = {id(tensor_of(v) or v) for e in program.events("forward") for v in e.operands}
+    return any(id(tensor_of(e.subject) or e.subject) in given for e in program.events("read_grad"))
 
 
 def _comes_from(target: Value | None, given: set[int]) -> bool:

@@ -158,6 +158,14 @@ class _Model:
                 return mode_after(event, self.model, mode), loaded
 
 
+def modes_before(program: Program, forward: Event) -> frozenset[str]:
+    """The modes in which a forward pass may find its model: initial, train, eval, unknown."""
+    if forward.subject is None:
+        return frozenset({"unknown"})
+    states = _Model(program, forward.subject, ())._states(forward)
+    return frozenset(mode for mode, _ in states)
+
+
 def is_model(program: Program, value: Unknown) -> bool:
     """Whether an unknown callable that is run is certainly a model."""
     for event, _ in program.walk():

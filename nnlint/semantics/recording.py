@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.conditions import handles_failure, words
-from nnlint.semantics.modes import is_model
+from nnlint.semantics.modes import is_model, modes_before
 from nnlint.semantics.participants import covers, same_model
 from nnlint.semantics.passes import Pass, goes_over_data, passes
 from nnlint.semantics.timeline import Block, Event, loops_around
@@ -64,6 +64,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         shown = _evaluates(found, every, program)
         if (
             shown is None
+            or (not found.named and modes_before(program, found.event) == {"train"})
             or _is_off_inside(found, program)
             or _may_be_off(found)
             or _may_want_gradients(found)

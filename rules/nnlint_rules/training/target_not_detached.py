@@ -79,5 +79,5 @@ def target_not_detached(program: Program, context: Context) -> None:
             help="Compute it under `torch.no_grad()`, or detach it.",
             related=[(found.loss, "backpropagates through the target")],
             fix=("Detach the target", detach(found.target)),
-            level=None if found.is_trained else Level.WARNING,
+            level=None if found.is_trained else Level.ADVICE,
         )
