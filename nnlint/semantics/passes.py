@@ -28,6 +28,8 @@ _ON_PURPOSE = re.compile(
     re.I,
 )
 """Names of passes that are meant to run in training mode."""
+_ADAPTS = re.compile(r"^(?:inner_?)?adapt(?:_|$)|^inner_(?:step|update|loop)|^fast_adapt", re.I)
+"""Names of what takes a few steps for the task at hand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +102,8 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         over_data = loop is not None and goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
     trains_here = bool(scopes) and event.grad and not apart
-    if not trains_here and any(_ON_PURPOSE.search(name) for name in names):
+    on_purpose = any(_ON_PURPOSE.search(name) for name in names) or _adapts(apart)
+    if not trains_here and on_purpose:
         role = "other"
     elif evaluates:
         role = "eval"
@@ -108,6 +111,13 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         role = "train" if event.grad and len(apart) < len(scopes) else ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     return Pass(event, role, named, tuple(apart), entry)
+
+
+def _adapts(apart: list[Block]) -> bool:
+    """Whether an evaluation adapts a model to its task first, as meta-learning does."""
+    return any(
+        _ADAPTS.search(e.name.rpartition(".")[2]) for b in apart[-1:] for e in b.events("opaque")
+    )
 
 
 def _around(event: Event, blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -112,7 +112,9 @@ def _in_one_loop(program: Program, mode: Event, forward: Event) -> bool:
     around = [_loops(program, event) for event in (mode, forward)]
     common = [loop for loop in around[0] if loop in around[1]]
     assert forward.subject is not None
-    return bool(common) and not made_within(forward.subject, common[-1])
+    if not common or not common[-1].known:
+        return False
+    return not made_within(forward.subject, common[-1])
 
 
 def _loops(program: Program, event: Event) -> list[Block]:
