@@ -61,6 +61,12 @@ def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozens
     return frozenset(found)
 
 
+def exclude(left: tuple[Condition, ...], right: tuple[Condition, ...]) -> bool:
+    """Whether two places are never reached in one round: they ask the same for opposite answers."""
+    answers = {condition.site.text: condition.taken for condition in left}
+    return any(answers.get(c.site.text, c.taken) != c.taken for c in right)
+
+
 _TYPE_TESTS = frozenset({"isinstance", "issubclass", "hasattr", "type", "__class__", "signature"})
 
 

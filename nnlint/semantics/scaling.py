@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import exclude
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.paths import Paths
@@ -65,7 +66,7 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     states = [
         state
         for state in Paths(_scaling, {Scale()}).follow(body).before(event)
-        if state.backward is None or not _exclude(state.backward.conditions, event.conditions)
+        if state.backward is None or not exclude(state.backward.conditions, event.conditions)
     ]
     kinds = {state.kind for state in states}
     scaled = [s for s in states if s.kind in ("scaled", "unscaled") and s.backward]
@@ -81,12 +82,6 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     if "plain" in kinds and not _begins(backward.conditions, event.conditions):
         return None
     return scaled[0]
-
-
-def _exclude(left: tuple[Condition, ...], right: tuple[Condition, ...]) -> bool:
-    """Whether two places are never reached in one round: they ask the same for opposite answers."""
-    answers = {condition.site.text: condition.taken for condition in left}
-    return any(answers.get(c.site.text, c.taken) != c.taken for c in right)
 
 
 def _begins(longer: tuple[Condition, ...], shorter: tuple[Condition, ...]) -> bool:

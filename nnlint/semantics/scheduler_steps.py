@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import handles_failure, may_be_another, words
+from nnlint.semantics.conditions import exclude, handles_failure, may_be_another, words
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -69,18 +69,30 @@ def steps_without_metric(program: Program) -> Iterator[Event]:
     steps: dict[object, list[Event]] = {}
     for event in program.events("scheduler_step"):
         steps.setdefault(event.site.key, []).append(event)
+    told = [e for events in steps.values() for e in events if not _is_bare(e)]
     for events in steps.values():
-        node = events[0].site.node
-        bare = isinstance(node, ast.Call) and not (node.args or node.keywords)
-        if bare and all(
-            _is_plateau(event.subject) and not _is_allowed_for(event) for event in events
+        if _is_bare(events[0]) and all(
+            _is_plateau(event.subject) and not _is_allowed_for(event, told) for event in events
         ):
             yield events[0]
 
 
-def _is_allowed_for(step: Event) -> bool:
-    """Whether a program asks first what it steps, or goes on where that is refused."""
+def _is_bare(step: Event) -> bool:
+    """Whether a step is given nothing."""
+    node = step.site.node
+    return isinstance(node, ast.Call) and not (node.args or node.keywords)
+
+
+def _is_allowed_for(step: Event, told: list[Event]) -> bool:
+    """Whether a program asks first what it steps, or goes on where that is refused.
+
+    Parameters:
+        told: the steps that are told a metric.
+    """
     if handles_failure(step.conditions):
+        return True
+    if any(e.subject is step.subject and exclude(e.conditions, step.conditions) for e in told):
+        # some test settles which of the two a scheduler wants
         return True
     node = step.site.node
     stepped = getattr(getattr(node, "func", None), "value", None)
