@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.participants import made_within
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (
+    MADE,
     Join,
     Operation,
     Site,
@@ -113,14 +115,14 @@ def _goes_into(event: Event, loop: Block, backward: Event) -> bool:
     call = next((s for s in own if stands_in(s.node, around.node)), None)
     if call is None:
         return True
-    if event.kind == "loss" and any(map(_may_be_shared, event.operands[:1])):
+    if event.kind == "loss" and any(_may_be_shared(v, loop) for v in event.operands[:1]):
         return False
     parts = [part for root in _losses(call.node) for part in _definitions(root, around.node)]
     places = [s.node for s in (event.site, *event.callers) if s.module is around.module]
     return any(stands_in(place, part) for place in places for part in parts)
 
 
-def _may_be_shared(value: Value) -> bool:
+def _may_be_shared(value: Value, loop: Block) -> bool:
     """Whether a value is computed from something from outside a loop, which may have a graph."""
     waiting: list[Value] = [value]
     seen: set[int] = set()
@@ -129,12 +131,19 @@ def _may_be_shared(value: Value) -> bool:
         tensor = tensor_of(current)
         made = tensor.producer if tensor is not None else None
         given = made.of if isinstance(made, Source) else current if tensor is None else None
-        if isinstance(given, Unknown) and given.origin != "loop":
+        if isinstance(given, Unknown) and _is_from_outside(given, loop):
             return True
         if isinstance(made, Operation | Join) and id(made) not in seen:
             seen.add(id(made))
             waiting += made.inputs
     return False
+
+
+def _is_from_outside(value: Unknown, loop: Block) -> bool:
+    """Whether something unresolved was there before a round of a loop."""
+    if value.origin == "call":
+        return MADE in value.state and not made_within(value, loop)
+    return value.origin != "loop"
 
 
 def _losses(call: ast.AST) -> list[ast.AST]:
