@@ -16,7 +16,8 @@ def requires_grad_typo(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an assignment to an attribute whose name is nearly `requires_grad`, such as
-    `param.require_grad = False`, when nothing reads it.
+    `param.require_grad = False`, when nothing reads it. On a tensor that has no gradient in
+    any case it is advice.
 
     ## Why it hurts training
     Python makes a new attribute, without an error. The parameters keep their flag: what was

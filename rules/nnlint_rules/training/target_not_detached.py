@@ -17,7 +17,8 @@ def target_not_detached(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a loss whose target is a reward plus a discounted value of a network, or the
-    output of a teacher, when gradients are recorded on the way to it.
+    output of a teacher, when gradients are recorded on the way to it. Where no optimizer
+    holds the network that makes the target, it is advice.
 
     ## Why it hurts training
     The loss falls by moving the target towards the prediction as well as the prediction

@@ -1,0 +1,30 @@
+"""What does less harm than a rule's name says is reported at a lower level."""
+
+from __future__ import annotations
+
+import pytest
+from test_fixtures import FIXTURES, findings_of
+
+from nnlint.finding import Level
+
+
+def levels(rule: str, name: str) -> dict[int, Level]:
+    """The levels of the findings of a rule in one of its fixtures, by row."""
+    file = FIXTURES / rule / name
+    found = findings_of([file], file.read_text(encoding="utf-8"))
+    return {f.start.row: f.level for f in found if f.name == rule}
+
+
+def test_a_misspelt_flag_of_a_tensor_without_gradient_is_advice() -> None:
+    found = levels("requires-grad-typo", "bad_on_plain_tensors.py")
+    assert sorted(found.values()) == [Level.ADVICE] * 2 + [Level.ERROR] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("bad_distillation.py", Level.ADVICE), ("bad_dqn_masked.py", Level.ERROR)],
+)
+def test_a_target_of_a_network_that_no_optimizer_holds_is_advice(
+    name: str, expected: Level
+) -> None:
+    assert set(levels("target-not-detached", name).values()) == {expected}
