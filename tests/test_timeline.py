@@ -279,3 +279,9 @@ def test_a_finished_block_looks_for_events_once_and_one_that_grows_every_time():
     assert block.events("step") == [event] and block.events("step") is not block.events("step")
     block.finish()
     assert block.events("step") == [event] and block.events("step") is block.events("step")
+
+
+def test_gradients_that_are_looked_at():
+    assert events_of("for p in net.parameters():\n    print(p.grad.norm())") == "loop(read_grad)"
+    body = "for p in net.parameters():\n    if p.grad is not None:\n        p.grad.zero_()"
+    assert "read_grad" not in events_of(body)

@@ -337,6 +337,7 @@ class Expressions(Statements):
             if isinstance(left, Constant):
                 return Constant((left.value is None) is isinstance(op, ast.Is), left.soft)
             if isinstance(left, (Unknown, Choice, Arithmetic)):
+                self.forget_reading(left)
                 return _test(symbol, left, right)
             return Constant(isinstance(op, ast.IsNot))
         symbol, function = _COMPARE[type(op)]

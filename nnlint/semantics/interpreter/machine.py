@@ -17,6 +17,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     AS_TENSOR,
     INDEX,
+    MADE_OF,
     TAKEN_AT,
     Arithmetic,
     BoundMethod,
@@ -234,6 +235,13 @@ class Machine(ABC):
         event.autocast = self.autocast
         self.block.children.append(event)
         return event
+
+    def forget_reading(self, gradient: Value) -> None:
+        """Take back that a gradient is looked at: it is only cleared, set or asked whether it is."""
+        owner = gradient.state.get(MADE_OF) if isinstance(gradient, Unknown) else None
+        last = self.block.children[-1] if self.block.children else None
+        if isinstance(last, Event) and last.kind == "read_grad" and last.subject is owner:
+            self.block.children.pop()
 
     def gather(self, site: Site, value: Value, total: Value) -> None:
         """Note that something that may be computed is added to a running sum or a list."""

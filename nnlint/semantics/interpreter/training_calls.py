@@ -297,6 +297,7 @@ class TrainingCalls(Calls):
         if not isinstance(receiver, Unknown) or receiver.origin != "gradient":
             return False
         if name in GRADIENT_WRITES:
+            self.forget_reading(receiver)
             self.emit(GRADIENT_WRITES[name], site, receiver.state[MADE_OF], (), name)
         return name in GRADIENT_WRITES or name.startswith("detach")
 
