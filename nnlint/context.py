@@ -36,6 +36,7 @@ class Reporter:
         related: Iterable[tuple[Site, str]] = (),
         fix: tuple[str, Changes] | None = None,
         level: Level | None = None,
+        probe: str | None = None,
     ) -> None:
         """Report a finding; see `nnlint.rule.Context`."""
         rule = self.rule
@@ -63,7 +64,7 @@ class Reporter:
             cell=cell,
             first_row=first,
             noqa_row=last,
-            probe=rule.probe,
+            probe=probe or rule.probe,
         )
         if fix is not None and rule.fix is not None:
             edits = _edits(fix[1], site)

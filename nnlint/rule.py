@@ -127,6 +127,7 @@ class Context(Protocol):
         related: Iterable[tuple[Site, str]] = (),
         fix: tuple[str, Changes] | None = None,
         level: Level | None = None,
+        probe: str | None = None,
     ) -> None:
         """Report a finding at `site`.
 
@@ -136,6 +137,7 @@ class Context(Protocol):
             related: other places, each with what it shows.
             fix: a title, as an instruction, and the changes; see the module's "Fixes".
             level: a lower level than the rule's own, for what does less harm.
+            probe: another runtime probe than the rule's own.
 
         Raises:
             RuleDefinitionError: a fix is given but the rule declares none, or the level is

@@ -12,13 +12,13 @@ from nnlint.semantics.values import (
     Join,
     Maybe,
     Operation,
+    SiteKey,
     Source,
     Tensor,
     Unknown,
     Value,
 )
 
-SiteKey = tuple[str, int, int, int]
 SCALES = frozenset({"torch.mul", "torch.div"})
 """Operations that multiply or divide by something."""
 MIXING = frozenset({"cat", "stack", "mask", "scatter"})

@@ -9,11 +9,7 @@ from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import (
-    SiteKey,
-    makers,
-    tensor_of,
-)
+from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -23,6 +19,7 @@ from nnlint.semantics.values import (
     Instance,
     Operation,
     Site,
+    SiteKey,
     Source,
     Tensor,
     constant,

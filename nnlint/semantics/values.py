@@ -29,6 +29,10 @@ LONGEST_TEXT = 80
 """Characters of source that a message quotes in one piece."""
 
 
+SiteKey = tuple[str, int, int, int]
+"""Identity of a place in the source."""
+
+
 class Site(NamedTuple):
     """A place in the source: a module and a syntax node in it."""
 
@@ -47,7 +51,7 @@ class Site(NamedTuple):
         return f"{name}(…)" if too_long else line
 
     @property
-    def key(self) -> tuple[str, int, int, int]:
+    def key(self) -> SiteKey:
         """Identity of the place, equal for equal places."""
         node: Any = self.node
         return (self.module.name, node.lineno, node.col_offset, node.end_col_offset)
@@ -415,6 +419,8 @@ class Operation:
     """The modules in whose calls this one stands, outermost first."""
     drawing: Any = None
     """For what draws at random: the `Drawing` of the draws layer."""
+    twins: list[Operation] = field(default_factory=list)
+    """For reshapes: all at this place, whoever the callers are, this one included."""
 
 
 NONE = Constant(None)

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from nnlint.semantics.axes.regroup import FAULTS, ViewResult
+from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.flattening import flattens_everything
-from nnlint.semantics.values import Operation, Tensor
+from nnlint.semantics.values import Operation, Site, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a view has its tensor from: what it calls returns it, or its caller passes it."""
+
+    text: str
+    """`Encoder.forward` or, of a caller, the call."""
+    site: Site
+    returned: bool
+
+    @property
+    def told(self) -> str:
+        """What it does, as part of a sentence: `` `Encoder.forward` returns ``."""
+        return f"`{self.text}` {'returns' if self.returned else 'passes'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A view that reads what it has from one place rightly, and from another wrongly."""
+
+    wrong: Origin
+    right: Origin
 
 
 def wrong_view(operation: Operation) -> Operation | None:
@@ -72,3 +95,47 @@ def _flattened(tensor: Tensor, depth: int = 8) -> bool:
     return flattens_everything(producer) or (
         producer.entry.axes == "same" and _flattened(producer.inputs[0], depth - 1)
     )
+
+
+def disagreement(view: Operation) -> Disagreement | None:
+    """Whose layout a wrong view misreads, where it reads another one rightly."""
+    for twin in view.twins:
+        if _is_right(twin) and _rank(twin) == _rank(view):
+            wrong, right = _origin(view), _origin(twin)
+            if wrong and right and wrong.site.key != right.site.key:
+                return Disagreement(wrong, right)
+    return None
+
+
+def _is_right(view: Operation) -> bool:
+    return isinstance(view.view, ViewResult) and view.view.kind is Kind.REGROUPING
+
+
+def _rank(view: Operation) -> int:
+    """How many axes of the source have more than one element."""
+    return sum(1 for dimension in view.inputs[0].shape or () if dimension)
+
+
+def _origin(view: Operation, depth: int = 24) -> Origin | None:
+    """The nearest place in another function that a view's tensor comes from."""
+    producer = view.inputs[0].producer
+    while isinstance(producer, Operation) and depth and _together(producer, view):
+        if not producer.inputs:
+            break
+        producer = producer.inputs[0].producer
+        depth -= 1
+    if isinstance(producer, Operation) and len(producer.callers) > len(view.callers):
+        return Origin(_called(producer), producer.site, True)
+    return Origin(view.callers[-1].text, view.callers[-1], False) if view.callers else None
+
+
+def _together(one: Operation, other: Operation) -> bool:
+    """Whether two operations stand in one function, called from one place."""
+    return _place(one) is _place(other) and one.callers == other.callers
+
+
+def _called(operation: Operation) -> str:
+    """The function that an operation stands in, as people refer to it."""
+    function, owner = operation.function, operation.owner
+    name = function.name if function else operation.site.text
+    return f"{owner.cls.node.name}.{name}" if owner and function and function.owner else name

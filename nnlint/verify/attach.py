@@ -25,8 +25,6 @@ _LOSS_OF_RULE = {
     "sigmoid-into-bce-with-logits": "bce_with_logits",
     "logits-into-bce": "bce",
 }
-_WITHIN_EXAMPLES = "examples stay apart"
-"""What the message says of a reshape that scrambles only within an example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,6 @@ def with_verdicts(
     questions: dict[_Question, list[int]] = {}
     for index, finding in enumerate(findings):
         probe = _probe(finding)
-        if probe == "batch-dependency" and _WITHIN_EXAMPLES in finding.message:
-            # examples do not mix there
-            probe = "view-order"
         if probe is None:
             continue
         if probe == "lr-schedule" and finding.cell is None:

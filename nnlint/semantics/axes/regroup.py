@@ -16,7 +16,7 @@ appears on one side only is made of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -30,6 +30,7 @@ from nnlint.semantics.axes import (
     one_axis,
     size_of,
 )
+from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.reorder import Reordering, reordering
 from nnlint.semantics.axes.sizes import (
     ONE,
@@ -75,6 +76,8 @@ class ViewResult:
     """Of a wrong view: the expression that does what its author means."""
     suspected: Kind = Kind.UNKNOWN
     """What the view does if sizes that layers leave over are more than 1."""
+    names: Names = field(default_factory=Names)
+    """What sizes and axes are called where the view stands."""
 
 
 def classify_view(

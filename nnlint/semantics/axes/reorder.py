@@ -47,6 +47,12 @@ class Reordering:
                         return other
         return None
 
+    @property
+    def movement(self) -> str:
+        """The method call that brings the axes into the order meant; empty when none does."""
+        order = self._order(self.source)
+        return "" if order is None else _permutation(order)
+
     def repaired(self, receiver: str, target: str, text: Text) -> str | None:
         """The expression that brings the axes into the order meant, and then reshapes.
 

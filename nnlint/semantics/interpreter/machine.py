@@ -33,6 +33,7 @@ from nnlint.semantics.values import (
     Operation,
     Scope,
     Site,
+    SiteKey,
     Source,
     Table,
     Tensor,
@@ -90,6 +91,8 @@ class Machine(ABC):
         self.load = load
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
+        self.twins: dict[SiteKey, list[Operation]] = {}
+        """The views at each place, whichever root or caller led there."""
         self.interpreted: set[int] = set()
         self.set_later: dict[Class, frozenset[str]] = {}
         """Attributes that methods of a class other than its constructor assign."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult, classify_view, target_shape
-from nnlint.semantics.axes.reorder import Reordering
 from nnlint.semantics.axes.sizes import Size, Symbol, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
@@ -18,7 +17,7 @@ from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.data import data_shape
-from nnlint.semantics.interpreter.members import Members
+from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     AS_TENSOR,
@@ -38,11 +37,10 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
-from nnlint.syntax.edits import PLAIN
 from nnlint.syntax.module import stands_in
 
 
-class Shapes(Members):
+class Shapes(ViewWords):
     """Gives tensors their symbolic shapes."""
 
     def output(self, operation: Operation, given: tuple[Value, ...]) -> Value:
@@ -55,6 +53,8 @@ class Shapes(Members):
             self._refine(operation.inputs[0], demanded)
         if entry.axes == "view":
             operation.view = self._view(operation, given)
+            operation.twins = self.twins.setdefault(operation.site.key, [])
+            operation.twins.append(operation)
             shape = operation.view.shape if operation.view else None
             return Tensor(operation, {"shape": shape})
         if entry.axes == "einops":
@@ -89,9 +89,10 @@ class Shapes(Members):
         if not operation.inputs or operation.inputs[0].shape is None:
             return None
         try:
-            return misread(
+            read = misread(
                 Call([operation.inputs[0].shape], self._options(operation), self.sizes.symbols)
             )
+            return read and replace(read, names=self.names_here(operation.site))
         except UnknownShape:
             return None
 
@@ -151,9 +152,10 @@ class Shapes(Members):
         if result.kind in FAULTS and off_by_default(self.conditions):
             # the layers and sizes that led here may be those of the other choice
             return ViewResult(Kind.UNKNOWN, result.shape)
-        if result.meant is None:
+        if not {result.kind, result.suspected} & FAULTS:
             return result
-        return replace(result, remedy=self._remedy(operation.site, result.meant))
+        remedy = self.remedy(operation.site, result.meant) if result.meant else ""
+        return replace(result, remedy=remedy, names=self.names_here(operation.site))
 
     def note_one(self, value: Value) -> None:
         """Note that a size is 1, as an `assert` says."""
@@ -248,46 +250,6 @@ class Shapes(Members):
         if axes in KEEP_RANK or (axes == "embedding" and index >= 0):
             return self._ends(producer.inputs[0], index)
         return None
-
-    def _remedy(self, site: Site, meant: Reordering) -> str:
-        """The source text that does what the author of a wrong view means, if it can be told."""
-        call = site.node
-        if not isinstance(call, ast.Call) or call.keywords or not call.args:
-            return ""
-        method = isinstance(call.func, ast.Attribute) and call.func.attr in ("view", "reshape")
-        tensor = call.func.value if method and isinstance(call.func, ast.Attribute) else None
-        arguments = call.args
-        if tensor is None or (isinstance(tensor, ast.Name) and tensor.id == "torch"):
-            tensor, arguments = call.args[0], call.args[1:]
-        if isinstance(tensor, ast.Call) and _is_contiguous(tensor):
-            assert isinstance(tensor.func, ast.Attribute)
-            tensor = tensor.func.value
-        receiver = Site(site.module, tensor).text
-        if not isinstance(tensor, PLAIN):
-            receiver = f"({receiver})"
-        sizes = ", ".join(Site(site.module, a).text for a in arguments)
-        written = self._written(site, arguments)
-        return meant.repaired(receiver, sizes, written) or ""
-
-    def _written(self, site: Site, arguments: Sequence[ast.expr]) -> Callable[[Size], str | None]:
-        """How the program writes sizes where a view stands: as in its arguments, or by name."""
-        names: dict[Size, str] = {}
-        for leaf in (n for a in arguments for n in ast.walk(a)):
-            if isinstance(leaf, (ast.Name, ast.Attribute, ast.BinOp, ast.Subscript)):
-                whole = self.sizes.of(self.evaluate(leaf))
-                if whole is not None:
-                    names.setdefault(whole, Site(site.module, leaf).text)
-
-        def write(whole: Size) -> str | None:
-            if whole.integer is not None:
-                return str(whole.integer)
-            name = names.get(whole) or (whole.symbol.name if whole.symbol else "")
-            if whole in names or not name.isidentifier():
-                return names.get(whole)
-            value = self.lookup(self.frame.scope, name)
-            return name if value is not None and self.sizes.of(value) == whole else None
-
-        return write
 
     def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
         """The axes that an operation wants its input to have: a role and the argument that
@@ -508,10 +470,6 @@ def _keeps_padding(operation: Operation) -> bool:
     return bool(operation.inputs) and (
         operation.entry.axes in ("same", "view") or operation.entry is INDEX
     )
-
-
-def _is_contiguous(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "contiguous"
 
 
 def _count(tensors: Value | None) -> int | None:

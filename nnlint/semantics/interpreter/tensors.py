@@ -59,7 +59,7 @@ def axis_named(name: str, index: int, rank: int) -> Axis:
     if name in ("H", "h") and rank >= 4 and index >= 2:
         role = "height"
     label = "" if name == "_" else name
-    return Axis(size(Symbol(label, role)), label, role)
+    return Axis(size(Symbol(label, role)), "", role)
 
 
 def name_size(whole: Size, name: str) -> None:

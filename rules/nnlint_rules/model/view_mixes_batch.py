@@ -1,19 +1,9 @@
 from nnlint.rule import Applicability, Calls, Context, Level, edits, rule
-from nnlint.semantics.axes import Axis, display
+from nnlint.semantics.axes import Shape
+from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.regroup import Kind, ViewResult
 from nnlint.semantics.values import Operation
-from nnlint.semantics.views import wrong_view
-
-NOUNS = {
-    "batch": "examples",
-    "time": "time steps",
-    "channel": "channels",
-    "height": "rows",
-    "width": "pixels",
-    "heads": "heads",
-    "layer": "hidden states",
-}
-"""What people call the elements along an axis."""
+from nnlint.semantics.views import Disagreement, disagreement, wrong_view
 
 
 @rule(
@@ -76,33 +66,64 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     source = wrong.inputs[0].shape
     if view.meant and (source is None or len(view.meant.source) == len(source)):
         source = view.meant.source
-    change = edits.replace(site, view.remedy) if view.remedy else None
+    names = view.names.of_shapes(source, view.shape)
+    before, after = names.shape(source), names.shape(view.shape)
+    scrambled = effect(view, source, names)
+    probe = "view-order" if view.kind is Kind.SCRAMBLES else None
+    shared = disagreement(wrong)
+    if shared is None:
+        context.report(
+            site,
+            f"`{site.text}` reads {before} as {after}: {scrambled}",
+            help=f"Use `{view.remedy}`."
+            if view.remedy
+            else "Bring the axes into that order with `permute` or `transpose`, then reshape.",
+            fix=("Move the axes, then reshape", edits.replace(site, view.remedy))
+            if view.remedy
+            else None,
+            probe=probe,
+        )
+        return
     context.report(
         site,
-        f"`{site.text}` reads {display(source)} as {display(view.shape)}: {effect(view)}",
-        help=f"Use `{view.remedy}`."
-        if view.remedy
-        else "Bring the axes into that order with `permute` or `transpose` first, then reshape.",
-        fix=("Move the axes, then reshape", change),
+        f"`{site.text}` reads {before}, which {shared.wrong.told}, as {after}: {scrambled}; "
+        f"what {shared.right.told} is read right",
+        help=mend_elsewhere(shared, view),
+        related=[
+            (shared.wrong.site, "from here the axes come in another order than they are read"),
+            (shared.right.site, "from here they come in the order in which they are read"),
+        ],
+        probe=probe,
     )
 
 
-def effect(view: ViewResult) -> str:
+def effect(view: ViewResult, source: Shape | None, names: Names) -> str:
     """What a wrong view does to the elements."""
     meant = view.meant
     if view.kind is Kind.MISNAMES:
         return "each axis is taken for another"
     if view.kind is Kind.MIXES_BATCH:
         other = meant.exchanged_with("batch") if meant else None
-        what = noun(other) if other else ""
-        return f"examples exchange {what}" if what else "elements of different examples mix"
-    pair = meant.inversion if meant else None
-    names = [noun(axis) or axis.label for axis in pair or ()]
-    if not names or "_" in names or names[0] == names[1]:
-        return "examples stay apart, but the elements within each are scrambled"
-    return f"examples stay apart, but within each, {names[0]} and {names[1]} are scrambled"
+        if other is None or not source:
+            return "elements of different examples mix"
+        what = names.people(other, source)
+        if what:
+            return f"examples exchange {what}"
+        return f"elements of different examples mix along {names.elements(other, source)}"
+    pair = [names.elements(a, source or ()) for a in (meant and meant.inversion) or ()]
+    named = all(pair) and len(set(pair)) == 2
+    first = view.shape[0] if view.shape else ()
+    if len(first) == 1 and first[0].meaning == "batch":
+        what = " and ".join(pair) + " are" if named else "the elements within each are"
+        return f"examples stay apart, but {'within each, ' if named else ''}{what} scrambled"
+    return f"{' and '.join(pair) if named else 'elements of different axes'} are scrambled"
 
 
-def noun(axis: Axis) -> str:
-    """What people call the elements along an axis, if its role is known."""
-    return NOUNS.get(axis.meaning, "")
+def mend_elsewhere(shared: Disagreement, view: ViewResult) -> str:
+    """What to do where moving the axes in front of the view breaks it for others."""
+    move = f"`{view.meant.movement}`" if view.meant and view.meant.movement else "a `permute`"
+    where = "End" if shared.wrong.returned else "Give"
+    what = (
+        f"`{shared.wrong.text}`" if shared.wrong.returned else f"`{shared.wrong.text}` its tensor"
+    )
+    return f"{where} {what} with {move}: moved here, the axes are wrong for `{shared.right.text}`."
