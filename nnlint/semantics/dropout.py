@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nnlint.semantics.dataflow import behind, in_one_module, upstream
-from nnlint.semantics.values import Choice, Constant, Items, Operation, Value, constant
+from nnlint.semantics.layers import is_tried_alone, place_of
+from nnlint.semantics.parts import path_to
+from nnlint.semantics.values import (
+    Choice,
+    Class,
+    Constant,
+    Instance,
+    Items,
+    Operation,
+    Site,
+    Value,
+    constant,
+)
+from nnlint.syntax.module import stands_in
 
 ELEMENTWISE = frozenset({"dropout"})
 DROPPING = frozenset({"dropout", "dropout_channel"})
@@ -48,14 +63,90 @@ def dropouts_behind(norm: Operation) -> Iterable[Operation]:
     def drops_here(operation: Operation) -> bool:
         return is_active(operation, DROPPING) and in_one_module(operation, norm)
 
-    return behind(norm.inputs[0], drops_here, lambda o: o.entry.family in RESCALING).values()
+    found = behind(norm.inputs[0], drops_here, lambda o: o.entry.family in RESCALING).values()
+    return [dropout for dropout in found if not is_tried_alone(dropout)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reached:
+    """A batch norm that a dropout reaches, and where it stands as seen from the dropout."""
+
+    norm: str
+    """What is called: `self.bn`, `nn.BatchNorm1d`."""
+    block: Instance | None
+    """The module that the norm belongs to, where that is not the dropout's own."""
+    path: str
+    """Where that module is in the whole: `self.blocks[1]` of `Net`; empty when not known."""
+    alike: bool
+    """Whether the dropout belongs to another module of the same class."""
+    again: bool
+    """Whether both are written in one place that runs more than once, the norm before the
+    dropout: it is reached in the next round."""
+    built: bool
+    """Whether the place of the norm is where it is built, as that of a container's member is."""
+
+
+def reached(dropout: Operation, norm: Operation) -> Reached:
+    """How a batch norm stands to a dropout whose output it takes in."""
+    own, other = _holder(dropout), _holder(norm)
+    place = place_of(norm)
+    called = _called(place)
+    built = norm.layer is not None and norm.layer.site.key == place.key
+    start = place_of(dropout)
+    before = place.module is start.module and _end(place) <= _end(start)
+    if other is not None and (other is not own or (before and _runs_again(dropout, norm, built))):
+        whole = norm.modules[0]
+        path = path_to(whole, other)
+        if other is own:
+            # one of them stands for all
+            path = path.removesuffix("[0]")
+        if path and isinstance(whole, Instance):
+            path = f"`self.{path}` of `{whole.cls.node.name}`"
+        alike = own is not None and own.cls is other.cls
+        return Reached(called, other, path, alike, alike, built)
+    return Reached(called, None, "", False, before, built)
+
+
+def _runs_again(dropout: Operation, norm: Operation, built: bool) -> bool:
+    """Whether one module stands for a stack of them: its norm comes before its dropout, with
+    no loop of its own around both."""
+    body = ast.walk(norm.function.node) if norm.function and not built else ()
+    loops = (node for node in body if isinstance(node, ast.For | ast.While))
+    looped = any(stands_in(norm.site.node, loop) for loop in loops)
+    return not looped and any(
+        o.layer is norm.layer and o.layer is not None
+        for tensor in dropout.inputs[:1]
+        for o in upstream(tensor, lambda _: False)
+    )
+
+
+def _holder(operation: Operation) -> Instance | None:
+    """The innermost module in whose class a layer is written, called there or built."""
+    site = place_of(operation)
+    for module in reversed(operation.modules):
+        for cls in module.cls.ancestry() if isinstance(module, Instance) else ():
+            if isinstance(cls, Class) and cls.scope.module is site.module:
+                if stands_in(site.node, cls.node):
+                    assert isinstance(module, Instance)
+                    return module
+    return None
+
+
+def _called(site: Site) -> str:
+    node = site.node
+    return Site(site.module, node.func).text if isinstance(node, ast.Call) else site.text
+
+
+def _end(site: Site) -> tuple[int, int]:
+    return site.module.span(site.node)[1]
 
 
 def elementwise_dropouts_behind(convolution: Operation) -> Iterable[Operation]:
     """Elementwise dropouts on feature maps that a 2-D or 3-D convolution takes in."""
     if not _looks_around(convolution) or not convolution.inputs:
         return ()
-    return behind(convolution.inputs[0], _drops_elements_of_map, _leaves_feature_map).values()
+    found = behind(convolution.inputs[0], _drops_elements_of_map, _leaves_feature_map).values()
+    return [dropout for dropout in found if not is_tried_alone(dropout)]
 
 
 def _drops_elements_of_map(operation: Operation) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.participants import parts
 from nnlint.semantics.values import (
+    IN_MODEL,
     IS_CALLED,
     Built,
     Choice,
@@ -39,6 +40,21 @@ class ModeDependence:
     def is_free(self) -> bool:
         """Whether the model certainly computes the same in both modes."""
         return self.known and self.site is None
+
+
+def place_of(operation: Operation) -> Site:
+    """Where people see a layer: where it is called, or built when many are called there.
+
+    `layer(x)` in a loop over a container applies one layer after the other.
+    """
+    layers = {o.layer.site.key for o in operation.twins if o.layer is not None}
+    return operation.layer.site if operation.layer and len(layers) > 1 else operation.site
+
+
+def is_tried_alone(operation: Operation) -> bool:
+    """Whether a layer of a model is called from outside, as a loop that prints shapes does."""
+    layer = operation.layer
+    return layer is not None and not operation.modules and IN_MODEL in layer.state
 
 
 def has_trained_weights(model: Built) -> bool:

@@ -420,7 +420,7 @@ class Operation:
     drawing: Any = None
     """For what draws at random: the `Drawing` of the draws layer."""
     twins: list[Operation] = field(default_factory=list)
-    """For reshapes: all at this place, whoever the callers are, this one included."""
+    """Of a reshape or layer: all at this place, whoever the callers are, this one included."""
 
 
 NONE = Constant(None)
@@ -470,6 +470,8 @@ DRAWING = "drawn"
 """For the `Drawing` of a random draw; see the draws layer."""
 IS_INTEGER = "is integer"
 """For whether it is known to be a whole number."""
+IN_MODEL = "in a model"
+"""For whether a layer has been called in the code of a module, and not from outside only."""
 BATCH = "one batch"
 """Key of the state of something to go over for a batch of it."""
 ELEMENT_OF = "element of"

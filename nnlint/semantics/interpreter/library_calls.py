@@ -15,6 +15,7 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
     DRAWING,
+    IN_MODEL,
     MADE_BY,
     NONE,
     OPTIMISED,
@@ -377,6 +378,11 @@ class LibraryCalls(Shapes):
             source = generator if isinstance(generator, Built) else "torch"
             operation.drawing = Drawing(source, self.sample_block)
         self.operations.append(operation)
+        if layer is not None and self.modules:
+            layer.state[IN_MODEL] = True
+        if layer is not None or entry.axes == "view":
+            operation.twins = self.twins.setdefault(site.key, [])
+            operation.twins.append(operation)
         result = self.output(operation, given)
         operation.result = result
         return result

@@ -92,7 +92,7 @@ class Machine(ABC):
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
         self.twins: dict[SiteKey, list[Operation]] = {}
-        """The views at each place, whichever root or caller led there."""
+        """The views and layers at each place, whichever root or caller led there."""
         self.interpreted: set[int] = set()
         self.set_later: dict[Class, frozenset[str]] = {}
         """Attributes that methods of a class other than its constructor assign."""

@@ -53,8 +53,6 @@ class Shapes(ViewWords):
             self._refine(operation.inputs[0], demanded)
         if entry.axes == "view":
             operation.view = self._view(operation, given)
-            operation.twins = self.twins.setdefault(operation.site.key, [])
-            operation.twins.append(operation)
             shape = operation.view.shape if operation.view else None
             return Tensor(operation, {"shape": shape})
         if entry.axes == "einops":

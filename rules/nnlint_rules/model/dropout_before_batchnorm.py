@@ -1,5 +1,6 @@
 from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.dropout import dropouts_behind
+from nnlint.semantics.dropout import Reached, dropouts_behind, reached
+from nnlint.semantics.layers import place_of
 from nnlint.semantics.values import Operation
 
 
@@ -61,12 +62,65 @@ def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
     - Li et al., Understanding the Disharmony between Dropout and Batch Normalization by
       Variance Shift, CVPR 2019, [arXiv:1801.05134](https://arxiv.org/abs/1801.05134)
     """
-    norm = operation.site.text.partition("(")[0]
     for dropout in dropouts_behind(operation):
+        norm = reached(dropout, operation)
+        where = norm.block.site if norm.block else None
+        place = place_of(dropout)
         context.report(
-            dropout.site,
-            f"`{dropout.site.text}` drops from what `{norm}` normalises: the running variance, "
+            place,
+            f"`{place.text}` drops from what {described(norm)}: the running variance, "
             "taken in training, is too large in evaluation",
-            help="Move the dropout behind the last batch norm.",
-            related=[(operation.site, "the batch norm that it feeds")],
+            help=remedy(norm),
+            related=[
+                *([(where, block_label(norm))] if where else ()),
+                (place_of(operation), label(norm)),
+            ],
         )
+
+
+def described(norm: Reached) -> str:
+    """What the batch norm does that is meant, so that nobody takes another one for it."""
+    if norm.block is not None:
+        name, path = norm.norm.removeprefix("self."), f" ({norm.path})" if norm.path else ""
+        return f"`{name}` of {_the(norm)}{path} normalises"
+    if not norm.again:
+        return f"`{norm.norm}` normalises"
+    if norm.built:
+        return f"the next `{norm.norm}` normalises"
+    return f"`{norm.norm}` normalises in the next round"
+
+
+def remedy(norm: Reached) -> str:
+    """Where to drop out instead."""
+    if norm.block is not None and norm.alike:
+        return (
+            f"Drop out in the last `{norm.block.cls.node.name}` only, or once behind all of them."
+        )
+    if norm.block is not None:
+        return f"Move the dropout behind the last `{norm.block.cls.node.name}`."
+    if norm.built and norm.again:
+        return "Keep the dropout only behind the last batch norm."
+    if norm.again:
+        return "Drop out once, behind the batch norm of the last round."
+    return "Move the dropout behind the last batch norm."
+
+
+def label(norm: Reached) -> str:
+    """What the place of the batch norm shows."""
+    if norm.block is not None:
+        return f"the batch norm of {_the(norm)}"
+    if norm.built and norm.again:
+        return "the next batch norm built here is the one that it feeds"
+    return "the batch norm that it feeds" + (" in the next round" if norm.again else "")
+
+
+def block_label(norm: Reached) -> str:
+    """What the place of the module shows that the batch norm belongs to."""
+    return f"{_the(norm)}, which the dropout feeds"
+
+
+def _the(norm: Reached) -> str:
+    assert norm.block is not None
+    return (
+        f"the next `{norm.block.cls.node.name}`" if norm.alike else f"`{norm.block.cls.node.name}`"
+    )

@@ -1,5 +1,6 @@
 from nnlint.rule import Calls, Context, Level, rule
 from nnlint.semantics.dropout import elementwise_dropouts_behind
+from nnlint.semantics.layers import place_of
 from nnlint.semantics.values import Operation
 
 
@@ -62,10 +63,11 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
     """
     for dropout in elementwise_dropouts_behind(operation):
+        place = place_of(dropout)
         context.report(
-            dropout.site,
-            f"`{dropout.site.text}` drops single elements of convolutional feature maps, whose "
+            place,
+            f"`{place.text}` drops single elements of convolutional feature maps, whose "
             "neighbours carry the same information: it regularises less than its rate says",
             help=f"Use dropout{operation.entry.dimensions}d, which drops whole channels.",
-            related=[(operation.site, "a convolution follows")],
+            related=[(place_of(operation), "the convolution that follows")],
         )
