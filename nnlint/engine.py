@@ -148,6 +148,22 @@ class Linter:
                 cache.save()
         return self._result(found, {name: results[name] for name in found.files})
 
+    def answer(self, question: str, found: Discovery, find: Callable[[], list[str]]) -> list[str]:
+        """What follows from what a run found, remembered as long as its findings are.
+
+        Parameters:
+            find: finds the answer, by further runs if need be.
+        """
+        configs = [config for config, _ in self._by_config(found.files)]
+        if len(configs) != 1:
+            return find()
+        cache = self._cache(configs[0], found.roots)
+        paths = sorted(os.path.abspath(name) for name in found.files)
+        known: list[str] = cache.answer(repr((question, found.files)), paths, find)
+        cache.look_again({})
+        cache.save()
+        return known
+
     def _by_config(self, names: Iterable[str]) -> Iterable[tuple[Config, list[str]]]:
         groups: dict[int, tuple[Config, list[str]]] = {}
         for name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnlint.engine import Linter, RunResult
@@ -51,6 +51,41 @@ def fix(
         wanted: whether a finding is to be fixed.
     """
     return _Fixer(linter, found, overlay, wanted).run()
+
+
+def offered(
+    linter: Linter, found: Discovery, overlay: Mapping[str, bytes], result: RunResult
+) -> RunResult:
+    """A result whose findings offer the fixes that hold, as applying them would show.
+
+    Each is made in memory and linted again, safe ones among themselves, since they are applied
+    without the others too.
+    """
+    given = [f for f in result.findings if f.fix is not None]
+    if not given:
+        return result
+
+    def find() -> list[str]:
+        return sorted(_dropped(linter, found, overlay, given))
+
+    dropped = find() if overlay else linter.answer("fixes that do not hold", found, find)
+    kept = (replace(f, fix=None) if repr(_key(f)) in dropped else f for f in result.findings)
+    return replace(result, findings=tuple(kept))
+
+
+def _dropped(
+    linter: Linter, found: Discovery, overlay: Mapping[str, bytes], given: Sequence[Finding]
+) -> set[str]:
+    """The keys of the fixes that are dropped when all are applied that may be."""
+    dropped: set[str] = set()
+    is_safe = permits(False)
+    if any(map(is_safe, given)):
+        outcome = fix(linter, found, overlay, is_safe)
+        dropped |= {repr(_key(f)) for f, _ in outcome.dropped}
+    if not all(map(is_safe, given)):
+        outcome = fix(linter, found, overlay, permits(True))
+        dropped |= {repr(_key(f)) for f, _ in outcome.dropped if not is_safe(f)}
+    return dropped
 
 
 class _Fixer:

@@ -495,6 +495,65 @@ class TestCommandLine:
             "it leads to XX001 nothing\n"
         )
 
+    def test_only_fixes_that_hold_are_offered(self, capfd, use):
+        def hopeless(program, context):
+            for site in steps(program):
+                context.report(
+                    site, "again", fix=("Step", edits.replace(site, "optimizer.step(0)"))
+                )
+
+        def honest(program, context):
+            for site in steps(program):
+                if "closure" not in site.module.source.text:
+                    change = edits.insert_before(site, "closure = None")
+                    context.report(site, "no closure", fix=("Name one", change))
+
+        use(made_up_rule("again", hopeless), made_up_rule("honest", honest))
+        Path("train.py").write_text(UNSEEDED)
+        for _ in range(2):
+            out = self.nnlint(capfd)[1]
+            assert "1 can be fixed with `--fix`." in out and out.count("= fix:") == 1
+        found = json.loads(self.nnlint(capfd, "--output-format", "json")[1])
+        assert {f["name"]: f["fix"] is None for f in found} == {"again": True, "honest": False}
+        out = self.nnlint(capfd, "--fix")[1]
+        assert "Fixed 1 finding." in out and "can be fixed" not in out
+
+    def test_a_safe_fix_is_offered_though_an_unsafe_one_spoils_it(self, capfd, use):
+        def closure(program, context):
+            for site in steps(program):
+                if "closure" not in site.text:
+                    change = edits.replace(site, "optimizer.step(closure)")
+                    context.report(site, "no closure", fix=("Pass one", change))
+
+        def worse(program, context):
+            for site in steps(program):
+                context.report(site, "worse", fix=("Spoil", edits.replace(site, "spoilt(((")))
+
+        use(
+            made_up_rule("closure", closure),
+            made_up_rule("worse", worse, Applicability.UNSAFE),
+        )
+        Path("train.py").write_text(UNSEEDED)
+        assert "1 can be fixed with `--fix`." in self.nnlint(capfd)[1]
+
+    def test_which_fixes_hold_is_remembered(self, capfd, monkeypatch):
+        first = self.nnlint(capfd)
+        monkeypatch.setattr(workers, "check_file", None)
+        assert self.nnlint(capfd) == first and "1 can be fixed" in first[1]
+
+    def test_one_change_elsewhere_decides_anew(self, capfd):
+        Path("layers.py").write_text("def merge(y, B, L):\n    return y.reshape(B, L, -1)\n")
+        swapped = "\n\ndef forward(x, heads):\n    B, L, C = x.shape\n" + (
+            "    y = x.view(B, L, heads, C // heads).transpose(1, 2)\n    return merge(y, B, L)\n"
+        )
+        Path("wrong.py").write_text("import torch\nfrom layers import merge\n" + swapped)
+        Path("train.py").unlink()
+        offer = "1 can be fixed with `--fix --unsafe-fixes`."
+        assert offer in self.nnlint(capfd, "--select", "NN301")[1]
+        right = swapped.replace(".transpose(1, 2)", "")
+        Path("right.py").write_text("import torch\nfrom layers import merge\n" + right)
+        assert offer not in self.nnlint(capfd, "--select", "NN301")[1]
+
     def test_cache_after_fixing(self, capfd):
         self.nnlint(capfd)
         self.nnlint(capfd, "--diff", "--unsafe-fixes")

@@ -148,6 +148,11 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
             fixed = fix_files(linter, found, overlay, settings, options)
         result = fixed.result if fixed else linter.run(found, overlay)
+        if not options["diff"]:
+            from nnlint.fixing import offered
+
+            by_now = {**overlay, **fixed.contents} if fixed else overlay
+            result = offered(linter, found, by_now, result)
     result = _with_problems(result, settings)
     _remarks(result, settings, time.monotonic() - started, options)
     if options["diff"]:

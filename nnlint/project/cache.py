@@ -50,6 +50,8 @@ class _Contents:
     """Files with content's identities that results depend on, each pair once."""
     results: dict[str, tuple[str, tuple[int, ...], Any]] = field(default_factory=dict)
     """By path: identity of the content, positions in `consulted`, the packed result."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What was found out about all results together, by question and by what they were."""
 
     @classmethod
     def read(cls, raw: bytes) -> _Contents:
@@ -58,16 +60,17 @@ class _Contents:
         Raises:
             ValueError, TypeError, RecursionError: it is something else.
         """
-        stamps, consulted, results = json.loads(raw)
+        stamps, consulted, results, answers = json.loads(raw)
         return cls(
             {p: ((int(time), int(size)), str(d)) for p, ((time, size), d) in stamps.items()},
             [(str(path), str(digest)) for path, digest in consulted],
             {p: (str(d), tuple(map(int, ns)), data) for p, (d, ns, data) in results.items()},
+            dict(answers),
         )
 
     def written(self) -> bytes:
         """The bytes that `read` reads."""
-        data = (self.stamps, self.consulted, self.results)
+        data = (self.stamps, self.consulted, self.results, self.answers)
         return json.dumps(data, separators=(",", ":")).encode("ascii")
 
 
@@ -89,6 +92,8 @@ class Cache:
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
         self._holds: dict[int, bool] = {}
+        self._tried: dict[str, tuple[str, tuple[int, ...], Any]] = {}
+        """Results under an overlay: they are of no use to the next run."""
         self._contents = _Contents()
         if self._file is not None:
             try:
@@ -111,8 +116,9 @@ class Cache:
         Parameters:
             display: the name that the user knows a file by.
         """
-        entry = self._contents.results.get(path)
-        if entry is None or self._digest(path) != entry[0]:
+        entries = [self._tried.get(path), self._contents.results.get(path)]
+        entry = next((e for e in entries if e and self._digest(path) == e[0]), None)
+        if entry is None:
             # known before the file is read, so that a change in between is not missed
             self._stamp(path)
             return None
@@ -128,9 +134,31 @@ class Cache:
             return
         consulted = result.consulted or {}
         numbers = tuple(self._number(pair) for pair in consulted.items() if pair[0] != path)
-        self._contents.results[path] = result.digest, numbers, pack(result)
+        entry = result.digest, numbers, pack(result)
+        if self._overlay:
+            self._tried[path] = entry
+            return
+        self._contents.results[path] = entry
         self._remember_stamp(path, result.digest)
         self._changed = True
+
+    def answer(self, question: str, names: Iterable[str], find: Callable[[], Any]) -> Any:
+        """What follows from the results of files together, found out once and remembered.
+
+        Parameters:
+            names: their paths; all are known to hold.
+            find: finds the answer, as JSON.
+        """
+        digest = hashlib.sha1(question.encode(), usedforsecurity=False)
+        for path in names:
+            known, numbers, _ = self._contents.results.get(path, (ABSENT, (), None))
+            consulted = [self._contents.consulted[number] for number in numbers]
+            digest.update(repr((path, known, consulted)).encode("utf-8", "surrogatepass"))
+        key = digest.hexdigest()
+        if key not in self._contents.answers:
+            self._contents.answers = {key: find()}
+            self._changed = True
+        return self._contents.answers[key]
 
     def _number(self, pair: tuple[str, str]) -> int:
         number = self._numbers.get(pair)
@@ -213,6 +241,7 @@ class Cache:
                     numbers.setdefault(number, len(numbers))
                 renumbered = tuple(numbers[n] for n in consulted)
                 kept.results[path] = digest, renumbered, result
+        kept.answers = old.answers
         kept.consulted = [old.consulted[number] for number in numbers]
         return kept
 
