@@ -72,7 +72,7 @@ def _outline(tensor: Tensor) -> Shape | None:
     """The shape of a tensor; one that a layer of one output made is taken for a batch of them."""
     if tensor.shape is not None:
         return tensor.shape
-    return ((new_axis("B", "batch"),), ()) if _last_is_one(tensor) else None
+    return ((new_axis("batch", "batch"),), ()) if _last_is_one(tensor) else None
 
 
 def _last_is_one(tensor: Tensor) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from nnlint.semantics.axes import Axis, Dimension, Shape, size_of
+from nnlint.semantics.axes import DIRECTIONS, Axis, Dimension, Shape, size_of
 from nnlint.semantics.axes.sizes import Size, Symbol, default_of, size
 
 PLURALS = {
@@ -19,6 +19,10 @@ PLURALS = {
     "layer": "hidden states",
 }
 """What people call the elements along an axis."""
+
+
+DOCUMENTED = frozenset({"layers", DIRECTIONS, "hidden"})
+"""Axes of recurrent layers, known by their names in PyTorch's documentation whatever their size."""
 
 
 def _anything(name: str) -> bool:
@@ -54,12 +58,16 @@ class Names:
 
     def dimension(self, dimension: Dimension) -> str:
         """One dimension; what is known as a whole is no product of its parts."""
+        if any(axis.name in DOCUMENTED for axis in dimension):
+            return _multiplied([self.axis(axis) for axis in dimension])
         whole = _cancelled(size_of(dimension))
         short = self._number(whole) or (self.written(whole) if whole.symbol else None)
         return short or _multiplied([self.axis(axis) for axis in dimension])
 
     def axis(self, axis: Axis) -> str:
         """One axis."""
+        if axis.name in DOCUMENTED and axis.size not in self.sizes:
+            return axis.name
         role = "" if axis.size.symbol and axis.size.symbol.parts else axis.meaning
         return self.written(axis.size) or axis.name or role or "_"
 

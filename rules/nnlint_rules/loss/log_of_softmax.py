@@ -58,10 +58,12 @@ def log_of_softmax(logarithm: Operation, context: Context) -> None:
     if found is None:
         return
     name, operation = found
+    what = (
+        "a score above 88 overflows in exp and" if "exp" in name else "a probability rounded to 0"
+    )
     context.report(
         logarithm.site,
-        f"`{logarithm.site.text}` takes the logarithm of {name}: a probability rounded to 0 "
-        "makes the loss inf or NaN",
+        f"`{logarithm.site.text}` takes the logarithm of {name}: {what} makes the loss inf or NaN",
         help=f"Use {STABLE[name]}, which does both in one stable step.",
         related=[(operation.site, f"{name} is computed here")],
         fix=("Take both in one stable step", stable_logarithm(logarithm, name, operation)),

@@ -93,15 +93,13 @@ def described(norm: Reached) -> str:
 def remedy(norm: Reached) -> str:
     """Where to drop out instead."""
     if norm.block is not None and norm.alike:
-        return (
-            f"Drop out in the last `{norm.block.cls.node.name}` only, or once behind all of them."
-        )
+        return f"Use dropout in the last `{norm.block.cls.node.name}` only, or once behind all of them."
     if norm.block is not None:
         return f"Move the dropout behind the last `{norm.block.cls.node.name}`."
     if norm.built and norm.again:
         return "Keep the dropout only behind the last batch norm."
     if norm.again:
-        return "Drop out once, behind the batch norm of the last round."
+        return "Use dropout once, behind the batch norm of the last round."
     return "Move the dropout behind the last batch norm."
 
 

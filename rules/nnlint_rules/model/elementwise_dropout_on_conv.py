@@ -64,10 +64,11 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     """
     for dropout in elementwise_dropouts_behind(operation):
         place = place_of(dropout)
+        whole = "nn.Dropout" if dropout.layer else "F.dropout"
         context.report(
             place,
             f"`{place.text}` drops single elements of convolutional feature maps, whose "
             "neighbours carry the same information: it regularises less than its rate says",
-            help=f"Use dropout{operation.entry.dimensions}d, which drops whole channels.",
+            help=f"Use `{whole}{operation.entry.dimensions}d`, which drops whole channels.",
             related=[(place_of(operation), "the convolution that follows")],
         )

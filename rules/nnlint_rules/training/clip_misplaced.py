@@ -71,6 +71,7 @@ def clip_misplaced(program: Program, context: Context) -> None:
                     f"`{clip.text}` clips nothing: `{other.text}` computes the gradients "
                     "behind it, and they are applied at any length"
                 )
+                place = "the gradients are computed here"
                 help_ = f"Clip between `{other.text}` and the step."
                 fix = ("Clip behind the backward pass", move(clip, after=other))
             case "late":
@@ -78,6 +79,7 @@ def clip_misplaced(program: Program, context: Context) -> None:
                     f"`{clip.text}` clips nothing that counts: `{other.text}` has applied the "
                     "gradients already, at any length"
                 )
+                place = "they are applied here"
                 help_ = f"Clip before `{other.text}`."
                 fix = ("Clip before the step", move(clip, before=other))
             case _:
@@ -85,9 +87,10 @@ def clip_misplaced(program: Program, context: Context) -> None:
                     f"`{clip.text}` clips gradients that `{other.text}` has scaled: against the "
                     "bound they are longer by the scale, and what is applied is almost nothing"
                 )
+                place = "they are scaled here"
                 help_ = "Call the scaler's `unscale_(optimizer)` before clipping."
                 fix = ("Unscale the gradients before clipping", _unscale(program, found))
-        context.report(clip, message, help=help_, related=[(other, "the other call")], fix=fix)
+        context.report(clip, message, help=help_, related=[(other, place)], fix=fix)
 
 
 def _unscale(program: Program, found: MisplacedClip) -> Changes:

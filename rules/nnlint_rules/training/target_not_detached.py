@@ -68,7 +68,7 @@ def target_not_detached(program: Program, context: Context) -> None:
         name = spoken_name(found.forward)
         kind = "bootstrapped target" if found.bootstrapped else "teacher's output"
         if found.is_trained:
-            effect = "the loss moves its own target, and training chases or diverges"
+            effect = "the loss moves its own target, and training chases it or diverges"
         else:
             effect = (
                 f"the backward pass runs through `{name}` and leaves gradients in it, "
