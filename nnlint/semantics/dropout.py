@@ -93,7 +93,9 @@ def reached(dropout: Operation, norm: Operation) -> Reached:
     called = _called(place)
     built = norm.layer is not None and norm.layer.site.key == place.key
     start = place_of(dropout)
-    before = place.module is start.module and _end(place) <= _end(start)
+    # where one is called and the other built, neither stands before the other
+    alike = built == (dropout.layer is not None and dropout.layer.site.key == start.key)
+    before = alike and place.module is start.module and _end(place) <= _end(start)
     if other is not None and (other is not own or (before and _runs_again(dropout, norm, built))):
         whole = norm.modules[0]
         path = path_to(whole, other)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.flattening import flattens_everything
-from nnlint.semantics.values import Operation, Site, Tensor
+from nnlint.semantics.values import Class, Operation, Site, Tensor
+from nnlint.syntax.module import stands_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Origin:
     """`Encoder.forward` or, of a caller, the call."""
     site: Site
     returned: bool
+    passed_in: bool = False
+    """Whether it belongs to a module that the view's own class is given from outside."""
 
     @property
     def told(self) -> str:
@@ -26,10 +29,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A view that reads what it has from one place rightly, and from another wrongly."""
+    """A view that is shared: it reads what it has from one place wrongly."""
 
     wrong: Origin
-    right: Origin
+    right: Origin | None
+    """Another place, from which it reads what it has rightly; None where it is only known that
+    what it reads is made by a module that is passed in, as others may be."""
 
 
 def wrong_view(operation: Operation) -> Operation | None:
@@ -98,13 +103,14 @@ def _flattened(tensor: Tensor, depth: int = 8) -> bool:
 
 
 def disagreement(view: Operation) -> Disagreement | None:
-    """Whose layout a wrong view misreads, where it reads another one rightly."""
+    """Whose layout a wrong view misreads, where it reads others too."""
     for twin in view.twins:
         if _is_right(twin) and _rank(twin) == _rank(view):
             wrong, right = _origin(view), _origin(twin)
             if wrong and right and wrong.site.key != right.site.key:
                 return Disagreement(wrong, right)
-    return None
+    origin = _origin(view)
+    return Disagreement(origin, None) if origin and origin.passed_in else None
 
 
 def _is_right(view: Operation) -> bool:
@@ -125,8 +131,19 @@ def _origin(view: Operation, depth: int = 24) -> Origin | None:
         producer = producer.inputs[0].producer
         depth -= 1
     if isinstance(producer, Operation) and len(producer.callers) > len(view.callers):
-        return Origin(_called(producer), producer.site, True)
+        return Origin(_called(producer), producer.site, True, _is_passed_in(producer, view))
     return Origin(view.callers[-1].text, view.callers[-1], False) if view.callers else None
+
+
+def _is_passed_in(producer: Operation, view: Operation) -> bool:
+    """Whether the module that made a tensor is built outside of the class that views it."""
+    built = producer.owner.site if producer.owner else None
+    if view.owner is None or built is None or view.function is None or producer.owner is view.owner:
+        return False
+    classes = (c for c in view.owner.cls.ancestry() if isinstance(c, Class))
+    return not any(
+        c.scope.module is built.module and stands_in(built.node, c.node) for c in classes
+    )
 
 
 def _together(one: Operation, other: Operation) -> bool:

@@ -84,17 +84,13 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
             probe=probe,
         )
         return
-    context.report(
-        site,
-        f"`{site.text}` reads {before}, which {shared.wrong.told}, as {after}: {scrambled}; "
-        f"what {shared.right.told} is read right",
-        help=mend_elsewhere(shared, view),
-        related=[
-            (shared.wrong.site, "from here the axes come in another order than they are read"),
-            (shared.right.site, "from here they come in the order in which they are read"),
-        ],
-        probe=probe,
-    )
+    message = f"`{site.text}` reads {before}, which {shared.wrong.told}, as {after}: {scrambled}"
+    related = [(shared.wrong.site, "from here the axes come in another order than they are read")]
+    if shared.right is not None:
+        message += f"; what {shared.right.told} is read right"
+        where = (shared.right.site, "from here they come in the order in which they are read")
+        related.append(where)
+    context.report(site, message, help=mend_elsewhere(shared, view), related=related, probe=probe)
 
 
 def effect(view: ViewResult, source: Shape | None, names: Names) -> str:
@@ -122,6 +118,8 @@ def effect(view: ViewResult, source: Shape | None, names: Names) -> str:
 def mend_elsewhere(shared: Disagreement, view: ViewResult) -> str:
     """What to do where moving the axes in front of the view breaks it for others."""
     move = f"`{view.meant.movement}`" if view.meant and view.meant.movement else "a `permute`"
+    if shared.right is None:
+        return f"End `{shared.wrong.text}` with {move}: moved here, they move for whatever is passed in."
     where = "End" if shared.wrong.returned else "Give"
     what = (
         f"`{shared.wrong.text}`" if shared.wrong.returned else f"`{shared.wrong.text}` its tensor"
