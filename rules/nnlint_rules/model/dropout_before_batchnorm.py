@@ -92,10 +92,11 @@ def described(norm: Reached) -> str:
 
 def remedy(norm: Reached) -> str:
     """Where to drop out instead."""
-    if norm.block is not None and norm.alike:
-        return f"Use dropout in the last `{norm.block.cls.node.name}` only, or once behind all of them."
     if norm.block is not None:
-        return f"Move the dropout behind the last `{norm.block.cls.node.name}`."
+        name = norm.block.cls.node.name
+        if norm.alike:
+            return f"Use dropout in the last `{name}` only, or once behind all of them."
+        return f"Move the dropout behind the last `{name}`."
     if norm.built and norm.again:
         return "Keep the dropout only behind the last batch norm."
     if norm.again:

@@ -119,7 +119,8 @@ def mend_elsewhere(shared: Disagreement, view: ViewResult) -> str:
     """What to do where moving the axes in front of the view breaks it for others."""
     move = f"`{view.meant.movement}`" if view.meant and view.meant.movement else "a `permute`"
     if shared.right is None:
-        return f"End `{shared.wrong.text}` with {move}: moved here, they move for whatever is passed in."
+        others = "moved here, the axes move for whatever is passed in"
+        return f"End `{shared.wrong.text}` with {move}: {others}."
     where = "End" if shared.wrong.returned else "Give"
     what = (
         f"`{shared.wrong.text}`" if shared.wrong.returned else f"`{shared.wrong.text}` its tensor"
