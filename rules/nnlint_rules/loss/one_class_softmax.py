@@ -1,4 +1,5 @@
 from nnlint.rule import Calls, Context, Level, rule
+from nnlint.semantics.layers import place_of
 from nnlint.semantics.losses import one_class
 from nnlint.semantics.values import Operation
 
@@ -65,9 +66,10 @@ def one_class_softmax(operation: Operation, context: Context) -> None:
         if operation.entry.kind == "loss"
         else "its output is 1 whatever the model computes, and its gradient is 0"
     )
+    place, single = place_of(operation), place_of(layer)
     context.report(
-        operation.site,
-        f"`{operation.site.text}` normalises over the single output of `{layer.site.text}`: {effect}",
+        place,
+        f"`{place.text}` normalises over the single output of `{single.text}`: {effect}",
         help="Use binary cross entropy with logits and sigmoid, or give the layer two outputs.",
-        related=[(layer.site, "the layer with one output")],
+        related=[(single, "the layer with one output")],
     )

@@ -1,5 +1,6 @@
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.flattening import flattened_batch
+from nnlint.semantics.layers import place_of
 from nnlint.semantics.remedies import keep_batch_axis
 from nnlint.semantics.values import Operation
 
@@ -69,11 +70,12 @@ def flatten_batch(operation: Operation, context: Context) -> None:
     if flatten is None:
         return
     taker = "loss" if operation.entry.kind == "loss" else "layer"
+    place = place_of(flatten)
     context.report(
-        flatten.site,
-        f"`{flatten.site.text}` folds the batch axis into the features: the {taker} behind it "
+        place,
+        f"`{place.text}` folds the batch axis into the features: the {taker} behind it "
         "sees the whole batch as one example",
         help="Keep the batch axis: `flatten(1)`.",
-        related=[(operation.site, f"the {taker} that takes the flattened batch")],
+        related=[(place_of(operation), f"the {taker} that takes the flattened batch")],
         fix=("Keep the batch axis", keep_batch_axis(flatten)),
     )
