@@ -16,6 +16,8 @@ from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
 
 MOST_ROUNDS = 50
 """Rounds of fixing after which what is left is left: two fixes may undo each other."""
+CRASH = "NN007"
+"""The finding about a file whose check crashed."""
 REMARKS = frozenset({"NN004", "NN005"})
 """Findings about comments, which may well come when a finding goes."""
 
@@ -66,11 +68,17 @@ def offered(
         return result
 
     def find() -> list[str]:
-        return sorted(_dropped(linter, found, overlay, given))
+        return sorted(_dropped(linter, _without_lost(found, result), overlay, given))
 
     dropped = find() if overlay else linter.answer("fixes that do not hold", found, find)
     kept = (replace(f, fix=None) if repr(_key(f)) in dropped else f for f in result.findings)
     return replace(result, findings=tuple(kept))
+
+
+def _without_lost(found: Discovery, result: RunResult) -> Discovery:
+    """The files of a run without those whose check crashed: another try may end the run."""
+    lost = {f.filename for f in result.findings if f.code == CRASH}
+    return replace(found, files=[name for name in found.files if name not in lost])
 
 
 def _dropped(
@@ -97,10 +105,13 @@ class _Fixer:
         wanted: Callable[[Finding], bool],
     ) -> None:
         self._linter = linter
-        self._found = found
         self._given = dict(overlay)
         self._wanted = wanted
         self._outcome = Outcome(linter.run(found, overlay))
+        first = self._outcome.result
+        self._found = _without_lost(found, first)
+        kept = set(self._found.files)
+        self._lost = [f for f in first.findings if f.filename not in kept]
         self._hopeless: set[tuple[object, ...]] = set()
 
     def run(self) -> Outcome:
@@ -145,6 +156,10 @@ class _Fixer:
         except (RewriteError, SourceError, OSError) as error:
             return str(error)
         result = self._linter.run(self._found, {**self._given, **contents})
+        if self._lost:
+            findings = sorted([*self._lost, *result.findings], key=lambda f: f.sort_key)
+            files = self._outcome.result.files
+            result = replace(result, findings=tuple(findings), files=files, failed=True)
         reason = _fault(self._outcome.result, result, batch)
         if not reason:
             self._outcome.result = result

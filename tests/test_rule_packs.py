@@ -171,3 +171,19 @@ def test_a_process_that_dies_takes_one_file_along(pack, folder):
         ["train.py", *(f"train{i}.py" for i in range(40) if i != 7)]
     )
     assert "died" in next(f["message"] for f in findings if f["code"] == "NN007")
+
+
+def test_fixing_leaves_a_file_alone_whose_check_died(pack, folder):
+    (folder / "bad.py").write_text(UNSEEDED)
+    for i in range(40):
+        (folder / f"train{i}.py").write_text(UNSEEDED)
+    pack.rule(
+        imports="import os, signal",
+        before="program.module.name == 'bad' and os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    options = ("--output-format", "json", "--jobs", "2", "--no-cache", "--fix", "--unsafe-fixes")
+    result = pack.nnlint(*options, folder=folder)
+    findings = json.loads(result.stdout)
+    assert result.returncode == 2
+    assert [f["filename"] for f in findings if f["code"] == "NN007"] == ["bad.py"]
+    assert "manual_seed" in (folder / "train0.py").read_text()
