@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnlint.engine import Linter, RunResult
-from nnlint.finding import Applicability, Edit, Finding
+from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.source.discovery import Discovery
 from nnlint.source.file import SourceError, content_hash, read_bytes
 from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
@@ -35,6 +35,13 @@ class Outcome:
     fixed: list[Finding] = field(default_factory=list)
     dropped: list[tuple[Finding, str]] = field(default_factory=list)
     """Findings whose fix did not hold, each with the reason."""
+    verdicts: dict[tuple[str, str, str], Verdict] = field(default_factory=dict)
+    """What running the code showed before any fix, by the identity of the finding."""
+
+
+Proof = Callable[[Sequence[Finding], Mapping[str, bytes], Mapping[str, bytes]], str]
+"""Given findings, and what files hold before and after their fixes, by absolute path: why it is
+not proven that the findings are gone; empty where it is."""
 
 
 def fix(
@@ -42,6 +49,8 @@ def fix(
     found: Discovery,
     overlay: Mapping[str, bytes],
     wanted: Callable[[Finding], bool],
+    proof: Proof | None = None,
+    first: RunResult | None = None,
 ) -> Outcome:
     """Apply the fixes of findings, in rounds, until nothing changes.
 
@@ -51,8 +60,10 @@ def fix(
     Parameters:
         overlay: the content of files, by absolute path, that is not what is on disk.
         wanted: whether a finding is to be fixed.
+        proof: what a fix must stand before it is kept.
+        first: the outcome of linting before any fix, where it is at hand.
     """
-    return _Fixer(linter, found, overlay, wanted).run()
+    return _Fixer(linter, found, overlay, wanted, proof, first).run()
 
 
 def offered(
@@ -103,15 +114,18 @@ class _Fixer:
         found: Discovery,
         overlay: Mapping[str, bytes],
         wanted: Callable[[Finding], bool],
+        proof: Proof | None,
+        first: RunResult | None,
     ) -> None:
         self._linter = linter
         self._given = dict(overlay)
         self._wanted = wanted
-        self._outcome = Outcome(linter.run(found, overlay))
-        first = self._outcome.result
-        self._found = _without_lost(found, first)
+        self._proof = proof
+        self._outcome = Outcome(first or linter.run(found, overlay))
+        given = self._outcome.result
+        self._found = _without_lost(found, given)
         kept = set(self._found.files)
-        self._lost = [f for f in first.findings if f.filename not in kept]
+        self._lost = [f for f in given.findings if f.filename not in kept]
         self._hopeless: set[tuple[object, ...]] = set()
 
     def run(self) -> Outcome:
@@ -161,6 +175,8 @@ class _Fixer:
             files = self._outcome.result.files
             result = replace(result, findings=tuple(findings), files=files, failed=True)
         reason = _fault(self._outcome.result, result, batch)
+        if not reason and self._proof is not None:
+            reason = self._proof(batch, self._outcome.contents, contents)
         if not reason:
             self._outcome.result = result
             self._outcome.contents = contents
