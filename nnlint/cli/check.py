@@ -113,7 +113,11 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
     default="auto",
     help="Whether to colour the report.",
 )
-@click.option("--verify", is_flag=True, help="Run the code to confirm or take back findings.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Run the code to confirm or take back findings; with --fix, write only what is proven.",
+)
 @verification_options
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--verbose", "-v", is_flag=True, help="Say what is done, on stderr.")

@@ -76,7 +76,7 @@ class Model:
         """Why it was not asked, in a line."""
         if self.outcome is None:
             return "not reached in the time there was (--total)"
-        return " ".join(str(self.outcome.failure.get("reason", "")).split())
+        return " ".join(str(self.outcome.failure.get("reason", "")).split())[:240]
 
 
 @dataclass(slots=True)
