@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from nnlint.cli.progress import progress_bar
-from nnlint.report.style import plain
 from nnlint.report.summary import count
+from nnlint.text import plain
 from nnlint.verify.report import as_data, local, write_outputs
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.survey import Fault, Model, faults_of, models_in, survey
