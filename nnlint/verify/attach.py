@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding, Verdict
-from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, REFUTED_BY
+from nnlint.verify.catalogue import (
+    ALIASES,
+    ANOTHER_QUESTION,
+    OF_RULES,
+    PROBES,
+    REFUTED_BY,
+    WITHOUT_MODEL,
+)
 from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
@@ -80,8 +87,7 @@ def with_verdicts(
     for done, (question, indices) in enumerate(questions.items()):
         if on_progress:
             on_progress(done, len(questions))
-        rows = [findings[i].start.row for i in indices]
-        question, outcome = _asked(question, conditions, rows)
+        question, outcome = _asked(question, conditions, [findings[i] for i in indices])
         if output is not None and outcome.results:
             output.mkdir(parents=True, exist_ok=True)
             write_evidence(output, question.target, outcome.built, outcome.results[0])
@@ -91,26 +97,32 @@ def with_verdicts(
 
 
 def _asked(
-    question: _Question, conditions: Conditions, rows: list[int]
+    question: _Question, conditions: Conditions, findings: list[Finding]
 ) -> tuple[_Question, Outcome]:
     """The outcome for a class, or for one that builds it where it alone does not hold it all."""
-    outcome = _ask(question, conditions, rows)
+    outcome = _ask(question, conditions, findings)
     if not _unreached(outcome):
         return question, outcome
     for owner in owners_of(question.target):
         # what is clean in one owner may not be in another
         outer = replace(question, target=owner, within=question.target.name)
-        found = _ask(outer, conditions, rows if owner.file == question.target.file else [])
+        found = _ask(outer, conditions, findings)
         if not found.failure and not _unreached(found):
             return outer, found
     return question, outcome
 
 
-def _ask(question: _Question, conditions: Conditions, rows: list[int]) -> Outcome:
+def _ask(question: _Question, conditions: Conditions, findings: list[Finding]) -> Outcome:
     options = question.options
-    options["finding"]["rows"] = rows
-    options["finding"]["filename"] = str(Path(question.target.file).absolute())
+    filename = str(Path(question.target.file).absolute())
+    options["finding"]["filename"] = filename
+    options["finding"]["rows"] = [f.start.row for f in findings if _path(f) == filename]
+    options["finding"]["statements"] = [[_path(f), *spans(f)] for f in findings]
     return verify_target(question.target, [question.probe], conditions, options)
+
+
+def _path(finding: Finding) -> str:
+    return str(Path(finding.filename).absolute())
 
 
 def _unreached(outcome: Outcome) -> bool:
@@ -123,6 +135,12 @@ def _probe(finding: Finding) -> str | None:
         return None
     probe = ALIASES.get(probe, probe)
     return probe if probe in PROBES else None
+
+
+def _ran(finding: Finding, result: ProbeResult) -> bool:
+    """Whether a line of the statement that the finding lies in ran in the probe."""
+    place = f"{os.path.realpath(finding.filename)}:{spans(finding)[0]}"
+    return (result.evidence.get("ran") or {}).get(place) is True
 
 
 def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> Verdict:
@@ -174,6 +192,9 @@ def _settle(target: Target) -> str:
 
 def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str, str]:
     """The verdict on one finding, which may be about another line or another fault."""
+    other = ANOTHER_QUESTION.get(finding.name)
+    if other is not None and result.status != "INCONCLUSIVE":
+        return "INCONCLUSIVE", f"{other}; seen in the model: {result.summary}"
     place = (result.evidence.get("culprit") or {}).get("place")
     if result.status == "CONFIRMED" and place:
         first, last = spans(finding)
@@ -198,7 +219,9 @@ def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str,
                 "INCONCLUSIVE",
                 f"{target.name}, perhaps another model than this: {result.summary}",
             )
-        ran = result.evidence.get("ran")
-        if isinstance(ran, dict) and ran.get(str(finding.start.row)) is False:
-            return "INCONCLUSIVE", "the reported line did not run with these inputs"
+        if result.probe not in WITHOUT_MODEL and not _ran(finding, result):
+            return (
+                "INCONCLUSIVE",
+                f"the reported line did not run, so this does not take it back: {result.summary}",
+            )
     return result.status, result.summary

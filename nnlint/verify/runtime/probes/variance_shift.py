@@ -24,6 +24,8 @@ from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "variance-shift"
+CONSTRUCTS = True
+"""A layer's line may be the one that builds it."""
 UNREACHED = {"unreached": True}
 """In the evidence: a class around this one may hold what was looked for."""
 LIMIT, SEEDS = 1.1, 8
