@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from .running import Leaves, Runner
 from .trees import Path, describe, differing
 
 SIZES = (5, 7)
-"""Two batch sizes that collide with nothing else in a module."""
+"""Two batch sizes that collide with little else in a module."""
 TINY = 1e-5
 """Relative difference under which it is asked whether rounding explains it."""
 
@@ -58,16 +59,18 @@ class Layout:
     """Prefixes of outputs that are lists with one entry per example."""
 
 
-def find_layout(runner: Runner, inputs: Inputs, training: bool) -> Layout:
+def find_layout(
+    runner: Runner, inputs: Inputs, training: bool, sizes: tuple[int, int] = SIZES
+) -> Layout:
     """Find the output axes that change with the number of examples.
 
     Raises:
         ValueError: the outputs are of another kind at another batch size.
     """
-    small, large = SIZES
+    small, large = sizes
     first = runner.run(inputs.resized(small), training)
     second = runner.run(inputs.resized(large), training)
-    listed = _lists(first, second)
+    listed = _lists(first, second, sizes)
     known = dict(second)
     layout = Layout([], [], [], listed)
     for path, tensor in first:
@@ -93,9 +96,9 @@ def find_layout(runner: Runner, inputs: Inputs, training: bool) -> Layout:
     return layout
 
 
-def _lists(first: Leaves, second: Leaves) -> dict[Path, int]:
+def _lists(first: Leaves, second: Leaves, sizes: tuple[int, int]) -> dict[Path, int]:
     """Prefixes under which there is one entry per example."""
-    small, large = SIZES
+    small, large = sizes
     found: dict[Path, int] = {}
     prefixes = {path[:n] for path, _ in first for n in range(len(path))}
     for prefix in sorted(prefixes, key=len):
@@ -125,6 +128,8 @@ class Dependency:
     skipped: int = 0
     """Perturbed runs that raised."""
     changed_shape: bool = False
+    changed: tuple[int, ...] = ()
+    """The examples that were perturbed."""
 
     @property
     def count(self) -> int:
@@ -145,7 +150,7 @@ class Dependency:
     @property
     def silent(self) -> list[int]:
         """Examples whose own change does not show in their output."""
-        return [i for i in range(self.count) if not self.matrix[i][i] > 0]
+        return [i for i in self.changed if not self.matrix[i][i] > 0]
 
     def joined(self, other: Dependency) -> Dependency:
         """The larger of both differences, pair by pair."""
@@ -171,8 +176,12 @@ def measure(
     seed: int = 0,
     draws: tuple[int, ...] = tuple(range(len(DRAWS))),
     threshold: float = 0.0,
+    examples: Sequence[int] | None = None,
 ) -> Dependency:
     """Perturb one example at a time and compare the outputs of the others bit for bit.
+
+    Parameters:
+        examples: those to perturb; all when left out.
 
     Raises:
         OutputChanged: outputs of another shape came back, so that nothing can be compared.
@@ -180,7 +189,8 @@ def measure(
     count = inputs.count
     base = runner.run(inputs, training, seed)
     table = _Table(layout, base, count, threshold)
-    for example in range(count):
+    table.examples = tuple(range(count) if examples is None else examples)
+    for example in table.examples:
         for draw in draws:
             try:
                 other = runner.run(inputs.perturbed(example, draw, seed), training, seed)
@@ -201,6 +211,7 @@ class _Table:
         self.known = dict(base)
         self.skipped = 0
         self.changed_shape = False
+        self.examples: tuple[int, ...] = ()
         self.draws: dict[tuple[int, int], tuple[float, int]] = {}
         self.tables: dict[tuple[Any, str], Tensor] = {}
         for index, follower in enumerate(layout.followers):
@@ -267,6 +278,7 @@ class _Table:
             [describe(p) for p in (*compared, *self.layout.listed)],
             self.skipped,
             self.changed_shape,
+            self.examples,
         )
 
 
@@ -281,7 +293,13 @@ def _differences(left: Tensor, right: Tensor) -> Tensor:
 
 
 def rounding(
-    runner: Runner, inputs: Inputs, training: bool, seed: int, found: Dependency
+    runner: Runner,
+    inputs: Inputs,
+    training: bool,
+    seed: int,
+    found: Dependency,
+    layout: Layout,
+    draws: tuple[int, ...] = tuple(range(len(DRAWS))),
 ) -> bool | None:
     """Whether tiny differences come from rounding: then they shrink in double precision.
 
@@ -294,7 +312,7 @@ def rounding(
         double = Runner(copy.deepcopy(runner.model).double(), runner.device)
         double.fresh = runner.fresh
         wide = inputs.doubled()
-        again = measure(double, wide, find_layout(double, wide, training), training, seed)
+        again = measure(double, wide, layout, training, seed, draws, examples=found.changed)
     except Exception:
         return None
     if not again.leaks:

@@ -69,7 +69,7 @@ def realise(specs: tuple[Spec, ...], batch: int = BATCH, seed: int = 0) -> Input
             kwargs[spec.name] = value
         else:
             args.append(value)
-    return Inputs.of(tuple(args), kwargs, 0, highs, batch)
+    return Inputs.of(tuple(args), kwargs, 0, highs, batch, guessed=True)
 
 
 def _value(

@@ -1,9 +1,12 @@
 """Does the output of one example depend on another example?
 
-Criterion: one example is changed (four draws: randn, ×10, sign flip, 100·|randn|), the
-outputs of all others are compared bit for bit, with the same seed and shapes. CONFIRMED
-when an off-diagonal entry is non-zero at both batch sizes, 5 and 7, and under two seeds;
-REFUTED when all are zero in eval and train mode while every diagonal entry is not.
+Criterion: one example is changed (five draws: randn, ×10, sign flip, 100·|randn|, a copy of
+another; and with padding, where there are steps to pad: longest, shortest), the outputs of all
+others are compared bit for bit, with the same seed and shapes. CONFIRMED when an off-diagonal
+entry is non-zero at two batch sizes and under two seeds; REFUTED when all are zero in eval and
+train mode while every diagonal entry is not. A size that the user gives is kept. Guessed sizes
+are 5 and 7, or the next that the model does not know by another name, and the multiples of the
+numbers in its code, at which groups of examples show.
 Threshold: none on the CPU; differences under 1e-5 must survive double precision; four
 times the noise on other devices.
 Source: "Use backprop to chart dependencies", A Recipe for Training Neural Networks.
@@ -15,19 +18,26 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
+from functools import partial
 from typing import Any
 
 from torch import nn
 
-from ..dependency import SIZES, Dependency, Layout, find_layout, is_tiny, measure, rounding
+from ..dependency import Dependency, Layout, find_layout, is_tiny, measure, rounding
+from ..extent import apart, extent_of, groups, padding_of, spread
 from ..gradients import gradient_matrix
-from ..inputs import Inputs
-from ..locate import Culprit, locate
+from ..inputs import DRAWS, LONGER, SHORTER, Inputs
+from ..locate import MOST_FOLLOWED, Culprit, locate
 from ..recipes import NotWritten, inputs_as_text
 from ..running import Runner, is_batch_norm, jittered
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "batch-dependency"
+MOST_CHANGED = 12
+"""Examples that are changed in a large batch; all others are compared."""
+PATIENCE = 8.0
+"""Seconds in one mode for batch sizes that the numbers in the code speak of."""
 
 _BY_DESIGN = re.compile(
     r"minibatch|mini_batch|contrastive|infonce|nt_?xent|ghost|mixup|cutmix|batch_?std|batch_?norm(\dd)?$",
@@ -47,6 +57,7 @@ class _Run:
     inputs: Inputs
     runner: Runner
     jittered: bool
+    draws: tuple[int, ...] = tuple(range(len(DRAWS)))
 
     @property
     def mode(self) -> str:
@@ -54,20 +65,23 @@ class _Run:
 
 
 def run(subject: Subject) -> Answer:
-    """Ask the question along the batch axis, and along others where it is not known."""
-    known = subject.options.axis
-    axis = known if known is not None else 0
-    answer = _along(subject, axis)
-    if answer.status != "CONFIRMED" or known is not None or subject.batch_hint == axis:
+    """Ask the question along the batch axis: the first unless something says otherwise."""
+    known, hint = subject.options.axis, subject.batch_hint
+    if known is not None:
+        return _along(subject, known)
+    if hint == 1:
+        answer = _along(subject, hint)
+        return dataclasses.replace(answer, summary=f"{answer.summary} (axis 1 is the batch)")
+    answer = _along(subject, 0)
+    if answer.status != "CONFIRMED" or hint is not None:
         return answer
     other = _other_axis(subject)
-    if other is None:
+    if other is None or not type(subject.model).__module__.startswith("torch."):
         return answer
+    # torch's own layers are documented as sequence first
     second = _along(subject, other)
     if second.status != "REFUTED":
         return answer
-    if subject.batch_hint == other:
-        return dataclasses.replace(second, summary=f"{second.summary} (axis {other} is the batch)")
     return inconclusive(
         f"examples mix along axis 0, and not along axis {other}: that is right if the input is "
         f"sequence first. `--axis 0` or `--axis {other}` settles it",
@@ -94,16 +108,16 @@ def _along(subject: Subject, axis: int) -> Answer:
         return inconclusive(str(error))
     if not any(slot.axis is not None for slot in inputs.slots.values()):
         return inconclusive("no input has an axis of examples")
-    runner, seed = subject.runner, subject.options.seed
+    seed = subject.options.seed
     runs: list[_Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
         try:
-            measured = _measure(runner, inputs, training, seed)
+            measured = _Mode(subject, inputs, training).measured()
         except Exception as error:
-            if training and not runs:
-                raise
             if not training:
+                raise
+            if not runs:
                 raise
             conditions["train mode"] = f"raised {type(error).__name__}: {error}"
             continue
@@ -116,31 +130,111 @@ def _along(subject: Subject, axis: int) -> Answer:
     if not runs:
         reason = conditions.get("eval mode") or conditions.get("train mode")
         return inconclusive(str(reason), conditions=conditions)
+    conditions["batch sizes"] = sorted({r.inputs.count for r in runs})
     return _judge(subject, runs, conditions)
 
 
-def _measure(runner: Runner, inputs: Inputs, training: bool, seed: int) -> list[_Run] | str:
-    """Runs at both batch sizes, or the reason why there are none."""
-    small, large = (inputs.resized(size, seed) for size in SIZES)
-    exact = runner.device.exact
-    if exact and not runner.deterministic(small, training):
-        return "the same seed and inputs give different outputs from run to run"
-    layout = find_layout(runner, inputs, training)
-    if not layout.followers and not layout.listed:
-        return _no_axis(layout)
-    other = Runner(jittered(runner.model, seed + 1), runner.device)
-    other.fresh, other.needs_grad = runner.fresh, runner.needs_grad
-    runs = []
-    for size, chosen, number in ((small, runner, seed), (large, other, seed + 1)):
-        limit = 0.0 if exact else _noise(chosen, size, layout, training, number)
-        found = measure(chosen, size, layout, training, number, threshold=limit)
-        if training and found.silent and not found.leaks:
+class _Mode:
+    """The measurements in one mode."""
+
+    def __init__(self, subject: Subject, inputs: Inputs, training: bool) -> None:
+        self.runner, self.seed = subject.runner, subject.options.seed
+        self.model = subject.model
+        self.inputs, self.training = inputs, training
+        self.exact = self.runner.device.exact
+        self.extent = extent_of(subject.model)
+
+    def measured(self) -> list[_Run] | str:
+        """Runs at both batch sizes and at those that groups need, or why there are none."""
+        found = self._pair()
+        if isinstance(found, str):
+            return found
+        (small, large), layout = found
+        sizes = (self.inputs.resized(small, self.seed), self.inputs.resized(large, self.seed))
+        other = Runner(jittered(self.model, self.seed + 1), self.runner.device)
+        other.fresh, other.needs_grad = self.runner.fresh, self.runner.needs_grad
+        pairs = zip(sizes, (self.runner, other), (self.seed, self.seed + 1))
+        runs = [self._run(size, layout, chosen, number) for size, chosen, number in pairs]
+        if not any(r.found.leaks for r in runs):
+            runs += self._padded(layout, large)
+        if not any(r.found.leaks for r in runs):
+            runs += self._grouped(layout, {small, large})
+        return runs
+
+    def _pair(self) -> tuple[tuple[int, int], Layout] | str:
+        """Two batch sizes at which the model runs, and where examples are in its outputs."""
+        failed: Exception | None = None
+        for sizes in self._candidates():
+            small = self.inputs.resized(sizes[0], self.seed)
+            try:
+                if self.exact and not self.runner.deterministic(small, self.training):
+                    return "the same seed and inputs give different outputs from run to run"
+                layout = find_layout(self.runner, self.inputs, self.training, sizes)
+            except Exception as error:
+                failed = failed or error
+                continue
+            if layout.followers or layout.listed:
+                return sizes, layout
+            return _no_axis(layout)
+        assert failed is not None
+        raise failed
+
+    def _candidates(self) -> list[tuple[int, int]]:
+        count = self.inputs.count
+        if self.inputs.guessed or count < 2:
+            free = apart(self.extent)
+            return [(free[0], free[1]), *([(count, 2 * count)] if count > 1 else [])]
+        free = apart(self.extent)
+        others = [free[0] if free[0] != count else free[1], 2 * count, 3 * count]
+        return [(min(count, n), max(count, n)) for n in others]
+
+    def _run(
+        self,
+        inputs: Inputs,
+        layout: Layout,
+        runner: Runner,
+        number: int,
+        draws: tuple[int, ...] = tuple(range(len(DRAWS))),
+        most: int = MOST_CHANGED,
+    ) -> _Run:
+        limit = 0.0 if self.exact else _noise(runner, inputs, layout, self.training, number)
+        examples = spread(inputs.count, most)
+        ask = partial(measure, runner, inputs, layout, self.training, examples=examples)
+        found = ask(number, draws, limit)
+        if self.training and found.silent and not found.leaks:
             # dropout may have cut off an example; another seed draws another mask
-            found = found.joined(
-                measure(chosen, size, layout, training, number + 100, threshold=limit)
-            )
-        runs.append(_Run(training, number, found, layout, size, chosen, chosen is other))
-    return runs
+            found = found.joined(ask(number + 100, draws, limit))
+        jitter = runner is not self.runner
+        return _Run(self.training, number, found, layout, inputs, runner, jitter, draws)
+
+    def _padded(self, layout: Layout, count: int) -> list[_Run]:
+        """One run on a padded batch; what it does not show says nothing."""
+        inputs = self.inputs.resized(count, self.seed).padded(padding_of(self.model))
+        if inputs is None:
+            return []
+        try:
+            run_ = self._run(inputs, layout, self.runner, self.seed, (0, LONGER, SHORTER))
+        except Exception:
+            return []
+        # outputs as long as the longest example are no leak, and an empty row may be NaN
+        usable = run_.found.leaks and not run_.found.has_nan
+        return [run_] if usable else []
+
+    def _grouped(self, layout: Layout, taken: set[int]) -> list[_Run]:
+        """Runs at batch sizes that the numbers in the code speak of, as far as time allows."""
+        runs: list[_Run] = []
+        started = time.monotonic()
+        for count in groups(self.extent):
+            if count in taken or time.monotonic() - started > PATIENCE:
+                continue
+            inputs = self.inputs.resized(count, self.seed)
+            try:
+                run_ = self._run(inputs, layout, self.runner, self.seed, (0, 3), 3)
+            except Exception:
+                continue
+            if run_.found.leaks and not run_.found.has_nan:
+                return [run_]
+        return runs
 
 
 def _noise(runner: Runner, inputs: Inputs, layout: Layout, training: bool, seed: int) -> float:
@@ -164,7 +258,9 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
         return _clean(runs, conditions, evidence)
     last = leaking[-1]
     if is_tiny(last.found):
-        shrinks = rounding(last.runner, last.inputs, last.training, last.seed, last.found)
+        shrinks = rounding(
+            last.runner, last.inputs, last.training, last.seed, last.found, last.layout, last.draws
+        )
         largest = f"differences of {last.found.leaks[0][2]:.1e}"
         if shrinks is None:
             return inconclusive(
@@ -174,9 +270,9 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
         if shrinks:
             conditions["rounding"] = f"{largest} vanish in double precision"
             return _clean(runs, conditions, evidence)
-    if len(leaking) < len(SIZES):
+    if len(leaking) < 2:
         leaking = _again(leaking[-1], runs, subject.options.seed)
-    if len(leaking) < len(SIZES):
+    if len(leaking) < 2:
         return inconclusive(
             f"examples mix at batch size {last.inputs.count}, seed {last.seed} in {last.mode} "
             "mode, and not at the other",
@@ -186,18 +282,35 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
 
 
 def _again(shown: _Run, runs: list[_Run], seed: int) -> list[_Run]:
-    """The other batch size once more, under the weights that show the leak.
+    """The leak once more, under another seed, the weights that show it, and another batch size.
 
-    A gate that starts at zero hides a leak from the weights as built.
+    A gate that starts at zero hides a leak from the weights as built. Groups of examples
+    need as many as they have, twice.
     """
-    other = next(r for r in runs if r.inputs.count != shown.inputs.count)
+    others = [r.inputs for r in runs if r.inputs.count != shown.inputs.count]
+    if shown.inputs.padding is not None:
+        full, value = shown.inputs.padding.full, shown.inputs.padding.value
+        padded = (full.resized(n, seed).padded(value) for n in (full.count - 2, full.count + 2))
+        others = [p for p in padded if p is not None]
+    else:
+        others = [shown.inputs.resized(2 * shown.inputs.count, seed), *others]
     for number in (seed + 2, seed + 3):
-        found = measure(shown.runner, other.inputs, shown.layout, shown.training, number)
-        if found.leaks:
-            again = dataclasses.replace(
-                other, found=found, seed=number, runner=shown.runner, jittered=shown.jittered
-            )
-            return sorted([again, shown], key=lambda r: r.inputs.count)
+        for inputs in others[:2]:
+            try:
+                found = measure(
+                    shown.runner,
+                    inputs,
+                    shown.layout,
+                    shown.training,
+                    number,
+                    shown.draws,
+                    examples=spread(inputs.count, MOST_CHANGED),
+                )
+            except Exception:
+                continue
+            if found.leaks:
+                again = dataclasses.replace(shown, found=found, seed=number, inputs=inputs)
+                return sorted([again, shown], key=lambda r: r.inputs.count)
     return [shown]
 
 
@@ -216,7 +329,7 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
     missing = conditions.get("train mode") or conditions.get("eval mode")
     if missing:
         return inconclusive(f"clean in one mode; in the other: {missing}", **evidence)
-    checked = sum(r.found.count * (r.found.count - 1) for r in runs)
+    checked = sum(len(r.found.changed) * (r.found.count - 1) for r in runs)
     return refuted(
         f"not reproduced with these inputs: {checked} pairs of examples, none depends on the "
         "other, in eval and train mode",
@@ -252,6 +365,9 @@ def _recipe(first: _Run) -> dict[str, Any] | None:
     """What a script needs to show the leak, where a few lines can."""
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
     plain = [f for f in first.layout.followers if f.fold == 1]
+    if first.inputs.padding is not None or max(first.found.draw.values()) >= len(DRAWS) - 1:
+        # the script draws numbers alone
+        return None
     if first.jittered or (first.training and has_norm) or not plain:
         return None
     follower = plain[0]
@@ -270,8 +386,14 @@ def _recipe(first: _Run) -> dict[str, Any] | None:
 def _locate(first: _Run) -> Culprit | None:
     draws = sorted({first.found.draw.get(leak[:2], 0) for leak in first.found.leaks})
     chosen = tuple(dict.fromkeys((0, *draws)))[:3]
+    leaks = first.found.leaks[:MOST_FOLLOWED]
+    followed = sorted({n for row, column, _ in leaks[:2] for n in (row, column)})
+    followed += [i for i in spread(first.inputs.count, MOST_FOLLOWED) if i not in followed]
+    examples = sorted(followed[:MOST_FOLLOWED])
     try:
-        return locate(first.runner, first.inputs, first.training, first.seed, chosen)
+        return locate(
+            first.runner, first.inputs, first.training, first.seed, chosen, examples=examples
+        )
     except Exception:
         # a model may not bear a dispatch mode; the leak itself stands without its line
         return None
