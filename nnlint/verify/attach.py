@@ -45,11 +45,16 @@ class _Question:
     rule: str
     within: str = ""
     """The class that the finding lies in, where the target is one around it."""
+    within_file: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
         loss = _LOSS_OF_RULE.get(self.rule)
-        finding = {"name": self.rule, "class": self.within or self.target.name}
+        finding = {
+            "name": self.rule,
+            "class": self.within or self.target.name,
+            "class_file": str(Path(self.within_file or self.target.file).absolute()),
+        }
         found: dict[str, Any] = {"finding": finding}
         return {**found, "loss": loss} if loss else found
 
@@ -105,7 +110,12 @@ def _asked(
         return question, outcome
     for owner in owners_of(question.target):
         # what is clean in one owner may not be in another
-        outer = replace(question, target=owner, within=question.target.name)
+        outer = replace(
+            question,
+            target=owner,
+            within=question.target.name,
+            within_file=question.target.file,
+        )
         found = _ask(outer, conditions, findings)
         if not found.failure and not _unreached(found):
             return outer, found
@@ -174,6 +184,10 @@ def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict
         **result.evidence,
     }
     status, summary = _judged(finding, result, question.target)
+    if question.within or os.path.realpath(question.target.file) != os.path.realpath(
+        finding.filename
+    ):
+        summary = f"{summary} (seen in {question.target.title})"
     return Verdict(status, local(summary), evidence)
 
 

@@ -162,6 +162,25 @@ class Inputs:
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs)
 
+    def calm(self) -> Inputs | None:
+        """The same examples with small, positive numbers: one large or negative one stands out.
+
+        Returns:
+            None where no input has numbers of its examples.
+        """
+        changed = False
+
+        def change(path: Path, tensor: Tensor) -> Tensor:
+            nonlocal changed
+            slot = self.slots.get(path)
+            if slot is None or slot.axis is None or not tensor.is_floating_point():
+                return tensor
+            changed = True
+            return 0.1 * tensor.abs()
+
+        args, kwargs = replace((self.args, self.kwargs), change)
+        return dataclasses.replace(self, args=args, kwargs=kwargs) if changed else None
+
     def padded(self, value: int = 0) -> Inputs | None:
         """The same examples with tails of padding, each as long as no other.
 

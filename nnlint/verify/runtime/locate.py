@@ -145,6 +145,8 @@ class Judge:
         self.trace, self.count, self.followed = trace, count, followed
         self._classify: Callable[..., str] = future_kind if causal else example_kind
         self._kinds: dict[int, str] = {}
+        self.decisions: dict[int, int] = {}
+        """Steps at which Python read what decided on a number, by the node that got it."""
 
     def kind(self, index: int) -> str:
         """`clean`, `pure`, or the kind of impurity of a node."""
@@ -166,7 +168,7 @@ class Judge:
         if not found and 0 <= node.step < len(self.trace.steps):
             found = self._explaining(index, self._read_by_call(node))
             if not found and self.trace.steps[node.step].number_label:
-                found = self._read_by_number(node)
+                found = self._read_by_number(index)
         return found
 
     def _explaining(self, index: int, parents: list[int]) -> list[int]:
@@ -199,11 +201,20 @@ class Judge:
                 outside.append(index)
         return outside
 
-    def _read_by_number(self, node: Node) -> list[int]:
-        """The impure values behind a number that went through Python (`x.max().item()`)."""
-        bits = self.trace.steps[node.step].number_label
-        for step in reversed(self.trace.steps[: node.step]):
-            if step.scalar_label & bits:
+    def _read_by_number(self, index: int) -> list[int]:
+        """The impure values behind a number that went through Python (`x.max().item()`).
+
+        A number that is not the one that Python read was chosen by it: then the place where it
+        was read, such as an `if`, is at fault.
+        """
+        node = self.trace.nodes[index]
+        user = self.trace.steps[node.step]
+        for number in range(node.step - 1, -1, -1):
+            step = self.trace.steps[number]
+            if step.scalar_label & user.number_label:
+                if isinstance(step.scalar, bool):
+                    self.decisions[index] = number
+                    return []
                 return [p for p in step.reads if self.kind(p) in (MIX, FUTURE)]
         return []
 
@@ -238,6 +249,9 @@ def _walk(
         return None
     culprits.sort(key=lambda i: (trace.nodes[i].step, i))
     first = culprits[0]
+    if first in judge.decisions:
+        step = trace.steps[judge.decisions[first]]
+        return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
     culprit = _culprit(trace, trace.nodes[first], judge.kind(first))
     rows = {_row(culprit.place)}
     for index in culprits[1:]:

@@ -19,7 +19,7 @@ from torch import nn
 from ..inputs import Inputs, seed_all
 from .constructing import NotBuilt, construct
 from .fitting import NotRun, fit_inputs
-from .specs import BATCH
+from .same_class import is_same, refers
 
 MOST_FILES, MOST_OWNERS = 16, 6
 
@@ -63,6 +63,9 @@ def _sources(filename: str, name: str) -> Iterator[tuple[str, ast.Module]]:
                 continue
             tree = ast.parse(raw)
         except (OSError, SyntaxError, ValueError):
+            continue
+        if path != near[0] and not refers(tree, path, name, near[0]):
+            # a class of the same name
             continue
         yield path, tree
         count += 1
@@ -128,11 +131,11 @@ def capture(
         except Exception:
             continue
         for model, inputs in _instances(owner, kind, path, load, deadline, depth):
-            found = next((m for m in model.modules() if type(m).__name__ == cls.__name__), None)
+            found = next((m for m in model.modules() if is_same(type(m), cls)), None)
             if found is None:
                 continue
             inside = _watch(model, found, inputs) if inputs is not None else None
-            yield found, inside, f"inside {name}"
+            yield found, inside, f"inside {name} of {os.path.basename(path)}"
             if inside is not None:
                 return
 
@@ -204,6 +207,6 @@ def _watch(model: nn.Module, part: nn.Module, inputs: Inputs) -> Optional[Inputs
         return None
     args, kwargs = caught[0]
     try:
-        return Inputs.of(tuple(args), dict(kwargs), 0, None, None).folded(BATCH)
+        return Inputs.of(tuple(args), dict(kwargs), 0, None, None, True).folded(inputs.count)
     except ValueError:
         return None

@@ -238,6 +238,9 @@ def first_guesses(facts: Facts, known: Sequence[dict[str, Any]] = ()) -> list[tu
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
             continue
+        if parameter.kind is parameter.VAR_POSITIONAL and columns:
+            # what else may be given is not made up
+            continue
         if parameter.default is not parameter.empty and columns:
             continue
         keyword = parameter.kind is parameter.KEYWORD_ONLY

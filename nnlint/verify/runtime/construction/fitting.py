@@ -11,11 +11,12 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from ..extent import extent_of
 from ..inputs import Inputs
 from .first_guess import Facts, first_guesses
 from .guesses import lend
 from .repair import repairs
-from .specs import BATCH, LARGEST, Spec, elements, realise
+from .specs import BATCH, HEIGHT, LARGEST, PRIMES, TIME, Spec, elements, realise
 from .trials import Trials, trial
 
 BUDGET = 12.0
@@ -51,6 +52,7 @@ def fit_inputs(
         if trial(model, found)[1] is None:
             return found
     facts = Facts(model, arguments)
+    few, more = _apart(model)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
     for rank, specs in enumerate(first_guesses(facts, known)):
@@ -68,12 +70,12 @@ def fit_inputs(
             if key in seen or elements(specs) > LARGEST:
                 continue
             seen.add(key)
-            inputs = realise(specs)
+            inputs = realise(specs, few)
             progress, error = trials.run(inputs)
             while error is not None and lend(error):
                 progress, error = trials.run(inputs)
             if error is None:
-                other = realise(specs, BATCH + 2)
+                other = realise(specs, more)
                 if trials.run(other)[1] is None:
                     return inputs
                 fallback = fallback or inputs
@@ -87,6 +89,13 @@ def fit_inputs(
     if fallback is not None:
         return fallback
     raise NotRun(reason)
+
+
+def _apart(model: nn.Module) -> tuple[int, int]:
+    """Two numbers of examples that are no size of the model or of another axis."""
+    taken = extent_of(model).taken | {TIME, HEIGHT, *PRIMES}
+    free = (n for n in itertools.count(BATCH, 2) if n not in taken)
+    return next(free), next(free)
 
 
 def _example(example: Any) -> Inputs:

@@ -17,17 +17,18 @@ where backward passes missed 9; their matrix is shown as evidence.
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..dependency import Dependency, Layout, find_layout, is_tiny, measure, rounding
+from ..design import mixes_by_design
 from ..extent import apart, extent_of, groups, padding_of, spread
 from ..gradients import gradient_matrix
-from ..inputs import DRAWS, LONGER, SHORTER, Inputs
+from ..inputs import DRAWS, LONGER, SHORTER, Inputs, seed_all
 from ..locate import MOST_FOLLOWED, Culprit, locate
 from ..recipes import NotWritten, inputs_as_text
 from ..running import Runner, is_batch_norm, jittered
@@ -39,11 +40,17 @@ MOST_CHANGED = 12
 PATIENCE = 8.0
 """Seconds in one mode for batch sizes that the numbers in the code speak of."""
 
-_BY_DESIGN = re.compile(
-    r"minibatch|mini_batch|contrastive|infonce|nt_?xent|ghost|mixup|cutmix|batch_?std|batch_?norm(\dd)?$",
-    re.IGNORECASE,
+_RANDOM = (
+    "gamma",
+    "poisson",
+    "binomial",
+    "multinomial",
+    "dirichlet",
+    "bernoulli",
+    "rand",
+    "normal",
 )
-"""Names of modules that mix examples on purpose."""
+"""Operations that draw: how many numbers one takes may depend on the values before."""
 
 
 @dataclasses.dataclass
@@ -156,7 +163,7 @@ class _Mode:
         pairs = zip(sizes, (self.runner, other), (self.seed, self.seed + 1))
         runs = [self._run(size, layout, chosen, number) for size, chosen, number in pairs]
         if not any(r.found.leaks for r in runs):
-            runs += self._padded(layout, large)
+            runs += self._padded(layout, large) or self._calm(layout, small)
         if not any(r.found.leaks for r in runs):
             runs += self._grouped(layout, {small, large})
         return runs
@@ -212,13 +219,21 @@ class _Mode:
         inputs = self.inputs.resized(count, self.seed).padded(padding_of(self.model))
         if inputs is None:
             return []
-        try:
-            run_ = self._run(inputs, layout, self.runner, self.seed, (0, LONGER, SHORTER))
-        except Exception:
-            return []
         # outputs as long as the longest example are no leak, and an empty row may be NaN
-        usable = run_.found.leaks and not run_.found.has_nan
-        return [run_] if usable else []
+        return self._extra(inputs, layout, (0, LONGER, SHORTER))
+
+    def _calm(self, layout: Layout, count: int) -> list[_Run]:
+        """One run on a batch in which a single large or negative number decides."""
+        inputs = self.inputs.resized(count, self.seed).calm()
+        return [] if inputs is None else self._extra(inputs, layout, (2, 3))
+
+    def _extra(self, inputs: Inputs, layout: Layout, draws: tuple[int, ...]) -> list[_Run]:
+        try:
+            run_ = self._run(inputs, layout, self.runner, self.seed, draws)
+        except Exception:
+            # values that the model does not take
+            return []
+        return [run_] if run_.found.leaks and not run_.found.has_nan else []
 
     def _grouped(self, layout: Layout, taken: set[int]) -> list[_Run]:
         """Runs at batch sizes that the numbers in the code speak of, as far as time allows."""
@@ -348,11 +363,9 @@ def _leak(
     culprit = _locate(first)
     if culprit is not None:
         evidence["culprit"] = culprit.as_dict()
-    design = _by_design(subject.model, culprit)
+    design = _by_design(first, culprit)
     if design:
-        return inconclusive(
-            f"{design} mixes examples by design, so this is not counted", **evidence
-        )
+        return inconclusive(f"{design}, so this is not counted", **evidence)
     where = _where(culprit, subject.options.finding)
     only = " in train mode only" if first.training else ""
     return confirmed(
@@ -406,17 +419,47 @@ def _gradients(first: _Run) -> Any:
         return f"no backward pass: {type(error).__name__}"
 
 
-def _by_design(model: nn.Module, culprit: Culprit | None) -> str:
+def _by_design(first: _Run, culprit: Culprit | None) -> str:
+    """Why examples are meant to mix there, if they are."""
+    model = first.runner.model
     if culprit is None or culprit.place is None:
-        return ""
+        return (
+            f"{type(model).__name__} mixes examples by design"
+            if mixes_by_design(type(model))
+            else ""
+        )
     path, _, kind = culprit.place.module.rpartition("(")
-    kind = kind.rstrip(")") or type(model).__name__
     found = dict(model.named_modules()).get(path.strip())
     if isinstance(found, nn.modules.batchnorm._BatchNorm):
         # neutral in train mode, so it can only be one that has no running statistics
         return ""
-    named = _BY_DESIGN.search(kind) or _BY_DESIGN.search(culprit.place.function)
-    return kind if named else ""
+    cls = type(found) if found is not None else type(model)
+    if mixes_by_design(cls, culprit.place.function) or mixes_by_design(type(model)):
+        return f"{kind.rstrip(')') or cls.__name__} mixes examples by design"
+    if culprit.operation.lstrip("_").startswith(_RANDOM):
+        return f"`{culprit.operation}` draws random numbers one after the other"
+    if first.training and "batch_norm" in culprit.operation:
+        return "it is batch norm, which takes the statistics of the batch in training"
+    if first.training and found is not None and _moves(first, found):
+        return f"{cls.__name__} normalises by the batch in training and keeps running statistics"
+    return ""
+
+
+def _moves(first: _Run, part: nn.Module) -> bool:
+    """Whether a run in train mode changes buffers of a part that eval mode reads.
+
+    Batch norm by another name: it uses the batch in training, and what it kept afterwards.
+    """
+    runner = first.runner
+    with runner.state(runner.model, True), torch.no_grad():
+        before = {name: b.clone() for name, b in part.named_buffers(recurse=False)}
+        args, kwargs = first.inputs.copied()
+        seed_all(first.seed)
+        runner.model(*args, **kwargs)
+        after = dict(part.named_buffers(recurse=False))
+        floats = [n for n, b in before.items() if b.is_floating_point() and b.dim()]
+        kept = [n for n in floats if after[n].shape == before[n].shape]
+        return any(bool((after[n] != before[n]).any()) for n in kept)
 
 
 def _where(culprit: Culprit | None, finding: dict[str, Any]) -> str:
