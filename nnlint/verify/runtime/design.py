@@ -12,8 +12,7 @@ import torch
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _MIXES = re.compile(
     r"minibatch|mini_batch|contrastive|infonce|nt_?xent|ghost|mixup|cutmix|batch_?std|batch_?norm(\dd)?$"
-    r"|mixture_?of_?experts|router|routing|capacity|memory_?bank|message_?passing"
-    r"|(?-i:MoE|(?:^|_)moe|Experts?(?![a-z])|(?:^|_)experts?(?:$|_)|Graph(?!ic)|(?:^|_)graph(?:$|_))"
+    r"|memory_?bank|message_?passing|(?-i:Graph(?!ic)|(?:^|_)graph(?:$|_))"
     r"|(?-i:GCN|GNN|GAT(?![a-z]))",
     re.IGNORECASE,
 )
@@ -27,7 +26,7 @@ _ALWAYS_ON = re.compile(
 )
 """Names of models whose dropout stays on."""
 _STATE = re.compile(r"cache|kv_|memory|hidden|state|queue|history|(?<![a-z])past", re.IGNORECASE)
-_KEPT = re.compile(r"teacher|target|ema|momentum|frozen|reference|_ref$", re.IGNORECASE)
+_KEPT = re.compile(r"teacher|target|ema|momentum|reference|_ref$", re.IGNORECASE)
 
 
 def mixes_by_design(cls: type, *functions: str) -> bool:

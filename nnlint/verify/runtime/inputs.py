@@ -17,8 +17,9 @@ from .trees import Path, leaves, replace
 DRAWS = ("randn", "×10", "sign flip", "100·|randn|", "a copy of another")
 """How one example is changed. One draw misses 1 of 20 leaks, the first four together none
 (35 modules, torch 2.13); duplicates are told apart by a copy alone."""
-LONGER, SHORTER = len(DRAWS), len(DRAWS) + 1
-"""Two more for padded inputs: the example has no padding, or nothing but its first step."""
+LONGER, SHORTER, FAINT = len(DRAWS), len(DRAWS) + 1, len(DRAWS) + 2
+"""More for special batches: the example has no padding, or nothing but its first step; its
+numbers are almost zero."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Inputs:
 
     def perturbed(self, example: int, draw: int, seed: int = 0) -> Inputs:
         """The same inputs with one example changed."""
-        if draw >= len(DRAWS):
+        if draw in (LONGER, SHORTER):
             return self._repadded(example, draw)
         generator = torch.Generator().manual_seed(1009 * seed + 31 * example + draw)
 
@@ -162,8 +163,27 @@ class Inputs:
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs)
 
-    def calm(self) -> Inputs | None:
-        """The same examples with small, positive numbers: one large or negative one stands out.
+    def with_steps(self, steps: int = 11) -> Inputs | None:
+        """Guessed inputs of (examples, features) with steps between.
+
+        Returns:
+            None where the inputs are others, or given.
+        """
+        if not self.guessed or [t.dim() for _, t in self.tensors] != [2]:
+            return None
+        generator = torch.Generator().manual_seed(0)
+
+        def change(_: Path, tensor: Tensor) -> Tensor:
+            shape = (tensor.shape[0], steps, tensor.shape[1])
+            return torch.randn(shape, generator=generator).to(tensor)
+
+        if not self.tensors[0][1].is_floating_point():
+            return None
+        args, kwargs = replace((self.args, self.kwargs), change)
+        return Inputs.of(args, kwargs, 0, None, self.count, True)
+
+    def scaled(self, factor: float) -> Inputs | None:
+        """The same examples with small, positive numbers, or large ones: one that is not stands out.
 
         Returns:
             None where no input has numbers of its examples.
@@ -176,7 +196,7 @@ class Inputs:
             if slot is None or slot.axis is None or not tensor.is_floating_point():
                 return tensor
             changed = True
-            return 0.1 * tensor.abs()
+            return factor * (tensor.abs() if factor < 1 else tensor)
 
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs) if changed else None
@@ -304,6 +324,8 @@ def _drawn(part: Tensor, draw: int, high: int | None, generator: torch.Generator
         # a length or an index that stands for itself stays
         return part if high is None or high < 2 else _drawn_integer(part, draw, high, generator)
     noise = torch.randn(part.shape, generator=generator).to(part)
+    if draw == FAINT:
+        return 1e-3 * noise
     return (noise, part * 10 + 0.01 * noise, -part, 100 * noise.abs())[draw % 4]
 
 

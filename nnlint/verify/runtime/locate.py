@@ -354,7 +354,20 @@ def example_kind(label: Tensor, count: int, followed: tuple[int, ...]) -> str:
         if _in_order([followed[bit] for bit in bits], rows.any(1).tolist(), count):
             return "pure"
         best = PERMUTE
-    return best
+    return "pure" if best == SCRAMBLE and _grouped(label, count, followed) else best
+
+
+def _grouped(label: Tensor, count: int, followed: tuple[int, ...]) -> bool:
+    """Whether the axis of examples is split in two: groups, and examples of each."""
+    for axis in range(label.dim() - 1):
+        if label.shape[axis] * label.shape[axis + 1] == count and 1 < label.shape[axis] < count:
+            rows = _rows(label.flatten(axis, axis + 1), axis, len(followed))
+            places = [i for i, there in enumerate(rows.any(1).tolist()) if there]
+            bits = rows.to(torch.uint8).argmax(1)[rows.any(1)].tolist()
+            single = not bool((rows.sum(1) > 1).any())
+            if single and [followed[bit] for bit in bits] == places:
+                return True
+    return False
 
 
 def _rows(label: Tensor, axis: int, bits: int) -> Tensor:

@@ -313,7 +313,13 @@ class Labeller(TorchDispatchMode):
         return result
 
     def finish(self, results: list[Tensor]) -> None:
-        """Label results that no recorded operation made."""
+        """Label results that no recorded operation made.
+
+        Raises:
+            Diverged: the run ended before the base run did.
+        """
+        if self.position < len(self.trace.steps):
+            raise Diverged(self.position)
         for index, tensor in zip(self.trace.results, results):
             node = self.trace.nodes[index]
             if node.step == len(self.trace.steps):

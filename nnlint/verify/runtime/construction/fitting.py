@@ -11,7 +11,7 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
-from ..extent import extent_of
+from ..extent import extent_of, groups
 from ..inputs import Inputs
 from .first_guess import Facts, first_guesses
 from .guesses import lend
@@ -53,6 +53,8 @@ def fit_inputs(
             return found
     facts = Facts(model, arguments)
     few, more = _apart(model)
+    # what runs on few examples alone may not be what the model takes
+    by_groups = groups(extent_of(model), most=16, largest=2)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
     for rank, specs in enumerate(first_guesses(facts, known)):
@@ -76,7 +78,8 @@ def fit_inputs(
                 progress, error = trials.run(inputs)
             if error is None:
                 other = realise(specs, more)
-                if trials.run(other)[1] is None:
+                whole = [other, *(realise(specs, n) for n in by_groups)]
+                if all(trials.run(batch)[1] is None for batch in whole):
                     return inputs
                 fallback = fallback or inputs
                 continue

@@ -17,58 +17,26 @@ where backward passes missed 9; their matrix is shown as evidence.
 from __future__ import annotations
 
 import dataclasses
-import time
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..dependency import Dependency, Layout, find_layout, is_tiny, measure, rounding
+from ..batches import MOST_CHANGED, Mode, Run
+from ..dependency import is_tiny, measure, rounding
 from ..design import mixes_by_design
-from ..extent import apart, extent_of, groups, padding_of, spread
+from ..extent import spread
 from ..gradients import gradient_matrix
-from ..inputs import DRAWS, LONGER, SHORTER, Inputs, seed_all
+from ..inputs import DRAWS, seed_all
 from ..locate import MOST_FOLLOWED, Culprit, locate
 from ..recipes import NotWritten, inputs_as_text
-from ..running import Runner, is_batch_norm, jittered
+from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "batch-dependency"
-MOST_CHANGED = 12
-"""Examples that are changed in a large batch; all others are compared."""
-PATIENCE = 8.0
-"""Seconds in one mode for batch sizes that the numbers in the code speak of."""
 
-_RANDOM = (
-    "gamma",
-    "poisson",
-    "binomial",
-    "multinomial",
-    "dirichlet",
-    "bernoulli",
-    "rand",
-    "normal",
-)
+_RANDOM = ("standard_gamma", "sample_dirichlet", "poisson", "binomial")
 """Operations that draw: how many numbers one takes may depend on the values before."""
-
-
-@dataclasses.dataclass
-class _Run:
-    """One measurement, and the conditions under which it was made."""
-
-    training: bool
-    seed: int
-    found: Dependency
-    layout: Layout
-    inputs: Inputs
-    runner: Runner
-    jittered: bool
-    draws: tuple[int, ...] = tuple(range(len(DRAWS)))
-
-    @property
-    def mode(self) -> str:
-        return "train" if self.training else "eval"
 
 
 def run(subject: Subject) -> Answer:
@@ -82,6 +50,15 @@ def run(subject: Subject) -> Answer:
     answer = _along(subject, 0)
     if answer.status != "CONFIRMED" or hint is not None:
         return answer
+    stepped = subject.inputs.with_steps()
+    if stepped is not None:
+        longer = _along(dataclasses.replace(subject, inputs=stepped), 0)
+        if longer.status == "REFUTED":
+            return inconclusive(
+                f"examples mix in inputs {subject.inputs.describe()}, and not in "
+                f"{stepped.describe()}: `--input` says which it takes",
+                **answer.evidence,
+            )
     other = _other_axis(subject)
     if other is None or not type(subject.model).__module__.startswith("torch."):
         return answer
@@ -116,11 +93,12 @@ def _along(subject: Subject, axis: int) -> Answer:
     if not any(slot.axis is not None for slot in inputs.slots.values()):
         return inconclusive("no input has an axis of examples")
     seed = subject.options.seed
-    runs: list[_Run] = []
+    runs: list[Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
         try:
-            measured = _Mode(subject, inputs, training).measured()
+            mode = Mode(subject, inputs, training)
+            measured = mode.measured()
         except Exception as error:
             if not training:
                 raise
@@ -132,6 +110,8 @@ def _along(subject: Subject, axis: int) -> Answer:
             conditions[f"{'train' if training else 'eval'} mode"] = measured
             continue
         runs += measured
+        if mode.failed and inputs.guessed:
+            conditions["other size"] = mode.failed
         if any(r.found.leaks for r in measured):
             break
     if not runs:
@@ -141,132 +121,7 @@ def _along(subject: Subject, axis: int) -> Answer:
     return _judge(subject, runs, conditions)
 
 
-class _Mode:
-    """The measurements in one mode."""
-
-    def __init__(self, subject: Subject, inputs: Inputs, training: bool) -> None:
-        self.runner, self.seed = subject.runner, subject.options.seed
-        self.model = subject.model
-        self.inputs, self.training = inputs, training
-        self.exact = self.runner.device.exact
-        self.extent = extent_of(subject.model)
-
-    def measured(self) -> list[_Run] | str:
-        """Runs at both batch sizes and at those that groups need, or why there are none."""
-        found = self._pair()
-        if isinstance(found, str):
-            return found
-        (small, large), layout = found
-        sizes = (self.inputs.resized(small, self.seed), self.inputs.resized(large, self.seed))
-        other = Runner(jittered(self.model, self.seed + 1), self.runner.device)
-        other.fresh, other.needs_grad = self.runner.fresh, self.runner.needs_grad
-        pairs = zip(sizes, (self.runner, other), (self.seed, self.seed + 1))
-        runs = [self._run(size, layout, chosen, number) for size, chosen, number in pairs]
-        if not any(r.found.leaks for r in runs):
-            runs += self._padded(layout, large) or self._calm(layout, small)
-        if not any(r.found.leaks for r in runs):
-            runs += self._grouped(layout, {small, large})
-        return runs
-
-    def _pair(self) -> tuple[tuple[int, int], Layout] | str:
-        """Two batch sizes at which the model runs, and where examples are in its outputs."""
-        failed: Exception | None = None
-        for sizes in self._candidates():
-            small = self.inputs.resized(sizes[0], self.seed)
-            try:
-                if self.exact and not self.runner.deterministic(small, self.training):
-                    return "the same seed and inputs give different outputs from run to run"
-                layout = find_layout(self.runner, self.inputs, self.training, sizes)
-            except Exception as error:
-                failed = failed or error
-                continue
-            if layout.followers or layout.listed:
-                return sizes, layout
-            return _no_axis(layout)
-        assert failed is not None
-        raise failed
-
-    def _candidates(self) -> list[tuple[int, int]]:
-        count = self.inputs.count
-        if self.inputs.guessed or count < 2:
-            free = apart(self.extent)
-            return [(free[0], free[1]), *([(count, 2 * count)] if count > 1 else [])]
-        free = apart(self.extent)
-        others = [free[0] if free[0] != count else free[1], 2 * count, 3 * count]
-        return [(min(count, n), max(count, n)) for n in others]
-
-    def _run(
-        self,
-        inputs: Inputs,
-        layout: Layout,
-        runner: Runner,
-        number: int,
-        draws: tuple[int, ...] = tuple(range(len(DRAWS))),
-        most: int = MOST_CHANGED,
-    ) -> _Run:
-        limit = 0.0 if self.exact else _noise(runner, inputs, layout, self.training, number)
-        examples = spread(inputs.count, most)
-        ask = partial(measure, runner, inputs, layout, self.training, examples=examples)
-        found = ask(number, draws, limit)
-        if self.training and found.silent and not found.leaks:
-            # dropout may have cut off an example; another seed draws another mask
-            found = found.joined(ask(number + 100, draws, limit))
-        jitter = runner is not self.runner
-        return _Run(self.training, number, found, layout, inputs, runner, jitter, draws)
-
-    def _padded(self, layout: Layout, count: int) -> list[_Run]:
-        """One run on a padded batch; what it does not show says nothing."""
-        inputs = self.inputs.resized(count, self.seed).padded(padding_of(self.model))
-        if inputs is None:
-            return []
-        # outputs as long as the longest example are no leak, and an empty row may be NaN
-        return self._extra(inputs, layout, (0, LONGER, SHORTER))
-
-    def _calm(self, layout: Layout, count: int) -> list[_Run]:
-        """One run on a batch in which a single large or negative number decides."""
-        inputs = self.inputs.resized(count, self.seed).calm()
-        return [] if inputs is None else self._extra(inputs, layout, (2, 3))
-
-    def _extra(self, inputs: Inputs, layout: Layout, draws: tuple[int, ...]) -> list[_Run]:
-        try:
-            run_ = self._run(inputs, layout, self.runner, self.seed, draws)
-        except Exception:
-            # values that the model does not take
-            return []
-        return [run_] if run_.found.leaks and not run_.found.has_nan else []
-
-    def _grouped(self, layout: Layout, taken: set[int]) -> list[_Run]:
-        """Runs at batch sizes that the numbers in the code speak of, as far as time allows."""
-        runs: list[_Run] = []
-        started = time.monotonic()
-        for count in groups(self.extent):
-            if count in taken or time.monotonic() - started > PATIENCE:
-                continue
-            inputs = self.inputs.resized(count, self.seed)
-            try:
-                run_ = self._run(inputs, layout, self.runner, self.seed, (0, 3), 3)
-            except Exception:
-                continue
-            if run_.found.leaks and not run_.found.has_nan:
-                return [run_]
-        return runs
-
-
-def _noise(runner: Runner, inputs: Inputs, layout: Layout, training: bool, seed: int) -> float:
-    def difference(a: Any, b: Any) -> float:
-        values = [float((x - y).abs().max()) for (_, x), (_, y) in zip(a, b) if x.numel()]
-        return max(values or [0.0])
-
-    return runner.device.threshold(lambda: runner.run(inputs, training, seed), difference)
-
-
-def _no_axis(layout: Layout) -> str:
-    if layout.pairwise:
-        return f"{', '.join(layout.pairwise)} compares examples in pairs: meant to mix"
-    return "no output has an axis that follows the batch size: nothing tells examples apart"
-
-
-def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> Answer:
+def _judge(subject: Subject, runs: list[Run], conditions: dict[str, Any]) -> Answer:
     evidence: dict[str, Any] = {"conditions": conditions, "matrices": [_table(r) for r in runs]}
     leaking = [r for r in runs if r.found.leaks]
     if not leaking:
@@ -296,7 +151,7 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
     return _leak(subject, leaking, conditions, evidence)
 
 
-def _again(shown: _Run, runs: list[_Run], seed: int) -> list[_Run]:
+def _again(shown: Run, runs: list[Run], seed: int) -> list[Run]:
     """The leak once more, under another seed, the weights that show it, and another batch size.
 
     A gate that starts at zero hides a leak from the weights as built. Groups of examples
@@ -329,7 +184,7 @@ def _again(shown: _Run, runs: list[_Run], seed: int) -> list[_Run]:
     return [shown]
 
 
-def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any]) -> Answer:
+def _clean(runs: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]) -> Answer:
     if any(r.found.has_nan for r in runs):
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
     if any(r.found.changed_shape for r in runs):
@@ -339,6 +194,11 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
         return inconclusive(
             f"no change of example {silent.found.silent[0]} shows in its own output "
             f"({silent.mode} mode): too little signal",
+            **evidence,
+        )
+    if conditions.get("other size"):
+        return inconclusive(
+            f"clean at batch sizes {conditions['batch sizes']}; {conditions['other size']}",
             **evidence,
         )
     missing = conditions.get("train mode") or conditions.get("eval mode")
@@ -353,7 +213,7 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
 
 
 def _leak(
-    subject: Subject, leaking: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any]
+    subject: Subject, leaking: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]
 ) -> Answer:
     first = leaking[0]
     row, column, value = first.found.leaks[0]
@@ -374,7 +234,7 @@ def _leak(
     )
 
 
-def _recipe(first: _Run) -> dict[str, Any] | None:
+def _recipe(first: Run) -> dict[str, Any] | None:
     """What a script needs to show the leak, where a few lines can."""
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
     plain = [f for f in first.layout.followers if f.fold == 1]
@@ -396,7 +256,7 @@ def _recipe(first: _Run) -> dict[str, Any] | None:
     }
 
 
-def _locate(first: _Run) -> Culprit | None:
+def _locate(first: Run) -> Culprit | None:
     draws = sorted({first.found.draw.get(leak[:2], 0) for leak in first.found.leaks})
     chosen = tuple(dict.fromkeys((0, *draws)))[:3]
     leaks = first.found.leaks[:MOST_FOLLOWED]
@@ -412,14 +272,14 @@ def _locate(first: _Run) -> Culprit | None:
         return None
 
 
-def _gradients(first: _Run) -> Any:
+def _gradients(first: Run) -> Any:
     try:
         return gradient_matrix(first.runner, first.inputs, first.layout, first.training, first.seed)
     except Exception as error:
         return f"no backward pass: {type(error).__name__}"
 
 
-def _by_design(first: _Run, culprit: Culprit | None) -> str:
+def _by_design(first: Run, culprit: Culprit | None) -> str:
     """Why examples are meant to mix there, if they are."""
     model = first.runner.model
     if culprit is None or culprit.place is None:
@@ -445,7 +305,7 @@ def _by_design(first: _Run, culprit: Culprit | None) -> str:
     return ""
 
 
-def _moves(first: _Run, part: nn.Module) -> bool:
+def _moves(first: Run, part: nn.Module) -> bool:
     """Whether a run in train mode changes buffers of a part that eval mode reads.
 
     Batch norm by another name: it uses the batch in training, and what it kept afterwards.
@@ -476,7 +336,7 @@ def _where(culprit: Culprit | None, finding: dict[str, Any]) -> str:
     return f"{text}, not at the reported line {row}"
 
 
-def _table(run_: _Run) -> dict[str, Any]:
+def _table(run_: Run) -> dict[str, Any]:
     found = run_.found
     return {
         "mode": run_.mode,

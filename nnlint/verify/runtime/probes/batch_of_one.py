@@ -14,7 +14,7 @@ import dataclasses
 
 import torch
 
-from ..dependency import find_layout
+from ..dependency import SIZES, find_layout
 from ..design import is_refusal, mixes_by_design
 from ..inputs import seed_all
 from ..running import equal
@@ -30,14 +30,19 @@ def run(subject: Subject) -> Answer:
     runner, seed = subject.runner, subject.options.seed
     if subject.options.axis is None and subject.batch_hint == 1:
         subject = dataclasses.replace(subject, inputs=subject.inputs.along(1))
-    count = subject.inputs.count if not subject.inputs.guessed and subject.inputs.count > 1 else 5
+    count, other = SIZES
+    try:
+        layout = find_layout(runner, subject.inputs, False)
+    except Exception:
+        # such as groups of examples: then the batch that was given
+        count, other = subject.inputs.count, 2 * subject.inputs.count
+        layout = find_layout(runner, subject.inputs, False, (count, other))
     many = subject.inputs.resized(count, seed)
     one = many.resized(1, seed)
     if not runner.deterministic(many, False):
         return inconclusive("the same seed and inputs give different outputs from run to run")
     if not equal(runner.run(many, False, seed), runner.run(many, False, seed + 1)):
         return inconclusive("the output in eval mode is random, and differs in any batch")
-    layout = find_layout(runner, subject.inputs, False, (count, 2 * count))
     together = dict(runner.run(many, False, seed))
     try:
         alone = dict(runner.run(one, False, seed))

@@ -38,6 +38,9 @@ _ENCODER = re.compile(r"src|source|memory|context|cond|enc|prompt|image|feature"
 def run(subject: Subject) -> Answer:
     """Compare the outputs before the step that is changed, along the axis that is time."""
     asked = subject.options.time_axis
+    stepped = subject.inputs.with_steps()
+    if stepped is not None and _takes(subject, stepped):
+        subject = dataclasses.replace(subject, inputs=stepped)
     axes = [asked] if asked is not None else _time_axes(subject)
     if not axes:
         return inconclusive(
@@ -53,6 +56,15 @@ def run(subject: Subject) -> Answer:
         f"which axis is time is not known, and it matters: {told}. `--time-axis` settles it",
         **first.evidence,
     )
+
+
+def _takes(subject: Subject, inputs: Inputs) -> bool:
+    try:
+        subject.runner.run(inputs, False)
+    except Exception:
+        # it has features alone
+        return False
+    return True
 
 
 def _time_axes(subject: Subject) -> list[int]:
@@ -148,7 +160,7 @@ def _is_mask(subject: Subject, path: Any, tensor: Any, count: int) -> bool:
     """Whether an input says what may be seen, and is no input of time."""
     named = "mask" in parameter_of(subject.model, path).lower()
     square = tensor.dim() >= 2 and tensor.shape[-1] == tensor.shape[-2] == count
-    return named or square
+    return named or (square and path != subject.inputs.tensors[0][0])
 
 
 def _joined(answers: dict[str, Answer]) -> Answer:
@@ -265,7 +277,9 @@ def _at_another(
     seed = subject.options.seed + 1
     resized = inputs.resized(other, seed)
     again = dataclasses.replace(resized, slots=only.slots)
-    near = {min(leak[1], other - 1), other - 1, *spread(other, 16)}
+    near = {min(leak[1], other - 1), other - 1}
+    # neighbours too: where steps are pooled by two, every other one shows nothing
+    near |= {n for first in spread(other, 24) for n in (first, min(first + 1, other - 1))}
     return measure(subject.runner, again, layout, False, seed, draws, examples=sorted(near))
 
 
