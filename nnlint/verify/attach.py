@@ -58,6 +58,16 @@ def with_verdicts(
     Parameters:
         output: a folder for pictures and reproducers.
     """
+    with conditions.working() as working:
+        return _with_verdicts(findings, working, output, on_progress)
+
+
+def _with_verdicts(
+    findings: Sequence[Finding],
+    conditions: Conditions,
+    output: Path | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[Finding]:
     verdicts: dict[int, Verdict] = {}
     questions: dict[_Question, list[int]] = {}
     for index, finding in enumerate(findings):

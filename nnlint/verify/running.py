@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nnlint.verify.environment import choose_python
 from nnlint.verify.knowledge import knowledge_of
+from nnlint.verify.processes import Workers
 from nnlint.verify.session import Limits, OnEvent, Outcome, run_job
 from nnlint.verify.targets import Target
 
@@ -23,6 +25,8 @@ class Conditions:
     seed: int = 0
     configured: Mapping[str, Any] = field(default_factory=dict)
     """`[tool.nnlint.verify."pkg.model:Net"]`: arguments, inputs and options by target."""
+    workers: Workers | None = None
+    """The processes of a run, where it has several questions: see `working`."""
     _known: dict[Target, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -33,6 +37,15 @@ class Conditions:
         )
         python = choose_python(options["python"], Path.cwd())
         return cls(python, limits, options["device"], options["seed"], configured)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Conditions]:
+        """The same conditions with processes that serve all questions asked meanwhile."""
+        if self.workers is not None:
+            yield self
+            return
+        with Workers(self.python, self.limits.timeout) as workers:
+            yield replace(self, workers=workers)
 
     def knowledge(self, target: Target) -> dict[str, Any]:
         """What the project knows of a target, looked for once."""
@@ -81,7 +94,7 @@ def verify_target(
         "knowledge": conditions.knowledge(target),
         "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
     }
-    return run_job(conditions.python, job, conditions.limits, on_event)
+    return run_job(conditions.python, job, conditions.limits, on_event, conditions.workers)
 
 
 def _inputs(given: Any) -> list[dict[str, Any]] | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .inputs import DRAWS, Inputs
+from .progress import late
 from .running import Leaves, Runner
 from .trees import Path, describe, differing
 
@@ -125,6 +127,13 @@ class Dependency:
     skipped: int = 0
     """Perturbed runs that raised."""
     changed_shape: bool = False
+    draws: int = len(DRAWS)
+    """Draws of which every example has had its turn; fewer where the time was up."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out for want of time."""
+        return self.draws >= len(DRAWS)
 
     @property
     def count(self) -> int:
@@ -160,6 +169,7 @@ class Dependency:
             has_nan=self.has_nan or other.has_nan,
             skipped=self.skipped + other.skipped,
             changed_shape=self.changed_shape or other.changed_shape,
+            draws=min(self.draws, other.draws),
         )
 
 
@@ -171,8 +181,14 @@ def measure(
     seed: int = 0,
     draws: tuple[int, ...] = tuple(range(len(DRAWS))),
     threshold: float = 0.0,
+    tell: Callable[[Dependency], None] | None = None,
 ) -> Dependency:
     """Perturb one example at a time and compare the outputs of the others bit for bit.
+
+    Parameters:
+        tell: is told what is known when the first leak shows, and after each draw.
+
+    When the time is up (see progress.py) the draws so far are the result.
 
     Raises:
         OutputChanged: outputs of another shape came back, so that nothing can be compared.
@@ -180,8 +196,13 @@ def measure(
     count = inputs.count
     base = runner.run(inputs, training, seed)
     table = _Table(layout, base, count, threshold)
-    for example in range(count):
-        for draw in draws:
+    done = len(DRAWS) - len(draws)
+    told = False
+    # one draw of every example says more than every draw of one
+    for draw in draws:
+        for example in range(count):
+            if late():
+                return dataclasses.replace(table.result(), draws=done)
             try:
                 other = runner.run(inputs.perturbed(example, draw, seed), training, seed)
             except torch.cuda.OutOfMemoryError:
@@ -190,6 +211,12 @@ def measure(
                 table.skipped += 1
                 continue
             table.add(example, draw, other)
+            if tell is not None and not told and table.leaks:
+                told = True
+                tell(dataclasses.replace(table.result(), draws=done))
+        done += 1
+        if tell is not None:
+            tell(dataclasses.replace(table.result(), draws=done))
     return table.result()
 
 
@@ -231,6 +258,11 @@ class _Table:
                     best = self.draws.get((row, example), (0.0, 0))
                     if float(column[row]) > best[0]:
                         self.draws[row, example] = (float(column[row]), draw)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether any example's change has shown in another."""
+        return any(row != example for row, example in self.draws)
 
     def _listed(self, found: dict[Path, Tensor]) -> Tensor:
         column = torch.zeros(self.count, dtype=torch.float64)
@@ -288,7 +320,7 @@ def rounding(
     Grouping examples differently changes the order of additions, which is no leak.
 
     Returns:
-        None when the model does not run in double precision.
+        None when the model does not run in double precision, or there was no time to ask.
     """
     try:
         double = Runner(copy.deepcopy(runner.model).double(), runner.device)
@@ -298,7 +330,7 @@ def rounding(
     except Exception:
         return None
     if not again.leaks:
-        return True
+        return True if again.complete else None
     return again.leaks[0][2] < 1e-4 * found.leaks[0][2]
 
 

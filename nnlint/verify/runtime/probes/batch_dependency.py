@@ -21,8 +21,9 @@ from torch import nn
 
 from ..dependency import SIZES, Dependency, Layout, find_layout, is_tiny, measure, rounding
 from ..gradients import gradient_matrix
-from ..inputs import Inputs
+from ..inputs import DRAWS, Inputs
 from ..locate import Culprit, locate
+from ..progress import late, so_far, within
 from ..recipes import NotWritten, inputs_as_text
 from ..running import Runner, is_batch_norm, jittered
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
@@ -98,8 +99,12 @@ def _along(subject: Subject, axis: int) -> Answer:
     runs: list[_Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
+        if training and late():
+            conditions["train mode"] = "the time was up before it"
+            break
         try:
-            measured = _measure(runner, inputs, training, seed)
+            with within(1.0 if training else 0.5):
+                measured = _measure(subject, inputs, training, _certain(subject, axis))
         except Exception as error:
             if training and not runs:
                 raise
@@ -119,8 +124,33 @@ def _along(subject: Subject, axis: int) -> Answer:
     return _judge(subject, runs, conditions)
 
 
-def _measure(runner: Runner, inputs: Inputs, training: bool, seed: int) -> list[_Run] | str:
+def _certain(subject: Subject, axis: int) -> bool:
+    """Whether mixing along the axis is a fault, whatever is found out later."""
+    known = subject.options.axis is not None or subject.batch_hint == axis
+    meant = any(_BY_DESIGN.search(type(m).__name__) for m in subject.model.modules())
+    return not meant and (known or _other_axis(subject) is None)
+
+
+def _known(found: Dependency, training: bool, certain: bool) -> Answer:
+    """What can be said before all is measured."""
+    drawn = f"{found.draws} of {len(DRAWS)} draws at batch size {found.count}"
+    mode = "train" if training else "eval"
+    if found.leaks and certain and not is_tiny(found):
+        row, column, value = found.leaks[0]
+        return confirmed(
+            f"changing example {column} changes the output of example {row} by {value:.2g} "
+            f"({mode} mode, {drawn})",
+            matrices=[{"mode": mode, "batch": found.count, "matrix": found.matrix}],
+        )
+    state = "examples mix, or it is rounding" if found.leaks else "nothing mixes"
+    return inconclusive(f"so far {state} ({mode} mode, {drawn})")
+
+
+def _measure(
+    subject: Subject, inputs: Inputs, training: bool, certain: bool
+) -> list[_Run] | str:
     """Runs at both batch sizes, or the reason why there are none."""
+    runner, seed = subject.runner, subject.options.seed
     small, large = (inputs.resized(size, seed) for size in SIZES)
     exact = runner.device.exact
     if exact and not runner.deterministic(small, training):
@@ -130,10 +160,18 @@ def _measure(runner: Runner, inputs: Inputs, training: bool, seed: int) -> list[
         return _no_axis(layout)
     other = Runner(jittered(runner.model, seed + 1), runner.device)
     other.fresh, other.needs_grad = runner.fresh, runner.needs_grad
-    runs = []
+    runs: list[_Run] = []
+
+    def tell(found: Dependency) -> None:
+        if not any(r.found.leaks for r in runs):
+            so_far(_known(found, training, certain))
+
     for size, chosen, number in ((small, runner, seed), (large, other, seed + 1)):
         limit = 0.0 if exact else _noise(chosen, size, layout, training, number)
-        found = measure(chosen, size, layout, training, number, threshold=limit)
+        with within(1.0 if runs else 0.5):
+            found = measure(
+                chosen, size, layout, training, number, threshold=limit, tell=tell
+            )
         if training and found.silent and not found.leaks:
             # dropout may have cut off an example; another seed draws another mask
             found = found.joined(
@@ -174,9 +212,11 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
         if shrinks:
             conditions["rounding"] = f"{largest} vanish in double precision"
             return _clean(runs, conditions, evidence)
-    if len(leaking) < len(SIZES):
+    other = [r for r in runs if r.inputs.count != last.inputs.count]
+    if len(leaking) < len(SIZES) and not late():
         leaking = _again(leaking[-1], runs, subject.options.seed)
-    if len(leaking) < len(SIZES):
+    cut = late() and not all(r.found.complete for r in other)
+    if len(leaking) < len(SIZES) and not cut:
         return inconclusive(
             f"examples mix at batch size {last.inputs.count}, seed {last.seed} in {last.mode} "
             "mode, and not at the other",
@@ -206,7 +246,15 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
     if any(r.found.changed_shape for r in runs):
         return inconclusive("the shape of the output depends on the values", **evidence)
-    silent = next((r for r in runs if r.found.silent), None)
+    drawn = [r for r in runs if r.found.draws]
+    modes = {r.training for r in drawn}
+    if len(modes) < 2 and not all(r.found.complete for r in runs):
+        seen = "in eval mode" if False in modes else "in no mode"
+        return inconclusive(
+            f"nothing mixes so far, but the time was up with all examples drawn {seen} only",
+            **evidence,
+        )
+    silent = next((r for r in drawn if r.found.silent), None)
     if silent is not None:
         return inconclusive(
             f"no change of example {silent.found.silent[0]} shows in its own output "
@@ -216,10 +264,12 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
     missing = conditions.get("train mode") or conditions.get("eval mode")
     if missing:
         return inconclusive(f"clean in one mode; in the other: {missing}", **evidence)
-    checked = sum(r.found.count * (r.found.count - 1) for r in runs)
+    checked = sum(r.found.count * (r.found.count - 1) for r in drawn)
+    fewest = min(r.found.draws for r in drawn)
+    cut = f", with {fewest} of {len(DRAWS)} draws" if fewest < len(DRAWS) else ""
     return refuted(
         f"not reproduced with these inputs: {checked} pairs of examples, none depends on the "
-        "other, in eval and train mode",
+        f"other, in eval and train mode{cut}",
         **evidence,
     )
 
@@ -232,6 +282,8 @@ def _leak(
     evidence["leaks"] = {"output": row, "input": column, "difference": value, "mode": first.mode}
     evidence["gradients"] = _gradients(first)
     evidence["reproduce"] = _recipe(first)
+    certain = _certain(subject, evidence["conditions"]["axis"])
+    so_far(_known(first.found, first.training, certain))
     culprit = _locate(first)
     if culprit is not None:
         evidence["culprit"] = culprit.as_dict()
@@ -242,6 +294,8 @@ def _leak(
         )
     where = _where(culprit, subject.options.finding)
     only = " in train mode only" if first.training else ""
+    if len(leaking) < len(SIZES):
+        only += f" at batch size {first.found.count}, the only one in the time there was"
     return confirmed(
         f"changing example {column} changes the output of example {row} by {value:.2g}{only}{where}",
         **evidence,

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dependency import Dependency, find_layout, measure
+from ..dependency import Dependency, find_layout, is_tiny, measure
+from ..inputs import DRAWS
 from ..locate import Culprit, locate
+from ..progress import so_far
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "causality"
@@ -38,7 +40,7 @@ def run(subject: Subject) -> Answer:
     layout.listed = {}
     if not layout.followers:
         return inconclusive("no output has an axis that follows the length of the input")
-    found = measure(runner, inputs, layout, False, seed)
+    found = measure(runner, inputs, layout, False, seed, tell=_tell)
     evidence: dict[str, Any] = {
         "matrices": [{"mode": "eval", "steps": steps, "seed": seed, "matrix": found.matrix}],
         "conditions": {"inputs": inputs.describe(), "time axis": subject.options.time_axis},
@@ -46,18 +48,33 @@ def run(subject: Subject) -> Answer:
     ahead = _ahead(found)
     if ahead:
         second = measure(runner, inputs.resized(steps - 1, seed + 1), layout, False, seed + 1)
-        if not _ahead(second):
+        if not _ahead(second) and second.complete:
             return inconclusive("a later step shows at one length and not at another", **evidence)
         return _future(subject, inputs, found, ahead, evidence)
     if found.has_nan:
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
+    if not found.draws:
+        return inconclusive("the time was up before each step was changed once", **evidence)
     dead = [t for t in range(steps - 1) if not any(row[t] for row in found.matrix[t:])]
     if dead:
         return inconclusive(f"step {dead[0]} shows in no output: too little signal", **evidence)
     return refuted(
-        f"not reproduced with these inputs: no output depends on a later one of {steps} steps",
+        f"not reproduced with these inputs: no output depends on a later one of {steps} steps"
+        + ("" if found.complete else f", with {found.draws} of {len(DRAWS)} draws"),
         **evidence,
     )
+
+
+def _tell(found: Dependency) -> None:
+    """What can be said before all is measured."""
+    drawn = f"{found.draws} of {len(DRAWS)} draws"
+    ahead = _ahead(found)
+    if not ahead:
+        so_far(inconclusive(f"so far no output depends on a later step ({drawn})"))
+    elif not is_tiny(found):
+        row, column, value = ahead[0]
+        what = f"changing time step {column} changes the output at step {row} by {value:.2g}"
+        so_far(confirmed(f"{what} ({drawn})"))
 
 
 def _ahead(found: Dependency) -> list[tuple[int, int, float]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..progress import late
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..training import NoTask, curve, fit, make_task
 
@@ -40,6 +41,12 @@ def run(subject: Subject) -> Answer:
                 return refuted(
                     f"one batch is overfitted: {losses[0]:.3f} → {losses[-1]:.3f} in "
                     f"{len(losses)} steps of Adam at {rate:g}",
+                    **evidence,
+                )
+            if late():
+                return inconclusive(
+                    f"the loss on one batch is {lowest:.3f} after {len(losses)} steps of Adam at "
+                    f"{rate:g}, when the time was up",
                     **evidence,
                 )
             half = losses[len(losses) * 4 // 5]
