@@ -30,7 +30,16 @@ _WITHIN_EXAMPLES = "examples stay apart"
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Verified:
+    """Findings with their verdicts, and what was asked about them."""
+
+    findings: list[Finding]
+    questions: dict[int, Question]
+    """By index of the finding, for those about a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
     """One run of a probe that answers one or more findings."""
 
     target: Target
@@ -38,10 +47,12 @@ class _Question:
     rule: str
     within: str = ""
     """The class that the finding lies in, where the target is one around it."""
+    loss: str = ""
+    """The loss to ask with, where it is not the rule's."""
 
     @property
     def options(self) -> dict[str, Any]:
-        loss = _LOSS_OF_RULE.get(self.rule)
+        loss = self.loss or _LOSS_OF_RULE.get(self.rule)
         finding = {"name": self.rule, "class": self.within or self.target.name}
         found: dict[str, Any] = {"finding": finding}
         return {**found, "loss": loss} if loss else found
@@ -59,17 +70,18 @@ def with_verdicts(
         output: a folder for pictures and reproducers.
     """
     with conditions.working() as working:
-        return _with_verdicts(findings, working, output, on_progress)
+        return verified(findings, working, output, on_progress).findings
 
 
-def _with_verdicts(
+def verified(
     findings: Sequence[Finding],
     conditions: Conditions,
-    output: Path | None,
-    on_progress: Callable[[int, int], None] | None,
-) -> list[Finding]:
+    output: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Verified:
+    """The same, with the questions that were asked."""
     verdicts: dict[int, Verdict] = {}
-    questions: dict[_Question, list[int]] = {}
+    questions: dict[Question, list[int]] = {}
     for index, finding in enumerate(findings):
         probe = _probe(finding)
         if probe == "batch-dependency" and _WITHIN_EXAMPLES in finding.message:
@@ -86,37 +98,43 @@ def _with_verdicts(
             notebook = "the cells of a notebook are not run"
             verdicts[index] = Verdict("INCONCLUSIVE", notebook if finding.cell else why)
             continue
-        questions.setdefault(_Question(target, probe, finding.name), []).append(index)
+        questions.setdefault(Question(target, probe, finding.name), []).append(index)
+    asked: dict[int, Question] = {}
     for done, (question, indices) in enumerate(questions.items()):
         if on_progress:
             on_progress(done, len(questions))
         rows = [findings[i].start.row for i in indices]
         question, outcome = _asked(question, conditions, rows)
+        asked.update(dict.fromkeys(indices, question))
         if output is not None and outcome.results:
             output.mkdir(parents=True, exist_ok=True)
             write_evidence(output, question.target, outcome.built, outcome.results[0])
         for index in indices:
             verdicts[index] = _verdict(findings[index], question, outcome)
-    return [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+    told = [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+    return Verified(told, asked)
 
 
-def _asked(
-    question: _Question, conditions: Conditions, rows: list[int]
-) -> tuple[_Question, Outcome]:
+def _asked(question: Question, conditions: Conditions, rows: list[int]) -> tuple[Question, Outcome]:
     """The outcome for a class, or for one that builds it where it alone does not hold it all."""
-    outcome = _ask(question, conditions, rows)
+    outcome = ask(question, conditions, rows)
     if not _unreached(outcome):
         return question, outcome
     for owner in owners_of(question.target):
         # what is clean in one owner may not be in another
         outer = replace(question, target=owner, within=question.target.name)
-        found = _ask(outer, conditions, rows if owner.file == question.target.file else [])
+        found = ask(outer, conditions, rows if owner.file == question.target.file else [])
         if not found.failure and not _unreached(found):
             return outer, found
     return question, outcome
 
 
-def _ask(question: _Question, conditions: Conditions, rows: list[int]) -> Outcome:
+def ask(question: Question, conditions: Conditions, rows: list[int]) -> Outcome:
+    """Run the probe of a question.
+
+    Parameters:
+        rows: lines of the target's file that the findings are on.
+    """
     options = question.options
     options["finding"]["rows"] = rows
     options["finding"]["filename"] = str(Path(question.target.file).absolute())
@@ -151,7 +169,7 @@ def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> 
     return Verdict(status, summary, {"plan": plan, **result.evidence})
 
 
-def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict:
+def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
     if outcome.failure:
         return Verdict(
             "INCONCLUSIVE",
@@ -173,6 +191,11 @@ def _stage(outcome: Outcome) -> str:
     return {
         "construct": "no constructor arguments were found",
         "inputs": "no inputs were found that it runs on",
+        "memory": "it was not built",
+        "sandbox": "it was not built",
+        "package": "it was not built",
+        "start": "no process could be started",
+        "torch": "nothing was run",
     }.get(str(outcome.failure.get("stage")), "it cannot be built")
 
 

@@ -103,6 +103,9 @@ def _failure(console: Console, outcome: Outcome, python: str) -> None:
         "inputs": "no inputs were found that it runs on",
         "build": "it cannot be built",
         "device": "the device is not there",
+        "memory": "memory ran out before the probes",
+        "sandbox": "the sandbox refused what the model needs",
+        "package": "a package is missing",
     }.get(str(stage), "the worker did not get to the probes")
     console.print(Text.assemble(("  ? INCONCLUSIVE  ", "yellow"), told))
     console.print(Text(f"    {reason}"))

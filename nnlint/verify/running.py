@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nnlint.source.file import decode
 from nnlint.verify.environment import choose_python
 from nnlint.verify.knowledge import knowledge_of
 from nnlint.verify.processes import Workers
@@ -25,6 +26,8 @@ class Conditions:
     seed: int = 0
     configured: Mapping[str, Any] = field(default_factory=dict)
     """`[tool.nnlint.verify."pkg.model:Net"]`: arguments, inputs and options by target."""
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of files, by absolute path, that is to be run in place of what is on disk."""
     workers: Workers | None = None
     """The processes of a run, where it has several questions: see `working`."""
     _known: dict[Target, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -46,6 +49,10 @@ class Conditions:
             return
         with Workers(self.python, self.limits.timeout) as workers:
             yield replace(self, workers=workers)
+
+    def over(self, contents: Mapping[str, bytes]) -> Conditions:
+        """The same conditions for files with another content; what is known of them stays."""
+        return replace(self, overlay=contents)
 
     def knowledge(self, target: Target) -> dict[str, Any]:
         """What the project knows of a target, looked for once."""
@@ -85,6 +92,7 @@ def verify_target(
     job = {
         "target": target.as_job(),
         "probes": probes,
+        "overlay": {path: decode(raw) for path, raw in conditions.overlay.items()},
         "device": conditions.device,
         "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],
         "args": known.get("positional"),

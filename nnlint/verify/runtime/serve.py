@@ -43,6 +43,9 @@ def main(forked: bool = False) -> int:
     os.environ["TMPDIR"] = tempfile.tempdir = job["scratch"]
     for folder in reversed(job.get("path", [])):
         sys.path.insert(0, folder)
+    from .overlay import install
+
+    install(job.get("overlay") or {})
     if not forked:
         die_with_stdin(job["scratch"])
     send(

@@ -95,7 +95,7 @@ def _along(subject: Subject, axis: int) -> Answer:
         return inconclusive(str(error))
     if not any(slot.axis is not None for slot in inputs.slots.values()):
         return inconclusive("no input has an axis of examples")
-    runner, seed = subject.runner, subject.options.seed
+    seed = subject.options.seed
     runs: list[_Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
@@ -146,9 +146,7 @@ def _known(found: Dependency, training: bool, certain: bool) -> Answer:
     return inconclusive(f"so far {state} ({mode} mode, {drawn})")
 
 
-def _measure(
-    subject: Subject, inputs: Inputs, training: bool, certain: bool
-) -> list[_Run] | str:
+def _measure(subject: Subject, inputs: Inputs, training: bool, certain: bool) -> list[_Run] | str:
     """Runs at both batch sizes, or the reason why there are none."""
     runner, seed = subject.runner, subject.options.seed
     small, large = (inputs.resized(size, seed) for size in SIZES)
@@ -169,9 +167,7 @@ def _measure(
     for size, chosen, number in ((small, runner, seed), (large, other, seed + 1)):
         limit = 0.0 if exact else _noise(chosen, size, layout, training, number)
         with within(1.0 if runs else 0.5):
-            found = measure(
-                chosen, size, layout, training, number, threshold=limit, tell=tell
-            )
+            found = measure(chosen, size, layout, training, number, threshold=limit, tell=tell)
         if training and found.silent and not found.leaks:
             # dropout may have cut off an example; another seed draws another mask
             found = found.joined(
