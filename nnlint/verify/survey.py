@@ -43,8 +43,10 @@ class Model:
 
     @property
     def confirmed(self) -> list[ProbeResult]:
-        """The faults that were shown."""
-        return [r for r in self.results if r.status == "CONFIRMED"]
+        """The faults that were shown; that one alone differs from a batch is no second one."""
+        shown = [r for r in self.results if r.status == "CONFIRMED"]
+        mixes = any(r.probe == "batch-dependency" for r in shown)
+        return [r for r in shown if not (mixes and r.probe == "batch-of-one")]
 
     @property
     def results(self) -> list[ProbeResult]:

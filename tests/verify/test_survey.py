@@ -88,7 +88,7 @@ def test_faults_are_told_once_with_the_models_that_show_them(project, capsys):
     out = capsys.readouterr().out
     assert "✓ Plain" in out and "✗ Centred" in out and "✗ Around" in out
     assert "- Elsewhere" in out and "`not_installed_anywhere` is not installed for" in out
-    assert "models.py:20: Centred, batch-dependency" in out
+    assert "models.py:21: Centred, batch-dependency" in out
     assert "it shows in Around, too" in out and "no rule reports it" in out
     assert "4 models" in out and "3 built: 1 fault confirmed, 1 of them reported by no rule" in out
 
@@ -100,7 +100,7 @@ def test_as_data_and_a_single_file(project, capsys):
     assert [m["target"] for m in told["models"]] == ["clean.py:Plain"] and told["faults"] == []
     assert ask("models.py", "--output-format", "json", "--probe", "batch-dependency") == 1
     (fault,) = json.loads(capsys.readouterr().out)["faults"]
-    assert fault["target"] == "models.py:Centred" and fault["place"].endswith("models.py:20")
+    assert fault["target"] == "models.py:Centred" and fault["place"].endswith("models.py:21")
     assert fault["through"] == ["Around"] and fault["findings"] == []
 
 

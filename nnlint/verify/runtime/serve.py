@@ -209,8 +209,15 @@ def _place(error: BaseException) -> dict[str, Any]:
 def _fail(send: Send, stage: str, reason: str, refusals: list[str], **fields: Any) -> None:
     """Say that nothing came of it; causes that are no fault of the model as what they are."""
     from .causes import cause_of
+    from .construction.missing import NOTED
 
-    stage, reason = cause_of(reason, refusals) or (stage, reason)
+    found = cause_of(reason, refusals)
+    for why in NOTED if found is None else ():
+        absent = cause_of(why)
+        if absent and absent[0] == "package":
+            found = "package", f"{absent[1]}; with a stand-in for it: {reason}"
+            break
+    stage, reason = found or (stage, reason)
     send("failed", stage=stage, reason=reason, **fields)
 
 
