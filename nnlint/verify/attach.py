@@ -194,6 +194,7 @@ def _stage(outcome: Outcome) -> str:
         "memory": "it was not built",
         "sandbox": "it was not built",
         "package": "it was not built",
+        "device": "it was not built",
         "start": "no process could be started",
         "torch": "nothing was run",
     }.get(str(outcome.failure.get("stage")), "it cannot be built")

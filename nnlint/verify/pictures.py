@@ -77,12 +77,10 @@ def heat_map_svg(
 
 def _legend(strongest: float, label: str, causal: bool) -> list[tuple[str, str]]:
     """Colours and what they mean, strongest first."""
-    said = []
-    for decades, shade in enumerate(reversed(SHADES)):
-        low = number(strongest / 10 ** (decades + 1))
-        high = number(strongest / 10**decades)
-        last = decades == len(SHADES) - 1
-        said.append((shade, f"up to {high}" if last else f"{low} to {high}"))
+    said = [
+        (shade, number(strongest / 10**decades)) for decades, shade in enumerate(reversed(SHADES))
+    ]
+    said[-1] = (SHADES[0], f"{said[-1][1]} or less")
     said.append((OWN, f"the {label} itself"))
     said += [(BEFORE, f"an earlier {label}")] if causal else []
     return [*said, ("#ffffff", "exactly zero")]

@@ -19,7 +19,8 @@ ZERO = "·"
 
 def ink(shade: str) -> str:
     """The colour of text that can be read on a shade."""
-    return "#ffffff" if shade in SHADES[-3:] else "#202020"
+    red, green, blue = _channels(shade)
+    return "#ffffff" if 0.3 * red + 0.59 * green + 0.11 * blue < 140 else "#202020"
 
 
 def is_wrong(i: int, j: int, causal: bool) -> bool:
@@ -30,16 +31,22 @@ def is_wrong(i: int, j: int, causal: bool) -> bool:
 def shade_of(value: float, i: int, j: int, strongest: float, causal: bool) -> str:
     """The colour of a positive entry."""
     if is_wrong(i, j, causal):
-        return SHADES[level(value, strongest)]
+        return scale(value, strongest)
     return OWN if i == j else BEFORE
 
 
-def level(value: float, strongest: float) -> int:
-    """The shade of a positive value, on a logarithmic scale over six decades."""
+def scale(value: float, strongest: float) -> str:
+    """The colour of a strength: logarithmic over five decades, mixed between the shades."""
     if not math.isfinite(value) or value >= strongest:
-        return len(SHADES) - 1
-    decades = math.log10(strongest / value)
-    return max(0, len(SHADES) - 1 - int(decades))
+        return SHADES[-1]
+    position = max(0.0, len(SHADES) - 1 - math.log10(strongest / value))
+    lower = int(position)
+    pairs = zip(_channels(SHADES[lower]), _channels(SHADES[lower + 1]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * (position - lower)):02x}" for a, b in pairs)
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[n : n + 2], 16) for n in (1, 3, 5)]
 
 
 def strongest_wrong(matrix: list[list[float]], causal: bool) -> float:

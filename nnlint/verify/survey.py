@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ PROBES = (
 """What can be asked of a model of which nothing is known, cheapest and surest first."""
 SHORTEST = 5.0
 """Seconds with which it is still worth beginning with a model."""
+_DROPOUT = re.compile(r"dropout|bernoulli")
 _NO_MODELS = ("Function", "Protocol", "Dataset", "NamedTuple")
 """Bases of classes whose `forward` is another thing."""
 
@@ -43,10 +45,21 @@ class Model:
 
     @property
     def confirmed(self) -> list[ProbeResult]:
-        """The faults that were shown; that one alone differs from a batch is no second one."""
-        shown = [r for r in self.results if r.status == "CONFIRMED"]
-        mixes = any(r.probe == "batch-dependency" for r in shown)
-        return [r for r in shown if not (mixes and r.probe == "batch-of-one")]
+        """The faults that were shown.
+
+        That an example alone gives another output than in a batch is no second fault where
+        examples mix, and none where outputs are random. Numbers drawn in eval mode are one
+        where they are those of a dropout: what samples otherwise may be meant to.
+        """
+        shown = {r.probe: r for r in self.results if r.status == "CONFIRMED"}
+        random = shown.get("eval-determinism")
+        if random or "batch-dependency" in shown:
+            shown.pop("batch-of-one", None)
+        if random and not _DROPOUT.search(
+            str((random.evidence.get("culprit") or {}).get("operation"))
+        ):
+            del shown["eval-determinism"]
+        return list(shown.values())
 
     @property
     def results(self) -> list[ProbeResult]:

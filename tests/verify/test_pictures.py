@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from nnlint.verify.pictures import CELL, curve_svg, heat_map_svg
-from nnlint.verify.render import BEFORE, OWN, SHADES
+from nnlint.verify.render import BEFORE, OWN, SHADES, scale
 from nnlint.verify.report import write_evidence
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.targets import Target
@@ -32,7 +32,7 @@ def test_one_point_and_a_constant():
     assert "<polyline" in curve_svg([(0.0, 0.1), (1.0, 0.1)], "t", "v", "epoch")
 
 
-LEAKING = [[0.5, 0.02, 0.0], [0.0, 0.4, 3.0], [0.0, 2e-5, 0.6]]
+LEAKING = [[0.5, 0.025, 0.0], [0.0, 0.4, 2.5], [0.0, 2e-5, 0.6]]
 
 
 def fills(svg: str) -> list[str]:
@@ -43,8 +43,9 @@ def fills(svg: str) -> list[str]:
 def test_entries_are_coloured_by_strength_and_the_diagonal_by_itself():
     cells = fills(heat_map_svg(LEAKING, "Net"))
     assert [cells[0], cells[4], cells[8]] == [OWN] * 3
-    # the strongest, a hundredth of it, a hundred-thousandth
+    # the strongest, a hundredth of it, less than a hundred-thousandth
     assert [cells[5], cells[1], cells[7]] == [SHADES[5], SHADES[3], SHADES[0]]
+    assert len({scale(v, 1.0) for v in (1.0, 0.6, 0.3, 0.1)}) == 4
     assert cells[2] == "#ffffff"
 
 
@@ -57,7 +58,7 @@ def test_earlier_steps_have_a_colour_of_their_own():
 
 def test_the_scale_says_how_strong_a_colour_is():
     said = texts(heat_map_svg(LEAKING, "Net"))
-    assert {"0.3 to 3", "up to 3e-05", "the example itself", "exactly zero"} <= set(said)
+    assert {"2.5", "0.25", "3e-05 or less", "the example itself", "exactly zero"} <= set(said)
 
 
 def test_the_title_names_file_line_and_operation(tmp_path, monkeypatch):

@@ -94,7 +94,9 @@ def test_faults_are_told_once_with_the_models_that_show_them(project, capsys):
 
 
 def test_as_data_and_a_single_file(project, capsys):
-    (project / "clean.py").write_text(MODELS.partition("class Centred")[0].replace("import not", "# "))
+    (project / "clean.py").write_text(
+        MODELS.partition("class Centred")[0].replace("import not", "# ")
+    )
     assert ask("clean.py", "--output-format", "json") == 0
     told = json.loads(capsys.readouterr().out)
     assert [m["target"] for m in told["models"]] == ["clean.py:Plain"] and told["faults"] == []
@@ -125,5 +127,7 @@ def test_what_cannot_be_asked(project, capsys):
     assert "name one, as models.py:Net" in " ".join(capsys.readouterr().err.split())
     assert ask("models.py", "--total", "1") == 2
     assert capsys.readouterr().out.count("not reached in the time there was (--total)") == 4
-    (project / "models.py").write_text(MODELS.replace("nn.Linear(6, 4)", "not_installed_anywhere.Layer(3)[2]"))
+    (project / "models.py").write_text(
+        MODELS.replace("nn.Linear(6, 4)", "not_installed_anywhere.Layer(3)[2]")
+    )
     assert ask("models.py", "--probe", "input-use") == 2

@@ -1,4 +1,4 @@
-"""Why something failed, where that is no fault of the model: memory, sandbox, packages."""
+"""Why something failed, where that is no fault of the model: memory, sandbox, packages, devices."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ _MEMORY = re.compile(
     r"MemoryError|OutOfMemoryError|bad_alloc|can't allocate memory|CUDA out of memory"
     r"|not enough memory|Cannot allocate memory|Unable to allocate",
 )
+_NO_CUDA = re.compile(
+    r"not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available"
+)
 _PACKAGE = re.compile(r"(?:ModuleNotFoundError: )?No module named '([\w.]+)'")
 
 
@@ -26,6 +29,8 @@ def cause_of(text: str, refusals: Sequence[str] = ()) -> Optional[tuple[str, str
         return "memory", "it ran out of memory under the limit (--memory)"
     if REFUSED in text:
         return "sandbox", f"the sandbox refused it {text.split(REFUSED, 1)[1][:300]}"
+    if _NO_CUDA.search(text):
+        return "device", f"it wants a CUDA device, and {sys.executable} has none here"
     found = _PACKAGE.search(text)
     if found:
         return "package", missing_package(found[1])
