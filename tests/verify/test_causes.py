@@ -92,6 +92,14 @@ def test_faults_of_the_model_are_none():
             "package",
             f"`no_such_backbone` is not installed for {sys.executable}; `--python PATH` names",
         ),
+        (
+            {
+                "imports": "import no_such_ops",
+                "run": "return no_such_ops.rearrange(x, 'b t -> t b')",
+            },
+            "package",
+            "`no_such_ops` is not installed for",
+        ),
         ({"built": "self.scale = torch.ones(3).cuda()"}, "device", "wants a CUDA device"),
     ],
 )

@@ -221,11 +221,23 @@ def _fail(send: Send, stage: str, reason: str, refusals: list[str], **fields: An
     send("failed", stage=stage, reason=reason, **fields)
 
 
+def _is_missing(result: Any) -> bool:
+    """Whether a result is, or holds, the stand-in for a package that is not there."""
+    from .construction.missing import Missing
+
+    if isinstance(result, dict):
+        return any(map(_is_missing, result.values()))
+    if isinstance(result, (list, tuple)):
+        return any(map(_is_missing, result))
+    return isinstance(result, Missing)
+
+
 def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -> Any:
     from torch.nn.parameter import is_lazy
 
     from .construction.building import NotLoaded, build, file_of, subject_of
     from .construction.inlining import NotAlone, importable, inlined
+    from .construction.missing import NOTED
 
     target = job["target"]
     send("start", probe="build")
@@ -265,6 +277,9 @@ def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -
         subject = subject_of(built, options, job.get("device") or "cpu")
     except ValueError as error:
         send("failed", stage="device", reason=str(error))
+        return None
+    if NOTED and _is_missing(subject.runner.call(subject.inputs, False)):
+        _fail(send, "inputs", "it returns what is missing", refusals, **report)
         return None
     parameters = sum(p.numel() for p in built.model.parameters() if not is_lazy(p))
     send(
