@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnlint.engine import Linter, RunResult
-from nnlint.finding import Applicability, Edit, Finding
+from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.source.discovery import Discovery
 from nnlint.source.rewrite import RewriteError, rewritten
 
@@ -32,6 +32,13 @@ class Outcome:
     fixed: list[Finding] = field(default_factory=list)
     dropped: list[tuple[Finding, str]] = field(default_factory=list)
     """Findings whose fix did not hold, each with the reason."""
+    verdicts: dict[tuple[str, str, str], Verdict] = field(default_factory=dict)
+    """What running the code showed before any fix, by the identity of the finding."""
+
+
+Proof = Callable[[Sequence[Finding], Mapping[str, bytes], Mapping[str, bytes]], str]
+"""Given findings, and what files hold before and after their fixes, by absolute path: why it is
+not proven that the findings are gone; empty where it is."""
 
 
 def fix(
@@ -39,6 +46,8 @@ def fix(
     found: Discovery,
     overlay: Mapping[str, bytes],
     wanted: Callable[[Finding], bool],
+    proof: Proof | None = None,
+    first: RunResult | None = None,
 ) -> Outcome:
     """Apply the fixes of findings, in rounds, until nothing changes.
 
@@ -48,8 +57,10 @@ def fix(
     Parameters:
         overlay: the content of files, by absolute path, that is not what is on disk.
         wanted: whether a finding is to be fixed.
+        proof: what a fix must stand before it is kept.
+        first: the outcome of linting before any fix, where it is at hand.
     """
-    return _Fixer(linter, found, overlay, wanted).run()
+    return _Fixer(linter, found, overlay, wanted, proof, first).run()
 
 
 class _Fixer:
@@ -59,12 +70,15 @@ class _Fixer:
         found: Discovery,
         overlay: Mapping[str, bytes],
         wanted: Callable[[Finding], bool],
+        proof: Proof | None,
+        first: RunResult | None,
     ) -> None:
         self._linter = linter
         self._found = found
         self._given = dict(overlay)
         self._wanted = wanted
-        self._outcome = Outcome(linter.run(found, overlay))
+        self._proof = proof
+        self._outcome = Outcome(first or linter.run(found, overlay))
         self._hopeless: set[tuple[object, ...]] = set()
 
     def run(self) -> Outcome:
@@ -110,6 +124,8 @@ class _Fixer:
             return str(error)
         result = self._linter.run(self._found, {**self._given, **contents})
         reason = _fault(self._outcome.result, result, batch)
+        if not reason and self._proof is not None:
+            reason = self._proof(batch, self._outcome.contents, contents)
         if not reason:
             self._outcome.result = result
             self._outcome.contents = contents

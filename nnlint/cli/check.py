@@ -158,7 +158,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
         findings = without_baseline(Path(baseline), findings)
     if options["verify"]:
-        findings = _verified(findings, settings, options)
+        findings = _verified(findings, settings, options, fixed)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
     result = replace(result, findings=tuple(findings))
     # the fixed text of a file from stdin has taken stdout
@@ -169,17 +169,23 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
 
 def _verified(
-    findings: Sequence[Finding], settings: Settings, options: dict[str, Any]
+    findings: Sequence[Finding],
+    settings: Settings,
+    options: dict[str, Any],
+    fixed: Outcome | None,
 ) -> Sequence[Finding]:
-    """The findings with verdicts; the only place from which linting runs any code."""
-    from nnlint.cli.progress import progress_bar
-    from nnlint.verify.attach import with_verdicts
-    from nnlint.verify.running import Conditions
+    """The findings with verdicts; those that were asked about before fixing keep theirs."""
+    from nnlint.baseline import identity
+    from nnlint.cli.verification import asked
 
-    conditions = Conditions.of(options, dict(settings.config.verify))
-    output = Path(options["verify_output"]) if options["verify_output"] else None
-    with progress_bar(enabled=not options["quiet"]) as on_progress:
-        return with_verdicts(findings, conditions, output, on_progress)
+    known = fixed.verdicts if fixed else {}
+    told = [replace(f, verdict=known.get(identity(f))) for f in findings]
+    fresh = [f for f in told if f.verdict is None]
+    if fixed is not None and not fixed.contents:
+        return told
+    with asked(fresh, settings, options) as (verified, _):
+        answers = iter(verified.findings)
+        return [next(answers) if f.verdict is None else f for f in told]
 
 
 def _input(

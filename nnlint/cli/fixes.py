@@ -6,13 +6,14 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnlint.baseline import identity
 from nnlint.cli.output import wants_color
 from nnlint.finding import Finding
 from nnlint.fixing import Outcome, fix, permits
@@ -39,7 +40,11 @@ def fix_files(
     options: dict[str, Any],
 ) -> Outcome:
     """Fix files, or show what fixing them would change."""
-    outcome = fix(linter, found, overlay, _wanted(settings, options))
+    wanted = _wanted(settings, options)
+    if options["verify"]:
+        outcome = _proven(linter, found, overlay, wanted, settings, options)
+    else:
+        outcome = fix(linter, found, overlay, wanted)
     for finding, reason in dict.fromkeys(outcome.dropped):
         where = plain(f"{place(finding)}: {finding.code} {finding.name}")
         click.echo(f"warning: {where} is not fixed: {reason}", err=True)
@@ -53,8 +58,50 @@ def fix_files(
     return outcome
 
 
+def _proven(
+    linter: Linter,
+    found: Discovery,
+    overlay: Mapping[str, bytes],
+    wanted: Callable[[Finding], bool],
+    settings: Settings,
+    options: dict[str, Any],
+) -> Outcome:
+    """Only fixes of findings that running the code confirms before, and no longer after."""
+    from nnlint.cli.verification import asked
+    from nnlint.verify.proving import Prover
+
+    first = linter.run(found, overlay)
+    with asked(first.findings, settings, options) as (verified, conditions):
+        prover = Prover(verified, conditions)
+        left = [f for f in first.findings if wanted(f) and prover.refusal(f)]
+        outcome = fix(
+            linter,
+            found,
+            overlay,
+            lambda f: wanted(f) and not prover.refusal(f),
+            prover,
+            first,
+        )
+    outcome.verdicts = prover.verdicts
+    outcome.dropped += [(f, prover.refusal(f)) for f in left if identity(f) in prover.verdicts]
+    unknown = sum(identity(f) not in prover.verdicts for f in left)
+    if not options["quiet"]:
+        for finding, seen in prover.proofs:
+            where = plain(f"{place(finding)}: {finding.code} {finding.name}")
+            click.echo(f"{where}: confirmed before the fix, gone after it: {plain(seen)}", err=True)
+    if outcome.dropped or unknown:
+        fixes = count(unknown, "finding")
+        no_probe = f"; {fixes} that no probe can prove are left alone" if unknown else ""
+        click.echo(
+            "only fixes that running the code proves are made, --fix without --verify makes "
+            f"the others too{no_probe}",
+            err=True,
+        )
+    return outcome
+
+
 def _wanted(settings: Settings, options: dict[str, Any]) -> Any:
-    from nnlint.baseline import identity, read_baseline
+    from nnlint.baseline import read_baseline
 
     path = options["baseline"] or settings.config.baseline
     known = read_baseline(Path(path)) if path else {}

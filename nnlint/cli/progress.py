@@ -12,12 +12,14 @@ PATIENCE = 1.0
 
 
 @contextlib.contextmanager
-def progress_bar(enabled: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(
+    enabled: bool, what: str = "Linting"
+) -> Iterator[Callable[[int, int], None] | None]:
     """A progress bar on a terminal, once a run takes longer than a second."""
     if not enabled or not sys.stderr.isatty():
         yield None
         return
-    bar = _Bar()
+    bar = _Bar(what)
     try:
         yield bar.update
     finally:
@@ -25,7 +27,8 @@ def progress_bar(enabled: bool) -> Iterator[Callable[[int, int], None] | None]:
 
 
 class _Bar:
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
+        self._what = what
         self._started = time.monotonic()
         self._stop: Callable[[], None] | None = None
         self._show: Callable[[int, int], None] = lambda done, total: None
@@ -42,10 +45,10 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         bar = Progress(
-            TextColumn("Linting"),
+            TextColumn(self._what),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("files"),
+            TextColumn("files" if self._what == "Linting" else ""),
             console=Console(stderr=True),
             transient=True,
         )

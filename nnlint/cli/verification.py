@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from nnlint.cli.progress import progress_bar
+from nnlint.finding import Finding
+
+if TYPE_CHECKING:
+    from nnlint.cli.settings import Settings
+    from nnlint.verify.attach import Verified
+    from nnlint.verify.running import Conditions
 
 _OPTIONS = (
     click.option(
@@ -47,3 +57,21 @@ def verification_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+@contextlib.contextmanager
+def asked(
+    findings: Sequence[Finding], settings: Settings, options: dict[str, Any]
+) -> Iterator[tuple[Verified, Conditions]]:
+    """The findings with verdicts, and the conditions while more can be asked under them.
+
+    The only place from which linting runs any code.
+    """
+    from nnlint.verify.attach import verified
+    from nnlint.verify.running import Conditions
+
+    output = Path(options["verify_output"]) if options["verify_output"] else None
+    with Conditions.of(options, dict(settings.config.verify)).working() as conditions:
+        with progress_bar(enabled=not options["quiet"], what="Verifying") as on_progress:
+            found = verified(findings, conditions, output, on_progress)
+        yield found, conditions

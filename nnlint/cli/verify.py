@@ -44,9 +44,19 @@ _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber
 @click.option("--loss", type=click.Choice(_LOSSES), help="The loss that the model is trained with.")
 @click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full")
+@click.option(
+    "--total",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    metavar="SECONDS",
+    help="Longest time for all models of a file or folder.",
+)
 @verification_options
 def verify(target: str, **options: Any) -> int:
     """Build TARGET (pkg.model:Net or path/model.py:Net) and run every probe on it.
+
+    A file or folder without a class stands for all models in it: each that can be built is
+    probed, and the faults are told with the static findings about the same.
 
     The module runs in a process of its own, in the project's interpreter, under limits of
     time, memory, file size and open files. It cannot open connections, start programs, or
@@ -59,10 +69,14 @@ def verify(target: str, **options: Any) -> int:
     from nnlint.verify.report import Screen, as_data, write_outputs
     from nnlint.verify.running import Conditions, verify_target
 
+    if ":" not in target and (Path(target).is_dir() or target.endswith(".py")):
+        from nnlint.cli.survey import survey_path
+
+        return survey_path(target, options)
     try:
         wanted = read_target(target)
         given = _given(options)
-        probes = _probes(options)
+        probes = chosen_probes(options)
     except TargetError as error:
         raise click.UsageError(str(error)) from error
     found = find_config(Path.cwd())
@@ -142,7 +156,12 @@ def _check_dtype(text: str, dtype: str, high: str) -> None:
         raise TargetError(f"--input-dtype {text}: the bound of the values is a positive number")
 
 
-def _probes(options: dict[str, Any]) -> list[str]:
+def chosen_probes(options: dict[str, Any]) -> list[str]:
+    """The probes that the command line asks for.
+
+    Raises:
+        TargetError: there is none of that name.
+    """
     from nnlint.verify.catalogue import ALIASES, DEFAULT, PROBES
 
     if not options["probes"]:

@@ -37,7 +37,16 @@ _WITHIN_EXAMPLES = "examples stay apart"
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Verified:
+    """Findings with their verdicts, and what was asked about them."""
+
+    findings: list[Finding]
+    questions: dict[int, Question]
+    """By index of the finding, for those about a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
     """One run of a probe that answers one or more findings."""
 
     target: Target
@@ -46,10 +55,12 @@ class _Question:
     within: str = ""
     """The class that the finding lies in, where the target is one around it."""
     within_file: str = ""
+    loss: str = ""
+    """The loss to ask with, where it is not the rule's."""
 
     @property
     def options(self) -> dict[str, Any]:
-        loss = _LOSS_OF_RULE.get(self.rule)
+        loss = self.loss or _LOSS_OF_RULE.get(self.rule)
         finding = {
             "name": self.rule,
             "class": self.within or self.target.name,
@@ -70,8 +81,19 @@ def with_verdicts(
     Parameters:
         output: a folder for pictures and reproducers.
     """
+    with conditions.working() as working:
+        return verified(findings, working, output, on_progress).findings
+
+
+def verified(
+    findings: Sequence[Finding],
+    conditions: Conditions,
+    output: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Verified:
+    """The same, with the questions that were asked."""
     verdicts: dict[int, Verdict] = {}
-    questions: dict[_Question, list[int]] = {}
+    questions: dict[Question, list[int]] = {}
     for index, finding in enumerate(findings):
         probe = _probe(finding)
         if probe == "batch-dependency" and _WITHIN_EXAMPLES in finding.message:
@@ -88,22 +110,25 @@ def with_verdicts(
             notebook = "the cells of a notebook are not run"
             verdicts[index] = Verdict("INCONCLUSIVE", notebook if finding.cell else why)
             continue
-        questions.setdefault(_Question(target, probe, finding.name), []).append(index)
+        questions.setdefault(Question(target, probe, finding.name), []).append(index)
+    asked: dict[int, Question] = {}
     for done, (question, indices) in enumerate(questions.items()):
         if on_progress:
             on_progress(done, len(questions))
         question, outcome = _asked(question, conditions, [findings[i] for i in indices])
+        asked.update(dict.fromkeys(indices, question))
         if output is not None and outcome.results:
             output.mkdir(parents=True, exist_ok=True)
             write_evidence(output, question.target, outcome.built, outcome.results[0])
         for index in indices:
             verdicts[index] = _verdict(findings[index], question, outcome)
-    return [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+    told = [replace(f, verdict=verdicts[i]) if i in verdicts else f for i, f in enumerate(findings)]
+    return Verified(told, asked)
 
 
 def _asked(
-    question: _Question, conditions: Conditions, findings: list[Finding]
-) -> tuple[_Question, Outcome]:
+    question: Question, conditions: Conditions, findings: Sequence[Finding]
+) -> tuple[Question, Outcome]:
     """The outcome for a class, or for one that builds it where it alone does not hold it all."""
     outcome = _ask(question, conditions, findings)
     if not _unreached(outcome):
@@ -122,12 +147,28 @@ def _asked(
     return question, outcome
 
 
-def _ask(question: _Question, conditions: Conditions, findings: list[Finding]) -> Outcome:
-    options = question.options
+def _ask(question: Question, conditions: Conditions, findings: Sequence[Finding]) -> Outcome:
     filename = str(Path(question.target.file).absolute())
-    options["finding"]["filename"] = filename
-    options["finding"]["rows"] = [f.start.row for f in findings if _path(f) == filename]
-    options["finding"]["statements"] = [[_path(f), *spans(f)] for f in findings]
+    rows = [f.start.row for f in findings if _path(f) == filename]
+    return ask(question, conditions, rows, [(_path(f), *spans(f)) for f in findings])
+
+
+def ask(
+    question: Question,
+    conditions: Conditions,
+    rows: Sequence[int],
+    statements: Sequence[tuple[str, int, int]] = (),
+) -> Outcome:
+    """Run the probe of a question.
+
+    Parameters:
+        rows: lines of the target's file that the findings are on.
+        statements: the statements that they lie in: file, first row and last row.
+    """
+    options = question.options
+    options["finding"]["filename"] = str(Path(question.target.file).absolute())
+    options["finding"]["rows"] = list(rows)
+    options["finding"]["statements"] = [list(s) for s in statements]
     return verify_target(question.target, [question.probe], conditions, options)
 
 
@@ -169,7 +210,7 @@ def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> 
     return Verdict(status, summary, {"plan": plan, **result.evidence})
 
 
-def _verdict(finding: Finding, question: _Question, outcome: Outcome) -> Verdict:
+def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
     if outcome.failure:
         return Verdict(
             "INCONCLUSIVE",
@@ -195,6 +236,12 @@ def _stage(outcome: Outcome) -> str:
     return {
         "construct": "no constructor arguments were found",
         "inputs": "no inputs were found that it runs on",
+        "memory": "it was not built",
+        "sandbox": "it was not built",
+        "package": "it was not built",
+        "device": "it was not built",
+        "start": "no process could be started",
+        "torch": "nothing was run",
     }.get(str(outcome.failure.get("stage")), "it cannot be built")
 
 

@@ -7,47 +7,89 @@ import textwrap
 from html import escape
 from pathlib import Path
 
-from nnlint.verify.render import SHADES, ZERO, ink, largest_finite, level, number
+from nnlint.verify.render import (
+    BEFORE,
+    OWN,
+    SHADES,
+    ZERO,
+    ink,
+    is_wrong,
+    number,
+    shade_of,
+    strongest_wrong,
+)
 
-CELL, MARGIN, TOP = 48, 64, 70
+CELL, MARGIN, LEGEND, SWATCH = 48, 64, 210, 22
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
+LINE = 72
+"""Characters of a title's line."""
 
 
 def heat_map_svg(
     matrix: list[list[float]], title: str, label: str = "example", causal: bool = False
 ) -> str:
-    """The matrix as a picture: entries that should be zero and are not get a frame."""
-    count, largest = len(matrix), largest_finite(matrix)
-    width, height = MARGIN + count * CELL + 24, TOP + count * CELL + 48
-    parts = [_open(max(width, 420), height, [title])]
-    parts.append(_text(MARGIN + count * CELL / 2, TOP - 22, f"{label} changed", 12, "middle"))
-    middle = TOP + count * CELL / 2
+    """The matrix as a picture with its scale: entries that should be zero and are not get a
+    frame and a colour by their strength, the diagonal has a colour of its own.
+
+    Parameters:
+        title: further lines of it are set smaller: file, line and operation.
+    """
+    lines = [w for line in title.split("\n") for w in textwrap.wrap(line, LINE) or [""]]
+    count, strongest = len(matrix), strongest_wrong(matrix, causal)
+    legend = _legend(strongest, label, causal)
+    top = 62 + 18 * len(lines)
+    height = top + max(count * CELL, SWATCH * len(legend) + 20) + 40
+    width = MARGIN + count * CELL + 24 + LEGEND
+    parts = [_open(max(width, 24 + 8 * max(map(len, lines))), height, lines)]
+    parts.append(_text(MARGIN + count * CELL / 2, top - 22, f"{label} changed", 12, "middle"))
+    middle = top + count * CELL / 2
     parts.append(
         f'<text x="16" y="{middle}" {FONT} font-size="12" text-anchor="middle" '
         f'transform="rotate(-90 16 {middle})">output of {escape(label)}</text>'
     )
     frames = []
     for i, row in enumerate(matrix):
-        parts.append(_text(MARGIN - 8, TOP + i * CELL + CELL / 2 + 4, str(i), 12, "end"))
-        parts.append(_text(MARGIN + i * CELL + CELL / 2, TOP - 6, str(i), 12, "middle"))
+        parts.append(_text(MARGIN - 8, top + i * CELL + CELL / 2 + 4, str(i), 12, "end"))
+        parts.append(_text(MARGIN + i * CELL + CELL / 2, top - 6, str(i), 12, "middle"))
         for j, value in enumerate(row):
-            x, y = MARGIN + j * CELL, TOP + i * CELL
-            fill = SHADES[level(value, largest)] if value > 0 else "#ffffff"
-            parts.append(
-                f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{fill}" stroke="#d0d0d0"/>'
-            )
+            x, y = MARGIN + j * CELL, top + i * CELL
+            fill = shade_of(value, i, j, strongest, causal) if value > 0 else "#ffffff"
+            parts.append(_box(x, y, CELL, CELL, fill))
             colour = ink(fill) if value > 0 else "#303030"
             text = number(value) if value else ZERO
             parts.append(_text(x + CELL / 2, y + CELL / 2 + 4, text, 11, "middle", colour))
-            if value > 0 and (j > i if causal else i != j):
+            if value > 0 and is_wrong(i, j, causal):
                 frames.append(
                     f'<rect x="{x + 1.5}" y="{y + 1.5}" width="{CELL - 3}" height="{CELL - 3}" '
                     'fill="none" stroke="#000000" stroke-width="2"/>'
                 )
+    left = MARGIN + count * CELL + 24
+    parts.append(_text(left, top - 6, "change of the output", 12, "start"))
+    for index, (fill, told) in enumerate(legend):
+        y = top + 6 + index * SWATCH
+        parts.append(_box(left, y, SWATCH, SWATCH, fill))
+        parts.append(_text(left + SWATCH + 8, y + 15, told, 11, "start"))
     rule = "above the diagonal" if causal else "off the diagonal"
     note = f"framed: not zero {rule}" if frames else f"all zero {rule}"
-    parts += [*frames, _text(MARGIN, height - 16, note, 12, "start"), "</svg>\n"]
+    parts += [*frames, _text(MARGIN, height - 14, note, 12, "start"), "</svg>\n"]
     return "\n".join(parts)
+
+
+def _legend(strongest: float, label: str, causal: bool) -> list[tuple[str, str]]:
+    """Colours and what they mean, strongest first."""
+    said = [
+        (shade, number(strongest / 10**decades)) for decades, shade in enumerate(reversed(SHADES))
+    ]
+    said[-1] = (SHADES[0], f"{said[-1][1]} or less")
+    said.append((OWN, f"the {label} itself"))
+    said += [(BEFORE, f"an earlier {label}")] if causal else []
+    return [*said, ("#ffffff", "exactly zero")]
+
+
+def _box(x: float, y: float, width: float, height: float, fill: str) -> str:
+    return (
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}" stroke="#d0d0d0"/>'
+    )
 
 
 def curve_svg(points: list[tuple[float, float]], title: str, vertical: str, horizontal: str) -> str:
@@ -101,7 +143,9 @@ def _ticks(low: float, high: float, logarithmic: bool) -> list[float]:
 
 def _open(width: float, height: float, title: list[str]) -> str:
     lines = "\n".join(
-        f'<text x="16" y="{24 + 18 * n}" {FONT} font-size="14" font-weight="bold">{escape(t)}</text>'
+        f'<text x="16" y="{24 + 18 * n}" {FONT} '
+        + ('font-size="14" font-weight="bold">' if n == 0 else 'font-size="12">')
+        + f"{escape(t)}</text>"
         for n, t in enumerate(title)
     )
     return (
@@ -127,18 +171,20 @@ def heat_map_png(
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    count, largest = len(matrix), largest_finite(matrix)
-    figure = Figure(figsize=(0.6 * count + 2.2, 0.6 * count + 1.6), dpi=120)
+    count, strongest = len(matrix), strongest_wrong(matrix, causal)
+    figure = Figure(figsize=(0.6 * count + 4.4, 0.6 * count + 2.0), dpi=120)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    colours = [[SHADES[level(v, largest)] if v > 0 else "#ffffff" for v in row] for row in matrix]
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
-            wrong = value > 0 and (j > i if causal else i != j)
-            axes.add_patch(_patch(j, i, colours[i][j], wrong))
-            colour = ink(colours[i][j]) if value > 0 else "#808080"
+            fill = shade_of(value, i, j, strongest, causal) if value > 0 else "#ffffff"
+            axes.add_patch(_patch(j, i, fill, value > 0 and is_wrong(i, j, causal)))
+            colour = ink(fill) if value > 0 else "#808080"
             place = (j + 0.5, i + 0.5)
             axes.text(*place, number(value), ha="center", va="center", color=colour, fontsize=8)
+    handles = [_patch(0, 0, fill, False) for fill, _ in _legend(strongest, label, causal)]
+    names = [told for _, told in _legend(strongest, label, causal)]
+    axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1.02, 1.0), fontsize=8)
     axes.set_xlim(0, count)
     axes.set_ylim(count, 0)
     axes.set_aspect("equal")
@@ -149,7 +195,7 @@ def heat_map_png(
     axes.set_xlabel(f"{label} changed")
     axes.xaxis.set_label_position("top")
     axes.set_ylabel(f"output of {label}")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=9)
     figure.tight_layout()
     figure.savefig(path)
     return True

@@ -9,27 +9,55 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-SHADES = ("#313695", "#4575b4", "#74add1", "#fdae61", "#f46d43", "#a50026")
-"""Blue to red; exact zeros are drawn empty, so that one spot cannot be missed."""
+SHADES = ("#fff0b3", "#fed976", "#feb24c", "#fc6d33", "#d7191c", "#7f0018")
+"""Weak to strong, a decade each, for entries that should be zero; exact zeros are drawn
+empty, so that one spot cannot be missed."""
+OWN, BEFORE = "#9ad0c2", "#d9efe8"
+"""What an example or a step does to itself, and what earlier steps may do to later ones."""
 ZERO = "·"
 
 
 def ink(shade: str) -> str:
     """The colour of text that can be read on a shade."""
-    return "#202020" if shade in ("#74add1", "#fdae61") else "#ffffff"
+    red, green, blue = _channels(shade)
+    return "#ffffff" if 0.3 * red + 0.59 * green + 0.11 * blue < 140 else "#202020"
 
 
-def level(value: float, largest: float) -> int:
-    """The shade of a positive value, on a logarithmic scale over six decades."""
-    if not math.isfinite(value) or value >= largest:
-        return len(SHADES) - 1
-    decades = math.log10(largest / value)
-    return max(0, len(SHADES) - 1 - int(decades))
+def is_wrong(i: int, j: int, causal: bool) -> bool:
+    """Whether an entry should be zero: another example, or a later step."""
+    return j > i if causal else i != j
 
 
-def largest_finite(matrix: list[list[float]]) -> float:
-    """The largest finite entry, at least a tiny number."""
-    return max((v for row in matrix for v in row if math.isfinite(v)), default=1.0) or 1.0
+def shade_of(value: float, i: int, j: int, strongest: float, causal: bool) -> str:
+    """The colour of a positive entry."""
+    if is_wrong(i, j, causal):
+        return scale(value, strongest)
+    return OWN if i == j else BEFORE
+
+
+def scale(value: float, strongest: float) -> str:
+    """The colour of a strength: logarithmic over five decades, mixed between the shades."""
+    if not math.isfinite(value) or value >= strongest:
+        return SHADES[-1]
+    position = max(0.0, len(SHADES) - 1 - math.log10(strongest / value))
+    lower = int(position)
+    pairs = zip(_channels(SHADES[lower]), _channels(SHADES[lower + 1]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * (position - lower)):02x}" for a, b in pairs)
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[n : n + 2], 16) for n in (1, 3, 5)]
+
+
+def strongest_wrong(matrix: list[list[float]], causal: bool) -> float:
+    """The largest finite entry that should be zero; 1 where there is none."""
+    wrong = (
+        v
+        for i, row in enumerate(matrix)
+        for j, v in enumerate(row)
+        if is_wrong(i, j, causal) and math.isfinite(v)
+    )
+    return max(wrong, default=1.0) or 1.0
 
 
 def number(value: float) -> str:
@@ -56,13 +84,12 @@ def heat_map(
     matrix: list[list[float]], label: str = "example", causal: bool = False
 ) -> RenderableType:
     """The matrix as coloured cells; entries that should be empty are framed by brackets."""
-    largest = largest_finite(matrix)
-
-    def is_wrong(i: int, j: int) -> bool:
-        return matrix[i][j] > 0 and (j > i if causal else i != j)
-
+    strongest = strongest_wrong(matrix, causal)
     cells = [
-        [f"[{number(v)}]" if is_wrong(i, j) else number(v) for j, v in enumerate(row)]
+        [
+            f"[{number(v)}]" if v > 0 and is_wrong(i, j, causal) else number(v)
+            for j, v in enumerate(row)
+        ]
         for i, row in enumerate(matrix)
     ]
     width = max(7, *(len(cell) + 1 for row in cells for cell in row))
@@ -74,8 +101,8 @@ def heat_map(
         for j, value in enumerate(row):
             style = "dim"
             if value > 0:
-                shade = SHADES[level(value, largest)]
-                style = f"{'bold ' if is_wrong(i, j) else ''}{ink(shade)} on {shade}"
+                shade = shade_of(value, i, j, strongest, causal)
+                style = f"{'bold ' if is_wrong(i, j, causal) else ''}{ink(shade)} on {shade}"
             line.append(f"{cells[i][j]:^{width}}", style=style)
         lines.append(line)
     return Group(*lines)

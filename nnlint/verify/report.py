@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import shutil
 import sys
@@ -103,6 +104,9 @@ def _failure(console: Console, outcome: Outcome, python: str) -> None:
         "inputs": "no inputs were found that it runs on",
         "build": "it cannot be built",
         "device": "the device is not there",
+        "memory": "memory ran out before the probes",
+        "sandbox": "the sandbox refused what the model needs",
+        "package": "a package is missing",
     }.get(str(stage), "the worker did not get to the probes")
     console.print(Text.assemble(("  ? INCONCLUSIVE  ", "yellow"), told))
     console.print(Text(f"    {reason}"))
@@ -215,6 +219,17 @@ def as_data(target: Target, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def _where(evidence: dict[str, Any]) -> str:
+    """Second line of a title: file and line of the culprit, its operation, and its code."""
+    culprit = evidence.get("culprit") or {}
+    place = culprit.get("place")
+    if not place:
+        return ""
+    code = linecache.getline(place["filename"], place["row"]).strip()
+    where = f"{_short(place['filename'])}:{place['row']}"
+    return f"\n{where}, {culprit['operation']}: {code}"
+
+
 def write_outputs(folder: Path, target: Target, outcome: Outcome) -> list[Path]:
     """Write pictures and the reproducer; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -240,7 +255,7 @@ def write_evidence(
     label, causal = _axis_of(result)
     for table in evidence.get("matrices", [])[:1]:
         matrix = numbers(table["matrix"])
-        title = f"{target.name}: {result.status}, {table['mode']} mode"
+        title = f"{target.name}: {result.status}, {table['mode']} mode{_where(evidence)}"
         write(f"{stem}.svg", heat_map_svg(matrix, title, label, causal))
         if heat_map_png(matrix, title, folder / f"{stem}.png", label, causal):
             written.append(folder / f"{stem}.png")

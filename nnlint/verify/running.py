@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nnlint.source.file import decode
 from nnlint.verify.environment import choose_python
 from nnlint.verify.knowledge import knowledge_of
+from nnlint.verify.processes import Workers
 from nnlint.verify.session import Limits, OnEvent, Outcome, run_job
 from nnlint.verify.targets import Target
 
@@ -23,6 +26,10 @@ class Conditions:
     seed: int = 0
     configured: Mapping[str, Any] = field(default_factory=dict)
     """`[tool.nnlint.verify."pkg.model:Net"]`: arguments, inputs and options by target."""
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of files, by absolute path, that is to be run in place of what is on disk."""
+    workers: Workers | None = None
+    """The processes of a run, where it has several questions: see `working`."""
     _known: dict[Target, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -33,6 +40,19 @@ class Conditions:
         )
         python = choose_python(options["python"], Path.cwd())
         return cls(python, limits, options["device"], options["seed"], configured)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Conditions]:
+        """The same conditions with processes that serve all questions asked meanwhile."""
+        if self.workers is not None:
+            yield self
+            return
+        with Workers(self.python, self.limits.timeout) as workers:
+            yield replace(self, workers=workers)
+
+    def over(self, contents: Mapping[str, bytes]) -> Conditions:
+        """The same conditions for files with another content; what is known of them stays."""
+        return replace(self, overlay=contents)
 
     def knowledge(self, target: Target) -> dict[str, Any]:
         """What the project knows of a target, looked for once."""
@@ -72,6 +92,7 @@ def verify_target(
     job = {
         "target": target.as_job(),
         "probes": probes,
+        "overlay": {path: decode(raw) for path, raw in conditions.overlay.items()},
         "device": conditions.device,
         "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],
         "args": known.get("positional"),
@@ -81,7 +102,7 @@ def verify_target(
         "knowledge": conditions.knowledge(target),
         "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
     }
-    return run_job(conditions.python, job, conditions.limits, on_event)
+    return run_job(conditions.python, job, conditions.limits, on_event, conditions.workers)
 
 
 def _inputs(given: Any) -> list[dict[str, Any]] | None:

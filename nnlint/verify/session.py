@@ -1,24 +1,23 @@
-"""The parent's side: start workers, keep a deadline, and survive whatever they do."""
+"""The parent's side of a job: keep a deadline, listen, and survive whatever workers do."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import re
 import secrets
 import signal
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-WORKER = Path(__file__).with_name("worker.py")
+from nnlint.verify.processes import NotStarted, Question, Workers
+
+SHARE = 0.7
+"""Of the time for a probe: from then on it ends with what it knows, and tells it."""
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -57,131 +56,118 @@ class Limits:
 
 
 def run_job(
-    python: str, job: dict[str, Any], limits: Limits, on_event: OnEvent | None = None
+    python: str,
+    job: dict[str, Any],
+    limits: Limits,
+    on_event: OnEvent | None = None,
+    workers: Workers | None = None,
 ) -> Outcome:
     """Run the probes of a job; a worker that ends early costs only the probe it was at.
 
     Parameters:
         python: the interpreter that has torch and the project's packages.
         job: `target`, `probes`, and what else the worker reads.
+        workers: processes of that interpreter to use; else it is started for this job.
     """
+    if workers is None:
+        with Workers(python, limits.timeout) as own:
+            return run_job(python, job, limits, on_event, own)
     outcome = Outcome()
     remaining = list(job["probes"])
     while remaining:
         before = len(remaining)
-        reason, at = _run_once(python, {**job, "probes": remaining}, limits, outcome, on_event)
+        run = _Run(limits, outcome, on_event)
+        reason = run.over(workers, {**job, "probes": remaining})
         answered = {r.probe for r in outcome.results}
         remaining = [p for p in remaining if p not in answered]
         if outcome.failure or not reason:
             break
-        if at in ("", "build") or at not in remaining:
-            outcome.failure = outcome.failure or {"stage": at or "start", "reason": reason}
+        if run.at in ("", "build") or run.at not in remaining:
+            outcome.failure = outcome.failure or {"stage": run.at or run.stage, "reason": reason}
             break
-        outcome.results.append(ProbeResult(at, "INCONCLUSIVE", reason))
-        remaining.remove(at)
+        outcome.results.append(run.known(reason))
+        remaining.remove(run.at)
         assert len(remaining) < before
     why = outcome.failure.get("reason", "the worker ended before this probe")
     outcome.results += [ProbeResult(p, "INCONCLUSIVE", why) for p in remaining]
     return outcome
 
 
-def _run_once(
-    python: str, job: dict[str, Any], limits: Limits, outcome: Outcome, on_event: OnEvent | None
-) -> tuple[str, str]:
-    """One worker. Returns why it ended early, or nothing, and what it was at."""
-    with tempfile.TemporaryDirectory(
-        prefix="nnlint-verify-", ignore_cleanup_errors=True
-    ) as scratch:
+class _Run:
+    """One worker, from its job to its end."""
+
+    def __init__(self, limits: Limits, outcome: Outcome, on_event: OnEvent | None) -> None:
+        self.limits, self.outcome, self.on_event = limits, outcome, on_event
+        self.at = ""
+        """The probe, or `build`, that it is at."""
+        self.stage = "start"
+        self._partial: ProbeResult | None = None
+
+    def over(self, workers: Workers, job: dict[str, Any]) -> str:
+        """Let it run. Returns why it ended early, or nothing."""
         # what else gets into the pipe is no answer
         token = secrets.token_hex(8)
+        limits = self.limits
         full = {
             "token": token,
             "memory": limits.memory,
             "allow_network": limits.allow_network,
             "cpu": int(limits.timeout * (len(job["probes"]) + 1) * 2),
+            "probe_seconds": SHARE * limits.timeout,
             **job,
-            "scratch": scratch,
         }
         try:
-            process = _start(python)
-        except OSError as error:
-            return f"{python} cannot be started: {error.strerror}", ""
-        with _ended(process):
-            return _converse(process, full, token, limits.timeout, outcome, on_event)
-
-
-def _start(python: str) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    }
-    return subprocess.Popen(
-        [python, str(WORKER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        start_new_session=os.name == "posix",
-    )
-
-
-@contextlib.contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens, the worker's whole process group is gone afterwards."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
-
-def _converse(
-    process: subprocess.Popen[bytes],
-    job: dict[str, Any],
-    token: str,
-    timeout: float,
-    outcome: Outcome,
-    on_event: OnEvent | None,
-) -> tuple[str, str]:
-    lines: queue.Queue[bytes | None] = queue.Queue()
-    tail = bytearray()
-    threading.Thread(target=_read_lines, args=(process.stdout, lines), daemon=True).start()
-    errors = threading.Thread(target=_read_tail, args=(process.stderr, tail), daemon=True)
-    errors.start()
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError, OSError):
-        process.stdin.write(json.dumps(job).encode() + b"\n")
-        process.stdin.flush()
-    at = ""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            return f"no answer within {timeout:g} s (--timeout)", at
-        if line is None:
+            with workers.question() as question:
+                full["scratch"] = question.scratch
+                tail = bytearray()
+                errors = threading.Thread(
+                    target=_read_tail, args=(question.errors, tail), daemon=True
+                )
+                errors.start()
+                reason = self._converse(question, full, token)
             errors.join(1.0)
-            return _cause_of_death(process, bytes(tail)), at
-        event = _event(line, token)
-        if event is None:
-            continue
+        except NotStarted as error:
+            self.stage = error.stage
+            return str(error)
+        return _cause_of_death(question.code, bytes(tail)) if reason is None else reason
+
+    def known(self, reason: str) -> ProbeResult:
+        """What is known of the probe that it did not get through: its last word, if any."""
+        partial = self._partial
+        if partial is None or partial.probe != self.at:
+            return ProbeResult(self.at, "INCONCLUSIVE", reason)
+        return replace(partial, summary=f"{partial.summary} ({reason})")
+
+    def _converse(self, question: Question, job: dict[str, Any], token: str) -> str | None:
+        """Why it is to be ended, nothing when it is done, None when it ended itself."""
+        lines: queue.Queue[bytes | None] = queue.Queue()
+        threading.Thread(target=_read_lines, args=(question.answers, lines), daemon=True).start()
+        with contextlib.suppress(BrokenPipeError, OSError):
+            question.job.write(json.dumps(job).encode() + b"\n")
+            question.job.flush()
+        timeout = self.limits.timeout
         deadline = time.monotonic() + timeout
-        if event["event"] == "start":
-            at = str(event.get("probe", ""))
-        elif event["event"] == "done":
-            return "", at
-        _note(event, outcome)
-        if on_event:
-            on_event(event)
+        while True:
+            try:
+                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return f"no answer within {timeout:g} s (--timeout)"
+            if line is None:
+                return None
+            event = _event(line, token)
+            if event is None:
+                continue
+            if event["event"] != "partial":
+                deadline = time.monotonic() + timeout
+            if event["event"] == "start":
+                self.at = str(event.get("probe", ""))
+            elif event["event"] == "done":
+                return ""
+            elif event["event"] == "partial":
+                self._partial = _result(event) or self._partial
+            _note(event, self.outcome)
+            if self.on_event:
+                self.on_event(event)
 
 
 def _event(line: bytes, token: str) -> dict[str, Any] | None:
@@ -198,25 +184,28 @@ def _event(line: bytes, token: str) -> dict[str, Any] | None:
 def _note(event: dict[str, Any], outcome: Outcome) -> None:
     fields = {k: v for k, v in event.items() if k != "event"}
     if event["event"] == "answer":
-        try:
-            outcome.results.append(
-                ProbeResult(
-                    str(fields["probe"]),
-                    str(fields["status"]),
-                    str(fields["summary"]),
-                    dict(fields["evidence"]),
-                    float(fields["seconds"]),
-                )
-            )
-        except (KeyError, TypeError, ValueError):
-            # a forged or broken answer: its probe stays unanswered
-            return
+        result = _result(event)
+        outcome.results += [result] if result else []
     elif event["event"] == "built":
         outcome.built = fields
     elif event["event"] == "failed":
         outcome.failure = fields
     elif event["event"] == "ready":
         outcome.environment = fields
+
+
+def _result(event: dict[str, Any]) -> ProbeResult | None:
+    """An answer; none for a forged or broken one, whose probe stays unanswered."""
+    try:
+        return ProbeResult(
+            str(event["probe"]),
+            str(event["status"]),
+            str(event["summary"]),
+            dict(event["evidence"]),
+            float(event["seconds"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _read_lines(stream: Any, lines: queue.Queue[bytes | None]) -> None:
@@ -234,15 +223,13 @@ def _read_tail(stream: Any, tail: bytearray) -> None:
             del tail[:-8192]
 
 
-def _cause_of_death(process: subprocess.Popen[bytes], tail: bytes) -> str:
-    try:
-        code = process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        return "the worker closed its pipe and went on"
+def _cause_of_death(code: int | None, tail: bytes) -> str:
+    if code is None:
+        return "the worker went silent, and so did the process that starts workers"
     text = tail.decode("utf-8", "replace").strip()
     last = text.splitlines()[-1][:300] if text else ""
     if re.search(r"MemoryError|bad_alloc|can't allocate memory|Memory allocation", text[-2000:]):
-        return "out of memory under the limit (--memory)"
+        return "the worker ran out of memory under the limit (--memory), which says nothing of the model"
     if code < 0:
         try:
             name = signal.Signals(-code).name

@@ -137,7 +137,7 @@ def test_arguments_inputs_and_configuration(project, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train.py"], "neither pkg.module:Class nor path/file.py:Class"),
+        (["train"], "neither pkg.module:Class nor path/file.py:Class"),
         (["gone.py:Net"], "gone.py is no file"),
         (["train.py:Plain", "--probe", "batch"], "there is no probe `batch`"),
         (["train.py:Plain", "--input", "4,a"], "a shape is numbers with commas"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from nnlint.verify.pictures import curve_svg
+from nnlint.verify.pictures import CELL, curve_svg, heat_map_svg
+from nnlint.verify.render import BEFORE, OWN, SHADES, scale
+from nnlint.verify.report import write_evidence
+from nnlint.verify.session import ProbeResult
+from nnlint.verify.targets import Target
 
 
 def texts(svg: str) -> list[str]:
@@ -26,3 +30,47 @@ def test_steps_are_those_of_the_points():
 def test_one_point_and_a_constant():
     assert "<polyline" in curve_svg([(0.0, 0.0)], "t", "v", "epoch")
     assert "<polyline" in curve_svg([(0.0, 0.1), (1.0, 0.1)], "t", "v", "epoch")
+
+
+LEAKING = [[0.5, 0.025, 0.0], [0.0, 0.4, 2.5], [0.0, 2e-5, 0.6]]
+
+
+def fills(svg: str) -> list[str]:
+    boxes = [e for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("rect")]
+    return [b.get("fill") for b in boxes if b.get("width") == str(CELL)]
+
+
+def test_entries_are_coloured_by_strength_and_the_diagonal_by_itself():
+    cells = fills(heat_map_svg(LEAKING, "Net"))
+    assert [cells[0], cells[4], cells[8]] == [OWN] * 3
+    # the strongest, a hundredth of it, less than a hundred-thousandth
+    assert [cells[5], cells[1], cells[7]] == [SHADES[5], SHADES[3], SHADES[0]]
+    assert len({scale(v, 1.0) for v in (1.0, 0.6, 0.3, 0.1)}) == 4
+    assert cells[2] == "#ffffff"
+
+
+def test_earlier_steps_have_a_colour_of_their_own():
+    steps = [[0.5, 0.0], [0.2, 0.4]]
+    svg = heat_map_svg(steps, "Net", "step", causal=True)
+    assert fills(svg) == [OWN, "#ffffff", BEFORE, OWN]
+    assert {"an earlier step", "all zero above the diagonal"} <= set(texts(svg))
+
+
+def test_the_scale_says_how_strong_a_colour_is():
+    said = texts(heat_map_svg(LEAKING, "Net"))
+    assert {"2.5", "0.25", "3e-05 or less", "the example itself", "exactly zero"} <= set(said)
+
+
+def test_the_title_names_file_line_and_operation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text("x = 1\nout = h.view(n, -1)\n")
+    place = {"filename": str(tmp_path / "model.py"), "row": 2, "end_row": 2}
+    evidence = {
+        "matrices": [{"mode": "eval", "matrix": LEAKING}],
+        "culprit": {"place": place, "operation": "view", "kind": "scrambled"},
+    }
+    result = ProbeResult("batch-dependency", "INCONCLUSIVE", "", evidence)
+    (written,) = write_evidence(tmp_path, Target("Net", file="model.py"), {}, result)[:1]
+    said = texts(written.read_text())
+    assert "Net: INCONCLUSIVE, eval mode" in said
+    assert "model.py:2, view: out = h.view(n, -1)" in said

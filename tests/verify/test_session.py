@@ -101,8 +101,8 @@ def test_memory_is_limited(tmp_path):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("socket.create_connection(('127.0.0.1', 9))", "no network"),
-        ("subprocess.run(['true'])", "no other programs"),
+        ("socket.create_connection(('127.0.0.1', 9))", "refused it the network"),
+        ("subprocess.run(['true'])", "to start other programs"),
         ("open(os.path.expanduser('~/nnlint-was-here'), 'w')", "outside its scratch folder"),
         ("torch.save(x, os.path.expanduser('~/nnlint-was-here'))", "outside its scratch folder"),
         (

@@ -7,11 +7,12 @@ import time
 from functools import partial
 from typing import Any
 
-from .dependency import Dependency, Layout, find_layout, measure
+from .dependency import Dependency, Layout, find_layout, is_tiny, measure
 from .extent import apart, extent_of, groups, padding_of, spread
 from .inputs import DRAWS, FAINT, LONGER, SHORTER, Inputs
+from .progress import late, so_far, within
 from .running import Runner, jittered
-from .subject import Subject
+from .subject import Answer, Subject, confirmed, inconclusive
 
 MOST_CHANGED = 12
 """Examples that are changed in a large batch; all others are compared."""
@@ -40,7 +41,8 @@ class Run:
 class Mode:
     """The measurements in one mode."""
 
-    def __init__(self, subject: Subject, inputs: Inputs, training: bool) -> None:
+    def __init__(self, subject: Subject, inputs: Inputs, training: bool, certain: bool) -> None:
+        self.certain = certain
         self.runner, self.seed = subject.runner, subject.options.seed
         self.model = subject.model
         self.inputs, self.training = inputs, training
@@ -57,8 +59,13 @@ class Mode:
         sizes = (self.inputs.resized(small, self.seed), self.inputs.resized(large, self.seed))
         other = Runner(jittered(self.model, self.seed + 1), self.runner.device)
         other.fresh, other.needs_grad = self.runner.fresh, self.runner.needs_grad
-        pairs = zip(sizes, (self.runner, other), (self.seed, self.seed + 1))
-        runs = [self._run(size, layout, chosen, number) for size, chosen, number in pairs]
+        runs: list[Run] = []
+        for size, chosen, number in zip(sizes, (self.runner, other), (self.seed, self.seed + 1)):
+            leaks = any(r.found.leaks for r in runs)
+            with within(1.0 if runs else 0.5):
+                runs.append(self._run(size, layout, chosen, number, tell=not leaks))
+        if late():
+            return runs
         if not any(r.found.leaks for r in runs):
             runs += self._padded(layout, large) or self._calm(layout, small)
         if not any(r.found.leaks for r in runs):
@@ -100,16 +107,20 @@ class Mode:
         number: int,
         draws: tuple[int, ...] = tuple(range(len(DRAWS))),
         most: int = MOST_CHANGED,
+        tell: bool = False,
     ) -> Run:
         limit = 0.0 if self.exact else noise(runner, inputs, layout, self.training, number)
         examples = spread(inputs.count, most)
         ask = partial(measure, runner, inputs, layout, self.training, examples=examples)
-        found = ask(number, draws, limit)
+        found = ask(number, draws, limit, tell=self._tell if tell else None)
         if self.training and found.silent and not found.leaks:
             # dropout may have cut off an example; another seed draws another mask
             found = found.joined(ask(number + 100, draws, limit))
         jitter = runner is not self.runner
         return Run(self.training, number, found, layout, inputs, runner, jitter, draws)
+
+    def _tell(self, found: Dependency) -> None:
+        so_far(known_so_far(found, self.training, self.certain))
 
     def _padded(self, layout: Layout, count: int) -> list[Run]:
         """One run on a padded batch; what it does not show says nothing."""
@@ -140,7 +151,7 @@ class Mode:
         runs: list[Run] = []
         started = time.monotonic()
         for count in groups(self.extent):
-            if count in taken or time.monotonic() - started > PATIENCE:
+            if late() or count in taken or time.monotonic() - started > PATIENCE:
                 continue
             inputs = self.inputs.resized(count, self.seed)
             try:
@@ -151,6 +162,21 @@ class Mode:
             if run_.found.leaks and not run_.found.has_nan:
                 return [run_]
         return runs
+
+
+def known_so_far(found: Dependency, training: bool, certain: bool) -> Answer:
+    """What can be said before all is measured."""
+    drawn = f"{found.draws} of {found.wanted} draws at batch size {found.count}"
+    mode = "train" if training else "eval"
+    if found.leaks and certain and not is_tiny(found):
+        row, column, value = found.leaks[0]
+        return confirmed(
+            f"changing example {column} changes the output of example {row} by {value:.2g} "
+            f"({mode} mode, {drawn})",
+            matrices=[{"mode": mode, "batch": found.count, "matrix": found.matrix}],
+        )
+    state = "examples mix, or it is rounding" if found.leaks else "nothing mixes"
+    return inconclusive(f"so far {state} ({mode} mode, {drawn})")
 
 
 def noise(runner: Runner, inputs: Inputs, layout: Layout, training: bool, seed: int) -> float:

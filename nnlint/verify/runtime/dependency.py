@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .inputs import DRAWS, Inputs
+from .progress import late
 from .running import Leaves, Runner
 from .trees import Path, describe, differing
 
@@ -130,6 +131,15 @@ class Dependency:
     changed_shape: bool = False
     changed: tuple[int, ...] = ()
     """The examples that were perturbed."""
+    draws: int = len(DRAWS)
+    """Draws of which every example has had its turn; fewer where the time was up."""
+    wanted: int = len(DRAWS)
+    """Draws that were asked for."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out for want of time."""
+        return self.draws >= self.wanted
 
     @property
     def count(self) -> int:
@@ -165,6 +175,7 @@ class Dependency:
             has_nan=self.has_nan or other.has_nan,
             skipped=self.skipped + other.skipped,
             changed_shape=self.changed_shape or other.changed_shape,
+            draws=min(self.draws, other.draws),
         )
 
 
@@ -177,11 +188,15 @@ def measure(
     draws: tuple[int, ...] = tuple(range(len(DRAWS))),
     threshold: float = 0.0,
     examples: Sequence[int] | None = None,
+    tell: Callable[[Dependency], None] | None = None,
 ) -> Dependency:
     """Perturb one example at a time and compare the outputs of the others bit for bit.
 
     Parameters:
         examples: those to perturb; all when left out.
+        tell: is told what is known when the first leak shows, and after each draw.
+
+    When the time is up (see progress.py) the draws so far are the result.
 
     Raises:
         OutputChanged: outputs of another shape came back, so that nothing can be compared.
@@ -190,8 +205,13 @@ def measure(
     base = runner.run(inputs, training, seed)
     table = _Table(layout, base, count, threshold)
     table.examples = tuple(range(count) if examples is None else examples)
-    for example in table.examples:
-        for draw in draws:
+    table.wanted = len(draws)
+    told = False
+    # one draw of every example says more than every draw of one
+    for draw in draws:
+        for example in table.examples:
+            if late():
+                return table.result()
             try:
                 other = runner.run(inputs.perturbed(example, draw, seed), training, seed)
             except torch.cuda.OutOfMemoryError:
@@ -200,6 +220,12 @@ def measure(
                 table.skipped += 1
                 continue
             table.add(example, draw, other)
+            if tell is not None and not told and table.leaks:
+                told = True
+                tell(table.result())
+        table.done += 1
+        if tell is not None:
+            tell(table.result())
     return table.result()
 
 
@@ -212,6 +238,7 @@ class _Table:
         self.skipped = 0
         self.changed_shape = False
         self.examples: tuple[int, ...] = ()
+        self.done = self.wanted = 0
         self.draws: dict[tuple[int, int], tuple[float, int]] = {}
         self.tables: dict[tuple[Any, str], Tensor] = {}
         for index, follower in enumerate(layout.followers):
@@ -242,6 +269,11 @@ class _Table:
                     best = self.draws.get((row, example), (0.0, 0))
                     if float(column[row]) > best[0]:
                         self.draws[row, example] = (float(column[row]), draw)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether any example's change has shown in another."""
+        return any(row != example for row, example in self.draws)
 
     def _listed(self, found: dict[Path, Tensor]) -> Tensor:
         column = torch.zeros(self.count, dtype=torch.float64)
@@ -279,6 +311,8 @@ class _Table:
             self.skipped,
             self.changed_shape,
             self.examples,
+            self.done,
+            self.wanted,
         )
 
 
@@ -306,7 +340,7 @@ def rounding(
     Grouping examples differently changes the order of additions, which is no leak.
 
     Returns:
-        None when the model does not run in double precision.
+        None when the model does not run in double precision, or there was no time to ask.
     """
     try:
         double = Runner(copy.deepcopy(runner.model).double(), runner.device)
@@ -316,7 +350,7 @@ def rounding(
     except Exception:
         return None
     if not again.leaks:
-        return True
+        return True if again.complete else None
     return again.leaks[0][2] < 1e-4 * found.leaks[0][2]
 
 

@@ -11,6 +11,8 @@ import struct
 import sys
 from typing import Any, Optional
 
+from .causes import REFUSED
+
 _NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "socket.listen")
 _PROCESSES = (
     "subprocess.Popen",
@@ -144,6 +146,8 @@ class Guard:
     def __init__(self, scratch: str, network: bool) -> None:
         self.scratch = os.path.realpath(scratch) + os.sep
         self.network = network
+        self.refusals: list[str] = []
+        """What was refused, in words: libraries like to wrap what is raised."""
 
     def install(self) -> None:
         """Watch from now on; a hook cannot be taken off again."""
@@ -168,14 +172,12 @@ class Guard:
             self._open(args)
         elif event in _NETWORK:
             if not self.network and not _is_local(args):
-                raise PermissionError(
-                    f"nnlint verify: no network ({event}); --allow-network lets it"
-                )
+                raise self._refusal(f"the network ({event}); --allow-network lets it")
         elif event == "sqlite3.connect":
             if args[0] not in (":memory:", "", b""):
                 self._inside(args[0], event)
         elif event in _PROCESSES:
-            raise PermissionError(f"nnlint verify: no other programs ({event})")
+            raise self._refusal(f"to start other programs ({event})")
         elif event in _REMOVALS:
             self._inside(args[0], event)
             if event in ("os.rename", "os.link", "os.symlink", "shutil.move"):
@@ -187,7 +189,7 @@ class Guard:
         if isinstance(flags, int) and not isinstance(mode, str):
             writes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC))
         if writes and not isinstance(path, int):
-            self._inside(path, "open for writing")
+            self._inside(path, "to write")
 
     def _inside(self, path: Any, event: str) -> None:
         if isinstance(path, int) or path is None:
@@ -200,7 +202,11 @@ class Guard:
             return
         if real.startswith(("/dev/shm/", "/proc/self/", "/dev/tty")):
             return
-        raise PermissionError(f"nnlint verify: {event} outside its scratch folder: {real}")
+        raise self._refusal(f"{event} outside its scratch folder: {real}")
+
+    def _refusal(self, what: str) -> PermissionError:
+        self.refusals.append(what)
+        return PermissionError(f"{REFUSED}{what}")
 
 
 def _is_local(args: tuple[Any, ...]) -> bool:

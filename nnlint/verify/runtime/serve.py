@@ -7,22 +7,32 @@ import json
 import math
 import os
 import sys
+import tempfile
 import time
 import traceback
+from functools import partial
 from typing import Any, Callable
 
 Send = Callable[..., None]
 
 
-def main() -> int:
-    """Serve one job from stdin; the exit status is 0 unless the worker itself is at fault."""
+def main(forked: bool = False) -> int:
+    """Serve one job from stdin; the exit status is 0 unless the worker itself is at fault.
+
+    Parameters:
+        forked: this process is a fork of the template, which sees to its end.
+    """
     job = json.loads(sys.stdin.readline())
     send = _take_stdout(job.pop("token", ""))
+    from .leftovers import die_with_parent, die_with_stdin
     from .sandbox import Guard, leave_network, limit_resources, lock_files
 
     on_cuda = job.get("device") == "cuda"
     limit_resources(None if on_cuda else job.get("memory"), job.get("cpu"))
     isolated = False if job.get("allow_network") else leave_network()
+    if forked:
+        # entering a namespace forgets what was asked for before
+        die_with_parent()
     try:
         import torch
     except ImportError as error:
@@ -31,9 +41,14 @@ def main() -> int:
     torch.set_num_threads(int(job.get("threads") or 1))
     locked = lock_files(job["scratch"])
     os.chdir(job["scratch"])
-    os.environ["TMPDIR"] = job["scratch"]
+    os.environ["TMPDIR"] = tempfile.tempdir = job["scratch"]
     for folder in reversed(job.get("path", [])):
         sys.path.insert(0, folder)
+    from .overlay import install
+
+    install(job.get("overlay") or {})
+    if not forked:
+        die_with_stdin(job["scratch"])
     send(
         "ready",
         torch=torch.__version__,
@@ -46,9 +61,9 @@ def main() -> int:
     guard.watch_saving(torch.serialization)
     guard.install()
     try:
-        _serve(job, send)
-    except MemoryError:
-        send("failed", stage="memory", reason="out of memory under the limit (--memory)")
+        _serve(job, send, guard)
+    except MemoryError as error:
+        _fail(send, "memory", _told(error), [])
     send("done")
     return 0
 
@@ -82,38 +97,46 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
-def _serve(job: dict[str, Any], send: Send) -> None:
+def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
     from . import probes
     from .lines import Lines
-    from .subject import Options
+    from .progress import watched
+    from .subject import Answer, Options
 
     options = Options(**job.get("options", {}))
     names = job["probes"]
     subject: Any = None
     if any(getattr(probes.load(n), "NEEDS_MODEL", True) for n in names):
-        subject = _build(job, options, send)
+        subject = _build(job, options, send, guard.refusals)
         if subject is None:
             return
     for name in names:
         send("start", probe=name)
         started = time.monotonic()
+
+        def tell(event: str, answer: Answer, name: str = name, started: float = started) -> None:
+            send(
+                event,
+                probe=name,
+                status=answer.status,
+                summary=answer.summary,
+                evidence=answer.evidence,
+                seconds=time.monotonic() - started,
+            )
+
+        guard.refusals.clear()
         lines = Lines([tuple(s) for s in options.finding.get("statements", [])])
-        with lines.watched():
-            answer = _ask(probes.load(name), subject, options)
+        seconds = float(job.get("probe_seconds") or 1e9)
+        with lines.watched(), watched(seconds, partial(tell, "partial")):
+            answer = _ask(probes.load(name), subject, options, guard.refusals)
         if lines.statements and subject is not None:
             _construct(probes.load(name), subject, lines)
             answer.evidence["ran"] = lines.as_dict()
-        send(
-            "answer",
-            probe=name,
-            status=answer.status,
-            summary=answer.summary,
-            evidence=answer.evidence,
-            seconds=time.monotonic() - started,
-        )
+        tell("answer", answer)
 
 
-def _ask(probe: Any, subject: Any, options: Any) -> Any:
+def _ask(probe: Any, subject: Any, options: Any, refusals: list[str]) -> Any:
+    from .causes import cause_of
     from .devices import Device
     from .subject import Subject, inconclusive
 
@@ -124,11 +147,15 @@ def _ask(probe: Any, subject: Any, options: Any) -> Any:
         device = subject.runner.device
     try:
         with device.settings():
-            return probe.run(subject)
-    except MemoryError:
-        return inconclusive("out of memory under the limit (--memory)")
+            answer = probe.run(subject)
     except Exception as error:
+        cause = cause_of(_told(error), refusals)
+        if cause:
+            return inconclusive(cause[1], **_place(error))
         return inconclusive(f"the model raised {_told(error)}", **_place(error))
+    # a refusal, no memory or a package that is missing is nothing that the model does
+    cause = None if answer.status == "REFUTED" else cause_of(answer.summary)
+    return inconclusive(cause[1], **answer.evidence) if cause else answer
 
 
 def _construct(probe: Any, subject: Any, lines: Any) -> None:
@@ -155,11 +182,38 @@ def _place(error: BaseException) -> dict[str, Any]:
     return {"raised": {"filename": frames[-1].filename, "row": frames[-1].lineno}}
 
 
-def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
+def _fail(send: Send, stage: str, reason: str, refusals: list[str], **fields: Any) -> None:
+    """Say that nothing came of it; causes that are no fault of the model as what they are."""
+    from .causes import cause_of
+    from .construction.missing import NOTED
+
+    found = cause_of(reason, refusals)
+    for why in NOTED if found is None else ():
+        absent = cause_of(why)
+        if absent and absent[0] == "package":
+            found = "package", f"{absent[1]}; with a stand-in for it: {reason}"
+            break
+    stage, reason = found or (stage, reason)
+    send("failed", stage=stage, reason=reason, **fields)
+
+
+def _is_missing(result: Any) -> bool:
+    """Whether a result is, or holds, the stand-in for a package that is not there."""
+    from .construction.missing import Missing
+
+    if isinstance(result, dict):
+        return any(map(_is_missing, result.values()))
+    if isinstance(result, (list, tuple)):
+        return any(map(_is_missing, result))
+    return isinstance(result, Missing)
+
+
+def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -> Any:
     from torch.nn.parameter import is_lazy
 
     from .construction.building import NotLoaded, build, file_of, subject_of
     from .construction.inlining import NotAlone, importable, inlined
+    from .construction.missing import NOTED
 
     target = job["target"]
     send("start", probe="build")
@@ -177,13 +231,13 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
             job.get("knowledge"),
         )
     except NotLoaded as error:
-        send("failed", stage="load", reason=str(error))
+        _fail(send, "load", str(error), refusals)
         return None
     except Exception as error:
-        send("failed", stage="build", reason=_told(error), **_place(error))
+        _fail(send, "build", _told(error), refusals, **_place(error))
         return None
     if built.model is None:
-        send("failed", stage="construct", reason=built.problem or "no arguments were found")
+        _fail(send, "construct", built.problem or "no arguments were found", refusals)
         return None
     report: dict[str, Any] = {"origin": built.origin, "arguments": built.arguments}
     report["constructor"] = built.constructor
@@ -193,12 +247,15 @@ def _build(job: dict[str, Any], options: Any, send: Send) -> Any:
         report["not_alone"] = str(error)
     report["importable"] = importable(filename)
     if built.inputs is None:
-        send("failed", stage="inputs", reason=built.problem or "no inputs were found", **report)
+        _fail(send, "inputs", built.problem or "no inputs were found", refusals, **report)
         return None
     try:
         subject = subject_of(built, options, job.get("device") or "cpu")
     except ValueError as error:
         send("failed", stage="device", reason=str(error))
+        return None
+    if NOTED and _is_missing(subject.runner.call(subject.inputs, False)):
+        _fail(send, "inputs", "it returns what is missing", refusals, **report)
         return None
     parameters = sum(p.numel() for p in built.model.parameters() if not is_lazy(p))
     send(

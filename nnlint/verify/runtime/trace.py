@@ -153,7 +153,14 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(_IGNORED)
 
 
-class Recorder(TorchDispatchMode):
+class _Mode(TorchDispatchMode):
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; keeping the compiler out would import it, for two seconds."""
+        return False
+
+
+class Recorder(_Mode):
     """Records the base run."""
 
     def __init__(self, model: nn.Module, sources: list[Tensor]) -> None:
@@ -277,7 +284,7 @@ def _unique(tensors: list[Tensor]) -> list[Tensor]:
     return list({id(t): t for t in tensors}.values())
 
 
-class Labeller(TorchDispatchMode):
+class Labeller(_Mode):
     """Goes through a perturbed run in lock-step with the base run."""
 
     def __init__(self, trace: Trace, bit: int) -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .inputs import Inputs, seed_all
+from .progress import late
 from .running import Runner
 from .trees import Path, leaves
 
@@ -139,7 +140,7 @@ def fit(
 ) -> list[float]:
     """Losses of a copy of the model trained on one batch by Adam, up to `goal`.
 
-    Train mode without dropout: regularisation is off while one batch is overfitted.
+    It ends early when the time is up. Train mode without dropout: regularisation is off while one batch is overfitted.
     """
     model = copy.deepcopy(runner.model)
     model.train()
@@ -156,7 +157,7 @@ def fit(
             optimizer.zero_grad(set_to_none=True)
             loss = task(model(*args, **kwargs))
             losses.append(float(loss.detach()))
-            if losses[-1] <= goal or not math.isfinite(losses[-1]):
+            if losses[-1] <= goal or not math.isfinite(losses[-1]) or late():
                 break
             loss.backward()
             optimizer.step()

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..inputs import Inputs, seed_all
+from ..overlay import source_of
 from .constructing import NotBuilt, construct
 from .fitting import NotRun, fit_inputs
 from .same_class import is_same, refers
@@ -57,8 +58,8 @@ def _sources(filename: str, name: str) -> Iterator[tuple[str, ast.Module]]:
     count = 0
     for path in near:
         try:
-            with open(path, "rb") as file:
-                raw = file.read()
+            text = source_of(path)
+            raw = text.encode() if isinstance(text, str) else text
             if not pattern.search(raw):
                 continue
             tree = ast.parse(raw)

@@ -6,6 +6,7 @@ import ast
 import sys
 from typing import Union
 
+from ..overlay import source_of
 from .slicing import is_main, package_of, slice_module
 
 _KEPT = {"__init__", "forward"}
@@ -23,8 +24,7 @@ def inlined(filename: str, name: str) -> str:
     Raises:
         NotAlone: it needs another module than torch's and the standard library's.
     """
-    with open(filename, "rb") as file:
-        tree = ast.parse(file.read())
+    tree = ast.parse(source_of(filename))
     try:
         body = slice_module(tree, name)
     except KeyError:
@@ -45,8 +45,7 @@ def importable(filename: str) -> bool:
     dotted = package_of(filename)[1]
     if "." in dotted:
         return getattr(sys.modules.get(dotted), "__spec__", None) is not None
-    with open(filename, "rb") as file:
-        body = ast.parse(file.read()).body
+    body = ast.parse(source_of(filename)).body
     return all(isinstance(s, _DEFINING) or _says_nothing(s) for s in body)
 
 

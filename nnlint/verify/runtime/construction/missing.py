@@ -19,6 +19,10 @@ class LooseModule(nn.Module):
     log_dict = log
 
 
+NOTED: list[str] = []
+"""Why names are missing, in the order in which they were found to be."""
+
+
 class Missing:
     """A name that could not be imported or computed: it can be passed on, not used.
 
@@ -28,6 +32,8 @@ class Missing:
     def __init__(self, name: str, reason: str) -> None:
         self.__name__ = name
         self._reason = reason
+        if reason not in NOTED:
+            NOTED.append(reason)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):

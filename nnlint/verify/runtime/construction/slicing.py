@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, Optional
 
+from ..overlay import source_of
 from .missing import Missing
 
 Definitions = tuple[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
@@ -148,8 +149,7 @@ def load_slice(
         KeyError: the file does not define the name.
         SyntaxError: the file is no Python of this interpreter.
     """
-    with open(filename, "rb") as file:
-        tree = ast.parse(file.read(), filename)
+    tree = ast.parse(source_of(filename), filename)
     module = types.ModuleType(name)
     module.__file__ = filename
     module.__package__ = package

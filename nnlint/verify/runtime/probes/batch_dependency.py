@@ -22,13 +22,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..batches import MOST_CHANGED, Mode, Run
+from ..batches import MOST_CHANGED, Mode, Run, known_so_far
 from ..dependency import is_tiny, measure, rounding
 from ..design import mixes_by_design
 from ..extent import spread
 from ..gradients import gradient_matrix
 from ..inputs import DRAWS, seed_all
 from ..locate import MOST_FOLLOWED, Culprit, locate
+from ..progress import late, so_far, within
 from ..recipes import NotWritten, inputs_as_text
 from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
@@ -96,9 +97,13 @@ def _along(subject: Subject, axis: int) -> Answer:
     runs: list[Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
+        if training and late():
+            conditions["train mode"] = "the time was up before it"
+            break
         try:
-            mode = Mode(subject, inputs, training)
-            measured = mode.measured()
+            mode = Mode(subject, inputs, training, _certain(subject, axis))
+            with within(1.0 if training else 0.5):
+                measured = mode.measured()
         except Exception as error:
             if not training:
                 raise
@@ -121,6 +126,15 @@ def _along(subject: Subject, axis: int) -> Answer:
     return _judge(subject, runs, conditions)
 
 
+def _certain(subject: Subject, axis: int) -> bool:
+    """Whether mixing along the axis is a fault, whatever is found out later."""
+    known = subject.options.axis is not None or subject.batch_hint == axis
+    meant = any(mixes_by_design(type(m)) for m in subject.model.modules())
+    if subject.inputs.with_steps() is not None:
+        return False
+    return not meant and (known or _other_axis(subject) is None)
+
+
 def _judge(subject: Subject, runs: list[Run], conditions: dict[str, Any]) -> Answer:
     evidence: dict[str, Any] = {"conditions": conditions, "matrices": [_table(r) for r in runs]}
     leaking = [r for r in runs if r.found.leaks]
@@ -140,9 +154,11 @@ def _judge(subject: Subject, runs: list[Run], conditions: dict[str, Any]) -> Ans
         if shrinks:
             conditions["rounding"] = f"{largest} vanish in double precision"
             return _clean(runs, conditions, evidence)
-    if len(leaking) < 2:
+    other = [r for r in runs if r.inputs.count != last.inputs.count]
+    if len(leaking) < 2 and not late():
         leaking = _again(leaking[-1], runs, subject.options.seed)
-    if len(leaking) < 2:
+    cut = late() and not all(r.found.complete for r in other)
+    if len(leaking) < 2 and not cut:
         return inconclusive(
             f"examples mix at batch size {last.inputs.count}, seed {last.seed} in {last.mode} "
             "mode, and not at the other",
@@ -189,7 +205,15 @@ def _clean(runs: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
     if any(r.found.changed_shape for r in runs):
         return inconclusive("the shape of the output depends on the values", **evidence)
-    silent = next((r for r in runs if r.found.silent), None)
+    drawn = [r for r in runs if r.found.draws]
+    modes = {r.training for r in drawn}
+    if len(modes) < 2 and not all(r.found.complete for r in runs):
+        seen = "in eval mode" if False in modes else "in no mode"
+        return inconclusive(
+            f"nothing mixes so far, but the time was up with all examples drawn {seen} only",
+            **evidence,
+        )
+    silent = next((r for r in drawn if r.found.silent), None)
     if silent is not None:
         return inconclusive(
             f"no change of example {silent.found.silent[0]} shows in its own output "
@@ -204,10 +228,12 @@ def _clean(runs: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]
     missing = conditions.get("train mode") or conditions.get("eval mode")
     if missing:
         return inconclusive(f"clean in one mode; in the other: {missing}", **evidence)
-    checked = sum(len(r.found.changed) * (r.found.count - 1) for r in runs)
+    checked = sum(len(r.found.changed) * (r.found.count - 1) for r in drawn)
+    fewest = min(drawn, key=lambda r: r.found.draws).found
+    cut = "" if fewest.complete else f", with {fewest.draws} of {fewest.wanted} draws"
     return refuted(
         f"not reproduced with these inputs: {checked} pairs of examples, none depends on the "
-        "other, in eval and train mode",
+        f"other, in eval and train mode{cut}",
         **evidence,
     )
 
@@ -220,6 +246,8 @@ def _leak(
     evidence["leaks"] = {"output": row, "input": column, "difference": value, "mode": first.mode}
     evidence["gradients"] = _gradients(first)
     evidence["reproduce"] = _recipe(first)
+    certain = _certain(subject, evidence["conditions"]["axis"])
+    so_far(known_so_far(first.found, first.training, certain))
     culprit = _locate(first)
     if culprit is not None:
         evidence["culprit"] = culprit.as_dict()
@@ -228,6 +256,8 @@ def _leak(
         return inconclusive(f"{design}, so this is not counted", **evidence)
     where = _where(culprit, subject.options.finding)
     only = " in train mode only" if first.training else ""
+    if len(leaking) < 2:
+        only += f" at batch size {first.found.count}, the only one in the time there was"
     return confirmed(
         f"changing example {column} changes the output of example {row} by {value:.2g}{only}{where}",
         **evidence,

@@ -19,10 +19,11 @@ import time
 from typing import Any, Optional
 
 from ..construction.batch_axis import time_hint
-from ..dependency import Dependency, Layout, find_layout, measure
+from ..dependency import Dependency, Layout, find_layout, is_tiny, measure
 from ..extent import Extent, extent_of, spread
 from ..inputs import Inputs
 from ..locate import MOST_FOLLOWED, Culprit, locate
+from ..progress import so_far
 from ..subject import Answer, Subject, confirmed, inconclusive, parameter_of, refuted
 
 NAME = "causality"
@@ -47,7 +48,7 @@ def run(subject: Subject) -> Answer:
             "no axis of the input has a length that the model lets change and its output follows: "
             "`--time-axis` names it"
         )
-    answers = {axis: _along(subject, axis) for axis in axes}
+    answers = {axis: _along(subject, axis, len(axes) == 1) for axis in axes}
     first = next(iter(answers.values()))
     if len({a.status for a in answers.values()}) == 1:
         return first
@@ -115,7 +116,7 @@ def _layout(subject: Subject, inputs: Inputs, steps: int) -> tuple[int, Layout]:
     return steps, Layout([], [], [])
 
 
-def _along(subject: Subject, axis: int) -> Answer:
+def _along(subject: Subject, axis: int, alone: bool) -> Answer:
     try:
         inputs = subject.inputs.along(axis)
     except ValueError as error:
@@ -137,10 +138,11 @@ def _along(subject: Subject, axis: int) -> Answer:
         )
     names = list(dict.fromkeys(parameter_of(subject.model, p) for p in sorted(moved, key=str)))
     answers = {}
+    certain = alone and len(names) == 1 and not (masks and inputs.guessed)
     for name in names:
         slots = {p: s for p, s in inputs.slots.items() if parameter_of(subject.model, p) == name}
         only = dataclasses.replace(inputs, slots=slots)
-        answers[name] = _ask(subject, inputs, only, extent, axis)
+        answers[name] = _ask(subject, inputs, only, extent, axis, certain)
     answer = _joined(answers)
     if masks and inputs.guessed and answer.status == "CONFIRMED":
         return inconclusive(
@@ -210,7 +212,9 @@ def _runs(subject: Subject, inputs: Inputs, steps: int) -> bool:
     return True
 
 
-def _ask(subject: Subject, inputs: Inputs, only: Inputs, extent: Extent, axis: int) -> Answer:
+def _ask(
+    subject: Subject, inputs: Inputs, only: Inputs, extent: Extent, axis: int, alone: bool
+) -> Answer:
     """Change the steps of one input; the others stay as they are."""
     runner, seed = subject.runner, subject.options.seed
     steps = inputs.count
@@ -226,7 +230,9 @@ def _ask(subject: Subject, inputs: Inputs, only: Inputs, extent: Extent, axis: i
         )
     draws = tuple(range(5)) if steps <= 16 else (0, 3, 4)
     chosen = _chosen(steps, extent, int(PATIENCE / seconds / len(draws)))
-    found = measure(runner, only, layout, False, seed, draws, examples=chosen)
+    # with several inputs, or axes, a verdict on one is none on the whole
+    tell = _tell if alone else None
+    found = measure(runner, only, layout, False, seed, draws, examples=chosen, tell=tell)
     evidence: dict[str, Any] = {
         "matrices": [_table(found, steps, seed)],
         "conditions": {
@@ -238,18 +244,21 @@ def _ask(subject: Subject, inputs: Inputs, only: Inputs, extent: Extent, axis: i
     ahead = _ahead(found)
     if ahead:
         second = _at_another(subject, inputs, only, layout, other, ahead[0], draws)
-        if not _ahead(second):
+        if not _ahead(second) and second.complete:
             return inconclusive("a later step shows at one length and not at another", **evidence)
         return _future(subject, only, found, ahead, evidence)
     if found.has_nan:
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
+    if not found.draws:
+        return inconclusive("the time was up before each step was changed once", **evidence)
     dead = [t for t in chosen if t < steps - 1 and not any(row[t] for row in found.matrix[t:])]
     if dead:
         return inconclusive(f"step {dead[0]} shows in no output: too little signal", **evidence)
     some = "" if len(chosen) == steps else f", of which {len(chosen)} were changed"
     return refuted(
         f"not reproduced with these inputs: no output depends on a later one of {steps} steps "
-        f"along axis {axis}{some}",
+        f"along axis {axis}{some}"
+        + ("" if found.complete else f", with {found.draws} of {found.wanted} draws"),
         **evidence,
     )
 
@@ -291,6 +300,18 @@ def _table(found: Dependency, steps: int, seed: int) -> dict[str, Any]:
     matrix = [[found.matrix[i][j] for j in kept] for i in kept]
     shown = {} if len(kept) == steps else {"steps shown": kept}
     return {"mode": "eval", "steps": steps, "seed": seed, "matrix": matrix, **shown}
+
+
+def _tell(found: Dependency) -> None:
+    """What can be said before all is measured."""
+    drawn = f"{found.draws} of {found.wanted} draws"
+    ahead = _ahead(found)
+    if not ahead:
+        so_far(inconclusive(f"so far no output depends on a later step ({drawn})"))
+    elif not is_tiny(found):
+        row, column, value = ahead[0]
+        what = f"changing time step {column} changes the output at step {row} by {value:.2g}"
+        so_far(confirmed(f"{what} ({drawn})"))
 
 
 def _ahead(found: Dependency) -> list[tuple[int, int, float]]:

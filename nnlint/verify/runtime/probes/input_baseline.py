@@ -10,6 +10,7 @@ Source: "Input-independent baseline", A Recipe for Training Neural Networks.
 
 from __future__ import annotations
 
+from ..progress import late
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..training import NoTask, curve, fit, make_task, zeroed
 
@@ -28,6 +29,8 @@ def run(subject: Subject) -> Answer:
         blank = fit(subject.runner, zeroed(inputs), task, len(real), RATE, 0.0, options.seed)
     except NoTask as error:
         return inconclusive(str(error))
+    if late():
+        return inconclusive("the time was up before both copies were trained")
     evidence = {"loss": options.loss, "curves": {"inputs": curve(real), "zeros": curve(blank)}}
     text = f"{real[-1]:.3f} with the inputs and {blank[-1]:.3f} with zeros after {len(real)} steps"
     if real[-1] < 0.5 * blank[-1]:

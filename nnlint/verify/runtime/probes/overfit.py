@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..inputs import Inputs, seed_all
+from ..progress import late
 from ..running import equal
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..training import NoTask, curve, fit, make_task, quiet_dropout
@@ -49,6 +50,12 @@ def run(subject: Subject) -> Answer:
                 return refuted(
                     f"one batch is overfitted: {losses[0]:.3f} → {losses[-1]:.3f} in "
                     f"{len(losses)} steps of Adam at {rate:g}",
+                    **evidence,
+                )
+            if late():
+                return inconclusive(
+                    f"the loss on one batch is {lowest:.3f} after {len(losses)} steps of Adam at "
+                    f"{rate:g}, when the time was up",
                     **evidence,
                 )
             half = losses[len(losses) * 4 // 5]

@@ -34,7 +34,12 @@ def run(subject: Subject) -> Answer:
     by_row: dict[str, Any] = {}
     for row in rows:
         by_row[str(row)] = _judge([v for first, last, *v in views if first <= row <= last])
-    evidence = {"by_row": by_row, "inputs": subject.inputs.describe()}
+    scrambled = {
+        str(row): any(not is_regrouping(*v) for v in there)
+        for row in rows
+        if (there := [v for first, last, *v in views if first <= row <= last])
+    }
+    evidence = {"by_row": by_row, "scrambled": scrambled, "inputs": subject.inputs.describe()}
     if not by_row:
         return inconclusive("no line is known to look at", **evidence)
     status, summary = next(iter(by_row.values()))
