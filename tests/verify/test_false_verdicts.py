@@ -490,3 +490,29 @@ def test_rows_or_steps_are_not_guessed_apart():
     assert answer.status == "INCONCLUSIVE" and "--input" in answer.summary
     assert ask("batch-dependency", Shifted(), torch.randn(5, 4)).status == "CONFIRMED"
     assert ask("causality", Shifted(), torch.randn(5, 4), guessed=True).status == "REFUTED"
+
+
+class Packed(nn.Module):
+    """Packing reorders sums, which shows in the last bits; the mean goes by the longest text."""
+
+    def __init__(self, over_batch: bool):
+        super().__init__()
+        self.over_batch = over_batch
+        self.words = nn.Embedding(23, 6, padding_idx=0)
+        self.layer = nn.GRU(6, 6, batch_first=True)
+
+    def forward(self, ids):
+        length = (ids != 0).sum(1).clamp(min=1)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.words(ids), length, batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.layer(packed)[0], batch_first=True)
+        if self.over_batch:
+            return states.mean(1)
+        return states.sum(1) / length[:, None]
+
+
+def test_rounding_does_not_end_the_search():
+    ids = torch.randint(23, (6, 12), generator=torch.Generator().manual_seed(0))
+    assert ask("batch-dependency", Packed(True), ids, axis=0).status == "CONFIRMED"
+    assert ask("batch-dependency", Packed(False), ids, axis=0).status == "REFUTED"

@@ -35,7 +35,13 @@ class Run:
 
     @property
     def mode(self) -> str:
+        """The name of the mode."""
         return "train" if self.training else "eval"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether examples mix, by more than what rounding may explain."""
+        return bool(self.found.leaks) and not is_tiny(self.found)
 
 
 class Mode:
@@ -61,14 +67,14 @@ class Mode:
         other.fresh, other.needs_grad = self.runner.fresh, self.runner.needs_grad
         runs: list[Run] = []
         for size, chosen, number in zip(sizes, (self.runner, other), (self.seed, self.seed + 1)):
-            leaks = any(r.found.leaks for r in runs)
+            leaks = any(r.mixes for r in runs)
             with within(1.0 if runs else 0.5):
                 runs.append(self._run(size, layout, chosen, number, tell=not leaks))
         if late():
             return runs
-        if not any(r.found.leaks for r in runs):
+        if not any(r.mixes for r in runs):
             runs += self._padded(layout, large) or self._calm(layout, small)
-        if not any(r.found.leaks for r in runs):
+        if not any(r.mixes for r in runs):
             runs += self._grouped(layout, {small, large})
         return runs
 
@@ -144,7 +150,7 @@ class Mode:
         except Exception:
             # values that the model does not take
             return []
-        return [run_] if run_.found.leaks and not run_.found.has_nan else []
+        return [run_] if run_.mixes and not run_.found.has_nan else []
 
     def _grouped(self, layout: Layout, taken: set[int]) -> list[Run]:
         """Runs at batch sizes that the numbers in the code speak of, as far as time allows."""
@@ -159,7 +165,7 @@ class Mode:
             except Exception as error:
                 self.failed = f"at batch size {count} it raised {type(error).__name__}: {error}"
                 continue
-            if run_.found.leaks and not run_.found.has_nan:
+            if run_.mixes and not run_.found.has_nan:
                 return [run_]
         return runs
 

@@ -117,7 +117,7 @@ def _along(subject: Subject, axis: int) -> Answer:
         runs += measured
         if mode.failed and inputs.guessed:
             conditions["other size"] = mode.failed
-        if any(r.found.leaks for r in measured):
+        if any(r.mixes for r in measured):
             break
     if not runs:
         reason = conditions.get("eval mode") or conditions.get("train mode")
@@ -137,7 +137,7 @@ def _certain(subject: Subject, axis: int) -> bool:
 
 def _judge(subject: Subject, runs: list[Run], conditions: dict[str, Any]) -> Answer:
     evidence: dict[str, Any] = {"conditions": conditions, "matrices": [_table(r) for r in runs]}
-    leaking = [r for r in runs if r.found.leaks]
+    leaking = [r for r in runs if r.mixes] or [r for r in runs if r.found.leaks]
     if not leaking:
         return _clean(runs, conditions, evidence)
     last = leaking[-1]
@@ -194,7 +194,7 @@ def _again(shown: Run, runs: list[Run], seed: int) -> list[Run]:
                 )
             except Exception:
                 continue
-            if found.leaks:
+            if found.leaks and not is_tiny(found):
                 again = dataclasses.replace(shown, found=found, seed=number, inputs=inputs)
                 return sorted([again, shown], key=lambda r: r.inputs.count)
     return [shown]
@@ -268,7 +268,8 @@ def _recipe(first: Run) -> dict[str, Any] | None:
     """What a script needs to show the leak, where a few lines can."""
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
     plain = [f for f in first.layout.followers if f.fold == 1]
-    if first.inputs.padding is not None or max(first.found.draw.values()) >= len(DRAWS) - 1:
+    draws = [first.found.draw.get(leak[:2], 0) for leak in first.found.leaks]
+    if first.inputs.padding is not None or min(draws) >= len(DRAWS) - 1:
         # the script draws numbers alone
         return None
     if first.jittered or (first.training and has_norm) or not plain:
