@@ -136,7 +136,9 @@ def capture(
             if found is None:
                 continue
             inside = _watch(model, found, inputs) if inputs is not None else None
-            yield found, inside, f"inside {name} of {os.path.basename(path)}"
+            apart = path != os.path.abspath(filename)
+            place = f" of {os.path.basename(path)}" if apart else ""
+            yield found, inside, f"inside {name}{place}"
             if inside is not None:
                 return
 
