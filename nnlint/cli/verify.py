@@ -40,7 +40,7 @@ _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber
 @click.option("--args", "arguments", metavar="JSON", help="Constructor arguments, as an object.")
 @click.option("--axis", type=int, help="The batch axis (default: found out).")
 @click.option("--causal", is_flag=True, help="The model must not see later time steps.")
-@click.option("--time-axis", type=int, default=1, help="The time axis of the inputs.")
+@click.option("--time-axis", type=int, help="The time axis of the inputs (default: found out).")
 @click.option("--loss", type=click.Choice(_LOSSES), help="The loss that the model is trained with.")
 @click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full")
@@ -82,8 +82,8 @@ def verify(target: str, **options: Any) -> int:
     found = find_config(Path.cwd())
     config = load_config(found) if found else Config()
     conditions = Conditions.of(options, dict(config.verify))
-    probe_options: dict[str, Any] = {"time_axis": options["time_axis"]}
-    probe_options.update({k: options[k] for k in ("axis", "loss") if options[k] is not None})
+    named = ("axis", "time_axis", "loss")
+    probe_options: dict[str, Any] = {k: options[k] for k in named if options[k] is not None}
     probe_options.update({"causal": True} if options["causal"] else {})
     screen = Screen(wanted.title, quiet=options["output_format"] == "json")
     with screen:

@@ -47,7 +47,7 @@ def dependency_matrix(
     norm uses its running statistics in either mode.
 
     Returns:
-        a (B, B) tensor of largest absolute differences over four perturbations.
+        a (B, B) tensor of largest absolute differences over five perturbations.
     """
     given = Inputs.of(inputs, dict(kwargs or {}), batch_axis)
     runner = Runner(model)

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding, Verdict
-from nnlint.verify.catalogue import ALIASES, OF_RULES, PROBES, REFUTED_BY
+from nnlint.verify.catalogue import (
+    ALIASES,
+    ANOTHER_QUESTION,
+    OF_RULES,
+    PROBES,
+    REFUTED_BY,
+    WITHOUT_MODEL,
+)
 from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
@@ -45,13 +52,18 @@ class Question:
     rule: str
     within: str = ""
     """The class that the finding lies in, where the target is one around it."""
+    within_file: str = ""
     loss: str = ""
     """The loss to ask with, where it is not the rule's."""
 
     @property
     def options(self) -> dict[str, Any]:
         loss = self.loss or _LOSS_OF_RULE.get(self.rule)
-        finding = {"name": self.rule, "class": self.within or self.target.name}
+        finding = {
+            "name": self.rule,
+            "class": self.within or self.target.name,
+            "class_file": str(Path(self.within_file or self.target.file).absolute()),
+        }
         found: dict[str, Any] = {"finding": finding}
         return {**found, "loss": loss} if loss else found
 
@@ -98,8 +110,7 @@ def verified(
     for done, (question, indices) in enumerate(questions.items()):
         if on_progress:
             on_progress(done, len(questions))
-        rows = [findings[i].start.row for i in indices]
-        question, outcome = _asked(question, conditions, rows)
+        question, outcome = _asked(question, conditions, [findings[i] for i in indices])
         asked.update(dict.fromkeys(indices, question))
         if output is not None and outcome.results:
             output.mkdir(parents=True, exist_ok=True)
@@ -110,30 +121,54 @@ def verified(
     return Verified(told, asked)
 
 
-def _asked(question: Question, conditions: Conditions, rows: list[int]) -> tuple[Question, Outcome]:
+def _asked(
+    question: Question, conditions: Conditions, findings: Sequence[Finding]
+) -> tuple[Question, Outcome]:
     """The outcome for a class, or for one that builds it where it alone does not hold it all."""
-    outcome = ask(question, conditions, rows)
+    outcome = _ask(question, conditions, findings)
     if not _unreached(outcome):
         return question, outcome
     for owner in owners_of(question.target):
         # what is clean in one owner may not be in another
-        outer = replace(question, target=owner, within=question.target.name)
-        found = ask(outer, conditions, rows if owner.file == question.target.file else [])
+        outer = replace(
+            question,
+            target=owner,
+            within=question.target.name,
+            within_file=question.target.file,
+        )
+        found = _ask(outer, conditions, findings)
         if not found.failure and not _unreached(found):
             return outer, found
     return question, outcome
 
 
-def ask(question: Question, conditions: Conditions, rows: list[int]) -> Outcome:
+def _ask(question: Question, conditions: Conditions, findings: Sequence[Finding]) -> Outcome:
+    filename = str(Path(question.target.file).absolute())
+    rows = [f.start.row for f in findings if _path(f) == filename]
+    return ask(question, conditions, rows, [(_path(f), *spans(f)) for f in findings])
+
+
+def ask(
+    question: Question,
+    conditions: Conditions,
+    rows: Sequence[int],
+    statements: Sequence[tuple[str, int, int]] = (),
+) -> Outcome:
     """Run the probe of a question.
 
     Parameters:
         rows: lines of the target's file that the findings are on.
+        statements: the statements that they lie in: file, first row and last row.
     """
     options = question.options
-    options["finding"]["rows"] = rows
     options["finding"]["filename"] = str(Path(question.target.file).absolute())
+    options["finding"]["rows"] = list(rows)
+    options["finding"]["statements"] = [list(s) for s in statements]
     return verify_target(question.target, [question.probe], conditions, options)
+
+
+def _path(finding: Finding) -> str:
+    return str(Path(finding.filename).absolute())
 
 
 def _unreached(outcome: Outcome) -> bool:
@@ -146,6 +181,12 @@ def _probe(finding: Finding) -> str | None:
         return None
     probe = ALIASES.get(probe, probe)
     return probe if probe in PROBES else None
+
+
+def _ran(finding: Finding, result: ProbeResult) -> bool:
+    """Whether a line of the statement that the finding lies in ran in the probe."""
+    place = f"{os.path.realpath(finding.filename)}:{spans(finding)[0]}"
+    return (result.evidence.get("ran") or {}).get(place) is True
 
 
 def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> Verdict:
@@ -179,6 +220,10 @@ def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
         **result.evidence,
     }
     status, summary = _judged(finding, result, question.target)
+    if question.within or os.path.realpath(question.target.file) != os.path.realpath(
+        finding.filename
+    ):
+        summary = f"{summary} (seen in {question.target.title})"
     return Verdict(status, local(summary), evidence)
 
 
@@ -203,6 +248,9 @@ def _settle(target: Target) -> str:
 
 def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str, str]:
     """The verdict on one finding, which may be about another line or another fault."""
+    other = ANOTHER_QUESTION.get(finding.name)
+    if other is not None and result.status != "INCONCLUSIVE":
+        return "INCONCLUSIVE", f"{other}; seen in the model: {result.summary}"
     place = (result.evidence.get("culprit") or {}).get("place")
     if result.status == "CONFIRMED" and place:
         first, last = spans(finding)
@@ -227,7 +275,9 @@ def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str,
                 "INCONCLUSIVE",
                 f"{target.name}, perhaps another model than this: {result.summary}",
             )
-        ran = result.evidence.get("ran")
-        if isinstance(ran, dict) and ran.get(str(finding.start.row)) is False:
-            return "INCONCLUSIVE", "the reported line did not run with these inputs"
+        if result.probe not in WITHOUT_MODEL and not _ran(finding, result):
+            return (
+                "INCONCLUSIVE",
+                f"the reported line did not run, so this does not take it back: {result.summary}",
+            )
     return result.status, result.summary

@@ -19,6 +19,15 @@ DEFAULT = (
 )
 OF_RULES = {"missing-eval-mode": "mode-dependence"}
 """Rules whose finding asks a narrower question than the probe they name."""
+WITHOUT_MODEL = ("lr-schedule",)
+"""Probes that evaluate the reported place itself and run no model."""
+ANOTHER_QUESTION = {
+    "optimizer-stale-parameters": "what an optimizer holds is not in the model",
+    "lm-targets-not-shifted": "which targets the loss gets is not in the model",
+    "one-class-softmax": "how many classes there are is not asked",
+    "head-size-mismatch": "how many classes the data has is not in the model",
+}
+"""Rules whose claim their probe does not decide: its answer is shown beside the finding."""
 REFUTED_BY = {
     "loss-at-init": (
         "softmax-into-cross-entropy",
@@ -27,7 +36,6 @@ REFUTED_BY = {
         "logits-into-nll",
     ),
     "lr-schedule": ("default-step-decay", "early-decay", "lr-driven-to-zero"),
-    "causality": (),
     "batch-of-one": ("norm-batch-of-one",),
 }
 """Rules that a probe can take back; where a probe is not listed, it can for every rule.

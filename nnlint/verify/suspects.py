@@ -35,22 +35,72 @@ MOST_OWNERS = 3
 
 
 def owners_of(target: Target) -> list[Target]:
-    """Classes of the project that build the target, nearest first."""
+    """Classes of the project that build this very class, nearest first."""
     path = os.path.abspath(target.file)
+    modules = ProjectModules()
     found = []
-    for file in mentioning(ProjectModules(), path, target.name):
+    for file in mentioning(modules, path, target.name):
         tree = _parse(file)
-        given = _given_to(tree, target.name) if tree else set()
-        for node in tree.body if tree else []:
+        if tree is None:
+            continue
+        names = {target.name} if file == path else _names_for(modules, file, path, target.name)
+        given = {g for name in names for g in _given_to(tree, name)}
+        for node in tree.body:
             if not isinstance(node, ast.ClassDef) or not _has_forward(node):
                 continue
-            if _names(node, target.name) or node.name in given:
+            if any(_names(node, name) for name in names) or node.name in given:
                 # as it was given, so that both are in one file
                 name = target.file if file == path else file
                 found.append(Target(node.name, file=name, certain=False))
         if len(found) >= MOST_OWNERS:
             break
     return found[:MOST_OWNERS]
+
+
+def _names_for(modules: ProjectModules, file: str, path: str, name: str) -> set[str]:
+    """What a class of one file is called in another, by the imports that lead there."""
+    try:
+        module = modules.parse(file)
+    except (SourceError, FileNotFoundError):
+        return set()
+    found = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom):
+            base = absolute(node, module)
+            for alias in node.names:
+                if alias.name in (name, "*") and _defines(modules, base, module, path, name):
+                    found.add(alias.asname or name)
+                inner = f"{base}.{alias.name}" if base else alias.name
+                if alias.name != "*" and _defines(modules, inner, module, path, name):
+                    found.add(f"{alias.asname or alias.name}.{name}")
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if _defines(modules, alias.name, module, path, name):
+                    found.add(f"{alias.asname or alias.name}.{name}")
+    return found
+
+
+def _defines(
+    modules: ProjectModules,
+    base: str | None,
+    module: ModuleSyntax,
+    path: str,
+    name: str,
+    depth: int = 3,
+) -> bool:
+    """Whether a module is the file of the class, or hands the class on."""
+    loaded = modules.load(base, module) if base else None
+    if loaded is None:
+        return False
+    if os.path.abspath(str(loaded.source.path)) == path:
+        return True
+    return depth > 0 and any(
+        alias.name in (name, "*")
+        and _defines(modules, absolute(node, loaded), loaded, path, name, depth - 1)
+        for node in loaded.tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
 
 
 def _given_to(tree: ast.Module, name: str) -> set[str]:
@@ -60,14 +110,13 @@ def _given_to(tree: ast.Module, name: str) -> set[str]:
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         for value in [*call.args, *(k.value for k in call.keywords)]
-        if isinstance(value, ast.Name) and value.id == name
+        if isinstance(value, (ast.Name, ast.Attribute)) and ast.unparse(value) == name
     }
 
 
 def _names(node: ast.ClassDef, name: str) -> bool:
     return node.name != name and any(
-        isinstance(n, (ast.Name, ast.Attribute)) and ast.unparse(n).rpartition(".")[2] == name
-        for n in ast.walk(node)
+        isinstance(n, (ast.Name, ast.Attribute)) and ast.unparse(n) == name for n in ast.walk(node)
     )
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from nnlint.cli import run
+from nnlint.verify.runtime.construction.enclosing import owners
 from nnlint.verify.suspects import owners_of
 from nnlint.verify.targets import Target
 
@@ -94,3 +95,61 @@ def test_owners(tmp_path):
     path.write_text(PYRAMID.replace("Pyramid(4)", "part(4)") + "\n\nmodel = Head(part=Pyramid)\n")
     assert [o.name for o in owners_of(Target("Pyramid", file=str(path)))] == ["Head"]
     assert owners_of(Target("Head", file=str(path))) == []
+
+
+BLOCK = """from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.drop = nn.Linear(4, 4), nn.Dropout({rate})
+
+    def forward(self, x):
+        return self.drop(self.layer(x))
+"""
+HOLDER = """from torch import nn
+
+{imported}
+
+
+class {name}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block, self.norm = {called}(), nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        return self.norm(self.block(x))
+"""
+
+
+def project_of_namesakes(folder) -> None:
+    (folder / "pyproject.toml").write_text("")
+    (folder / "first.py").write_text(BLOCK.format(rate=0.5))
+    (folder / "second.py").write_text(BLOCK.format(rate=0.0))
+    for name, imported, called in (
+        ("Other", "from second import Block", "Block"),
+        ("Plain", "from first import Block", "Block"),
+        ("Renamed", "from first import Block as Part", "Part"),
+        ("Dotted", "import first", "first.Block"),
+        ("Wrong", "import second", "second.Block"),
+    ):
+        text = HOLDER.format(name=name, imported=imported, called=called)
+        (folder / f"{name.lower()}.py").write_text(text)
+
+
+def test_an_owner_builds_this_very_class(tmp_path):
+    project_of_namesakes(tmp_path)
+    first, second = (str(tmp_path / f"{n}.py") for n in ("first", "second"))
+    assert {o.name for o in owners_of(Target("Block", file=first))} == {
+        "Plain",
+        "Renamed",
+        "Dotted",
+    }
+    assert {o.name for o in owners_of(Target("Block", file=second))} == {"Other", "Wrong"}
+
+
+def test_a_namesake_does_not_stand_for_a_class(tmp_path):
+    project_of_namesakes(tmp_path)
+    found = {name for _, _, name in owners(str(tmp_path / "first.py"), "Block")}
+    assert "Plain" in found and not found & {"Other", "Wrong"}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from nnlint.verify.runtime.construction.annotated import annotated
 from nnlint.verify.runtime.construction.building import NotLoaded, build, load_target
+from nnlint.verify.runtime.construction.fitting import fit_inputs
 from nnlint.verify.runtime.construction.trials import Trials
 from nnlint.verify.runtime.inputs import Inputs
 
@@ -265,3 +267,32 @@ def test_models_that_look_at_values_run_for_real():
     trials = Trials(Gate())
     trials.slow = True
     assert trials.run(Inputs.of((torch.ones(5, 7),), {})) == (1, None)
+
+
+def test_examples_are_as_many_as_nothing_else_is():
+    class Mesh(nn.Module):
+        """Five places with a fixed neighbourhood, which is no batch."""
+
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("near", torch.rand(5, 5))
+            self.layer = nn.Linear(5, 5)
+
+        def forward(self, x):
+            return self.layer(x) @ self.near
+
+    inputs = fit_inputs(Mesh().eval(), {})
+    assert inputs.guessed and inputs.count != 5 and inputs.args[0].shape[-1] == 5
+
+
+def test_what_else_may_be_given_is_not_made_up():
+    class Open(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 6)
+
+        def forward(self, x, *rest, **options):
+            return self.layer(x)
+
+    inputs = fit_inputs(Open().eval(), {})
+    assert len(inputs.args) == 1 and not inputs.kwargs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from .running import Leaves, Runner
 from .trees import Path, describe, differing
 
 SIZES = (5, 7)
-"""Two batch sizes that collide with nothing else in a module."""
+"""Two batch sizes that collide with little else in a module."""
 TINY = 1e-5
 """Relative difference under which it is asked whether rounding explains it."""
 
@@ -60,16 +60,18 @@ class Layout:
     """Prefixes of outputs that are lists with one entry per example."""
 
 
-def find_layout(runner: Runner, inputs: Inputs, training: bool) -> Layout:
+def find_layout(
+    runner: Runner, inputs: Inputs, training: bool, sizes: tuple[int, int] = SIZES
+) -> Layout:
     """Find the output axes that change with the number of examples.
 
     Raises:
         ValueError: the outputs are of another kind at another batch size.
     """
-    small, large = SIZES
+    small, large = sizes
     first = runner.run(inputs.resized(small), training)
     second = runner.run(inputs.resized(large), training)
-    listed = _lists(first, second)
+    listed = _lists(first, second, sizes)
     known = dict(second)
     layout = Layout([], [], [], listed)
     for path, tensor in first:
@@ -95,9 +97,9 @@ def find_layout(runner: Runner, inputs: Inputs, training: bool) -> Layout:
     return layout
 
 
-def _lists(first: Leaves, second: Leaves) -> dict[Path, int]:
+def _lists(first: Leaves, second: Leaves, sizes: tuple[int, int]) -> dict[Path, int]:
     """Prefixes under which there is one entry per example."""
-    small, large = SIZES
+    small, large = sizes
     found: dict[Path, int] = {}
     prefixes = {path[:n] for path, _ in first for n in range(len(path))}
     for prefix in sorted(prefixes, key=len):
@@ -127,13 +129,17 @@ class Dependency:
     skipped: int = 0
     """Perturbed runs that raised."""
     changed_shape: bool = False
+    changed: tuple[int, ...] = ()
+    """The examples that were perturbed."""
     draws: int = len(DRAWS)
     """Draws of which every example has had its turn; fewer where the time was up."""
+    wanted: int = len(DRAWS)
+    """Draws that were asked for."""
 
     @property
     def complete(self) -> bool:
         """Whether nothing was left out for want of time."""
-        return self.draws >= len(DRAWS)
+        return self.draws >= self.wanted
 
     @property
     def count(self) -> int:
@@ -154,7 +160,7 @@ class Dependency:
     @property
     def silent(self) -> list[int]:
         """Examples whose own change does not show in their output."""
-        return [i for i in range(self.count) if not self.matrix[i][i] > 0]
+        return [i for i in self.changed if not self.matrix[i][i] > 0]
 
     def joined(self, other: Dependency) -> Dependency:
         """The larger of both differences, pair by pair."""
@@ -181,11 +187,13 @@ def measure(
     seed: int = 0,
     draws: tuple[int, ...] = tuple(range(len(DRAWS))),
     threshold: float = 0.0,
+    examples: Sequence[int] | None = None,
     tell: Callable[[Dependency], None] | None = None,
 ) -> Dependency:
     """Perturb one example at a time and compare the outputs of the others bit for bit.
 
     Parameters:
+        examples: those to perturb; all when left out.
         tell: is told what is known when the first leak shows, and after each draw.
 
     When the time is up (see progress.py) the draws so far are the result.
@@ -196,13 +204,14 @@ def measure(
     count = inputs.count
     base = runner.run(inputs, training, seed)
     table = _Table(layout, base, count, threshold)
-    done = len(DRAWS) - len(draws)
+    table.examples = tuple(range(count) if examples is None else examples)
+    table.wanted = len(draws)
     told = False
     # one draw of every example says more than every draw of one
     for draw in draws:
-        for example in range(count):
+        for example in table.examples:
             if late():
-                return dataclasses.replace(table.result(), draws=done)
+                return table.result()
             try:
                 other = runner.run(inputs.perturbed(example, draw, seed), training, seed)
             except torch.cuda.OutOfMemoryError:
@@ -213,10 +222,10 @@ def measure(
             table.add(example, draw, other)
             if tell is not None and not told and table.leaks:
                 told = True
-                tell(dataclasses.replace(table.result(), draws=done))
-        done += 1
+                tell(table.result())
+        table.done += 1
         if tell is not None:
-            tell(dataclasses.replace(table.result(), draws=done))
+            tell(table.result())
     return table.result()
 
 
@@ -228,6 +237,8 @@ class _Table:
         self.known = dict(base)
         self.skipped = 0
         self.changed_shape = False
+        self.examples: tuple[int, ...] = ()
+        self.done = self.wanted = 0
         self.draws: dict[tuple[int, int], tuple[float, int]] = {}
         self.tables: dict[tuple[Any, str], Tensor] = {}
         for index, follower in enumerate(layout.followers):
@@ -299,6 +310,9 @@ class _Table:
             [describe(p) for p in (*compared, *self.layout.listed)],
             self.skipped,
             self.changed_shape,
+            self.examples,
+            self.done,
+            self.wanted,
         )
 
 
@@ -313,7 +327,13 @@ def _differences(left: Tensor, right: Tensor) -> Tensor:
 
 
 def rounding(
-    runner: Runner, inputs: Inputs, training: bool, seed: int, found: Dependency
+    runner: Runner,
+    inputs: Inputs,
+    training: bool,
+    seed: int,
+    found: Dependency,
+    layout: Layout,
+    draws: tuple[int, ...] = tuple(range(len(DRAWS))),
 ) -> bool | None:
     """Whether tiny differences come from rounding: then they shrink in double precision.
 
@@ -326,7 +346,7 @@ def rounding(
         double = Runner(copy.deepcopy(runner.model).double(), runner.device)
         double.fresh = runner.fresh
         wide = inputs.doubled()
-        again = measure(double, wide, find_layout(double, wide, training), training, seed)
+        again = measure(double, wide, layout, training, seed, draws, examples=found.changed)
     except Exception:
         return None
     if not again.leaks:

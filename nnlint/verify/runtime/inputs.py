@@ -14,9 +14,12 @@ from torch import Tensor
 
 from .trees import Path, leaves, replace
 
-DRAWS = ("randn", "×10", "sign flip", "100·|randn|")
-"""How one example is changed. One draw misses 1 of 20 leaks, the four together none
-(35 modules, torch 2.13)."""
+DRAWS = ("randn", "×10", "sign flip", "100·|randn|", "a copy of another")
+"""How one example is changed. One draw misses 1 of 20 leaks, the first four together none
+(35 modules, torch 2.13); duplicates are told apart by a copy alone."""
+LONGER, SHORTER, FAINT = len(DRAWS), len(DRAWS) + 1, len(DRAWS) + 2
+"""More for special batches: the example has no padding, or nothing but its first step; its
+numbers are almost zero."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,17 @@ class Slot:
 
 
 @dataclasses.dataclass(frozen=True)
+class Padding:
+    """How a padded batch came to be."""
+
+    full: Inputs
+    """The batch without padding."""
+    lengths: tuple[int, ...]
+    value: int
+    """The padding of integers; that of other types is zero."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Inputs:
     """Arguments of a call with the axis that tells examples apart."""
 
@@ -40,6 +54,9 @@ class Inputs:
     slots: dict[Path, Slot]
     count: int
     """Number of examples along the axis."""
+    guessed: bool = False
+    """Whether their sizes are made up, and may be others."""
+    padding: Padding | None = None
 
     @classmethod
     def of(
@@ -49,6 +66,7 @@ class Inputs:
         axis: int = 0,
         highs: dict[Path, int] | None = None,
         count: int | None = None,
+        guessed: bool = False,
     ) -> Inputs:
         """Inputs whose first tensor tells the number of examples along `axis`.
 
@@ -69,7 +87,7 @@ class Inputs:
         for path, tensor in tensors:
             place = _axis(tensor, axis, count)
             slots[path] = Slot(place, _bound(tensor, (highs or {}).get(path)))
-        return cls(args, kwargs or {}, slots, count)
+        return cls(args, kwargs or {}, slots, count, guessed)
 
     def folded(self, count: int) -> Inputs:
         """The same inputs read as `count` examples, several rows each where sizes say so.
@@ -92,10 +110,10 @@ class Inputs:
     def along(self, axis: int) -> Inputs:
         """The same inputs with another axis to tell apart."""
         highs = {path: slot.high for path, slot in self.slots.items() if slot.high is not None}
-        return Inputs.of(self.args, self.kwargs, axis, highs)
+        return Inputs.of(self.args, self.kwargs, axis, highs, guessed=self.guessed)
 
     def resized(self, count: int, seed: int = 0) -> Inputs:
-        """As many examples as asked for: the given ones, repeated with noise."""
+        """As many examples as asked for: the given ones, then repeated with noise or drawn anew."""
         generator = torch.Generator().manual_seed(seed)
 
         def change(path: Path, tensor: Tensor) -> Tensor:
@@ -111,6 +129,11 @@ class Inputs:
                 shape[slot.axis] = -1
                 scale = 0.1 * (tensor.float().std(unbiased=False) + 1e-3).to(taken)
                 taken = taken + noise * scale * repeated.to(taken).view(shape)
+            elif repeated.any() and tensor.dtype != torch.bool and (slot.high or 0) > 1:
+                # a batch with an example twice is a special one
+                extra = int(repeated.sum())
+                part = taken.narrow(slot.axis, taken.shape[slot.axis] - extra, extra)
+                part.copy_(_drawn_integer(part.clone(), 0, slot.high or 1, generator))
             return taken
 
         args, kwargs = replace((self.args, self.kwargs), change)
@@ -118,6 +141,8 @@ class Inputs:
 
     def perturbed(self, example: int, draw: int, seed: int = 0) -> Inputs:
         """The same inputs with one example changed."""
+        if draw in (LONGER, SHORTER):
+            return self._repadded(example, draw)
         generator = torch.Generator().manual_seed(1009 * seed + 31 * example + draw)
 
         def change(path: Path, tensor: Tensor) -> Tensor:
@@ -126,13 +151,103 @@ class Inputs:
                 return tensor
             axis = slot.axis
             part = tensor.narrow(axis, example * slot.unit, slot.unit)
-            new = _drawn(part, draw, slot.high, generator)
+            if draw == DRAWS.index("a copy of another"):
+                other = (example + 1) % self.count
+                new = tensor.narrow(axis, other * slot.unit, slot.unit)
+            else:
+                new = _drawn(part, draw, slot.high, generator)
             changed = tensor.clone()
             changed.narrow(axis, example * slot.unit, slot.unit).copy_(new)
             return changed
 
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs)
+
+    def with_steps(self, steps: int = 11) -> Inputs | None:
+        """Guessed inputs of (examples, features) with steps between.
+
+        Returns:
+            None where the inputs are others, or given.
+        """
+        if not self.guessed or [t.dim() for _, t in self.tensors] != [2]:
+            return None
+        generator = torch.Generator().manual_seed(0)
+
+        def change(_: Path, tensor: Tensor) -> Tensor:
+            shape = (tensor.shape[0], steps, tensor.shape[1])
+            return torch.randn(shape, generator=generator).to(tensor)
+
+        if not self.tensors[0][1].is_floating_point():
+            return None
+        args, kwargs = replace((self.args, self.kwargs), change)
+        return Inputs.of(args, kwargs, 0, None, self.count, True)
+
+    def scaled(self, factor: float) -> Inputs | None:
+        """The same examples with small, positive numbers, or large ones: one that is not stands out.
+
+        Returns:
+            None where no input has numbers of its examples.
+        """
+        changed = False
+
+        def change(path: Path, tensor: Tensor) -> Tensor:
+            nonlocal changed
+            slot = self.slots.get(path)
+            if slot is None or slot.axis is None or not tensor.is_floating_point():
+                return tensor
+            changed = True
+            return factor * (tensor.abs() if factor < 1 else tensor)
+
+        args, kwargs = replace((self.args, self.kwargs), change)
+        return dataclasses.replace(self, args=args, kwargs=kwargs) if changed else None
+
+    def padded(self, value: int = 0) -> Inputs | None:
+        """The same examples with tails of padding, each as long as no other.
+
+        Integers and masks of (examples, steps) are padded, numbers of (examples, steps,
+        features), and vectors that hold the lengths.
+
+        Returns:
+            None where no input has steps to pad.
+        """
+        steps = self._steps()
+        if steps is None:
+            return None
+        lengths = tuple(max(2, steps - 1 - i % max(1, steps - 2)) for i in range(self.count))
+        return self._with_lengths(Padding(self, lengths, value))
+
+    def _steps(self) -> int | None:
+        sizes = [_steps_of(self.slots.get(p), t) for p, t in self.tensors]
+        found = [n for n in sizes if n is not None and n >= 3]
+        return found[0] if found else None
+
+    def _repadded(self, example: int, draw: int) -> Inputs:
+        assert self.padding is not None
+        steps = self.padding.full._steps() or 1
+        lengths = list(self.padding.lengths)
+        lengths[example] = steps if draw == LONGER else 1
+        return self._with_lengths(dataclasses.replace(self.padding, lengths=tuple(lengths)))
+
+    def _with_lengths(self, padding: Padding) -> Inputs:
+        full = padding.full
+        steps = full._steps()
+
+        def change(path: Path, tensor: Tensor) -> Tensor:
+            slot = full.slots.get(path)
+            if slot is None or slot.axis != 0 or slot.unit != 1:
+                return tensor
+            if _steps_of(slot, tensor) == steps:
+                changed = tensor.clone()
+                for example, length in enumerate(padding.lengths):
+                    blank = padding.value if _is_integer(tensor) else 0
+                    changed[example, length:] = blank
+                return changed
+            if _is_integer(tensor) and tensor.dim() == 1 and bool(tensor.eq(steps or 0).all()):
+                return torch.tensor(padding.lengths).to(tensor)
+            return tensor
+
+        args, kwargs = replace((full.args, full.kwargs), change)
+        return dataclasses.replace(full, args=args, kwargs=kwargs, padding=padding)
 
     def to(self, device: torch.device) -> Inputs:
         """The same inputs on another device."""
@@ -144,7 +259,10 @@ class Inputs:
         args, kwargs = replace(
             (self.args, self.kwargs), lambda _, t: t.double() if t.is_floating_point() else t
         )
-        return dataclasses.replace(self, args=args, kwargs=kwargs)
+        padding = self.padding
+        if padding is not None:
+            padding = dataclasses.replace(padding, full=padding.full.doubled())
+        return dataclasses.replace(self, args=args, kwargs=kwargs, padding=padding)
 
     def copied(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments for one call: in-place changes by the model stay its own."""
@@ -171,6 +289,21 @@ class Inputs:
         return texts
 
 
+def _is_integer(tensor: Tensor) -> bool:
+    plain = tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool
+    return not plain
+
+
+def _steps_of(slot: Slot | None, tensor: Tensor) -> int | None:
+    """The number of steps of a tensor that may be padded."""
+    if slot is None or slot.axis != 0 or slot.unit != 1 or tensor.is_complex():
+        return None
+    if _is_integer(tensor) and (slot.high or 0) < 2:
+        return None
+    wanted = (3,) if tensor.is_floating_point() else (2,)
+    return tensor.shape[1] if tensor.dim() in wanted else None
+
+
 def _axis(tensor: Tensor, axis: int, count: int) -> int | None:
     if -tensor.dim() <= axis < tensor.dim() and tensor.shape[axis] == count:
         return axis % tensor.dim()
@@ -179,7 +312,7 @@ def _axis(tensor: Tensor, axis: int, count: int) -> int | None:
 
 
 def _bound(tensor: Tensor, known: int | None) -> int | None:
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+    if not _is_integer(tensor):
         return None
     return known if known is not None else int(tensor.max()) + 1 if tensor.numel() else 1
 
@@ -188,8 +321,11 @@ def _drawn(part: Tensor, draw: int, high: int | None, generator: torch.Generator
     if part.dtype == torch.bool:
         return _drawn_bool(part, draw, generator)
     if not part.is_floating_point():
-        return _drawn_integer(part, draw, high or 1, generator)
+        # a length or an index that stands for itself stays
+        return part if high is None or high < 2 else _drawn_integer(part, draw, high, generator)
     noise = torch.randn(part.shape, generator=generator).to(part)
+    if draw == FAINT:
+        return 1e-3 * noise
     return (noise, part * 10 + 0.01 * noise, -part, 100 * noise.abs())[draw % 4]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from .trace import Diverged, Labeller, Node, Recorder, Trace, results_of, visibl
 MIX, SCRAMBLE, PERMUTE, DIVERGENCE = "mix", "scramble", "permute", "divergence"
 FUTURE = "future"
 """An element depends on a later time step."""
+MOST_FOLLOWED = 8
+"""Examples that a label has bits for."""
 
 _BLAMES = {
     MIX: (MIX, SCRAMBLE, PERMUTE),
@@ -58,25 +60,33 @@ def locate(
     seed: int = 0,
     draws: tuple[int, ...] = (0, 1),
     causal: bool = False,
+    examples: Sequence[int] = (),
 ) -> Culprit | None:
     """Label every element of a run and walk back from the impure results.
 
     Parameters:
-        inputs: at most 8 examples, or time steps with `causal`: labels have eight bits.
+        examples: those to follow, or time steps with `causal`: at most 8, in order, since
+            labels have eight bits; the first of all when left out.
 
     Returns:
         None when no result is impure under the draws.
     """
-    trace, forked = record(runner, inputs, training, seed, draws)
-    judge = Judge(trace, inputs.count, causal)
-    culprit = _walk(trace, judge)
+    followed = tuple(examples or range(inputs.count))[:MOST_FOLLOWED]
+    trace, forked = record(runner, inputs, training, seed, draws, followed)
+    judge = Judge(trace, inputs.count, causal, followed)
+    culprit = _walk(trace, judge, _masking if causal else None)
     if culprit is None and forked:
         culprit = _fork(trace, judge, min(forked))
     return culprit
 
 
 def record(
-    runner: Runner, inputs: Inputs, training: bool, seed: int, draws: tuple[int, ...]
+    runner: Runner,
+    inputs: Inputs,
+    training: bool,
+    seed: int,
+    draws: tuple[int, ...],
+    followed: tuple[int, ...],
 ) -> tuple[Trace, list[int]]:
     """A labelled trace, and the steps at which perturbed runs took another way."""
 
@@ -92,12 +102,12 @@ def record(
         base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
         recorder = Recorder(runner.model, [t for _, t in base.tensors])
         trace = recorder.finish(run(base, recorder))
-        for example in range(inputs.count):
+        for bit, example in enumerate(followed):
             for draw in draws:
                 changed = inputs.perturbed(example, draw, seed)
                 for node, (_, tensor) in zip(trace.nodes, changed.tensors):
-                    node.mark(tensor, example)
-                labeller = Labeller(trace, example)
+                    node.mark(tensor, bit)
+                labeller = Labeller(trace, bit)
                 try:
                     labeller.finish(run(changed, labeller))
                 except Diverged as fork:
@@ -131,16 +141,20 @@ class _plain_attention:
 class Judge:
     """Says of each node whether its labels are pure, and of what kind they are if not."""
 
-    def __init__(self, trace: Trace, count: int, causal: bool) -> None:
-        self.trace, self.count = trace, count
-        self._classify: Callable[[Tensor, int], str] = future_kind if causal else example_kind
+    def __init__(self, trace: Trace, count: int, causal: bool, followed: tuple[int, ...]) -> None:
+        self.trace, self.count, self.followed = trace, count, followed
+        self._classify: Callable[..., str] = future_kind if causal else example_kind
         self._kinds: dict[int, str] = {}
+        self.decisions: dict[int, int] = {}
+        """Steps at which Python read what decided on a number, by the node that got it."""
 
     def kind(self, index: int) -> str:
         """`clean`, `pure`, or the kind of impurity of a node."""
         if index not in self._kinds:
             label = self.trace.nodes[index].label
-            self._kinds[index] = "clean" if label is None else self._classify(label, self.count)
+            self._kinds[index] = (
+                "clean" if label is None else self._classify(label, self.count, self.followed)
+            )
         return self._kinds[index]
 
     def impure(self, index: int) -> bool:
@@ -154,7 +168,7 @@ class Judge:
         if not found and 0 <= node.step < len(self.trace.steps):
             found = self._explaining(index, self._read_by_call(node))
             if not found and self.trace.steps[node.step].number_label:
-                found = self._read_by_number(node)
+                found = self._read_by_number(index)
         return found
 
     def _explaining(self, index: int, parents: list[int]) -> list[int]:
@@ -187,11 +201,20 @@ class Judge:
                 outside.append(index)
         return outside
 
-    def _read_by_number(self, node: Node) -> list[int]:
-        """The impure values behind a number that went through Python (`x.max().item()`)."""
-        bits = self.trace.steps[node.step].number_label
-        for step in reversed(self.trace.steps[: node.step]):
-            if step.scalar_label & bits:
+    def _read_by_number(self, index: int) -> list[int]:
+        """The impure values behind a number that went through Python (`x.max().item()`).
+
+        A number that is not the one that Python read was chosen by it: then the place where it
+        was read, such as an `if`, is at fault.
+        """
+        node = self.trace.nodes[index]
+        user = self.trace.steps[node.step]
+        for number in range(node.step - 1, -1, -1):
+            step = self.trace.steps[number]
+            if step.scalar_label & user.number_label:
+                if isinstance(step.scalar, bool):
+                    self.decisions[index] = number
+                    return []
                 return [p for p in step.reads if self.kind(p) in (MIX, FUTURE)]
         return []
 
@@ -200,7 +223,14 @@ class Judge:
         return label is not None and len(label.unique()) > 2
 
 
-def _walk(trace: Trace, judge: Judge) -> Culprit | None:
+def _walk(
+    trace: Trace, judge: Judge, better: Callable[[Trace, int], int] | None = None
+) -> Culprit | None:
+    """Back from the impure results to what made the first of them impure.
+
+    Parameters:
+        better: gives a node that is at fault instead of the one found.
+    """
     pending = [r for r in trace.results if judge.impure(r)]
     seen: set[int] = set()
     culprits: list[int] = []
@@ -213,11 +243,15 @@ def _walk(trace: Trace, judge: Judge) -> Culprit | None:
         if blamed:
             pending += blamed
         else:
-            culprits.append(index)
+            culprits.append(better(trace, index) if better else index)
+    culprits = list(dict.fromkeys(culprits))
     if not culprits:
         return None
     culprits.sort(key=lambda i: (trace.nodes[i].step, i))
     first = culprits[0]
+    if first in judge.decisions:
+        step = trace.steps[judge.decisions[first]]
+        return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
     culprit = _culprit(trace, trace.nodes[first], judge.kind(first))
     rows = {_row(culprit.place)}
     for index in culprits[1:]:
@@ -226,6 +260,54 @@ def _walk(trace: Trace, judge: Judge) -> Culprit | None:
             rows.add(_row(other.place))
             culprit.others.append(other.as_dict())
     return culprit
+
+
+_MASKING = ("aten::masked_fill", "aten::where", "aten::add", "aten::sub", "aten::mul")
+_TRIANGLES = ("aten::tril", "aten::triu")
+_CUT_OFF = -1e4
+"""Scores under this are masked."""
+
+
+def _masking(trace: Trace, index: int) -> int:
+    """The mask that lets the future through, where scores are masked later on.
+
+    Scores of all pairs of steps are no fault; they are cut off behind.
+    """
+    start = trace.nodes[index]
+    if start.value is None or not start.value.is_floating_point() or start.value.dim() < 2:
+        return index
+    behind = {index}
+    for step in trace.steps[start.step + 1 :]:
+        made = [o for o in step.outputs if o is not None]
+        if not behind.intersection(step.reads):
+            continue
+        if "softmax" in step.name:
+            return index
+        behind.update(made)
+        if step.name.rstrip("_").startswith(_MASKING) and any(_cuts(trace, o) for o in made):
+            return _triangle(trace, step.reads) or made[0]
+    return index
+
+
+def _cuts(trace: Trace, index: int) -> bool:
+    value = trace.nodes[index].value
+    return value is not None and value.is_floating_point() and bool((value <= _CUT_OFF).any())
+
+
+def _triangle(trace: Trace, reads: list[int]) -> int | None:
+    """The triangle among what a mask was made of in this run."""
+    pending, seen = list(reads), set(reads)
+    while pending:
+        node = trace.nodes[pending.pop()]
+        step = trace.steps[node.step] if 0 <= node.step < len(trace.steps) else None
+        if node.label is not None or step is None:
+            continue
+        if step.name.startswith(_TRIANGLES) and step.outputs and step.outputs[0] is not None:
+            return step.outputs[0]
+        fresh = [p for p in node.parents if p not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return None
 
 
 def _row(place: Place | None) -> Any:
@@ -256,7 +338,7 @@ def _fork(trace: Trace, judge: Judge, at: int) -> Culprit:
     return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
 
 
-def example_kind(label: Tensor, count: int) -> str:
+def example_kind(label: Tensor, count: int, followed: tuple[int, ...]) -> str:
     """`pure` when each element carries one example at most, in order along one axis.
 
     Elements that carry none are wild: constants, padding, what a ReLU cut off.
@@ -265,23 +347,36 @@ def example_kind(label: Tensor, count: int) -> str:
         return MIX
     best = SCRAMBLE
     for axis in range(label.dim()):
-        rows = _rows(label, axis, count)
+        rows = _rows(label, axis, len(followed))
         if bool((rows.sum(1) > 1).any()):
             continue
-        order = rows.to(torch.uint8).argmax(1)[rows.any(1)].tolist()
-        if _in_order(order, [r for r in rows.any(1).tolist()], rows, count):
+        bits = rows.to(torch.uint8).argmax(1)[rows.any(1)].tolist()
+        if _in_order([followed[bit] for bit in bits], rows.any(1).tolist(), count):
             return "pure"
         best = PERMUTE
-    return best
+    return "pure" if best == SCRAMBLE and _grouped(label, count, followed) else best
 
 
-def _rows(label: Tensor, axis: int, count: int) -> Tensor:
-    """For each index along an axis, which examples occur: (size, count)."""
+def _grouped(label: Tensor, count: int, followed: tuple[int, ...]) -> bool:
+    """Whether the axis of examples is split in two: groups, and examples of each."""
+    for axis in range(label.dim() - 1):
+        if label.shape[axis] * label.shape[axis + 1] == count and 1 < label.shape[axis] < count:
+            rows = _rows(label.flatten(axis, axis + 1), axis, len(followed))
+            places = [i for i, there in enumerate(rows.any(1).tolist()) if there]
+            bits = rows.to(torch.uint8).argmax(1)[rows.any(1)].tolist()
+            single = not bool((rows.sum(1) > 1).any())
+            if single and [followed[bit] for bit in bits] == places:
+                return True
+    return False
+
+
+def _rows(label: Tensor, axis: int, bits: int) -> Tensor:
+    """For each index along an axis, which examples occur: (size, examples followed)."""
     flat = label.movedim(axis, 0).reshape(label.shape[axis], -1)
-    return torch.stack([((flat >> bit) & 1).amax(1) > 0 for bit in range(count)], 1)
+    return torch.stack([((flat >> bit) & 1).amax(1) > 0 for bit in range(bits)], 1)
 
 
-def _in_order(order: list[int], present: list[bool], rows: Tensor, count: int) -> bool:
+def _in_order(order: list[int], present: list[bool], count: int) -> bool:
     """Whether examples come one after another, or in rounds from the first (k·B, packed)."""
     if all(a <= b for a, b in zip(order, order[1:])):
         return True
@@ -294,12 +389,12 @@ def _in_order(order: list[int], present: list[bool], rows: Tensor, count: int) -
     return rounds and order[0] == 0
 
 
-def future_kind(label: Tensor, count: int) -> str:
+def future_kind(label: Tensor, count: int, followed: tuple[int, ...]) -> str:
     """`pure` when along some axis no element carries a later time step than its own."""
+    steps = torch.tensor(followed, device=label.device)
     for axis in range(label.dim()):
         size = label.shape[axis]
-        rows = _rows(label, axis, count)
-        steps = torch.arange(count, device=rows.device)
+        rows = _rows(label, axis, len(followed))
         latest = torch.where(rows, steps, torch.full_like(steps, -1)).amax(1)
         index = torch.arange(size, device=rows.device)
         readings = []

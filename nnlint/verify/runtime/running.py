@@ -152,3 +152,17 @@ def jittered(model: nn.Module, seed: int) -> nn.Module:
                 noise = torch.randn(parameter.shape, generator=generator)
                 parameter.add_(0.1 * noise.to(parameter))
     return changed
+
+
+def shaken(model: nn.Module, seed: int) -> nn.Module:
+    """A copy with other weights of the same order, for what must hold under any weights."""
+    changed = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            if not parameter.is_floating_point() or not parameter.numel():
+                continue
+            scale = 2 * float(parameter.float().pow(2).mean().sqrt()) + 0.1
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.copy_(scale * noise.to(parameter))
+    return changed

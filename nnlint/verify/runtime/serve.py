@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -98,6 +99,7 @@ def _plain(value: Any) -> Any:
 
 def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
     from . import probes
+    from .lines import Lines
     from .progress import watched
     from .subject import Answer, Options
 
@@ -123,11 +125,13 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
             )
 
         guard.refusals.clear()
-        with watched(float(job.get("probe_seconds") or 1e9), partial(tell, "partial")):
+        lines = Lines([tuple(s) for s in options.finding.get("statements", [])])
+        seconds = float(job.get("probe_seconds") or 1e9)
+        with lines.watched(), watched(seconds, partial(tell, "partial")):
             answer = _ask(probes.load(name), subject, options, guard.refusals)
-        rows = options.finding.get("rows")
-        if rows and subject is not None and answer.status == "REFUTED":
-            answer.evidence["ran"] = _ran(subject, job["target"].get("file", ""), rows)
+        if lines.statements and subject is not None:
+            _construct(probes.load(name), subject, lines)
+            answer.evidence["ran"] = lines.as_dict()
         tell("answer", answer)
 
 
@@ -154,39 +158,11 @@ def _ask(probe: Any, subject: Any, options: Any, refusals: list[str]) -> Any:
     return inconclusive(cause[1], **answer.evidence) if cause else answer
 
 
-def _ran(subject: Any, filename: str, rows: list[int]) -> dict[str, bool]:
-    """Which rows of a class ran; rows outside any function that ran in the file are left out.
-
-    A refuted finding stays unless its own line took part.
-    """
-    seen: set[int] = set()
-    covered: set[int] = set()
-
-    def trace(frame: Any, event: str, arg: Any) -> Any:
-        code = frame.f_code
-        if code.co_filename != filename:
-            return None
-        lines = (
-            [line for _, _, line in code.co_lines() if line] if hasattr(code, "co_lines") else []
-        )
-        covered.update(range(code.co_firstlineno, max(lines, default=code.co_firstlineno) + 1))
-
-        def each(inner: Any, kind: str, _: Any) -> Any:
-            seen.add(inner.f_lineno)
-            return each
-
-        return each
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        subject.runner.run(subject.inputs, False)
-    except Exception:
-        # the probe itself ran; only the record of lines is lost
-        return {}
-    finally:
-        sys.settrace(before)
-    return {str(row): row in seen for row in rows if row in covered}
+def _construct(probe: Any, subject: Any, lines: Any) -> None:
+    """Where a probe judges what the constructor makes, its lines count as well."""
+    if getattr(probe, "CONSTRUCTS", False) and lines.missed and subject.again is not None:
+        with lines.watched(), contextlib.suppress(Exception):
+            subject.again()
 
 
 def _told(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from .inputs import Inputs
 from .running import Runner
+from .trees import Path
 
 CONFIRMED, REFUTED, INCONCLUSIVE = "CONFIRMED", "REFUTED", "INCONCLUSIVE"
 MEASURED = "MEASURED"
@@ -24,7 +26,8 @@ class Options:
     """The batch axis, when it is known."""
     causal: bool = False
     """The model is meant to be causal."""
-    time_axis: int = 1
+    time_axis: int | None = None
+    """The axis of time steps, when it is known."""
     seed: int = 0
     loss: str = ""
     """cross_entropy, bce_with_logits, mse, l1 or huber; empty when unknown."""
@@ -62,6 +65,16 @@ class Answer:
     summary: str
     """One sentence with the numbers that matter."""
     evidence: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def parameter_of(model: nn.Module, path: Path) -> str:
+    """The parameter of `forward` that an input is given to; `*args` for one of the rest."""
+    if path[0] == 1:
+        known = inspect.signature(type(model).forward).parameters
+        return str(path[1]) if path[1] in known else "**kwargs"
+    parameters = list(inspect.signature(type(model).forward).parameters.values())[1:]
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return plain[path[1]] if path[1] < len(plain) else "*args"
 
 
 def confirmed(summary: str, **evidence: Any) -> Answer:

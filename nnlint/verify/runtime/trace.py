@@ -170,6 +170,7 @@ class Recorder(_Mode):
         self._quiet = {_storage(t) for t in (*model.parameters(), *model.buffers())}
         self._alive: list[Tensor] = []
         self._blank: set[Any] = set()
+        self._lasting: set[Any] = set()
         # what was read or made, while its storage was not written to since
         self._known: dict[Key, int] = {}
         self._of_storage: dict[Any, list[int]] = {}
@@ -193,6 +194,8 @@ class Recorder(_Mode):
         written = _written(func, args, kwargs)
         for tensor in written:
             self._keep(_storage(tensor))
+            if _storage(tensor) not in self._of_storage and not self._is_blank(tensor):
+                self._lasting.add(_storage(tensor))
         result = func(*args, **kwargs)
         index = len(self.trace.steps)
         step = Step(func._schema.name, current_place(self._names), [], taken, reads)
@@ -206,7 +209,11 @@ class Recorder(_Mode):
             if self._is_blank(tensor) and not any(tensor is w for w in written):
                 step.outputs.append(None)
                 continue
-            node = Node(index, tensor.detach(), reads)
+            value = tensor.detach()
+            if _storage(tensor) in self._lasting:
+                # a buffer outlives the run, and gets its first value back
+                value = value.clone()
+            node = Node(index, value, reads)
             step.outputs.append(self._add(tensor, node))
         made = [o for o in step.outputs if o is not None]
         for tensor in written:
@@ -313,7 +320,13 @@ class Labeller(_Mode):
         return result
 
     def finish(self, results: list[Tensor]) -> None:
-        """Label results that no recorded operation made."""
+        """Label results that no recorded operation made.
+
+        Raises:
+            Diverged: the run ended before the base run did.
+        """
+        if self.position < len(self.trace.steps):
+            raise Diverged(self.position)
         for index, tensor in zip(self.trace.results, results):
             node = self.trace.nodes[index]
             if node.step == len(self.trace.steps):

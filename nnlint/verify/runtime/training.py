@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .inputs import Inputs, seed_all
 from .progress import late
 from .running import Runner
-from .trees import leaves
+from .trees import Path, leaves
 
 LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
@@ -35,6 +35,19 @@ class Task:
     target: Tensor
     expected: float
     """The loss of a model that knows the targets' distribution and nothing else."""
+    path: Path = ()
+    """Where the prediction is among what the model returns."""
+    channel: Optional[int] = None
+    """The axis of classes that is moved to the end."""
+
+    def alike(self, output: Any) -> list[tuple[Path, Tensor]]:
+        """The prediction and outputs of its shape, with classes on the last axis."""
+        found = dict(leaves(output))
+        same = [p for p, t in found.items() if t.shape == found[self.path].shape]
+        picked = [(p, found[p]) for p in same if found[p].is_floating_point()]
+        if self.channel is None:
+            return picked
+        return [(p, t.movedim(self.channel, -1)) for p, t in picked]
 
     def __call__(self, output: Any) -> Tensor:
         """The loss of an output."""
@@ -90,15 +103,23 @@ def make_task(runner: Runner, inputs: Inputs, loss: str, seed: int = 0) -> Task:
         classes = shape[channel]
         rows = [s for a, s in enumerate(shape) if a != channel]
         target = torch.randint(classes, rows, generator=generator)
-        return Task(loss, classes, pick, target.to(runner.device.torch_device), math.log(classes))
+        return Task(
+            loss,
+            classes,
+            pick,
+            target.to(runner.device.torch_device),
+            math.log(classes),
+            path,
+            channel,
+        )
     if loss.startswith("bce"):
         target = torch.randint(2, tuple(shape), generator=generator).float()
-        return Task(loss, 2, pick, target.to(runner.device.torch_device), math.log(2))
+        return Task(loss, 2, pick, target.to(runner.device.torch_device), math.log(2), path)
     target = torch.randn(tuple(shape), generator=generator)
     mean = target.mean()
     functions = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.smooth_l1_loss}
     expected = float(functions[loss](mean.expand_as(target), target))
-    return Task(loss, 1, pick, target.to(runner.device.torch_device), expected)
+    return Task(loss, 1, pick, target.to(runner.device.torch_device), expected, path)
 
 
 def quiet_dropout(model: nn.Module) -> None:

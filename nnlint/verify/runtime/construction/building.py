@@ -17,9 +17,9 @@ from ..inputs import Inputs
 from ..recipes import arguments_as_text
 from ..running import Runner
 from ..subject import Options, Subject
+from .batch_axis import batch_hint
 from .constructing import NotBuilt, as_given, construct
 from .enclosing import capture, literal_calls
-from .first_guess import batch_hint
 from .fitting import NotRun, fit_inputs
 from .known import known_arguments
 from .slicing import find_file, load_slice, package_of

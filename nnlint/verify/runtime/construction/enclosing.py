@@ -20,7 +20,7 @@ from ..inputs import Inputs, seed_all
 from ..overlay import source_of
 from .constructing import NotBuilt, construct
 from .fitting import NotRun, fit_inputs
-from .specs import BATCH
+from .same_class import is_same, refers
 
 MOST_FILES, MOST_OWNERS = 16, 6
 
@@ -64,6 +64,9 @@ def _sources(filename: str, name: str) -> Iterator[tuple[str, ast.Module]]:
                 continue
             tree = ast.parse(raw)
         except (OSError, SyntaxError, ValueError):
+            continue
+        if path != near[0] and not refers(tree, path, name, near[0]):
+            # a class of the same name
             continue
         yield path, tree
         count += 1
@@ -129,11 +132,13 @@ def capture(
         except Exception:
             continue
         for model, inputs in _instances(owner, kind, path, load, deadline, depth):
-            found = next((m for m in model.modules() if type(m).__name__ == cls.__name__), None)
+            found = next((m for m in model.modules() if is_same(type(m), cls)), None)
             if found is None:
                 continue
             inside = _watch(model, found, inputs) if inputs is not None else None
-            yield found, inside, f"inside {name}"
+            apart = path != os.path.abspath(filename)
+            place = f" of {os.path.basename(path)}" if apart else ""
+            yield found, inside, f"inside {name}{place}"
             if inside is not None:
                 return
 
@@ -205,6 +210,6 @@ def _watch(model: nn.Module, part: nn.Module, inputs: Inputs) -> Optional[Inputs
         return None
     args, kwargs = caught[0]
     try:
-        return Inputs.of(tuple(args), dict(kwargs), 0, None, None).folded(BATCH)
+        return Inputs.of(tuple(args), dict(kwargs), 0, None, None, True).folded(inputs.count)
     except ValueError:
         return None

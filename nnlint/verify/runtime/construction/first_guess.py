@@ -225,35 +225,6 @@ def _keyed(function: Any) -> Iterator[str]:
                 yield node.value.id
 
 
-def batch_hint(model: nn.Module) -> Optional[int]:
-    """The axis that `forward` calls the batch: `B, T, C = x.shape`, `batch = x.size(1)`."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return None
-    named = re.compile(r"^(b|n|bs|bsz|batch\w*|n_?batch|num_batch\w*)$", re.IGNORECASE)
-    for hint in annotations_of(type(model).forward).values():
-        said = annotated(hint)
-        axes = [i for i, n in enumerate(said.names) if named.match(n)] if said else []
-        if axes:
-            return axes[0]
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Assign):
-            continue
-        target, value = node.targets[0], node.value
-        if (
-            isinstance(target, ast.Tuple) and ".shape" in ast.unparse(value)
-        ) or ".size()" in ast.unparse(value):
-            for axis, element in enumerate(getattr(target, "elts", [])):
-                if isinstance(element, ast.Name) and named.match(element.id):
-                    return axis
-        if isinstance(target, ast.Name) and named.match(target.id):
-            match = re.search(r"\.(?:shape\[|size\()(\d)[\])]$", ast.unparse(value))
-            if match:
-                return int(match.group(1))
-    return None
-
-
 def first_guesses(facts: Facts, known: Sequence[dict[str, Any]] = ()) -> list[tuple[Spec, ...]]:
     """Specifications of the required arguments of `forward`, a few alternatives each.
 
@@ -266,6 +237,9 @@ def first_guesses(facts: Facts, known: Sequence[dict[str, Any]] = ()) -> list[tu
     columns: list[list[Spec]] = []
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL and columns:
+            # what else may be given is not made up
             continue
         if parameter.default is not parameter.empty and columns:
             continue

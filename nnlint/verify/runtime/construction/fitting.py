@@ -11,11 +11,12 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from ..extent import extent_of, groups
 from ..inputs import Inputs
 from .first_guess import Facts, first_guesses
 from .guesses import lend
 from .repair import repairs
-from .specs import BATCH, LARGEST, Spec, elements, realise
+from .specs import BATCH, HEIGHT, LARGEST, PRIMES, TIME, Spec, elements, realise
 from .trials import Trials, trial
 
 BUDGET = 12.0
@@ -51,6 +52,9 @@ def fit_inputs(
         if trial(model, found)[1] is None:
             return found
     facts = Facts(model, arguments)
+    few, more = _apart(model)
+    # what runs on few examples alone may not be what the model takes
+    by_groups = groups(extent_of(model), most=16, largest=2)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
     for rank, specs in enumerate(first_guesses(facts, known)):
@@ -68,13 +72,14 @@ def fit_inputs(
             if key in seen or elements(specs) > LARGEST:
                 continue
             seen.add(key)
-            inputs = realise(specs)
+            inputs = realise(specs, few)
             progress, error = trials.run(inputs)
             while error is not None and lend(error):
                 progress, error = trials.run(inputs)
             if error is None:
-                other = realise(specs, BATCH + 2)
-                if trials.run(other)[1] is None:
+                other = realise(specs, more)
+                whole = [other, *(realise(specs, n) for n in by_groups)]
+                if all(trials.run(batch)[1] is None for batch in whole):
                     return inputs
                 fallback = fallback or inputs
                 continue
@@ -87,6 +92,13 @@ def fit_inputs(
     if fallback is not None:
         return fallback
     raise NotRun(reason)
+
+
+def _apart(model: nn.Module) -> tuple[int, int]:
+    """Two numbers of examples that are no size of the model or of another axis."""
+    taken = extent_of(model).taken | {TIME, HEIGHT, *PRIMES}
+    free = (n for n in itertools.count(BATCH, 2) if n not in taken)
+    return next(free), next(free)
 
 
 def _example(example: Any) -> Inputs:

@@ -89,6 +89,9 @@ class Sizes:
 
     def of(self, axis: list[Any]) -> int:
         """The product of an axis' factors."""
+        if len(axis) == 1 and not isinstance(axis[0], int):
+            # the number of examples stays what it is
+            return self._named(axis[0])
         whole = 1
         for factor in axis:
             whole *= factor if isinstance(factor, int) else self._named(factor)

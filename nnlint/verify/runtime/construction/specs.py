@@ -11,8 +11,14 @@ import torch
 from ..inputs import Inputs
 from ..trees import Path
 
-BATCH = 5
-"""Examples in a trial; as all sizes of trials a prime, so that no two axes look alike."""
+
+class Examples(int):
+    """The number of examples among other sizes: a known 5 is none."""
+
+
+BATCH = Examples(5)
+"""Examples in a trial; as all sizes of trials a prime, so that no two axes look alike. Another
+number takes its place where the model knows a 5."""
 TIME, HEIGHT, WIDTH = 11, 32, 32
 PRIMES = (13, 17, 19, 23, 29, 37, 41, 43)
 """Sizes of axes that only have names."""
@@ -36,7 +42,7 @@ class Spec:
     name: str
     kind: str
     shape: tuple[int, ...] = ()
-    """The first axis is the batch where it is BATCH."""
+    """The axis of examples is that which is BATCH itself."""
     high: int = 2
     items: tuple[Spec, ...] = ()
     value: Any = None
@@ -69,13 +75,13 @@ def realise(specs: tuple[Spec, ...], batch: int = BATCH, seed: int = 0) -> Input
             kwargs[spec.name] = value
         else:
             args.append(value)
-    return Inputs.of(tuple(args), kwargs, 0, highs, batch)
+    return Inputs.of(tuple(args), kwargs, 0, highs, batch, guessed=True)
 
 
 def _value(
     spec: Spec, batch: int, generator: torch.Generator, place: Path, highs: dict[Path, int]
 ) -> Any:
-    shape = tuple(batch if i == 0 and s == BATCH else s for i, s in enumerate(spec.shape))
+    shape = tuple(batch if isinstance(s, Examples) else s for s in spec.shape)
     if spec.kind == FLOAT:
         drawn = torch.randn(shape, generator=generator)
         return drawn.abs().clamp(0.1, 1.0) if spec.positive else drawn

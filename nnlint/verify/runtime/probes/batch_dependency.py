@@ -1,9 +1,12 @@
 """Does the output of one example depend on another example?
 
-Criterion: one example is changed (four draws: randn, ×10, sign flip, 100·|randn|), the
-outputs of all others are compared bit for bit, with the same seed and shapes. CONFIRMED
-when an off-diagonal entry is non-zero at both batch sizes, 5 and 7, and under two seeds;
-REFUTED when all are zero in eval and train mode while every diagonal entry is not.
+Criterion: one example is changed (five draws: randn, ×10, sign flip, 100·|randn|, a copy of
+another; and with padding, where there are steps to pad: longest, shortest), the outputs of all
+others are compared bit for bit, with the same seed and shapes. CONFIRMED when an off-diagonal
+entry is non-zero at two batch sizes and under two seeds; REFUTED when all are zero in eval and
+train mode while every diagonal entry is not. A size that the user gives is kept. Guessed sizes
+are 5 and 7, or the next that the model does not know by another name, and the multiples of the
+numbers in its code, at which groups of examples show.
 Threshold: none on the CPU; differences under 1e-5 must survive double precision; four
 times the noise on other devices.
 Source: "Use backprop to chart dependencies", A Recipe for Training Neural Networks.
@@ -14,61 +17,56 @@ where backward passes missed 9; their matrix is shown as evidence.
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any
 
+import torch
 from torch import nn
 
-from ..dependency import SIZES, Dependency, Layout, find_layout, is_tiny, measure, rounding
+from ..batches import MOST_CHANGED, Mode, Run, known_so_far
+from ..dependency import is_tiny, measure, rounding
+from ..design import mixes_by_design
+from ..extent import spread
 from ..gradients import gradient_matrix
-from ..inputs import DRAWS, Inputs
-from ..locate import Culprit, locate
+from ..inputs import DRAWS, seed_all
+from ..locate import MOST_FOLLOWED, Culprit, locate
 from ..progress import late, so_far, within
 from ..recipes import NotWritten, inputs_as_text
-from ..running import Runner, is_batch_norm, jittered
+from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "batch-dependency"
 
-_BY_DESIGN = re.compile(
-    r"minibatch|mini_batch|contrastive|infonce|nt_?xent|ghost|mixup|cutmix|batch_?std|batch_?norm(\dd)?$",
-    re.IGNORECASE,
-)
-"""Names of modules that mix examples on purpose."""
-
-
-@dataclasses.dataclass
-class _Run:
-    """One measurement, and the conditions under which it was made."""
-
-    training: bool
-    seed: int
-    found: Dependency
-    layout: Layout
-    inputs: Inputs
-    runner: Runner
-    jittered: bool
-
-    @property
-    def mode(self) -> str:
-        return "train" if self.training else "eval"
+_RANDOM = ("standard_gamma", "sample_dirichlet", "poisson", "binomial")
+"""Operations that draw: how many numbers one takes may depend on the values before."""
 
 
 def run(subject: Subject) -> Answer:
-    """Ask the question along the batch axis, and along others where it is not known."""
-    known = subject.options.axis
-    axis = known if known is not None else 0
-    answer = _along(subject, axis)
-    if answer.status != "CONFIRMED" or known is not None or subject.batch_hint == axis:
+    """Ask the question along the batch axis: the first unless something says otherwise."""
+    known, hint = subject.options.axis, subject.batch_hint
+    if known is not None:
+        return _along(subject, known)
+    if hint == 1:
+        answer = _along(subject, hint)
+        return dataclasses.replace(answer, summary=f"{answer.summary} (axis 1 is the batch)")
+    answer = _along(subject, 0)
+    if answer.status != "CONFIRMED" or hint is not None:
         return answer
+    stepped = subject.inputs.with_steps()
+    if stepped is not None:
+        longer = _along(dataclasses.replace(subject, inputs=stepped), 0)
+        if longer.status == "REFUTED":
+            return inconclusive(
+                f"examples mix in inputs {subject.inputs.describe()}, and not in "
+                f"{stepped.describe()}: `--input` says which it takes",
+                **answer.evidence,
+            )
     other = _other_axis(subject)
-    if other is None:
+    if other is None or not type(subject.model).__module__.startswith("torch."):
         return answer
+    # torch's own layers are documented as sequence first
     second = _along(subject, other)
     if second.status != "REFUTED":
         return answer
-    if subject.batch_hint == other:
-        return dataclasses.replace(second, summary=f"{second.summary} (axis {other} is the batch)")
     return inconclusive(
         f"examples mix along axis 0, and not along axis {other}: that is right if the input is "
         f"sequence first. `--axis 0` or `--axis {other}` settles it",
@@ -96,19 +94,20 @@ def _along(subject: Subject, axis: int) -> Answer:
     if not any(slot.axis is not None for slot in inputs.slots.values()):
         return inconclusive("no input has an axis of examples")
     seed = subject.options.seed
-    runs: list[_Run] = []
+    runs: list[Run] = []
     conditions: dict[str, Any] = {"axis": axis, "inputs": inputs.describe(), "seed": seed}
     for training in (False, True):
         if training and late():
             conditions["train mode"] = "the time was up before it"
             break
         try:
+            mode = Mode(subject, inputs, training, _certain(subject, axis))
             with within(1.0 if training else 0.5):
-                measured = _measure(subject, inputs, training, _certain(subject, axis))
+                measured = mode.measured()
         except Exception as error:
-            if training and not runs:
-                raise
             if not training:
+                raise
+            if not runs:
                 raise
             conditions["train mode"] = f"raised {type(error).__name__}: {error}"
             continue
@@ -116,89 +115,36 @@ def _along(subject: Subject, axis: int) -> Answer:
             conditions[f"{'train' if training else 'eval'} mode"] = measured
             continue
         runs += measured
-        if any(r.found.leaks for r in measured):
+        if mode.failed and inputs.guessed:
+            conditions["other size"] = mode.failed
+        if any(r.mixes for r in measured):
             break
     if not runs:
         reason = conditions.get("eval mode") or conditions.get("train mode")
         return inconclusive(str(reason), conditions=conditions)
+    conditions["batch sizes"] = sorted({r.inputs.count for r in runs})
     return _judge(subject, runs, conditions)
 
 
 def _certain(subject: Subject, axis: int) -> bool:
     """Whether mixing along the axis is a fault, whatever is found out later."""
     known = subject.options.axis is not None or subject.batch_hint == axis
-    meant = any(_BY_DESIGN.search(type(m).__name__) for m in subject.model.modules())
+    meant = any(mixes_by_design(type(m)) for m in subject.model.modules())
+    if subject.inputs.with_steps() is not None:
+        return False
     return not meant and (known or _other_axis(subject) is None)
 
 
-def _known(found: Dependency, training: bool, certain: bool) -> Answer:
-    """What can be said before all is measured."""
-    drawn = f"{found.draws} of {len(DRAWS)} draws at batch size {found.count}"
-    mode = "train" if training else "eval"
-    if found.leaks and certain and not is_tiny(found):
-        row, column, value = found.leaks[0]
-        return confirmed(
-            f"changing example {column} changes the output of example {row} by {value:.2g} "
-            f"({mode} mode, {drawn})",
-            matrices=[{"mode": mode, "batch": found.count, "matrix": found.matrix}],
-        )
-    state = "examples mix, or it is rounding" if found.leaks else "nothing mixes"
-    return inconclusive(f"so far {state} ({mode} mode, {drawn})")
-
-
-def _measure(subject: Subject, inputs: Inputs, training: bool, certain: bool) -> list[_Run] | str:
-    """Runs at both batch sizes, or the reason why there are none."""
-    runner, seed = subject.runner, subject.options.seed
-    small, large = (inputs.resized(size, seed) for size in SIZES)
-    exact = runner.device.exact
-    if exact and not runner.deterministic(small, training):
-        return "the same seed and inputs give different outputs from run to run"
-    layout = find_layout(runner, inputs, training)
-    if not layout.followers and not layout.listed:
-        return _no_axis(layout)
-    other = Runner(jittered(runner.model, seed + 1), runner.device)
-    other.fresh, other.needs_grad = runner.fresh, runner.needs_grad
-    runs: list[_Run] = []
-
-    def tell(found: Dependency) -> None:
-        if not any(r.found.leaks for r in runs):
-            so_far(_known(found, training, certain))
-
-    for size, chosen, number in ((small, runner, seed), (large, other, seed + 1)):
-        limit = 0.0 if exact else _noise(chosen, size, layout, training, number)
-        with within(1.0 if runs else 0.5):
-            found = measure(chosen, size, layout, training, number, threshold=limit, tell=tell)
-        if training and found.silent and not found.leaks:
-            # dropout may have cut off an example; another seed draws another mask
-            found = found.joined(
-                measure(chosen, size, layout, training, number + 100, threshold=limit)
-            )
-        runs.append(_Run(training, number, found, layout, size, chosen, chosen is other))
-    return runs
-
-
-def _noise(runner: Runner, inputs: Inputs, layout: Layout, training: bool, seed: int) -> float:
-    def difference(a: Any, b: Any) -> float:
-        values = [float((x - y).abs().max()) for (_, x), (_, y) in zip(a, b) if x.numel()]
-        return max(values or [0.0])
-
-    return runner.device.threshold(lambda: runner.run(inputs, training, seed), difference)
-
-
-def _no_axis(layout: Layout) -> str:
-    if layout.pairwise:
-        return f"{', '.join(layout.pairwise)} compares examples in pairs: meant to mix"
-    return "no output has an axis that follows the batch size: nothing tells examples apart"
-
-
-def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> Answer:
+def _judge(subject: Subject, runs: list[Run], conditions: dict[str, Any]) -> Answer:
     evidence: dict[str, Any] = {"conditions": conditions, "matrices": [_table(r) for r in runs]}
-    leaking = [r for r in runs if r.found.leaks]
+    leaking = [r for r in runs if r.mixes] or [r for r in runs if r.found.leaks]
     if not leaking:
         return _clean(runs, conditions, evidence)
     last = leaking[-1]
     if is_tiny(last.found):
-        shrinks = rounding(last.runner, last.inputs, last.training, last.seed, last.found)
+        shrinks = rounding(
+            last.runner, last.inputs, last.training, last.seed, last.found, last.layout, last.draws
+        )
         largest = f"differences of {last.found.leaks[0][2]:.1e}"
         if shrinks is None:
             return inconclusive(
@@ -209,10 +155,10 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
             conditions["rounding"] = f"{largest} vanish in double precision"
             return _clean(runs, conditions, evidence)
     other = [r for r in runs if r.inputs.count != last.inputs.count]
-    if len(leaking) < len(SIZES) and not late():
+    if len(leaking) < 2 and not late():
         leaking = _again(leaking[-1], runs, subject.options.seed)
     cut = late() and not all(r.found.complete for r in other)
-    if len(leaking) < len(SIZES) and not cut:
+    if len(leaking) < 2 and not cut:
         return inconclusive(
             f"examples mix at batch size {last.inputs.count}, seed {last.seed} in {last.mode} "
             "mode, and not at the other",
@@ -221,23 +167,40 @@ def _judge(subject: Subject, runs: list[_Run], conditions: dict[str, Any]) -> An
     return _leak(subject, leaking, conditions, evidence)
 
 
-def _again(shown: _Run, runs: list[_Run], seed: int) -> list[_Run]:
-    """The other batch size once more, under the weights that show the leak.
+def _again(shown: Run, runs: list[Run], seed: int) -> list[Run]:
+    """The leak once more, under another seed, the weights that show it, and another batch size.
 
-    A gate that starts at zero hides a leak from the weights as built.
+    A gate that starts at zero hides a leak from the weights as built. Groups of examples
+    need as many as they have, twice.
     """
-    other = next(r for r in runs if r.inputs.count != shown.inputs.count)
+    others = [r.inputs for r in runs if r.inputs.count != shown.inputs.count]
+    if shown.inputs.padding is not None:
+        full, value = shown.inputs.padding.full, shown.inputs.padding.value
+        padded = (full.resized(n, seed).padded(value) for n in (full.count - 2, full.count + 2))
+        others = [p for p in padded if p is not None]
+    else:
+        others = [shown.inputs.resized(2 * shown.inputs.count, seed), *others]
     for number in (seed + 2, seed + 3):
-        found = measure(shown.runner, other.inputs, shown.layout, shown.training, number)
-        if found.leaks:
-            again = dataclasses.replace(
-                other, found=found, seed=number, runner=shown.runner, jittered=shown.jittered
-            )
-            return sorted([again, shown], key=lambda r: r.inputs.count)
+        for inputs in others[:2]:
+            try:
+                found = measure(
+                    shown.runner,
+                    inputs,
+                    shown.layout,
+                    shown.training,
+                    number,
+                    shown.draws,
+                    examples=spread(inputs.count, MOST_CHANGED),
+                )
+            except Exception:
+                continue
+            if found.leaks and not is_tiny(found):
+                again = dataclasses.replace(shown, found=found, seed=number, inputs=inputs)
+                return sorted([again, shown], key=lambda r: r.inputs.count)
     return [shown]
 
 
-def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any]) -> Answer:
+def _clean(runs: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]) -> Answer:
     if any(r.found.has_nan for r in runs):
         return inconclusive("the outputs hold NaN with these inputs", **evidence)
     if any(r.found.changed_shape for r in runs):
@@ -257,12 +220,17 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
             f"({silent.mode} mode): too little signal",
             **evidence,
         )
+    if conditions.get("other size"):
+        return inconclusive(
+            f"clean at batch sizes {conditions['batch sizes']}; {conditions['other size']}",
+            **evidence,
+        )
     missing = conditions.get("train mode") or conditions.get("eval mode")
     if missing:
         return inconclusive(f"clean in one mode; in the other: {missing}", **evidence)
-    checked = sum(r.found.count * (r.found.count - 1) for r in drawn)
-    fewest = min(r.found.draws for r in drawn)
-    cut = f", with {fewest} of {len(DRAWS)} draws" if fewest < len(DRAWS) else ""
+    checked = sum(len(r.found.changed) * (r.found.count - 1) for r in drawn)
+    fewest = min(drawn, key=lambda r: r.found.draws).found
+    cut = "" if fewest.complete else f", with {fewest.draws} of {fewest.wanted} draws"
     return refuted(
         f"not reproduced with these inputs: {checked} pairs of examples, none depends on the "
         f"other, in eval and train mode{cut}",
@@ -271,7 +239,7 @@ def _clean(runs: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any
 
 
 def _leak(
-    subject: Subject, leaking: list[_Run], conditions: dict[str, Any], evidence: dict[str, Any]
+    subject: Subject, leaking: list[Run], conditions: dict[str, Any], evidence: dict[str, Any]
 ) -> Answer:
     first = leaking[0]
     row, column, value = first.found.leaks[0]
@@ -279,18 +247,16 @@ def _leak(
     evidence["gradients"] = _gradients(first)
     evidence["reproduce"] = _recipe(first)
     certain = _certain(subject, evidence["conditions"]["axis"])
-    so_far(_known(first.found, first.training, certain))
+    so_far(known_so_far(first.found, first.training, certain))
     culprit = _locate(first)
     if culprit is not None:
         evidence["culprit"] = culprit.as_dict()
-    design = _by_design(subject.model, culprit)
+    design = _by_design(first, culprit)
     if design:
-        return inconclusive(
-            f"{design} mixes examples by design, so this is not counted", **evidence
-        )
+        return inconclusive(f"{design}, so this is not counted", **evidence)
     where = _where(culprit, subject.options.finding)
     only = " in train mode only" if first.training else ""
-    if len(leaking) < len(SIZES):
+    if len(leaking) < 2:
         only += f" at batch size {first.found.count}, the only one in the time there was"
     return confirmed(
         f"changing example {column} changes the output of example {row} by {value:.2g}{only}{where}",
@@ -298,10 +264,14 @@ def _leak(
     )
 
 
-def _recipe(first: _Run) -> dict[str, Any] | None:
+def _recipe(first: Run) -> dict[str, Any] | None:
     """What a script needs to show the leak, where a few lines can."""
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
     plain = [f for f in first.layout.followers if f.fold == 1]
+    draws = [first.found.draw.get(leak[:2], 0) for leak in first.found.leaks]
+    if first.inputs.padding is not None or min(draws) >= len(DRAWS) - 1:
+        # the script draws numbers alone
+        return None
     if first.jittered or (first.training and has_norm) or not plain:
         return None
     follower = plain[0]
@@ -317,34 +287,70 @@ def _recipe(first: _Run) -> dict[str, Any] | None:
     }
 
 
-def _locate(first: _Run) -> Culprit | None:
+def _locate(first: Run) -> Culprit | None:
     draws = sorted({first.found.draw.get(leak[:2], 0) for leak in first.found.leaks})
     chosen = tuple(dict.fromkeys((0, *draws)))[:3]
+    leaks = first.found.leaks[:MOST_FOLLOWED]
+    followed = sorted({n for row, column, _ in leaks[:2] for n in (row, column)})
+    followed += [i for i in spread(first.inputs.count, MOST_FOLLOWED) if i not in followed]
+    examples = sorted(followed[:MOST_FOLLOWED])
     try:
-        return locate(first.runner, first.inputs, first.training, first.seed, chosen)
+        return locate(
+            first.runner, first.inputs, first.training, first.seed, chosen, examples=examples
+        )
     except Exception:
         # a model may not bear a dispatch mode; the leak itself stands without its line
         return None
 
 
-def _gradients(first: _Run) -> Any:
+def _gradients(first: Run) -> Any:
     try:
         return gradient_matrix(first.runner, first.inputs, first.layout, first.training, first.seed)
     except Exception as error:
         return f"no backward pass: {type(error).__name__}"
 
 
-def _by_design(model: nn.Module, culprit: Culprit | None) -> str:
+def _by_design(first: Run, culprit: Culprit | None) -> str:
+    """Why examples are meant to mix there, if they are."""
+    model = first.runner.model
     if culprit is None or culprit.place is None:
-        return ""
+        return (
+            f"{type(model).__name__} mixes examples by design"
+            if mixes_by_design(type(model))
+            else ""
+        )
     path, _, kind = culprit.place.module.rpartition("(")
-    kind = kind.rstrip(")") or type(model).__name__
     found = dict(model.named_modules()).get(path.strip())
     if isinstance(found, nn.modules.batchnorm._BatchNorm):
         # neutral in train mode, so it can only be one that has no running statistics
         return ""
-    named = _BY_DESIGN.search(kind) or _BY_DESIGN.search(culprit.place.function)
-    return kind if named else ""
+    cls = type(found) if found is not None else type(model)
+    if mixes_by_design(cls, culprit.place.function) or mixes_by_design(type(model)):
+        return f"{kind.rstrip(')') or cls.__name__} mixes examples by design"
+    if culprit.operation.lstrip("_").startswith(_RANDOM):
+        return f"`{culprit.operation}` draws random numbers one after the other"
+    if first.training and "batch_norm" in culprit.operation:
+        return "it is batch norm, which takes the statistics of the batch in training"
+    if first.training and found is not None and _moves(first, found):
+        return f"{cls.__name__} normalises by the batch in training and keeps running statistics"
+    return ""
+
+
+def _moves(first: Run, part: nn.Module) -> bool:
+    """Whether a run in train mode changes buffers of a part that eval mode reads.
+
+    Batch norm by another name: it uses the batch in training, and what it kept afterwards.
+    """
+    runner = first.runner
+    with runner.state(runner.model, True), torch.no_grad():
+        before = {name: b.clone() for name, b in part.named_buffers(recurse=False)}
+        args, kwargs = first.inputs.copied()
+        seed_all(first.seed)
+        runner.model(*args, **kwargs)
+        after = dict(part.named_buffers(recurse=False))
+        floats = [n for n, b in before.items() if b.is_floating_point() and b.dim()]
+        kept = [n for n in floats if after[n].shape == before[n].shape]
+        return any(bool((after[n] != before[n]).any()) for n in kept)
 
 
 def _where(culprit: Culprit | None, finding: dict[str, Any]) -> str:
@@ -361,7 +367,7 @@ def _where(culprit: Culprit | None, finding: dict[str, Any]) -> str:
     return f"{text}, not at the reported line {row}"
 
 
-def _table(run_: _Run) -> dict[str, Any]:
+def _table(run_: Run) -> dict[str, Any]:
     found = run_.found
     return {
         "mode": run_.mode,

@@ -1,20 +1,28 @@
 """Does every parameter get a gradient?
 
 Criterion, over three seeds in train mode, with a random functional of all outputs: unused
-when the gradient is None each time; dead when it is zero each time and still so after one
-step of SGD (a gate that starts at zero comes alive then). CONFIRMED when there is either,
-REFUTED when there is none. Frozen parameters are left out.
+when the gradient is None each time, and with nine more seeds and other inputs; dead when it is
+zero each time and still so after one step of SGD (a gate that starts at zero comes alive then).
+CONFIRMED when there is either, REFUTED when there is none. INCONCLUSIVE for what another method
+uses, for one of several parts of which others were chosen, and for teachers, which are set aside
+on purpose. Frozen parameters are left out.
 Source: DistributedDataParallel stops at parameters that get no gradient.
 """
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType
 from typing import Any, Optional
 
 import torch
 from torch import Tensor, nn
 
+from ..design import is_set_aside
 from ..inputs import seed_all
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..trees import leaves
@@ -34,6 +42,13 @@ def run(subject: Subject) -> Answer:
         if not _accumulate(model, subject, named, largest, seed):
             return confirmed("no gradient reaches a parameter: the outputs carry no graph")
     unused = [name for name, value in largest.items() if value is None]
+    if unused:
+        # another layer, or another expert, may be chosen next time
+        lacking: dict[str, Optional[float]] = dict.fromkeys(unused)
+        for seed in range(3, 12):
+            _accumulate(model, subject, named, lacking, seed)
+        unused = [name for name, value in lacking.items() if value is None]
+        largest.update(lacking)
     silent = {name: largest[name] for name, value in largest.items() if value == 0}
     if silent:
         _step(named)
@@ -41,13 +56,83 @@ def run(subject: Subject) -> Answer:
             _accumulate(model, subject, named, silent, seed)
     dead = [name for name, value in silent.items() if value == 0]
     evidence: dict[str, Any] = {"unused": unused, "dead": dead, "parameters": len(named)}
-    if unused or dead:
-        parts = [f"{_some(unused)} {'get' if len(unused) > 1 else 'gets'} no gradient"] * bool(
-            unused
-        )
+    reasons = {n: _elsewhere(model, n, set(largest) - set(unused)) for n in unused}
+    sure = [n for n, reason in reasons.items() if not reason]
+    if sure or dead:
+        parts = [f"{_some(sure)} {'get' if len(sure) > 1 else 'gets'} no gradient"] * bool(sure)
         parts += [f"the gradient of {_some(dead)} is always zero"] * bool(dead)
         return confirmed("; ".join(parts), **evidence)
+    if unused:
+        return inconclusive(
+            f"{_some(unused)} {'get' if len(unused) > 1 else 'gets'} no gradient here, but "
+            f"{reasons[unused[0]]}",
+            **evidence,
+        )
     return refuted(f"all {len(named)} parameters get a gradient", **evidence)
+
+
+def _elsewhere(model: nn.Module, name: str, used: set[str]) -> str:
+    """Why a parameter without a gradient may be none that is forgotten."""
+    if is_set_aside(name):
+        return "its name says that it is set aside"
+    owner: Any = model
+    prefix: list[str] = []
+    around: type = type(model)
+    for part in name.split("."):
+        if isinstance(owner, (nn.ModuleList, nn.ModuleDict)):
+            several = ".".join(prefix)
+            alike = any(other.startswith(f"{several}.") for other in used)
+            if alike and _chooses(around, prefix[-1]):
+                return f"others of `{several}` do: one of them was chosen"
+        elif not type(owner).__module__.startswith("torch."):
+            method = _method_with(type(owner), part)
+            if method:
+                return f"`{method}` uses `{part}`, in a part that did not run with these inputs"
+            around = type(owner)
+        owner = getattr(owner, part, None)
+        prefix.append(part)
+    return ""
+
+
+def _method_with(cls: type, attribute: str) -> str:
+    """A method that reads an attribute of its own, in a branch or apart from `forward`."""
+    for name, value in _methods(cls):
+        if name != "forward" and attribute in value.__code__.co_names:
+            return name
+        inner = (n for node in _nodes(value, ast.If, ast.IfExp) for n in ast.walk(node))
+        if any(isinstance(n, ast.Attribute) and n.attr == attribute for n in inner):
+            return name
+    return ""
+
+
+def _chooses(cls: type, attribute: str) -> bool:
+    """Whether some of a list are taken: by an index that is computed, or by a test in a loop."""
+    for _, value in _methods(cls):
+        for node in _nodes(value, ast.Subscript):
+            computed = not isinstance(node.slice, (ast.Constant, ast.Slice, ast.UnaryOp))
+            if computed and ast.unparse(node.value).endswith(f".{attribute}"):
+                return True
+        for node in _nodes(value, ast.For):
+            tests = any(isinstance(n, ast.If) for n in ast.walk(node))
+            if tests and f".{attribute}" in ast.unparse(node.iter):
+                return True
+    return False
+
+
+def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    for base in cls.__mro__:
+        if not base.__module__.startswith("torch."):
+            for name, value in vars(base).items():
+                if name != "__init__" and isinstance(value, FunctionType):
+                    yield name, value
+
+
+def _nodes(function: FunctionType, *kinds: type) -> Iterator[Any]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return
+    yield from (node for node in ast.walk(tree) if isinstance(node, kinds))
 
 
 def _accumulate(
@@ -57,7 +142,11 @@ def _accumulate(
     largest: dict[str, Optional[float]],
     seed: int,
 ) -> bool:
-    args, kwargs = subject.inputs.copied()
+    inputs = subject.inputs
+    if seed > 2:
+        for example in range(min(inputs.count, 8)):
+            inputs = inputs.perturbed(example, 0, seed)
+    args, kwargs = inputs.copied()
     seed_all(seed)
     model.zero_grad(set_to_none=True)
     with torch.enable_grad():

@@ -3,7 +3,9 @@
 Criterion: r = L₀ / expected, where expected is ln n for n classes, ln 2 for binary targets,
 and the loss of the constant mean for regression. CONFIRMED (something is off) for r over
 1.5 or under 0.7; REFUTED between. An output that already is a probability is CONFIRMED
-under cross entropy: whatever the weights, the loss cannot fall under ln(1 + (n-1)/e).
+under cross entropy: whatever the weights, the loss cannot fall under ln(1 + (n-1)/e). Of a
+finding about an activation only the range is judged, in train mode and under five sets of
+weights; INCONCLUSIVE where outputs of one kind disagree.
 Threshold: clean MLP, CNN, ResNet and GPT measured 0.99–1.04; raw 0–255 inputs 6–12, a tied
 N(0,1) embedding 12, a head scaled by 50 2.7.
 Source: "Verify loss @ init", A Recipe for Training Neural Networks.
@@ -12,16 +14,26 @@ Source: "Verify loss @ init", A Recipe for Training Neural Networks.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..running import Runner, jittered
+from ..running import Runner, jittered, shaken
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..training import NoTask, Task, make_task
+from ..trees import Path
 
 NAME = "loss-at-init"
 HIGH, LOW = 1.5, 0.7
 SIZE = 32
+RANGES = (
+    "softmax-into-cross-entropy",
+    "sigmoid-into-bce-with-logits",
+    "logits-into-bce",
+    "logits-into-nll",
+)
+"""Findings about the range of what a loss gets; its value at initialisation is no matter."""
 
 
 def run(subject: Subject) -> Answer:
@@ -43,11 +55,13 @@ def run(subject: Subject) -> Answer:
         "expected": task.expected,
         "inputs": inputs.describe(),
     }
+    if subject.options.finding.get("name") in RANGES:
+        return _range(subject, task, evidence)
     if not math.isfinite(values[0]):
         return confirmed(f"the loss at initialisation is {values[0]}", **evidence)
-    bounded = _bounded(subject, task)
-    if bounded:
-        return confirmed(bounded, **evidence)
+    fault = _faults(subject, task, True).get(task.path)
+    if fault:
+        return confirmed(fault, **evidence)
     ratio = values[0] / task.expected
     evidence["ratio"] = ratio
     text = f"the loss at initialisation is {values[0]:.3f}, {ratio:.2f} × the {task.expected:.3f} of chance"
@@ -58,20 +72,49 @@ def run(subject: Subject) -> Answer:
     return refuted(text, **evidence)
 
 
-def _bounded(subject: Subject, task: Task) -> str:
-    """What is wrong with the range of the output, under any weights."""
+def _range(subject: Subject, task: Task, evidence: dict[str, Any]) -> Answer:
+    """Whether the output, as it is in training, has the range that the loss wants."""
+    training, evaluation = (_faults(subject, task, mode) for mode in (True, False))
+    found = [fault for fault in training.values() if fault]
+    if found and len(found) == len(training):
+        return confirmed(training[task.path], **evidence)
+    if found:
+        return inconclusive(
+            f"of {len(training)} outputs {len(found)} would be at fault, and which of them the "
+            f"loss gets is not known: {found[0]}",
+            **evidence,
+        )
+    if any(evaluation.values()):
+        return inconclusive(
+            "the output has another range in eval mode than in training", **evidence
+        )
+    if not training:
+        return inconclusive("the outputs are not finite under other weights", **evidence)
+    return refuted(f"the output of the model has the range that {task.loss} wants", **evidence)
+
+
+def _faults(subject: Subject, task: Task, training: bool) -> dict[Path, str]:
+    """What is wrong with the range of each output that the loss may get, under any weights."""
     if task.loss not in ("cross_entropy", "bce_with_logits", "nll", "bce"):
-        return ""
+        return {}
     inputs = subject.inputs.resized(8, subject.options.seed)
-    runner = Runner(jittered(subject.model, 5), subject.runner.device)
-    with torch.no_grad():
-        outputs = [
-            task.pick(runner.call(inputs.perturbed(0, draw), False)).double() for draw in range(4)
-        ]
+    models = [jittered(subject.model, 5), *(shaken(subject.model, seed) for seed in range(4))]
+    collected: dict[Path, list[Tensor]] = {}
+    for model in models:
+        runner = Runner(model, subject.runner.device)
+        for draw in range(4):
+            with torch.no_grad():
+                output = runner.call(inputs.perturbed(0, draw), training)
+            for path, tensor in task.alike(output):
+                if bool(tensor.isfinite().all()):
+                    collected.setdefault(path, []).append(tensor.double())
+    return {path: _fault(task, tensors) for path, tensors in collected.items()}
+
+
+def _fault(task: Task, outputs: list[Tensor]) -> str:
     low, high = min(float(o.min()) for o in outputs), max(float(o.max()) for o in outputs)
-    sums = [o.sum(-1) for o in outputs]
     n = task.classes
-    if task.loss == "cross_entropy" and low >= 0 and all(_is(s, 1.0) for s in sums):
+    if task.loss == "cross_entropy" and low >= 0 and all(_is(o.sum(-1), 1.0) for o in outputs):
         floor = math.log(1 + (n - 1) / math.e)
         return (
             f"each row of the output is a probability over {n} classes: the loss, which applies "
@@ -89,5 +132,5 @@ def _bounded(subject: Subject, task: Task) -> str:
     return ""
 
 
-def _is(values: torch.Tensor, goal: float) -> bool:
+def _is(values: Tensor, goal: float) -> bool:
     return bool(((values - goal).abs() < 1e-4).all())

@@ -2,22 +2,31 @@
 
 Criterion: with Adam at 1e-3 and at 3e-3, without dropout, the loss on one batch of five
 with random targets falls under 0.02 or 1 % of its start within 500 steps. CONFIRMED (it
-cannot) when neither rate gets there and the loss has stopped falling; REFUTED when one does.
+cannot) when neither rate gets there, the loss has stopped falling and is over a third of its
+start; REFUTED when one does. INCONCLUSIVE between, since random targets of like examples clash,
+and where the model draws random numbers in train mode.
 A stall at ln(1 + (n-1)/e), 1.461 for ten classes, is the mark of a double softmax.
 Source: "Overfit one batch", A Recipe for Training Neural Networks.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
+import torch
+
+from ..inputs import Inputs, seed_all
 from ..progress import late
+from ..running import equal
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
-from ..training import NoTask, curve, fit, make_task
+from ..training import NoTask, curve, fit, make_task, quiet_dropout
+from ..trees import leaves
 
 NAME = "overfit"
 GOAL, SHARE = 0.02, 0.01
+CLASH = 1 / 3
 RATES = (1e-3, 3e-3)
 SIZE = 5
 
@@ -27,7 +36,7 @@ def run(subject: Subject) -> Answer:
     options = subject.options
     inputs = subject.inputs.resized(SIZE, options.seed)
     evidence: dict[str, Any] = {"loss": options.loss, "curves": {}, "inputs": inputs.describe()}
-    lowest = math.inf
+    lowest = start = math.inf
     still_falling = False
     try:
         task = make_task(subject.runner, inputs, options.loss, options.seed)
@@ -62,6 +71,17 @@ def run(subject: Subject) -> Answer:
             f"the loss on one batch is {lowest:.3f} after {options.steps} steps, and still falling",
             **evidence,
         )
+    if lowest < CLASH * start:
+        return inconclusive(
+            f"the loss on one batch falls from {start:.3f} to {lowest:.3f}, and no further: random "
+            "targets of examples that look alike would do that",
+            **evidence,
+        )
+    if _is_random(subject, inputs):
+        return inconclusive(
+            f"the loss stalls at {lowest:.3f}, and the model draws random numbers in train mode",
+            **evidence,
+        )
     floor = math.log(1 + (task.classes - 1) / math.e) if task.classes > 1 else None
     mark = ""
     if options.loss == "cross_entropy" and floor and abs(lowest - floor) < 0.03:
@@ -70,3 +90,17 @@ def run(subject: Subject) -> Answer:
         f"one batch of {SIZE} cannot be overfitted: the loss stalls at {lowest:.3f}{mark}",
         **evidence,
     )
+
+
+def _is_random(subject: Subject, inputs: Inputs) -> bool:
+    """Whether train mode is random without dropout."""
+    model = copy.deepcopy(subject.model)
+    model.train()
+    quiet_dropout(model)
+    results = []
+    for seed in (0, 1):
+        args, kwargs = inputs.copied()
+        seed_all(seed)
+        with torch.no_grad():
+            results.append(leaves(model(*args, **kwargs)))
+    return not equal(*results)

@@ -4,7 +4,8 @@ Criterion: tensors and modules reachable from attributes through lists, tuples, 
 dicts, closures and partial functions, but not among `parameters()`, `buffers()` or
 `modules()`. CONFIRMED when there is a module with parameters to train or a tensor that
 requires gradients, or any other tensor or module with tensors: it stays on the CPU and out
-of the checkpoint. REFUTED when there is none.
+of the checkpoint. REFUTED when there is none. Left out: what a run has put there, such as a
+cache, frozen teachers and other references, and single numbers, which go with any device.
 Source: `nn.Module.__setattr__` registers modules and parameters, not containers of them.
 Overfitting one batch and the loss at initialisation cannot see this.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..design import is_set_aside
 from ..subject import Answer, Subject, confirmed, refuted
 
 NAME = "unregistered-parameters"
@@ -34,22 +36,25 @@ def run(subject: Subject) -> Answer:
     modules = {id(m) for m in model.modules()}
     trained: list[str] = []
     kept: list[str] = []
+    at_first = _paths(subject)
     for name, module in model.named_modules():
         if type(module).__module__.startswith("torch."):
             continue
         for attribute, value in _attributes(module):
             path = f"{name}.{attribute}".lstrip(".")
+            if at_first is not None and path not in at_first:
+                continue
             if isinstance(value, nn.Module):
                 if id(value) in modules:
                     continue
                 if any(p.requires_grad for p in value.parameters()):
                     trained.append(path)
-                elif any(True for _ in value.state_dict()):
+                elif any(True for _ in value.state_dict()) and not is_set_aside(path):
                     kept.append(path)
             elif id(value) not in tensors and _storage(value) not in storages:
                 if value.requires_grad and value.is_leaf:
                     trained.append(path)
-                elif type(module)._apply is nn.Module._apply:
+                elif type(module)._apply is nn.Module._apply and value.dim():
                     # one with its own `_apply`, such as a metric of torchmetrics, moves them
                     kept.append(path)
     evidence = {"trained": trained, "tensors": kept}
@@ -65,6 +70,23 @@ def run(subject: Subject) -> Answer:
             **evidence,
         )
     return refuted("every tensor and module is registered", **evidence)
+
+
+def _paths(subject: Subject) -> set[str] | None:
+    """What hangs on a model that has just been built; None where it cannot be built again."""
+    if subject.again is None:
+        return None
+    try:
+        torch.manual_seed(subject.options.seed)
+        fresh = subject.again()
+    except Exception:
+        # then everything counts
+        return None
+    return {
+        f"{name}.{attribute}".lstrip(".")
+        for name, module in fresh.named_modules()
+        for attribute, _ in _attributes(module)
+    }
 
 
 def _attributes(module: nn.Module) -> Iterator[tuple[str, Any]]:

@@ -19,11 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..construction.same_class import is_class
 from ..inputs import seed_all
 from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 
 NAME = "variance-shift"
+CONSTRUCTS = True
+"""A layer's line may be the one that builds it."""
 UNREACHED = {"unreached": True}
 """In the evidence: a class around this one may hold what was looked for."""
 LIMIT, SEEDS = 1.1, 8
@@ -63,9 +66,9 @@ def run(subject: Subject) -> Answer:
     return refuted(text, ratios=ratios)
 
 
-def _switch(model: nn.Module, dropout: bool, within: str) -> None:
+def _switch(model: nn.Module, dropout: bool, within: tuple[str, str]) -> None:
     """Dropout on or off, in the modules of one class where there are any."""
-    chosen = [m for m in model.modules() if type(m).__name__ == within]
+    chosen = [m for m in model.modules() if is_class(type(m), *within)]
     model.train(dropout and not chosen)
     for module in chosen:
         module.train(dropout)
@@ -76,7 +79,8 @@ def _variances(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Variances of the channels that each norm gets, with dropout and without."""
     model, runner = subject.model, subject.runner
-    within = str(subject.options.finding.get("class"))
+    finding = subject.options.finding
+    within = str(finding.get("class")), str(finding.get("class_file") or "")
     collected: dict[tuple[str, bool], list[Tensor]] = {}
     dropout = False
 
