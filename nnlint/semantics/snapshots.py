@@ -74,6 +74,8 @@ class _Life:
         paths = Paths(self._after, {""}).follow(body)
         for event in self.events:
             if event.kind in ("load", "save", "returned") and "stale" in paths.before(event):
+                if self._makes_anew(event):
+                    continue
                 if any(self._holds(v) for v in (*event.operands, event.subject)):
                     return event.site
         return self._used_by_another_method()
@@ -86,11 +88,18 @@ class _Life:
         return "stale" if state == "fresh" and id(event) in self.trains else state
 
     def _holds(self, value: Value | None) -> bool:
-        """Whether a value holds the state, or one made at the same place of the same model."""
+        """Whether a value holds the state, or one made by the same calls of the same model."""
         return any(
             found.state[STATE_OF] is self.model
-            and found.state[MADE][-1].key == self.state.state[MADE][-1].key
+            and _places(found.state[MADE]) == _places(self.state.state[MADE])
             for found in states(value)
+        )
+
+    def _makes_anew(self, use: Event) -> bool:
+        """Whether what uses a state takes it of the model itself: it is the one of that moment."""
+        made: tuple[Site, ...] = self.state.state[MADE]
+        return any(
+            site.module is use.site.module and stands_in(site.node, use.site.node) for site in made
         )
 
     def _used_by_another_method(self) -> Site | None:
@@ -111,6 +120,10 @@ class _Life:
                     if function_around(site) is not function:
                         return site
         return None
+
+
+def _places(chain: tuple[Site, ...]) -> list[object]:
+    return [site.key for site in chain]
 
 
 def _kept_model(

@@ -200,7 +200,7 @@ class TrainingCalls(Calls):
     def state_of(self, module: Value, site: Site) -> Value:
         """`module.state_dict()`: it shares its tensors with the module."""
         name = f"{getattr(module, 'name', '')}.state_dict"
-        return Unknown(name, "call", {STATE_OF: module, MADE: (site,)})
+        return Unknown(name, "call", {STATE_OF: module, MADE: (*self.callers, site)})
 
     def emit_opaque(
         self,
