@@ -16,13 +16,14 @@ from training_scripts import UNSEEDED
 from nnlint import workers
 from nnlint.cli import run
 from nnlint.config import Config
-from nnlint.engine import Linter
+from nnlint.engine import Linter, lint
 from nnlint.finding import Applicability, Level
 from nnlint.fixing import MOST_ROUNDS, fix, permits
 from nnlint.registry import load_rules
 from nnlint.rule import Programs, edits, reference
 from nnlint.source import rewrite
 
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 SOFTMAX = """import torch.nn.functional as F
 
 
@@ -560,3 +561,16 @@ class TestCommandLine:
         assert self.nnlint(capfd)[0] == 1
         self.nnlint(capfd, "--fix", "--unsafe-fixes")
         assert self.nnlint(capfd)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["mean-of-batch-means/bad_flattened.py", "metric-over-batch/bad_flattened.py"]
+)
+def test_no_weight_by_examples_where_the_batch_is_flattened(name):
+    findings = lint([str(FIXTURES / name)]).findings
+    assert findings and not any(f.fix for f in findings)
+
+
+def test_no_detach_at_a_call_where_a_penalty_needs_the_samples():
+    [finding] = lint([str(FIXTURES / "gan-detach/bad_penalty_on_mixture.py")]).findings
+    assert finding.fix is None and "where they are made" in finding.help

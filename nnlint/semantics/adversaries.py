@@ -37,7 +37,8 @@ class Intrusion:
     shared: bool
     """Whether the other network learns from the same verdict."""
     differentiated: bool
-    """Whether the program asks for the gradient by the samples, as a penalty does."""
+    """Whether the program asks for the gradient by the samples or by what is made of them, as a
+    penalty does: that is a second way into the other network."""
 
 
 def intrusions(program: Program) -> Iterator[Intrusion]:
@@ -71,10 +72,7 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                         event.site,
                         leaks,
                         _teaches(flow, events, judge, maker),
-                        any(
-                            o.entry.family == "gradient" and o.arguments.get("inputs") is operand
-                            for o in program.operations
-                        ),
+                        _is_differentiated(flow, program, operand, maker),
                     )
                     break
 
@@ -127,6 +125,18 @@ def _is_game(judge: Reached, maker: Reached) -> bool:
     """Whether the two networks are called as adversaries are."""
     judges, makes = spoken_name(judge.forward), spoken_name(maker.forward)
     return bool(_JUDGES.search(judges)) or bool(_MAKES.search(makes) and not _MAKES.search(judges))
+
+
+def _is_differentiated(
+    flow: Backpropagation, program: Program, judged: Value, maker: Reached
+) -> bool:
+    """Whether the gradient by the samples is asked for, or by a mixture made of them."""
+    for operation in program.operations:
+        by = operation.arguments.get("inputs")
+        if operation.entry.family == "gradient" and by is not None:
+            if by is judged or any(r.forward is maker.forward for r in flow.reaches(by)):
+                return True
+    return False
 
 
 def _teaches(flow: Backpropagation, events: list[Event], judge: Reached, maker: Reached) -> bool:

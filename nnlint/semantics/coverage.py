@@ -20,6 +20,7 @@ from nnlint.semantics.participants import (
 )
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
+    GIVEN_WEIGHTS,
     PART_OF,
     RECEIVER,
     Built,
@@ -214,9 +215,17 @@ def _starts_random(model: Value) -> bool:
     return layers or isinstance(model, Instance)
 
 
+def is_given_weights(value: Value, depth: int = 8) -> bool:
+    """Whether weights of a module, or of a part of it, are put there as another network, or an
+    optimizer that is learned, has computed them."""
+    if isinstance(value, Built | Instance) and GIVEN_WEIGHTS in value.state:
+        return True
+    return depth > 0 and any(is_given_weights(part, depth - 1) for part in parts(value))
+
+
 def has_weights(value: Value, depth: int = 8) -> bool:
-    """Whether a module certainly has parameters."""
-    if depth == 0:
+    """Whether a module certainly has parameters, and no computed tensors in their place."""
+    if depth == 0 or is_given_weights(value):
         return False
     if isinstance(value, Choice):
         return all(has_weights(option, depth - 1) for option in value.options)

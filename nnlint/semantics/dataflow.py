@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nnlint.semantics.values import (
     AS_TENSOR,
+    INDEX,
     WRITTEN,
     Choice,
     Constant,
@@ -23,6 +24,11 @@ SCALES = frozenset({"torch.mul", "torch.div"})
 """Operations that multiply or divide by something."""
 MIXING = frozenset({"cat", "stack", "mask", "scatter"})
 """Families of transparent operations whose output holds values of all their inputs."""
+
+RESHAPES = frozenset(
+    "view reshape flatten ravel permute transpose rearrange masked_select where".split()
+)
+"""Names and families of operations after which the first axis may be another one."""
 
 
 def tensor_of(value: Value | None) -> Tensor | None:
@@ -170,6 +176,35 @@ def source_of(tensor: Tensor, depth: int = 12) -> Tensor | None:
     if not isinstance(producer, Operation) or not producer.entry.transparent or depth == 0:
         return None
     return source_of(producer.inputs[0], depth - 1) if producer.inputs else None
+
+
+def keeps_examples(value: Value | None, depth: int = 20) -> bool:
+    """Whether the first axis of a tensor is still the one along which its batch has examples:
+    nothing on the way has flattened it, or picked elements out of it."""
+    known = tensor_of(value) or value
+    if depth == 0:
+        return False
+    match known:
+        case Tensor(producer=Operation() as operation):
+            if operation.modules:
+                # a model gives its output for each example
+                return True
+            called = operation.entry.name.rpartition(".")[2]
+            if called in RESHAPES or (called != "view_as" and operation.entry.family in RESHAPES):
+                return False
+            if operation.entry.family == "index" and len(operation.inputs) > 1:
+                # by a mask
+                return False
+            return all(keeps_examples(t, depth - 1) for t in operation.inputs[:1])
+        case Tensor(producer=Join() as join):
+            return all(keeps_examples(t, depth - 1) for t in join.inputs)
+        case Tensor(producer=Source(of=Unknown() as given)) | (Unknown() as given):
+            if given.origin == "call":
+                return given.name.rpartition(".")[2] not in RESHAPES
+            # an element that is told by no number or name may be those under a mask
+            return given.origin != "item" or INDEX in given.state
+        case _:
+            return True
 
 
 def depends_on(tensor: Tensor, source: Tensor) -> bool:

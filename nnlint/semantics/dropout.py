@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nnlint.semantics.dataflow import behind, in_one_module, upstream
-from nnlint.semantics.layers import is_tried_alone, place_of
+from nnlint.semantics.layers import follows_mode, is_tried_alone, place_of
 from nnlint.semantics.parts import path_to
 from nnlint.semantics.values import (
     Choice,
@@ -55,13 +55,18 @@ def _is_positive(rate: Value | None) -> bool:
 def dropouts_behind(norm: Operation) -> Iterable[Operation]:
     """Dropouts whose output reaches a batch norm of the same module, not normalised again.
 
-    Only running statistics go wrong: a batch norm that keeps none is reached by nothing.
+    Only running statistics go wrong: a batch norm that keeps none is reached by nothing, nor is
+    one by a dropout that is on in evaluation, too.
     """
     if not norm.inputs or constant(norm.arguments.get("track_running_stats"), True) is False:
         return ()
 
     def drops_here(operation: Operation) -> bool:
-        return is_active(operation, DROPPING) and in_one_module(operation, norm)
+        return (
+            is_active(operation, DROPPING)
+            and follows_mode(operation)
+            and in_one_module(operation, norm)
+        )
 
     found = behind(norm.inputs[0], drops_here, lambda o: o.entry.family in RESCALING).values()
     return [dropout for dropout in found if not is_tried_alone(dropout)]

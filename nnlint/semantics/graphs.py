@@ -288,7 +288,7 @@ def _mentions(node: ast.AST, name: str) -> bool:
 
 
 def _is_reset(loop: ast.AST, name: str) -> bool:
-    """Whether every round of a loop begins the sum or list anew."""
+    """Whether a loop begins the sum or list anew, in every round or in some of them."""
     waiting = [s for s in getattr(loop, "body", []) if isinstance(s, ast.stmt)]
     while waiting:
         statement = waiting.pop()
@@ -301,4 +301,18 @@ def _is_reset(loop: ast.AST, name: str) -> bool:
                 return True
         elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While):
             waiting += statement.body
+        elif isinstance(statement, ast.If) and not _is_once(statement.test):
+            waiting += statement.body
     return False
+
+
+def _is_once(test: ast.expr) -> bool:
+    """Whether a test in a loop looks for its first round: `total is None`, `step == 0`."""
+    match test:
+        case ast.UnaryOp(op=ast.Not()) | ast.Compare(ops=[ast.Is() | ast.NotIn()]):
+            return True
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant()]):
+            # `step % 100 == 0` comes back
+            return not isinstance(left, ast.BinOp)
+        case _:
+            return False

@@ -155,14 +155,19 @@ def _functional_dropout(owners: set[int], operations: Iterable[Operation]) -> Si
     for operation in operations:
         if operation.layer is not None or operation.entry.family not in DROPOUTS:
             continue
-        if id(operation.owner) in owners and _follows_mode(operation.arguments.get("training")):
+        if id(operation.owner) in owners and follows_mode(operation):
             return operation.site
     return None
 
 
-def _follows_mode(training: Value | None) -> bool:
-    """Whether `training=` is the module's own mode, and no literal."""
-    return training is not None and not (isinstance(training, Constant) and training.site)
+def follows_mode(dropout: Operation) -> bool:
+    """Whether a dropout is on in one mode only: a layer, or a function that is given the mode of
+    the module. Given a literal, or left to its default, it does the same in both."""
+    if dropout.layer is not None:
+        return True
+    training = dropout.arguments.get("training")
+    literal = isinstance(training, Constant) and training.site is not None
+    return "training" in dropout.explicit and not literal
 
 
 def batch_norm_of(model: Value, depth: int = 8) -> Site | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from nnlint.semantics.dataflow import keeps_examples
 from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of
@@ -78,6 +79,9 @@ def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Chan
     if not isinstance(target, ast.Name) or added is None or whole is None:
         return None
     if loss is None or loss.site.module is not gather.module:
+        return None
+    if not keeps_examples(loss.arguments.get("target")):
+        # what is flattened has more elements than there are examples
         return None
     place = Site(gather.module, added)
     return together(replace(place, f"{source_text(place)} * len({target.id})"), whole)

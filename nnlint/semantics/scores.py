@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.dataflow import keeps_examples, tensor_of
 from nnlint.semantics.losses import averages_over_all_elements
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event
@@ -55,6 +55,12 @@ class Average:
     evaluates: bool
     """Whether it is a score of an evaluation, not a training log."""
     loss: Operation | None = None
+
+    @property
+    def is_of_examples(self) -> bool:
+        """Whether what is counted are examples of the batch, and not all elements of them."""
+        compared = _counted(self.gather.subject)
+        return compared is not None and all(map(keeps_examples, compared.inputs))
 
 
 def averages(program: Program) -> Iterator[Average]:
@@ -154,9 +160,8 @@ def _added(value: Value | None) -> tuple[str, Operation | None]:
     tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
     producer = tensor.producer if tensor is not None else None
     if isinstance(producer, Operation):
-        if producer.entry.name in _ARRAY_SUMS and constant(producer.arguments.get("dim")) is None:
-            given = next(iter(producer.arguments.values()), None)
-            return (COUNT, None) if _compares(given) else ("", None)
+        if _counted(bare) is not None:
+            return COUNT, None
         if producer.entry.kind == "loss":
             return (MEAN, producer) if averages_over_all_elements(producer) else ("", None)
         return "", None
@@ -183,22 +188,35 @@ def _number_of(value: Value | None) -> Value | None:
                 return value
 
 
-def _compares(value: Value | None, depth: int = 12) -> bool:
-    """Whether a tensor says for each example whether it is right."""
+def _comparison(value: Value | None, depth: int = 12) -> Operation | None:
+    """The comparison by which a tensor says for each example whether it is right, if it does."""
     tensor = tensor_of(_number_of(value))
     producer = tensor.producer if tensor is not None else None
     if isinstance(producer, Join):
-        return depth > 0 and all(_compares(t, depth - 1) for t in producer.inputs)
+        found = [_comparison(t, depth - 1) for t in producer.inputs if depth]
+        return found[0] if all(found) and found else None
     if isinstance(producer, Source):
         array = producer.of
         if depth == 0 or not isinstance(array, Unknown) or array.name != "numpy()":
-            return False
-        return _compares(array.state.get(MADE_OF), depth - 1)
+            return None
+        return _comparison(array.state.get(MADE_OF), depth - 1)
     if not isinstance(producer, Operation):
-        return False
+        return None
     if producer.entry.family in _SQUEEZES and producer.inputs and depth:
-        return _compares(producer.inputs[0], depth - 1)
-    return producer.entry.name in _COMPARISONS
+        return _comparison(producer.inputs[0], depth - 1)
+    return producer if producer.entry.name in _COMPARISONS else None
+
+
+def _counted(value: Value | None) -> Operation | None:
+    """The comparison whose outcomes are summed up, if a value is such a sum."""
+    bare = _number_of(value)
+    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
+    summed = tensor.producer if tensor is not None else None
+    if not isinstance(summed, Operation) or summed.entry.name not in _ARRAY_SUMS:
+        return None
+    if constant(summed.arguments.get("dim")) is not None:
+        return None
+    return _comparison(next(iter(summed.arguments.values()), None))
 
 
 def _holds(value: Value | None, part: Value | None, seen: set[int] | None = None) -> bool:

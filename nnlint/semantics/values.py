@@ -483,6 +483,8 @@ PARTS = "number of parts"
 """Key of the state of a batch for how many parts it has, where all are known by position."""
 WRITTEN = "written"
 """Key of the state of a tensor for the tensors that are written into parts of it."""
+GIVEN_WEIGHTS = "is given weights"
+"""Key of a module's state that says that computed tensors are put in the place of its weights."""
 PART_OF, STATE_OF = "part of", "state of"
 """Keys of the state of an unknown value: for the model that a module is a part of, and for the
 model whose `state_dict()` it is."""

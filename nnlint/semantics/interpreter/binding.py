@@ -15,8 +15,10 @@ from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
 from nnlint.semantics.values import (
     ELEMENT_OF,
     ELEMENTS,
+    GIVEN_WEIGHTS,
     MODEL_OF,
     OPTIMISED,
+    PART_OF,
     WRITTEN,
     Built,
     Class,
@@ -25,6 +27,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Operation,
     ShapeOf,
     Table,
     Tensor,
@@ -39,6 +42,18 @@ _HEADS = frozenset("fc classifier head heads last_linear output_layer final feat
 """Attributes under which models keep a layer that programs replace."""
 _GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
 """Attributes that are `requires_grad`, or were meant to be."""
+
+
+
+def _note_weights(module: Value, value: Value) -> None:
+    """Note that a computed tensor is put in the place of a weight: gradients go on through it."""
+    made = value.producer if isinstance(value, Tensor) else None
+    computed = isinstance(made, Operation) and made.entry.family not in ("parameter", "create")
+    if computed or (isinstance(value, Unknown) and value.origin in ("call", "loop", "item")):
+        whole = module.state.get(PART_OF, module) if isinstance(module, Unknown) else module
+        if isinstance(whole, Built | Instance):
+            # not undone with a branch: it may have been put there on some path
+            whole.state[GIVEN_WEIGHTS] = True
 
 
 class Binding(Scopes):
@@ -96,6 +111,8 @@ class Binding(Scopes):
             # a subclass of nn.Sequential runs what is assigned to it, in that order
             self.fill(library, (*library.members, value))
         note_name(value, name)
+        if name in ("weight", "bias"):
+            _note_weights(receiver, value)
         own = receiver is self.frame.owner
         if isinstance(receiver, Instance) and OPTIMISED in receiver.state:
             own = False
@@ -115,6 +132,8 @@ class Binding(Scopes):
     def _set_item(self, target: ast.Subscript, value: Value) -> None:
         receiver = self.evaluate(target.value)
         key = self.evaluate(target.slice)
+        if isinstance(target.value, ast.Attribute) and target.value.attr == "_parameters":
+            _note_weights(self.evaluate(target.value.value), value)
         if isinstance(key, Constant) and key.value == "lr" and not isinstance(receiver, Table):
             self.emit("set_lr", self.site(target), receiver, (value,))
         if isinstance(receiver, Table):

@@ -668,9 +668,15 @@ class Calls(Expressions):
                 told = self.within_model(instance, site, operands, told=True)
                 with told, self.calling(instance):
                     return self.call_function(method, instance, positional, keywords, site)
+        library = instance.state.get("library")
+        if method is None and isinstance(library, Built) and library.entry.kind == "layer":
+            # a subclass of a library's layer does what it says itself
+            method = instance.cls.find("forward")
+            if isinstance(method, Function):
+                with self.calling(instance):
+                    return self.call_function(method, instance, positional, keywords, site)
         if isinstance(method, Function):
             return self.call_function(method, instance, positional, keywords, site)
-        library = instance.state.get("library")
         if isinstance(library, Built):
             with self.calling(instance):
                 return self.apply_layer(library, positional, keywords, site)

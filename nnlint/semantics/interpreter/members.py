@@ -196,7 +196,8 @@ class Members(TrainingCalls):
         if name == "dataset" and "dataset" in value.arguments:
             return value.arguments["dataset"]
         if name in value.arguments and value.entry.parameter(name) is not None:
-            return value.arguments[name]
+            # `ModuleDict(modules)` has a method of that name
+            return BoundMethod(value, name) if name in PARTS else value.arguments[name]
         if name in ("weight", "bias") and value.entry.kind == "layer":
             weight = Unknown(name, "parameter_tensor", {MODEL_OF: value})
             value.state[name] = weight
@@ -322,6 +323,9 @@ class Members(TrainingCalls):
             case SuperProxy():
                 if name == "__init__" or isinstance(receiver.owner, Unknown):
                     return self._inherited_init(receiver, positional, keywords, site)
+                library = getattr(receiver.owner, "state", {}).get("library")
+                if name == "forward" and isinstance(library, Built):
+                    return self.apply_layer(library, positional, keywords, site)
                 return self.module_method(receiver.owner, name, positional, keywords, site)
             case Instance():
                 return self.module_method(receiver, name, positional, keywords, site)

@@ -65,7 +65,10 @@ def metric_over_batch(program: Program, context: Context) -> None:
                 "comes out too high by the batch size",
                 help="Divide by the number of examples, such as `len(loader.dataset)`.",
                 related=[(found.gather.site, "examples are counted here")],
-                fix=("Divide by the number of examples", divide_by_examples(found.site)),
+                fix=(
+                    "Divide by the number of examples",
+                    divide_by_examples(found.site) if found.is_of_examples else None,
+                ),
             )
     for largest, comparison in maxima_over_batch(program):
         context.report(
