@@ -14,6 +14,7 @@ from nnlint.config import Config
 from nnlint.context import Reporter
 from nnlint.finding import Finding, Related
 from nnlint.project.ecosystem import takes_part
+from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.rule import Calls, Programs, Rule
@@ -131,7 +132,7 @@ def _run_rules(
     display = module.source.display
     reporter = Reporter(config.stage)
     try:
-        analysis = analyse(module, modules.load)
+        analysis = analyse(module, modules.load, users=Users(modules))
     except RecursionError:
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:

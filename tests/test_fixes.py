@@ -567,10 +567,12 @@ class TestCommandLine:
     "name", ["mean-of-batch-means/bad_flattened.py", "metric-over-batch/bad_flattened.py"]
 )
 def test_no_weight_by_examples_where_the_batch_is_flattened(name):
-    findings = lint([str(FIXTURES / name)]).findings
+    findings = lint([str(FIXTURES / name)], Config(), use_cache=False).findings
     assert findings and not any(f.fix for f in findings)
 
 
 def test_no_detach_at_a_call_where_a_penalty_needs_the_samples():
-    [finding] = lint([str(FIXTURES / "gan-detach/bad_penalty_on_mixture.py")]).findings
+    [finding] = lint(
+        [str(FIXTURES / "gan-detach/bad_penalty_on_mixture.py")], Config(), use_cache=False
+    ).findings
     assert finding.fix is None and "where they are made" in finding.help

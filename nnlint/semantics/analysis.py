@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ from nnlint.syntax.module import ModuleSyntax
 Answer = TypeVar("Answer")
 Definition = TypeVar("Definition", Class, Function)
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
+Users = Callable[[ModuleSyntax, str], Iterable[ModuleSyntax]]
 
 MAIN_STEPS = 200_000
 ROOT_STEPS = 10_000
@@ -78,6 +79,9 @@ class Program:
     imports: Block = field(default_factory=lambda: Block("root"))
     """What the modules that it imports do at their top level: looked for where it trains and
     does not seed itself."""
+    users: Callable[[], tuple[Program, ...]] = tuple
+    """The programs of the project's other files that mention what is entered here: they may
+    call it with what they know. Looked for when it is asked for."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
     _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
 
@@ -123,6 +127,7 @@ def analyse(
     load: Load,
     machine: Interpreter | None = None,
     wanted: frozenset[str] = frozenset(),
+    users: Users | None = None,
 ) -> Analysis:
     """Interpret `module` as a script, then every class and function not reached so.
 
@@ -131,20 +136,30 @@ def analyse(
         machine: an interpreter that looks on.
         wanted: names of classes that matter besides what rules speak about; what uses them
             has the steps of a script.
+        users: finds other modules of the project that mention a name of `module`.
     """
     forget_parts()
-    return _Roots(module, load, machine or Interpreter(load_library(), load), wanted).run()
+    machine = machine or Interpreter(load_library(), load)
+    return _Roots(module, load, machine, wanted, users).run()
 
 
 class _Roots:
     def __init__(
-        self, module: ModuleSyntax, load: Load, machine: Interpreter, wanted: frozenset[str]
+        self,
+        module: ModuleSyntax,
+        load: Load,
+        machine: Interpreter,
+        wanted: frozenset[str],
+        users: Users | None,
     ) -> None:
         self.module = module
         self.load = load
         self.machine = machine
         self.machine.home = module
         self.wanted = wanted
+        self.users = users
+        self.used: dict[str, Analysis] = {}
+        """By its path, what was found out about another file."""
         self.programs: list[Program] = []
         self.told: frozenset[str] = frozenset()
 
@@ -190,6 +205,8 @@ class _Roots:
         program = Program(self.module, timeline, name, is_entry, complete, machine.operations)
         if is_entry and program.trains and not program.events("seed"):
             program.imports = self._import_all()
+        if self.users is not None and not is_entry:
+            program.users = lambda: self._users(name)
         self.programs.append(program)
         return program
 
@@ -211,6 +228,17 @@ class _Roots:
                 machine.frames.clear()
         block.finish()
         return block
+
+    def _users(self, name: str) -> tuple[Program, ...]:
+        """The programs of other files that mention a name."""
+        assert self.users is not None
+        found: list[Program] = []
+        for module in self.users(self.module, name):
+            known = self.used.get(module.source.path)
+            if known is None:
+                known = self.used[module.source.path] = analyse(module, self.load)
+            found += known.programs
+        return tuple(found)
 
     def _names_that_matter(self, module: ModuleSyntax, depth: int = 2) -> frozenset[str]:
         """Names at the top of a module for classes and functions that matter.

@@ -12,6 +12,7 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Constant,
+    External,
     Instance,
     Items,
     Maybe,
@@ -24,6 +25,8 @@ from nnlint.semantics.values import (
 )
 
 DROPOUTS = frozenset({"dropout", "dropout_channel", "alpha_dropout", "dropout_path"})
+_NO_MODULES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
+"""Bases that make a class no module."""
 _RATES = ("p", "dropout", "drop_prob", "drop_rate", "attn_drop", "dropout_p")
 
 
@@ -75,12 +78,16 @@ def mode_dependence(model: Value, operations: Iterable[Operation] = ()) -> ModeD
     search.visit(model)
     if search.site is None:
         search.site = _functional_dropout(search.seen, operations)
-    return ModeDependence(search.site, search.known)
+    # what is there on some paths only proves nothing
+    known = search.known and _functional_dropout(search.optional, operations) is None
+    return ModeDependence(search.site, known)
 
 
 class _Search:
     def __init__(self) -> None:
         self.seen: set[int] = set()
+        self.optional: set[int] = set()
+        """Parts that are there on some paths only."""
         self.site: Site | None = None
         self.known = True
 
@@ -97,16 +104,32 @@ class _Search:
             case Unknown():
                 self.known = self.known and not value.state.get(IS_CALLED)
                 return
-            case Maybe() | Choice():
-                # a layer that is there on some paths only proves nothing
-                self.known = self.known and not _may_be_layer(value)
+            case Maybe(value=part):
+                self._options((part,))
+                return
+            case Choice(options=options):
+                self._options(options)
                 return
             case Items() | Table():
                 pass
             case _:
                 return
+        plain = _is_plain(value)
         for part in parts(value):
-            self.visit(part)
+            # a module sets the mode of its modules, not what other objects hold
+            if plain or not _is_plain(part):
+                self.visit(part)
+
+    def _options(self, options: Iterable[Value]) -> None:
+        """Look at parts of which each is there on some paths only."""
+        for option in options:
+            search = _Search()
+            search.visit(option)
+            if isinstance(option, Unknown):
+                # it may be a layer, whether or not it has been called
+                search.known = False
+            self.known = self.known and search.known and search.site is None
+            self.optional |= search.seen | search.optional
 
     def _built(self, built: Built) -> None:
         if built.entry.kind == "model":
@@ -120,14 +143,18 @@ class _Search:
             self.known = self.known and not built.state.get("open")
 
 
-def _may_be_layer(value: Value) -> bool:
+def _is_plain(value: Value) -> bool:
+    """Whether an object is of a class of the project that derives from nothing else."""
     match value:
-        case Maybe():
-            return _may_be_layer(value.value)
+        case Instance():
+            return value.cls.known and not any(
+                isinstance(base, External) and base.name not in _NO_MODULES
+                for base in value.cls.ancestry()
+            )
         case Choice():
-            return any(_may_be_layer(option) for option in value.options)
+            return all(map(_is_plain, value.options))
         case _:
-            return not isinstance(value, Tensor | Constant)
+            return False
 
 
 def depends_on_mode(layer: Built) -> bool:

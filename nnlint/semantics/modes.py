@@ -80,7 +80,7 @@ class _Model:
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
         """The finding for a pass, if it evaluates in training mode on every path."""
-        trained = next((p for p in self.runs if p.role == "train" and p.entry is found.entry), None)
+        trained = next((p for p in self.runs if self._trains_beside(p, found)), None)
         if trained is not None:
             differs = found.role == "eval" and self._may_differ(found)
         else:
@@ -100,6 +100,28 @@ class _Model:
                 return None
         return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
 
+    def _trains_beside(self, run: Pass, found: Pass) -> bool:
+        """Whether a pass trains the model of another one.
+
+        One at the very same place, in a loop of its own without a backward pass, collects what
+        is learned from, as an agent does that acts: that is no training in another mode.
+        """
+        collects = run.event.site.key == found.event.site.key and any(
+            b.kind == "loop" for b in run.region
+        )
+        return run.role == "train" and run.entry is found.entry and not collects
+
+    def _is_free_for_users(self, found: Pass) -> bool:
+        """Whether the project's other files run the same pass with models that are certainly the
+        same in both modes, wherever they run it."""
+        given = [
+            mode_dependence(event.subject, program.operations)
+            for program in self.program.once(_users)
+            for event in program.events("forward")
+            if event.site.key == found.event.site.key and event.subject is not None
+        ]
+        return bool(given) and all(dependence.is_free for dependence in given)
+
     def _set_on_purpose(self, found: Pass) -> bool:
         """Whether the evaluation itself puts the model into training mode first."""
         for event, _ in found.region[-1].walk() if found.region else ():
@@ -112,7 +134,8 @@ class _Model:
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""
         if isinstance(self.model, Unknown):
-            return found.named and is_model(self.program, self.model)
+            named = found.named and is_model(self.program, self.model)
+            return named and not self._is_free_for_users(found)
         if self.dependence.site is not None:
             return True
         return not self.dependence.known and found.named
@@ -164,6 +187,10 @@ def modes_before(program: Program, forward: Event) -> frozenset[str]:
         return frozenset({"unknown"})
     states = _Model(program, forward.subject, ())._states(forward)
     return frozenset(mode for mode, _ in states)
+
+
+def _users(program: Program) -> tuple[Program, ...]:
+    return program.users()
 
 
 def is_model(program: Program, value: Unknown) -> bool:

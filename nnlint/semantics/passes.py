@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers
+from nnlint.semantics.participants import spoken_name, steps_optimizer
 from nnlint.semantics.splits import role_of_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
@@ -22,6 +23,8 @@ _TRAINS = re.compile(r"train|fit\b|pretrain|finetune|fine_tune|learn", re.I)
 _OVER_DATA = re.compile(
     r"load|batch|data|iter|\bdl\b|_dl\b|dl_|corpus|examples|samples|images", re.I
 )
+_ENVIRONMENT = re.compile(r"env(?:s|ironment|ironments)?(?:_|\d|$)|gym|game|simulat|world", re.I)
+"""How programs call what an agent acts in, which is stepped as an optimizer is."""
 _ON_PURPOSE = re.compile(
     r"\bmc|_mc|monte|uncertain|bayes|stochastic|bn_|_bn|batch_?norm|calib|statistic|warm|adapt|"
     r"ensembl|self_train|pseudo|noise",
@@ -80,13 +83,22 @@ class _Training:
         known = self._known.get(id(block))
         if known is None:
             known = any(
-                child.kind in ("backward", "step")
+                _trains(child)
                 if isinstance(child, Event)
                 else self.inside(child)
                 for child in block.children
             )
             self._known[id(block)] = known
         return known
+
+
+def _trains(event: Event) -> bool:
+    """Whether an event is one of training: a step is, unless an environment takes it."""
+    return event.kind == "backward" or (event.kind == "step" and not _is_environment(event))
+
+
+def _is_environment(step: Event) -> bool:
+    return not steps_optimizer(step) and bool(_ENVIRONMENT.search(spoken_name(step)))
 
 
 def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pass:

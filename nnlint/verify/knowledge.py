@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
+from nnlint.project.mentions import mentioning
+from nnlint.project.modules import ProjectModules
 from nnlint.semantics.analysis import analyse
 from nnlint.semantics.axes import Dimension, Shape, size_of
 from nnlint.semantics.axes.sizes import Size, Symbol
@@ -38,11 +37,10 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
-from nnlint.source.discovery import MissingPathError, discover
 from nnlint.source.file import SourceError
 from nnlint.verify.targets import Target
 
-MOST_SECONDS, MOST_FILES, MOST_CALLS = 3.0, 12, 6
+MOST_SECONDS, MOST_CALLS = 3.0, 6
 DEEPEST = 4
 
 
@@ -79,42 +77,6 @@ def _magnitude(data: Any) -> float:
     if isinstance(data, list):
         return sum(_magnitude(v) for v in data)
     return abs(data) if isinstance(data, int | float) else 0.0
-
-
-def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
-    """The target's own file, then others of its project that mention the class, nearest first."""
-    yield path
-    pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
-    try:
-        found = discover([_top_of(modules, path)]).files
-    except MissingPathError:
-        return
-    near = os.path.dirname(path)
-    files = sorted(found, key=lambda f: -len(os.path.commonpath([near, os.path.abspath(f)])))
-    count = 0
-    for file in files:
-        absolute = os.path.abspath(file)
-        if absolute == path or not file.endswith(".py"):
-            continue
-        try:
-            hit = pattern.search(Path(file).read_bytes())
-        except OSError:
-            continue
-        if hit:
-            count += 1
-            yield absolute
-            if count >= MOST_FILES:
-                return
-
-
-def _top_of(modules: ProjectModules, path: str) -> str:
-    """The folder of the project, else that of the outermost package, else the file's own."""
-    root = modules.root_of(path)
-    for folder in (Path(root), *list(Path(root).parents)[:2]):
-        if any((folder / marker).exists() for marker in PROJECT_MARKERS):
-            return str(folder)
-    package = Path(path).relative_to(root).parts[0]
-    return os.path.join(root, package) if package != os.path.basename(path) else root
 
 
 class _Watcher:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Finding
+from nnlint.project.mentions import mentioning
 from nnlint.project.modules import ProjectModules
 from nnlint.semantics.analysis import Program, analyse
 from nnlint.semantics.schedule_runs import ScheduleRun, schedule_runs
-from nnlint.verify.knowledge import mentioning
 
 ASSUMED_ROUNDS, ASSUMED_RATE = 100, 0.1
 

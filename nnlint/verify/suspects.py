@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nnlint.finding import Finding, Related
+from nnlint.project.mentions import mentioning
 from nnlint.project.modules import ProjectModules
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.source.file import SourceError
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.verify.knowledge import mentioning
 from nnlint.verify.targets import Target
 
 
