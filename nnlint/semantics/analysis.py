@@ -234,9 +234,10 @@ class _Roots:
         assert self.users is not None
         found: list[Program] = []
         for module in self.users(self.module, name):
-            known = self.used.get(module.source.path)
+            path = str(module.source.path)
+            known = self.used.get(path)
             if known is None:
-                known = self.used[module.source.path] = analyse(module, self.load)
+                known = self.used[path] = analyse(module, self.load)
             found += known.programs
         return tuple(found)
 

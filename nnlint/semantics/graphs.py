@@ -299,9 +299,9 @@ def _is_reset(loop: ast.AST, name: str) -> bool:
             names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
             if any(ast.unparse(n) == name for n in names):
                 return True
-        elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While):
-            waiting += statement.body
-        elif isinstance(statement, ast.If) and not _is_once(statement.test):
+        elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While) or (
+            isinstance(statement, ast.If) and not _is_once(statement.test)
+        ):
             waiting += statement.body
     return False
 

@@ -19,7 +19,6 @@ from nnlint.semantics.values import (
     Operation,
     Site,
     Table,
-    Tensor,
     Unknown,
     Value,
 )

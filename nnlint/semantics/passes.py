@@ -83,9 +83,7 @@ class _Training:
         known = self._known.get(id(block))
         if known is None:
             known = any(
-                _trains(child)
-                if isinstance(child, Event)
-                else self.inside(child)
+                _trains(child) if isinstance(child, Event) else self.inside(child)
                 for child in block.children
             )
             self._known[id(block)] = known

@@ -6,7 +6,7 @@ Each returns None where it cannot.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import spoken_name
@@ -34,10 +34,15 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def seed_at_start(program: Program, first: Site) -> Changes:
-    """Fix torch's seed where the program sets out to `first`, before anything that repeats."""
+    """Fix torch's seed where the program sets out to `first`, before anything that repeats, and
+    before any tensor that is drawn."""
     place = _start(program, first)
     if place is None:
         return None
+    if not program.events("launch"):
+        # another process has a random state of its own
+        beside = [s for s in _draws(program) if _scope_of(s) is _scope_of(place)]
+        place = min([place, *beside], key=lambda site: site.module.span(site.node)[0])
     chain = enclosing_statements(place.module, place.node)
     inner = next((i for i, placed in enumerate(chain) if not _is_entered(placed.node)), None)
     if inner is None:
@@ -45,6 +50,21 @@ def seed_at_start(program: Program, first: Site) -> Changes:
     start = Site(place.module, chain[inner].node)
     seed, imported = reference(start, "torch.manual_seed")
     return together(imported, insert_before(start, f"{seed}(0)"))
+
+
+def _draws(program: Program) -> Iterator[Site]:
+    """The outermost places of the file that lead to tensors drawn from torch's own generator."""
+    for operation in program.operations:
+        if operation.entry.random and operation.entry.family == "create":
+            start = next(iter((*operation.callers, operation.site)))
+            if "generator" not in operation.explicit and start.module is program.module:
+                yield start
+
+
+def _scope_of(site: Site) -> ast.stmt | None:
+    """The innermost function that a place is in; None at the top of a file."""
+    chain = enclosing_statements(site.module, site.node)
+    return next((p.node for p in reversed(chain) if isinstance(p.node, Function)), None)
 
 
 def _is_entered(statement: ast.stmt) -> bool:

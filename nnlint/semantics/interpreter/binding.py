@@ -44,7 +44,6 @@ _GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
 """Attributes that are `requires_grad`, or were meant to be."""
 
 
-
 def _note_weights(module: Value, value: Value) -> None:
     """Note that a computed tensor is put in the place of a weight: gradients go on through it."""
     made = value.producer if isinstance(value, Tensor) else None
