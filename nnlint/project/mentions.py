@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
@@ -19,27 +19,34 @@ MOST_FILES = 12
 def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
     """A file, then others of its project that mention a name, nearest first."""
     yield path
-    pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
+    yield from _naming(modules, path, name, _below([_top_of(modules, path)]))
+
+
+def _below(folders: Sequence[str]) -> list[str]:
+    """The absolute paths of the files in some folders, at any depth."""
     try:
-        found = discover([_top_of(modules, path)]).files
+        return [os.path.abspath(file) for file in discover(folders).files]
     except MissingPathError:
-        return
+        return []
+
+
+def _naming(
+    modules: ProjectModules, path: str, name: str, candidates: Iterable[str]
+) -> Iterator[str]:
+    """The first candidates that mention a name, nearest to `path` first, but for that itself."""
+    pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
     near = os.path.dirname(path)
-    files = sorted(found, key=lambda f: -len(os.path.commonpath([near, os.path.abspath(f)])))
     count = 0
-    for file in files:
-        absolute = os.path.abspath(file)
-        if absolute == path or not file.endswith(".py"):
+    for file in sorted(candidates, key=lambda f: -len(os.path.commonpath([near, f]))):
+        if file == path or not file.endswith(".py") or count >= MOST_FILES:
             continue
         try:
-            hit = pattern.search(Path(file).read_bytes())
-        except OSError:
+            hit = pattern.search(modules.read(file))
+        except (FileNotFoundError, SourceError):
             continue
         if hit:
             count += 1
-            yield absolute
-            if count >= MOST_FILES:
-                return
+            yield file
 
 
 def _top_of(modules: ProjectModules, path: str) -> str:
@@ -53,7 +60,7 @@ def _top_of(modules: ProjectModules, path: str) -> str:
 
 
 class Users:
-    """Finds the other modules of a project that mention a name."""
+    """Finds other modules that mention a name: in the folders that are linted, and beside it."""
 
     def __init__(self, modules: ProjectModules) -> None:
         self._modules = modules
@@ -61,10 +68,13 @@ class Users:
     def __call__(self, module: ModuleSyntax, name: str) -> Iterator[ModuleSyntax]:
         """The modules that mention `name`, but for `module` itself."""
         path = str(module.source.path)
-        for file in mentioning(self._modules, path, name):
-            if file == path:
-                continue
+        for file in _naming(self._modules, path, name, self._candidates(path)):
             try:
                 yield self._modules.parse(file)
             except (SourceError, FileNotFoundError):
                 continue
+
+    def _candidates(self, path: str) -> set[str]:
+        folder = os.path.dirname(path)
+        linted = [f for f in self._modules.folders if Path(path).is_relative_to(f)]
+        return {*_below(linted), *(os.path.join(folder, n) for n in self._modules.names(folder))}

@@ -128,6 +128,11 @@ class ProjectModules:
             self.consulted[path] = "unreadable"
             return None
 
+    @property
+    def folders(self) -> list[str]:
+        """The absolute paths of the folders that are linted."""
+        return [path for path, _ in self._roots.pairs if os.path.isdir(path)]
+
     def root_of(self, path: str) -> str:
         """The folder that the module of a file is named from."""
         return self._root(os.path.dirname(path))
@@ -146,11 +151,11 @@ class ProjectModules:
 
     def _root(self, folder: str) -> str:
         """The folder that modules in `folder` are named from: the first that is no package."""
-        while "__init__.py" in self._names(folder) and os.path.dirname(folder) != folder:
+        while "__init__.py" in self.names(folder) and os.path.dirname(folder) != folder:
             folder = os.path.dirname(folder)
         return folder
 
-    def _names(self, folder: str) -> frozenset[str]:
+    def names(self, folder: str) -> frozenset[str]:
         """The names in a folder, listed once: most imports lead to no file of the project."""
         known = self._entries.get(folder)
         if known is None:
@@ -167,11 +172,11 @@ class ProjectModules:
         *above, last = name.split(".")
         missing: dict[str, str] = {}
         for base in self._bases(folder):
-            if below and top not in self._names(base):
+            if below and top not in self.names(base):
                 missing[os.path.join(base, top, "__init__.py")] = ABSENT
                 continue
             parent = os.path.join(base, *above)
-            names = self._names(parent)
+            names = self.names(parent)
             for entry, file in ((f"{last}.py", ""), (last, "__init__.py")):
                 path = os.path.join(parent, entry, file) if file else os.path.join(parent, entry)
                 if entry in names and os.path.isfile(path):
@@ -180,7 +185,7 @@ class ProjectModules:
         if top in _LIBRARY_NAMES:
             # a folder's worth at once: there are many imports of libraries
             folders = (*self._bases(folder), *self._above(self._root(folder)))
-            return None, {f + os.sep: signposts(f, self._names(f)) for f in folders}
+            return None, {f + os.sep: signposts(f, self.names(f)) for f in folders}
         return None, missing
 
     def _bases(self, folder: str) -> tuple[str, ...]:
@@ -211,4 +216,4 @@ class ProjectModules:
         return above
 
     def _is_top(self, folder: str) -> bool:
-        return folder == self._roots.top or not self._names(folder).isdisjoint(PROJECT_MARKERS)
+        return folder == self._roots.top or not self.names(folder).isdisjoint(PROJECT_MARKERS)

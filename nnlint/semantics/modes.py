@@ -98,6 +98,8 @@ class _Model:
             # nothing is known of its mode, but that it is the one in which it was trained
             if "initial" not in {mode for mode, _ in self._states(trained.event)}:
                 return None
+        if isinstance(self.model, Unknown) and self._is_free_for_users(found):
+            return None
         return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
 
     def _trains_beside(self, run: Pass, found: Pass) -> bool:
@@ -134,8 +136,7 @@ class _Model:
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""
         if isinstance(self.model, Unknown):
-            named = found.named and is_model(self.program, self.model)
-            return named and not self._is_free_for_users(found)
+            return found.named and is_model(self.program, self.model)
         if self.dependence.site is not None:
             return True
         return not self.dependence.known and found.named
