@@ -64,6 +64,8 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     for event, blocks in placed if backwards else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
+        if any(map(_is_bounded, event.operands)):
+            continue
         if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
             continue
         for backward, around in backwards:
@@ -76,6 +78,15 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
                 seen.add(event.site.key)
                 yield KeptGraph(site, event, backward)
                 break
+
+
+def _is_bounded(collection: Value) -> bool:
+    """Whether what a loss is added to keeps so many at most: `deque(maxlen=100)`."""
+    if not isinstance(collection, Unknown) or collection.name.rpartition(".")[2] != "deque":
+        return False
+    return any(
+        isinstance(v, Constant) and v.value is not None for v in collection.state.get(ARGUMENTS, ())
+    )
 
 
 def _losses(backward: Event) -> tuple[Value, ...]:
@@ -292,6 +303,8 @@ def _is_reset(loop: ast.AST, name: str) -> bool:
     waiting = [s for s in getattr(loop, "body", []) if isinstance(s, ast.stmt)]
     while waiting:
         statement = waiting.pop()
+        if _empties(statement, name):
+            return True
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             if statement.value is None or _mentions(statement.value, name):
                 continue
@@ -306,12 +319,28 @@ def _is_reset(loop: ast.AST, name: str) -> bool:
     return False
 
 
+def _empties(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement takes everything out of a list: `losses.clear()`, `del losses[:]`."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=emptied, attr="clear"))):
+            return ast.unparse(emptied) == name
+        case ast.Delete(targets=targets) | ast.Assign(targets=targets):
+            return any(
+                isinstance(t, ast.Subscript)
+                and isinstance(t.slice, ast.Slice)
+                and ast.unparse(t.value) == name
+                for t in targets
+            )
+        case _:
+            return False
+
+
 def _is_once(test: ast.expr) -> bool:
     """Whether a test in a loop looks for its first round: `total is None`, `step == 0`."""
     match test:
         case ast.UnaryOp(op=ast.Not()) | ast.Compare(ops=[ast.Is() | ast.NotIn()]):
             return True
-        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant()]):
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=0 | 1)]):
             # `step % 100 == 0` comes back
             return not isinstance(left, ast.BinOp)
         case _:

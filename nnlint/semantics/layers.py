@@ -13,6 +13,7 @@ from nnlint.semantics.values import (
     Choice,
     Constant,
     External,
+    Function,
     Instance,
     Items,
     Maybe,
@@ -113,10 +114,10 @@ class _Search:
                 pass
             case _:
                 return
-        plain = _is_plain(value)
+        plain, replaced = _is_plain(value), _replaced_layer(value)
         for part in parts(value):
             # a module sets the mode of its modules, not what other objects hold
-            if plain or not _is_plain(part):
+            if (plain or not _is_plain(part)) and part is not replaced:
                 self.visit(part)
 
     def _options(self, options: Iterable[Value]) -> None:
@@ -140,6 +141,15 @@ class _Search:
             if depends_on_mode(built):
                 self.site = built.site
             self.known = self.known and not built.state.get("open")
+
+
+def _replaced_layer(value: Value) -> Value | None:
+    """The library layer that an object derives from, where it does something else instead."""
+    own = value.cls.find("forward") if isinstance(value, Instance) else None
+    if not isinstance(own, Function) or not isinstance(value, Instance):
+        return None
+    words = own.scope.module.words(own.node)
+    return None if "super" in words.names else value.state.get("library")
 
 
 def _is_plain(value: Value) -> bool:
