@@ -63,6 +63,20 @@ def makers(tensor: Tensor) -> tuple[Operation, ...] | None:
     return origins(tensor, _moved)
 
 
+def is_array(tensor: Tensor) -> bool:
+    """Whether `tensor` is shown to be an array of numpy: by what makes it, or by a method that
+    only an array has on the way."""
+    producer = tensor.producer
+    while isinstance(producer, Operation) and not producer.entry.name.startswith("numpy."):
+        if producer.entry.returns == "numpy.ndarray":
+            return True
+        if not producer.entry.transparent or not producer.inputs:
+            return False
+        producer = producer.inputs[0].producer
+    name = producer.entry.name if isinstance(producer, Operation) else getattr(producer, "name", "")
+    return name.startswith("numpy.")
+
+
 def _moved(tensor: Tensor) -> tuple[Tensor, ...]:
     """The tensors whose values another one only holds; none where it has values of its own."""
     producer = tensor.producer

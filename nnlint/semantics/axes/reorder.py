@@ -21,6 +21,8 @@ class Reordering:
 
     source: Shape
     target: Shape
+    array: bool = False
+    """Whether the axes are those of a numpy array, which has no `permute`."""
 
     @property
     def inversion(self) -> tuple[Axis, Axis] | None:
@@ -51,7 +53,7 @@ class Reordering:
     def movement(self) -> str:
         """The method call that brings the axes into the order meant; empty when none does."""
         order = self._order(self.source)
-        return "" if order is None else _permutation(order)
+        return "" if order is None else self._permutation(order)
 
     def repaired(self, receiver: str, target: str, text: Text) -> str | None:
         """The expression that brings the axes into the order meant, and then reshapes.
@@ -63,14 +65,14 @@ class Reordering:
         """
         whole = self._order(self.source)
         if whole is not None:
-            moved = f"{receiver}{_permutation(whole)}"
+            moved = f"{receiver}{self._permutation(whole)}"
             dims = tuple(self.source[i] for i in whole)
             return moved if _equal(dims, self.target) else f"{moved}.reshape({target})"
         fine, sizes = self._split(text)
         order = self._order(fine)
         if sizes is None or order is None:
             return None
-        moved = f"{receiver}.reshape({', '.join(sizes)}){_permutation(order)}"
+        moved = f"{receiver}.reshape({', '.join(sizes)}){self._permutation(order)}"
         dims = tuple(fine[i] for i in order)
         return moved if _equal(dims, self.target) else f"{moved}.reshape({target})"
 
@@ -96,6 +98,14 @@ class Reordering:
         order = [i for _, i in sorted(starts)]
         return order if order != list(range(len(dims))) else None
 
+    def _permutation(self, order: Sequence[int]) -> str:
+        """The method call that brings whole dimensions into a new order."""
+        whole = ", ".join(map(str, order))
+        if self.array:
+            return f".transpose({whole})"
+        moved = [i for i, place in enumerate(order) if i != place]
+        return f".transpose({moved[0]}, {moved[1]})" if len(moved) == 2 else f".permute({whole})"
+
 
 def _place(axis: Axis, axes: Sequence[Axis]) -> int:
     return next(i for i, other in enumerate(axes) if other is axis)
@@ -103,13 +113,6 @@ def _place(axis: Axis, axes: Sequence[Axis]) -> int:
 
 def _equal(left: Shape, right: Shape) -> bool:
     return [list(map(id, d)) for d in left] == [list(map(id, d)) for d in right]
-
-
-def _permutation(order: Sequence[int]) -> str:
-    moved = [i for i, place in enumerate(order) if i != place]
-    if len(moved) == 2:
-        return f".transpose({moved[0]}, {moved[1]})"
-    return f".permute({', '.join(map(str, order))})"
 
 
 def reordering(

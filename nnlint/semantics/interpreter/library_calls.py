@@ -61,6 +61,12 @@ class LibraryCalls(Shapes):
             pairwise = self.library.get(str(of_two))
             if pairwise is not None:
                 return self.library_call(pairwise, positional, keywords, site)
+        unless_two = entry.options.get("unless_two")
+        if unless_two and len(positional) + len(keywords) != 3:
+            # a tensor's `transpose` swaps two axes; an array's takes all of them in their new order
+            of_array = self.library.get(str(unless_two))
+            if of_array is not None:
+                return self.library_call(of_array, positional, keywords, site)
         if entry.kind == "wrapper" or entry.family in ("wrap_module", "parallel"):
             return self._wrapped(entry, positional, keywords, site)
         if entry.kind == "seed":

@@ -15,6 +15,7 @@ from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.conditions import off_by_default, parts_of
+from nnlint.semantics.dataflow import is_array
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.view_words import ViewWords
@@ -152,8 +153,11 @@ class Shapes(ViewWords):
             return ViewResult(Kind.UNKNOWN, result.shape)
         if not {result.kind, result.suspected} & FAULTS:
             return result
-        remedy = self.remedy(operation.site, result.meant) if result.meant else ""
-        return replace(result, remedy=remedy, names=self.names_here(operation.site))
+        names, meant = self.names_here(operation.site), result.meant
+        if meant is None:
+            return replace(result, names=names)
+        meant = replace(meant, array=is_array(operation.inputs[0]))
+        return replace(result, meant=meant, remedy=self.remedy(operation.site, meant), names=names)
 
     def note_one(self, value: Value) -> None:
         """Note that a size is 1, as an `assert` says."""

@@ -16,8 +16,8 @@ from nnlint.semantics.axes.transfer.call import (
 
 
 def permute(call: Call) -> Shape:
-    """`x.permute(0, 2, 1)`."""
-    order = [as_integer(i) for i in sequence(call.get("dims"))]
+    """`x.permute(0, 2, 1)`; of an array, `x.transpose(0, 2, 1)`."""
+    order = [as_integer(i) for i in sequence(call.get("dims", "axes"))]
     first = call.first
     if any(i is None for i in order) or len(order) != len(first):
         raise UnknownShape
