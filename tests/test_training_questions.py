@@ -10,7 +10,7 @@ from program_text import analysed, main_program
 from nnlint.semantics.adversaries import intrusions
 from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.modes import train_mode_evaluations
-from nnlint.semantics.seeding import fixes_seed
+from nnlint.semantics.seeding import fixes_seed, random_start
 
 LOOP = """
 import torch
@@ -90,6 +90,43 @@ def test_seeding_calls_are_known(call):
 
 def test_numpy_seed_is_not_torchs():
     assert not fixes_seed(main_program("import numpy as np\nnp.random.seed(0)"))
+
+
+@pytest.mark.parametrize(
+    ("order", "drawn"),
+    [
+        ("shuffle=True", "the order of the data"),
+        ("sampler=RandomSampler(data)", "the order of the data"),
+        ("sampler=WeightedRandomSampler(data.weights, 64)", "the order of the data"),
+        ("sampler=RandomSampler(data) if alone else None", "the order of the data"),
+        ("sampler=DistributedSampler(data)", ""),
+        ("sampler=DistributedSampler(data, seed=3, shuffle=True)", ""),
+        ("sampler=DistributedSampler(data) if many else None", ""),
+        ("sampler=RandomSampler(data, generator=order)", ""),
+        ("sampler=SequentialSampler(data)", ""),
+        ("sampler=by_length(data)", ""),
+    ],
+)
+def test_the_order_is_told_to_be_drawn_where_it_is(order, drawn):
+    program = main_program(
+        f"""
+import torch
+from torch import nn
+from torch.utils.data import (
+    DataLoader, DistributedSampler, RandomSampler, SequentialSampler, WeightedRandomSampler
+)
+from project import alone, build, by_length, data, many, order
+
+model = build("small")
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x, y in DataLoader(data, batch_size=8, num_workers=2, {order}):
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(x), y).backward()
+    optimizer.step()
+"""
+    )
+    start = random_start(program)
+    assert start is not None and start.drawn == drawn
 
 
 @pytest.mark.parametrize(

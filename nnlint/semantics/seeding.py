@@ -18,7 +18,17 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.passes import passes
 from nnlint.semantics.randomness import random_events
 from nnlint.semantics.timeline import Block, Event, exclusive
-from nnlint.semantics.values import SAMPLE, Built, Instance, Site, Unknown, Value, constant
+from nnlint.semantics.values import (
+    NONE,
+    SAMPLE,
+    Built,
+    Instance,
+    Site,
+    Unknown,
+    Value,
+    constant,
+    options,
+)
 
 MAY_SEED = re.compile(
     r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
@@ -180,10 +190,25 @@ def _drawn_by(value: Value | None) -> str:
     if value.entry.kind == "model" and not _is_trained_whole(value):
         return "the initial weights"
     if value.entry.kind == "loader":
-        shuffle, sampler = value.arguments.get("shuffle"), value.arguments.get("sampler")
-        ordered = constant(shuffle, shuffle) in (None, False) and constant(sampler, sampler) is None
-        return IN_ORDER if ordered and "**" not in value.arguments else "the order of the data"
+        drawn = _draws_order(value) or "**" in value.arguments
+        return "the order of the data" if drawn else IN_ORDER
     return ""
+
+
+def _draws_order(loader: Built) -> bool:
+    """Whether a loader shuffles by torch's random state: itself, or by a sampler that has no
+    generator or seed of its own."""
+    shuffle = loader.arguments.get("shuffle")
+    given = loader.arguments.get("sampler")
+    for sampler in options(given) if given is not None else (NONE,):
+        if constant(sampler, sampler) is None:
+            if constant(shuffle, shuffle) not in (None, False):
+                return True
+        elif isinstance(sampler, Built) and sampler.entry.parameter("generator") is not None:
+            generator = sampler.arguments.get("generator")
+            if constant(generator, generator) is None:
+                return True
+    return False
 
 
 _FORMULA = re.compile(
