@@ -20,6 +20,7 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.stepping import Following, follow
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statements
 
 _REPORTS = re.compile(
@@ -73,7 +74,7 @@ class NeverStepped:
 
 def never_stepped(program: Program) -> Iterator[NeverStepped]:
     """Optimizers in sight of everything, beside others that step, and that nothing steps."""
-    if not program.complete:
+    if not program.complete or not program.events("backward"):
         return
     owner = program.once(Ownership)
     idle = [o for o in _built_optimizers(program) if _is_idle(program, o)]
@@ -128,21 +129,18 @@ def _is_idle(program: Program, optimizer: Built) -> bool:
 def _is_given_away(optimizer: Built) -> bool:
     """Whether the function that builds an optimizer returns it, or a class that has it says
     in code that may not have been run that it is stepped."""
-    names = set(names_of(optimizer))
-    tree = optimizer.site.module.tree
-    return any(
-        (
-            isinstance(node, ast.Return | ast.Yield)
-            and node.value is not None
-            and not names.isdisjoint(words(node.value))
-        )
-        or (
-            isinstance(node, ast.Attribute)
-            and node.attr == "step"
-            and getattr(node.value, "attr", getattr(node.value, "id", "")) in names
-        )
-        for node in ast.walk(tree)
-    )
+    return not optimizer.site.module.once(_given_away, None).isdisjoint(names_of(optimizer))
+
+
+def _given_away(module: ModuleSyntax, _: None) -> frozenset[str]:
+    """The names that a module's functions return, and those that it calls `step` of."""
+    names: set[str] = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
+            names.update(words(node.value))
+        elif isinstance(node, ast.Attribute) and node.attr == "step":
+            names.add(getattr(node.value, "attr", getattr(node.value, "id", "")))
+    return frozenset(names)
 
 
 def _unstepped(program: Program, clear: Event, loop: Block) -> Value | None:

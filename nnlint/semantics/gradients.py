@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,8 @@ _NEVER_CLEARS = re.compile(
     r"save|load|log|print|plot|checkpoint|lr|learning_rate|sched|warm|eval|valid|test|clip|norm",
     re.IGNORECASE,
 )
+_STEPS_OF_A_LOOP = 20
+"""Steps of one loop that are asked about: each follows every path through all of it."""
 GRADIENT_EVENTS = frozenset(
     "build backward step zero_grad set_grad forward opaque fit clip unscale update".split()
 )
@@ -50,6 +53,7 @@ class UnclearedStep:
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     """Steps that follow gradients from before an earlier step, on every way round their loop."""
     seen: set[object] = set()
+    asked: Counter[int] = Counter()
     for step, blocks in program.walk():
         if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
             continue
@@ -62,7 +66,8 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
                 seen.add(step.site.key)
                 yield UnclearedStep(step, own[0], method)
             continue
-        if not loop.known:
+        asked[id(loop)] += 1
+        if not loop.known or asked[id(loop)] > _STEPS_OF_A_LOOP:
             continue
         foreign = program.once(Ownership).foreign(loop, step.subject)
         body = loop.only(partial(_is_of, foreign))

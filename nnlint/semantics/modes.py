@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.semantics.participants import (
+    Indexed,
     covers,
     distinct,
     held_models,
@@ -44,6 +45,7 @@ class TrainModeEvaluation:
 def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluation]]:
     """Evaluations that run in training mode on every path: the models of each, in order."""
     every = passes(program)
+    runs = Indexed((p.event.subject, p) for p in every)
     models: dict[int, _Model] = {}
     found: dict[object, dict[int, TrainModeEvaluation]] = {}
     for candidate in every:
@@ -52,7 +54,7 @@ def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluatio
             continue
         model = models.get(id(subject))
         if model is None:
-            model = models[id(subject)] = _Model(program, subject, every)
+            model = models[id(subject)] = _Model(program, subject, runs.of(subject))
         evaluation = model.judge(candidate)
         if evaluation is not None:
             region = candidate.region[-1] if candidate.region else candidate.event
@@ -64,10 +66,14 @@ def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluatio
 class _Model:
     """A model whose modes are followed through a program."""
 
-    def __init__(self, program: Program, model: Value, every: tuple[Pass, ...]) -> None:
+    def __init__(self, program: Program, model: Value, runs: Sequence[Pass]) -> None:
         self.program = program
         self.model = model
-        self.runs = [p for p in every if same_model(p.event.subject, model)]
+        self._training: dict[int, list[Pass]] = {}
+        """The passes that train it, for each entry."""
+        for run in runs:
+            if run.role == "train":
+                self._training.setdefault(id(run.entry), []).append(run)
         self._dependence: ModeDependence | None = None
         self._paths: Paths[State] | None = None
 
@@ -80,7 +86,8 @@ class _Model:
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
         """The finding for a pass, if it evaluates in training mode on every path."""
-        trained = next((p for p in self.runs if self._trains_beside(p, found)), None)
+        training = self._training.get(id(found.entry), ())
+        trained = next((p for p in training if not _collects(p, found)), None)
         if trained is not None:
             differs = found.role == "eval" and self._may_differ(found)
         else:
@@ -101,17 +108,6 @@ class _Model:
         if isinstance(self.model, Unknown) and self._is_free_for_users(found):
             return None
         return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
-
-    def _trains_beside(self, run: Pass, found: Pass) -> bool:
-        """Whether a pass trains the model of another one.
-
-        One at the very same place, in a loop of its own without a backward pass, collects what
-        is learned from, as an agent does that acts: that is no training in another mode.
-        """
-        collects = run.event.site.key == found.event.site.key and any(
-            b.kind == "loop" for b in run.region
-        )
-        return run.role == "train" and run.entry is found.entry and not collects
 
     def _is_free_for_users(self, found: Pass) -> bool:
         """Whether the project's other files run the same pass with models that are certainly the
@@ -180,6 +176,13 @@ class _Model:
                 return _initial(self.model)
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _collects(run: Pass, found: Pass) -> bool:
+    """Whether a pass at the very same place, in a loop of its own without a backward pass,
+    collects what is learned from, as an agent does that acts: no training in another mode."""
+    same_place = run.event.site.key == found.event.site.key
+    return same_place and any(block.kind == "loop" for block in run.region)
 
 
 def modes_before(program: Program, forward: Event) -> frozenset[str]:

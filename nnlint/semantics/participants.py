@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
@@ -41,6 +42,7 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import first_argument
 from nnlint.syntax.module import stands_in
 
+Thing = TypeVar("Thing")
 OPTIMIZER = "torch.optim.Optimizer"
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MODULE = "torch.nn.Module"
@@ -314,6 +316,29 @@ def forget_parts() -> None:
 def same_model(left: Value | None, right: Value | None) -> bool:
     """Whether one of two models, or of whatever holds models, is the other or a part of it."""
     return covers(left, right) or covers(right, left)
+
+
+class Indexed(Generic[Thing]):
+    """Things, each about a model, found by that model without asking each of them."""
+
+    def __init__(self, things: Iterable[tuple[Value | None, Thing]]) -> None:
+        self._things: list[Thing] = []
+        self._parts: dict[int, list[int]] = {}
+        self._wholes: dict[int, list[int]] = {}
+        for place, (model, thing) in enumerate(things):
+            self._things.append(thing)
+            if model is not None:
+                for value in _holders(model):
+                    self._parts.setdefault(id(value), []).append(place)
+                for held in _held(model):
+                    self._wholes.setdefault(held, []).append(place)
+
+    def of(self, model: Value) -> list[Thing]:
+        """What is about a model, a part of it or what holds it (see `same_model`), in order."""
+        places = {place for held in _held(model) for place in self._parts.get(held, ())}
+        for value in _holders(model):
+            places.update(self._wholes.get(id(value), ()))
+        return [self._things[place] for place in sorted(places)]
 
 
 def touches(value: Value | None, target: Value | None) -> bool:

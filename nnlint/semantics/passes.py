@@ -73,10 +73,11 @@ def _passes(program: Program) -> tuple[Pass, ...]:
 
 
 class _Training:
-    """Remembers in which blocks training happens."""
+    """Remembers in which blocks training happens, and which adapt a model to a task."""
 
     def __init__(self) -> None:
         self._known: dict[int, bool] = {}
+        self._adapts: dict[int, bool] = {}
 
     def inside(self, block: Block) -> bool:
         """Whether gradients are computed or steps taken somewhere in a block."""
@@ -87,6 +88,14 @@ class _Training:
                 for child in block.children
             )
             self._known[id(block)] = known
+        return known
+
+    def adapts(self, block: Block) -> bool:
+        """Whether an evaluation adapts a model to its task first, as meta-learning does."""
+        known = self._adapts.get(id(block))
+        if known is None:
+            names = (event.name.rpartition(".")[2] for event in block.events("opaque"))
+            known = self._adapts[id(block)] = any(map(_ADAPTS.search, names))
         return known
 
 
@@ -112,7 +121,9 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         over_data = loop is not None and goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
     trains_here = bool(scopes) and event.grad and not apart
-    on_purpose = any(_ON_PURPOSE.search(name) for name in names) or _adapts(apart)
+    on_purpose = any(_ON_PURPOSE.search(name) for name in names) or any(
+        map(trains.adapts, apart[-1:])
+    )
     if not trains_here and on_purpose:
         role = "other"
     elif evaluates:
@@ -121,13 +132,6 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         role = "train" if event.grad and len(apart) < len(scopes) else ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     return Pass(event, role, named, tuple(apart), entry)
-
-
-def _adapts(apart: list[Block]) -> bool:
-    """Whether an evaluation adapts a model to its task first, as meta-learning does."""
-    return any(
-        _ADAPTS.search(e.name.rpartition(".")[2]) for b in apart[-1:] for e in b.events("opaque")
-    )
 
 
 def _around(event: Event, blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -43,6 +43,8 @@ class Paths(Generic[State]):
         self._once = once
         self._start = frozenset(start)
         self._arrivals: dict[int, set[State]] = {}
+        self._ends: dict[tuple[int, frozenset[State]], Ends[State]] = {}
+        """How loops end, from where they were begun: those inside others are come to again."""
 
     def follow(self, block: Block) -> Paths[State]:
         """Follow every path through a block, from the start."""
@@ -58,7 +60,11 @@ class Paths(Generic[State]):
             case "branch":
                 return _union(self._run(arm, states) for arm in self._arms(block))
             case "loop":
-                return self._rounds(block, states) if block.unrolled else self._loop(block, states)
+                key = id(block), states
+                if key not in self._ends:
+                    follow = self._rounds if block.unrolled else self._loop
+                    self._ends[key] = follow(block, states)
+                return dict(self._ends[key])
             case "call":
                 ends = self._sequence(block, states)
                 return {"next": ends["next"] | ends.pop("return", frozenset())}

@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from nnlint.semantics.axes import Shape
@@ -25,6 +26,10 @@ HEAVIEST, HEAVIEST_FORMULA = 1_000, 200
 """Parts that a value and that symbolic arithmetic may have, counted as often as they are reached."""
 DEEPEST = 64
 """Values inside one another that are followed."""
+_MOST_NAMES = 100
+"""Names of one object that are remembered."""
+MOST_ANCESTORS = 100
+"""Bases of a class, and theirs, that are followed."""
 LONGEST_TEXT = 80
 """Characters of source that a message quotes in one piece."""
 
@@ -212,15 +217,25 @@ class Class(Value):
     scope: Scope
     bases: tuple[Value, ...]
     names: dict[str, Any]
+    known: bool = field(init=False)
+    """Whether every base could be resolved."""
+    _order: tuple[Class | External, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        above: list[Class | External] = []
+        for base in self.bases:
+            above += base._order if isinstance(base, Class) else ()
+            above += (base,) if isinstance(base, External) else ()
+        # what several bases have in common comes behind all of them
+        common = {id(ancestor): ancestor for ancestor in reversed(above)}
+        self._order = (self, *reversed(common.values()))[:MOST_ANCESTORS]
+        self.known = len(common) < MOST_ANCESTORS and all(
+            b.known if isinstance(b, Class) else isinstance(b, External) for b in self.bases
+        )
 
     def ancestry(self) -> Iterator[Class | External]:
-        """The class and its bases, depth first, project classes and library ones."""
-        yield self
-        for base in self.bases:
-            if isinstance(base, Class):
-                yield from base.ancestry()
-            elif isinstance(base, External):
-                yield base
+        """The class and its bases, in the order in which Python looks attributes up."""
+        return iter(self._order)
 
     def find(self, name: str) -> Value | None:
         """The attribute of the class or of a project base, if any."""
@@ -246,11 +261,6 @@ class Class(Value):
                         if isinstance(statement.target, ast.Name):
                             found[statement.target.id] = None
         return tuple(found)
-
-    @property
-    def known(self) -> bool:
-        """Whether every base could be resolved."""
-        return all(b.known if isinstance(b, Class) else isinstance(b, External) for b in self.bases)
 
 
 @dataclass(slots=True, eq=False)
@@ -595,7 +605,7 @@ def states(value: Value | None, depth: int = 3) -> Iterator[Unknown]:
         case Unknown() if STATE_OF in value.state:
             yield value
         case Table() if depth:
-            for part in value.state.values():
+            for part in islice(value.state.values(), LONGEST_SEQUENCE):
                 yield from states(part, depth - 1)
         case Items() if depth:
             for part in value.items:
@@ -637,7 +647,7 @@ def note_name(value: Value, name: str) -> None:
         if not isinstance(value, Unknown) or SAMPLE not in value.state:
             return
     called = value.state.setdefault(CALLED, [])
-    if name and name != "self" and name not in called:
+    if name and name != "self" and len(called) < _MOST_NAMES and name not in called:
         called.append(name)
 
 

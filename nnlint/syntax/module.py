@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from collections.abc import Callable, Hashable
@@ -15,6 +16,9 @@ from nnlint.syntax.words import Words, words
 
 Answer = TypeVar("Answer")
 Detail = TypeVar("Detail", bound=Hashable)
+_MOST_BITS = 14_000
+"""Nothing that fits into them has more decimal digits than Python converts."""
+_LONG_LITERAL = re.compile(r"0[bBoOxX][0-9a-fA-F_]{3500}")
 
 
 class ModuleSyntax:
@@ -147,7 +151,6 @@ def _parse(text: str, notebook: bool) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree: ast.Module = compile(text, "<source>", "exec", flags, dont_inherit=True)
-            return tree
     except SyntaxError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         place = Position(error.lineno or 1, error.offset or 1)
@@ -157,3 +160,23 @@ def _parse(text: str, notebook: bool) -> ast.Module:
         raise SourceError("NN001", "the code is nested too deeply to be parsed") from error
     except ValueError as error:
         raise SourceError("NN001", f"the code cannot be parsed: {error}") from error
+    if _LONG_LITERAL.search(text):
+        _name_long_literals(tree)
+    return tree
+
+
+def _name_long_literals(tree: ast.Module) -> None:
+    """Turn whole numbers that Python refuses to write in decimal into names of themselves."""
+    for parent in ast.walk(tree):
+        for field, child in ast.iter_fields(parent):
+            if isinstance(child, list):
+                child[:] = map(_printable, child)
+            else:
+                setattr(parent, field, _printable(child))
+
+
+def _printable(node: Any) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        if node.value.bit_length() > _MOST_BITS:
+            return ast.copy_location(ast.Name(hex(node.value), ast.Load()), node)
+    return node

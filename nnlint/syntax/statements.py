@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,13 +28,13 @@ def enclosing_statements(module: ModuleSyntax, node: ast.AST) -> list[Placed]:
     chain: list[Placed] = []
     block: list[ast.stmt] | None = module.tree.body
     while block is not None:
-        inner = next((s for s in block if _holds(s, node)), None)
+        inner = _holder(block, node)
         if inner is None:
             break
         chain.append(Placed(inner, block))
         if inner is node:
             break
-        block = next((b for b in blocks(inner) if any(_holds(s, node) for s in b)), None)
+        block = next((b for b in blocks(inner) if _holder(b, node) is not None), None)
     return chain
 
 
@@ -79,11 +80,16 @@ def header_end(module: ModuleSyntax, statement: ast.stmt, block: list[ast.stmt])
     return row
 
 
-def _holds(statement: ast.stmt, node: ast.AST) -> bool:
+def _holder(block: list[ast.stmt], node: ast.AST) -> ast.stmt | None:
+    """The statement of a block that holds a node; a block may have thousands."""
     start = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
     end = (getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
-    column = statement.col_offset if first_row(statement) == statement.lineno else 0
-    return (first_row(statement), column) <= start and end <= (
-        statement.end_lineno or 0,
-        statement.end_col_offset or 0,
-    )
+    at = bisect_right(block, start, key=_start) - 1
+    if at < 0 or end > (block[at].end_lineno or 0, block[at].end_col_offset or 0):
+        return None
+    return block[at]
+
+
+def _start(statement: ast.stmt) -> tuple[int, int]:
+    row = first_row(statement)
+    return row, statement.col_offset if row == statement.lineno else 0

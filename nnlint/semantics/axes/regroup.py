@@ -149,7 +149,10 @@ def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> View
     if sum(t == INFERRED for t in target) > 1:
         return unknown
     atoms = [axis for dimension in source for axis in dimension]
-    questions = list(_questions(atoms, target, symbols))
+    try:
+        questions = list(_questions(atoms, target, symbols))
+    except _NotRead:
+        return unknown
     answers = [question.answer() for question in questions]
     if Kind.REGROUPING in answers:
         return ViewResult(Kind.REGROUPING, questions[answers.index(Kind.REGROUPING)].regrouped())
@@ -168,6 +171,10 @@ def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> View
 def target_shape(target: Sequence[Target]) -> Shape:
     """The shape that the target sizes alone tell."""
     return tuple(one_axis(t) if isinstance(t, Size) else (new_axis(),) for t in target)
+
+
+class _NotRead(Exception):
+    """What source and target do not have in common is in no run of axes of the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +416,9 @@ def _merged(
         for stop in range(start + 1, len(sizes) + 1)
         if product(*sizes[start:stop]).divided(left) is not None
     ]
+    if not runs:
+        # a size that has become too large to be followed
+        raise _NotRead
     start, stop = min(runs, key=lambda run: run[1] - run[0])
     whole = _exchanged(product(*sizes[start:stop]), left, right)
     merged = (*sizes[:start], whole, *sizes[stop:])

@@ -340,7 +340,7 @@ class Members(TrainingCalls):
                 standing = self.stand_in(receiver, site)
                 return self.duck_call(standing, name, positional, keywords, site)
             case Constant() if name == "format" and isinstance(receiver.value, str):
-                return Unknown(re.sub(r"\{[^}]*\}", "{}", receiver.value), "string")
+                return Unknown(re.sub(r"\{[^{}]*\}", "{}", receiver.value), "string")
             case Constant():
                 return text_method(receiver, name, positional)
             case Parameters():

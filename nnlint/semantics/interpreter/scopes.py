@@ -53,7 +53,8 @@ class Scopes(Machine):
         self._externals: dict[str, External] = {}
         self._builtins: dict[str, External] = {}
         self._unbound: dict[tuple[Scope, str], Unknown] = {}
-        self._starred: set[tuple[Scope, str]] = set()
+        self._starred: dict[str, set[Scope]] = {}
+        """The scopes whose star imports have been asked for a name that is being looked for."""
         """Names being looked for through stars: modules may import each other."""
 
     def scope_of(self, module: ModuleSyntax) -> Scope:
@@ -85,7 +86,9 @@ class Scopes(Machine):
 
     def _through_star(self, scope: Scope, name: str) -> Value | None:
         """What a star import of a scope binds a name to."""
-        if name.startswith("_") or (scope, name) in self._starred:
+        asked = self._starred.get(name, set())
+        if name.startswith("_") or scope in asked:
+            # modules that bring in one another are asked once, on however many ways
             return None
         stars = scope.names["*"]
         if isinstance(stars, Pending):
@@ -93,7 +96,9 @@ class Scopes(Machine):
             bases = [base for node in imports if (base := absolute(node, scope.module))]
             modules = tuple((base, self.module_scope(base, scope.module)) for base in bases)
             stars = scope.names["*"] = Stars(modules)
-        self._starred.add((scope, name))
+        outermost = not asked
+        self._starred[name] = asked
+        asked.add(scope)
         try:
             for base, source in reversed(stars.modules):
                 found = self._starred_member(base, source, name)
@@ -101,7 +106,8 @@ class Scopes(Machine):
                     return found
             return None
         finally:
-            self._starred.discard((scope, name))
+            if outermost:
+                del self._starred[name]
 
     def _starred_member(self, base: str, source: Scope | None, name: str) -> Value | None:
         if source is None:

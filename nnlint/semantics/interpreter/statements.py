@@ -51,6 +51,8 @@ _SECOND_MODEL = re.compile(
     re.IGNORECASE,
 )
 """Names of models that are meant to be another than the one that is trained."""
+_DEEPEST_SECOND_ROUND = 8
+"""Loops in loops that are run twice: each doubles what is run of those in it."""
 _MODELS = (Instance, Built, Unknown)
 _KEPT = (*_MODELS, Table, Items, Choice, Maybe)
 """Values that are a model or its state, or may hold one."""
@@ -280,7 +282,7 @@ class Statements(Narrowing):
         end = self.execute(node.body)
         if end in LEAVES:
             block.end = end
-        elif _only_builds(block):
+        elif _only_builds(block) and len(self.jumps) <= _DEEPEST_SECOND_ROUND:
             # what one round leaves, the next takes up: layers in a list, features in a model
             with self.untold():
                 self.bind(node.target, self.any_element(iterable, node.target))
@@ -373,7 +375,8 @@ class Statements(Narrowing):
             if end in LEAVES:
                 block.end = end
             elif all(event.kind == "gather" for event, _ in block.walk()):
-                self.execute(node.body)
+                if len(self.jumps) <= _DEEPEST_SECOND_ROUND:
+                    self.execute(node.body)
         return "next"
 
     def _with(self, node: ast.With | ast.AsyncWith) -> str:

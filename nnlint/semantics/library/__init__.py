@@ -129,6 +129,10 @@ class Library:
         }
         self._canonical: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
+        self._members: dict[str, set[str]] = {}
+        for name in tables:
+            module, _, member = name.rpartition(".")
+            self._members.setdefault(module, set()).add(member)
 
     def canonical(self, name: str) -> str:
         """The one name under which `name` is known: `torch.nn.modules.Linear` is
@@ -226,14 +230,9 @@ class Library:
             and (families is ANY or table.get("family", "") in families)
         )
 
-    def members(self, module: str) -> frozenset[str]:
+    def members(self, module: str) -> Set[str]:
         """The known public names of a library module, for star imports."""
-        start = f"{module}."
-        return frozenset(
-            n[len(start) :]
-            for n in self._tables
-            if n.startswith(start) and "." not in n[len(start) :]
-        )
+        return self._members.get(module, frozenset())
 
 
 @lru_cache(maxsize=1)
