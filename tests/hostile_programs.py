@@ -142,6 +142,23 @@ OTHERS = {
     "early returns": "def f(x, a):\n"
     + _repeated("    if a == @:\n        return nn.Linear(@, @)(x)\n", 300)
     + "F.cross_entropy(f(x, given), x).backward()\n",
+    "classes in diamonds": "class A0(nn.Module): pass\nclass B0(A0): pass\n"
+    + "".join(
+        f"class A{i}(A{i - 1}, B{i - 1}): pass\nclass B{i}(A{i - 1}, B{i - 1}): pass\n"
+        for i in range(1, 40)
+    )
+    + "A39()(x)\n",
+    "loops in loops": "".join(" " * i + "while given:\n" for i in range(40)) + " " * 40 + "y = x\n",
+    "training in loops in loops": "o = torch.optim.SGD(layer.parameters(), 0.1)\n"
+    + "".join(
+        f"{' ' * i}for i{i} in given:\n{' ' * i} o.zero_grad()\n{' ' * i} if a{i}: o.step()\n"
+        for i in range(18)
+    )
+    + " " * 18
+    + "F.cross_entropy(layer(x), x).backward()\n",
+    "views of joins": "a = x\n"
+    + "if given:\n    a = a.view(-1, 2)\nelse:\n    a = F.dropout(a + a)\na = torch.cat([a, a])\n"
+    * 150,
     "many appended": "s = []\n" + "s.append(layer)\n" * 900 + "nn.Sequential(*s)(x)\n",
     "lists that hold each other": "a, b = [], {}\na.append(b)\nb['a'] = a\na.append(a)\nb['b'] = b\n"
     "layer(a)\nx.view(a)\nlayer(b)\ntorch.save(b, 'b')\n",

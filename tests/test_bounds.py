@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
 import re
@@ -14,6 +15,8 @@ import pathspec
 import pytest
 from program_text import analysed
 
+from nnlint.config import Config
+from nnlint.engine import lint
 from nnlint.semantics.axes.sizes import LARGEST, MOST_SYMBOLS, Size, Symbol, size
 from nnlint.semantics.folding import LONGEST, NotFolded, fits, folded
 from nnlint.semantics.values import (
@@ -27,8 +30,10 @@ from nnlint.semantics.values import (
     Value,
     is_light,
 )
-from nnlint.source.globs import LinearPattern
+from nnlint.source.file import SourceFile
+from nnlint.source.globs import linear_pattern
 from nnlint.source.suppression import _COMMENT
+from nnlint.syntax.module import parse_module
 
 MEBIBYTES = 400
 SECONDS_OF_CPU = 300
@@ -135,6 +140,32 @@ def test_a_list_does_not_hold_itself() -> None:
     assert isinstance(held.items[1], Unknown) and isinstance(table.state["b"], Unknown)
 
 
+def test_stars_that_lead_to_the_same_modules_are_followed_once(tmp_path: Path) -> None:
+    for i in range(60):
+        stars = f"from m{i + 1} import *\nfrom m{i + 2} import *\n" if i < 58 else ""
+        (tmp_path / f"m{i}.py").write_text(stars + "import torch\n")
+    file = tmp_path / "train.py"
+    file.write_text("from m0 import *\nimport torch\ntorch.relu(nowhere)\n")
+    assert not lint([str(file)], Config(), jobs=1, use_cache=False).findings
+
+
+def test_bases_come_in_the_order_of_python() -> None:
+    names = analysed(
+        "import torch\nclass A:\n    def f(self): return 1\nclass B(A): pass\n"
+        "class C(A):\n    def f(self): return 2\nclass D(B, C): pass\ntorch.save(D().f(), 'd')\n"
+    )
+    (call,) = [e for p in names.programs for e in p.events() if len(e.operands) == 2]
+    assert isinstance(call.operands[0], Constant) and call.operands[0].value == 2
+
+
+def test_literals_that_python_does_not_print_can_be_unparsed() -> None:
+    literal = "0x" + "f" * 4_500
+    text = f"a = [{literal}, 0xff]\nb = -{literal}\n"
+    source = SourceFile(Path("train.py"), "train.py", text, text.encode(), None)
+    tree = parse_module(source, "train", False).tree
+    assert ast.unparse(tree) == f"a = [{literal}, 255]\nb = -{literal}"
+
+
 def test_sizes_that_no_tensor_has_are_unknown() -> None:
     whole = size(Symbol("b"))
     for _ in range(60):
@@ -155,7 +186,7 @@ def test_patterns_of_files_match_as_those_of_git() -> None:
             theirs = pathspec.PathSpec.from_lines("gitignore", [pattern])
         except ValueError:
             continue
-        ours = pathspec.PathSpec.from_lines(LinearPattern, [pattern])
+        ours = pathspec.PathSpec.from_lines(linear_pattern, [pattern])
         for _ in range(8):
             letters = "".join(chance.choice("ab/abc") for _ in range(chance.randint(1, 9)))
             path = re.sub("/+", "/", letters).strip("/")
@@ -177,13 +208,13 @@ def test_patterns_of_files_match_as_those_of_git() -> None:
 )
 def test_no_pattern_of_files_takes_long(pattern: str, path: str) -> None:
     # the old expressions had taken longer than anybody waits
-    spec = pathspec.PathSpec.from_lines(LinearPattern, [pattern])
+    spec = pathspec.PathSpec.from_lines(linear_pattern, [pattern])
     assert not spec.match_file(path)
     assert spec.match_file(path) is False
 
 
 def test_a_class_of_a_pattern_matches_no_slash() -> None:
-    spec = pathspec.PathSpec.from_lines(LinearPattern, ["/a*[!x]b*"])
+    spec = pathspec.PathSpec.from_lines(linear_pattern, ["/a*[!x]b*"])
     assert spec.match_file("a-b") and not spec.match_file("a/b")
 
 

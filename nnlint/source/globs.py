@@ -12,21 +12,27 @@ import re
 from itertools import count
 from typing import Any
 
+from pathspec.pattern import RegexPattern
 from pathspec.util import lookup_pattern
 
 _STAR, _FOLDERS, _LEADING = "[^/]*", "(?:/.+)?", "^(?:.+/)?"
 """What pathspec makes of `*`, of `/**` and of a pattern that may begin in any folder."""
-_Git: Any = lookup_pattern("gitignore")
+LONGEST = 4_096
+"""Characters of a pattern: more than a path has."""
 
 
-class LinearPattern(_Git):  # type: ignore[misc]
-    """A pattern as in .gitignore."""
+def linear_pattern(line: str) -> Any:
+    """A pattern as in .gitignore.
 
-    @classmethod
-    def pattern_to_regex(cls, pattern: Any) -> tuple[Any, bool | None]:
-        """The regular expression of a pattern, and whether it includes what matches."""
-        found, include = super().pattern_to_regex(pattern)
-        return (linear(found) if isinstance(found, str) else found), include
+    Raises:
+        ValueError, re.error: the line means nothing, or is longer than any path.
+    """
+    if len(line) > LONGEST:
+        raise ValueError(f"it is longer than {LONGEST} characters")
+    pattern: Any = lookup_pattern("gitignore")(line)
+    if pattern.include is None:
+        return pattern
+    return RegexPattern(re.compile(linear(pattern.regex.pattern)), pattern.include)
 
 
 def linear(expression: str) -> str:

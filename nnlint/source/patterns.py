@@ -24,10 +24,10 @@ def compiled(patterns: Iterable[str]) -> Patterns:
     """
     import pathspec
 
-    from nnlint.source.globs import LinearPattern
+    from nnlint.source.globs import linear_pattern
 
     try:
-        return pathspec.PathSpec.from_lines(LinearPattern, patterns)
+        return pathspec.PathSpec.from_lines(linear_pattern, patterns)
     except (ValueError, re.error, OverflowError, RecursionError) as error:
         # a position would be one in what the pattern is turned into
         raise PatternError(re.sub(r" at position \d+$", "", str(error))) from error

@@ -40,6 +40,8 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.module import ModuleSyntax
 
+_STEPS_OF_AN_OPTION = 4
+"""What joining a layer that a container may hold costs, in steps."""
 BUILT_KINDS = frozenset(
     "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
     "context base".split()
@@ -316,7 +318,9 @@ class LibraryCalls(Shapes):
                 after = self._run_member(member.value, value, site)
                 joined = self.join(self.tensor(value) or value, after)
             case Choice():
-                results = [self._run_member(option, value, site) for option in member.options[:4]]
+                taken = member.options[:4]
+                self.tick(_STEPS_OF_AN_OPTION * len(taken))
+                results = [self._run_member(option, value, site) for option in taken]
                 joined = reduce(self.join, results)
             case _:
                 where = member.site if isinstance(member, Built) else site

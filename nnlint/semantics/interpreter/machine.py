@@ -213,13 +213,13 @@ class Machine(ABC):
     def sample_dataset(self, dataset: Value) -> None:
         """Interpret what happens to one sample of a dataset, aside from the timeline."""
 
-    def tick(self) -> None:
-        """Count one step.
+    def tick(self, steps: int = 1) -> None:
+        """Count a step, or what costs as much as several.
 
         Raises:
             OutOfBudget: the root has used up its steps.
         """
-        self.steps += 1
+        self.steps += steps
         if self.steps > self.limit:
             raise OutOfBudget
 
