@@ -16,6 +16,7 @@ from rich.text import Text
 from nnlint.cli.progress import progress_bar
 from nnlint.report.summary import count
 from nnlint.text import plain
+from nnlint.verify.catalogue import IF_MEANT
 from nnlint.verify.report import as_data, local, write_outputs
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.survey import Fault, Model, faults_of, models_in, survey
@@ -53,9 +54,12 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
     conditions = Conditions.of(options, dict(config.verify))
     started = time.monotonic()
     probe_options = {"time_axis": options["time_axis"], "causal": options["causal"]}
+    if_meant = () if options["probes"] or options["causal"] else IF_MEANT
     with progress_bar(enabled=True, what="Verifying") as on_progress:
         asked = list(
-            survey(models, conditions, options["total"], probe_options, probes, on_progress)
+            survey(
+                models, conditions, options["total"], probe_options, probes, on_progress, if_meant
+            )
         )
     faults = faults_of(asked, linter.run(discovered).findings)
     if options["output_format"] == "json":
@@ -80,7 +84,7 @@ def _probes(options: dict[str, Any]) -> Sequence[str]:
 
     if options["probes"]:
         return chosen_probes(options)
-    return [*PROBES, *(["causality"] if options["causal"] else [])]
+    return [*PROBES, "causality"]
 
 
 def _data(models: Sequence[Model], faults: Sequence[Fault]) -> dict[str, Any]:

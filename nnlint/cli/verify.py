@@ -6,12 +6,15 @@ import difflib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnlint.cli.verification import verification_options
 from nnlint.verify.targets import Target, TargetError, read_target
+
+if TYPE_CHECKING:
+    from nnlint.config import Config
 
 _DTYPES = (
     *("float32", "float64", "float16", "bfloat16", "complex64", "complex128"),
@@ -39,7 +42,11 @@ _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber
 )
 @click.option("--args", "arguments", metavar="JSON", help="Constructor arguments, as an object.")
 @click.option("--axis", type=int, help="The batch axis (default: found out).")
-@click.option("--causal", is_flag=True, help="The model must not see later time steps.")
+@click.option(
+    "--causal",
+    is_flag=True,
+    help="The model must not see later time steps (default: where it says so itself).",
+)
 @click.option("--time-axis", type=int, help="The time axis of the inputs (default: found out).")
 @click.option("--loss", type=click.Choice(_LOSSES), help="The loss that the model is trained with.")
 @click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
@@ -66,6 +73,7 @@ def verify(target: str, **options: Any) -> int:
     Exit status: 0 no fault shown, 1 a fault is confirmed, 2 nothing could be verified.
     """
     from nnlint.config import Config, find_config, load_config
+    from nnlint.verify.catalogue import IF_MEANT
     from nnlint.verify.report import Screen, as_data, write_outputs
     from nnlint.verify.running import Conditions, verify_target
 
@@ -87,7 +95,19 @@ def verify(target: str, **options: Any) -> int:
     probe_options.update({"causal": True} if options["causal"] else {})
     screen = Screen(wanted.title, quiet=options["output_format"] == "json")
     with screen:
-        outcome = verify_target(wanted, probes, conditions, probe_options, given, screen.on_event)
+        if_meant = () if options["probes"] or options["causal"] else IF_MEANT
+        outcome = verify_target(
+            wanted, probes, conditions, probe_options, given, screen.on_event, if_meant
+        )
+        if not options["probes"] and not outcome.failure:
+            rows = _doubted(wanted, config)
+            if rows:
+                finding = {"rows": rows, "filename": str(Path(wanted.file).absolute())}
+                doubted = {**probe_options, "finding": finding}
+                answered = verify_target(
+                    wanted, ["view-order"], conditions, doubted, given, screen.on_event
+                )
+                outcome.results += answered.results
     if options["output_format"] == "json":
         click.echo(json.dumps(as_data(wanted, outcome), indent=2, ensure_ascii=False))
     else:
@@ -102,6 +122,23 @@ def verify(target: str, **options: Any) -> int:
     if all(r.status == "INCONCLUSIVE" for r in outcome.results):
         return 2
     return int(any(r.status == "CONFIRMED" for r in outcome.results))
+
+
+def _doubted(target: Target, config: Config) -> list[int]:
+    """Lines of a class that a rule reports, and on which only the sizes of a run can tell."""
+    from nnlint.engine import Linter
+    from nnlint.verify.survey import models_in
+
+    if not target.file:
+        return []
+    linter = Linter(lambda folder: config, cache_dir=None)
+    models = {m.target.name: m for m in models_in([target.file])}
+    if target.name not in models:
+        return []
+    first, last = models[target.name].rows
+    findings = linter.run(linter.discover([target.file])).findings
+    rows = {f.start.row for f in findings if f.probe == "view-order"}
+    return sorted(row for row in rows if first <= row <= last)
 
 
 def _with_file(target: Target, outcome: Any) -> Target:
@@ -165,7 +202,7 @@ def chosen_probes(options: dict[str, Any]) -> list[str]:
     from nnlint.verify.catalogue import ALIASES, DEFAULT, PROBES
 
     if not options["probes"]:
-        return [p for p in DEFAULT if p != "causality" or options["causal"]]
+        return list(DEFAULT)
     chosen = []
     for name in options["probes"]:
         plain = ALIASES.get(name, name)

@@ -11,6 +11,8 @@ PROBES = tuple(
 ALIASES = {"unused-parameters": "dead-parameters", "unused-parameter": "dead-parameters"}
 FOR_FINDINGS_ONLY = ("determinism", "lr-schedule", "mode-dependence", "loss-shape", "view-order")
 """Probes that say nothing about a module by itself."""
+IF_MEANT = ("causality",)
+"""Probes for models that say that they are so: the worker asks them, and passes others by."""
 LAST = ("loss-at-init", "overfit", "input-baseline", "receptive-field", "parameter-share")
 DEFAULT = (
     "batch-dependency",

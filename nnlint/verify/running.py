@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,19 +79,24 @@ def verify_target(
     options: Mapping[str, Any],
     given: Mapping[str, Any] | None = None,
     on_event: OnEvent | None = None,
+    if_meant: Sequence[str] = (),
 ) -> Outcome:
     """Build a target and run probes on it.
 
     Parameters:
         options: of the probes: see `Options` in runtime/subject.py.
         given: `args`, `kwargs` and `inputs` from the command line, over the configuration's.
+        if_meant: probes that are asked only where the class says that it is meant to be so.
     """
     known = {**conditions.settings(target), **(given or {})}
     names = ("axis", "causal", "loss", "time_axis", "steps")
     probe_options: dict[str, Any] = {name: known[name] for name in names if name in known}
+    if probe_options.get("causal") or options.get("causal"):
+        if_meant = [p for p in if_meant if p != "causality"]
     job = {
         "target": target.as_job(),
         "probes": probes,
+        "if_meant": list(if_meant),
         "overlay": {path: decode(raw) for path, raw in conditions.overlay.items()},
         "device": conditions.device,
         "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],

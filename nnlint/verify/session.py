@@ -42,6 +42,8 @@ class Outcome:
     failure: dict[str, Any] = field(default_factory=dict)
     """`stage` and `reason`, when nothing could be built."""
     environment: dict[str, Any] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    """Probes that were only to be asked of models of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def run_job(
         run = _Run(limits, outcome, on_event)
         reason = run.over(workers, {**job, "probes": remaining})
         answered = {r.probe for r in outcome.results}
-        remaining = [p for p in remaining if p not in answered]
+        remaining = [p for p in remaining if p not in answered and p not in outcome.skipped]
         if outcome.failure or not reason:
             break
         if run.at in ("", "build") or run.at not in remaining:
@@ -186,6 +188,8 @@ def _note(event: dict[str, Any], outcome: Outcome) -> None:
     if event["event"] == "answer":
         result = _result(event)
         outcome.results += [result] if result else []
+    elif event["event"] == "skipped":
+        outcome.skipped.append(str(event.get("probe", "")))
     elif event["event"] == "built":
         outcome.built = fields
     elif event["event"] == "failed":

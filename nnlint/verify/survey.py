@@ -134,11 +134,13 @@ def survey(
     options: Mapping[str, Any],
     probes: Sequence[str] = PROBES,
     on_progress: Callable[[int, int], None] | None = None,
+    if_meant: Sequence[str] = (),
 ) -> Iterator[Model]:
     """Probe models one after the other, and give each when it is done.
 
     Parameters:
         total: seconds for all of them; those that are not reached have no outcome.
+        if_meant: probes that are asked only of models that say that they are so.
     """
     end = time.monotonic() + total
     with conditions.working() as working:
@@ -151,7 +153,7 @@ def survey(
                 continue
             limits = replace(working.limits, timeout=min(working.limits.timeout, left))
             hurried = replace(working, limits=limits)
-            outcome = verify_target(model.target, list(probes), hurried, options)
+            outcome = verify_target(model.target, list(probes), hurried, options, if_meant=if_meant)
             yield replace(model, outcome=outcome)
 
 

@@ -11,12 +11,14 @@ import torch
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _MIXES = re.compile(
-    r"minibatch|mini_batch|contrastive|infonce|nt_?xent|ghost|mixup|cutmix|batch_?std|batch_?norm(\dd)?$"
+    r"minibatch|mini_batch|contrastive|infonce|nt_?xent|batch_?std"
     r"|memory_?bank|message_?passing|(?-i:Graph(?!ic)|(?:^|_)graph(?:$|_))"
     r"|(?-i:GCN|GNN|GAT(?![a-z]))",
     re.IGNORECASE,
 )
 """Names of modules that mix examples on purpose; rows of a graph are nodes, not examples."""
+_MIXES_IN_TRAINING = re.compile(r"ghost|mixup|cutmix|batch_?norm(\dd)?$", re.IGNORECASE)
+"""Names of what mixes examples to train better; in evaluation it keeps them apart."""
 _RANDOM = re.compile(
     r"(?<!up)(?<!down)(?<!sub)(?<!over)sampl|repara|gumbel|(?<!de)nois[ey]|vae|diffus|langevin|posterior",
     re.IGNORECASE,
@@ -29,9 +31,16 @@ _STATE = re.compile(r"cache|kv_|memory|hidden|state|queue|history|(?<![a-z])past
 _KEPT = re.compile(r"teacher|target|ema|momentum|reference|_ref$", re.IGNORECASE)
 
 
-def mixes_by_design(cls: type, *functions: str) -> bool:
-    """Whether a class or a function is called after something that mixes examples."""
-    return any(_MIXES.search(name) for name in (cls.__name__, *functions))
+def mixes_by_design(cls: type, *functions: str, training: bool) -> bool:
+    """Whether a class or a function is called after something that mixes examples.
+
+    Parameters:
+        training: whether it does so in train mode, in which more is meant to.
+    """
+    names = (cls.__name__, *functions)
+    if training and any(_MIXES_IN_TRAINING.search(name) for name in names):
+        return True
+    return any(_MIXES.search(name) for name in names)
 
 
 def draws_by_design(operation: str, code: str, *names: str) -> bool:

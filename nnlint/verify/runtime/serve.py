@@ -111,6 +111,10 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         if subject is None:
             return
     for name in names:
+        why = _meant(name, subject) if name in job.get("if_meant", ()) else "the user asks"
+        if not why:
+            send("skipped", probe=name)
+            continue
         send("start", probe=name)
         started = time.monotonic()
 
@@ -132,7 +136,18 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         if lines.statements and subject is not None:
             _construct(probes.load(name), subject, lines)
             answer.evidence["ran"] = lines.as_dict()
+        if name in job.get("if_meant", ()):
+            answer.evidence["asked"] = f"asked since {why}"
+            if answer.status == "CONFIRMED":
+                answer.summary += f" (asked since {why})"
         tell("answer", answer)
+
+
+def _meant(probe: str, subject: Any) -> str:
+    """Why a model is meant to be what a probe asks for; nothing where it does not say so."""
+    from .intent import meant_causal
+
+    return meant_causal(subject.model) if probe == "causality" and subject is not None else ""
 
 
 def _ask(probe: Any, subject: Any, options: Any, refusals: list[str]) -> Any:

@@ -13,6 +13,7 @@ from torch import nn
 
 from .annotated import annotated
 from .constructing import annotations_of
+from .documented import shape_of_all
 
 _BATCH = re.compile(r"^(b|n|bs|bsz|batch\w*|n_?batch|num_batch\w*)$", re.IGNORECASE)
 _TIME = re.compile(
@@ -39,8 +40,7 @@ def batch_hint(model: nn.Module) -> Optional[int]:
     named = next(_named(tree), None) if tree else None
     if named is not None:
         return named
-    documented = "\n".join(filter(None, map(inspect.getdoc, (type(model), type(model).forward))))
-    if _SEQUENCE_FIRST.search(documented):
+    if _SEQUENCE_FIRST.search(_documentation(model)):
         return 1
     for module in model.modules():
         if not type(module).__module__.startswith("torch."):
@@ -51,14 +51,22 @@ def batch_hint(model: nn.Module) -> Optional[int]:
 
 
 def time_hint(model: nn.Module) -> Optional[int]:
-    """The axis that `forward` calls time: `B, T, C = x.shape`, `steps = x.size(1)`."""
+    """The axis that `forward` calls time: `B, T, C = x.shape`, `steps = x.size(1)`, or its text."""
     for hint in annotations_of(type(model).forward).values():
         said = annotated(hint)
         axes = [i for i, n in enumerate(said.names) if _TIME.match(n)] if said else []
         if axes:
             return axes[0]
     tree = _tree(type(model).forward)
-    return next(_named(tree, _TIME), None) if tree else None
+    named = next(_named(tree, _TIME), None) if tree else None
+    if named is not None:
+        return named
+    told = shape_of_all(_documentation(model)) or []
+    return next((axis for axis, name in enumerate(told) if _TIME.match(name)), None)
+
+
+def _documentation(model: nn.Module) -> str:
+    return "\n".join(filter(None, map(inspect.getdoc, (type(model), type(model).forward))))
 
 
 def _tree(function: object) -> Optional[ast.Module]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from .annotated import annotated
 from .constructing import annotations_of
+from .documented import shape_of_all, shapes_named
 from .guesses import VOCABULARY, by_name
 from .known import known_specs, like
 from .specs import (
@@ -55,6 +56,7 @@ class Facts:
         )
         self.unpacked = dict(_unpackings(self.forward))
         self.keyed = set(_keyed(self.forward))
+        self.whole = set(_used_whole(self.forward))
         self.hints = annotations_of(self.forward)
         self._named: dict[str, int] = {}
         self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
@@ -143,21 +145,16 @@ class Facts:
 
     def _documented(self, name: str) -> Iterator[tuple[int, ...]]:
         """Shapes written as `(batch, time, dim)` near the name of the argument."""
-        text = self.documentation
-        axes = r"[(\[]\s*(\w[\w ]*(?:[,x×]\s*[\w* ]+)*),?\s*[)\]]"
-        first = r"(?:b|n|batch\w*|bs)\b[^)\]\n]*"
-        patterns = (
-            rf"\b{re.escape(name)}\b[^\n]*\n?[^\n]*?[(\[]\s*({first})[)\]]",
-            rf"[`*]{re.escape(name)}[`*]+[^\n]*?shape\W*?{axes}",
-            rf"^\s*{re.escape(name)}\b[^\n]*?(?:shape|size|dim)\w*\W*?{axes}",
-            rf"[Ii]nput[^\n]*?[(\[]\s*({first})[)\]]",
-        )
-        for pattern in patterns:
-            for match in re.finditer(pattern, text, re.IGNORECASE | re.MULTILINE):
-                parts = re.split(r"[,x×]\s*", match.group(1))
-                names = [p.strip(" `*'\"") for p in parts if p.strip()]
-                if 1 <= len(names) <= 5:
-                    yield self._bound(names)
+        for names in shapes_named(self.documentation, name):
+            yield self._bound(names)
+        whole = shape_of_all(self.documentation) if len(self._required()) == 1 else None
+        if whole is not None:
+            yield self._bound(whole)
+
+    def _required(self) -> list[inspect.Parameter]:
+        """The arguments of `forward` that have no default."""
+        parameters = list(inspect.signature(self.forward).parameters.values())[1:]
+        return [p for p in parameters if p.default is p.empty]
 
     def _bound(self, names: Sequence[str], strict: bool = False) -> tuple[int, ...]:
         """Sizes for the names of a shape, the first of which is the examples."""
@@ -211,6 +208,20 @@ def _unpackings(function: Any) -> Iterator[tuple[str, int]]:
             if isinstance(value.value, ast.Name):
                 if not any(isinstance(e, ast.Starred) for e in node.targets[0].elts):
                     yield value.value.id, len(node.targets[0].elts)
+
+
+def _used_whole(function: Any) -> Iterator[str]:
+    """Arguments that are tensors by their use: `self.project(features)`, `features * weights`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp):
+            yield from (n.id for n in (node.left, node.right) if isinstance(n, ast.Name))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.attr in ("shape", "size", "dim", "view", "reshape", "transpose", "permute"):
+                yield node.value.id
 
 
 def _keyed(function: Any) -> Iterator[str]:
@@ -300,7 +311,7 @@ def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bo
         return [Spec(name, DICT)]
     if (
         re.search(r"\b[Ll]ist\[|Sequence\[", text)
-        or _LISTED.match(plain)
+        or (_LISTED.match(plain) and name not in facts.whole)
         or (parameter.kind is parameter.VAR_POSITIONAL)
     ):
         return [*_lists(name, facts), *floats]

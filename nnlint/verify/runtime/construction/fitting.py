@@ -11,8 +11,10 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from ..design import is_refusal
 from ..extent import extent_of, groups
 from ..inputs import Inputs
+from ..running import Runner
 from .first_guess import Facts, first_guesses
 from .guesses import lend
 from .repair import repairs
@@ -22,6 +24,8 @@ from .trials import Trials, trial
 BUDGET = 12.0
 """Seconds for one instance."""
 TRIALS = 250
+FURTHER = 30
+"""Trials after inputs were found on which the model runs in eval mode alone."""
 
 
 class NotRun(Exception):
@@ -60,13 +64,13 @@ def fit_inputs(
     for rank, specs in enumerate(first_guesses(facts, known)):
         heapq.heappush(queue, (rank * 0.5, next(order), specs))
     seen: set[Any] = set()
-    furthest, reason = -1, "no inputs were tried"
+    furthest, reason, most = -1, "no inputs were tried", TRIALS
     fallback: Optional[Inputs] = None
     was_training = model.training
     model.eval()
     trials = Trials(model)
     try:
-        while queue and len(seen) < TRIALS and time.monotonic() < deadline:
+        while queue and len(seen) < most and time.monotonic() < deadline:
             _, _, specs = heapq.heappop(queue)
             key = tuple(s.key for s in specs)
             if key in seen or elements(specs) > LARGEST:
@@ -79,10 +83,15 @@ def fit_inputs(
             if error is None:
                 other = realise(specs, more)
                 whole = [other, *(realise(specs, n) for n in by_groups)]
-                if all(trials.run(batch)[1] is None for batch in whole):
+                if any(trials.run(batch)[1] is not None for batch in whole):
+                    fallback = fallback or inputs
+                    continue
+                error = _in_training(model, inputs)
+                if error is None or is_refusal(error):
                     return inputs
-                fallback = fallback or inputs
-                continue
+                # evaluation may not look at what training needs
+                if most == TRIALS:
+                    fallback, most = inputs, len(seen) + FURTHER
             if progress > furthest:
                 furthest, reason = progress, f"{type(error).__name__}: {error}"[:300]
             for rank, changed in enumerate(itertools.islice(repairs(specs, error, facts), 40)):
@@ -92,6 +101,16 @@ def fit_inputs(
     if fallback is not None:
         return fallback
     raise NotRun(reason)
+
+
+def _in_training(model: nn.Module, inputs: Inputs) -> Optional[Exception]:
+    """The error of a run in train mode, which leaves the model as it was."""
+    runner = Runner(model)
+    try:
+        runner.run(inputs, True)
+    except Exception as error:
+        return error
+    return None
 
 
 def _apart(model: nn.Module) -> tuple[int, int]:

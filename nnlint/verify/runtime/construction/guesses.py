@@ -53,7 +53,7 @@ _BY_NAME: list[tuple[str, list[Any]]] = [
         r"img_?size|image_?size|input_?resolution|^resolution|spatial_size|feat_size|input_size_?2",
         [32, (32, 32), (16, 16), [32, 32, 32]],
     ),
-    (r"patch_?size", [4, (4, 4), (4, 4, 4)]),
+    (r"^patch(_?size)?$|patch_?size", [4, (4, 4), (4, 4, 4)]),
     (r"spatial_?dims?|ndim$|^dims$|^dim_?num|dimensions?$", [2, 3, 1]),
     (
         r"seq(uence)?_?len|max_?len|block_?size|context|n_?ctx|max_pos|horizon|num_?steps?|timesteps|n_?frames|length",

@@ -197,6 +197,12 @@ def _with_key(specs: Specs, key: str, facts: Facts) -> Iterator[Specs]:
 
 
 def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
+    match = re.search(r"batch2 tensor to be: \[\d+, (\d+)\] but got: \[\d+, (\d+)\]", text)
+    if match:
+        # columns of the first and rows of the second: either may be the one that is wrong
+        columns, rows = int(match.group(1)), int(match.group(2))
+        yield from _resized(specs, columns, rows)
+        yield from _resized(specs, rows, columns)
     if re.search(r"must be Tensor, not (int|float)|'(int|float)' object has no attribute", text):
         for index, spec in enumerate(specs):
             if spec.kind == CONSTANT:
@@ -208,7 +214,7 @@ def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
         for rank in {len(s.shape) for s in specs if s.shape}:
             if rank != wanted:
                 yield from _with_rank(specs, rank, wanted, facts._width(wanted))
-    if "'list' object" in text:
+    if "'list' object" in text or "not list" in text:
         for index, spec in enumerate(specs):
             if spec.kind == LIST:
                 for shape in facts.shapes(spec.name)[:4]:

@@ -101,7 +101,7 @@ def _along(subject: Subject, axis: int) -> Answer:
             conditions["train mode"] = "the time was up before it"
             break
         try:
-            mode = Mode(subject, inputs, training, _certain(subject, axis))
+            mode = Mode(subject, inputs, training, _certain(subject, axis, training))
             with within(1.0 if training else 0.5):
                 measured = mode.measured()
         except Exception as error:
@@ -126,10 +126,10 @@ def _along(subject: Subject, axis: int) -> Answer:
     return _judge(subject, runs, conditions)
 
 
-def _certain(subject: Subject, axis: int) -> bool:
+def _certain(subject: Subject, axis: int, training: bool) -> bool:
     """Whether mixing along the axis is a fault, whatever is found out later."""
     known = subject.options.axis is not None or subject.batch_hint == axis
-    meant = any(mixes_by_design(type(m)) for m in subject.model.modules())
+    meant = any(mixes_by_design(type(m), training=training) for m in subject.model.modules())
     if subject.inputs.with_steps() is not None:
         return False
     return not meant and (known or _other_axis(subject) is None)
@@ -246,7 +246,7 @@ def _leak(
     evidence["leaks"] = {"output": row, "input": column, "difference": value, "mode": first.mode}
     evidence["gradients"] = _gradients(first)
     evidence["reproduce"] = _recipe(first)
-    certain = _certain(subject, evidence["conditions"]["axis"])
+    certain = _certain(subject, evidence["conditions"]["axis"], first.training)
     so_far(known_so_far(first.found, first.training, certain))
     culprit = _locate(first)
     if culprit is not None:
@@ -316,7 +316,7 @@ def _by_design(first: Run, culprit: Culprit | None) -> str:
     if culprit is None or culprit.place is None:
         return (
             f"{type(model).__name__} mixes examples by design"
-            if mixes_by_design(type(model))
+            if mixes_by_design(type(model), training=first.training)
             else ""
         )
     path, _, kind = culprit.place.module.rpartition("(")
@@ -325,7 +325,8 @@ def _by_design(first: Run, culprit: Culprit | None) -> str:
         # neutral in train mode, so it can only be one that has no running statistics
         return ""
     cls = type(found) if found is not None else type(model)
-    if mixes_by_design(cls, culprit.place.function) or mixes_by_design(type(model)):
+    names = (cls, culprit.place.function), (type(model),)
+    if any(mixes_by_design(*named, training=first.training) for named in names):
         return f"{kind.rstrip(')') or cls.__name__} mixes examples by design"
     if culprit.operation.lstrip("_").startswith(_RANDOM):
         return f"`{culprit.operation}` draws random numbers one after the other"

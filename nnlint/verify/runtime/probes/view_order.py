@@ -4,22 +4,26 @@ Criterion: one run in eval mode is recorded, and of each `view` and `reshape` on
 lines the shapes that it had are compared. Written from the innermost axis outwards, the strides
 of a shape that only splits or joins neighbouring axes form one chain with those of its source,
 in which each divides the next. CONFIRMED when they do not: elements of different positions
-become neighbours. Never REFUTED: where an axis is split, sizes do not tell in which order it
+become neighbours. Guessed images are tried with unequal sides, too. Never REFUTED: where an axis is split, sizes do not tell in which order it
 was joined, and another way to build the model may bring another shape to the line.
 Source: memory is row-major, and a view moves none of it (torch.Tensor.view).
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from ..inputs import seed_all
+from ..inputs import Inputs, seed_all
 from ..subject import Answer, Subject, confirmed, inconclusive
 from ..trace import Recorder, results_of
+from ..trees import Path, replace
 
 NAME = "view-order"
 _VIEWS = ("aten::view", "aten::_unsafe_view", "aten::reshape", "aten::_reshape_alias")
@@ -31,6 +35,10 @@ def run(subject: Subject) -> Answer:
     rows: list[int] = subject.options.finding.get("rows", [])
     filename = str(subject.options.finding.get("filename", ""))
     views = _views(subject, filename)
+    for inputs in _oblong(subject.inputs):
+        # at 32 by 32 each size divides the next whatever is read as what
+        with contextlib.suppress(Exception):
+            views += _views(dataclasses.replace(subject, inputs=inputs), filename)
     by_row: dict[str, Any] = {}
     for row in rows:
         by_row[str(row)] = _judge([v for first, last, *v in views if first <= row <= last])
@@ -44,6 +52,21 @@ def run(subject: Subject) -> Answer:
         return inconclusive("no line is known to look at", **evidence)
     status, summary = next(iter(by_row.values()))
     return (confirmed if status == "CONFIRMED" else inconclusive)(summary, **evidence)
+
+
+def _oblong(inputs: Inputs) -> Iterator[Inputs]:
+    """Guessed images with sides that have only a small factor in common."""
+    if not inputs.guessed or not any(t.dim() >= 4 for _, t in inputs.tensors):
+        return
+    for factor in (2, 4):
+
+        def change(_: Path, tensor: torch.Tensor, factor: int = factor) -> torch.Tensor:
+            if tensor.dim() < 4 or not tensor.is_floating_point():
+                return tensor
+            return torch.randn(*tensor.shape[:-2], 17 * factor, 19 * factor).to(tensor)
+
+        args, kwargs = replace((inputs.args, inputs.kwargs), change)
+        yield dataclasses.replace(inputs, args=args, kwargs=kwargs)
 
 
 def _views(subject: Subject, filename: str) -> list[tuple[int, int, Shape, Shape]]:
