@@ -22,6 +22,8 @@ TINY = 1e-5
 """Relative difference under which it is asked whether rounding explains it."""
 
 Matrix = list[list[float]]
+Leak = tuple[int, int, float]
+"""Output, input, and difference."""
 
 
 class OutputChanged(Exception):
@@ -147,7 +149,7 @@ class Dependency:
         return len(self.matrix)
 
     @property
-    def leaks(self) -> list[tuple[int, int, float]]:
+    def leaks(self) -> list[Leak]:
         """(output example, input example, difference) off the diagonal, largest first."""
         found = [
             (row, column, value)
@@ -334,10 +336,14 @@ def rounding(
     found: Dependency,
     layout: Layout,
     draws: tuple[int, ...] = tuple(range(len(DRAWS))),
+    faults: Callable[[Dependency], list[Leak]] = lambda found: found.leaks,
 ) -> bool | None:
     """Whether tiny differences come from rounding: then they shrink in double precision.
 
     Grouping examples differently changes the order of additions, which is no leak.
+
+    Parameters:
+        faults: the differences that ought not to be, largest first.
 
     Returns:
         None when the model does not run in double precision, or there was no time to ask.
@@ -349,9 +355,10 @@ def rounding(
         again = measure(double, wide, layout, training, seed, draws, examples=found.changed)
     except Exception:
         return None
-    if not again.leaks:
+    left = faults(again)
+    if not left:
         return True if again.complete else None
-    return again.leaks[0][2] < 1e-4 * found.leaks[0][2]
+    return left[0][2] < 1e-4 * faults(found)[0][2]
 
 
 def is_tiny(found: Dependency) -> bool:

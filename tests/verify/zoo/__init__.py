@@ -75,6 +75,6 @@ def tokens(*shape: int, high: int = 11) -> Callable[[], tuple[Any, ...]]:
 
 def load() -> list[Case]:
     """Every case."""
-    from . import causal, clean, mixing  # noqa: F401
+    from . import causal, clean, hidden, mixing  # noqa: F401
 
     return CASES

@@ -3,8 +3,8 @@
 Criterion: one time step is changed (the draws of the batch probe), the outputs at all
 earlier steps are compared bit for bit with the same length, seed and shapes, in eval
 mode. CONFIRMED when an entry above the diagonal of the T×T matrix is non-zero at both
-lengths, REFUTED when all are zero and every step shows in its own or a later output. The
-time axis is the one whose length the model lets change and its output follows. A length that
+lengths, REFUTED when all are zero, or vanish in double precision, and every step shows in
+its own or a later output. The time axis is the one whose length the model lets change and its output follows. A length that
 the user gives is kept; a guessed one reaches over kernels, masks and numbers in the code.
 Never by prefixes of differing length: a correct GPT fails that at 1e-6.
 Source: "Use backprop to chart dependencies", A Recipe for Training Neural Networks ("you
@@ -14,12 +14,13 @@ look at the autoregressive case and make sure only past inputs are used").
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import time
 from typing import Any, Optional
 
 from ..construction.batch_axis import time_hint
-from ..dependency import Dependency, Layout, find_layout, is_tiny, measure
+from ..dependency import Dependency, Layout, Leak, find_layout, measure, rounding
 from ..extent import Extent, extent_of, spread
 from ..inputs import Inputs
 from ..locate import MOST_FOLLOWED, Culprit, locate
@@ -31,6 +32,8 @@ SHORTEST, LONGEST = 8, 1024
 """Steps of a guessed length."""
 PATIENCE = 25.0
 """Seconds for the runs of one input."""
+FAINT = 1e-5
+"""Relative difference under which it is asked whether rounding explains it."""
 SHOWN = 24
 """Rows of a matrix that is shown whole."""
 _ENCODER = re.compile(r"src|source|memory|context|cond|enc|prompt|image|feature", re.IGNORECASE)
@@ -242,6 +245,17 @@ def _ask(
         },
     }
     ahead = _ahead(found)
+    if ahead and _is_faint(found):
+        shrinks = rounding(runner, only, False, seed, found, layout, draws, _ahead)
+        largest = f"differences of {ahead[0][2]:.1e} at earlier steps"
+        if shrinks is None:
+            return inconclusive(
+                f"{largest} may be rounding, and the model does not run in double precision",
+                **evidence,
+            )
+        if shrinks:
+            evidence["conditions"]["rounding"] = f"{largest} vanish in double precision"
+            ahead = []
     if ahead:
         second = _at_another(subject, inputs, only, layout, other, ahead[0], draws)
         if not _ahead(second) and second.complete:
@@ -279,7 +293,7 @@ def _at_another(
     only: Inputs,
     layout: Layout,
     other: int,
-    leak: tuple[int, int, float],
+    leak: Leak,
     draws: tuple[int, ...],
 ) -> Dependency:
     """The step that showed, and others, at another length and under another seed."""
@@ -308,21 +322,31 @@ def _tell(found: Dependency) -> None:
     ahead = _ahead(found)
     if not ahead:
         so_far(inconclusive(f"so far no output depends on a later step ({drawn})"))
-    elif not is_tiny(found):
+    elif not _is_faint(found):
         row, column, value = ahead[0]
         what = f"changing time step {column} changes the output at step {row} by {value:.2g}"
         so_far(confirmed(f"{what} ({drawn})"))
 
 
-def _ahead(found: Dependency) -> list[tuple[int, int, float]]:
+def _ahead(found: Dependency) -> list[Leak]:
     return [leak for leak in found.leaks if leak[1] > leak[0]]
+
+
+def _is_faint(found: Dependency) -> bool:
+    """Whether what shows at earlier steps is so little beside the rest that rounding may explain it.
+
+    What sums over all of time, such as a Fourier transform, rounds each output by the largest
+    of all.
+    """
+    largest = max((v for row in found.matrix for v in row if math.isfinite(v)), default=0.0)
+    return _ahead(found)[0][2] < FAINT * max(found.scale, largest)
 
 
 def _future(
     subject: Subject,
     inputs: Inputs,
     found: Dependency,
-    ahead: list[tuple[int, int, float]],
+    ahead: list[Leak],
     evidence: dict[str, Any],
 ) -> Answer:
     row, column, value = ahead[0]

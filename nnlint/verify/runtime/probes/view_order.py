@@ -4,8 +4,9 @@ Criterion: one run in eval mode is recorded, and of each `view` and `reshape` on
 lines the shapes that it had are compared. Written from the innermost axis outwards, the strides
 of a shape that only splits or joins neighbouring axes form one chain with those of its source,
 in which each divides the next. CONFIRMED when they do not: elements of different positions
-become neighbours. Guessed images are tried with unequal sides, too. Never REFUTED: where an axis is split, sizes do not tell in which order it
-was joined, and another way to build the model may bring another shape to the line.
+become neighbours. Guessed images are tried with unequal sides, too. Never REFUTED: where an
+axis is split, sizes do not tell in which order it was joined, and another way to build the model
+may bring another shape to the line.
 Source: memory is row-major, and a view moves none of it (torch.Tensor.view).
 """
 
