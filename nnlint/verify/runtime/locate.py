@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -390,21 +391,33 @@ def _in_order(order: list[int], present: list[bool], count: int) -> bool:
 
 
 def future_kind(label: Tensor, count: int, followed: tuple[int, ...]) -> str:
-    """`pure` when along some axis no element carries a later time step than its own."""
-    steps = torch.tensor(followed, device=label.device)
-    for axis in range(label.dim()):
-        size = label.shape[axis]
-        rows = _rows(label, axis, len(followed))
-        latest = torch.where(rows, steps, torch.full_like(steps, -1)).amax(1)
-        index = torch.arange(size, device=rows.device)
-        readings = []
-        if count - 1 <= size < 2 * count:
-            readings.append(index)
-        if size % count == 0 and size > count:
-            readings += [index // (size // count), index % count]
-        if any(bool((latest <= reading).all()) for reading in readings):
-            return "pure"
+    """`pure` when along some axis no element carries a later time step than its own.
+
+    Time may be cut into two axes, such as windows and the steps in them.
+    """
+    if any(_looks_back(label, axis, count, followed) for axis in range(label.dim())):
+        return "pure"
+    for outer, inner in itertools.permutations(range(label.dim()), 2):
+        windows, steps = label.shape[outer], label.shape[inner]
+        if 1 < steps < count and count <= windows * steps < count + steps:
+            joined = label.movedim((outer, inner), (0, 1)).flatten(0, 1)
+            if _looks_back(joined, 0, count, followed):
+                return "pure"
     return FUTURE
+
+
+def _looks_back(label: Tensor, axis: int, count: int, followed: tuple[int, ...]) -> bool:
+    steps = torch.tensor(followed, device=label.device)
+    size = label.shape[axis]
+    rows = _rows(label, axis, len(followed))
+    latest = torch.where(rows, steps, torch.full_like(steps, -1)).amax(1)
+    index = torch.arange(size, device=rows.device)
+    readings = []
+    if count - 1 <= size < 2 * count:
+        readings.append(index)
+    if size % count == 0 and size > count:
+        readings += [index // (size // count), index % count]
+    return any(bool((latest <= reading).all()) for reading in readings)
 
 
 def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:

@@ -60,6 +60,9 @@ class Node:
         assert self.value is not None
         if other.shape != self.value.shape:
             raise Diverged(self.step)
+        if self.value.dtype == other.dtype and torch.equal(self.value, other):
+            # most are the same, and this is the cheapest way to say so
+            return
         mask = differing(self.value, other)
         if bool(mask.any()):
             if self.label is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -26,6 +27,10 @@ BUDGET = 12.0
 TRIALS = 250
 FURTHER = 30
 """Trials after inputs were found on which the model runs in eval mode alone."""
+
+
+_NO_INPUT = re.compile(r"'(int|float|bool|str|NoneType)' object is not callable")
+"""What an argument of the constructor is to blame for."""
 
 
 class NotRun(Exception):
@@ -80,6 +85,8 @@ def fit_inputs(
             progress, error = trials.run(inputs)
             while error is not None and lend(error):
                 progress, error = trials.run(inputs)
+            if error is not None and _NO_INPUT.search(str(error)):
+                raise NotRun(f"{type(error).__name__}: {error}"[:300])
             if error is None:
                 other = realise(specs, more)
                 whole = [other, *(realise(specs, n) for n in by_groups)]

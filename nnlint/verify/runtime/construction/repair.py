@@ -74,6 +74,7 @@ def _for_layer(specs: Specs, layer: nn.Module, given: Tensor, facts: Facts) -> I
         axis, wanted, ranks = -1, layer.embed_dim, (3,)
     elif isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
         yield from _tokens(specs, layer.num_embeddings)
+        yield from _shorter(specs, layer.num_embeddings)
         return
     if not wanted:
         return
@@ -176,6 +177,18 @@ def _tokens(specs: Specs, high: int) -> Iterator[Specs]:
             for shape in dict.fromkeys((spec.shape[:2], spec.shape, spec.shape[:1])):
                 integers = dataclasses.replace(spec, kind=LONG, shape=shape, high=high)
                 yield replaced(specs, index, integers)
+
+
+def _shorter(specs: Specs, most: int) -> Iterator[Specs]:
+    """Steps that a table of positions has room for, in all inputs alike."""
+    long = {n for s in specs for n in s.shape[1:] if n > most}
+    if long and most > 1:
+        yield tuple(
+            dataclasses.replace(
+                s, shape=(*s.shape[:1], *(most if n in long else n for n in s.shape[1:]))
+            )
+            for s in specs
+        )
 
 
 def _with_key(specs: Specs, key: str, facts: Facts) -> Iterator[Specs]:

@@ -288,8 +288,8 @@ def _recipe(first: Run) -> dict[str, Any] | None:
 
 
 def _locate(first: Run) -> Culprit | None:
-    draws = sorted({first.found.draw.get(leak[:2], 0) for leak in first.found.leaks})
-    chosen = tuple(dict.fromkeys((0, *draws)))[:3]
+    # the draw that shows most, and one that disturbs little
+    chosen = tuple(dict.fromkeys((0, first.found.draw.get(first.found.leaks[0][:2], 0))))
     leaks = first.found.leaks[:MOST_FOLLOWED]
     followed = sorted({n for row, column, _ in leaks[:2] for n in (row, column)})
     followed += [i for i in spread(first.inputs.count, MOST_FOLLOWED) if i not in followed]
