@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from nnlint.verify.runtime.construction.annotated import annotated
+from nnlint.verify.runtime.construction.batch_axis import time_hint
 from nnlint.verify.runtime.construction.building import NotLoaded, build, load_target
-from nnlint.verify.runtime.construction.fitting import fit_inputs
+from nnlint.verify.runtime.construction.fitting import NotRun, fit_inputs
 from nnlint.verify.runtime.construction.trials import Trials
 from nnlint.verify.runtime.inputs import Inputs
 
@@ -296,3 +297,90 @@ def test_what_else_may_be_given_is_not_made_up():
 
     inputs = fit_inputs(Open().eval(), {})
     assert len(inputs.args) == 1 and not inputs.kwargs
+
+
+def fitted(tmp_path, body: str, name: str = "Net", **arguments):
+    path = tmp_path / "model.py"
+    path.write_text("import torch\nfrom torch import nn\nimport torch.nn.functional as F\n" + body)
+    return build(str(path), name, None, arguments or None, None, 0, 45.0, None)
+
+
+def test_the_only_documented_shape_is_that_of_the_input(tmp_path):
+    body = """
+class Net(nn.Module):
+    \"\"\"Smooths signals (batch, channels, time) and returns (batch, time).\"\"\"
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1))
+
+    def forward(self, signal):
+        return (signal * self.gain).mean(1)
+"""
+    built = fitted(tmp_path, body, channels=6)
+    assert [tuple(t.shape[1:]) for _, t in built.inputs.tensors] == [(6, 11)]
+    assert time_hint(built.model) == 2
+
+
+def test_inputs_fit_in_train_mode_as_well(tmp_path):
+    body = """
+class Net(nn.Module):
+    def __init__(self, width=10):
+        super().__init__()
+        self.gates = nn.Parameter(torch.zeros(3, width))
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        if self.training:
+            return self.head(x @ self.gates.softmax(-1).t())
+        return self.head(x @ F.one_hot(self.gates.argmax(-1), x.size(-1)).float().t())
+"""
+    built = fitted(tmp_path, body)
+    assert [t.shape[-1] for _, t in built.inputs.tensors] == [10]
+
+
+def test_steps_fit_a_short_table_of_positions(tmp_path):
+    body = """
+class Net(nn.Module):
+    def __init__(self, words=30, room=6):
+        super().__init__()
+        self.words, self.places = nn.Embedding(words, 8), nn.Embedding(room, 8)
+
+    def forward(self, ids):
+        return self.words(ids) + self.places(torch.arange(ids.shape[1]))
+"""
+    built = fitted(tmp_path, body)
+    assert [t.shape[1] for _, t in built.inputs.tensors] == [6]
+
+
+def test_matrices_beside_what_they_multiply(tmp_path):
+    body = """
+class Net(nn.Module):
+    def __init__(self, width=12):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+
+    def forward(self, nodes, links):
+        return self.layer(torch.bmm(links, self.layer(torch.bmm(links, nodes))))
+"""
+    built = fitted(tmp_path, body)
+    (_, nodes), (_, links) = built.inputs.tensors
+    assert links.shape[1] == links.shape[2] == nodes.shape[1]
+
+
+def test_a_search_ends_where_no_input_helps():
+    tried = []
+
+    class Net(nn.Module):
+        def __init__(self, trunk):
+            super().__init__()
+            self.trunk = trunk
+
+        def forward(self, x):
+            return self.trunk(x)
+
+    model = Net(3)
+    model.register_forward_pre_hook(lambda *_: tried.append(1))
+    with pytest.raises(NotRun, match="not callable"):
+        fit_inputs(model, {})
+    assert len(tried) == 1

@@ -492,6 +492,16 @@ def test_rows_or_steps_are_not_guessed_apart():
     assert ask("causality", Shifted(), torch.randn(5, 4), guessed=True).status == "REFUTED"
 
 
+def test_steps_that_a_model_does_not_take_change_nothing():
+    class Likeness(nn.Module):
+        def forward(self, x):
+            return (x @ x.t()).softmax(-1) @ x
+
+    assert (
+        ask("batch-dependency", Likeness(), torch.randn(5, 4), guessed=True).status == "CONFIRMED"
+    )
+
+
 class Packed(nn.Module):
     """Packing reorders sums, which shows in the last bits; the mean goes by the longest text."""
 

@@ -53,7 +53,11 @@ def run(subject: Subject) -> Answer:
         return answer
     stepped = subject.inputs.with_steps()
     if stepped is not None:
-        longer = _along(dataclasses.replace(subject, inputs=stepped), 0)
+        try:
+            longer = _along(dataclasses.replace(subject, inputs=stepped), 0)
+        except Exception:
+            # steps are nothing that it takes
+            longer = answer
         if longer.status == "REFUTED":
             return inconclusive(
                 f"examples mix in inputs {subject.inputs.describe()}, and not in "
