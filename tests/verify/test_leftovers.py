@@ -111,7 +111,7 @@ def test_nothing_outlives_nnlint(tmp_path, scratch, number):
     try:
         assert until(lambda: list(scratch.rglob("note.txt"))) and len(processes_of(scratch)) >= 3
         nnlint.send_signal(number)
-        assert nnlint.wait(30) != 0
+        assert nnlint.wait(120) != 0
     finally:
         nnlint.kill()
     # a process that is killed cannot clean up itself: its template does
