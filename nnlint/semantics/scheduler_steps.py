@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import exclude, handles_failure, may_be_another, words
+from nnlint.semantics.conditions import (
+    exclude,
+    handles_failure,
+    may_be_another,
+    off_by_default,
+    words,
+)
 from nnlint.semantics.participants import (
     covers,
     distinct,
@@ -19,7 +25,7 @@ from nnlint.semantics.participants import (
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.statements import enclosing_statement, enclosing_statements
 
 _ONLY_READS = re.compile(
     r"^(?:load_)?state_dict$|^get_(?:last_)?lr$|^print_lr$|print|log|info|debug|isinstance|hasattr|"
@@ -52,6 +58,9 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
             continue
         step = _step_in_loop(program, scheduler.arguments.get("optimizer"))
         if step is None or scheduler.site.key in seen:
+            continue
+        if off_by_default(event.conditions) and _is_handed_on(scheduler):
+            # what gets it was followed with the default in its place
             continue
         if not _may_be_stepped(program, scheduler) and not _is_named_in_step(program, scheduler):
             seen.add(scheduler.site.key)
@@ -177,7 +186,7 @@ def _is_in_sight(base: Class | External) -> bool:
 
 def _is_named_in_step(program: Program, scheduler: Built) -> bool:
     """Whether code that has not been run says `name.step`, or returns it to who enters it."""
-    names = set(names_of(scheduler))
+    names = _names(scheduler)
     return any(_says_step(part, names) for part in _where_named(program, scheduler, names)) or any(
         _returns(block.site.node, names)
         for block in program.timeline.children
@@ -213,6 +222,31 @@ def _returns(function: ast.AST, names: set[str]) -> bool:
         and not names.isdisjoint(words(node.value))
         for node in ast.walk(function)
     )
+
+
+def _is_handed_on(scheduler: Built) -> bool:
+    """Whether a scheduler leaves the code that builds it: it is returned, or given to a call."""
+    names = _names(scheduler)
+    tree = scheduler.site.module.tree
+    return not names or _returns(tree, names) or any(_gives(c, names) for c in ast.walk(tree))
+
+
+def _names(scheduler: Built) -> set[str]:
+    """The names of a scheduler; those of its place where the default has taken its own."""
+    placed = enclosing_statement(scheduler.site.module, scheduler.site.node)
+    own = names_of(scheduler)
+    if own or not placed or not isinstance(placed.node, ast.Assign | ast.AnnAssign):
+        return set(own)
+    targets = placed.node.targets if isinstance(placed.node, ast.Assign) else [placed.node.target]
+    return {getattr(target, "attr", getattr(target, "id", "")) for target in targets}
+
+
+def _gives(call: ast.AST, names: set[str]) -> bool:
+    """Whether a call that may do more than read is given something of a name."""
+    if not isinstance(call, ast.Call) or _ONLY_READS.search(ast.unparse(call.func)):
+        return False
+    given = (*call.args, *(keyword.value for keyword in call.keywords))
+    return any(not names.isdisjoint(words(argument)) for argument in given)
 
 
 def _passes_on(function: ast.AST, names: set[str]) -> bool:
