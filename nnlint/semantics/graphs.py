@@ -64,7 +64,7 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     for event, blocks in placed if backwards else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
-        if any(map(_is_bounded, event.operands)):
+        if any(map(_is_bounded, event.operands)) or _may_add_its_own_way(event.site):
             continue
         if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
             continue
@@ -86,6 +86,19 @@ def _is_bounded(collection: Value) -> bool:
         return False
     return any(
         isinstance(v, Constant) and v.value is not None for v in collection.state.get(ARGUMENTS, ())
+    )
+
+
+def _may_add_its_own_way(place: Site) -> bool:
+    """Whether what a container holds may be of a class whose own `+=` says what is kept."""
+    node = place.node
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.left, ast.Subscript)
+        and any(
+            isinstance(inner, ast.FunctionDef) and inner.name == "__iadd__"
+            for inner in ast.walk(place.module.tree)
+        )
     )
 
 

@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     TAKEN_AT,
     TEST,
     Arithmetic,
+    BoundMethod,
     Built,
     Choice,
     Class,
@@ -198,10 +199,21 @@ class Expressions(Statements):
         """The new value of a variable that something is added to: a running sum is noted."""
         left, right = self.evaluate(whole.left), self.evaluate(whole.right)
         symbol, function = _BINARY[type(whole.op)]
+        if isinstance(left, Instance):
+            # its class says what is kept of what is added
+            return self._augmented_instance(left, function.__name__.strip("_"), right, whole)
         result = self.binary(symbol, function, left, right, whole)
         if symbol == "+":
             self.gather(self.site(whole), right, result)
         return result
+
+    def _augmented_instance(self, left: Instance, word: str, right: Value, node: ast.expr) -> Value:
+        """`left += right` of a project class: `__iadd__`, or `__add__`, where it has one."""
+        for name in (f"__i{word}__", f"__{word}__"):
+            method = left.cls.find(name)
+            if isinstance(method, Function):
+                return self.call(BoundMethod(left, name, method), (right,), {}, self.site(node))
+        return Unknown()
 
     def binary(
         self,
