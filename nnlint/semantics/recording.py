@@ -35,6 +35,11 @@ _WANTS_GRADIENTS = re.compile(
     re.IGNORECASE,
 )
 
+_MEASURES = re.compile(
+    r"loss|criterion|correct|accura|metric|score|label|target|argmax|predict|eval|test|valid",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedEvaluation:
@@ -67,6 +72,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or (not found.named and modes_before(program, found.event) == {"train"})
             or _is_off_inside(found, program)
             or _may_be_off(found)
+            or _may_extract(found, program)
             or _may_want_gradients(found)
         ):
             continue
@@ -131,6 +137,20 @@ def _is_off_inside(found: Pass, program: Program) -> bool:
     return any(
         not operation.grad and any(site.key == place for site in operation.callers)
         for operation in program.operations
+    )
+
+
+def _may_extract(found: Pass, program: Program) -> bool:
+    """Whether a function that nothing in sight calls only takes features from what it is given:
+    a network for that is often one whose parameters want no gradients, and keeps nothing."""
+    model = found.event.subject
+    if not isinstance(model, Unknown) or found.event.callers or program.trains:
+        return False
+    loops = [loop.site.node for loop in loops_around(found.region) if loop.site]
+    return not (
+        program.events("loss", "average")
+        or any(operation.entry.kind in ("loss", "metric") for operation in program.operations)
+        or any(_MEASURES.search(word) for loop in loops for word in words(loop))
     )
 
 

@@ -70,8 +70,8 @@ def missing_no_grad(program: Program, context: Context) -> None:
         context.report(
             found.forward.site,
             f"`{name}` is evaluated with gradients on: every batch keeps the activations of all "
-            "its layers for a backward pass that never comes, so evaluation takes as much memory "
-            "as training",
+            "its layers for a backward pass that never comes, and takes the memory of a training "
+            "step on it",
             help="Put the evaluation under `torch.no_grad()`.",
             related=[(found.shown, found.told), *called],
             fix=("Evaluate with gradients off", without_gradients(found.loop)),
