@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
@@ -28,6 +29,7 @@ from nnlint.semantics.values import (
     Value,
     constant,
     options,
+    states,
 )
 
 MAY_SEED = re.compile(
@@ -158,6 +160,8 @@ def random_start(program: Program) -> RandomStart | None:
             # where it is made, the program does something else than training
             continue
         if event.kind == "build" and (drawn := _drawn_by(event.subject)):
+            if any(_replaces(loaded, event) for loaded in _loaded_first(program)):
+                continue
             site = _in_program(program, event, models)
             if drawn != IN_ORDER:
                 return RandomStart(site, event.site, drawn)
@@ -187,7 +191,7 @@ def _drawn_by(value: Value | None) -> str:
         return ""
     if value.entry.family in WEIGHTED_FAMILIES:
         return "the initial weights"
-    if value.entry.kind == "model" and not _is_trained_whole(value):
+    if value.entry.kind == "model" and not (_is_trained_whole(value) or _has_no_new_head(value)):
         return "the initial weights"
     if value.entry.kind == "loader":
         drawn = _draws_order(value) or "**" in value.arguments
@@ -209,6 +213,40 @@ def _draws_order(loader: Built) -> bool:
             if constant(generator, generator) is None:
                 return True
     return False
+
+
+_NEW_HEADS = re.compile(
+    r"Classification|Answering|MultipleChoice|Segmentation|Detection|Regression"
+)
+"""Models that a checkpoint of a language or vision model has no head for."""
+
+
+def _has_no_new_head(model: Built) -> bool:
+    """Whether all weights of a pretrained model come with it: `BertModel.from_pretrained(…)`."""
+    return bool(model.entry.options.get("pretrained")) and not _NEW_HEADS.search(model.entry.name)
+
+
+def _loaded_first(program: Program) -> Iterator[Event]:
+    """The places before training at which a model gets weights that no model of the run has."""
+    for event in program.events("load", "fit", "step"):
+        if event.kind != "load":
+            return
+        if not any(True for value in event.operands for _ in states(value)):
+            yield event
+
+
+def _replaces(loaded: Event, built: Event) -> bool:
+    """Whether the weights that are drawn at one place are all replaced at another, in any run."""
+    node = loaded.site.node
+    return (
+        loaded.subject is not None
+        and built.subject is not None
+        and covers(loaded.subject, built.subject)
+        and set(loaded.conditions) <= set(built.conditions)
+        and isinstance(node, ast.Call)
+        and not any(keyword.arg == "strict" for keyword in node.keywords)
+        and len(node.args) == 1
+    )
 
 
 _FORMULA = re.compile(
