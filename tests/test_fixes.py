@@ -576,3 +576,10 @@ def test_no_detach_at_a_call_where_a_penalty_needs_the_samples():
         [str(FIXTURES / "gan-detach/bad_penalty_on_mixture.py")], Config(), use_cache=False
     ).findings
     assert finding.fix is None and "where they are made" in finding.help
+
+
+def test_no_loss_with_logits_where_the_targets_are_logits_too():
+    [finding] = lint(
+        [str(FIXTURES / "logits-into-bce/bad_between_outputs.py")], Config(), use_cache=False
+    ).findings
+    assert finding.fix is None and "apply sigmoid first" in finding.help

@@ -74,6 +74,13 @@ def last_activation(loss: Operation) -> Last | None:
     return Last(name, made[0].site, made[0])
 
 
+def has_raw_target(loss: Operation) -> bool:
+    """Whether what a loss compares with is itself the raw output of a layer, on some path."""
+    target = operands(loss)[1]
+    made = makers(target) if target is not None else None
+    return any(map(is_raw, made or ()))
+
+
 def _name(operation: Operation) -> str:
     return "linear" if is_raw(operation) else operation.entry.activation
 

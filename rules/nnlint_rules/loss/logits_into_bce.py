@@ -1,7 +1,7 @@
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.loss_remedies import exchange_loss
-from nnlint.semantics.losses import LOGARITHMS, last_activation, taken_for_logits
+from nnlint.semantics.losses import LOGARITHMS, has_raw_target, last_activation, taken_for_logits
 from nnlint.semantics.values import Operation, Site
 
 WITH_LOGITS = (
@@ -69,13 +69,18 @@ def logits_into_bce(program: Program, context: Context) -> None:
     ## References
     - [BCELoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html)
     """
+    # where it also compares two outputs, both have to become probabilities
+    apart = {
+        o.site.key for o in program.operations if o.entry.family == "bce" and has_raw_target(o)
+    }
     for loss in program.operations:
         found = last_activation(loss) if loss.entry.family == "bce" else None
         if found is not None and found.name in UNBOUNDED:
             raw = found.name == "linear"
             what = "the raw output of a layer" if raw else f"the output of {found.name}"
+            whole = raw and loss.site.key not in apart
             _report(
-                context, loss, f"its input is {what}", (found.site, f"the input is {what}"), raw
+                context, loss, f"its input is {what}", (found.site, f"the input is {what}"), whole
             )
     for loss, sigmoid in taken_for_logits(program):
         what = "its input is taken for logits elsewhere"

@@ -95,8 +95,8 @@ def remedy(norm: Reached) -> str:
     if norm.block is not None:
         name = norm.block.cls.node.name
         if norm.alike:
-            return f"Use dropout in the last `{name}` only, or once behind all of them."
-        return f"Move the dropout behind the last `{name}`."
+            return f"Use dropout once, behind the last `{name}` and any batch norm that follows it."
+        return f"Move the dropout behind the last batch norm of `{name}`."
     if norm.built and norm.again:
         return "Keep the dropout only behind the last batch norm."
     if norm.again:
