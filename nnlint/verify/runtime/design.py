@@ -1,4 +1,4 @@
-"""What models do on purpose, told by their names and by what they raise themselves."""
+"""What models do on purpose, told by their names together with what they take, draw and raise."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ import traceback
 
 import torch
 
+from .inputs import Inputs
+
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _MIXES = re.compile(
     r"minibatch|mini_batch|contrastive|infonce|nt_?xent|batch_?std"
-    r"|memory_?bank|message_?passing|(?-i:Graph(?!ic)|(?:^|_)graph(?:$|_))"
-    r"|(?-i:GCN|GNN|GAT(?![a-z]))",
+    r"|memory_?bank",
     re.IGNORECASE,
 )
-"""Names of modules that mix examples on purpose; rows of a graph are nodes, not examples."""
+"""Names of modules that mix examples on purpose."""
+_GRAPH = re.compile(
+    r"message_?passing|(?-i:Graph(?!ic)|(?:^|_)graph(?:$|_))|(?-i:GCN|GNN|GAT(?![a-z]))",
+    re.IGNORECASE,
+)
+"""Names of modules of graphs; the rows of one graph are nodes, not examples."""
 _MIXES_IN_TRAINING = re.compile(r"ghost|mixup|cutmix|batch_?norm(\dd)?$", re.IGNORECASE)
 """Names of what mixes examples to train better; in evaluation it keeps them apart."""
-_RANDOM = re.compile(
-    r"(?<!up)(?<!down)(?<!sub)(?<!over)sampl|repara|gumbel|(?<!de)nois[ey]|vae|diffus|langevin|posterior",
-    re.IGNORECASE,
-)
+_RANDOM = re.compile(r"repara|gumbel|(?<!de)nois[ey]|vae|diffus|langevin|posterior", re.IGNORECASE)
+_SAMPLE = re.compile(r"(?<!up)(?<!down)(?<!sub)(?<!over)(?<!grid_)sampl", re.IGNORECASE)
+"""Names of what draws from a distribution, and of what takes some of many."""
+_POSITIONS = re.compile(r"randint|randperm|random_\b")
+"""Operations that draw positions."""
+_AS_POSITIONS = re.compile(r"argsort|topk|\.long\(|\.int\(|randperm|randint")
+"""What makes positions of random numbers in one line."""
+_DRAWN_POSITIONS = re.compile(r"neg(?:ative|_|s\b)|nois[ey]|time_?steps?|num_steps", re.IGNORECASE)
+"""What is drawn by its position on purpose: negatives, and the steps of a diffusion."""
 _ALWAYS_ON = re.compile(
     r"monte_?carlo|bayes|variational|uncertain|(?-i:MC(?![a-z])|(?:^|_)mc(?:$|_))", re.IGNORECASE
 )
@@ -31,16 +42,35 @@ _STATE = re.compile(r"cache|kv_|memory|hidden|state|queue|history|(?<![a-z])past
 _KEPT = re.compile(r"teacher|target|ema|momentum|reference|_ref$", re.IGNORECASE)
 
 
-def mixes_by_design(cls: type, *functions: str, training: bool) -> bool:
+def mixes_by_design(cls: type, *functions: str, inputs: Inputs, training: bool) -> bool:
     """Whether a class or a function is called after something that mixes examples.
 
     Parameters:
+        inputs: what the model takes; one that is called after graphs has nodes for rows where
+            it takes one graph, and examples where it takes a batch of them.
         training: whether it does so in train mode, in which more is meant to.
     """
     names = (cls.__name__, *functions)
     if training and any(_MIXES_IN_TRAINING.search(name) for name in names):
         return True
-    return any(_MIXES.search(name) for name in names)
+    if any(_MIXES.search(name) for name in names):
+        return True
+    return any(_GRAPH.search(name) for name in names) and _is_one_graph(inputs)
+
+
+def _is_one_graph(inputs: Inputs) -> bool:
+    """Whether inputs are one graph: its edges, a matrix over all rows, or no axis but features."""
+    tensors = [tensor for _, tensor in inputs.tensors]
+    if any(t.layout != torch.strided or _is_list_of_edges(t) for t in tensors):
+        return True
+    if any(tuple(t.shape) == (inputs.count, inputs.count) for t in tensors):
+        return True
+    return all(t.dim() <= 2 for t in tensors)
+
+
+def _is_list_of_edges(tensor: torch.Tensor) -> bool:
+    whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+    return whole and tensor.dim() == 2 and tensor.shape[0] == 2
 
 
 def draws_by_design(operation: str, code: str, *names: str) -> bool:
@@ -56,7 +86,13 @@ def draws_by_design(operation: str, code: str, *names: str) -> bool:
         # one that is always on is the commonest fault of this kind
         return False
     drawn = re.search(r"gumbel|distributions?\.|\.r?sample\(|multinomial", code)
-    return bool(drawn) or any(_RANDOM.search(name) for name in names)
+    if drawn or any(_RANDOM.search(name) for name in names):
+        return True
+    if not any(_SAMPLE.search(name) for name in names):
+        return False
+    # to take some of many at random is no draw from a distribution: what is left out changes
+    positions = _POSITIONS.search(operation) or _AS_POSITIONS.search(code)
+    return not positions or any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
 
 
 def keeps_state(name: str) -> bool:

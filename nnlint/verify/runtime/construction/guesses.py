@@ -19,6 +19,20 @@ from .specs import BATCH
 
 WIDTH, CHANNELS, CLASSES, HEADS, LAYERS, VOCABULARY = 32, 16, 10, 2, 2, 31
 
+_WIDTHS: list[tuple[str, list[Any]]] = [
+    (
+        r"in_?(channels?|chans?|planes|features|size|dim|ch|shape|c)$|^(in|inp|cin|c1|ch|c)$|input_(dim|size|channels?|shape|features)|^(dim_in|in_dim|infeatures|in_feats?)$|in_nc|inplanes|n_?channels|^channels?$|num_input|n_inputs?|num_channels|num_features|nf$",
+        [CHANNELS, 3, 1, [CHANNELS, CHANNELS], (3, 32, 32)],
+    ),
+    (
+        r"out_?(channels?|chans?|planes|features|dim|ch|c)$|^(out|oup|cout|c2)$|planes|(out|output)_(dim|channels?|features|nc)|output_dim|num_output|n_outputs?",
+        [CHANNELS, WIDTH, 1, [CHANNELS, CHANNELS]],
+    ),
+    (
+        r"hidden|d_?model|embed|emb|width|dim|size|features|feat|units|ffn|mlp|n_?embd|d_ff|latent|state|channels|filters|rank|nhid|ninp|neurons|planes|codebook|code",
+        [WIDTH, [WIDTH, WIDTH], (WIDTH,)],
+    ),
+]
 _BY_NAME: list[tuple[str, list[Any]]] = [
     (r"(^|_)(n_?|num_?)?(heads?|nhead|n_head)$", [HEADS, 1, 4]),
     (r"(num_|n_)?(classes|labels|outputs|targets)$|^n_?class$|out_size|output_size", [CLASSES, 3]),
@@ -41,12 +55,17 @@ _BY_NAME: list[tuple[str, list[Any]]] = [
         ],
     ),
     (r"shape$", [(WIDTH,), WIDTH, (32, 32)]),
+    (r"(growth|frame|(up|down)(sample|scale|sampling)?|expand|expansion)_?rates?$", [4, 2, 1]),
+    (r"(sample|sampling)_?(rate|freq)|^sr$", [16000]),
     (r"drop|^p$|prob|dropout|rate$", [0.1, 0.0]),
     (r"eps(ilon)?$", [1e-5]),
     (r"momentum|alpha|beta|gamma|temperature|tau|scale$|slope|theta|lambda|weight$", [0.5, 1.0, 2]),
-    (r"activation|^act|_act$|act_layer|nonlin", ["relu", nn.ReLU, nn.ReLU(), "RELU", torch.relu]),
     (
-        r"norm_layer|normalization|norm_?type|norm_name|^norm",
+        r"activation|^act(?!ion|or|ive)|_act$|act_layer|nonlin",
+        ["relu", nn.ReLU, nn.ReLU(), "RELU", torch.relu],
+    ),
+    (
+        r"norm_layer|normalization|norm_?type|norm_name|^norm(?!_(first|before|factor)|ali[sz]e(_|d|$))",
         [nn.LayerNorm, nn.BatchNorm2d, "batch", nn.Identity(), "instance"],
     ),
     (
@@ -63,20 +82,8 @@ _BY_NAME: list[tuple[str, list[Any]]] = [
         r"(num_|n_)?(layers|blocks|stacks|levels|stages|depth|iters|hops|experts|conv|convs|repeat|repeats|residual)$|^depths?$|nlayers|n_layer",
         [LAYERS, [1, 1], [2, 2, 2, 2], 1, 3],
     ),
-    (r"sample_?rate|^sr$|sampling", [16000]),
     (r"n_?fft", [400]),
-    (
-        r"in_?(channels?|chans?|planes|features|size|dim|ch|shape|c)$|^(in|inp|cin|c1|ch|c)$|input_(dim|size|channels?|shape|features)|^(dim_in|in_dim|infeatures|in_feats?)$|in_nc|inplanes|n_?channels|^channels?$|num_input|n_inputs?|num_channels|num_features|nf$",
-        [CHANNELS, 3, 1, [CHANNELS, CHANNELS], (3, 32, 32)],
-    ),
-    (
-        r"out_?(channels?|chans?|planes|features|dim|ch|c)$|^(out|oup|cout|c2)$|planes|(out|output)_(dim|channels?|features|nc)|output_dim|num_output|n_outputs?",
-        [CHANNELS, WIDTH, 1, [CHANNELS, CHANNELS]],
-    ),
-    (
-        r"hidden|d_?model|embed|emb|width|dim|size|features|feat|units|ffn|mlp|n_?embd|d_ff|latent|state|channels|filters|rank|nhid|ninp|neurons|planes|codebook|code",
-        [WIDTH, [WIDTH, WIDTH], (WIDTH,)],
-    ),
+    *_WIDTHS,
     (r"ratio|factor|expansion|reduction|multiplier|mult|squeeze|shrink|growth", [2, 1, 0.5, 4]),
     (
         r"^(is|use|has|with|add|return|bias|do|enable|norm_first|batch_first|bidirectional|causal|affine|learn|share|residual|pretrained|training|inplace|normalize)",
@@ -90,6 +97,13 @@ _BY_NAME: list[tuple[str, list[Any]]] = [
     (r"dtype", [torch.float32]),
     (r"^(num|n|nb|max|min|k|m)(_|$)|count|number", [2, 4, 8]),
 ]
+
+_WIDTH = re.compile(
+    r"(?<!spatial)_(dim|features|feats|channels|units)$|^(?!(num|n|nb|max)_).*_width$"
+)
+"""What is a width whatever of."""
+_SIZE = re.compile(r"(^|_)(dims?|sizes?|features|feats|channels|units|width)$|^(n|num|nb)_")
+"""What is a number whatever of."""
 
 _CONFIG = re.compile(r"^(config|cfg|args|hparams|opt|options|params|configs|conf|hp|settings)$")
 _MODULE = re.compile(
@@ -166,7 +180,10 @@ def by_name(name: str) -> list[Any]:
     if _WHOLE_MODULE.fullmatch(plain):
         several = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU())
         return [Block(), several, nn.Identity(), nn.Linear(WIDTH, WIDTH), WIDTH, None]
-    for pattern, values in _BY_NAME:
+    for pattern, values in _WIDTHS if _WIDTH.search(plain) else _BY_NAME:
+        if _SIZE.search(plain) and type(values[0]) is not int:
+            # `act_dim` is no activation, `n_modes` is no mode
+            continue
         if re.search(pattern, plain):
             return list(values)
     if _MODULE.search(plain):

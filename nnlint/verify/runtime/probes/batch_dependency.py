@@ -4,7 +4,7 @@ Criterion: one example is changed (five draws: randn, ×10, sign flip, 100·|ran
 another; and with padding, where there are steps to pad: longest, shortest), the outputs of all
 others are compared bit for bit, with the same seed and shapes. CONFIRMED when an off-diagonal
 entry is non-zero at two batch sizes and under two seeds; REFUTED when all are zero in eval and
-train mode while every diagonal entry is not. A size that the user gives is kept. Guessed sizes
+train mode while every diagonal entry is not. INCONCLUSIVE when all are zero once sorts are stable. A size that the user gives is kept. Guessed sizes
 are 5 and 7, or the next that the model does not know by another name, and the multiples of the
 numbers in its code, at which groups of examples show.
 Threshold: none on the CPU; differences under 1e-5 must survive double precision; four
@@ -33,6 +33,7 @@ from ..progress import late, so_far, within
 from ..recipes import NotWritten, inputs_as_text
 from ..running import is_batch_norm
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
+from ..ties import StableSorts
 
 NAME = "batch-dependency"
 
@@ -68,7 +69,11 @@ def run(subject: Subject) -> Answer:
     if other is None or not type(subject.model).__module__.startswith("torch."):
         return answer
     # torch's own layers are documented as sequence first
-    second = _along(subject, other)
+    try:
+        second = _along(subject, other)
+    except Exception:
+        # what it does not take says nothing
+        return answer
     if second.status != "REFUTED":
         return answer
     return inconclusive(
@@ -133,7 +138,10 @@ def _along(subject: Subject, axis: int) -> Answer:
 def _certain(subject: Subject, axis: int, training: bool) -> bool:
     """Whether mixing along the axis is a fault, whatever is found out later."""
     known = subject.options.axis is not None or subject.batch_hint == axis
-    meant = any(mixes_by_design(type(m), training=training) for m in subject.model.modules())
+    meant = any(
+        mixes_by_design(type(m), inputs=subject.inputs, training=training)
+        for m in subject.model.modules()
+    )
     if subject.inputs.with_steps() is not None:
         return False
     return not meant and (known or _other_axis(subject) is None)
@@ -258,6 +266,12 @@ def _leak(
     design = _by_design(first, culprit)
     if design:
         return inconclusive(f"{design}, so this is not counted", **evidence)
+    if all(_by_ties(run_) for run_ in leaking):
+        return inconclusive(
+            "examples mix only in which of equal numbers a sort that is not stable puts first: "
+            "with a stable one none depends on the other",
+            **evidence,
+        )
     where = _where(culprit, subject.options.finding)
     only = " in train mode only" if first.training else ""
     if len(leaking) < 2:
@@ -320,7 +334,7 @@ def _by_design(first: Run, culprit: Culprit | None) -> str:
     if culprit is None or culprit.place is None:
         return (
             f"{type(model).__name__} mixes examples by design"
-            if mixes_by_design(type(model), training=first.training)
+            if mixes_by_design(type(model), inputs=first.inputs, training=first.training)
             else ""
         )
     path, _, kind = culprit.place.module.rpartition("(")
@@ -330,7 +344,8 @@ def _by_design(first: Run, culprit: Culprit | None) -> str:
         return ""
     cls = type(found) if found is not None else type(model)
     names = (cls, culprit.place.function), (type(model),)
-    if any(mixes_by_design(*named, training=first.training) for named in names):
+    inputs, training = first.inputs, first.training
+    if any(mixes_by_design(*named, inputs=inputs, training=training) for named in names):
         return f"{kind.rstrip(')') or cls.__name__} mixes examples by design"
     if culprit.operation.lstrip("_").startswith(_RANDOM):
         return f"`{culprit.operation}` draws random numbers one after the other"
@@ -356,6 +371,30 @@ def _moves(first: Run, part: nn.Module) -> bool:
         floats = [n for n, b in before.items() if b.is_floating_point() and b.dim()]
         kept = [n for n in floats if after[n].shape == before[n].shape]
         return any(bool((after[n] != before[n]).any()) for n in kept)
+
+
+def _by_ties(shown: Run) -> bool:
+    """Whether a leak is gone once sorts keep equal numbers in their order."""
+    examples = sorted({column for _, column, _ in shown.found.leaks})
+    sorts = StableSorts()
+    try:
+        with sorts:
+            shown.runner.run(shown.inputs, shown.training, shown.seed)
+            if not sorts.met:
+                return False
+            again = measure(
+                shown.runner,
+                shown.inputs,
+                shown.layout,
+                shown.training,
+                shown.seed,
+                shown.draws,
+                examples=examples,
+            )
+    except Exception:
+        # a model may not bear a function mode; the leak stands
+        return False
+    return again.complete and not again.skipped and not again.leaks
 
 
 def _where(culprit: Culprit | None, finding: dict[str, Any]) -> str:

@@ -65,8 +65,9 @@ def run(subject: Subject) -> Answer:
             worst = max(worst, float((first - single).abs().max()) / scale)
     if not layout.followers:
         return inconclusive("no output has an axis that follows the batch size")
-    if worst > LIMIT and mixes_by_design(type(subject.model), training=False):
-        return inconclusive(f"{type(subject.model).__name__} mixes examples by design")
+    cls = type(subject.model)
+    if worst > LIMIT and mixes_by_design(cls, inputs=subject.inputs, training=False):
+        return inconclusive(f"{cls.__name__} mixes examples by design")
     if worst > LIMIT:
         return confirmed(
             f"an example alone gives another output than in a batch: relative difference {worst:.1e}",
