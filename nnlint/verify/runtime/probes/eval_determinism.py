@@ -3,7 +3,8 @@
 Criterion: with equal inputs, CONFIRMED when the output differs between two seeds, differs
 under one seed, or when a run in eval mode changes a buffer and the next run shows it; REFUTED
 when three seeds and a repeated run give the same bits and no such buffer moves. INCONCLUSIVE
-where names or an explicit `training=True` say that the model draws on purpose, or keeps state.
+where names or an explicit `training=True` say that the model draws on purpose, or keeps state;
+what takes some of many at random, such as a first point, is no draw whatever it is called.
 Source: dropout that is always on and layers built in `forward` show in no loss curve.
 """
 
