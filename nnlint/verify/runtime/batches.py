@@ -32,6 +32,8 @@ class Run:
     runner: Runner
     jittered: bool
     draws: tuple[int, ...] = tuple(range(len(DRAWS)))
+    scaled: bool = False
+    """On a batch of all small or all large numbers."""
 
     @property
     def mode(self) -> str:
@@ -142,7 +144,8 @@ class Mode:
         calm, loud = inputs.scaled(0.1), inputs.scaled(100.0)
         if calm is None or loud is None:
             return []
-        return self._extra(calm, layout, (2, 3)) or self._extra(loud, layout, (0, FAINT))
+        runs = self._extra(calm, layout, (2, 3)) or self._extra(loud, layout, (0, FAINT))
+        return [dataclasses.replace(run_, scaled=True) for run_ in runs]
 
     def _extra(self, inputs: Inputs, layout: Layout, draws: tuple[int, ...]) -> list[Run]:
         try:

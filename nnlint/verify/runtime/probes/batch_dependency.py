@@ -287,7 +287,7 @@ def _recipe(first: Run) -> dict[str, Any] | None:
     has_norm = any(is_batch_norm(m) for m in first.runner.model.modules())
     plain = [f for f in first.layout.followers if f.fold == 1]
     draws = [first.found.draw.get(leak[:2], 0) for leak in first.found.leaks]
-    if first.inputs.padding is not None or min(draws) >= len(DRAWS) - 1:
+    if first.scaled or first.inputs.padding is not None or min(draws) >= len(DRAWS) - 1:
         # the script draws numbers alone
         return None
     if first.jittered or (first.training and has_norm) or not plain:
