@@ -22,6 +22,8 @@ else:
     import tomli as tomllib
 
 FAIL_ON = ("error", "warning", "advice", "never")
+WITHOUT_FIXES = frozenset({"github", "gitlab", "junit"})
+"""Formats of reports that say nothing of fixes."""
 FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "sarif", "junit", "html")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from nnlint.finding import Edit, Finding, Fix, Level, Position, Related, Stage
+from nnlint.finding import Finding, Fix, Level, Position, Related, Stage
+from nnlint.rewriting.changes import Changes
 from nnlint.rule import Rule, RuleDefinitionError
 from nnlint.semantics.values import Site
-from nnlint.syntax.edits import Changes
 from nnlint.syntax.statements import statement_rows
 
 
@@ -66,10 +66,11 @@ class Reporter:
             noqa_row=last,
             probe=probe or rule.probe,
         )
-        if fix is not None and rule.fix is not None:
-            edits = _edits(fix[1], site)
-            if edits:
-                finding = replace(finding, fix=Fix(fix[0], rule.fix, edits))
+        title, changes = fix or ("", ())
+        if rule.fix is not None and changes:
+            # a fix that reaches beyond the file that the finding is in is nobody's to make
+            if all(change.filename == finding.filename for change in changes):
+                finding = replace(finding, fix=Fix(title, rule.fix, changes))
         key = (finding.filename, cell, start, rule.code)
         self.findings.setdefault(key, finding)
 
@@ -77,23 +78,6 @@ class Reporter:
         """Note a place that is in order; see `nnlint.rule.Context`."""
         if self.rule is not None and self.rule.gather:
             self.in_order.append(self.rule.code)
-
-
-def _edits(changes: Changes, site: Site) -> tuple[Edit, ...]:
-    """The edits of a fix; none when it reaches beyond the file that the finding is in."""
-    edits = []
-    for change in changes or ():
-        source = change.module.source
-        first, last = change.start[0], change.end[0]
-        touched = range(first, last + 1) if change.start != change.end else range(0)
-        if change.module is not site.module or not source.blanked.isdisjoint(touched):
-            return ()
-        cell, start = source.position(*change.start)
-        end_cell, end = source.position(*change.end)
-        if cell != end_cell:
-            return ()
-        edits.append(Edit(start, end, change.content, cell))
-    return tuple(edits)
 
 
 def place(site: Site) -> tuple[int | None, Position, Position]:

@@ -64,14 +64,34 @@ class Edit:
     """Number of the notebook cell that both positions are in."""
 
 
+Span = tuple[Position, Position]
+"""Start and end (exclusive) of a node in the text of a module; cells of a notebook are joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a fix does to a program; `nnlint.rewriting` knows how."""
+
+    operation: str
+    """Name of a transformation, such as `insert_before`."""
+    filename: str
+    """The file, as the user gave it."""
+    places: tuple[Span, ...]
+    """The nodes that it is about."""
+    texts: tuple[str, ...] = ()
+    """Source that it brings in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A change that removes the finding."""
+    """What removes the finding."""
 
     title: str
     """What the change does, as an instruction: "Call `optimizer.zero_grad()` first"."""
     applicability: Applicability
-    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...] | None = None
+    """The changes as edits of the text, once something needs them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding, Verdict
+from nnlint.offering import Offers
+from nnlint.rewriting import ChangeRefused
 from nnlint.source.discovery import Discovery
 from nnlint.source.file import SourceError, content_hash, read_bytes
 from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
@@ -126,6 +128,7 @@ class _Fixer:
         self._found = _without_lost(found, given)
         kept = set(self._found.files)
         self._lost = [f for f in given.findings if f.filename not in kept]
+        self._offers = Offers(self._content)
         self._hopeless: set[tuple[object, ...]] = set()
 
     def run(self) -> Outcome:
@@ -145,9 +148,13 @@ class _Fixer:
         for finding in self._outcome.result.findings:
             if finding.fix is None or not self._wanted(finding) or _key(finding) in self._hopeless:
                 continue
+            try:
+                edits = self._offers.edits(finding)
+            except ChangeRefused:
+                continue
             others = taken.setdefault(finding.filename, [])
-            if not any(_touch(a, b) for a in finding.fix.edits for b in others):
-                others += finding.fix.edits
+            if not any(_touch(a, b) for a in edits for b in others):
+                others += edits
                 batch.append(finding)
         return batch
 
@@ -186,9 +193,10 @@ class _Fixer:
     def _contents(self, batch: Sequence[Finding]) -> dict[str, bytes]:
         edits: dict[str, dict[Edit, None]] = {}
         for finding in batch:
-            assert finding.fix is not None
             # two fixes that need the same import share it
-            edits.setdefault(finding.filename, {}).update(dict.fromkeys(finding.fix.edits))
+            edits.setdefault(finding.filename, {}).update(
+                dict.fromkeys(self._offers.edits(finding))
+            )
         contents = dict(self._outcome.contents)
         for filename, wanted in edits.items():
             path = os.path.abspath(filename)
@@ -237,8 +245,8 @@ def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str
 
 
 def _key(finding: Finding) -> tuple[object, ...]:
-    edits = finding.fix.edits if finding.fix else ()
-    return (finding.filename, finding.code, finding.message, *(e.content for e in edits))
+    changes = finding.fix.changes if finding.fix else ()
+    return (finding.filename, finding.code, finding.message, *(c.texts for c in changes))
 
 
 def _touch(one: Edit, other: Edit) -> bool:

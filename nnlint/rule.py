@@ -23,13 +23,15 @@ A rule that can mend what it reports declares how far the change may be trusted
     context.report(
         step.site,
         message,
-        fix=("Clear the gradients first", edits.insert_before(backward.site, f"{name}.zero_grad()")),
+        fix=("Clear the gradients first", changes.insert_before(backward.site, f"{name}.zero_grad()")),
     )
 
-`edits` makes the changes and keeps every other character; see `nnlint.syntax.edits`:
+`changes` says what to do; `nnlint.rewriting` does it in the file's LibCST tree, keeps every
+comment and every other character, and only when somebody wants the fix:
 
 - `replace(site, text)`, `unwrap(call, argument)`
 - `insert_before(site, line, ...)`, `insert_after(site, line, ...)`, `delete_statement(site)`
+- `move_before(site, other)`, `move_behind(site, other)`, `wrap(site, header)`, `take_out_of(site, outer)`
 - `set_keyword(call, name, value)`, `remove_keyword(call, name)`, `remove_items(container, item, ...)`
 - `together(changes, ...)` for several changes that only make sense together
 - `source_text(site)`: the code as it is written, where `site.text` is for messages
@@ -38,10 +40,11 @@ A rule that can mend what it reports declares how far the change may be trusted
 file's own imports and aliases, and adds an import where there is none::
 
     seed, imported = reference(site, "torch.manual_seed")
-    fix = ("Fix the seed", edits.together(imported, edits.insert_before(site, f"{seed}(0)")))
+    fix = ("Fix the seed", changes.together(imported, changes.insert_before(site, f"{seed}(0)")))
 
-Where the source leaves no place for a change the functions return None, and the finding is
-reported without a fix; so is one whose changes lie in another file. A fix uses the user's own
+Where changes do not go together the functions return None, and the finding is reported
+without a fix; so is one whose changes lie in another file, and one that the source leaves no
+room for. A fix uses the user's own
 names and is right in its context: the engine applies it, parses and lints the result, and
 drops it unless the finding is gone and no other has come.
 """
@@ -57,9 +60,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from nnlint.finding import Applicability, Level, Stage
-from nnlint.syntax import edits
-from nnlint.syntax.edits import Changes
-from nnlint.syntax.imports import reference
+from nnlint.rewriting import changes
+from nnlint.rewriting.changes import Changes
+from nnlint.rewriting.imports import reference
 
 SECTIONS = (
     "What it does",
@@ -278,7 +281,7 @@ __all__ = [
     "RuleDefinitionError",
     "Site",
     "Stage",
-    "edits",
+    "changes",
     "reference",
     "rule",
 ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 from program_text import main_program
 
+from nnlint.rewriting import edits_of
+from nnlint.rewriting.changes import Changes
 from nnlint.semantics.remedies import clear_gradients, evaluate_in_eval_mode, seed_at_start
 from nnlint.semantics.seeding import random_start
+from nnlint.source.file import SourceFile
 from nnlint.source.rewrite import edited
-from nnlint.syntax.edits import Changes
 
 HEAD = """import torch
 from torch import nn
@@ -25,10 +28,8 @@ def applied(text: str, changes: Changes) -> str | None:
     """The text after changes."""
     if changes is None:
         return None
-    from nnlint.finding import Edit, Position
-
-    made = [Edit(Position(*c.start), Position(*c.end), c.content) for c in changes]
-    changed = edited(text, made)
+    source = SourceFile(Path("script.py"), "script.py", text, text.encode(), None)
+    changed = edited(text, edits_of(source, changes))
     ast.parse(changed)
     return changed
 
@@ -53,7 +54,10 @@ class TestGradients:
                 "    loss.backward()\n    [optimizer][0].step()\n",
                 None,
             ),
-            ("    loss.backward(); optimizer.step()\n", None),
+            (
+                "    loss.backward(); optimizer.step()\n",
+                "optimizer.zero_grad(); loss.backward(); optimizer.step()",
+            ),
         ],
     )
     def test_where_they_are_cleared(self, body, expected):

@@ -53,6 +53,7 @@ VIEW = Finding(
     fix=Fix(
         "Use `transpose`",
         Applicability.UNSAFE,
+        (),
         (Edit(Position(8, 16), Position(8, 31), "x.transpose(0, 1)"),),
     ),
     noqa_row=8,

@@ -14,7 +14,7 @@ import click
 
 from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
-from nnlint.config import FAIL_ON, FORMATS
+from nnlint.config import FAIL_ON, FORMATS, WITHOUT_FIXES
 from nnlint.finding import Finding, Stage
 from nnlint.report import Report
 from nnlint.text import plain
@@ -178,12 +178,29 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         texts = {**overlay, **(fixed.contents if fixed else {})}
         findings = gathered(findings, result.passed, texts)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
+    if settings.config.output_format not in WITHOUT_FIXES:
+        findings = _with_edits(findings, {**overlay, **(fixed.contents if fixed else {})})
     result = replace(result, findings=tuple(findings))
     # the fixed text of a file from stdin has taken stdout
     stream = sys.stderr if fixed and overlay else sys.stdout
     report = _report(result, options["quiet"], overlay, fixed)
     write_report(report, settings.config.output_format, options, stream)
     return status
+
+
+def _with_edits(findings: Sequence[Finding], overlay: dict[str, bytes]) -> list[Finding]:
+    from nnlint.offering import Offers, on_disk
+    from nnlint.report.summary import count
+
+    offers = Offers(on_disk(overlay))
+    shown = offers.shown(findings)
+    if offers.unparsed:
+        first, more = min(offers.unparsed), len(offers.unparsed) - 1
+        others = f" and {count(more, 'other file')}" if more else ""
+        click.echo(
+            f"warning: no fixes for {plain(first)}{others}: LibCST cannot parse it", err=True
+        )
+    return shown
 
 
 def _cache_dir(settings: Settings) -> Path | None:

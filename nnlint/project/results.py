@@ -8,7 +8,17 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
-from nnlint.finding import Applicability, Edit, Finding, Fix, Level, Position, Related, Stage
+from nnlint.finding import (
+    Applicability,
+    Change,
+    Finding,
+    Fix,
+    Level,
+    Position,
+    Related,
+    Span,
+    Stage,
+)
 from nnlint.source.suppression import Suppression
 
 
@@ -53,6 +63,8 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         return display(str(path))
 
     related = _reader(Related, filename=named, start=Position._make, end=Position._make)
+    change = _reader(Change, filename=named, places=_each(_span), texts=_each(str))
+    fix = _reader(Fix, applicability=Applicability, changes=_each(change), edits=_never)
     finding = _reader(
         Finding,
         filename=named,
@@ -61,7 +73,7 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         end=Position._make,
         stages=_each(Stage),
         related=_each(related),
-        fix=_maybe(_FIX),
+        fix=_maybe(fix),
         verdict=_never,
     )
     findings, comments, took_part, passed = data
@@ -78,9 +90,9 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
-    if isinstance(value, Finding | Related):
+    if isinstance(value, Finding | Related | Change):
         value = replace(value, filename=os.path.abspath(value.filename))
-    if isinstance(value, Finding | Related | Fix | Edit | Suppression):
+    if isinstance(value, Finding | Related | Fix | Change | Suppression):
         return [_plain(getattr(value, f.name)) for f in fields(value)]
     return value
 
@@ -113,7 +125,12 @@ def _reader(kind: Any, **converters: Callable[[Any], Any]) -> Callable[[Any], An
 
 def _never(value: Any) -> None:
     if value is not None:
-        raise TypeError("what running the code showed is not remembered")
+        raise TypeError("what is found out on request is not remembered")
+
+
+def _span(value: Any) -> Span:
+    start, end = map(Position._make, value)
+    return start, end
 
 
 def _maybe(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -124,6 +141,4 @@ def _each(convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda values: tuple(map(convert, values))
 
 
-_EDIT = _reader(Edit, start=Position._make, end=Position._make)
-_FIX = _reader(Fix, applicability=Applicability, edits=_each(_EDIT))
 _COMMENT = _reader(Suppression, selectors=tuple)

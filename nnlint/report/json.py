@@ -39,7 +39,7 @@ def as_dict(finding: Finding) -> dict[str, Any]:
 
 def _fix(fix: Fix | None, cell: int | None) -> dict[str, Any] | None:
     # an edit has no cell of its own here, so that one elsewhere could not be told
-    if fix is None or any(edit.cell != cell for edit in fix.edits):
+    if fix is None or not fix.edits or any(edit.cell != cell for edit in fix.edits):
         return None
     return {
         "applicability": fix.applicability.value,

@@ -85,7 +85,7 @@ def _verdict(finding: Finding) -> dict[str, Any]:
 
 
 def _fixes(finding: Finding) -> Sequence[dict[str, Any]]:
-    if finding.fix is None or finding.cell is not None:
+    if finding.fix is None or finding.fix.edits is None or finding.cell is not None:
         return ()
     replacements = [
         {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from nnlint.rewriting.changes import Changes, remove_items, replace, together, unwrap
 from nnlint.semantics.values import Built, Instance, Items, Operation, Site
-from nnlint.syntax.edits import Changes, remove_items, replace, together, unwrap
 
 SIZES = frozenset({"crop", "resize", "pad", "factory"})
 """Families of transforms that give images the size that what follows counts on."""

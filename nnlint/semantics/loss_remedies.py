@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import ast
 
-from nnlint.semantics.dataflow import keeps_examples
-from nnlint.semantics.losses import call_parameters
-from nnlint.semantics.values import Built, Operation, Site
-from nnlint.syntax.calls import argument_of
-from nnlint.syntax.edits import (
+from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
     call_method,
@@ -20,7 +16,14 @@ from nnlint.syntax.edits import (
     source_text,
     together,
 )
-from nnlint.syntax.imports import reference
+from nnlint.semantics.dataflow import keeps_examples
+from nnlint.semantics.losses import call_parameters
+from nnlint.semantics.values import Built, Operation, Site
+from nnlint.syntax.calls import argument_of
+from nnlint.rewriting.imports import reference
+from nnlint.semantics.losses import call_parameters
+from nnlint.semantics.values import Built, Operation, Site
+from nnlint.syntax.calls import argument_of
 
 
 def add_last_axis(loss: Operation, to_target: bool) -> Changes:

@@ -8,18 +8,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import spoken_name
-from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Operation, Site
-from nnlint.syntax.bindings import is_main_guard
-from nnlint.syntax.edits import (
+from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
     call_method,
-    delete_statement,
     insert_after,
     insert_before,
+    move_before,
     move_behind,
     replace,
     set_keyword,
@@ -27,7 +22,12 @@ from nnlint.syntax.edits import (
     together,
     wrap,
 )
-from nnlint.syntax.imports import reference
+from nnlint.rewriting.imports import reference
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.participants import spoken_name
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Operation, Site
+from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.statements import Placed, enclosing_statement, enclosing_statements
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -135,12 +135,9 @@ def move(statement: Site, *, before: Site | None = None, after: Site | None = No
     own, other = _block_of(statement), _block_of(target) if target else None
     if own is None or other is None or target is None or own[0] is not other[0]:
         return None
-    text = source_text(statement)
-    if "\n" in text or not _stands_alone(statement):
+    if not _stands_alone(statement):
         return None
-    if after:
-        return move_behind(statement, after)
-    return together(delete_statement(statement), insert_before(target, text))
+    return move_behind(statement, target) if after else move_before(statement, target)
 
 
 def _stands_alone(call: Site) -> bool:

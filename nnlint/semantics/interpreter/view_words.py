@@ -18,7 +18,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
 )
-from nnlint.syntax.edits import PLAIN
+from nnlint.rewriting.changes import PLAIN
 
 
 class ViewWords(Members):

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Changes, Context, Level, Programs, edits, rule
+from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.edits import leave_out, swap
 from nnlint.semantics.ordering import Misplaced, misplaced_transforms
@@ -95,5 +95,5 @@ def fix_of(found: Misplaced) -> tuple[str, Changes]:
     if found.kind == "twice":
         return "Leave it out", leave_out([(found.transform, found.container)])
     if found.kind == "unscaled":
-        return "Scale the values", edits.set_keyword(found.other.site, "scale", "True")
+        return "Scale the values", changes.set_keyword(found.other.site, "scale", "True")
     return "Swap the two", swap(found.transform.site, found.other.site)

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Calls, Context, Level, edits, rule
+from nnlint.rule import Applicability, Calls, Context, Level, changes, rule
 from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.regroup import Kind, ViewResult
@@ -78,7 +78,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
             help=f"Use `{view.remedy}`."
             if view.remedy
             else "Bring the axes into that order with `permute` or `transpose`, then reshape.",
-            fix=("Move the axes, then reshape", edits.replace(site, view.remedy))
+            fix=("Move the axes, then reshape", changes.replace(site, view.remedy))
             if view.remedy
             else None,
             probe=probe,

@@ -1,6 +1,6 @@
 import ast
 
-from nnlint.rule import Applicability, Changes, Context, Level, Programs, edits, rule
+from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.accumulation import Undivided, undivided_losses
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.participants import spoken_name
@@ -85,7 +85,7 @@ def _divide(found: Undivided) -> Changes:
     if isinstance(loss, ast.Call) and len(loss.args) == 1:
         scaled = loss.args[0]
         if isinstance(scaled, ast.Name):
-            return edits.replace(Site(site.module, scaled), f"{scaled.id} / {found.count}")
+            return changes.replace(Site(site.module, scaled), f"{scaled.id} / {found.count}")
     if isinstance(loss, ast.Name):
-        return edits.replace(Site(site.module, loss), f"({loss.id} / {found.count})")
+        return changes.replace(Site(site.module, loss), f"({loss.id} / {found.count})")
     return None

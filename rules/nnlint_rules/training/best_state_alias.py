@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, edits, reference, rule
+from nnlint.rule import Applicability, Context, Level, Programs, changes, reference, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.snapshots import aliases
 
@@ -74,7 +74,7 @@ def best_state_alias(program: Program, context: Context) -> None:
     """
     for found in aliases(program):
         copying, imported = reference(found.shared, "copy.deepcopy")
-        copied = f"{copying}({edits.source_text(found.shared)})"
+        copied = f"{copying}({changes.source_text(found.shared)})"
         context.report(
             found.shared,
             f"`{found.kept.text}` shares its tensors with the model, which trains on: what is "
@@ -84,5 +84,5 @@ def best_state_alias(program: Program, context: Context) -> None:
                 (found.training, "changes it"),
                 (found.use, "takes it for the state that was kept"),
             ],
-            fix=("Keep a copy", edits.together(imported, edits.replace(found.shared, copied))),
+            fix=("Keep a copy", changes.together(imported, changes.replace(found.shared, copied))),
         )

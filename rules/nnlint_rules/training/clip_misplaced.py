@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Changes, Context, Level, Programs, edits, rule
+from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.clipping import MisplacedClip, misplaced_clips
 from nnlint.semantics.remedies import move
@@ -104,4 +104,4 @@ def _unscale(program: Program, found: MisplacedClip) -> Changes:
     text = step.site.text if step else ""
     if step is None or ".step(" not in text or step.site.module is not found.clip.site.module:
         return None
-    return edits.insert_before(found.clip.site, text.replace(".step(", ".unscale_(", 1))
+    return changes.insert_before(found.clip.site, text.replace(".step(", ".unscale_(", 1))

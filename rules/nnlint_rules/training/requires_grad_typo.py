@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, edits, rule
+from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.freezing import FLAG, misspelt_flags
 from nnlint.semantics.remedies import set_flags
@@ -58,11 +58,11 @@ def requires_grad_typo(program: Program, context: Context) -> None:
         effect = f"nothing {'is frozen' if flag.freezes else 'changes'}"
         if flag.is_idle:
             effect = f"`{owner}` has no gradient in any case, so the line does nothing"
-        changes = set_flags(site) if flag.is_module else edits.replace(site, meant)
+        mended = set_flags(site) if flag.is_module else changes.replace(site, meant)
         context.report(
             site,
             f"`{site.text}` sets an attribute `{name}` that PyTorch does not know: {effect}",
             help=f"Set `{meant}`." if not flag.is_module else f"Call `{owner}.{FLAG}_(…)`.",
-            fix=("Set `requires_grad`", changes),
+            fix=("Set `requires_grad`", mended),
             level=Level.ADVICE if flag.is_idle else None,
         )

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, edits, reference, rule
+from nnlint.rule import Applicability, Context, Level, Programs, changes, reference, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.target_networks import shared_networks
 
@@ -64,12 +64,15 @@ def target_network_alias(program: Program, context: Context) -> None:
     """
     for found in shared_networks(program):
         copying, imported = reference(found.shared, "copy.deepcopy")
-        copied = f"{copying}({edits.source_text(found.shared)})"
+        copied = f"{copying}({changes.source_text(found.shared)})"
         context.report(
             found.alias,
             f"`{found.alias.text}` is the same network as `{found.shared.text}`: every step "
             f"trains it too, and updating `{found.target}` from `{found.source}` does nothing",
             help=f"Make a copy: `{copied}`.",
             related=[(found.update, "updates the network from itself")],
-            fix=("Copy the network", edits.together(imported, edits.replace(found.shared, copied))),
+            fix=(
+                "Copy the network",
+                changes.together(imported, changes.replace(found.shared, copied)),
+            ),
         )

@@ -1,4 +1,4 @@
-from nnlint.rule import Applicability, Context, Level, Programs, edits, rule
+from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.uncalled import STATE, uncalled_methods
 
@@ -66,5 +66,5 @@ def uncalled_method(program: Program, context: Context) -> None:
             f"`{found.site.text}` names the method and does not call it: "
             f"{CONSEQUENCES[found.method]}",
             help=f"Write `{found.site.text}()`.",
-            fix=("Call the method", edits.replace(found.site, f"{found.site.text}()")),
+            fix=("Call the method", changes.replace(found.site, f"{found.site.text}()")),
         )

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from nnlint.syntax.edits import Change, Changes, Site
-from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.statements import first_row
+from nnlint.rewriting.changes import Changes, Site, add_import
 
 
 def reference(site: Site, name: str) -> tuple[str, Changes]:
@@ -19,26 +17,26 @@ def reference(site: Site, name: str) -> tuple[str, Changes]:
     Parameters:
         name: such as `torch.manual_seed`.
     """
-    module = site.module
+    tree: ast.Module = site.module.tree
     at = getattr(site.node, "lineno", 1)
     known = [
         (full, local)
-        for statement in _top_imports(module)
+        for statement in _top_imports(tree)
         if (statement.end_lineno or 0) < at
         for full, local in _bindings(statement)
         if name == full or name.startswith(f"{full}.")
     ]
     for full, local in sorted(known, reverse=True):
-        if not _means_something_else(module, site.node, local):
+        if not _means_something_else(tree, site.node, local):
             return local + name[len(full) :], ()
     package = name.partition(".")[0]
-    if known or _means_something_else(module, site.node, package):
+    if known or _means_something_else(tree, site.node, package):
         return name, None
-    return name, _added(module, package, at)
+    return name, add_import(site, package)
 
 
-def _top_imports(module: ModuleSyntax) -> Iterator[ast.Import | ast.ImportFrom]:
-    return (s for s in module.tree.body if isinstance(s, ast.Import | ast.ImportFrom))
+def _top_imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    return (s for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom))
 
 
 def _bindings(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -54,11 +52,11 @@ def _bindings(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str
             yield package, package
 
 
-def _means_something_else(module: ModuleSyntax, node: ast.AST, name: str) -> bool:
+def _means_something_else(tree: ast.Module, node: ast.AST, name: str) -> bool:
     """Whether a name is bound by anything but an import, at the top or around a node."""
-    scopes: list[ast.AST] = [s for s in module.tree.body if not _is_scope(s)]
-    scopes += [s for s in ast.walk(module.tree) if _is_scope(s) and _around(s, node)]
-    defined = {s.name for s in module.tree.body if isinstance(s, Named)}
+    scopes: list[ast.AST] = [s for s in tree.body if not _is_scope(s)]
+    scopes += [s for s in ast.walk(tree) if _is_scope(s) and _around(s, node)]
+    defined = {s.name for s in tree.body if isinstance(s, Named)}
     return name in defined or any(name in _assigned(scope) for scope in scopes)
 
 
@@ -83,20 +81,3 @@ def _assigned(scope: ast.AST) -> set[str]:
         elif isinstance(node, ast.arg):
             names.add(node.arg)
     return names
-
-
-def _added(module: ModuleSyntax, package: str, before: int) -> Changes:
-    """An import of a package behind the first block of imports."""
-    row = 0
-    for number, statement in enumerate(module.tree.body):
-        is_docstring = number == 0 and ast.get_docstring(module.tree) is not None
-        if not isinstance(statement, ast.Import | ast.ImportFrom) and not is_docstring:
-            break
-        row = statement.end_lineno or statement.lineno
-        if row >= before:
-            return None
-    if row == 0:
-        first = first_row(module.tree.body[0])
-        return (Change(module, (first, 1), (first, 1), f"import {package}\n"),)
-    place = (row, len(module.lines[row - 1]) + 1)
-    return (Change(module, place, place, f"\nimport {package}"),)

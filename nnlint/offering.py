@@ -1,0 +1,84 @@
+"""Which findings can be fixed: changes that have room in their file become edits of its text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nnlint.finding import Change, Edit, Finding
+from nnlint.rewriting import ChangeRefused, Unparsed, edits_of
+from nnlint.source.file import SourceError, SourceFile, read_source
+from nnlint.syntax.module import parse_module
+
+Answer = tuple[Edit, ...] | ChangeRefused
+
+
+class Offers:
+    """The edits of fixes, each worked out once for a content of its file.
+
+    Parameters:
+        content: what a file holds, given by its absolute path, when it was linted.
+    """
+
+    def __init__(self, content: Callable[[str], bytes]) -> None:
+        self._content = content
+        self._sources: dict[str, SourceFile] = {}
+        self._answers: dict[tuple[bytes, tuple[Change, ...]], Answer] = {}
+        self.unparsed: set[str] = set()
+        """Files that Python can parse and LibCST cannot."""
+
+    def edits(self, finding: Finding) -> tuple[Edit, ...]:
+        """The edits of a finding's fix.
+
+        Raises:
+            ChangeRefused: there is no room for it.
+        """
+        assert finding.fix is not None
+        try:
+            source = self._source(finding.filename)
+        except (OSError, SourceError) as error:
+            raise ChangeRefused(str(error)) from error
+        key = source.raw, finding.fix.changes
+        if key not in self._answers:
+            self._answers[key] = self._worked_out(source, finding.fix.changes)
+        answer = self._answers[key]
+        if isinstance(answer, ChangeRefused):
+            raise answer
+        return answer
+
+    def _worked_out(self, source: SourceFile, changes: tuple[Change, ...]) -> Answer:
+        try:
+            return edits_of(source, changes)
+        except ChangeRefused as refused:
+            if isinstance(refused, Unparsed):
+                self.unparsed.add(source.display)
+            return refused
+
+    def _source(self, filename: str) -> SourceFile:
+        path = os.path.abspath(filename)
+        raw = self._content(path)
+        known = self._sources.get(path)
+        if known is None or known.raw != raw:
+            source = read_source(Path(path), filename, raw)
+            # what is broken in a notebook was left out when it was linted
+            known = self._sources[path] = parse_module(source, "", False).source
+        return known
+
+    def shown(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Findings with the edits of their fixes, and without the fixes that have no room."""
+        return [self._shown(finding) for finding in findings]
+
+    def _shown(self, finding: Finding) -> Finding:
+        if finding.fix is None:
+            return finding
+        try:
+            return replace(finding, fix=replace(finding.fix, edits=self.edits(finding)))
+        except ChangeRefused:
+            return replace(finding, fix=None)
+
+
+def on_disk(overlay: Mapping[str, bytes]) -> Callable[[str], bytes]:
+    """What files hold, some of them only in memory."""
+    return lambda path: overlay[path] if path in overlay else Path(path).read_bytes()

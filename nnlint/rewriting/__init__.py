@@ -1,0 +1,96 @@
+"""Changes of programs, made in their LibCST tree and given back as the smallest edits of the text.
+
+A fix is written down as `Change`s (`nnlint.rewriting.changes`): what to do, and the places of
+the linted source that it is about. `edits_of` carries them out when something needs the
+result, so that a run without findings, and a report without fixes, never imports LibCST.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from nnlint.finding import Change, Edit, Position
+from nnlint.source.file import SourceFile
+
+if TYPE_CHECKING:
+    from nnlint.rewriting.tree import SourceTree
+
+
+class ChangeRefused(Exception):
+    """A fix has no room in a file as it is written; says why."""
+
+
+class Unparsed(ChangeRefused):
+    """LibCST cannot parse the file, as when its syntax is newer."""
+
+
+def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
+    """Changes of one file as edits of its text, that no comment is lost by.
+
+    Parameters:
+        source: the file, with the content that the changes were found in.
+
+    Raises:
+        ChangeRefused: there is no room for them.
+    """
+    from nnlint.rewriting.differences import differences
+    from nnlint.rewriting.oracles import fault
+    from nnlint.rewriting.transforming import transformed
+    from nnlint.rewriting.tree import Refused
+
+    before = source.text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        tree = _tree(before)
+    except Refused as error:
+        raise Unparsed(str(error)) from error
+    try:
+        after = transformed(tree, changes)
+    except (Refused, RecursionError) as error:
+        raise ChangeRefused(str(error)) from error
+    made = list(differences(before, after))
+    wrong = fault(before, after, made)
+    if wrong:
+        raise ChangeRefused(wrong)
+    return _edits(source, before, made)
+
+
+@functools.lru_cache(maxsize=4)
+def _tree(text: str) -> SourceTree:
+    """The tree of a text, which often has several fixes."""
+    from nnlint.rewriting.tree import SourceTree
+
+    return SourceTree(text)
+
+
+def _edits(
+    source: SourceFile, before: str, made: Iterable[tuple[Position, Position, str]]
+) -> tuple[Edit, ...]:
+    """Differences as edits of what the user sees: each within one cell of a notebook."""
+    lines = before.split("\n")
+    edits = []
+    for start, end, content in made:
+        if not source.blanked.isdisjoint(range(start.row, end.row + 1 if start != end else 0)):
+            raise ChangeRefused("it stands in what only a notebook can run")
+        if source.cells is not None and start.column == end.column == 1:
+            start, end, content = _of_rows(source, lines, start, end, content)
+        cell, first = source.position(*start)
+        end_cell, last = source.position(*end)
+        if cell != end_cell:
+            raise ChangeRefused("it reaches over several cells")
+        edits.append(Edit(first, last, content, cell))
+    return tuple(edits)
+
+
+def _of_rows(
+    source: SourceFile, lines: Sequence[str], start: Position, end: Position, content: str
+) -> tuple[Position, Position, str]:
+    """An edit of whole rows told by the ends of rows, where a cell ends behind the last one."""
+    if start.row == 1 or source.position(start.row - 1, 1)[0] == source.position(*end)[0]:
+        return start, end, content
+    last = Position(end.row - 1, len(lines[end.row - 2]) + 1)
+    if start != end and source.position(start.row - 1, 1)[0] != source.position(*start)[0]:
+        return start, last, content.removesuffix("\n")
+    first = Position(start.row - 1, len(lines[start.row - 2]) + 1)
+    return first, last, f"\n{content}".removesuffix("\n") if content else ""

@@ -1,0 +1,61 @@
+"""Expressions that take the place of others."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import libcst as cst
+
+from nnlint.finding import Change
+from nnlint.rewriting.blocks import Plan
+from nnlint.rewriting.tree import Refused
+
+ATOMS = (
+    cst.Name
+    | cst.Attribute
+    | cst.Call
+    | cst.Subscript
+    | cst.BaseNumber
+    | cst.SimpleString
+    | cst.List
+    | cst.Dict
+)
+"""Expressions that can stand anywhere without brackets."""
+SLOTS = cst.Arg | cst.Assign | cst.AnnAssign | cst.AugAssign | cst.Return | cst.Element | cst.Expr
+"""What an expression can fill whole, so that it needs no brackets there."""
+
+
+def replace(plan: Plan, change: Change) -> None:
+    """An expression, or a statement, in the place of another."""
+    (place,), (text,) = change.places, change.texts
+    for node in plan.tree.at(place):
+        if isinstance(node, cst.BaseExpression):
+            _put(plan, node, plan.tree.expression(text))
+            return
+        if isinstance(node, cst.Assign | cst.AugAssign | cst.AnnAssign):
+            (line,) = plan.tree.statements([text])
+            assert isinstance(line, cst.SimpleStatementLine)
+            new = line.body[0].with_changes(semicolon=node.semicolon)
+            plan.updates[node].append(partial(_instead, new))
+            return
+    raise Refused("no expression stands there")
+
+
+def unwrap(plan: Plan, change: Change) -> None:
+    """An argument in the place of the call that takes it."""
+    call, argument = (plan.tree.expression_at(place) for place in change.places)
+    _put(plan, call, argument)
+
+
+def _put(plan: Plan, old: cst.BaseExpression, new: cst.BaseExpression) -> None:
+    if old.lpar and not new.lpar:
+        new = new.with_changes(lpar=old.lpar, rpar=old.rpar)
+    elif not new.lpar and not isinstance(new, ATOMS):
+        around = next(plan.tree.enclosing(old))
+        if not isinstance(around, SLOTS) or "\n" in cst.Module([]).code_for_node(new):
+            new = new.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    plan.updates[old].append(partial(_instead, new))
+
+
+def _instead(new: cst.CSTNode, old: cst.CSTNode) -> cst.CSTNode:
+    return new

@@ -1,0 +1,79 @@
+"""What a change must leave as it is, whatever made it: comments, and the program around it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from nnlint.rewriting.differences import Difference
+
+Outline = tuple[str, ...]
+"""A statement without the blocks in it, behind those of the statements around it."""
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
+
+
+def fault(before: str, after: str, made: Iterable[Difference]) -> str:
+    """What is wrong with a changed text; empty when nothing is."""
+    if _comments(before) - _comments(after):
+        return "a comment would be lost"
+    touched = {row for start, end, _ in made for row in range(start.row, end.row + 1)}
+    try:
+        left = Counter(outline for outline, _ in _outlines(after))
+    except (SyntaxError, RecursionError, ValueError, MemoryError):
+        return "the result is no Python"
+    kept = Counter(o for o, rows in _outlines(before) if touched.isdisjoint(rows))
+    if kept - left:
+        return "more would change than what is meant"
+    return ""
+
+
+def _comments(text: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found[token.string.rstrip()] += 1
+    except (tokenize.TokenError, SyntaxError):
+        # Python's parser has the last word on whether this is a program
+        pass
+    return found
+
+
+def _outlines(text: str) -> Iterator[tuple[Outline, range]]:
+    """The statements of a text, each with the rows that it has for itself."""
+    waiting: list[tuple[ast.AST, Outline]] = [(ast.parse(text), ())]
+    while waiting:
+        node, around = waiting.pop()
+        outline = around
+        if isinstance(node, ast.stmt):
+            outline = (*around, _header(node))
+            inner = [n.lineno for n in _inside(node) if isinstance(n, ast.stmt)]
+            last = node.end_lineno or node.lineno
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+            yield outline, range(first, (max(first, min(inner) - 1) if inner else last) + 1)
+        waiting += [(child, outline) for child in _inside(node)]
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    for name in BLOCKS:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            yield from value
+
+
+def _header(node: ast.stmt) -> str:
+    fields = (
+        f"{name}={ast.dump(part) if isinstance(part, ast.AST) else _dumped(part)}"
+        for name, part in ast.iter_fields(node)
+        if name not in BLOCKS
+    )
+    return f"{type(node).__name__}({', '.join(fields)})"
+
+
+def _dumped(part: object) -> str:
+    if isinstance(part, list):
+        return repr([ast.dump(p) if isinstance(p, ast.AST) else repr(p) for p in part])
+    return repr(part)

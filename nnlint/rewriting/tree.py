@@ -1,0 +1,168 @@
+"""The LibCST tree of a module, and the nodes that stand at its places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from nnlint.finding import Position, Span
+
+Block = cst.Module | cst.IndentedBlock | cst.SimpleStatementLine | cst.SimpleStatementSuite
+"""What holds statements: a line or one-line suite holds those that `;` divides."""
+BODIES = cst.Module | cst.IndentedBlock | cst.SimpleStatementSuite
+Statement = cst.BaseStatement | cst.BaseSmallStatement
+
+
+class Refused(Exception):
+    """The source is written in a way that leaves no room for a change; says why."""
+
+
+class SourceTree:
+    """A module's tree that is asked for nodes by their places.
+
+    Parameters:
+        text: the module's text, with lines that end in `\\n`.
+
+    Raises:
+        Refused: LibCST cannot parse it, or not without changing it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        try:
+            self.module = cst.parse_module(text)
+            if self.module.code != text:
+                raise Refused("the file's layout cannot be kept")
+            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+            self._positions = wrapper.resolve(PositionProvider)
+        except (cst.ParserSyntaxError, RecursionError) as error:
+            raise Refused("LibCST cannot parse the file") from error
+        self._parents: dict[cst.CSTNode, cst.CSTNode] = {}
+        self._at: dict[Span, list[cst.CSTNode]] = {}
+        waiting: list[cst.CSTNode] = [self.module]
+        while waiting:
+            node = waiting.pop()
+            place = self._positions.get(node)
+            if place is not None:
+                self._at.setdefault(self._span(node, place), []).append(node)
+            for child in node.children:
+                self._parents[child] = node
+                waiting.append(child)
+
+    def _span(self, node: cst.CSTNode, place: CodeRange) -> Span:
+        start, end = (Position(p.line, p.column + 1) for p in (place.start, place.end))
+        if isinstance(node, cst.Tuple) and node.lpar:
+            # to Python's own parser these brackets are part of a tuple
+            start = self._beside(start, "(", -1) or start
+            end = self._beside(end, ")", 1) or end
+        return start, end
+
+    def _beside(self, place: Position, bracket: str, step: int) -> Position | None:
+        """The outer side of a bracket that only blanks divide from a place."""
+        line = self._lines[place.row - 1]
+        before, after = line[: place.column - 1], line[place.column - 1 :]
+        near = before.rstrip() if step < 0 else after.lstrip()
+        if step < 0 and near.endswith(bracket):
+            return Position(place.row, len(near))
+        if step > 0 and near.startswith(bracket):
+            return Position(place.row, len(line) - len(near) + 2)
+        return None
+
+    def at(self, place: Span) -> list[cst.CSTNode]:
+        """The nodes at a place, outermost first.
+
+        Raises:
+            Refused: there is none.
+        """
+        try:
+            return self._at[place]
+        except KeyError:
+            raise Refused(f"row {place[0].row} is not what was linted") from None
+
+    def expression_at(self, place: Span) -> cst.BaseExpression:
+        """The expression at a place.
+
+        Raises:
+            Refused: there is none.
+        """
+        for node in self.at(place):
+            if isinstance(node, cst.BaseExpression):
+                return node
+        raise Refused("no expression stands there")
+
+    def call_at(self, place: Span) -> cst.Call:
+        """The call at a place.
+
+        Raises:
+            Refused: there is none.
+        """
+        found = self.expression_at(place)
+        if isinstance(found, cst.Call):
+            return found
+        raise Refused("no call stands there")
+
+    def stands_at(self, node: cst.CSTNode, place: Span) -> bool:
+        """Whether a node stands at a place."""
+        return node in self._at.get(place, ())
+
+    def statement(self, place: Span) -> Statement:
+        """The innermost statement of a block that a place is in, or that stands there.
+
+        A statement that has its line for itself is told by the line.
+
+        Raises:
+            Refused: there is none, as in front of an `elif`.
+        """
+        # a block stands where its only statement does
+        inner = (n for n in self.at(place) if not isinstance(n, BODIES))
+        node: cst.CSTNode | None = next(inner, None)
+        while node is not None:
+            parent = self._parents.get(node)
+            if isinstance(node, cst.If) and isinstance(parent, cst.If):
+                raise Refused("an `elif` is no statement of its own")
+            if isinstance(parent, Block) and isinstance(
+                node, cst.BaseStatement | cst.BaseSmallStatement
+            ):
+                alone = isinstance(parent, cst.SimpleStatementLine) and len(parent.body) == 1
+                return parent if alone and isinstance(parent, cst.SimpleStatementLine) else node
+            node = parent
+        raise Refused(f"row {place[0].row} is not what was linted")
+
+    def block(self, statement: Statement) -> Block:
+        """The block that a statement is part of."""
+        parent = self._parents[statement]
+        assert isinstance(parent, Block)
+        return parent
+
+    def enclosing(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The nodes around one, innermost first."""
+        parent = self._parents.get(node)
+        while parent is not None:
+            yield parent
+            parent = self._parents.get(parent)
+
+    def expression(self, text: str) -> cst.BaseExpression:
+        """Parse an expression that is to stand in the module.
+
+        Raises:
+            Refused: it is none.
+        """
+        try:
+            return cst.parse_expression(text, self.module.config_for_parsing)
+        except (cst.ParserSyntaxError, RecursionError) as error:
+            raise Refused("the change is no expression here") from error
+
+    def statements(self, lines: Sequence[str]) -> list[cst.BaseStatement]:
+        """Parse statements that are to stand in the module; a tab indents a block.
+
+        Raises:
+            Refused: they are none.
+        """
+        text = "".join(f"{line}\n" for line in lines)
+        try:
+            parsed = cst.parse_module(text, self.module.config_for_parsing)
+        except (cst.ParserSyntaxError, RecursionError) as error:
+            raise Refused("the change is no statement here") from error
+        return [s for s in parsed.body if isinstance(s, cst.BaseStatement)]
