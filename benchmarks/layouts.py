@@ -18,7 +18,6 @@ import tempfile
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import libcst as cst
@@ -348,12 +347,6 @@ def _comments(text: str) -> Counter[str]:
 
 def _line_ends(text: str) -> set[str]:
     return set(re.findall(r"\r\n|\r|\n", text))
-
-
-def changed_rows(before: str, after: str) -> int:
-    """How many rows of a text are not in another."""
-    matcher = SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
-    return sum(stop - start for tag, start, stop, *_ in matcher.get_opcodes() if tag != "equal")
 
 
 def fixable(folders: Iterable[Path]) -> Iterator[Path]:

@@ -10,12 +10,14 @@ from nnlint.finding import Position
 
 Difference = tuple[Position, Position, str]
 """Start and end (exclusive) in the old text, and what stands there in the new one."""
+_ROW = re.compile(r"[^\n]*\n|[^\n]+")
+"""A row of a program: other characters that end a line elsewhere do not here."""
 _TOKEN = re.compile(r"\w+|[ \t]+|.", re.DOTALL)
 
 
 def differences(before: str, after: str) -> Iterator[Difference]:
     """What to put where in a text to make it another, row by row, in order."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = _ROW.findall(before), _ROW.findall(after)
     same = _common(old, new)
     end = _common(old[same:][::-1], new[same:][::-1])
     old_end, new_end = len(old) - end, len(new) - end
