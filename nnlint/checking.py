@@ -17,7 +17,7 @@ from nnlint.project.ecosystem import takes_part
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
-from nnlint.rule import Calls, Programs, Rule
+from nnlint.rule import Calls, Matches, Programs, Rule
 from nnlint.silence import crash, tool_finding
 from nnlint.source.file import SourceError, content_hash, read_source
 from nnlint.source.prose import is_python
@@ -127,16 +127,21 @@ def _run_rules(
     module: ModuleSyntax, modules: ProjectModules, config: Config, rules: Iterable[Rule]
 ) -> tuple[list[Finding], list[str]]:
     """The findings of rules, and the codes of those that gather for what they found in order."""
+    from nnlint.matching import Matching
     from nnlint.semantics.analysis import analyse
 
     display = module.source.display
-    reporter = Reporter(config.stage)
+    rules = tuple(rules)
+    patterns = [s for rule in rules for s in rule.on if isinstance(s, Matches)]
     try:
-        analysis = analyse(module, modules.load, users=Users(modules))
+        matching = Matching(module, patterns)
+        machine = matching.interpreter(modules.load)
+        analysis = analyse(module, modules.load, machine, users=Users(modules))
     except RecursionError:
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:
         return [_crash(display, "the analysis of this file", error)], []
+    reporter = Reporter(config.stage, matching)
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:
@@ -147,6 +152,9 @@ def _run_rules(
                     for program in analysis.programs:
                         if program.is_entry or not subscription.entry_only:
                             rule.check(program, reporter)
+                elif isinstance(subscription, Matches):
+                    for node in matching.nodes(subscription):
+                        rule.check(node, reporter)
                 else:
                     for operation in operations:
                         if _subscribed(subscription, operation.entry.kind, operation.entry.family):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from nnlint.finding import Finding, Fix, Level, Position, Related, Stage
 from nnlint.rewriting.changes import Changes
 from nnlint.rule import Rule, RuleDefinitionError
-from nnlint.semantics.values import Site
+from nnlint.semantics.values import Site, Value
 from nnlint.syntax.statements import statement_rows
+
+if TYPE_CHECKING:
+    from nnlint.matching import Matching
 
 
 class Reporter:
     """The `Context` of every rule for one file."""
 
-    def __init__(self, stage: Stage | None) -> None:
+    def __init__(self, stage: Stage | None, matching: Matching) -> None:
         self._stage = stage
+        self._matching = matching
         self.rule: Rule | None = None
         self.findings: dict[tuple[object, ...], Finding] = {}
         self.in_order: list[str] = []
@@ -26,6 +31,14 @@ class Reporter:
     def stage(self) -> Stage | None:
         """The stage of the recipe the project is in, if configured."""
         return self._stage
+
+    def site(self, node: Any) -> Site:
+        """The place of a LibCST node; see `nnlint.rule.Context`."""
+        return self._matching.site(node)
+
+    def value_of(self, node: Any) -> Value:
+        """What is known of an expression; see `nnlint.rule.Context`."""
+        return self._matching.value_of(node)
 
     def report(
         self,

@@ -11,7 +11,6 @@ from pathlib import Path
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.offering import Offers
-from nnlint.rewriting import ChangeRefused
 from nnlint.source.discovery import Discovery
 from nnlint.source.file import SourceError, content_hash, read_bytes
 from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
@@ -148,14 +147,15 @@ class _Fixer:
         for finding in self._outcome.result.findings:
             if finding.fix is None or not self._wanted(finding) or _key(finding) in self._hopeless:
                 continue
-            try:
-                edits = self._offers.edits(finding)
-            except ChangeRefused:
+            (shown,) = self._offers.shown([finding])
+            edits = shown.fix.edits if shown.fix else None
+            if not edits:
+                # there is no room for it in the file as it is written
                 continue
             others = taken.setdefault(finding.filename, [])
             if not any(_touch(a, b) for a in edits for b in others):
                 others += edits
-                batch.append(finding)
+                batch.append(shown)
         return batch
 
     def _try(self, batch: Sequence[Finding]) -> bool:
@@ -193,10 +193,9 @@ class _Fixer:
     def _contents(self, batch: Sequence[Finding]) -> dict[str, bytes]:
         edits: dict[str, dict[Edit, None]] = {}
         for finding in batch:
+            assert finding.fix is not None and finding.fix.edits is not None
             # two fixes that need the same import share it
-            edits.setdefault(finding.filename, {}).update(
-                dict.fromkeys(self._offers.edits(finding))
-            )
+            edits.setdefault(finding.filename, {}).update(dict.fromkeys(finding.fix.edits))
         contents = dict(self._outcome.contents)
         for filename, wanted in edits.items():
             path = os.path.abspath(filename)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nnlint.finding import Change, Edit, Finding
 from nnlint.rewriting import ChangeRefused, Unparsed, edits_of
-from nnlint.source.file import SourceError, SourceFile, read_source
+from nnlint.source.file import SourceError, SourceFile, read_bytes, read_source
+from nnlint.source.rewrite import RewriteError
 from nnlint.syntax.module import parse_module
 
 Answer = tuple[Edit, ...] | ChangeRefused
@@ -19,10 +20,10 @@ class Offers:
     """The edits of fixes, each worked out once for a content of its file.
 
     Parameters:
-        content: what a file holds, given by its absolute path, when it was linted.
+        content: what a file held when it was linted, given its name and absolute path.
     """
 
-    def __init__(self, content: Callable[[str], bytes]) -> None:
+    def __init__(self, content: Callable[[str, str], bytes]) -> None:
         self._content = content
         self._sources: dict[str, SourceFile] = {}
         self._answers: dict[tuple[bytes, tuple[Change, ...]], Answer] = {}
@@ -38,7 +39,7 @@ class Offers:
         assert finding.fix is not None
         try:
             source = self._source(finding.filename)
-        except (OSError, SourceError) as error:
+        except (OSError, RewriteError, SourceError) as error:
             raise ChangeRefused(str(error)) from error
         key = source.raw, finding.fix.changes
         if key not in self._answers:
@@ -58,7 +59,7 @@ class Offers:
 
     def _source(self, filename: str) -> SourceFile:
         path = os.path.abspath(filename)
-        raw = self._content(path)
+        raw = self._content(filename, path)
         known = self._sources.get(path)
         if known is None or known.raw != raw:
             source = read_source(Path(path), filename, raw)
@@ -79,6 +80,6 @@ class Offers:
             return replace(finding, fix=None)
 
 
-def on_disk(overlay: Mapping[str, bytes]) -> Callable[[str], bytes]:
+def on_disk(overlay: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     """What files hold, some of them only in memory."""
-    return lambda path: overlay[path] if path in overlay else Path(path).read_bytes()
+    return lambda name, path: overlay[path] if path in overlay else read_bytes(Path(path))

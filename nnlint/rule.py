@@ -103,7 +103,27 @@ class Programs:
     """Only programs that a person starts: `__main__` blocks, scripts, commands."""
 
 
-Subscription = Calls | Programs
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Subscribes to source as it is written: the rule gets each LibCST node that matches.
+
+    `context.value_of(node)` says what the interpreter knows of an expression in it, and
+    `context.site(node)` is the place to report.
+    """
+
+    pattern: Callable[[Any], Any]
+    """Makes the pattern, given `libcst.matchers`, which nothing imports before it is needed."""
+    words: tuple[str, ...]
+    """Texts of which a file holds one wherever the pattern matches; others are not parsed."""
+
+    def __init__(self, pattern: Callable[[Any], Any], words: Iterable[str]) -> None:
+        object.__setattr__(self, "pattern", pattern)
+        object.__setattr__(self, "words", (words,) if isinstance(words, str) else tuple(words))
+        if not all(self.words) or not self.words:
+            raise RuleDefinitionError("a pattern needs words that tell which files to look at")
+
+
+Subscription = Calls | Programs | Matches
 
 
 class Site(Protocol):
@@ -120,6 +140,20 @@ class Context(Protocol):
     @property
     def stage(self) -> Stage | None:
         """The stage of the recipe the project is in, if configured."""
+
+    def site(self, node: Any) -> Any:
+        """The place of a LibCST node that a rule was given, or of one in it.
+
+        Raises:
+            LookupError: it is no expression or statement.
+        """
+
+    def value_of(self, node: Any) -> Any:
+        """What the interpreter knows of an expression in a LibCST node that a rule was given.
+
+        Returns:
+            A `nnlint.semantics.values.Value`: `Unknown` where it knows nothing.
+        """
 
     def report(
         self,
@@ -239,7 +273,7 @@ def rule(
             level=level,
             recipe=recipe,
             check=check,
-            on=(on,) if isinstance(on, Calls | Programs) else tuple(on),
+            on=(on,) if isinstance(on, Calls | Programs | Matches) else tuple(on),
             stages=tuple(stages),
             fix=fix,
             probe=probe,
@@ -276,6 +310,7 @@ __all__ = [
     "Changes",
     "Context",
     "Level",
+    "Matches",
     "Programs",
     "Rule",
     "RuleDefinitionError",

@@ -75,7 +75,11 @@ class TestStatements:
                 "        new()\n        loss.backward()",
                 "loss.backward()\n        new()",
             ),
-            ("model", "    new()\n    # the forward pass\n    loss = model(", ")  # a comment\n    new()\n    if"),
+            (
+                "model",
+                "    new()\n    # the forward pass\n    loss = model(",
+                ")  # a comment\n    new()\n    if",
+            ),
             ("y", "new()\nfor x in y:", "c = 3\nnew()\n@first"),
             ("loss.sum()", "    new()\n    return loss.sum()", None),
             ("a", "        new(); a = 1; b = 2", "        a = 1; new(); b = 2"),
@@ -269,7 +273,9 @@ class TestArguments:
         one = edits.replace(site(module, "a"), "c")
         two = edits.replace(site(module, "b"), "d")
         assert after(module, edits.together(one, two)) == "f(c); g(d)\n"
-        assert after(module, edits.together(one, edits.insert_before(site(module, "b"), "x:"))) is None
+        assert (
+            after(module, edits.together(one, edits.insert_before(site(module, "b"), "x:"))) is None
+        )
         assert edits.together(one, None) is None
 
 

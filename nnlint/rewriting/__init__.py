@@ -40,11 +40,7 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     from nnlint.rewriting.transforming import transformed
     from nnlint.rewriting.tree import Refused
 
-    before = source.text.replace("\r\n", "\n").replace("\r", "\n")
-    try:
-        tree = _tree(before)
-    except Refused as error:
-        raise Unparsed(str(error)) from error
+    tree, before = tree_of(source), _plain(source.text)
     try:
         after = transformed(tree, changes)
     except (Refused, RecursionError) as error:
@@ -56,12 +52,30 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     return _edits(source, before, made)
 
 
-@functools.lru_cache(maxsize=4)
+def tree_of(source: SourceFile) -> SourceTree:
+    """The LibCST tree of a file, made once for all that ask one after the other.
+
+    Raises:
+        Unparsed: LibCST cannot parse it.
+    """
+    from nnlint.rewriting.tree import Refused
+
+    try:
+        return _tree(_plain(source.text))
+    except Refused as error:
+        raise Unparsed(str(error)) from error
+
+
+@functools.lru_cache(maxsize=2)
 def _tree(text: str) -> SourceTree:
-    """The tree of a text, which often has several fixes."""
     from nnlint.rewriting.tree import SourceTree
 
     return SourceTree(text)
+
+
+def _plain(text: str) -> str:
+    """A text with the line ends that all places are counted by."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _edits(

@@ -40,13 +40,15 @@ class SourceTree:
         except (cst.ParserSyntaxError, RecursionError) as error:
             raise Refused("LibCST cannot parse the file") from error
         self._parents: dict[cst.CSTNode, cst.CSTNode] = {}
+        self._spans: dict[cst.CSTNode, Span] = {}
         self._at: dict[Span, list[cst.CSTNode]] = {}
         waiting: list[cst.CSTNode] = [self.module]
         while waiting:
             node = waiting.pop()
             place = self._positions.get(node)
             if place is not None:
-                self._at.setdefault(self._span(node, place), []).append(node)
+                span = self._spans[node] = self._span(node, place)
+                self._at.setdefault(span, []).append(node)
             for child in node.children:
                 self._parents[child] = node
                 waiting.append(child)
@@ -69,6 +71,10 @@ class SourceTree:
         if step > 0 and near.startswith(bracket):
             return Position(place.row, len(line) - len(near) + 2)
         return None
+
+    def span(self, node: cst.CSTNode) -> Span | None:
+        """Where a node stands; None for what has no place, such as a comma."""
+        return self._spans.get(node)
 
     def at(self, place: Span) -> list[cst.CSTNode]:
         """The nodes at a place, outermost first.
@@ -105,7 +111,7 @@ class SourceTree:
 
     def stands_at(self, node: cst.CSTNode, place: Span) -> bool:
         """Whether a node stands at a place."""
-        return node in self._at.get(place, ())
+        return self._spans.get(node) == place
 
     def statement(self, place: Span) -> Statement:
         """The innermost statement of a block that a place is in, or that stands there.

@@ -16,11 +16,8 @@ from nnlint.rewriting.changes import (
     source_text,
     together,
 )
-from nnlint.semantics.dataflow import keeps_examples
-from nnlint.semantics.losses import call_parameters
-from nnlint.semantics.values import Built, Operation, Site
-from nnlint.syntax.calls import argument_of
 from nnlint.rewriting.imports import reference
+from nnlint.semantics.dataflow import keeps_examples
 from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of

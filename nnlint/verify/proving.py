@@ -107,7 +107,7 @@ def _rows_after(finding: Finding, batch: Sequence[Finding]) -> list[int]:
         edit
         for other in batch
         if other.filename == finding.filename and other.fix is not None
-        for edit in other.fix.edits
+        for edit in other.fix.edits or ()
     }
     start = finding.start.row + sum(_added(e) for e in edits if e.end.row < finding.start.row)
     inside = [e for e in edits if finding.start.row <= e.end.row and e.start.row <= finding.end.row]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from nnlint.rewriting.changes import PLAIN
 from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult, classify_view, target_shape
 from nnlint.semantics.axes.sizes import Size, Symbol, size

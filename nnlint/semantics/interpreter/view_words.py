@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 
+from nnlint.rewriting.changes import PLAIN
 from nnlint.semantics.axes.naming import Names, first_name
 from nnlint.semantics.axes.reorder import Reordering
 from nnlint.semantics.axes.sizes import Size
@@ -18,7 +19,6 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
 )
-from nnlint.rewriting.changes import PLAIN
 
 
 class ViewWords(Members):

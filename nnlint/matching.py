@@ -1,0 +1,128 @@
+"""Where a file matches the patterns of rules, and what the interpreter knows there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nnlint.finding import Position, Span
+from nnlint.rewriting import Unparsed, tree_of
+from nnlint.rule import Matches
+from nnlint.semantics.analysis import Load
+from nnlint.semantics.interpreter.builtin_calls import Interpreter
+from nnlint.semantics.library import load_library
+from nnlint.semantics.values import Site, Unknown, Value, choose
+from nnlint.syntax.module import ModuleSyntax
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nnlint.rewriting.tree import SourceTree
+
+
+class Matching:
+    """The nodes of a file that match patterns.
+
+    A file that holds none of a pattern's words is not parsed for it.
+
+    Parameters:
+        patterns: what rules subscribe to.
+    """
+
+    def __init__(self, module: ModuleSyntax, patterns: Iterable[Matches]) -> None:
+        self._module = module
+        self._nodes: dict[Matches, list[cst.CSTNode]] = {}
+        self._tree: SourceTree | None = None
+        self._at: dict[Span, ast.AST] = {}
+        self._values: dict[ast.AST, Value] = {}
+        text = module.source.text
+        wanted = [p for p in patterns if any(word in text for word in p.words)]
+        if wanted:
+            self._match(wanted)
+
+    def _match(self, wanted: Iterable[Matches]) -> None:
+        import libcst.matchers
+
+        try:
+            self._tree = tree_of(self._module.source)
+        except Unparsed:
+            # newer syntax than LibCST's: rules about meaning still have their say
+            return
+        for pattern in wanted:
+            found = libcst.matchers.findall(self._tree.module, pattern.pattern(libcst.matchers))
+            if found:
+                self._nodes[pattern] = list(found)
+        if self._nodes:
+            self._at = {_span(self._module, n): n for n in _outermost_last(self._module.tree)}
+
+    def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
+        """The nodes that match a pattern, in the order of the source."""
+        return self._nodes.get(pattern, [])
+
+    def interpreter(self, load: Load) -> Interpreter | None:
+        """What interprets the file with an eye on what was matched; None where nothing was."""
+        if not self._nodes or self._tree is None:
+            return None
+        inside = [n for nodes in self._nodes.values() for node in nodes for n in _within(node)]
+        places = {span for node in inside if (span := self._tree.span(node)) is not None}
+        nodes = {node for span in places if (node := self._at.get(span)) is not None}
+        return _Watcher(load, self._module, nodes, self._values)
+
+    def site(self, node: cst.CSTNode) -> Site:
+        """The place of a node, to report it.
+
+        Raises:
+            LookupError: it is no expression or statement of the file.
+        """
+        return Site(self._module, self._node(node))
+
+    def value_of(self, node: cst.CSTNode) -> Value:
+        """What the interpreter knows of an expression in what was matched, `Unknown` if nothing."""
+        try:
+            return self._values.get(self._node(node), Unknown())
+        except LookupError:
+            return Unknown()
+
+    def _node(self, node: cst.CSTNode) -> ast.AST:
+        span = self._tree.span(node) if self._tree is not None else None
+        if span is None or span not in self._at:
+            raise LookupError(f"{type(node).__name__} is no expression or statement of the file")
+        return self._at[span]
+
+
+def _within(node: cst.CSTNode) -> list[cst.CSTNode]:
+    found, waiting = [], [node]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += found[-1].children
+    return found
+
+
+def _outermost_last(tree: ast.Module) -> Iterable[ast.AST]:
+    """Nodes with a place, those that hold others of the same place after them."""
+    return reversed([node for node in ast.walk(tree) if hasattr(node, "lineno")])
+
+
+def _span(module: ModuleSyntax, node: ast.AST) -> Span:
+    start, end = module.span(node)
+    return Position(*start), Position(*end)
+
+
+class _Watcher(Interpreter):
+    """Interprets, and keeps the values of some expressions."""
+
+    def __init__(
+        self, load: Load, module: ModuleSyntax, nodes: set[ast.AST], values: dict[ast.AST, Value]
+    ) -> None:
+        super().__init__(load_library(), load)
+        self._nodes = nodes
+        self._values = values
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression in the current frame."""
+        value = super().evaluate(node)
+        if node in self._nodes:
+            known = self._values.get(node)
+            self._values[node] = value if known is None else choose((known, value))
+        return value
