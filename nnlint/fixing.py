@@ -11,6 +11,7 @@ from pathlib import Path
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.offering import Offers
+from nnlint.rewriting import ChangeRefused
 from nnlint.source.discovery import Discovery
 from nnlint.source.file import SourceError, content_hash, read_bytes
 from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
@@ -147,15 +148,18 @@ class _Fixer:
         for finding in self._outcome.result.findings:
             if finding.fix is None or not self._wanted(finding) or _key(finding) in self._hopeless:
                 continue
-            (shown,) = self._offers.shown([finding])
-            edits = shown.fix.edits if shown.fix else None
-            if not edits:
+            try:
+                edits = self._offers.edits(finding)
+            except ChangeRefused:
                 # there is no room for it in the file as it is written
+                continue
+            except (RewriteError, SourceError, OSError) as error:
+                self._give_up(finding, str(error))
                 continue
             others = taken.setdefault(finding.filename, [])
             if not any(_touch(a, b) for a in edits for b in others):
                 others += edits
-                batch.append(shown)
+                batch.append(replace(finding, fix=replace(finding.fix, edits=edits)))
         return batch
 
     def _try(self, batch: Sequence[Finding]) -> bool:
@@ -164,11 +168,14 @@ class _Fixer:
         if not reason:
             return True
         if len(batch) == 1:
-            self._hopeless.add(_key(batch[0]))
-            self._outcome.dropped.append((batch[0], reason))
+            self._give_up(batch[0], reason)
             return False
         half = len(batch) // 2
         return self._try(batch[:half]) or self._try(batch[half:])
+
+    def _give_up(self, finding: Finding, reason: str) -> None:
+        self._hopeless.add(_key(finding))
+        self._outcome.dropped.append((finding, reason))
 
     def _apply(self, batch: Sequence[Finding]) -> str:
         """Apply the fixes of a batch together; else the reason why not."""

@@ -35,12 +35,10 @@ class Offers:
 
         Raises:
             ChangeRefused: there is no room for it.
+            RewriteError, SourceError, OSError: the file is not to be changed, or not readable.
         """
         assert finding.fix is not None
-        try:
-            source = self._source(finding.filename)
-        except (OSError, RewriteError, SourceError) as error:
-            raise ChangeRefused(str(error)) from error
+        source = self._source(finding.filename)
         key = source.raw, finding.fix.changes
         if key not in self._answers:
             self._answers[key] = self._worked_out(source, finding.fix.changes)
@@ -76,7 +74,7 @@ class Offers:
             return finding
         try:
             return replace(finding, fix=replace(finding.fix, edits=self.edits(finding)))
-        except ChangeRefused:
+        except (ChangeRefused, RewriteError, SourceError, OSError):
             return replace(finding, fix=None)
 
 
