@@ -141,7 +141,7 @@ def _run_rules(
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:
         return [_crash(display, "the analysis of this file", error)], []
-    reporter = Reporter(config.stage, matching)
+    reporter = Reporter(config.stage, matching, analysis.programs)
     operations = list(analysis.operations)
     crashes: list[Finding] = []
     for rule in rules:

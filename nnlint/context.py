@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,18 @@ from nnlint.syntax.statements import statement_rows
 
 if TYPE_CHECKING:
     from nnlint.matching import Matching
+    from nnlint.semantics.analysis import Program
 
 
 class Reporter:
     """The `Context` of every rule for one file."""
 
-    def __init__(self, stage: Stage | None, matching: Matching) -> None:
+    def __init__(
+        self, stage: Stage | None, matching: Matching, programs: Sequence[Program]
+    ) -> None:
         self._stage = stage
         self._matching = matching
+        self._programs = programs
         self.rule: Rule | None = None
         self.findings: dict[tuple[object, ...], Finding] = {}
         self.in_order: list[str] = []
@@ -31,6 +35,11 @@ class Reporter:
     def stage(self) -> Stage | None:
         """The stage of the recipe the project is in, if configured."""
         return self._stage
+
+    @property
+    def programs(self) -> Sequence[Program]:
+        """The programs of the file."""
+        return self._programs
 
     def site(self, node: Any) -> Site:
         """The place of a LibCST node; see `nnlint.rule.Context`."""

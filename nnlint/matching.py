@@ -13,7 +13,7 @@ from nnlint.semantics.analysis import Load
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.library import load_library
 from nnlint.semantics.values import Site, Unknown, Value, choose
-from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.module import ModuleSyntax, stands_in
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -118,6 +118,10 @@ class _Watcher(Interpreter):
         super().__init__(load_library(), load)
         self._nodes = nodes
         self._values = values
+
+    def looks_into(self, definition: ast.AST) -> bool:
+        """Whether something in a class or function was matched."""
+        return any(stands_in(node, definition) for node in self._nodes)
 
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression in the current frame."""

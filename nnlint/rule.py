@@ -53,7 +53,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
@@ -140,6 +140,10 @@ class Context(Protocol):
     @property
     def stage(self) -> Stage | None:
         """The stage of the recipe the project is in, if configured."""
+
+    @property
+    def programs(self) -> Sequence[Any]:
+        """The programs of the file, each a `nnlint.semantics.analysis.Program`."""
 
     def site(self, node: Any) -> Any:
         """The place of a LibCST node that a rule was given, or of one in it.

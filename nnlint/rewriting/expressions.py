@@ -21,7 +21,18 @@ ATOMS = (
     | cst.Dict
 )
 """Expressions that can stand anywhere without brackets."""
-SLOTS = cst.Arg | cst.Assign | cst.AnnAssign | cst.AugAssign | cst.Return | cst.Element | cst.Expr
+SLOTS = (
+    cst.Arg
+    | cst.AnnAssign
+    | cst.Assign
+    | cst.AugAssign
+    | cst.CompIf
+    | cst.Element
+    | cst.Expr
+    | cst.If
+    | cst.Return
+    | cst.While
+)
 """What an expression can fill whole, so that it needs no brackets there."""
 
 

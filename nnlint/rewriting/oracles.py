@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from nnlint.rewriting.differences import Difference
 
 Outline = tuple[str, ...]
-"""A statement without the blocks in it, behind those of the statements around it."""
+"""A statement without the blocks in it, behind the kinds of the statements around it."""
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
@@ -49,11 +49,14 @@ def _outlines(text: str) -> Iterator[tuple[Outline, range]]:
         node, around = waiting.pop()
         outline = around
         if isinstance(node, ast.stmt):
-            outline = (*around, _header(node))
+            outline = (*around, type(node).__name__)
             inner = [n.lineno for n in _inside(node) if isinstance(n, ast.stmt)]
             last = node.end_lineno or node.lineno
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-            yield outline, range(first, (max(first, min(inner) - 1) if inner else last) + 1)
+            yield (
+                (*around, _header(node)),
+                range(first, (max(first, min(inner) - 1) if inner else last) + 1),
+            )
         waiting += [(child, outline) for child in _inside(node)]
 
 

@@ -274,7 +274,7 @@ class _Roots:
         if not inherited and all(id(m.node) in self.machine.interpreted for m in methods):
             return
         words = self.module.words(cls.node)
-        told = matters(words) or cls.node.name in self.wanted
+        told = matters(words) or cls.node.name in self.wanted or self.machine.looks_into(cls.node)
         if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))
@@ -303,7 +303,8 @@ class _Roots:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
             return
         words = self.module.words(function.node)
-        if not matters(words, construction=False) and words.names.isdisjoint(self.told):
+        told = matters(words, construction=False) or self.machine.looks_into(function.node)
+        if not told and words.names.isdisjoint(self.told):
             return
         self._root(
             function.name,

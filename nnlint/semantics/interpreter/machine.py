@@ -213,6 +213,10 @@ class Machine(ABC):
     def sample_dataset(self, dataset: Value) -> None:
         """Interpret what happens to one sample of a dataset, aside from the timeline."""
 
+    def looks_into(self, definition: ast.AST) -> bool:
+        """Whether a class or function is to be entered whatever its words say."""
+        return False
+
     def tick(self, steps: int = 1) -> None:
         """Count a step, or what costs as much as several.
 

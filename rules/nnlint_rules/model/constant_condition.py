@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+
+def conditions(m: Any) -> Any:
+    """Tests that hold where one of several does."""
+    either = m.BooleanOperation(operator=m.Or())
+    holders = (m.If, m.IfExp, m.While, m.CompIf)
+    return m.OneOf(*(holder(test=either) for holder in holders))
+
+
+@rule(
+    "NN338",
+    level=Level.WARNING,
+    recipe="set up the end-to-end skeleton",
+    on=Matches(conditions, words=('" or ', "' or ", ' or "', " or '")),
+    fix=Applicability.UNSAFE,
+)
+def constant_condition(holder: cst.If, context: Context) -> None:
+    """A condition that is always true, since a text in it is compared with nothing.
+
+    ## What it does
+    Reports a test such as `"head" or "neck" in name` or `kind == "adam" or "sgd"`: `or` joins
+    a text to a comparison, and a text that is not empty is true by itself.
+
+    ## Why it hurts training
+    What the test was to tell apart is treated alike: every layer is initialised, frozen or
+    given the learning rate that was meant for a few. Nothing fails; the model only starts, or
+    trains, otherwise than its author believes.
+
+    ## Example
+    ```python
+    from torch import nn
+
+
+    def initialise(model):
+        for name, module in model.named_modules():
+            if isinstance(module, nn.Linear):
+                if "head" or "neck" in name:  # want: constant-condition
+                    nn.init.zeros_(module.weight)
+                else:
+                    nn.init.kaiming_uniform_(module.weight)
+    ```
+
+    ## Use instead
+    ```python
+    from torch import nn
+
+
+    def initialise(model):
+        for name, module in model.named_modules():
+            if isinstance(module, nn.Linear):
+                if "head" in name or "neck" in name:
+                    nn.init.zeros_(module.weight)
+                else:
+                    nn.init.kaiming_uniform_(module.weight)
+    ```
+
+    ## When not to use it
+    Nothing that it reports is meant.
+
+    ## References
+    - [Boolean operations](https://docs.python.org/3/reference/expressions.html#boolean-operations)
+    """
+    import libcst as cst
+
+    operands = list(alternatives(holder.test))
+    texts = [o for o in operands if isinstance(o, cst.SimpleString) and o.evaluated_value]
+    compared = [o for o in operands if isinstance(o, cst.Comparison) and len(o.comparisons) == 1]
+    if not texts or len(texts) + len(compared) < len(operands) or not compared:
+        return
+    test, spelled = context.site(holder.test), context.site(texts[0]).text
+    # a text in front of the comparison is its left side, one behind it the right side
+    meant = [f"{left} {operator} {right}" for left, operator, right in complete(operands, context)]
+    context.report(
+        test,
+        f"`{test.text}` is always true: `{spelled}` is a text of its own there, compared with "
+        "nothing",
+        help=f"Write `{' or '.join(meant)}`.",
+        fix=("Compare each text", changes.replace(test, " or ".join(meant))),
+    )
+
+
+def alternatives(test: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """What `or` joins, in order."""
+    import libcst as cst
+
+    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or):
+        yield from alternatives(test.left)
+        yield from alternatives(test.right)
+    else:
+        yield test
+
+
+def complete(
+    operands: list[cst.BaseExpression], context: Context
+) -> Iterator[tuple[str, str, str]]:
+    """Each alternative as a comparison: its left side, operator and right side."""
+    import libcst as cst
+
+    comparison = next(o for o in operands if isinstance(o, cst.Comparison))
+    target = comparison.comparisons[0]
+    operator = cst.Module([]).code_for_node(target.operator).strip()
+    before, after = context.site(comparison.left).text, context.site(target.comparator).text
+    contains = isinstance(target.operator, cst.In | cst.NotIn)
+    for operand in operands:
+        if isinstance(operand, cst.Comparison):
+            inner = operand.comparisons[0]
+            yield (
+                context.site(operand.left).text,
+                cst.Module([]).code_for_node(inner.operator).strip(),
+                context.site(inner.comparator).text,
+            )
+        else:
+            text = context.site(operand).text
+            yield (text, operator, after) if contains else (before, operator, text)

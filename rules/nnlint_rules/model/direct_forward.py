@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
+from nnlint.semantics.participants import is_model
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+
+@rule(
+    "NN330",
+    level=Level.ADVICE,
+    recipe="set up the end-to-end skeleton",
+    on=Matches(
+        lambda m: m.Call(
+            func=m.Attribute(
+                value=m.DoesNotMatch(m.Call(func=m.Name("super")) | m.Name("self") | m.Name("cls")),
+                attr=m.Name("forward"),
+            )
+        ),
+        words=".forward(",
+    ),
+    fix=Applicability.SAFE,
+)
+def direct_forward(call: cst.Call, context: Context) -> None:
+    """A model's `forward` is called, and not the model.
+
+    ## What it does
+    Reports `model.forward(x)` where `model(x)` is meant.
+
+    ## Why it hurts training
+    Hooks do not run: what is registered on the module with `register_forward_hook`, weight
+    and spectral normalisation of the older kind, profilers, and the wrappers of DataParallel,
+    FSDP and `torch.compile` are all passed by, without an error.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    scores = model.forward(torch.randn(4, 8))  # want: direct-forward
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    scores = model(torch.randn(4, 8))
+    ```
+
+    ## When not to use it
+    Where hooks are not to run, in code that replaces `forward` or exports it.
+
+    ## References
+    - [Module.forward](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.forward)
+    """
+    import libcst as cst
+
+    assert isinstance(call.func, cst.Attribute)
+    model = context.value_of(call.func.value)
+    if not any(is_model(model, program.events()) for program in context.programs):
+        return
+    site, name = context.site(call), context.site(call.func.value).text
+    context.report(
+        site,
+        f"`{site.text}` passes by what calling `{name}` does besides: hooks, wrappers and "
+        "compiled code do not run",
+        help=f"Call `{name}(…)`.",
+        fix=("Call the model", changes.replace(context.site(call.func), name)),
+    )
