@@ -498,6 +498,10 @@ class TestStart:
         assert result.stdout.split()[:2] == ["30", "NN101"], result.stderr
 
 
+PATIENT = "import nnlint.cli.progress as p; p.PATIENCE = 60"
+"""However busy the machine is, a run is a short one."""
+
+
 class TestTerminal:
     def run(self, *arguments: str, columns: int = 60, setup: str = "") -> str:
         """What a run shows on a terminal."""
@@ -521,14 +525,14 @@ class TestTerminal:
     def test_lines_fit(self):
         write(a=UNSEEDED, b=MIXED)
         for columns in (60, 80, 120):
-            shown = self.run("--no-cache", columns=columns)
+            shown = self.run("--no-cache", columns=columns, setup=PATIENT)
             plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
             assert "\x1b[" in shown and "Found 1 error and 1 warning in 2 files." in plain
             assert max(map(len, plain.splitlines())) <= columns
 
     def test_progress_bar_after_a_second(self):
         write(a=UNSEEDED, b=UNSEEDED)
-        shown = self.run("--no-cache", columns=100)
+        shown = self.run("--no-cache", columns=100, setup=PATIENT)
         assert "Linting" not in shown
         slow = "import nnlint.cli.progress as p; p.PATIENCE = 0"
         assert "Linting" in self.run("--no-cache", columns=100, setup=slow)
