@@ -152,10 +152,11 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
             fixed = fix_files(linter, found, overlay, settings, options)
         result = fixed.result if fixed else linter.run(found, overlay)
-        if not options["diff"]:
+        by_now = {**overlay, **fixed.contents} if fixed else overlay
+        tells_fixes = _tells_fixes(settings, options)
+        if tells_fixes:
             from nnlint.fixing import offered
 
-            by_now = {**overlay, **fixed.contents} if fixed else overlay
             result = offered(linter, found, by_now, result)
     result = _with_problems(result, settings)
     _remarks(result, settings, time.monotonic() - started, options)
@@ -175,17 +176,23 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         # which counts every place
         from nnlint.gathering import gathered
 
-        texts = {**overlay, **(fixed.contents if fixed else {})}
-        findings = gathered(findings, result.passed, texts)
+        findings = gathered(findings, result.passed, by_now)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
-    if settings.config.output_format not in WITHOUT_FIXES:
-        findings = _with_edits(findings, {**overlay, **(fixed.contents if fixed else {})})
+    if tells_fixes:
+        findings = _with_edits(findings, by_now)
     result = replace(result, findings=tuple(findings))
     # the fixed text of a file from stdin has taken stdout
     stream = sys.stderr if fixed and overlay else sys.stdout
     report = _report(result, options["quiet"], overlay, fixed)
     write_report(report, settings.config.output_format, options, stream)
     return status
+
+
+def _tells_fixes(settings: Settings, options: dict[str, Any]) -> bool:
+    """Whether the report says what can be fixed, which takes trying the fixes in memory."""
+    if options["diff"] or options["write_baseline"]:
+        return False
+    return options["statistics"] or settings.config.output_format not in WITHOUT_FIXES
 
 
 def _with_edits(findings: Sequence[Finding], overlay: dict[str, bytes]) -> list[Finding]:

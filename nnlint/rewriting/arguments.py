@@ -8,6 +8,7 @@ import libcst as cst
 
 from nnlint.finding import Change, Span
 from nnlint.rewriting.blocks import Plan
+from nnlint.rewriting.expressions import in_brackets_of
 from nnlint.rewriting.tree import Refused
 
 Item = cst.Arg | cst.BaseElement
@@ -31,18 +32,10 @@ def _with_keyword(call: cst.Call, name: str, value: cst.BaseExpression) -> cst.C
     args = list(call.args)
     for i, argument in enumerate(args):
         if argument.keyword is not None and argument.keyword.value == name:
-            args[i] = argument.with_changes(value=_like(argument.value, value))
+            args[i] = argument.with_changes(value=in_brackets_of(argument.value, value))
             return call.with_changes(args=args)
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     return _appended(call, cst.Arg(value, keyword=cst.Name(name), equal=equal))
-
-
-def _like(old: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
-    """An expression in the brackets of the one that it replaces."""
-    if not old.lpar or new.lpar:
-        return new
-    inner: cst.BaseExpression = new.with_changes(lpar=old.lpar, rpar=old.rpar)
-    return inner
 
 
 def _appended(call: cst.Call, new: cst.Arg) -> cst.Call:

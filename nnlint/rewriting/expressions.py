@@ -59,13 +59,20 @@ def unwrap(plan: Plan, change: Change) -> None:
 
 
 def _put(plan: Plan, old: cst.BaseExpression, new: cst.BaseExpression) -> None:
-    if old.lpar and not new.lpar:
-        new = new.with_changes(lpar=old.lpar, rpar=old.rpar)
-    elif not new.lpar and not isinstance(new, ATOMS):
+    new = in_brackets_of(old, new)
+    if not new.lpar and not isinstance(new, ATOMS):
         around = next(plan.tree.enclosing(old))
         if not isinstance(around, SLOTS) or "\n" in cst.Module([]).code_for_node(new):
             new = new.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     plan.updates[old].append(partial(_instead, new))
+
+
+def in_brackets_of(old: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
+    """An expression in the brackets of the one that it replaces."""
+    if not old.lpar or new.lpar:
+        return new
+    inner: cst.BaseExpression = new.with_changes(lpar=old.lpar, rpar=old.rpar)
+    return inner
 
 
 def _instead(new: cst.CSTNode, old: cst.CSTNode) -> cst.CSTNode:
