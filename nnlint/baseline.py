@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nnlint.config import ConfigError
 from nnlint.finding import Finding
-from nnlint.source.file import SourceError, read_bytes
+from nnlint.source.file import SourceError
+from nnlint.source.reading import read_bytes
 from nnlint.text import json_text
 
 

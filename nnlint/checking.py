@@ -19,8 +19,9 @@ from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.rule import Calls, Matches, Programs, Rule
 from nnlint.silence import crash, tool_finding
-from nnlint.source.file import SourceError, content_hash, read_source
+from nnlint.source.file import SourceError
 from nnlint.source.prose import is_python
+from nnlint.source.reading import content_hash, read_source
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
 from nnlint.syntax.module import ModuleSyntax
 

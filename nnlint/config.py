@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlint.finding import Stage
-from nnlint.source.file import SourceError, read_bytes
+from nnlint.source.file import SourceError
 from nnlint.source.notebook import row_of_long_number
 from nnlint.source.patterns import PatternError, compiled
+from nnlint.source.reading import read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -13,7 +13,8 @@ from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.offering import Offers
 from nnlint.rewriting import ChangeRefused
 from nnlint.source.discovery import Discovery
-from nnlint.source.file import SourceError, content_hash, read_bytes
+from nnlint.source.file import SourceError
+from nnlint.source.reading import content_hash, read_bytes
 from nnlint.source.rewrite import RewriteError, check_replaceable, rewritten
 
 MOST_ROUNDS = 50

@@ -22,7 +22,8 @@ from pathlib import Path
 from nnlint.finding import Finding, Related
 from nnlint.project.modules import PROJECT_MARKERS
 from nnlint.registry import load_rules
-from nnlint.source.file import SourceError, read_source
+from nnlint.source.file import SourceError
+from nnlint.source.reading import read_source
 from nnlint.syntax.module import parse_module
 
 ALIKE = 0.9

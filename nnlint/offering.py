@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nnlint.finding import Change, Edit, Finding
 from nnlint.rewriting import ChangeRefused, Unparsed, edits_of
-from nnlint.source.file import SourceError, SourceFile, read_bytes, read_source
+from nnlint.source.file import SourceError, SourceFile
+from nnlint.source.reading import read_bytes, read_source
 from nnlint.source.rewrite import RewriteError
 from nnlint.syntax.module import parse_module
 

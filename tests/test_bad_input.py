@@ -18,7 +18,7 @@ from training_scripts import SEEDED, UNSEEDED
 from nnlint.cli import run as cli
 from nnlint.config import FORMATS, Config
 from nnlint.engine import Linter, lint
-from nnlint.source.file import LARGEST
+from nnlint.source.reading import LARGEST
 
 
 def run(tmp_path: Path, *names: str, **options):

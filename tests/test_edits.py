@@ -16,7 +16,7 @@ from nnlint.rewriting import ChangeRefused, edits_of
 from nnlint.rewriting import changes as edits
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.values import Site
-from nnlint.source.file import read_source
+from nnlint.source.reading import read_source
 from nnlint.source.rewrite import RewriteError, edited, replace_file, rewritten
 from nnlint.syntax.module import parse_module
 

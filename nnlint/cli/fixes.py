@@ -20,8 +20,8 @@ from nnlint.fixing import Outcome, fix, permits
 from nnlint.report.concise import place
 from nnlint.report.style import BOLD, Styler
 from nnlint.report.summary import count
-from nnlint.source.file import decode
 from nnlint.source.notebook import code_cells
+from nnlint.source.reading import decode
 from nnlint.source.rewrite import RewriteError, replace_file
 from nnlint.text import plain
 

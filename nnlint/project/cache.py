@@ -19,7 +19,8 @@ from typing import Any
 from nnlint import __version__
 from nnlint.project.modules import ABSENT, PROJECT_MARKERS, signposts
 from nnlint.project.results import FileResult, pack, unpack
-from nnlint.source.file import SourceError, content_hash, read_bytes
+from nnlint.source.file import SourceError
+from nnlint.source.reading import content_hash, read_bytes
 
 FOLDER = ".nnlint_cache"
 """The folder that a cache makes for itself, and in which it touches only what it made."""

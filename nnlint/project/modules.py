@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nnlint.project.ecosystem import LIBRARIES
 from nnlint.source.discovery import Roots
-from nnlint.source.file import SourceError, content_hash, read_bytes, read_source
+from nnlint.source.file import SourceError
+from nnlint.source.reading import content_hash, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
 
 PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")

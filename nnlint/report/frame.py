@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nnlint.finding import Finding, Position, Related
 from nnlint.report.style import GUTTER, Styler, pieces, width_of, wrapped
-from nnlint.source.file import SourceError, read_source
+from nnlint.source.file import SourceError
+from nnlint.source.reading import read_source
 
 LONGEST_LINE = 200
 """Columns of a source line that are shown where there is no terminal to fit."""

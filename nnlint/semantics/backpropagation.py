@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.participants import covers, is_model
+from nnlint.semantics.holding import covers
+from nnlint.semantics.participants import is_model
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     ARGUMENTS,

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.participants import (
-    covers,
-    distinct,
     held_models,
     is_library_call,
     is_optimizer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nnlint.semantics.participants import parts
+from nnlint.semantics.holding import parts
 from nnlint.semantics.values import (
     IN_MODEL,
     IS_CALLED,

@@ -7,15 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.layers import ModeDependence, has_trained_weights, mode_dependence
-from nnlint.semantics.participants import (
-    Indexed,
-    covers,
-    distinct,
-    held_models,
-    is_library_call,
-    same_model,
-)
+from nnlint.semantics.participants import held_models, is_library_call
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event

@@ -7,13 +7,8 @@ from collections.abc import Sequence
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import Backpropagation, Reached
-from nnlint.semantics.participants import (
-    covers,
-    distinct,
-    held_models,
-    is_library_call,
-    same_model,
-)
+from nnlint.semantics.holding import covers, distinct, same_model
+from nnlint.semantics.participants import held_models, is_library_call
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MODEL_OF, Tensor, Unknown, Value
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.library import load_library
+from nnlint.semantics.methods import MODEL_NAME
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
     AS_TENSOR,
     CALLED_ON,
     CALLEE,
-    COPY,
-    ELEMENT_OF,
     MADE,
     MADE_BY,
     MODEL_OF,
@@ -32,7 +31,6 @@ from nnlint.semantics.values import (
     Maybe,
     Operation,
     Parameters,
-    Partial,
     Site,
     Table,
     Tensor,
@@ -46,28 +44,10 @@ Thing = TypeVar("Thing")
 OPTIMIZER = "torch.optim.Optimizer"
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MODULE = "torch.nn.Module"
-_MODEL_NAME = re.compile(
-    r"(?:^|_)(?:model|net|network|encoder|decoder|backbone|generator|discriminator|critic|actor|"
-    r"policy|teacher|student|classifier|features|fc|(?:res|dense|alex|mobile|efficient)net|vgg|"
-    r"bert|roberta|gpt|vit|module|layer|conv|unet|q_?net|net_?[gd])_?\d*$|^net[GD]$|model_?\w?$",
-    re.IGNORECASE,
-)
-"""How programs call models and their parts."""
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
 """How programs call functions that make models, and classes."""
 _OF_OBJECTS = frozenset({"parameter", "attribute", "call", "loop"})
 """Where objects come from that are called as models are; others are functions of a module."""
-_CALLED_FOR = {
-    "eval": _MODEL_NAME,
-    "train": _MODEL_NAME,
-    "step": re.compile(r"opt(?!ion)|sched", re.IGNORECASE),
-    "zero_grad": re.compile(f"opt(?!ion)|{_MODEL_NAME.pattern}", re.IGNORECASE),
-    # nothing else in a training program has this attribute
-    "backward": re.compile(""),
-    "update": re.compile(r"scaler", re.IGNORECASE),
-    "unscale_": re.compile(r"scaler", re.IGNORECASE),
-}
-"""How programs call what has a method."""
 
 
 def is_optimizer(value: Value | None) -> bool:
@@ -84,35 +64,6 @@ def is_optimizer(value: Value | None) -> bool:
             )
         case Unknown():
             return bool(_OPTIMIZER_NAME.search(value.name.rpartition(".")[2]))
-        case _:
-            return False
-
-
-def receiver_of(method: Value) -> Value | None:
-    """What a method that is not called belongs to; None for what is no method."""
-    if isinstance(method, BoundMethod):
-        return method.receiver
-    receiver = method.state.get(RECEIVER) if isinstance(method, Unknown) else None
-    return receiver if isinstance(receiver, Value) else None
-
-
-def has_method(value: Value | None, name: str, called: str = "") -> bool:
-    """Whether a value certainly has a method: by what it is, or by what it is called.
-
-    Parameters:
-        called: what the program calls it where the method is named.
-    """
-    match value:
-        case Built() | Tensor():
-            return True
-        case Instance():
-            inherited = any(isinstance(a, External) for a in value.cls.ancestry())
-            return isinstance(value.cls.find(name), Function) or inherited
-        case Choice():
-            return all(has_method(option, name, called) for option in value.options)
-        case Unknown() if name in _CALLED_FOR:
-            words = (value.name.rpartition(".")[2], called.rpartition(".")[2])
-            return any(_CALLED_FOR[name].search(word) for word in words)
         case _:
             return False
 
@@ -135,14 +86,14 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
             if value.state.get(AS_TENSOR) is not None:
                 return False
             if PART_OF in value.state or (
-                _MODEL_NAME.search(value.name.rpartition(".")[2]) and not is_output(value)
+                MODEL_NAME.search(value.name.rpartition(".")[2]) and not is_output(value)
             ):
                 return True
             return any(_uses_as_model(event, value) for event in program_events)
         case BoundMethod():
             # a part of a library model that is not known
             owned = isinstance(value.receiver, Built) and value.function is None
-            return owned and is_model(value.receiver) and bool(_MODEL_NAME.search(value.name))
+            return owned and is_model(value.receiver) and bool(MODEL_NAME.search(value.name))
         case _:
             return False
 
@@ -247,100 +198,6 @@ def _all_known(found: Iterator[tuple[Value, ...] | None]) -> tuple[Value, ...] |
     return tuple(result)
 
 
-def parts(value: Value) -> Iterator[Value]:
-    """What an object holds directly: attributes, members, elements."""
-    match value:
-        case Instance():
-            yield from (v for v in value.state.values() if isinstance(v, Value))
-        case Built():
-            yield from value.members
-            yield from (v for v in value.state.values() if isinstance(v, Value))
-        case Items():
-            yield from value.items
-        case Table():
-            yield from (v for v in value.state.values() if isinstance(v, Value))
-        case Choice():
-            yield from value.options
-        case Maybe():
-            yield value.value
-        case Parameters():
-            yield from value.models
-        case BoundMethod():
-            yield value.receiver
-        case Partial():
-            yield from (value.function, *value.positional, *value.keywords.values())
-
-
-DEEPEST = 8
-"""Levels of objects in objects that are looked through."""
-
-
-def covers(whole: Value | None, part: Value | None) -> bool:
-    """Whether `part` is `whole` or held by it, at any depth."""
-    if whole is None or part is None:
-        return False
-    held = _held(whole)
-    return any(id(value) in held for value in _holders(part))
-
-
-def _holders(part: Value) -> list[Value]:
-    """A value, and what it is an attribute or a part of, as far as that is not resolved."""
-    found = [part]
-    for value in found:
-        if isinstance(value, Unknown) and len(found) < DEEPEST:
-            owner = value.state.get(MODEL_OF if value.origin == "parameter_tensor" else PART_OF)
-            found += (v for v in (value.state.get(RECEIVER), owner) if isinstance(v, Value))
-    return found
-
-
-@lru_cache(maxsize=10_000)
-def _held(whole: Value) -> frozenset[int]:
-    """The identities of a value and of what it holds: objects may hold each other.
-
-    Asked a million times for the same models, and only once nothing changes any more.
-    """
-    seen = {id(whole)}
-    level = [whole]
-    for _ in range(DEEPEST - 1):
-        inner = {id(v): v for value in level for v in parts(value) if id(v) not in seen}
-        seen |= inner.keys()
-        level = list(inner.values())
-    return frozenset(seen)
-
-
-def forget_parts() -> None:
-    """Forget what objects hold: another program begins."""
-    _held.cache_clear()
-
-
-def same_model(left: Value | None, right: Value | None) -> bool:
-    """Whether one of two models, or of whatever holds models, is the other or a part of it."""
-    return covers(left, right) or covers(right, left)
-
-
-class Indexed(Generic[Thing]):
-    """Things, each about a model, found by that model without asking each of them."""
-
-    def __init__(self, things: Iterable[tuple[Value | None, Thing]]) -> None:
-        self._things: list[Thing] = []
-        self._parts: dict[int, list[int]] = {}
-        self._wholes: dict[int, list[int]] = {}
-        for place, (model, thing) in enumerate(things):
-            self._things.append(thing)
-            if model is not None:
-                for value in _holders(model):
-                    self._parts.setdefault(id(value), []).append(place)
-                for held in _held(model):
-                    self._wholes.setdefault(held, []).append(place)
-
-    def of(self, model: Value) -> list[Thing]:
-        """What is about a model, a part of it or what holds it (see `same_model`), in order."""
-        places = {place for held in _held(model) for place in self._parts.get(held, ())}
-        for value in _holders(model):
-            places.update(self._wholes.get(id(value), ()))
-        return [self._things[place] for place in sorted(places)]
-
-
 def touches(value: Value | None, target: Value | None) -> bool:
     """Whether code that is given `value` gets hold of `target`, or of a part of it."""
     if value is None or target is None:
@@ -349,28 +206,6 @@ def touches(value: Value | None, target: Value | None) -> bool:
         return True
     held = held_models(target)
     return any(covers(value, model) for model in held or ())
-
-
-def distinct(left: Value | None, right: Value | None) -> bool:
-    """Whether two values are certainly not the same object, nor one a part of the other."""
-    if left is None or right is None or same_model(left, right):
-        return False
-    if isinstance(left, Choice):
-        return all(distinct(option, right) for option in left.options)
-    if isinstance(right, Choice):
-        return all(distinct(left, option) for option in right.options)
-    if isinstance(left, Unknown) and isinstance(right, Unknown):
-        if COPY in left.state or COPY in right.state:
-            # what is copied whole is another object from then on
-            return True
-        (whole, place), (other, elsewhere) = (
-            v.state.get(ELEMENT_OF, (v, 0)) for v in (left, right)
-        )
-        if whole is other and place != elsewhere:
-            return True
-        named = {left.origin, right.origin} <= {"parameter", "attribute"}
-        return named and left.name != right.name
-    return isinstance(left, Instance | Built) and isinstance(right, Instance | Built)
 
 
 def is_library_call(event: Event) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.participants import covers, held_models, made_within
+from nnlint.semantics.holding import covers
+from nnlint.semantics.participants import held_models, made_within
 from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.splits import EVAL, role_of_name
 from nnlint.semantics.timeline import Block, Event

@@ -15,13 +15,8 @@ from nnlint.semantics.conditions import (
     off_by_default,
     words,
 )
-from nnlint.semantics.participants import (
-    covers,
-    distinct,
-    is_library_call,
-    same_model,
-    steps_optimizer,
-)
+from nnlint.semantics.holding import covers, distinct, same_model
+from nnlint.semantics.participants import is_library_call, steps_optimizer
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import covers, held_models, is_model, same_model, steps_optimizer
+from nnlint.semantics.holding import covers, same_model
+from nnlint.semantics.participants import held_models, is_model, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.participants import (
-    covers,
-    distinct,
     held_models,
     is_library_call,
     is_optimizer,

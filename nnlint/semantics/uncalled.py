@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import has_method, is_model, spoken_name
+from nnlint.semantics.methods import has_method
+from nnlint.semantics.participants import is_model, spoken_name
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     RECEIVER,

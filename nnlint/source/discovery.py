@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlint.source.file import SourceError, read_bytes
+from nnlint.source.file import SourceError
 from nnlint.source.patterns import PatternError, compiled
+from nnlint.source.reading import read_bytes
 
 if TYPE_CHECKING:
     from nnlint.source.patterns import Patterns

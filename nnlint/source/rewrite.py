@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nnlint.finding import Edit, Position
-from nnlint.source.file import SourceError, encoding_of
+from nnlint.source.file import SourceError
+from nnlint.source.reading import encoding_of
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _SPACE = re.compile(r"[ \t\r\n]*")

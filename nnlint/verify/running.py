@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nnlint.source.file import decode
+from nnlint.source.reading import decode
 from nnlint.verify.environment import choose_python
 from nnlint.verify.knowledge import knowledge_of
 from nnlint.verify.processes import Workers

@@ -17,8 +17,8 @@ from nnlint.semantics.draws import depends_on_draw
 from nnlint.semantics.interpreter.library_calls import LibraryCalls
 from nnlint.semantics.interpreter.machine import OutOfBudget
 from nnlint.semantics.library import Entry
-from nnlint.semantics.randomness import never_acts
 from nnlint.semantics.timeline import Block
+from nnlint.semantics.transforms import never_acts
 from nnlint.semantics.values import (
     ARGUMENTS,
     IS_INTEGER,

@@ -9,7 +9,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.calls import Calls, in_order
 from nnlint.semantics.library import Entry
-from nnlint.semantics.participants import has_method, receiver_of
+from nnlint.semantics.methods import has_method, receiver_of
 from nnlint.semantics.values import (
     ARGUMENTS,
     CALLED_ON,
