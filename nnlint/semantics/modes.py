@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.layers import ModeDependence, has_trained_weights, mode_dependence
-from nnlint.semantics.participants import held_models, is_library_call
+from nnlint.semantics.participants import held_models, is_library_call, is_model
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
@@ -17,7 +17,6 @@ from nnlint.semantics.values import Built, Parameters, Site, Unknown, Value
 
 State = tuple[str, bool]
 """The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
-_MODEL_NAME = re.compile(r"model|net|encoder|decoder|classif|backbone|policy|agent", re.IGNORECASE)
 _CHANGES_MODE = re.compile(
     r"eval|test|infer|predict|(?<!pre)train|fit|freeze|mode|prepare|convert|quant|load|summary",
     re.IGNORECASE,
@@ -126,7 +125,7 @@ class _Model:
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""
         if isinstance(self.model, Unknown):
-            return found.named and is_model(self.program, self.model)
+            return found.named and is_model(self.model, self.program.events())
         if self.dependence.site is not None:
             return True
         return not self.dependence.known and found.named
@@ -189,19 +188,6 @@ def modes_before(program: Program, forward: Event) -> frozenset[str]:
 
 def _users(program: Program) -> tuple[Program, ...]:
     return program.users()
-
-
-def is_model(program: Program, value: Unknown) -> bool:
-    """Whether an unknown callable that is run is certainly a model."""
-    for event, _ in program.walk():
-        if event.kind in ("train", "eval") and event.subject is value:
-            return True
-        held = held_models(event.subject) if event.kind == "step" else None
-        if any(m is value for m in held or ()):
-            return True
-    # what is imported and called at once is a function, whatever it is named after
-    named = value.origin != "import" and _MODEL_NAME.search(value.name.rpartition(".")[2])
-    return bool(named)
 
 
 def concerns_mode(event: Event, model: Value) -> bool:

@@ -11,7 +11,8 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.holding import covers, same_model
-from nnlint.semantics.modes import is_model, modes_before
+from nnlint.semantics.modes import modes_before
+from nnlint.semantics.participants import is_model
 from nnlint.semantics.passes import Pass, goes_over_data, passes
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
@@ -114,7 +115,9 @@ def _sets_eval_mode(found: Pass, program: Program) -> bool:
 def _is_plain(found: Pass, program: Program) -> bool:
     """Whether what runs is a model for sure."""
     subject = found.event.subject
-    return subject is not None and (not isinstance(subject, Unknown) or is_model(program, subject))
+    return subject is not None and (
+        not isinstance(subject, Unknown) or is_model(subject, program.events())
+    )
 
 
 def _evaluates(found: Pass, every: tuple[Pass, ...], program: Program) -> tuple[Site, str] | None:
