@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import is_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import covers
-from nnlint.semantics.participants import is_model
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     ARGUMENTS,

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, distinct
-from nnlint.semantics.ownership import Ownership
-from nnlint.semantics.participants import (
+from nnlint.questions.participants import (
     held_models,
     is_library_call,
     is_optimizer,
     steps_optimizer,
     touches,
 )
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.holding import covers, distinct
+from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (

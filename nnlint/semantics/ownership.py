@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nnlint.questions.participants import held_models, is_library_call
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import Backpropagation, Reached
 from nnlint.semantics.holding import covers, distinct, same_model
-from nnlint.semantics.participants import held_models, is_library_call
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MODEL_OF, Tensor, Unknown, Value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from nnlint.questions.participants import spoken_name
 from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
@@ -24,7 +25,6 @@ from nnlint.rewriting.changes import (
 )
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.bindings import is_main_guard

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import made_within
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.participants import made_within
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (
     MADE,

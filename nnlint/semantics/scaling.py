@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from nnlint.questions.participants import steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.participants import steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.stepping import FOLLOWED
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import distinct
-from nnlint.semantics.participants import is_optimizer, steps_optimizer
 from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around

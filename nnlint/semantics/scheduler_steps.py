@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import is_library_call, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import (
     exclude,
@@ -16,7 +17,6 @@ from nnlint.semantics.conditions import (
     words,
 )
 from nnlint.semantics.holding import covers, distinct, same_model
-from nnlint.semantics.participants import is_library_call, steps_optimizer
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in

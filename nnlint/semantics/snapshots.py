@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import held_models, is_model, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, same_model
-from nnlint.semantics.participants import held_models, is_model, steps_optimizer
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states

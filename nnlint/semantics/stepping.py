@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
-from nnlint.semantics.holding import covers, distinct
-from nnlint.semantics.ownership import Ownership
-from nnlint.semantics.participants import (
+from nnlint.questions.participants import (
     held_models,
     is_library_call,
     is_optimizer,
@@ -21,6 +17,10 @@ from nnlint.semantics.participants import (
     steps_optimizer,
     touches,
 )
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.semantics.holding import covers, distinct
+from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.participants import is_model, spoken_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.methods import has_method
-from nnlint.semantics.participants import is_model, spoken_name
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     RECEIVER,

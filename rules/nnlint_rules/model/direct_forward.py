@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nnlint.questions.participants import is_model
 from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
-from nnlint.semantics.participants import is_model
 
 if TYPE_CHECKING:
     import libcst as cst

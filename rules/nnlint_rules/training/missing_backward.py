@@ -1,6 +1,6 @@
+from nnlint.questions.participants import spoken_name
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.stepping import empty_steps
 
 

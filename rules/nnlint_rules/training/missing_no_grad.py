@@ -1,6 +1,6 @@
+from nnlint.questions.participants import spoken_name
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.recording import recorded_evaluations
 from nnlint.semantics.remedies import without_gradients
 

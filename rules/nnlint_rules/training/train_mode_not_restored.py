@@ -1,6 +1,6 @@
+from nnlint.questions.participants import spoken_name
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.participants import spoken_name
 from nnlint.semantics.remedies import train_in_train_mode
 from nnlint.semantics.restoring import unrestored_modes
 

@@ -1,0 +1,1 @@
+"""Where and how a finding is mended: changes for `nnlint.rewriting`, by topic."""
