@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from program_text import analysed, main_program
 
-from nnlint.semantics.pipelines import RandomTransform, random_transforms, transform_name
-from nnlint.semantics.splits import role_of_condition, role_of_name
+from nnlint.questions.data.pipelines import RandomTransform, random_transforms, transform_name
+from nnlint.questions.data.splits import role_of_condition, role_of_name
 from nnlint.semantics.values import Unknown
 
 HEAD = """

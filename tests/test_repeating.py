@@ -7,7 +7,7 @@ import textwrap
 import pytest
 from program_text import analysed
 
-from nnlint.semantics.pipelines import random_transforms
+from nnlint.questions.data.pipelines import random_transforms
 
 HEAD = """
 import random, time

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.splits import role_of_name
 from nnlint.questions.participants import spoken_name, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers
-from nnlint.semantics.splits import role_of_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
 

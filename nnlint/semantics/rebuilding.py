@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.participants import held_models, made_within
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers
 from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.splits import EVAL, role_of_name
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Value
 

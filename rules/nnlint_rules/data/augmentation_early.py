@@ -1,6 +1,6 @@
+from nnlint.questions.data.pipelines import random_transforms, transform_name
 from nnlint.rule import Context, Level, Programs, Stage, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.pipelines import random_transforms, transform_name
 
 EARLY = (Stage.SKELETON, Stage.OVERFIT)
 LATE = (Stage.REGULARIZE, Stage.TUNE, Stage.SQUEEZE)

@@ -1,12 +1,12 @@
-from nnlint.rule import Applicability, Context, Level, Programs, rule
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.edits import leave_out
-from nnlint.semantics.pipelines import (
+from nnlint.questions.data.pipelines import (
     RandomTransform,
     random_transforms,
     trains_adversarially,
     transform_name,
 )
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.edits import leave_out
 
 
 @rule(

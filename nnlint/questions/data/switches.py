@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 
+from nnlint.questions.data.splits import is_split_condition
 from nnlint.semantics.conditions import parts_of, words
 from nnlint.semantics.draws import depends_on_draw
-from nnlint.semantics.splits import is_split_condition
 from nnlint.semantics.values import (
     TEST,
     Arithmetic,

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from nnlint.questions.data.repeating import ANY_STATE, Walk, is_seeded_before
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.repeating import ANY_STATE, Walk, is_seeded_before
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     TEST,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nnlint.questions.data.rendering import is_rendered
+from nnlint.questions.data.repeating import ANY_STATE, Walk, is_repeated, is_seeded_before
 from nnlint.semantics.draws import Drawing, drawings
-from nnlint.semantics.rendering import is_rendered
-from nnlint.semantics.repeating import ANY_STATE, Walk, is_repeated, is_seeded_before
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import Built, Items, Value

@@ -8,17 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.semantics.analysis import Program, is_test
-from nnlint.semantics.conditions import taken_by_default
-from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.randomness import (
+from nnlint.questions.data.randomness import (
     is_done_to_outputs,
     makes_views,
     predicts_draw,
     random_events,
 )
-from nnlint.semantics.repeating import trains
-from nnlint.semantics.splits import (
+from nnlint.questions.data.repeating import trains
+from nnlint.questions.data.splits import (
     EVAL,
     TRAIN,
     Uses,
@@ -27,7 +24,10 @@ from nnlint.semantics.splits import (
     role_of_name,
     uses_of,
 )
-from nnlint.semantics.switches import decide_nothing, has_switch, switches_among
+from nnlint.questions.data.switches import decide_nothing, has_switch, switches_among
+from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.conditions import taken_by_default
+from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     SAMPLE,
