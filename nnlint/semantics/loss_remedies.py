@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from nnlint.questions.loss.losses import call_parameters
 from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
@@ -18,7 +19,6 @@ from nnlint.rewriting.changes import (
 )
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.dataflow import keeps_examples
-from nnlint.semantics.losses import call_parameters
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of
 

@@ -1,5 +1,5 @@
+from nnlint.questions.loss.heads import mismatch_of
 from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.heads import mismatch_of
 from nnlint.semantics.values import Operation
 
 

@@ -1,6 +1,6 @@
+from nnlint.questions.loss.shifts import unshifted_losses
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.shifts import unshifted_losses
 
 
 @rule(

@@ -1,7 +1,12 @@
+from nnlint.questions.loss.losses import (
+    LOGARITHMS,
+    has_raw_target,
+    last_activation,
+    taken_for_logits,
+)
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.loss_remedies import exchange_loss
-from nnlint.semantics.losses import LOGARITHMS, has_raw_target, last_activation, taken_for_logits
 from nnlint.semantics.values import Operation, Site
 
 WITH_LOGITS = (

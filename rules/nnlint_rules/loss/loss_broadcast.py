@@ -1,5 +1,5 @@
+from nnlint.questions.loss.broadcasts import table_of
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.broadcasts import table_of
 from nnlint.semantics.loss_remedies import add_last_axis
 from nnlint.semantics.values import Operation
 

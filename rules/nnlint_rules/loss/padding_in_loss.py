@@ -1,5 +1,5 @@
+from nnlint.questions.loss.padding import padding_of
 from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.padding import padding_of
 from nnlint.semantics.values import Operation
 
 

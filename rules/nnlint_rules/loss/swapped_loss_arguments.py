@@ -1,6 +1,6 @@
+from nnlint.questions.loss.swapping import is_swapped
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.loss_remedies import swap_arguments
-from nnlint.semantics.swapping import is_swapped
 from nnlint.semantics.values import Operation
 
 

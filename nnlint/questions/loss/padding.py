@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from nnlint.semantics.losses import averages_over_all_elements, operands
-from nnlint.semantics.shifts import MOVES
+from nnlint.questions.loss.losses import averages_over_all_elements, operands
+from nnlint.questions.loss.shifts import MOVES
 from nnlint.semantics.values import Constant, Join, Operation, Tensor, constant
 
 IGNORED = -100

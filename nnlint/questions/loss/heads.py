@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nnlint.questions.loss.losses import operands
+from nnlint.questions.loss.raw_outputs import LINEAR
 from nnlint.semantics.dataflow import makers, tensor_of
-from nnlint.semantics.losses import operands
-from nnlint.semantics.raw_outputs import LINEAR
 from nnlint.semantics.values import (
     LABELS_OF,
     MADE_BY,

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.loss.losses import operands
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import upstream
-from nnlint.semantics.losses import operands
 from nnlint.semantics.values import (
     Constant,
     Items,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from nnlint.questions.loss.losses import call_parameters
+from nnlint.questions.loss.raw_outputs import LINEAR
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import (
     depends_on,
@@ -13,8 +15,6 @@ from nnlint.semantics.dataflow import (
     tensor_of,
     upstream,
 )
-from nnlint.semantics.losses import call_parameters
-from nnlint.semantics.raw_outputs import LINEAR
 from nnlint.semantics.values import CALLEE, ELEMENT_OF, Operation, Source, Tensor, Unknown, Value
 from nnlint.syntax.calls import argument_of
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import NamedTuple
 
+from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import makers, tensor_of
-from nnlint.semantics.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     Built,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nnlint.questions.loss.differences import summed_difference
+from nnlint.questions.loss.losses import operands
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, display, new_axis, size_of
 from nnlint.semantics.dataflow import origins, tensor_of, upstream
-from nnlint.semantics.differences import summed_difference
-from nnlint.semantics.losses import operands
 from nnlint.semantics.values import Operation, Tensor, constant
 
 KEEP_LAST = frozenset({"same", "like"})
