@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.model.layers import batch_norm_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
-from nnlint.semantics.layers import batch_norm_of
 from nnlint.semantics.modes import concerns_mode, mode_after
 from nnlint.semantics.passes import passes
 from nnlint.semantics.paths import Paths

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import held_models, is_library_call, is_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
-from nnlint.semantics.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.model.layers import mode_dependence
 from nnlint.questions.participants import held_models, made_within
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.holding import same_model
-from nnlint.semantics.layers import mode_dependence
 from nnlint.semantics.modes import concerns_mode, mode_after
 from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths

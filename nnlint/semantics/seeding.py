@@ -8,10 +8,10 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from nnlint.questions.data.randomness import random_events
+from nnlint.questions.model.layers import has_trained_weights
 from nnlint.questions.participants import is_library_call, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, parts
-from nnlint.semantics.layers import has_trained_weights
 from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (

@@ -1,6 +1,6 @@
 from nnlint.questions.loss.losses import one_class
+from nnlint.questions.model.layers import place_of
 from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.layers import place_of
 from nnlint.semantics.values import Operation
 
 

@@ -1,6 +1,6 @@
+from nnlint.questions.model.dropout import Reached, dropouts_behind, reached
+from nnlint.questions.model.layers import place_of
 from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.dropout import Reached, dropouts_behind, reached
-from nnlint.semantics.layers import place_of
 from nnlint.semantics.values import Operation
 
 

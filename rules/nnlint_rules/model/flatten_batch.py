@@ -1,6 +1,6 @@
+from nnlint.questions.model.flattening import flattened_batch
+from nnlint.questions.model.layers import place_of
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.flattening import flattened_batch
-from nnlint.semantics.layers import place_of
 from nnlint.semantics.remedies import keep_batch_axis
 from nnlint.semantics.values import Operation
 

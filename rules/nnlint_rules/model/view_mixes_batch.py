@@ -1,9 +1,9 @@
+from nnlint.questions.model.views import Disagreement, disagreement, wrong_view
 from nnlint.rule import Applicability, Calls, Context, Level, changes, rule
 from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.regroup import Kind, ViewResult
 from nnlint.semantics.values import Operation
-from nnlint.semantics.views import Disagreement, disagreement, wrong_view
 
 
 @rule(

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nnlint.questions.model.layers import follows_mode, is_tried_alone, place_of
+from nnlint.questions.model.parts import path_to
 from nnlint.semantics.dataflow import behind, in_one_module, upstream
-from nnlint.semantics.layers import follows_mode, is_tried_alone, place_of
-from nnlint.semantics.parts import path_to
 from nnlint.semantics.values import (
     Choice,
     Class,

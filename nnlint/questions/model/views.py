@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from nnlint.questions.model.flattening import flattens_everything
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
-from nnlint.semantics.flattening import flattens_everything
 from nnlint.semantics.values import Class, Operation, Site, Tensor
 from nnlint.syntax.module import stands_in
 
