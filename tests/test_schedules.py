@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from program_text import analysed, main_program
 
-from nnlint.semantics.imagenet import trains_imagenet
-from nnlint.semantics.schedules import Decay, decays
+from nnlint.questions.optimisation.imagenet import trains_imagenet
+from nnlint.questions.optimisation.schedules import Decay, decays
 
 HEAD = """
 import argparse, bisect, math

@@ -12,8 +12,8 @@ from typing import Any
 from nnlint.finding import Finding
 from nnlint.project.mentions import mentioning
 from nnlint.project.modules import ProjectModules
+from nnlint.questions.optimisation.schedule_runs import ScheduleRun, schedule_runs
 from nnlint.semantics.analysis import Program, analyse
-from nnlint.semantics.schedule_runs import ScheduleRun, schedule_runs
 
 ASSUMED_ROUNDS, ASSUMED_RATE = 100, 0.1
 

@@ -1,7 +1,7 @@
+from nnlint.questions.optimisation.imagenet import trains_imagenet
+from nnlint.questions.optimisation.schedules import Decay, training_decays
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.imagenet import trains_imagenet
-from nnlint.semantics.schedules import Decay, training_decays
 
 
 @rule(

@@ -1,6 +1,6 @@
+from nnlint.questions.optimisation.schedules import trainer_decays, training_decays
 from nnlint.rule import Context, Level, Programs, Stage, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.schedules import trainer_decays, training_decays
 
 EARLY = (Stage.SKELETON, Stage.OVERFIT)
 

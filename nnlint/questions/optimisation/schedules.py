@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nnlint.semantics.analysis import Program, is_test
-from nnlint.semantics.conditions import off_by_default, taken_by_default, words
-from nnlint.semantics.simulation import (
+from nnlint.questions.optimisation.simulation import (
     EPOCH,
     STEP,
     Clock,
@@ -20,6 +18,8 @@ from nnlint.semantics.simulation import (
     is_former_rate,
     number_at,
 )
+from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.conditions import off_by_default, taken_by_default, words
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     OWNER,

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnlint.questions.optimisation.schedules import place_of_rate
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.scheduler_order import is_counted
-from nnlint.semantics.schedules import place_of_rate
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Items, Site, Value, constant
 

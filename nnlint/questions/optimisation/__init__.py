@@ -1,0 +1,1 @@
+"""Questions about learning rates over a run."""
