@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from program_text import main_program
 
-from nnlint.semantics.seeding import fixes_seed
+from nnlint.questions.reproducibility.seeding import fixes_seed
 
 SCRIPT = """
 import torch

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from program_text import analysed, main_program
 
+from nnlint.questions.reproducibility.seeding import fixes_seed, random_start
 from nnlint.semantics.adversaries import intrusions
 from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.modes import train_mode_evaluations
-from nnlint.semantics.seeding import fixes_seed, random_start
 
 LOOP = """
 import torch

@@ -1,12 +1,12 @@
-from nnlint.rule import Applicability, Context, Level, Programs, rule
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import seed_at_start
-from nnlint.semantics.seeding import (
+from nnlint.questions.reproducibility.seeding import (
     RandomStart,
     fixes_seed,
     random_start,
     trains_in_a_loop,
 )
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.remedies import seed_at_start
 
 
 @rule(

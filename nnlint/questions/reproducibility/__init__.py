@@ -1,0 +1,1 @@
+"""Questions about what differs from run to run."""
