@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from program_text import analysed, main_program
 
+from nnlint.questions.training.discarding import discarded_gradients
+from nnlint.questions.training.gradients import uncleared_steps
+from nnlint.questions.training.scheduler_steps import unstepped_schedulers
+from nnlint.questions.training.stepping import empty_steps
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.discarding import discarded_gradients
-from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.scheduler_steps import unstepped_schedulers
-from nnlint.semantics.stepping import empty_steps
 
 LOSS = """
     import torch.nn.functional as F

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from program_text import main_program
 
-from nnlint.semantics.carrying import carried_states
-from nnlint.semantics.frozen import frozen_in_train_mode
-from nnlint.semantics.rebuilding import rebuilt_in_loops
-from nnlint.semantics.recording import recorded_evaluations
-from nnlint.semantics.restoring import unrestored_modes
-from nnlint.semantics.scheduler_order import early_steps, misplaced_steps
-from nnlint.semantics.scheduler_steps import unstepped_schedulers
+from nnlint.questions.training.carrying import carried_states
+from nnlint.questions.training.frozen import frozen_in_train_mode
+from nnlint.questions.training.rebuilding import rebuilt_in_loops
+from nnlint.questions.training.recording import recorded_evaluations
+from nnlint.questions.training.restoring import unrestored_modes
+from nnlint.questions.training.scheduler_order import early_steps, misplaced_steps
+from nnlint.questions.training.scheduler_steps import unstepped_schedulers
 
 START = """
 import torch

@@ -8,9 +8,9 @@ import pytest
 from program_text import analysed, main_program
 
 from nnlint.questions.reproducibility.seeding import fixes_seed, random_start
-from nnlint.semantics.adversaries import intrusions
-from nnlint.semantics.gradients import uncleared_steps
-from nnlint.semantics.modes import train_mode_evaluations
+from nnlint.questions.training.adversaries import intrusions
+from nnlint.questions.training.gradients import uncleared_steps
+from nnlint.questions.training.modes import train_mode_evaluations
 
 LOOP = """
 import torch

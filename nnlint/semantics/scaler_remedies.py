@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 
 from nnlint.questions.participants import receiver_text
+from nnlint.questions.training.scaling import ScalerMisuse, steps_through_scaler
 from nnlint.rewriting.changes import Changes, insert_after, replace, take_out_of, together
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.scaling import ScalerMisuse, steps_through_scaler
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Site
 from nnlint.syntax.statements import Placed, enclosing_statements

@@ -25,9 +25,9 @@ from nnlint.questions.data.splits import (
     uses_of,
 )
 from nnlint.questions.data.switches import decide_nothing, has_switch, switches_among
+from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
-from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     SAMPLE,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import averages_over_all_elements
+from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import keeps_examples, tensor_of
-from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     MADE_OF,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.questions.optimisation.schedules import place_of_rate
+from nnlint.questions.training.passes import goes_over_data
+from nnlint.questions.training.scheduler_order import is_counted
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.passes import goes_over_data
-from nnlint.semantics.scheduler_order import is_counted
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Items, Site, Value, constant
 

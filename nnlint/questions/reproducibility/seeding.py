@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from nnlint.questions.data.randomness import random_events
 from nnlint.questions.model.layers import has_trained_weights
 from nnlint.questions.participants import is_library_call, steps_optimizer, updates_no_model
+from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, parts
-from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (
     NONE,

@@ -1,6 +1,6 @@
+from nnlint.questions.training.graphs import kept_graphs
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.graphs import kept_graphs
 from nnlint.semantics.loss_remedies import detach_added
 
 

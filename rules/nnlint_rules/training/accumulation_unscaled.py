@@ -1,8 +1,8 @@
 import ast
 
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.accumulation import Undivided, undivided_losses
 from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
-from nnlint.semantics.accumulation import Undivided, undivided_losses
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Site
 

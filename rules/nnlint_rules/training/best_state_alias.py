@@ -1,6 +1,6 @@
+from nnlint.questions.training.snapshots import aliases
 from nnlint.rule import Applicability, Context, Level, Programs, changes, reference, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.snapshots import aliases
 
 
 @rule(

@@ -1,6 +1,6 @@
+from nnlint.questions.training.clipping import MisplacedClip, misplaced_clips
 from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.clipping import MisplacedClip, misplaced_clips
 from nnlint.semantics.remedies import move
 
 

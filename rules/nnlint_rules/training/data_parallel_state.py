@@ -1,6 +1,6 @@
+from nnlint.questions.training.checkpoints import wrapped_states
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.checkpoints import wrapped_states
 
 
 @rule("NN522", level=Level.PEDANTIC, recipe="squeeze out the juice", on=Programs())

@@ -1,6 +1,6 @@
+from nnlint.questions.training.frozen import frozen_in_train_mode
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.frozen import frozen_in_train_mode
 from nnlint.semantics.values import names_of
 
 

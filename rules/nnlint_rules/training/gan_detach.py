@@ -1,6 +1,6 @@
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.adversaries import intrusions
 from nnlint.rule import Applicability, Context, Level, Programs, rule
-from nnlint.semantics.adversaries import intrusions
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.remedies import detach
 

@@ -1,3 +1,4 @@
+from nnlint.questions.training.scaling import backwards_under_autocast, scaler_misuses
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.scaler_remedies import (
@@ -5,7 +6,6 @@ from nnlint.semantics.scaler_remedies import (
     step_through_scaler,
     update_after,
 )
-from nnlint.semantics.scaling import backwards_under_autocast, scaler_misuses
 
 
 @rule(

@@ -1,6 +1,6 @@
+from nnlint.questions.training.carrying import carried_states
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.carrying import carried_states
 from nnlint.semantics.remedies import detach_behind
 
 

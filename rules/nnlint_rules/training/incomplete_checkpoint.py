@@ -1,6 +1,6 @@
+from nnlint.questions.training.checkpoints import incomplete_checkpoints
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.checkpoints import incomplete_checkpoints
 
 
 @rule("NN523", level=Level.PEDANTIC, recipe="tune: long runs are resumed", on=Programs())

@@ -1,6 +1,6 @@
+from nnlint.questions.training.evaluation import loss_only_training
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.evaluation import loss_only_training
 
 
 @rule(

@@ -1,7 +1,7 @@
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.stepping import empty_steps
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.stepping import empty_steps
 
 
 @rule(

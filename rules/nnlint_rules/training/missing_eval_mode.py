@@ -1,7 +1,7 @@
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.modes import train_mode_evaluations
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.modes import train_mode_evaluations
 from nnlint.semantics.remedies import evaluate_in_eval_mode
 
 

@@ -1,7 +1,7 @@
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.recording import recorded_evaluations
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.recording import recorded_evaluations
 from nnlint.semantics.remedies import without_gradients
 
 

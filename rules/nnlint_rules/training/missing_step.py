@@ -1,6 +1,6 @@
+from nnlint.questions.training.discarding import discarded_gradients, never_stepped
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.discarding import discarded_gradients, never_stepped
 
 
 @rule(

@@ -1,7 +1,7 @@
 from nnlint.questions.participants import spoken_name
+from nnlint.questions.training.gradients import uncleared_steps
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.gradients import uncleared_steps
 from nnlint.semantics.remedies import clear_gradients
 
 

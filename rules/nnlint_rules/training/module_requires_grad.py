@@ -1,6 +1,6 @@
+from nnlint.questions.training.freezing import module_flags
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.freezing import module_flags
 from nnlint.semantics.remedies import set_flags
 
 

@@ -1,6 +1,6 @@
+from nnlint.questions.training.evaluation import unevaluated_training
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.evaluation import unevaluated_training
 
 
 @rule(

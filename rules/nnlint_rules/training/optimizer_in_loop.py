@@ -1,6 +1,6 @@
+from nnlint.questions.training.rebuilding import rebuilt_in_loops
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.rebuilding import rebuilt_in_loops
 
 
 @rule(

@@ -1,6 +1,6 @@
+from nnlint.questions.training.coverage import uncovered
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.coverage import uncovered
 
 EFFECTS = {
     "replaced": "`{name}` is put in after the optimizer took the model's parameters: the new "

@@ -1,6 +1,6 @@
+from nnlint.questions.training.freezing import FLAG, misspelt_flags
 from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.freezing import FLAG, misspelt_flags
 from nnlint.semantics.remedies import set_flags
 
 

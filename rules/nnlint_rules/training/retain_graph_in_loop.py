@@ -1,6 +1,6 @@
+from nnlint.questions.training.retaining import retained_graphs
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.retaining import retained_graphs
 
 
 @rule(

@@ -1,6 +1,6 @@
+from nnlint.questions.training.scheduler_steps import steps_without_metric, unstepped_schedulers
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.scheduler_steps import steps_without_metric, unstepped_schedulers
 
 
 @rule(

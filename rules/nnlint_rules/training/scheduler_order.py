@@ -1,13 +1,13 @@
-from nnlint.rule import Applicability, Context, Level, Programs, rule
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import move_after, move_into_loop, move_out_of_loop
-from nnlint.semantics.scheduler_order import (
+from nnlint.questions.training.scheduler_order import (
     FEW_BATCHES,
     MisplacedStep,
     early_steps,
     factor_after,
     misplaced_steps,
 )
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.remedies import move_after, move_into_loop, move_out_of_loop
 
 
 @rule(

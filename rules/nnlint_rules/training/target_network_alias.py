@@ -1,6 +1,6 @@
+from nnlint.questions.training.target_networks import shared_networks
 from nnlint.rule import Applicability, Context, Level, Programs, changes, reference, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.target_networks import shared_networks
 
 
 @rule(

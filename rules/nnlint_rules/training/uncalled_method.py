@@ -1,6 +1,6 @@
+from nnlint.questions.training.uncalled import STATE, uncalled_methods
 from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.uncalled import STATE, uncalled_methods
 
 CONSEQUENCES = {
     "eval": "the model stays in training mode",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, receiver_text
+from nnlint.questions.training.snapshots import assigned, function_around
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.snapshots import assigned, function_around
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
 from nnlint.syntax.statements import enclosing_statements

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, is_optimizer, receiver_text, steps_optimizer
+from nnlint.questions.training.scaling import steps_through_scaler
+from nnlint.questions.training.snapshots import trains
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.scaling import steps_through_scaler
-from nnlint.semantics.snapshots import trains
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     ARGUMENTS,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Class, Function, Instance, Site
 from nnlint.syntax.statements import Placed, enclosing_statements

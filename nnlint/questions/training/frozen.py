@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.model.layers import batch_norm_of
+from nnlint.questions.training.modes import concerns_mode, mode_after
+from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
-from nnlint.semantics.modes import concerns_mode, mode_after
-from nnlint.semantics.passes import passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (

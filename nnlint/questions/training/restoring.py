@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from nnlint.questions.model.layers import mode_dependence
 from nnlint.questions.participants import held_models, made_within
+from nnlint.questions.training.backpropagation import trained_places
+from nnlint.questions.training.modes import concerns_mode, mode_after
+from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.holding import same_model
-from nnlint.semantics.modes import concerns_mode, mode_after
-from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Value

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, is_optimizer
+from nnlint.questions.training.scaling import is_enabled, scaled_before
+from nnlint.questions.training.stepping import follow
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import distinct, same_model
-from nnlint.semantics.scaling import is_enabled, scaled_before
-from nnlint.semantics.stepping import follow
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
 from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value
 

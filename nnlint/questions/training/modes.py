@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import held_models, is_library_call, is_model
+from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
-from nnlint.semantics.passes import Pass, passes
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Parameters, Site, Unknown, Value

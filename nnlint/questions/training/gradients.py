@@ -15,9 +15,9 @@ from nnlint.questions.participants import (
     steps_optimizer,
     touches,
 )
+from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, distinct
-from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.participants import held_models, made_within
+from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers
-from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Value
 

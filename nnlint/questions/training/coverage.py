@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.training.backpropagation import Backpropagation, Reached
+from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import Backpropagation, Reached
 from nnlint.semantics.holding import covers, distinct, parts, same_model
-from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
     GIVEN_WEIGHTS,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nnlint.questions.participants import steps_optimizer
+from nnlint.questions.training.stepping import FOLLOWED
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.stepping import FOLLOWED
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
 from nnlint.semantics.values import Built, Choice, Condition, Value, constant
 from nnlint.syntax.calls import first_argument

@@ -7,10 +7,10 @@ import re
 from collections.abc import Set
 
 from nnlint.questions.participants import held_models, steps_optimizer, updates_no_model
+from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import distinct
-from nnlint.semantics.passes import passes
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
 

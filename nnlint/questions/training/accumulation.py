@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import averages_over_all_elements
 from nnlint.questions.participants import is_optimizer, steps_optimizer
+from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.questions.training.stepping import gives_more
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import producers, tensor_of
-from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.stepping import gives_more
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (
     Arithmetic,

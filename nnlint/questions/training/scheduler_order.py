@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_optimizer, steps_optimizer
+from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import distinct
-from nnlint.semantics.passes import goes_over_data
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model
+from nnlint.questions.training.backpropagation import trained_places
+from nnlint.questions.training.modes import modes_before
+from nnlint.questions.training.passes import Pass, goes_over_data, passes
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import trained_places
 from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.holding import covers, same_model
-from nnlint.semantics.modes import modes_before
-from nnlint.semantics.passes import Pass, goes_over_data, passes
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
 from nnlint.syntax.statements import enclosing_statements

@@ -17,10 +17,10 @@ from nnlint.questions.participants import (
     steps_optimizer,
     touches,
 )
+from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
+from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.semantics.holding import covers, distinct
-from nnlint.semantics.ownership import Ownership
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value

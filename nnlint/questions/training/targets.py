@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from nnlint.questions.loss.differences import squares
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.training.backpropagation import CRITERION, Backpropagation, Reached
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import CRITERION, Backpropagation, Reached
 from nnlint.semantics.holding import distinct, same_model
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (

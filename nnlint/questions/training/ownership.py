@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from nnlint.questions.participants import held_models, is_library_call
+from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import Backpropagation, Reached
 from nnlint.semantics.holding import covers, distinct, same_model
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MODEL_OF, Tensor, Unknown, Value

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, is_optimizer, spoken_name
+from nnlint.questions.training.ownership import Ownership
+from nnlint.questions.training.stepping import Following, follow
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers, distinct
-from nnlint.semantics.ownership import Ownership
-from nnlint.semantics.stepping import Following, follow
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
 from nnlint.syntax.module import ModuleSyntax

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.training.backpropagation import Backpropagation, Reached
+from nnlint.questions.training.frozen import may_set
+from nnlint.questions.training.gradients import may_clear
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.backpropagation import Backpropagation, Reached
-from nnlint.semantics.frozen import may_set
-from nnlint.semantics.gradients import may_clear
 from nnlint.semantics.holding import same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event

@@ -1,0 +1,1 @@
+"""Questions about a training run: modes, gradients, steps, checkpoints."""
