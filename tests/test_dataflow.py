@@ -7,9 +7,9 @@ from program_text import analysed, main_program
 
 from nnlint.questions.loss.losses import last_activation, operands
 from nnlint.questions.model.dropout import dropouts_behind, elementwise_dropouts_behind
+from nnlint.remedies.pipelines import bypass
 from nnlint.rewriting import edits_of
 from nnlint.semantics.dataflow import activation, behind, in_one_module
-from nnlint.semantics.edits import bypass
 from nnlint.semantics.values import Join, Tensor
 from nnlint.source.rewrite import edited
 

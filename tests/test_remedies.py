@@ -9,9 +9,9 @@ import pytest
 from program_text import main_program
 
 from nnlint.questions.reproducibility.seeding import random_start
+from nnlint.remedies.training import clear_gradients, evaluate_in_eval_mode, seed_at_start
 from nnlint.rewriting import edits_of
 from nnlint.rewriting.changes import Changes
-from nnlint.semantics.remedies import clear_gradients, evaluate_in_eval_mode, seed_at_start
 from nnlint.source.file import SourceFile
 from nnlint.source.rewrite import edited
 

@@ -4,9 +4,9 @@ from nnlint.questions.data.pipelines import (
     trains_adversarially,
     transform_name,
 )
+from nnlint.remedies.pipelines import leave_out
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.edits import leave_out
 
 
 @rule(

@@ -1,7 +1,7 @@
 from nnlint.questions.data.ordering import Misplaced, misplaced_transforms
+from nnlint.remedies.pipelines import leave_out, swap
 from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.edits import leave_out, swap
 
 
 @rule(

@@ -1,6 +1,6 @@
 from nnlint.questions.loss.losses import LOGARITHMS, averages_over_all_elements, last_activation
+from nnlint.remedies.loss import average_over_batch, log_softmax_first
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.loss_remedies import average_over_batch, log_softmax_first
 from nnlint.semantics.values import Operation
 
 

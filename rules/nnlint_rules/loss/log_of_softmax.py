@@ -1,6 +1,6 @@
 from nnlint.questions.loss.losses import unstable_logarithm
+from nnlint.remedies.loss import stable_logarithm
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.loss_remedies import stable_logarithm
 from nnlint.semantics.values import Operation
 
 STABLE = {

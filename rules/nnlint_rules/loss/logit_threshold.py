@@ -1,7 +1,7 @@
 from nnlint.questions.loss.losses import thresholded_logits
+from nnlint.remedies.loss import compare_with_zero
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import compare_with_zero
 
 
 @rule(

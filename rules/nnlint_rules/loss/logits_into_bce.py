@@ -4,9 +4,9 @@ from nnlint.questions.loss.losses import (
     last_activation,
     taken_for_logits,
 )
+from nnlint.remedies.loss import exchange_loss
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import exchange_loss
 from nnlint.semantics.values import Operation, Site
 
 WITH_LOGITS = (

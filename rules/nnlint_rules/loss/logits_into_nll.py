@@ -1,6 +1,6 @@
 from nnlint.questions.loss.losses import last_activation
+from nnlint.remedies.loss import exchange_loss
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.loss_remedies import exchange_loss
 from nnlint.semantics.values import Operation
 
 ON_LOGITS = ("torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss")

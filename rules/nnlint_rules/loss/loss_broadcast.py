@@ -1,6 +1,6 @@
 from nnlint.questions.loss.broadcasts import table_of
+from nnlint.remedies.loss import add_last_axis
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.loss_remedies import add_last_axis
 from nnlint.semantics.values import Operation
 
 

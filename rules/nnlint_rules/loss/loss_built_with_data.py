@@ -1,7 +1,7 @@
 from nnlint.questions.loss.losses import built_with_data
+from nnlint.remedies.loss import build_then_call
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import build_then_call
 
 
 @rule(

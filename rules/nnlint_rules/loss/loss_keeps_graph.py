@@ -1,7 +1,7 @@
 from nnlint.questions.training.graphs import kept_graphs
+from nnlint.remedies.loss import detach_added
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import detach_added
 
 
 @rule(

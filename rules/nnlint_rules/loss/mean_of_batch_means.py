@@ -1,7 +1,7 @@
 from nnlint.questions.loss.scores import MEAN, averages, is_uneven
+from nnlint.remedies.loss import weigh_by_batch
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import weigh_by_batch
 
 
 @rule(

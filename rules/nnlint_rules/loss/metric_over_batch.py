@@ -1,7 +1,7 @@
 from nnlint.questions.loss.scores import COUNT, averages, maxima_over_batch
+from nnlint.remedies.loss import divide_by_examples
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.loss_remedies import divide_by_examples
 
 
 @rule(

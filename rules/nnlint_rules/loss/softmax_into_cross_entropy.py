@@ -1,6 +1,6 @@
 from nnlint.questions.loss.losses import last_activation
+from nnlint.remedies.pipelines import bypass
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.edits import bypass
 from nnlint.semantics.values import Operation
 
 MESSAGES = {

@@ -1,6 +1,6 @@
 from nnlint.questions.loss.swapping import is_swapped
+from nnlint.remedies.loss import swap_arguments
 from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.loss_remedies import swap_arguments
 from nnlint.semantics.values import Operation
 
 

@@ -4,9 +4,9 @@ from nnlint.questions.reproducibility.seeding import (
     random_start,
     trains_in_a_loop,
 )
+from nnlint.remedies.training import seed_at_start
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import seed_at_start
 
 
 @rule(

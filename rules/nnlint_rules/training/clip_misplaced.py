@@ -1,7 +1,7 @@
 from nnlint.questions.training.clipping import MisplacedClip, misplaced_clips
+from nnlint.remedies.training import move
 from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import move
 
 
 @rule(

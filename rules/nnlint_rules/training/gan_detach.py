@@ -1,8 +1,8 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.adversaries import intrusions
+from nnlint.remedies.training import detach
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import detach
 
 
 @rule(

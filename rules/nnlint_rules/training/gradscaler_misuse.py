@@ -1,11 +1,11 @@
 from nnlint.questions.training.scaling import backwards_under_autocast, scaler_misuses
-from nnlint.rule import Applicability, Context, Level, Programs, rule
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.scaler_remedies import (
+from nnlint.remedies.scaling import (
     end_autocast_before,
     step_through_scaler,
     update_after,
 )
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
 
 
 @rule(

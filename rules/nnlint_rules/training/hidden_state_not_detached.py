@@ -1,7 +1,7 @@
 from nnlint.questions.training.carrying import carried_states
+from nnlint.remedies.training import detach_behind
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import detach_behind
 
 
 @rule(

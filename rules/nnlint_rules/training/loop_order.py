@@ -1,8 +1,8 @@
 from nnlint.questions.training.accumulation import forgotten_batches
 from nnlint.questions.training.stepping import empty_steps
+from nnlint.remedies.training import move
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import move
 
 
 @rule(

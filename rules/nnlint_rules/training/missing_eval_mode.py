@@ -1,8 +1,8 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.modes import train_mode_evaluations
+from nnlint.remedies.training import evaluate_in_eval_mode
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import evaluate_in_eval_mode
 
 
 @rule(

@@ -1,8 +1,8 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.recording import recorded_evaluations
+from nnlint.remedies.training import without_gradients
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import without_gradients
 
 
 @rule(

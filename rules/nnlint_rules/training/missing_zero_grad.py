@@ -1,8 +1,8 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.gradients import uncleared_steps
+from nnlint.remedies.training import clear_gradients
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import clear_gradients
 
 
 @rule(

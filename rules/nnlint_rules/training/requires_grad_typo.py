@@ -1,7 +1,7 @@
 from nnlint.questions.training.freezing import FLAG, misspelt_flags
+from nnlint.remedies.training import set_flags
 from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import set_flags
 
 
 @rule(

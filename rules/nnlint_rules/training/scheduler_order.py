@@ -5,9 +5,9 @@ from nnlint.questions.training.scheduler_order import (
     factor_after,
     misplaced_steps,
 )
+from nnlint.remedies.training import move_after, move_into_loop, move_out_of_loop
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import move_after, move_into_loop, move_out_of_loop
 
 
 @rule(

@@ -1,8 +1,8 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.restoring import unrestored_modes
+from nnlint.remedies.training import train_in_train_mode
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.remedies import train_in_train_mode
 
 
 @rule(
