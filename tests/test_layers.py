@@ -12,7 +12,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OPEN_TO_RULES = ("nnlint.rule", "nnlint.semantics")
+OPEN_TO_RULES = ("nnlint.rule", "nnlint.questions", "nnlint.remedies", "nnlint.semantics")
 """What a rule may import of nnlint; everything else is the engine's own business."""
 
 
@@ -48,6 +48,11 @@ def test_contracts_hold() -> None:
     ("file", "line", "contract"),
     [
         ("nnlint/semantics/values.py", "import nnlint.engine", "layers see only those below"),
+        (
+            "nnlint/semantics/values.py",
+            "import nnlint.questions.participants",
+            "layers see only those below",
+        ),
         ("nnlint/source/file.py", "import nnlint.syntax.module", "layers see only those below"),
         ("nnlint/engine.py", "import nnlint_rules", "knows no rule"),
         ("nnlint/engine.py", "import torch", "Only what runs beside a model imports torch"),
