@@ -47,9 +47,9 @@ def test_contracts_hold() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("nnlint/semantics/values.py", "import nnlint.engine", "layers see only those below"),
+        ("nnlint/semantics/values/basic.py", "import nnlint.engine", "layers see only those below"),
         (
-            "nnlint/semantics/values.py",
+            "nnlint/semantics/values/basic.py",
             "import nnlint.questions.participants",
             "layers see only those below",
         ),
