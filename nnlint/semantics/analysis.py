@@ -282,10 +282,10 @@ class _Roots:
     def _methods(self, cls: Class, methods: list[Function], inherited: list[Function]) -> None:
         machine = self.machine
         site = Site(self.module, cls.node)
-        instance = machine.instantiate(cls, (), {}, site)
+        instance = machine.objects.instantiate(cls, (), {}, site)
         if not isinstance(instance, Instance):
             return
-        is_module = machine.is_module(instance)
+        is_module = machine.objects.is_module(instance)
         instance.state.pop("training", None)
         for name in PREPARING:
             if isinstance(method := cls.names.get(name), Function):
@@ -317,7 +317,7 @@ class _Roots:
         self, function: Function, owner: Value | None, symbolic: bool, undo: bool = True
     ) -> None:
         machine = self.machine
-        names = machine.bind_parameters(function, owner, (), {})
+        names = machine.parameters.bind(function, owner, (), {})
         if symbolic and not isinstance(function.node, ast.Lambda):
             for parameter in [*function.node.args.args[1:], *function.node.args.kwonlyargs]:
                 if isinstance(names.get(parameter.arg), Unknown) and _may_be_tensor(parameter):
@@ -354,7 +354,7 @@ class _Roots:
         """The mode in which a Lightning trainer calls a method for every batch, if it does."""
         mode = LIGHTNING_HOOKS.get(function.name, "")
         if mode and isinstance(owner, Instance):
-            return mode if self.machine.derives(owner.cls, LIGHTNING_MODULE) else ""
+            return mode if self.machine.objects.derives(owner.cls, LIGHTNING_MODULE) else ""
         return ""
 
 

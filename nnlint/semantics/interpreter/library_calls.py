@@ -8,9 +8,10 @@ from functools import reduce
 from typing import Any
 
 from nnlint.semantics.draws import Drawing, only_outcome
-from nnlint.semantics.interpreter.calls import MODULE, bind_signature, in_order, with_defaults
 from nnlint.semantics.interpreter.members import head_places
+from nnlint.semantics.interpreter.objects import MODULE
 from nnlint.semantics.interpreter.shapes import Shapes
+from nnlint.semantics.interpreter.signatures import bind_signature, in_order, with_defaults
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     ARGUMENTS,

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnlint.semantics.draws import method_draw
-from nnlint.semantics.interpreter.calls import MODULE, SuperProxy, in_order
 from nnlint.semantics.interpreter.classes import class_name, class_of
+from nnlint.semantics.interpreter.objects import MODULE, SuperProxy
+from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
     DUCK_EVENTS,
@@ -157,7 +158,7 @@ class Members(TrainingCalls):
             return self._built_member(library, name)
         if name in ("step", "zero_grad") or self.inherits_method(value, name):
             return BoundMethod(value, name)
-        if name in WRAPPED and self.is_module(value):
+        if name in WRAPPED and self.objects.is_module(value):
             return value
         member = Unknown(f"self.{name}", "attribute")
         value.state[name] = member
@@ -165,7 +166,7 @@ class Members(TrainingCalls):
 
     def inherits_method(self, value: Instance, name: str) -> bool:
         """Whether a library base defines the method `name`."""
-        if self.is_module(value) and name in MODULE_METHODS:
+        if self.objects.is_module(value) and name in MODULE_METHODS:
             return True
         return any(
             isinstance(a, External)
@@ -367,7 +368,7 @@ class Members(TrainingCalls):
     def _inherited_init(
         self, proxy: SuperProxy, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
-        base = self.library_base(proxy.cls)
+        base = self.objects.library_base(proxy.cls)
         owner = proxy.owner
         if base is not None and base.kind not in ("base", "") and isinstance(owner, Instance):
             built = self.library_call(base, positional, keywords, site)
@@ -410,7 +411,7 @@ class Members(TrainingCalls):
         site: Site,
     ) -> Value:
         """A method that a module inherits from `torch.nn.Module` or another library class."""
-        if isinstance(module, Instance) and not self.is_module(module):
+        if isinstance(module, Instance) and not self.objects.is_module(module):
             event = next(
                 (
                     e

@@ -75,7 +75,7 @@ class Samples(LibraryCalls):
             self.emit("build", site, result, tuple(keywords.values()), result.name)
 
     def _sample_instance(self, dataset: Instance) -> None:
-        derives = self.derives(dataset.cls, DATASET)
+        derives = self.objects.derives(dataset.cls, DATASET)
         item = dataset.cls.find("__getitem__")
         site = dataset.site
         if site is None or not (derives or (item and dataset.cls.find("__len__"))):
@@ -184,7 +184,7 @@ class Samples(LibraryCalls):
         site: Site,
     ) -> Value:
         """`instance(...)`; an object that a sample passes through is a pipeline."""
-        if not self.sampling or self.is_module(instance):
+        if not self.sampling or self.objects.is_module(instance):
             return super().call_instance(instance, positional, keywords, site)
         with self.inside("pipeline", instance.site) as block:
             block.subject = instance

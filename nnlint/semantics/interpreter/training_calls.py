@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from nnlint.semantics.interpreter.calls import Calls, in_order
+from nnlint.semantics.interpreter.calls import Calls
+from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.library import Entry
 from nnlint.semantics.methods import has_method, receiver_of
 from nnlint.semantics.values import (
@@ -99,7 +100,7 @@ class TrainingCalls(Calls):
             self.run_closures(operands, site)
             self.emit(event, site, receiver, operands, method.name)
             return Unknown(method.name, "call")
-        inside = self.frame.owner is receiver or not self.is_module(receiver)
+        inside = self.frame.owner is receiver or not self.objects.is_module(receiver)
         if inside or self.model_call is not None or trains(function.node):
             return self.call_function(function, receiver, positional, keywords, site)
         with self.within_model(receiver, site, operands, told=False):
@@ -112,7 +113,7 @@ class TrainingCalls(Calls):
         if self.frame.owner is receiver:
             return ""
         for base, events in OVERRIDDEN.items():
-            if self.derives(receiver.cls, base):
+            if self.objects.derives(receiver.cls, base):
                 return events.get(name, "")
         return ""
 
