@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from nnlint.semantics.holding import forget_parts
 from nnlint.semantics.importing import acting_statements, imported_modules, may_set_up
+from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
-from nnlint.semantics.interpreter.machine import Frame, OutOfBudget
+from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import local_names_that_matter, matters

@@ -9,8 +9,9 @@ from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.interpreter.abroad import CallsAbroad
+from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.expressions import Expressions
-from nnlint.semantics.interpreter.machine import Frame, Load, OutOfBudget
+from nnlint.semantics.interpreter.machine import Frame, Load
 from nnlint.semantics.interpreter.objects import MODULE, Objects, SuperProxy
 from nnlint.semantics.interpreter.parameters import ParameterBinding
 from nnlint.semantics.interpreter.signatures import (
@@ -368,9 +369,9 @@ class Calls(Expressions):
             self.frames.append(Frame(function.scope))
             try:
                 value = self.evaluate(decorator)
-                mode = self.grad_mode(value)
+                mode = self.contexts.grad_mode(value)
                 if mode is None:
-                    mode = self.grad_mode(self.evaluate(target))
+                    mode = self.contexts.grad_mode(self.evaluate(target))
             finally:
                 self.frames.pop()
             if mode is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.axes import same_sizes
+from nnlint.semantics.interpreter.blocks import Inside, OutOfBudget, Under
 from nnlint.semantics.interpreter.failures import Failures
 from nnlint.semantics.interpreter.tensors import Sizes
 from nnlint.semantics.library import Entry, Library
@@ -75,10 +76,6 @@ class ModelCall:
     operands: tuple[Value, ...]
     told: bool
     """Whether the forward pass is on the timeline."""
-
-
-class OutOfBudget(Exception):
-    """The interpretation of one root took more steps than it may."""
 
 
 class Machine(ABC):
@@ -261,9 +258,9 @@ class Machine(ABC):
         if isinstance(value, (Tensor, Unknown, Arithmetic)):
             self.emit("gather", site, value, (total,))
 
-    def inside(self, kind: str, site: Site | None, name: str = "") -> _Inside:
+    def inside(self, kind: str, site: Site | None, name: str = "") -> Inside:
         """Put the events of the body into a block of their own."""
-        return _Inside(self, Block(kind, site, name=name))
+        return Inside(self, Block(kind, site, name=name))
 
     @contextmanager
     def within_model(
@@ -303,9 +300,9 @@ class Machine(ABC):
         finally:
             self.block = outer
 
-    def under(self, condition: Condition) -> _Under:
+    def under(self, condition: Condition) -> Under:
         """Interpret the body under a condition."""
-        return _Under(self, condition)
+        return Under(self, condition)
 
     @contextmanager
     def gradients(self, enabled: bool) -> Iterator[None]:
@@ -460,43 +457,3 @@ def _alike(left: Any, right: Any) -> bool:
 
 # Written out, these two take a third of the time that generators would, and every call,
 # branch and loop enters them.
-class _Inside:
-    __slots__ = ("_block", "_machine", "_outer")
-
-    def __init__(self, machine: Machine, block: Block) -> None:
-        self._machine = machine
-        self._block = block
-
-    def __enter__(self) -> Block:
-        self._outer = self._machine.block
-        self._machine.block = self._block
-        return self._block
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is OutOfBudget:
-            self._note_the_end()
-        # an arm in which nothing happens still says that the others may not run
-        if self._block.kind == "arm" or self._machine.block.matters:
-            self._outer.children.append(self._machine.block)
-        self._machine.block = self._outer
-
-    def _note_the_end(self) -> None:
-        """Note that a block breaks off; arms and iterations do it for what they are part of."""
-        block = self._block
-        if block.site is not None and block.kind != "branch" and not block.unrolled:
-            self._machine.emit("given_up", block.site)
-
-
-class _Under:
-    __slots__ = ("_condition", "_machine", "_outer")
-
-    def __init__(self, machine: Machine, condition: Condition) -> None:
-        self._machine = machine
-        self._condition = condition
-
-    def __enter__(self) -> None:
-        self._outer = self._machine.conditions
-        self._machine.conditions = (*self._outer, self._condition)
-
-    def __exit__(self, *exception: object) -> None:
-        self._machine.conditions = self._outer

@@ -9,6 +9,9 @@ from typing import Any
 
 from nnlint.semantics.draws import method_draw
 from nnlint.semantics.interpreter.classes import class_name, class_of
+from nnlint.semantics.interpreter.containers import Containers
+from nnlint.semantics.interpreter.machine import Load
+from nnlint.semantics.interpreter.module_methods import MODULE_METHODS, ModuleMethods
 from nnlint.semantics.interpreter.objects import MODULE, SuperProxy
 from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.interpreter.texts import text_method
@@ -19,16 +22,14 @@ from nnlint.semantics.interpreter.training_calls import (
     RETURNS_SELF,
     TrainingCalls,
     gradient_of,
-    some_module_of,
 )
-from nnlint.semantics.library import Entry
+from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.values import (
     AS_TENSOR,
     MADE_OF,
     MODEL_OF,
     NONE,
     OWNER,
-    PART_OF,
     RECEIVER,
     REWRAPPED,
     Arithmetic,
@@ -41,7 +42,6 @@ from nnlint.semantics.values import (
     Function,
     Instance,
     Items,
-    Maybe,
     Parameters,
     ProjectModule,
     ShapeOf,
@@ -50,12 +50,8 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
-    as_part,
     choose,
-    gap,
     softened,
-    states,
-    text_of,
 )
 
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
@@ -73,6 +69,11 @@ TRAINING_METHODS = frozenset(
 
 class Members(TrainingCalls):
     """Reads attributes and calls methods."""
+
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self.module_methods = ModuleMethods(self)
+        self.containers = Containers(self)
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """The value of `value.name`."""
@@ -327,15 +328,15 @@ class Members(TrainingCalls):
                 library = getattr(receiver.owner, "state", {}).get("library")
                 if name == "forward" and isinstance(library, Built):
                     return self.apply_layer(library, positional, keywords, site)
-                return self.module_method(receiver.owner, name, positional, keywords, site)
+                return self.module_methods.call(receiver.owner, name, positional, keywords, site)
             case Instance():
-                return self.module_method(receiver, name, positional, keywords, site)
+                return self.module_methods.call(receiver, name, positional, keywords, site)
             case Built():
                 return self._built_method(receiver, name, positional, keywords, site)
             case Items():
-                return self._items_method(receiver, name, positional, keywords, site)
+                return self.containers.items_method(receiver, name, positional, keywords, site)
             case Table():
-                return self._table_method(receiver, name, positional)
+                return self.containers.table_method(receiver, name, positional)
             case Constant(None) if name in TRAINING_METHODS:
                 # an argument that may be left out is there where its methods are called
                 standing = self.stand_in(receiver, site)
@@ -348,7 +349,7 @@ class Members(TrainingCalls):
                 return receiver
             case Arithmetic(site=Site()) if self.library.tensor_method(name) is not None:
                 # what has such a method is a tensor, whatever went into it
-                result = self.arithmetic_result(receiver)
+                result = self.operators.arithmetic_result(receiver)
                 return self.method(BoundMethod(result, name), positional, keywords, site)
             case ShapeOf():
                 return Unknown()
@@ -402,90 +403,6 @@ class Members(TrainingCalls):
             return self.library_call(entry, (tensor, *positional), keywords, site)
         return Unknown(name, "call")
 
-    def module_method(
-        self,
-        module: Value,
-        name: str,
-        positional: Sequence[Value],
-        keywords: dict[str, Value],
-        site: Site,
-    ) -> Value:
-        """A method that a module inherits from `torch.nn.Module` or another library class."""
-        if isinstance(module, Instance) and not self.objects.is_module(module):
-            event = next(
-                (
-                    e
-                    for a in module.cls.ancestry()
-                    if isinstance(a, External) and (e := self.event_of(a.name, name))
-                ),
-                "",
-            )
-            if event:
-                self.emit(event, site, module, (*positional, *keywords.values()), name)
-                return Unknown(name, "call")
-        if name in ("train", "eval"):
-            mode = self.mode_event(name, positional, keywords)
-            self.emit(mode, site, module, positional, name)
-            self.set_training(module, mode)
-            return module
-        if name == "apply":
-            self.run_callbacks(positional, (some_module_of(module),), site)
-        if name in RETURNS_SELF:
-            self.note_frozen(name, module, (*positional, *keywords.values()), site)
-            return module
-        if name in ("parameters", "named_parameters"):
-            return Parameters((module,))
-        if name in PARTS:
-            return Unknown(name, "call", {PART_OF: module})
-        if name == "zero_grad":
-            self.emit("zero_grad", site, module, positional, name)
-            return NONE
-        if name == "load_state_dict":
-            self.emit("load", site, module, in_order(FIRST[name], positional, keywords), name)
-            return Unknown()
-        if name in (
-            "register_buffer",
-            "register_parameter",
-            "add_module",
-            "register_module",
-            "__setattr__",
-        ):
-            if len(positional) > 1:
-                self._register(module, positional[0], positional[1], site)
-            return NONE
-        if name == "save_hyperparameters" and isinstance(module, Instance):
-            self._save_hyperparameters(module, positional)
-            return NONE
-        if name == "state_dict":
-            return self.state_of(module, site)
-        if name in QUIET_METHODS:
-            return Unknown(f"self.{name}", "call")
-        if name in ("forward", "__call__"):
-            return (
-                self.call(module, positional, keywords, site)
-                if isinstance(module, Built)
-                else Unknown()
-            )
-        return self.duck_call(module, name, positional, keywords, site)
-
-    def _save_hyperparameters(self, module: Instance, positional: Sequence[Value]) -> None:
-        """`self.hparams` holds what the constructor, or the call itself, was given."""
-        given = positional[0] if positional else None
-        if given is not None and not isinstance(given, (Constant, Table)):
-            self.write(module.state, "hparams", given)
-            return
-        held = given.state if isinstance(given, Table) else self.frame.scope.names
-        known = {k: v for k, v in held.items() if isinstance(v, Value) and v is not module}
-        self.write(module.state, "hparams", Unknown("self.hparams", "option", known))
-
-    def _register(self, module: Value, name: Value, value: Value, site: Site) -> None:
-        if isinstance(module, Built) and module.entry.kind == "container":
-            self.fill(module, (*module.members, value))
-            names = {**module.state.get("names", {}), text_of(name): value}
-            self.write(module.state, "names", names)
-        else:
-            self.set_attribute(module, text_of(name), value, site.node)
-
     def _built_method(
         self,
         built: Built,
@@ -496,7 +413,7 @@ class Members(TrainingCalls):
     ) -> Value:
         entry = built.entry
         if entry.kind == "container":
-            done = self._container_method(built, name, positional)
+            done = self.containers.container_method(built, name, positional)
             if done is not None:
                 return done
         event = self.event_of(entry.name, name)
@@ -518,7 +435,7 @@ class Members(TrainingCalls):
         if method is not None and method.kind not in ("", "event"):
             return self.library_call(method, (built, *positional), keywords, site)
         if entry.kind in ("layer", "container", "model", "loss", "wrapper"):
-            return self.module_method(built, name, positional, keywords, site)
+            return self.module_methods.call(built, name, positional, keywords, site)
         if entry.kind == "optimizer" and name in ("step", "zero_grad"):
             self.run_closures(operands, site)
             self.emit(name, site, built, operands, name)
@@ -531,152 +448,8 @@ class Members(TrainingCalls):
             return NONE
         return self.duck_call(built, name, positional, keywords, site)
 
-    def _container_method(
-        self, built: Built, name: str, positional: Sequence[Value]
-    ) -> Value | None:
-        if name == "append" and positional:
-            self.fill(built, (*built.members, positional[0]))
-            return built
-        if name == "extend" and positional:
-            spread = self.spread(positional[0])
-            self.fill(built, (*built.members, *added(positional[0], spread)))
-            if spread is None:
-                self.write(built.state, "open", True)
-            return built
-        if name == "insert":
-            self.write(built.state, "open", True)
-            self.write(built.state, "unordered", True)
-            return built
-        if name in ("values", "children"):
-            return Items("list", {"items": built.members, "open": built.state.get("open")})
-        names = built.state.get("names", {})
-        if name in ("keys", "items", "named_children") and len(names) == len(built.members):
-            pairs = [Items("tuple", {"items": (Constant(k), v)}) for k, v in names.items()]
-            known = tuple(Constant(k) for k in names) if name == "keys" else tuple(pairs)
-            return Items("list", {"items": known, "open": built.state.get("open")})
-        if name == "update" and positional and isinstance(positional[0], Table):
-            for key, value in positional[0].state.items():
-                self._register(built, Constant(key), value, built.site)
-            return NONE
-        return Unknown() if name == "keys" else None
-
-    def _items_method(
-        self,
-        items: Items,
-        name: str,
-        positional: Sequence[Value],
-        keywords: dict[str, Value],
-        site: Site,
-    ) -> Value:
-        if name in ("append", "add") and positional:
-            self.gather(site, positional[0], items)
-            self.fill(items, (*items.items, positional[0]))
-            if any(states(positional[0])):
-                self.emit("keep", site, positional[0], name=name)
-        elif name in ("extend", "update", "__iadd__") and positional:
-            spread = self.spread(positional[0])
-            self.fill(items, (*items.in_order, *added(positional[0], spread)))
-            if spread is None:
-                self.write(items.state, "open", True)
-        elif name == "insert" and len(positional) > 1:
-            index = positional[0].value if isinstance(positional[0], Constant) else None
-            if isinstance(index, int):
-                changed = list(items.items)
-                changed.insert(index, positional[1])
-                self.fill(items, tuple(changed))
-            else:
-                self.write(items.state, "open", True)
-        elif name == "pop":
-            return self._pop(items, positional)
-        elif name == "copy":
-            return Items(items.kind, dict(items.state), items.site)
-        elif name in ("clear", "remove", "sort", "reverse"):
-            self.write(items.state, "open", True)
-        elif name in ("step", "zero_grad", "train", "eval", "backward"):
-            return self.duck_call(items, name, positional, keywords, site)
-        else:
-            return Unknown()
-        return NONE
-
-    def _pop(self, items: Items, positional: Sequence[Value]) -> Value:
-        index = positional[0].value if positional and isinstance(positional[0], Constant) else -1
-        known = not items.open and len(positional) == len([*filter(_is_constant, positional)])
-        if not known or not isinstance(index, int) or not items.items:
-            self.write(items.state, "open", True)
-            return Unknown()
-        left = list(items.items)
-        taken = left.pop(index) if -len(left) <= index < len(left) else Unknown()
-        self.fill(items, tuple(left))
-        return taken.value if isinstance(taken, Maybe) else taken
-
-    def _table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
-        if (
-            name in ("get", "pop", "setdefault")
-            and positional
-            and isinstance(positional[0], Constant)
-        ):
-            key = positional[0].value
-            found: Value | None = table.state.get(key)
-            if found is None:
-                found = (
-                    positional[1]
-                    if len(positional) > 1 and ... not in table.state
-                    else Unknown(str(key), "option")
-                )
-            return Constant(found.value, True) if isinstance(found, Constant) else found
-        if name == "values":
-            known = tuple(v for k, v in table.state.items() if k is not ...)
-            return Items("list", {"items": known, "open": ... in table.state})
-        if name == "items":
-            pairs = tuple(
-                Items("tuple", {"items": (Constant(k), v)})
-                for k, v in table.state.items()
-                if k is not ...
-            )
-            return Items("list", {"items": pairs, "open": ... in table.state})
-        if name == "keys":
-            keys = tuple(Constant(k) for k in table.state if k is not ...)
-            return Items("list", {"items": keys, "open": ... in table.state})
-        if name == "update":
-            for other in positional:
-                changes = other.state if isinstance(other, Table) else {...: Unknown()}
-                for key, value in changes.items():
-                    self.write(table.state, key, as_part(value, table))
-            return NONE
-        if name == "copy":
-            return Table(dict(table.state), table.site)
-        return Unknown()
-
 
 def head_places(entry: Entry) -> list[list[str]]:
     """Where a library model keeps its last layer: `fc`, or `classifier.6`."""
     written = str(entry.options.get("head", ""))
     return [place.strip().split(".") for place in written.split("|") if place.strip()]
-
-
-def _is_constant(value: Value) -> bool:
-    return isinstance(value, Constant)
-
-
-def added(value: Value, spread: Sequence[Value] | None) -> Sequence[Value]:
-    """What extending a sequence by `value` adds, with a gap for what is not known."""
-    if spread is not None:
-        return spread
-    return value.in_order if isinstance(value, Items) else (gap(),)
-
-
-QUIET_METHODS = frozenset(
-    """__init__ state_dict extra_repr register_forward_hook get_submodule buffers named_buffers
-    save_hyperparameters log log_dict print optimizers lr_schedulers toggle_optimizer
-    untoggle_optimizer""".split()
-)
-"""Methods of a module, or of a Lightning module, that change nothing in the run."""
-MODULE_METHODS = (
-    RETURNS_SELF
-    | QUIET_METHODS
-    | frozenset(
-        """parameters named_parameters children modules named_children named_modules zero_grad
-        load_state_dict register_buffer register_parameter add_module register_module forward
-        __call__""".split()
-    )
-)

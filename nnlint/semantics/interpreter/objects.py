@@ -107,6 +107,7 @@ class Objects:
         return known
 
     def super_of(self) -> Value:
+        """`super()` in the method that runs."""
         frame = self.machine.frame
         owner: Value | None = frame.owner
         cls = frame.function.owner if frame.function else None

@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from nnlint.semantics.draws import depends_on_draw
+from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.library_calls import LibraryCalls
-from nnlint.semantics.interpreter.machine import OutOfBudget
 from nnlint.semantics.library import Entry
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.transforms import never_acts

@@ -7,7 +7,8 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.interpreter.machine import Frame, Load, Machine, OutOfBudget
+from nnlint.semantics.interpreter.blocks import OutOfBudget
+from nnlint.semantics.interpreter.machine import Frame, Load, Machine
 from nnlint.semantics.library import Library
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (

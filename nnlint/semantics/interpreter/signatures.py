@@ -73,6 +73,7 @@ def with_defaults(signature: Sequence[Parameter], bound: dict[str, Value]) -> di
 
 
 def is_decorated(function: Function | Class, name: str) -> bool:
+    """Whether a decorator of that name stands above a function or class."""
     if isinstance(function.node, ast.Lambda):
         return False
     for decorator in function.node.decorator_list:

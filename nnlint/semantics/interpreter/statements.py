@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from nnlint.semantics.axes import Axis
+from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
+from nnlint.semantics.interpreter.loops import UNROLL, Loops
+from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
-from nnlint.semantics.interpreter.rewrites import names_assigned_in
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     MODEL_OF,
     NONE,
     OWNER,
     PART_OF,
     Arithmetic,
-    BoundMethod,
     Built,
     Choice,
     Condition,
     Constant,
-    External,
-    Function,
     Instance,
     Items,
     Maybe,
@@ -35,33 +32,30 @@ from nnlint.semantics.values import (
     Table,
     Unknown,
     Value,
-    constant,
     note_choice,
-    softened,
     states,
 )
 
-UNROLL = 16
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
-LEAVES = frozenset({"break", "return", "raise"})
 _SECOND_MODEL = re.compile(
     r"best|target|tgt|ema(?:_|$)|teacher|momentum|online|slow|average|shadow|old|prev|frozen|"
     r"reference|ref_",
     re.IGNORECASE,
 )
 """Names of models that are meant to be another than the one that is trained."""
-_DEEPEST_SECOND_ROUND = 8
-"""Loops in loops that are run twice: each doubles what is run of those in it."""
 _MODELS = (Instance, Built, Unknown)
 _KEPT = (*_MODELS, Table, Items, Choice, Maybe)
 """Values that are a model or its state, or may hold one."""
-TRAINING = ("backward", "step", "fit")
-"""Events that make a loop one of training."""
 
 
 class Statements(Narrowing):
     """Runs statements for their effect on the state and the timeline."""
+
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self.contexts = Contexts(self)
+        self.loops = Loops(self)
 
     def execute(self, statements: Sequence[ast.stmt]) -> str:
         """Run statements in order; stops at the first that ends the block."""
@@ -97,7 +91,7 @@ class Statements(Narrowing):
             self.note_uncalled(value, node.value)
         if isinstance(value, Built) and value.entry.family == "set_grad_enabled":
             # called as a function it holds from here on, not for a block
-            enabled = self.grad_mode(value)
+            enabled = self.contexts.grad_mode(value)
             self.grad = self.grad if enabled is None else enabled
 
     def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
@@ -252,65 +246,6 @@ class Statements(Narrowing):
             return "rest-conditional"
         return "next"
 
-    def _for(self, node: ast.For | ast.AsyncFor) -> str:
-        iterable = self.evaluate(node.iter)
-        elements = self.elements(iterable)
-        with self._all_ways_out(), self.inside("loop", self.site(node)) as block:
-            block.subject = iterable
-            if elements is not None:
-                self._unroll(node, elements, block)
-            else:
-                self._repeat(node, iterable, block)
-        return self.execute(node.orelse) if node.orelse else "next"
-
-    @contextmanager
-    def _all_ways_out(self) -> Iterator[None]:
-        """Behind a loop the state may also be what it was where `break` or `continue` left a
-        round."""
-        self.jumps.append([])
-        try:
-            yield
-        finally:
-            jumps = self.jumps.pop()
-        for writes, condition in jumps:
-            self.join_writes({}, writes, ((), (condition,)))
-
-    def _repeat(self, node: ast.For | ast.AsyncFor, iterable: Value, block: Block) -> None:
-        """Run a loop once; once more when it only builds, for what the first round carries."""
-        self._soften_carried(node)
-        self.bind(node.target, self.any_element(iterable, node.target))
-        end = self.execute(node.body)
-        if end in LEAVES:
-            block.end = end
-        elif _only_builds(block) and len(self.jumps) <= _DEEPEST_SECOND_ROUND:
-            # what one round leaves, the next takes up: layers in a list, features in a model
-            with self.untold():
-                self.bind(node.target, self.any_element(iterable, node.target))
-                self.execute(node.body)
-
-    def _unroll(self, node: ast.For | ast.AsyncFor, elements: list[Value], block: Block) -> None:
-        """Run a loop round by round; a counted loop in which training goes on stays one."""
-        block.unrolled = True
-        for element in elements:
-            self.bind(node.target, element)
-            with self.inside("iteration", self.site(node)) as iteration:
-                iteration.end = self.execute(node.body)
-            if isinstance(block.subject, Constant) and iteration.events(*TRAINING):
-                block.unrolled = False
-                block.children[:] = iteration.children
-                block.end = iteration.end if iteration.end in LEAVES else "next"
-                break
-            if iteration.end in LEAVES:
-                break
-
-    def _soften_carried(self, loop: ast.For | ast.AsyncFor | ast.While) -> None:
-        """What the body of a loop assigns has its first value in the first round only."""
-        names = self.frame.scope.names
-        for name in names_assigned_in(loop, self.frame.scope.module):
-            value = names.get(name)
-            if isinstance(value, Constant):
-                self.write(names, name, softened(value, carried=True))
-
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
         if isinstance(iterable, Items) and not iterable.open and len(iterable.items) <= UNROLL:
@@ -365,89 +300,9 @@ class Statements(Narrowing):
             return element
         return Unknown(name, "loop")
 
-    def _while(self, node: ast.While) -> str:
-        self._soften_carried(node)
-        truth, soft = self.truth(self.evaluate(node.test))
-        if truth is False and not soft:
-            return "next"
-        with self._all_ways_out(), self.inside("loop", self.site(node)) as block:
-            end = self.execute(node.body)
-            if end in LEAVES:
-                block.end = end
-            elif all(event.kind == "gather" for event, _ in block.walk()):
-                if len(self.jumps) <= _DEEPEST_SECOND_ROUND:
-                    self.execute(node.body)
-        return "next"
-
-    def _with(self, node: ast.With | ast.AsyncWith) -> str:
-        with ExitStack() as stack:
-            return self._with_items(node.items, node.body, stack)
-
-    def _with_items(
-        self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], stack: ExitStack
-    ) -> str:
-        if not items:
-            return self.execute(body)
-        item, rest = items[0], items[1:]
-        generator = self.context_manager(item.context_expr)
-        if generator is None:
-            value = self.evaluate(item.context_expr)
-            enabled = self.grad_mode(value)
-            if enabled is not None:
-                stack.enter_context(self.gradients(enabled))
-            if _is_autocast(value):
-                stack.enter_context(self.autocasting())
-            if isinstance(value, Instance):
-                value = self.enter_instance(value, item.context_expr, stack)
-            if item.optional_vars is not None:
-                self.bind(item.optional_vars, value)
-            return self._with_items(rest, body, stack)
-        ends: list[str] = []
-        outer_frame, grad = self.frame, self.grad
-
-        def resume(value: Value) -> None:
-            inner = self.frames.pop()
-            assert self.frame is outer_frame
-            if item.optional_vars is not None:
-                self.bind(item.optional_vars, value)
-            ends.append(self._with_items(rest, body, stack))
-            self.frames.append(inner)
-
-        generator(resume)
-        self.grad = grad
-        if not ends:
-            return self._with_items(rest, body, stack)
-        return ends[0]
-
     def context_manager(self, node: ast.expr) -> Callable[[Callable[[Value], None]], None] | None:
         """How to run a project's `@contextmanager` around a body; None for others."""
         return None
-
-    def enter_instance(self, context: Instance, node: ast.expr, stack: ExitStack) -> Value:
-        """`with context`, of a project class: its `__enter__` now, its `__exit__` at the end."""
-        site = self.site(node)
-        enter, leave = context.cls.find("__enter__"), context.cls.find("__exit__")
-        if isinstance(leave, Function):
-            method = BoundMethod(context, "__exit__", leave)
-            stack.callback(self.call, method, (NONE, NONE, NONE), {}, site)
-        if not isinstance(enter, Function):
-            return context
-        return self.call(BoundMethod(context, "__enter__", enter), (), {}, site)
-
-    def grad_mode(self, value: Value) -> bool | None:
-        """What a context manager or decorator sets the gradient mode to, if it does."""
-        mode: bool | None = value.state.get("grad") if isinstance(value, Built) else None
-        if (
-            isinstance(value, External)
-            and value.entry
-            and value.entry.family
-            in (
-                "no_grad",
-                "inference_mode",
-            )
-        ):
-            mode = False
-        return mode
 
     def _try(self, node: ast.Try) -> str:
         end = self.execute(node.body)
@@ -535,11 +390,6 @@ def _some_part(parts: Unknown, target: ast.expr) -> Value:
     return Unknown(name, "loop", {PART_OF: parts.state[PART_OF]})
 
 
-def _only_builds(block: Block) -> bool:
-    """Whether nothing happens in a part of the program but that layers are built and called."""
-    return all(event.kind in ("build", "forward", "gather") for event, _ in block.walk())
-
-
 def _as_load(target: ast.expr) -> ast.expr:
     match target:
         case ast.Name():
@@ -550,19 +400,6 @@ def _as_load(target: ast.expr) -> ast.expr:
             return ast.Subscript(target.value, target.slice, ast.Load())
         case _:
             return target
-
-
-def _is_autocast(value: Value) -> bool:
-    """Whether a context manager casts to half precision, and is not known to be turned off.
-
-    bfloat16 has the range of float32: nothing is lost where operations are cast anew.
-    """
-    if not isinstance(value, Built) or value.entry.family != "autocast":
-        return False
-    kind = value.arguments.get("dtype")
-    if isinstance(kind, External) and kind.name == "torch.bfloat16":
-        return False
-    return constant(value.arguments.get("enabled"), True, soft=False) is not False
 
 
 _RUNNERS: dict[type[ast.stmt], Any] = {
@@ -583,15 +420,13 @@ _RUNNERS: dict[type[ast.stmt], Any] = {
     ast.Global: Statements._global,
     ast.Delete: Statements._delete,
     ast.If: Statements._if,
-    ast.For: Statements._for,
-    ast.AsyncFor: Statements._for,
-    ast.While: Statements._while,
-    ast.With: Statements._with,
-    ast.AsyncWith: Statements._with,
+    ast.For: lambda self, node: self.loops.go_through(node),
+    ast.AsyncFor: lambda self, node: self.loops.go_through(node),
+    ast.While: lambda self, node: self.loops.go_on_while(node),
+    ast.With: lambda self, node: self.contexts.run(node),
+    ast.AsyncWith: lambda self, node: self.contexts.run(node),
     ast.Try: Statements._try,
     ast.Match: Statements._match,
 }
 if hasattr(ast, "TryStar"):
     _RUNNERS[ast.TryStar] = Statements._try
-
-__all__ = ["UNROLL", "Axis", "Statements"]
