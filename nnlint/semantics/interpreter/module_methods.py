@@ -122,7 +122,7 @@ class ModuleMethods:
         return self.machine.duck_call(module, name, positional, keywords, site)
 
     def _save_hyperparameters(self, module: Instance, positional: Sequence[Value]) -> None:
-        """`self.machine.hparams` holds what the constructor, or the call itself, was given."""
+        """`self.hparams` holds what the constructor, or the call itself, was given."""
         given = positional[0] if positional else None
         if given is not None and not isinstance(given, (Constant, Table)):
             self.machine.write(module.state, "hparams", given)
