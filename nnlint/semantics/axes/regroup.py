@@ -95,8 +95,7 @@ def classify_view(
     if len(source) > HIGHEST_RANK or len(target) > HIGHEST_RANK:
         return ViewResult(Kind.UNKNOWN, None)
     symbols = symbols or Symbols()
-    defaults = _defaults([a.size for d in source for a in d], target)
-    defaults = {s: value for s, value in defaults.items() if s not in overridden}
+    defaults = _defaults([a.size for d in source for a in d], target, symbols, overridden)
     ones = {s: ONE for s, value in defaults.items() if value == ONE}
     result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target], symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
@@ -122,14 +121,34 @@ def _learned_order(source: Shape) -> Shape:
     )
 
 
-def _defaults(sizes: Sequence[Size], target: Sequence[Target]) -> dict[Symbol, Size]:
-    """The numbers that overridable symbols stand for when nothing overrides them."""
+def _defaults(
+    sizes: Sequence[Size],
+    target: Sequence[Target],
+    symbols: Symbols,
+    overridden: frozenset[Symbol],
+) -> dict[Symbol, Size]:
+    """The numbers that overridable symbols stand for when nothing overrides them, and what
+    quotients of others become with these."""
     given = [*sizes, *(t for t in target if isinstance(t, Size))]
-    found = {}
-    for symbol in {s for one in given for s in one.symbols}:
-        value = default_of(size(symbol))
-        if value is not None and value > 0:
-            found[symbol] = size(value)
+    found: dict[Symbol, Size] = {}
+
+    def settle(one: Size) -> None:
+        for symbol in one.symbols:
+            value = default_of(size(symbol))
+            if symbol in overridden:
+                continue
+            if value is not None and value > 0:
+                found[symbol] = size(value)
+            elif symbol.parts is not None and symbol not in found:
+                above, below = symbol.parts
+                settle(above)
+                settle(below)
+                parts = above.replaced(found), below.replaced(found)
+                if parts != symbol.parts:
+                    found[symbol] = symbols.quotient(*parts, symbol.role, small=symbol.small)
+
+    for one in given:
+        settle(one)
     return found
 
 
