@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import held_models, is_library_call, is_model
@@ -160,13 +161,22 @@ class _Model:
             self._paths = Paths(self._after, {start}).follow(timeline)
         return self._paths.before(event)
 
+    def _built(self) -> State:
+        """The state of the model when it is complete: its constructor may set modes, of parts too."""
+        mode, weights = _initial(self.model)
+        events = self.program.events("build", "train", "eval", "mode")
+        for event in takewhile(lambda e: e.subject is not self.model or e.kind != "build", events):
+            if event.kind != "build" and same_model(event.subject, self.model):
+                mode = mode_after(event, self.model, mode)
+        return mode, weights
+
     def _after(self, event: Event, state: State) -> State:
         mode, loaded = state
         match event.kind:
             case "load":
                 return mode, loaded or same_model(event.subject, self.model)
             case "build":
-                return _initial(self.model)
+                return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
 

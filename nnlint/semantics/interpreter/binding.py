@@ -124,7 +124,8 @@ class Binding(Scopes):
             kind = "zero_grad" if _is_none(value) else "set_grad"
             self.emit(kind, self.site(node), receiver, name="grad")
         if name == "training":
-            self.emit("opaque", self.site(node), receiver, (receiver,))
+            # of this module alone, whatever its parts are in
+            self.emit("mode", self.site(node), receiver, name=name)
         if _GRADIENT_FLAG.match(name):
             self.emit("requires_grad", self.site(node), receiver, (value,), name)
 
