@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import random
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ import nnlint.verify
 from nnlint.verify.catalogue import DEFAULT, PROBES
 from nnlint.verify.runtime import probes
 from nnlint.verify.runtime.devices import NOISE_FACTOR, Device, choose
-from nnlint.verify.runtime.inputs import Inputs
+from nnlint.verify.runtime.inputs import Inputs, seed_all
+from nnlint.verify.runtime.probes.variance_shift import ENOUGH, SEEDS
 from nnlint.verify.runtime.running import Runner
 from nnlint.verify.runtime.schedule import NoSchedule, step_schedule
 from nnlint.verify.runtime.subject import Options, Subject
+from nnlint.verify.runtime.trace import Node
 
 FOLDER = Path(nnlint.verify.__file__).parent
 FILES = [FOLDER / "worker.py", *sorted((FOLDER / "runtime").rglob("*.py"))]
@@ -180,6 +183,39 @@ def test_variance_shift():
     fine = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5))
     assert ask("variance-shift", shifted, X).status == "CONFIRMED"
     assert ask("variance-shift", fine, X).status == "REFUTED"
+
+
+def test_variance_shift_asks_on_where_it_is_close():
+    torch.manual_seed(0)
+    runs = []
+    for chance in (0.5, 0.1, 0.01):
+        model = nn.Sequential(nn.Dropout(chance), nn.Linear(6, 8), nn.BatchNorm1d(8))
+        model.register_forward_pre_hook(lambda *_: runs.append(chance))
+        ask("variance-shift", model, X)
+    assert [runs.count(c) for c in (0.5, 0.1, 0.01)] == [2 * ENOUGH, 2 * SEEDS, 2 * ENOUGH]
+
+
+def test_seeds_reach_every_generator_of_the_cpu():
+    def drawn():
+        return torch.rand(2).tolist(), torch.randn(2).tolist(), random.random()
+
+    seed_all(3)
+    first = drawn()
+    seed_all(3)
+    again = drawn()
+    torch.manual_seed(3)
+    assert again == first
+    assert torch.rand(2).tolist() == first[0]
+
+
+def test_labels_count_what_is_no_number_as_equal():
+    nan = float("nan")
+    node = Node(0, torch.tensor([nan, 1.0, nan, 2.0]), [])
+    node.mark(torch.tensor([nan, 1.0, nan, 2.0]), 0)
+    assert node.label is None
+    node.mark(torch.tensor([nan, 1.0, 3.0, 2.5]), 1)
+    node.mark(torch.tensor([nan, nan, nan, 2.5]), 2)
+    assert node.label is not None and node.label.tolist() == [0, 4, 2, 6]
 
 
 def test_mode_dependence():

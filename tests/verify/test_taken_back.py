@@ -130,6 +130,19 @@ def test_lines_that_ran():
     assert not lines.missed
 
 
+def test_nothing_is_watched_once_all_lines_ran():
+    """Watching calls a function for each call of a library, which costs more than small models."""
+    first = _sample.__code__.co_firstlineno
+    lines = Lines([(__file__, first + 2, first + 4)])
+    before = sys.gettrace()
+    with lines.watched():
+        _sample(-1)
+        assert sys.gettrace() is not before
+        _sample(1)
+        _sample(1)
+        assert sys.gettrace() is before
+
+
 def _sample(number: int) -> int:
     if number > 0:
         return max(

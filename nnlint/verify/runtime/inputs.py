@@ -363,10 +363,27 @@ def kept_generators() -> Iterator[None]:
                 numpy_random.set_state(before[1])
 
 
+_told_all = False
+"""Whether each device has been told a seed, to begin with once it is used."""
+
+
 def seed_all(seed: int) -> None:
     """Seed every generator that a model may draw from."""
+    global _told_all
     random.seed(seed)
-    torch.manual_seed(seed)
+    if _told_all and _only_cpu_is_used():
+        # telling devices that nobody uses takes longer than running a small model
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+        _told_all = True
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):
         numpy.random.seed(seed)
+
+
+def _only_cpu_is_used() -> bool:
+    """Whether no other device has begun; one that cannot tell counts as begun."""
+    xpu = getattr(torch, "xpu", None)
+    begun = torch.cuda.is_initialized() or (xpu is not None and xpu.is_initialized())
+    return sys.platform == "linux" and not begun

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Optional
 
 Statement = tuple[str, int, int]
@@ -19,7 +19,7 @@ class Lines:
     def __init__(self, statements: list[Statement]) -> None:
         self.statements = [(os.path.realpath(f), first, last) for f, first, last in statements]
         self.ran: set[Statement] = set()
-        self._rows: dict[CodeType, dict[int, list[Statement]]] = {}
+        self._rows: dict[str, dict[int, list[Statement]]] = {}
 
     @property
     def missed(self) -> list[Statement]:
@@ -40,38 +40,40 @@ class Lines:
             yield
             return
         before = sys.gettrace()
-        sys.settrace(self._entered)
+        rows_of = self._rows
+
+        def entered(frame: FrameType, event: str, arg: Any) -> Optional[Any]:
+            # this is called for every function of every library, so it does no more than it must
+            code = frame.f_code
+            rows = rows_of.get(code.co_filename)
+            if rows is None:
+                rows = rows_of[code.co_filename] = self._rows_in(code.co_filename)
+            if not rows or code.co_name.startswith("<module"):
+                return None
+            if not self.missed:
+                sys.settrace(before)
+                return None
+
+            def each(inner: FrameType, kind: str, _: Any) -> Any:
+                if kind == "line":
+                    self.ran.update(rows.get(inner.f_lineno, ()))
+                return each
+
+            return each
+
+        sys.settrace(entered)
         try:
             yield
         finally:
             sys.settrace(before)
 
-    def _entered(self, frame: FrameType, event: str, arg: Any) -> Optional[Any]:
-        rows = self._rows_of(frame.f_code)
-        if not rows:
-            return None
-
-        def each(inner: FrameType, kind: str, _: Any) -> Any:
-            if kind == "line":
-                self.ran.update(rows.get(inner.f_lineno, ()))
-            return each
-
-        return each
-
-    def _rows_of(self, code: CodeType) -> dict[int, list[Statement]]:
-        """The watched statements of a function by row; none for all code of libraries."""
-        known = self._rows.get(code)
-        if known is None:
-            known = self._rows[code] = {}
-            near = [
-                s
-                for s in self.statements
-                if os.path.basename(s[0]) == os.path.basename(code.co_filename)
-            ]
-            if near and not code.co_name.startswith("<module"):
-                path = os.path.realpath(code.co_filename)
-                for statement in near:
-                    if statement[0] == path:
-                        for row in range(statement[1], statement[2] + 1):
-                            known.setdefault(row, []).append(statement)
-        return known
+    def _rows_in(self, filename: str) -> dict[int, list[Statement]]:
+        """The watched statements of a file by row; none for those of libraries."""
+        found: dict[int, list[Statement]] = {}
+        if any(os.path.basename(s[0]) == os.path.basename(filename) for s in self.statements):
+            path = os.path.realpath(filename)
+            for statement in self.statements:
+                if statement[0] == path:
+                    for row in range(statement[1], statement[2] + 1):
+                        found.setdefault(row, []).append(statement)
+        return found

@@ -54,6 +54,8 @@ class Node:
     """Not made by a recorded operation: an input, or a value that came back from numpy."""
     label: Tensor | None = None
     """For every element the examples that change it, one bit each; None: no example."""
+    _has_nan: bool | None = None
+    """Whether the value has some; not known before a perturbed run differs from it."""
 
     def mark(self, other: Tensor, bit: int) -> None:
         """Label the elements that differ in a perturbed run."""
@@ -63,11 +65,13 @@ class Node:
         if self.value.dtype == other.dtype and torch.equal(self.value, other):
             # most are the same, and this is the cheapest way to say so
             return
-        mask = differing(self.value, other)
-        if bool(mask.any()):
-            if self.label is None:
-                self.label = torch.zeros(mask.shape, dtype=torch.uint8, device=mask.device)
-            self.label |= mask.to(torch.uint8) << bit
+        if self._has_nan is None:
+            self._has_nan = bool((self.value != self.value).any())
+        mask = differing(self.value, other) if self._has_nan else self.value != other
+        if self._has_nan and not bool(mask.any()):
+            return
+        label = mask.view(torch.uint8) << bit
+        self.label = label if self.label is None else self.label.bitwise_or_(label)
 
 
 @dataclasses.dataclass
