@@ -9,7 +9,9 @@ from nnlint.finding import Finding, Level, Position
 from nnlint.verify.knowledge import knowledge_of
 from nnlint.verify.runtime.construction.building import build
 from nnlint.verify.runtime.construction.known import Sizes, known_arguments, known_specs
-from nnlint.verify.runtime.construction.specs import BATCH, FLOAT, HEIGHT, PRIMES, TIME
+from nnlint.verify.runtime.construction.shrinking import smaller
+from nnlint.verify.runtime.construction.specs import BATCH, FLOAT, HEIGHT, PRIMES, TIME, Spec
+from nnlint.verify.runtime.extent import Extent
 from nnlint.verify.suspects import target_of
 from nnlint.verify.targets import Target
 
@@ -184,3 +186,56 @@ def test_specifications_of_plain_values_and_collections():
     assert [i.shape for i in first["pair"].items] == [(BATCH, 4), (BATCH,)]
     assert [i.shape for i in literal["pair"].items] == [(2, 4), (2,)]
     assert all(i.kind == FLOAT for i in first["pair"].items)
+
+
+PICTURES = {
+    "Stem": ("nn.Conv2d(3, 4, 3, 2, 1)", "self.layer(x).mean((2, 3))", (64, 64)),
+    "Flattened": (
+        "nn.Sequential(nn.Conv2d(3, 4, 3, 16), nn.Flatten(), nn.Linear(784, 2))",
+        "self.layer(x)",
+        (224, 224),
+    ),
+    "Checked": ("nn.Conv2d(3, 4, 3)", "self.layer(x[:, :, :150])", (224, 224)),
+    "Deep": ("nn.Conv2d(3, 4, 64, 64)", "self.layer(x)", (224, 224)),
+    "Pooled": ("nn.AdaptiveAvgPool2d(1)", "self.layer(x).flatten(1)", (64, 64)),
+    "Normed": (
+        "nn.Sequential(nn.Conv2d(3, 4, 8, 64), nn.InstanceNorm2d(4))",
+        "self.layer(x)",
+        (224, 224),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_small_where_the_model_lets_them(tmp_path, name):
+    """A known call takes large ones; what a model does shows in small ones as well, sooner."""
+    layer, result, expected = PICTURES[name]
+    path = tmp_path / "pictures.py"
+    path.write_text(
+        f"import torch\nfrom torch import nn\n\n\nclass {name}(nn.Module):\n"
+        f"    def __init__(self):\n        super().__init__()\n        self.layer = {layer}\n\n"
+        f"    def forward(self, x):\n        x = x[:, [2, 1, 0]]\n        return {result}\n\n\n"
+        f"def check():\n    return {name}()(torch.randn(2, 3, 224, 224))\n"
+    )
+    known = knowledge_of(Target(name, file=str(path)))
+    built = build(str(path), name, budget=30, knowledge=known)
+    ((_, tensor),) = built.inputs.tensors
+    assert tensor.shape == (BATCH, 3, *expected)
+    given = build(str(path), name, shapes=[{"shape": [2, 3, 224, 224]}], budget=30)
+    assert given.inputs.tensors[0][1].shape == (2, 3, 224, 224)
+
+
+def test_pictures_of_one_call_stay_in_proportion():
+    def shapes(*given, numbers=frozenset()):
+        specs = tuple(Spec("x", FLOAT, (BATCH, *shape)) for shape in given)
+        found = smaller(specs, Extent(numbers, frozenset(), 1, frozenset()))
+        return found and [s.shape[1:] for s in found]
+
+    assert shapes((3, 256, 512), (1, 128, 256)) == [(3, 128, 256), (1, 64, 128)]
+    assert shapes((224, 224, 3)) == [(64, 64, 3)]
+    assert shapes((1, 128, 128, 128), (7,)) == [(1, 32, 32, 32), (7,)]
+    assert shapes((3, 300, 200)) == [(3, 96, 64)]
+    assert shapes((3, 301, 200)) is None
+    assert shapes((3, 32, 32)) is None and shapes((512, 64)) is None
+    assert shapes((3, 224, 224), numbers=frozenset({100})) is None
+    assert shapes((3, 224, 224), numbers=frozenset({300, 64})) == [(3, 64, 64)]

@@ -190,7 +190,7 @@ def test_variance_shift_asks_on_where_it_is_close():
     runs = []
     for chance in (0.5, 0.1, 0.01):
         model = nn.Sequential(nn.Dropout(chance), nn.Linear(6, 8), nn.BatchNorm1d(8))
-        model.register_forward_pre_hook(lambda *_: runs.append(chance))
+        model.register_forward_pre_hook(lambda *_, chance=chance: runs.append(chance))
         ask("variance-shift", model, X)
     assert [runs.count(c) for c in (0.5, 0.1, 0.01)] == [2 * ENOUGH, 2 * SEEDS, 2 * ENOUGH]
 

@@ -19,6 +19,7 @@ from ..running import Runner
 from .first_guess import Facts, first_guesses
 from .guesses import lend
 from .repair import repairs
+from .shrinking import keeps_positions, smaller
 from .specs import BATCH, HEIGHT, LARGEST, PRIMES, TIME, Spec, elements, realise
 from .trials import Trials, trial
 
@@ -63,11 +64,17 @@ def fit_inputs(
     facts = Facts(model, arguments)
     few, more = _apart(model)
     # what runs on few examples alone may not be what the model takes
-    by_groups = groups(extent_of(model), most=16, largest=2)
+    extent = extent_of(model)
+    by_groups = groups(extent, most=16, largest=2)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
+    large: dict[Any, tuple[float, tuple[Spec, ...]]] = {}
+    """What was made smaller, by the keys of what it became."""
     for rank, specs in enumerate(first_guesses(facts, known)):
-        heapq.heappush(queue, (rank * 0.5, next(order), specs))
+        small = smaller(specs, extent)
+        if small is not None:
+            large[tuple(s.key for s in small)] = rank * 0.5, specs
+        heapq.heappush(queue, (rank * 0.5, next(order), small or specs))
     seen: set[Any] = set()
     furthest, reason, most = -1, "no inputs were tried", TRIALS
     fallback: Optional[Inputs] = None
@@ -82,6 +89,14 @@ def fit_inputs(
                 continue
             seen.add(key)
             inputs = realise(specs, few)
+            if key in large:
+                batches = [inputs, *(realise(specs, n) for n in (more, *by_groups))]
+                runs = all(trials.run(batch)[1] is None for batch in batches)
+                if runs and keeps_positions(model, inputs):
+                    return inputs
+                rank, specs = large[key]
+                heapq.heappush(queue, (rank, next(order), specs))
+                continue
             progress, error = trials.run(inputs)
             while error is not None and lend(error):
                 progress, error = trials.run(inputs)
