@@ -94,8 +94,8 @@ def fit_inputs(
                 runs = all(trials.run(batch)[1] is None for batch in batches)
                 if runs and keeps_positions(model, inputs):
                     return inputs
-                rank, specs = large[key]
-                heapq.heappush(queue, (rank, next(order), specs))
+                priority, specs = large[key]
+                heapq.heappush(queue, (priority, next(order), specs))
                 continue
             progress, error = trials.run(inputs)
             while error is not None and lend(error):
