@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from program_text import analysed, main_program
 
-from nnlint.questions.reproducibility.seeding import fixes_seed, random_start
+from nnlint.questions.reproducibility.seeding import fixes_seed, random_start, turned_off
 from nnlint.questions.training.adversaries import intrusions
 from nnlint.questions.training.gradients import uncleared_steps
 from nnlint.questions.training.modes import train_mode_evaluations
@@ -142,3 +142,113 @@ def test_samples_that_cannot_be_detached_where_they_are_judged(name, shared, dif
     found = [i for program in analysed(text).programs for i in intrusions(program)]
     assert found
     assert all((i.shared, i.differentiated) == (shared, differentiated) for i in found)
+
+
+TRAINED = """
+import torch
+from torch import nn
+from torchvision import transforms
+from torchvision.datasets import CIFAR10
+from torch.utils.data import DataLoader
+from transformers import AutoModel
+
+model = AutoModel.from_pretrained("vit")
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+{data}
+for x, y in {loader}:
+    optimizer.zero_grad()
+    {forward}
+    loss = nn.functional.cross_entropy(out, y)
+    loss.backward()
+    optimizer.step()
+"""
+FLIPPED = 'data = CIFAR10("d", transform=transforms.Compose([transforms.RandomHorizontalFlip()]))'
+CHOSEN = FLIPPED.replace("RandomHorizontalFlip()", "RandomChoice([str, int])")
+
+
+@pytest.mark.parametrize(
+    ("data", "loader", "forward", "place", "origin", "drawn"),
+    [
+        (
+            FLIPPED,
+            "DataLoader(data, 8)",
+            "out = model(x)",
+            "DataLoader(data, 8)",
+            "transforms.RandomHorizontalFlip()",
+            "the augmentation",
+        ),
+        (CHOSEN, "DataLoader(data, 8)", "out = model(x)", "DataLoader(data, 8)", "", ""),
+        (
+            "drop = nn.Dropout(0.3)",
+            "batches",
+            "out = drop(model(x))",
+            "drop(model(x))",
+            "drop(model(x))",
+            "the dropout",
+        ),
+        (
+            "",
+            "batches",
+            "out = nn.functional.dropout(model(x), 0.1)",
+            "nn.functional.dropout(model(x), 0.1)",
+            "nn.functional.dropout(model(x), 0.1)",
+            "the dropout",
+        ),
+        (
+            "",
+            "batches",
+            "out = model(x) + torch.rand_like(x)",
+            "torch.rand_like(x)",
+            "torch.rand_like(x)",
+            "random numbers",
+        ),
+        ("drop = nn.Dropout(0.0)", "batches", "out = drop(model(x))", "optimizer.step()", "", ""),
+        ("g = torch.Generator()", "batches", "out = model(x)", "optimizer.step()", "", ""),
+    ],
+)
+def test_what_training_draws_is_named_where_it_is_known(
+    data, loader, forward, place, origin, drawn
+):
+    start = random_start(main_program(TRAINED.format(data=data, loader=loader, forward=forward)))
+    assert start is not None and start.site.text == place and start.drawn == drawn
+    assert not origin or start.origin.text == origin
+
+
+SEEDING = """
+import torch
+from torch import nn
+{helper}
+
+def main(seed):
+    seed_all(seed)
+    net = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for x in data:
+        net(x).mean().backward()
+        optimizer.step()
+
+main({seed})
+"""
+ABOVE = "def seed_all(seed):\n    if seed >= 0:\n        torch.manual_seed(seed)"
+BEFORE = "def seed_all(seed):\n    if seed is None:\n        return\n    torch.manual_seed(seed)"
+FRAMEWORK = "import lightning\ndef seed_all(number):\n    if number > 0:\n        pass\n    if number:\n        lightning.seed_everything(number)"
+OTHER = "import random\ndef seed_all(seed):\n    if seed >= 0:\n        random.seed(seed)"
+
+
+@pytest.mark.parametrize(
+    ("helper", "seed", "off"),
+    [
+        (ABOVE, "-1", "seed = -1"),
+        (BEFORE, "None", "seed = None"),
+        (FRAMEWORK, "0", "number = 0"),
+        (OTHER, "-1", None),
+        (ABOVE, "7", None),
+        (ABOVE, "unknown()", None),
+        ("def seed_all(seed):\n    pass", "-1", None),
+    ],
+)
+def test_a_seed_that_turns_the_seeding_off_is_named(helper, seed, off):
+    program = main_program(SEEDING.format(helper=helper, seed=seed))
+    found = turned_off(program)
+    assert (found and found.spelling) == off
+    assert fixes_seed(program) == (off is None and helper == ABOVE)

@@ -76,8 +76,9 @@ def _is_entered(statement: ast.stmt) -> bool:
 def _start(program: Program, first: Site) -> Site | None:
     """The outermost place of the file that leads to `first` in the process that gets there."""
     launches = {event.site.key for event in program.events("launch")}
-    for event, _ in program.walk():
-        chain = [*event.callers, event.site]
+    ways = [(*event.callers, event.site) for event, _ in program.walk()]
+    ways += [(*operation.callers, operation.site) for operation in program.operations]
+    for chain in ways:
         if not any(site.key == first.key for site in chain):
             continue
         # another process has a random state of its own

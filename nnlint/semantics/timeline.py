@@ -12,7 +12,8 @@ from nnlint.semantics.values import Condition, Site, Value
 class Event:
     """Something that happens to the training run.
 
-    `kind` is one of: build, seed, forward, loss, backward, step, zero_grad, set_grad, train,
+    `kind` is one of: build, seed, seed_off (seeding is passed over, by a value that is the
+    subject and has the name), forward, loss, backward, step, zero_grad, set_grad, train,
     eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
     looked at), unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,

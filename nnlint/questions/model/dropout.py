@@ -10,6 +10,7 @@ from nnlint.questions.model.layers import follows_mode, is_tried_alone, place_of
 from nnlint.questions.model.parts import path_to
 from nnlint.semantics.dataflow import behind, in_one_module, upstream
 from nnlint.semantics.values import (
+    Built,
     Choice,
     Class,
     Constant,
@@ -24,6 +25,7 @@ from nnlint.syntax.module import stands_in
 
 ELEMENTWISE = frozenset({"dropout"})
 DROPPING = frozenset({"dropout", "dropout_channel"})
+OF_ANY_KIND = DROPPING | {"alpha_dropout", "dropout_path"}
 RESCALING = frozenset(
     "batch_norm norm normalize rnn attention transformer embedding softmax log_softmax sigmoid "
     "argmax compare create one_hot size sort".split()
@@ -44,6 +46,11 @@ def is_active(operation: Operation, families: frozenset[str]) -> bool:
         return False
     training = operation.arguments.get("training")
     return _is_positive(operation.arguments.get("p")) and constant(training, True) is not False
+
+
+def drops(layer: Built) -> bool:
+    """Whether a layer is a dropout of any kind that drops something in training."""
+    return layer.entry.family in OF_ANY_KIND and _is_positive(layer.arguments.get("p"))
 
 
 def _is_positive(rate: Value | None) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnlint.questions.data.randomness import random_events
 from nnlint.questions.model.layers import has_trained_weights
 from nnlint.questions.participants import is_library_call, steps_optimizer, updates_no_model
+from nnlint.questions.reproducibility.drawing import AUGMENTATION, drawn_in_training
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, parts
@@ -18,6 +19,7 @@ from nnlint.semantics.values import (
     NONE,
     SAMPLE,
     Built,
+    Constant,
     Instance,
     Site,
     Unknown,
@@ -122,6 +124,24 @@ def _unresolved_may_seed(event: Event) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedOff:
+    """A value by which a program passes its own seeding over."""
+
+    test: Site
+    """What decides about it."""
+    spelling: str
+    """The value as an assignment: `seed = -1`."""
+
+
+def turned_off(program: Program) -> TurnedOff | None:
+    """What turns the seeding of a program off, where it is there."""
+    for event in program.events("seed_off"):
+        if isinstance(event.subject, Constant):
+            return TurnedOff(event.site, f"{event.name} = {event.subject.value!r}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class RandomStart:
     """Where a program first depends on the seed."""
 
@@ -157,14 +177,26 @@ def random_start(program: Program) -> RandomStart | None:
         if event.kind == "build" and (drawn := _drawn_by(event.subject)):
             if any(_replaces(loaded, event) for loaded in _loaded_first(program)):
                 continue
-            site = _in_program(program, event, models)
+            site = _in_program(program, _way(event), models)
             if drawn != IN_ORDER:
                 return RandomStart(site, event.site, drawn)
             # what it loads may be changed at random on the way
             loading = loading or RandomStart(site, event.site, "")
         if event.kind != "build" and training is None and is_random:
-            training = RandomStart(_in_program(program, event, frozenset()), event.site, "")
-    return loading if loading and (training or _changes_data(program)) else training
+            training = RandomStart(_in_program(program, _way(event), frozenset()), event.site, "")
+    start = loading if loading and (training or _changes_data(program)) else training
+    return _explained(program, start, training) if start else None
+
+
+def _explained(program: Program, start: RandomStart, training: RandomStart | None) -> RandomStart:
+    """The start with what is drawn there, as far as the program shows it."""
+    drawn = drawn_in_training(program)
+    if drawn is None:
+        return start
+    if drawn.way:
+        return RandomStart(_in_program(program, drawn.way, frozenset()), drawn.site, drawn.what)
+    place = start if drawn.what == AUGMENTATION else training or start
+    return replace(place, origin=drawn.site, drawn=drawn.what)
 
 
 IN_ORDER = "nothing but the seeds of its workers"
@@ -292,9 +324,12 @@ def _is_fixed(program: Program, model: Value | None) -> bool:
     return bool(own) and all(map(_is_trained_whole, own))
 
 
-def _in_program(program: Program, event: Event, models: Set[object]) -> Site:
+def _way(event: Event) -> tuple[Site, ...]:
+    return (*event.callers, event.site)
+
+
+def _in_program(program: Program, way: tuple[Site, ...], models: Set[object]) -> Site:
     """The innermost place in the entered file from which something is reached."""
-    chain = (*event.callers, event.site)
-    outer = next((i for i, site in enumerate(chain) if site.key in models), len(chain) - 1)
-    own = [site for site in chain[: outer + 1] if site.module is program.module]
-    return own[-1] if own else chain[outer]
+    outer = next((i for i, site in enumerate(way) if site.key in models), len(way) - 1)
+    own = [site for site in way[: outer + 1] if site.module is program.module]
+    return own[-1] if own else way[outer]

@@ -12,7 +12,8 @@ from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
 from nnlint.semantics.interpreter.loops import UNROLL, Loops
 from nnlint.semantics.interpreter.machine import Load
-from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
+from nnlint.semantics.interpreter.narrowing import Narrowed
+from nnlint.semantics.interpreter.skipping import Skipping
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     MODEL_OF,
@@ -49,7 +50,7 @@ _KEPT = (*_MODELS, Table, Items, Choice, Maybe)
 """Values that are a model or its state, or may hold one."""
 
 
-class Statements(Narrowing):
+class Statements(Skipping):
     """Runs statements for their effect on the state and the timeline."""
 
     def __init__(self, library: Library, load: Load) -> None:
@@ -69,6 +70,8 @@ class Statements(Narrowing):
             if end == "rest-conditional":
                 return self._rest(statements[index + 1 :])
             if end and end != "next":
+                if end == "return" and isinstance(statement, ast.If):
+                    self.note_skipped(statement.test, statements[index + 1 :])
                 return end
         return "next"
 
@@ -183,7 +186,8 @@ class Statements(Narrowing):
         truth, soft = self.truth(test)
         site = self.site(node.test)
         if truth is not None and not soft:
-            arm = node.body if truth else node.orelse
+            arm, other = (node.body, node.orelse) if truth else (node.orelse, node.body)
+            self.note_skipped(node.test, other)
             with self.under(Condition(site, truth, False, test)):
                 return self.execute(arm)
         option = soft or self.is_option(node.test)

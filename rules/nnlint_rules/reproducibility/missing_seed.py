@@ -3,6 +3,7 @@ from nnlint.questions.reproducibility.seeding import (
     fixes_seed,
     random_start,
     trains_in_a_loop,
+    turned_off,
 )
 from nnlint.remedies.training import seed_at_start
 from nnlint.rule import Applicability, Context, Level, Programs, rule
@@ -24,8 +25,9 @@ def missing_seed(program: Program, context: Context) -> None:
     ## What it does
     Follows each script, `__main__` block or command to its training loop and looks for a
     call that seeds torch on the way, in helpers and other modules too, and in what imported
-    modules do at their top level. Where most training programs of a project lack one, there is
-    one finding with all places.
+    modules do at their top level. A seed by which the program passes its own seeding over, such
+    as `seed=-1`, is none. Where most training programs of a project lack one, there is one
+    finding with all places.
 
     ## Why it hurts training
     Two runs of the same code give different results, so a change that helped cannot be
@@ -76,12 +78,23 @@ def missing_seed(program: Program, context: Context) -> None:
     if first is None:
         return
     elsewhere = first.origin.key != first.site.key
+    off = turned_off(program)
+    related = [(first.origin, f"draws {first.drawn}")] if elsewhere and first.drawn else []
+    if off:
+        context.report(
+            first.site,
+            f"{_what_happens(first, elsewhere)} torch's random state, and `{off.spelling}` turns "
+            "the seeding off: no two runs can be compared",
+            help="Train with a seed that is not passed over.",
+            related=[*related, (off.test, "passes the seeding over")],
+        )
+        return
     context.report(
         first.site,
         f"{_what_happens(first, elsewhere)} torch's random state, which this training program "
         "never seeds: no two runs can be compared",
         help="Call `torch.manual_seed(0)` (or your trainer's `seed_everything`) before it.",
-        related=[(first.origin, f"draws {first.drawn}")] if elsewhere and first.drawn else [],
+        related=related,
         fix=("Fix the seed at the start", seed_at_start(program, first.site)),
     )
 

@@ -1,0 +1,51 @@
+"""What a test that can only end in one way passes over, where it matters that it does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from nnlint.semantics.interpreter.narrowing import Narrowing
+from nnlint.semantics.values import Constant, External
+
+_SEED = "seed"
+
+
+class Skipping(Narrowing):
+    """Notes that statements are passed over which would have fixed the seed."""
+
+    def note_skipped(self, test: ast.expr, statements: Sequence[ast.stmt]) -> None:
+        """Note a seed that turns its seeding off: `if seed >= 0: torch.manual_seed(seed)`.
+
+        Parameters:
+            test: what is decided by a value that is known.
+            statements: what is not run because of it.
+        """
+        module = self.frame.scope.module
+        words = [module.words(s) for s in statements]
+        if not any(_SEED in word for w in words for word in w.names | w.attributes):
+            return
+        decisive = [
+            (ast.unparse(node), value)
+            for node in ast.walk(test)
+            if isinstance(node, ast.Name | ast.Attribute)
+            and isinstance(value := self.evaluate(node), Constant)
+        ]
+        if len(decisive) == 1 and any(self._seeds_torch(c) for c in _calls(statements)):
+            name, value = decisive[0]
+            self.emit("seed_off", self.site(test), value, name=name)
+
+    def _seeds_torch(self, call: ast.Call) -> bool:
+        called = self.evaluate(call.func)
+        entry = self.library.get(called.name) if isinstance(called, External) else None
+        return entry is not None and entry.kind == "seed" and "torch" in entry.seeds
+
+
+def _calls(statements: Sequence[ast.stmt]) -> Iterator[ast.Call]:
+    """The calls among statements whose words speak of a seed."""
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                if _SEED in called:
+                    yield node
