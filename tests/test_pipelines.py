@@ -8,8 +8,9 @@ import pytest
 from program_text import analysed, main_program
 
 from nnlint.questions.data.pipelines import RandomTransform, random_transforms, transform_name
+from nnlint.questions.data.repeated_samples import repeats_samples
 from nnlint.questions.data.splits import role_of_condition, role_of_name
-from nnlint.semantics.values import Unknown
+from nnlint.semantics.values import Built, Unknown
 
 HEAD = """
 import argparse, os, random
@@ -441,3 +442,37 @@ def test_lightning_data_module() -> None:
 def test_parts_of_a_split_are_different_objects() -> None:
     program = main_program(HEAD + "a, b = random_split([1, 2, 3], [2, 1])")
     assert program.events("split") and not isinstance(program.events("split")[0], Unknown)
+
+
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        ("for batch in super().__iter__():\n            yield batch * 2", True),
+        ("for batch in self.batches:\n            yield self.views * list(batch)", True),
+        ("for batch in self.batches:\n            yield batch + batch", True),
+        (
+            "for batch in self.batches:\n            twice = batch * 2\n            yield twice",
+            True,
+        ),
+        ("for b in self.batches:\n            yield [i for i in b for _ in range(4)]", True),
+        ("for b in self.batches:\n            yield np.repeat(b, 2).tolist()", True),
+        ("return (batch * 2 for batch in self.batches)", True),
+        ("for batch in self.batches:\n            yield batch", False),
+        ("for batch in self.batches:\n            yield batch * 1", False),
+        ("for batch in self.batches:\n            yield batch + self.rare", False),
+        ("for group in self.groups:\n            yield [i for b in group for i in b]", False),
+        ("for a, b in self.pairs:\n            yield [f(i) for i in a for j in b]", False),
+    ],
+)
+def test_a_sampler_that_gives_each_index_several_times(body, repeats):
+    program = main_program(
+        "from torch.utils.data import DataLoader, Sampler\nimport numpy as np\n"
+        f"class Own(Sampler):\n    def __iter__(self):\n        {body}\n\n"
+        "loader = DataLoader(data, batch_sampler=Own(data))\n"
+    )
+    [loader] = [
+        e.subject
+        for e in program.events("build")
+        if isinstance(e.subject, Built) and e.subject.entry.kind == "loader"
+    ]
+    assert repeats_samples(loader) is repeats

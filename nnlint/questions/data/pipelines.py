@@ -118,7 +118,7 @@ def _of_dataset(
 ) -> Iterator[RandomTransform]:
     random = random_events(list(block.walk()))
     random = [(e, b) for e, b in random if not predicts_draw(e, holder.state.get(SAMPLED))]
-    if not random or makes_views(random):
+    if not random or makes_views(random) or id(holder) in uses.viewed:
         return
     told = role_of_dataset(holder, uses)
     everywhere = decide_nothing(_path(e, b) for e, b in random)

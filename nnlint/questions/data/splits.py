@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from nnlint.questions.data.repeated_samples import repeats_samples
 from nnlint.questions.data.repeating import ANY_STATE, Walk, is_seeded_before
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
@@ -172,6 +173,8 @@ class Uses:
     """Datasets that a loader shuffles."""
     tta: set[int] = field(default_factory=set)
     """Datasets that are gone over again and again in evaluation, to average predictions."""
+    viewed: set[int] = field(default_factory=set)
+    """Datasets whose examples a loader puts into a batch several times."""
     seeded: dict[int, bool] = field(default_factory=dict)
     """For the identity of a dataset, whether every evaluation begins with the same seed."""
 
@@ -190,6 +193,8 @@ def uses_of(program: Program) -> Uses:
             _note_trainer(event, uses)
             if isinstance(event.subject, Built) and _shuffles(event.subject):
                 uses.shuffled |= {id(d) for d in datasets_in(event.subject)}
+            if repeats_samples(event.subject):
+                uses.viewed |= {id(d) for d in datasets_in(event.subject)}
         elif event.kind == "fit":
             _note_fit(event, uses)
     for block, above in _loops(program.timeline, ()):
