@@ -13,9 +13,11 @@ from nnlint.semantics.interpreter.signatures import (
     is_decorated,
 )
 from nnlint.semantics.values import (
+    TYPED,
     Class,
     Condition,
     Constant,
+    External,
     Function,
     Instance,
     Items,
@@ -115,6 +117,8 @@ class ParameterBinding:
         if not isinstance(annotation, (ast.Name, ast.Attribute)):
             return unknown
         cls = self.machine.evaluate(annotation)
+        if isinstance(cls, External):
+            unknown.state[TYPED] = cls.name
         if not isinstance(cls, Class) or not self._is_buildable(cls):
             return unknown
         with self.machine.untold():

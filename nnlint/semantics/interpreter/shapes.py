@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     BATCH,
     NONE,
     TEST,
+    TYPED,
     Arithmetic,
     Built,
     Constant,
@@ -101,9 +102,23 @@ class Shapes(ViewWords):
             return None
         if entry.axes == "data":
             return self._of_data(operation)
+        if entry.axes == "repeat" and self._may_repeat_elements(operation):
+            return None
         options = self._options(operation)
         shapes = [t.shape for t in operation.inputs]
         return transfer(entry.axes, shapes, options, self.sizes.symbols)
+
+    def _may_repeat_elements(self, operation: Operation) -> bool:
+        """Whether `x.repeat(4, 1)` may be that of an array, which takes a number and an axis."""
+        counts = operation.arguments.get("repeats")
+        if not isinstance(counts, Items) or len(counts.items) > 2:
+            return False
+        repeated = operation.inputs[0]
+        source = repeated.producer
+        given = source.of if isinstance(source, Source) else None
+        if not isinstance(given, Unknown) or given.origin != "parameter" or self.modules:
+            return is_array(repeated)
+        return given.state.get(TYPED) != "torch.Tensor"
 
     def _of_data(self, operation: Operation) -> Shape | None:
         """The shape of a tensor or array that is made of plain data."""

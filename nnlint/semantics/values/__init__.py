@@ -71,6 +71,7 @@ from nnlint.semantics.values.keys import (
     STATE_OF,
     TAKEN_AT,
     TEST,
+    TYPED,
     WRITTEN,
 )
 from nnlint.semantics.values.names import choices_of, names_of, note_choice, note_name
@@ -140,6 +141,7 @@ __all__ = [
     "STATE_OF",
     "TAKEN_AT",
     "TEST",
+    "TYPED",
     "WRITTEN",
     "Arithmetic",
     "BoundMethod",
