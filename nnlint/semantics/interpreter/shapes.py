@@ -113,11 +113,10 @@ class Shapes(ViewWords):
         counts = operation.arguments.get("repeats")
         if not isinstance(counts, Items) or len(counts.items) > 2:
             return False
-        repeated = operation.inputs[0]
-        source = repeated.producer
+        source = operation.inputs[0].producer
         given = source.of if isinstance(source, Source) else None
         if not isinstance(given, Unknown) or given.origin != "parameter" or self.modules:
-            return is_array(repeated)
+            return is_array(operation.inputs[0])
         return given.state.get(TYPED) != "torch.Tensor"
 
     def _of_data(self, operation: Operation) -> Shape | None:
