@@ -84,6 +84,9 @@ class _Life:
     def _after(self, event: Event, state: str) -> str:
         if event.kind == "keep" and self._holds(event.subject):
             return "fresh"
+        if event.kind == "keep" and _is_same_variable(event.site, self.keep.site):
+            # something else takes its place, as in the other arm of a test
+            return "apart"
         if state == "fresh" and _makes(event, self.model):
             return "apart"
         return "stale" if state == "fresh" and id(event) in self.trains else state
@@ -121,6 +124,17 @@ class _Life:
                     if function_around(site) is not function:
                         return site
         return None
+
+
+def _is_same_variable(left: Site, right: Site) -> bool:
+    """Whether two assignments are to one variable of one function."""
+    names = isinstance(left.node, ast.Name) and isinstance(right.node, ast.Name)
+    return (
+        names
+        and left.module is right.module
+        and ast.unparse(left.node) == ast.unparse(right.node)
+        and function_around(left) is function_around(right)
+    )
 
 
 def _places(chain: tuple[Site, ...]) -> list[object]:
