@@ -68,13 +68,17 @@ def has_trained_weights(model: Built) -> bool:
     )
 
 
-def mode_dependence(model: Value, operations: Iterable[Operation] = ()) -> ModeDependence:
+def mode_dependence(
+    model: Value, operations: Iterable[Operation] = (), as_built: bool = False
+) -> ModeDependence:
     """How a model depends on its mode, through all of its parts.
 
     Parameters:
         operations: what has been computed in the program, for `F.dropout` in a `forward`.
+        as_built: whether the mode of no part has been set since it was built. Parts that are
+            built in eval mode then stay in it, and compute what they compute in evaluation.
     """
-    search = _Search()
+    search = _Search(as_built)
     search.visit(model)
     if search.site is None:
         search.site = _functional_dropout(search.seen, operations)
@@ -84,7 +88,8 @@ def mode_dependence(model: Value, operations: Iterable[Operation] = ()) -> ModeD
 
 
 class _Search:
-    def __init__(self) -> None:
+    def __init__(self, as_built: bool = False) -> None:
+        self.as_built = as_built
         self.seen: set[int] = set()
         self.optional: set[int] = set()
         """Parts that are there on some paths only."""
@@ -123,7 +128,7 @@ class _Search:
     def _options(self, options: Iterable[Value]) -> None:
         """Look at parts of which each is there on some paths only."""
         for option in options:
-            search = _Search()
+            search = _Search(self.as_built)
             search.visit(option)
             if isinstance(option, Unknown):
                 # it may be a layer, whether or not it has been called
@@ -134,6 +139,8 @@ class _Search:
     def _built(self, built: Built) -> None:
         if built.entry.kind == "model":
             facts = built.entry.options
+            if self.as_built and facts.get("starts_in_eval"):
+                return
             if facts.get("dropout") or facts.get("batch_norm"):
                 self.site = built.site
             self.known = self.known and "dropout" in facts and "batch_norm" in facts

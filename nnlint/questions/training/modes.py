@@ -92,16 +92,21 @@ class _Model:
         modes = {mode for mode, _ in states}
         if not states or not modes <= {"initial", "train"}:
             return None
+        layer = self.dependence.site
+        if layer is not None and modes == {"initial"}:
+            layer = mode_dependence(self.model, self.program.operations, as_built=True).site
+            if layer is None:
+                return None
         if trained is None:
             loaded = all(loaded for _, loaded in states)
-            return TrainModeEvaluation(found.event, self.dependence.site, None) if loaded else None
+            return TrainModeEvaluation(found.event, layer, None) if loaded else None
         if isinstance(self.model, Unknown) and modes == {"initial"}:
             # nothing is known of its mode, but that it is the one in which it was trained
             if "initial" not in {mode for mode, _ in self._states(trained.event)}:
                 return None
         if isinstance(self.model, Unknown) and self._is_free_for_users(found):
             return None
-        return TrainModeEvaluation(found.event, self.dependence.site, trained.event.site)
+        return TrainModeEvaluation(found.event, layer, trained.event.site)
 
     def _is_free_for_users(self, found: Pass) -> bool:
         """Whether the project's other files run the same pass with models that are certainly the
