@@ -343,9 +343,10 @@ class _Roots:
         hook = self._hook(function, owner)
         with ExitStack() as stack:
             stack.enter_context(machine.inside("entry", site, function.name))
+            recorded = hook == "train" if hook else machine.grad
+            stack.enter_context(machine.gradients(recorded))
             if hook:
                 stack.enter_context(machine.inside("loop", site))
-                stack.enter_context(machine.gradients(hook == "train"))
                 machine.emit(hook, site, owner)
             if symbolic and owner:
                 stack.enter_context(machine.calling(owner))

@@ -327,11 +327,17 @@ class Calls(Expressions):
                 if isinstance(node, ast.Lambda):
                     return self.evaluate(node.body)
                 self.execute(node.body)
+        except OutOfBudget:
+            self.grad = grad
+            raise
         finally:
             # giving up inside a context manager's body has taken it off already
             if frame in self.frames:
                 self.frames.remove(frame)
-            self.callers, self.grad, self.conditions = callers, grad, conditions
+            self.callers, self.conditions = callers, conditions
+            if mode is not None or on_yield is not None:
+                # a decorator switches gradients for one call
+                self.grad = grad
         if frame.yields:
             return Items("list", {"items": tuple(frame.yields[:1]), "open": True})
         returned = [

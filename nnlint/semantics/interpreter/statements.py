@@ -93,9 +93,8 @@ class Statements(Skipping):
         if isinstance(node.value, ast.Attribute):
             self.note_uncalled(value, node.value)
         if isinstance(value, Built) and value.entry.family == "set_grad_enabled":
-            # called as a function it holds from here on, not for a block
-            enabled = self.contexts.grad_mode(value)
-            self.grad = self.grad if enabled is None else enabled
+            # called as a function it holds from here on, also behind the function that calls it
+            self.grad = bool(self.contexts.grad_mode(value))
 
     def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
         """A statement that is only an attribute; overridden where methods have a meaning."""
@@ -220,12 +219,16 @@ class Statements(Skipping):
             told: for each arm, what the test says of the variables in it.
         """
         results = []
+        grad, grads = self.grad, list[bool]()
         with self.inside("branch", site):
             for (condition, run), known in zip(arms, told, strict=True):
                 mark = len(self.journal)
+                self.grad = grad
                 with self.inside("arm", site) as arm, self.under(condition), self.narrowed(known):
                     arm.end = end = run()
                 results.append((end, self.rollback(mark), condition))
+                grads.append(self.grad)
+        self.grad = self._grad_behind([end for end, _, _ in results], grads, prefer)
         live = [(writes, condition) for end, writes, condition in results if end == "next"]
         if self.jumps:
             self.jumps[-1] += [
@@ -249,6 +252,13 @@ class Statements(Skipping):
             self._after_exit = ((results[goes_on][2],), told[goes_on])
             return "rest-conditional"
         return "next"
+
+    def _grad_behind(self, ends: list[str], grads: list[bool], prefer: int | None) -> bool:
+        """Whether gradients are recorded behind a branch: on all ways that go on."""
+        if prefer is not None and ends[prefer] == "next":
+            return grads[prefer]
+        live = [grad for end, grad in zip(ends, grads, strict=True) if end == "next"]
+        return all(live or grads)
 
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
