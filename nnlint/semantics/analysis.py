@@ -103,10 +103,33 @@ class Program:
         """The events of the given kinds, or all of them, in source order."""
         return [event for event, _ in self.walk() if not kinds or event.kind in kinds]
 
+    def elsewhere(self, event: Event, depth: int = 2) -> list[tuple[Program, Event]]:
+        """The same event where the project's other files get to it, through what is entered here:
+        their programs may know what it is given. Tests are left out.
+
+        Parameters:
+            depth: how many files call one another before it.
+        """
+        found: list[tuple[Program, Event]] = []
+        for program in self.once(_users_of) if depth else ():
+            same = [
+                (program, other)
+                for other in program.events(event.kind)
+                if other.site.key == event.site.key
+            ]
+            found += same
+            if same and not program.is_entry:
+                found += program.elsewhere(event, depth - 1)
+        return found
+
     @property
     def trains(self) -> bool:
         """Whether a model is trained in it."""
         return bool(self.events("fit")) or bool(self.events("step") and self.events("backward"))
+
+
+def _users_of(program: Program) -> tuple[Program, ...]:
+    return program.users()
 
 
 @dataclass(slots=True, eq=False)
@@ -139,9 +162,8 @@ def analyse(
             has the steps of a script.
         users: finds other modules of the project that mention a name of `module`.
     """
-    forget_parts()
     machine = machine or Interpreter(load_library(), load)
-    return _Roots(module, load, machine, wanted, users).run()
+    return _Roots(module, load, machine, wanted, users, {}).run()
 
 
 class _Roots:
@@ -152,6 +174,7 @@ class _Roots:
         machine: Interpreter,
         wanted: frozenset[str],
         users: Users | None,
+        used: dict[str, Analysis],
     ) -> None:
         self.module = module
         self.load = load
@@ -159,12 +182,14 @@ class _Roots:
         self.machine.home = module
         self.wanted = wanted
         self.users = users
-        self.used: dict[str, Analysis] = {}
-        """By its path, what was found out about another file."""
+        self.used = used
+        """By its path, what was found out about this file and others that use it."""
         self.programs: list[Program] = []
         self.told: frozenset[str] = frozenset()
 
     def run(self) -> Analysis:
+        forget_parts()
+        analysis = self.used[str(self.module.source.path)] = Analysis(self.module, self.programs)
         scope = self.machine.scope_of(self.module)
         scope.names["__name__"] = Constant("__main__")
         guarded = any(
@@ -179,7 +204,7 @@ class _Roots:
         functions = [v for v in own if isinstance(v, Function)]
         for function in _users_first([f for f in functions if not isinstance(f.node, ast.Lambda)]):
             self._function(function, scope)
-        return Analysis(self.module, self.programs)
+        return analysis
 
     def _root(
         self, name: str, scope: Scope, run: Callable[[], object], is_entry: bool = False
@@ -235,10 +260,14 @@ class _Roots:
         assert self.users is not None
         found: list[Program] = []
         for module in self.users(self.module, name):
+            if is_test(module):
+                continue
             path = str(module.source.path)
             known = self.used.get(path)
             if known is None:
-                known = self.used[path] = analyse(module, self.load)
+                machine = Interpreter(load_library(), self.load)
+                roots = _Roots(module, self.load, machine, frozenset(), self.users, self.used)
+                known = roots.run()
             found += known.programs
         return tuple(found)
 

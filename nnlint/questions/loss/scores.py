@@ -82,7 +82,7 @@ def averages(program: Program) -> Iterator[Average]:
                 continue
             if division.site.key in seen or not _holds(division.subject, gather.subject):
                 continue
-            if _has_several_batches(loader, division.site):
+            if _has_several_batches(loader, division.site) and not _is_given_sum(program, gather):
                 seen.add(division.site.key)
                 evaluates = id(loop) in evaluating
                 yield Average(division.site, gather, kind, loader, evaluates, loss)
@@ -104,7 +104,9 @@ def _means_of_lists(
         for mean in means:
             if next(iter(mean.arguments.values())) is not gather.operands[0]:
                 continue
-            if mean.site.key not in seen and _has_several_batches(loader, loop.site or mean.site):
+            if mean.site.key in seen or not _has_several_batches(loader, loop.site or mean.site):
+                continue
+            if not _is_given_sum(program, gather):
                 seen.add(mean.site.key)
                 yield Average(mean.site, gather, kind, loader, True, loss)
 
@@ -169,6 +171,25 @@ def _added(value: Value | None) -> tuple[str, Operation | None]:
         name = bare.name if isinstance(bare, Unknown) else getattr(producer, "name", "")
         return (MEAN, None) if _LOSS.search(name.rpartition(".")[2]) else ("", None)
     return "", None
+
+
+def _is_given_sum(program: Program, gather: Event) -> bool:
+    """Whether what is added is a loss that the project's other files give, and that sums up its
+    batch wherever they do."""
+    if _loss_of(gather.subject) is not None:
+        return False
+    known = [_loss_of(other.subject) for _, other in program.elsewhere(gather)]
+    losses = [loss for loss in known if loss is not None]
+    return bool(losses) and not any(map(averages_over_all_elements, losses))
+
+
+def _loss_of(value: Value | None) -> Operation | None:
+    """The loss that a number comes of, if it is known."""
+    bare = _number_of(value)
+    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
+    producer = tensor.producer if tensor is not None else None
+    known = isinstance(producer, Operation) and producer.entry.kind == "loss"
+    return producer if known and isinstance(producer, Operation) else None
 
 
 def _number_of(value: Value | None) -> Value | None:

@@ -113,9 +113,8 @@ class _Model:
         same in both modes, wherever they run it."""
         given = [
             mode_dependence(event.subject, program.operations)
-            for program in self.program.once(_users)
-            for event in program.events("forward")
-            if event.site.key == found.event.site.key and event.subject is not None
+            for program, event in self.program.elsewhere(found.event)
+            if event.subject is not None
         ]
         return bool(given) and all(dependence.is_free for dependence in given)
 
@@ -199,10 +198,6 @@ def modes_before(program: Program, forward: Event) -> frozenset[str]:
         return frozenset({"unknown"})
     states = _Model(program, forward.subject, ())._states(forward)
     return frozenset(mode for mode, _ in states)
-
-
-def _users(program: Program) -> tuple[Program, ...]:
-    return program.users()
 
 
 def concerns_mode(event: Event, model: Value) -> bool:
