@@ -6,12 +6,14 @@ import ast
 from pathlib import Path
 
 import pytest
-from program_text import main_program
+from program_text import main_program, module_of
 
 from nnlint.questions.reproducibility.seeding import random_start
+from nnlint.remedies.loss import detach_added
 from nnlint.remedies.training import clear_gradients, evaluate_in_eval_mode, seed_at_start
 from nnlint.rewriting import edits_of
 from nnlint.rewriting.changes import Changes
+from nnlint.semantics.values import Site
 from nnlint.source.file import SourceFile
 from nnlint.source.rewrite import edited
 
@@ -122,6 +124,27 @@ class TestEvalMode:
             "    for x in data:\n" + body + "score(model, test)\n"
         )
         assert self.mended(text) is None
+
+
+class TestDetach:
+    @pytest.mark.parametrize(
+        ("added", "expected"),
+        [
+            ("note(loss)", "note(loss.detach())"),
+            ("note(self.entries)", None),
+            ("self.losses.append(loss)", "self.losses.append(loss.detach())"),
+        ],
+    )
+    def test_what_a_trainer_goes_back_from_and_nothing_else(self, added, expected):
+        text = (
+            "def training_step(self, batch):\n    loss = self.loss(batch)\n"
+            f"    {added}\n    return loss\n"
+        )
+        module = module_of(text, "script")
+        method = module.tree.body[0]
+        call = Site(module, method.body[1].value)
+        changed = applied(text, detach_added(call, Site(module, method)))
+        assert changed == (expected and text.replace(added, expected))
 
 
 class TestSeed:

@@ -55,8 +55,12 @@ def detach_added(gather: Site, backward: Site) -> Changes:
 
 def _starts_from(backward: Site, value: ast.expr) -> bool:
     """Whether a backward pass is written as one of a value: `scaler.scale(loss).backward()`."""
-    text = ast.unparse(value)
-    return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(backward.node))
+    text, starts = ast.unparse(value), [backward.node]
+    if not isinstance(backward.node, ast.expr):
+        # a trainer goes back from what the method returns
+        starts = [n for n in ast.walk(backward.node) if isinstance(n, ast.Return)]
+    inner = (n for start in starts for n in ast.walk(start))
+    return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in inner)
 
 
 def divide_by_examples(division: Site) -> Changes:

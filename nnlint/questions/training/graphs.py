@@ -40,6 +40,7 @@ _STEP = re.compile(r"^(?!.*(epoch|loop)).*(^|_)(step|batch|iteration|iter)(_|$)"
 """Names of functions that are called for each batch: what they sum up is gone after it."""
 
 _DATA = re.compile(r"load|data|batch|(^|_)dl($|_)|iter|train|set$", re.IGNORECASE)
+_CONTAINERS = frozenset({"dict", "list", "defaultdict", "OrderedDict", "Counter"})
 _COUNTING = frozenset({"enumerate", "tqdm", "islice", "track", "zip", "trange"})
 
 
@@ -302,7 +303,33 @@ def _target(node: ast.AST) -> ast.expr | None:
 
 def _outlives(target: ast.expr, gather: Event) -> bool:
     """Whether a sum or list lives longer than one call of the function that adds to it."""
-    return not isinstance(target, ast.Name)
+    holder = target
+    while isinstance(holder, ast.Subscript):
+        holder = holder.value
+    if holder is target or not isinstance(holder, ast.Name):
+        return not isinstance(target, ast.Name)
+    chain = [placed.node for placed in enclosing_statements(gather.site.module, gather.site.node)]
+    around = [n for n in chain if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    made = [
+        node.value
+        for function in around[-1:]
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for name in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(name, ast.Name) and name.id == holder.id
+    ]
+    return not made or not all(map(_is_new_container, made))
+
+
+def _is_new_container(value: ast.expr | None) -> bool:
+    """Whether an expression makes a list or dictionary that nothing else holds."""
+    if isinstance(value, ast.BinOp):
+        # `[0.0] * len(names)`
+        return _is_new_container(value.left) or _is_new_container(value.right)
+    if isinstance(value, ast.Call):
+        return _called(value) in _CONTAINERS
+    literals = ast.Dict | ast.List | ast.DictComp | ast.ListComp
+    return isinstance(value, literals)
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
