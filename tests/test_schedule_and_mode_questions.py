@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from program_text import main_program
+from program_text import analysed, main_program
 
 from nnlint.questions.training.carrying import carried_states
 from nnlint.questions.training.frozen import frozen_in_train_mode
@@ -151,6 +151,74 @@ def test_carried_state(before, after, count):
 
 
 FREEZE = "for p in net.parameters():\n    p.requires_grad = False\nhead = nn.Linear(1, 1)\n"
+
+
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        "for p in self.encoder.parameters():\n            p.requires_grad = False",
+        "self.encoder.requires_grad_(False)",
+    ],
+)
+def test_frozen_model_is_named_as_where_it_is_frozen(freeze):
+    text = f"""
+    import torch
+    from torch import nn
+
+    class Fusion(nn.Module):
+        def __init__(self, backbone):
+            super().__init__()
+            self.encoder = backbone
+            self.head = nn.Linear(4, 1)
+            {freeze.replace("            ", "                ")}
+
+        def forward(self, x):
+            return self.head(self.encoder(x))
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    fusion = Fusion(model)
+    optimizer = torch.optim.Adam(fusion.head.parameters())
+    fusion.train()
+    for x in train_loader:
+        optimizer.zero_grad()
+        fusion(x).mean().backward()
+        optimizer.step()
+    """
+    assert [found.name for found in frozen_in_train_mode(main_program(text))] == ["self.encoder"]
+
+
+def test_recorded_evaluation_names_the_network_and_not_its_loss():
+    text = """
+    import torch
+    from torch import nn
+
+    class Penalised(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.Parameter(torch.ones(2))
+
+        def forward(self, output, target):
+            return (self.weights * (output - target) ** 2).mean()
+
+    model = nn.Linear(4, 2)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    criterion = Penalised()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+        averaged.update_parameters(model)
+    total = 0.0
+    for x, y in val_loader:
+        total += criterion(averaged(x), y).item()
+    """
+    found = [
+        event.forward.site.text
+        for program in analysed(text).programs
+        for event in recorded_evaluations(program)
+    ]
+    assert found == ["averaged(x)"]
 
 
 @pytest.mark.parametrize(("mode", "count"), [("net.train()", 1), ("net.eval()", 0), ("pass", 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from nnlint.semantics.values import (
 FLAGS = ("requires_grad", "freeze")
 _FOLLOWS_ANOTHER = re.compile(r"ema|momentum|target|teacher|key|_k$|average|mean", re.IGNORECASE)
 """Names of models that are not trained, but made from one that is, batch statistics and all."""
+_OF_A_MODEL = frozenset({"parameters", "named_parameters", "requires_grad_", "modules"})
+"""Methods of a model by which it is frozen."""
 State = tuple[str, bool]
 """The mode of a model, and whether its parameters are frozen."""
 
@@ -40,6 +43,8 @@ class FrozenInTrainMode:
     forward: Event
     norm: Site
     """Where it gets its batch norm."""
+    name: str
+    """What the program calls the model where it freezes it; empty where it has no name there."""
 
 
 def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
@@ -61,7 +66,19 @@ def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
         states = _follow(program, model, freeze, before).before(found.event)
         modes = {mode for mode, frozen in states if frozen}
         if modes and modes <= {"initial", "train"}:
-            yield FrozenInTrainMode(freeze, model, found.event, norm)
+            yield FrozenInTrainMode(freeze, model, found.event, norm, _name(freeze, blocks, model))
+
+
+def _name(freeze: Event, blocks: tuple[Block, ...], model: Value) -> str:
+    """How the model is written where it is frozen, else a name that it is given anywhere."""
+    loops = [b.site.node for b in blocks if b.kind == "loop" and b.site]
+    for place in (*(getattr(loop, "iter", loop) for loop in reversed(loops)), freeze.site.node):
+        for node in ast.walk(place):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = node.func.value
+                if node.func.attr in _OF_A_MODEL and isinstance(owner, ast.Name | ast.Attribute):
+                    return ast.unparse(owner)
+    return next(iter(names_of(model)), "")
 
 
 def _frozen_model(event: Event) -> Value | None:

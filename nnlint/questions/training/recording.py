@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.participants import is_model
+from nnlint.questions.participants import is_model, spoken_name
 from nnlint.questions.training.backpropagation import trained_places
 from nnlint.questions.training.modes import modes_before
 from nnlint.questions.training.passes import Pass, goes_over_data, passes
@@ -36,6 +36,7 @@ _WANTS_GRADIENTS = re.compile(
     re.IGNORECASE,
 )
 
+_LOSS_NAME = re.compile(r"loss|criterion|objective", re.IGNORECASE)
 _MEASURES = re.compile(
     r"loss|criterion|correct|accura|metric|score|label|target|argmax|predict|eval|test|valid",
     re.IGNORECASE,
@@ -78,7 +79,22 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         ):
             continue
         seen.add(id(found.region[-1]))
-        yield RecordedEvaluation(found.event, loop, *shown)
+        yield RecordedEvaluation(_main_pass(found, every, program), loop, *shown)
+
+
+def _main_pass(found: Pass, every: tuple[Pass, ...], program: Program) -> Event:
+    """The pass that people would name for an evaluation: a network's, not that of its loss."""
+    if _is_called_loss(found):
+        for other in every:
+            same = bool(other.region) and other.region[-1] is found.region[-1]
+            if same and other.event.grad and not _is_called_loss(other):
+                if _is_plain(other, program):
+                    return other.event
+    return found.event
+
+
+def _is_called_loss(found: Pass) -> bool:
+    return bool(_LOSS_NAME.search(spoken_name(found.event).rpartition(".")[2]))
 
 
 def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:

@@ -1,7 +1,6 @@
 from nnlint.questions.training.frozen import frozen_in_train_mode
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import names_of
 
 
 @rule(
@@ -73,13 +72,12 @@ def frozen_batchnorm(program: Program, context: Context) -> None:
     if not program.complete:
         return
     for found in frozen_in_train_mode(program):
-        name = next(iter(names_of(found.model)), "")
-        whose = f"`{name}`" if name else "a model"
+        whose = f"`{found.name}`" if found.name else "a model"
         context.report(
             found.freeze.site,
             f"the parameters of {whose} are frozen, but it is run in training mode: every batch "
             "still moves the running statistics of its batch norm",
-            help=f"Call `{name or 'model'}.eval()` after each `train()` of the whole model.",
+            help=f"Call `{found.name or 'model'}.eval()` after each `train()` of the whole model.",
             related=[
                 (found.forward.site, "runs in training mode"),
                 (found.norm, "has batch norm"),
