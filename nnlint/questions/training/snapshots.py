@@ -127,10 +127,9 @@ class _Life:
 
 
 def _is_same_variable(left: Site, right: Site) -> bool:
-    """Whether two assignments are to one variable of one function."""
-    names = isinstance(left.node, ast.Name) and isinstance(right.node, ast.Name)
+    """Whether two assignments of one function are to the same name or attribute."""
     return (
-        names
+        isinstance(left.node, ast.Name | ast.Attribute)
         and left.module is right.module
         and ast.unparse(left.node) == ast.unparse(right.node)
         and function_around(left) is function_around(right)

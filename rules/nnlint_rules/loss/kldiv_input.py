@@ -21,7 +21,8 @@ def kldiv_input(loss: Operation, context: Context) -> None:
     ## Why it hurts training
     The loss takes its first argument as logarithms. Probabilities there give a number that is
     no divergence and is smallest far from the target. `mean` divides by the number of classes
-    too: the term is weaker than its weight says, by a factor that grows with the classes.
+    too: beside other terms it is weaker than its weight says, alone it makes shorter steps and
+    is no divergence to report, by a factor that grows with the classes.
 
     ## Example
     ```python
@@ -64,8 +65,8 @@ def kldiv_input(loss: Operation, context: Context) -> None:
     elif averages_over_all_elements(loss):
         context.report(
             loss.site,
-            f"`{loss.site.text}` is averaged over classes as well as examples: the term is weaker "
-            "than its weight says",
+            f"`{loss.site.text}` is averaged over classes as well as examples: it is the divergence "
+            "divided by the number of classes, and counts for less by that factor",
             help='Use `reduction="batchmean"`.',
             level=Level.WARNING,
             fix=("Average over the batch only", average_over_batch(loss)),
