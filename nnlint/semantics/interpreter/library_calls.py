@@ -165,12 +165,19 @@ class LibraryCalls(Shapes):
         """A function that transforms a sample at once; overridden where samples are followed."""
         return Unknown(entry.name, "call", {ARGUMENTS: tuple(bound.values())})
 
+    def _gradients_are(self, mode: Value) -> bool | None:
+        """A mode of gradients, given as such or as what `torch.is_grad_enabled()` said before."""
+        asked = mode.producer if isinstance(mode, Tensor) else None
+        if isinstance(asked, Operation) and asked.entry.name == "torch.is_grad_enabled":
+            return asked.grad
+        return self.truth(mode)[0]
+
     def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         arguments = with_defaults(entry.signature, bound)
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
         self.built_states.append(built.state)
         if entry.family in GRADIENT_MODES:
-            mode = self.truth(arguments.get("mode", Constant(True)))[0]
+            mode = self._gradients_are(arguments.get("mode", Constant(True)))
             built.state["grad"] = (
                 mode
                 if GRADIENT_MODES[entry.family]
