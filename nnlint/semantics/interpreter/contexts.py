@@ -14,12 +14,16 @@ from nnlint.semantics.values import (
     External,
     Function,
     Instance,
+    Unknown,
     Value,
     constant,
 )
 
 if TYPE_CHECKING:
     from nnlint.semantics.interpreter.statements import Statements
+
+_SWITCHES = frozenset({"no_grad", "inference_mode"})
+"""What switches gradients off, under whatever name torch comes."""
 
 
 class Contexts:
@@ -83,15 +87,10 @@ class Contexts:
     def grad_mode(self, value: Value) -> bool | None:
         """What a context manager or decorator sets the gradient mode to, if it does."""
         mode: bool | None = value.state.get("grad") if isinstance(value, Built) else None
-        if (
-            isinstance(value, External)
-            and value.entry
-            and value.entry.family
-            in (
-                "no_grad",
-                "inference_mode",
-            )
-        ):
+        if isinstance(value, External) and value.entry and value.entry.family in _SWITCHES:
+            mode = False
+        if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _SWITCHES:
+            # torch by a name that comes from a file which cannot be read
             mode = False
         return mode
 

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Choice,
     Condition,
     Constant,
+    External,
     Instance,
     Items,
     Maybe,
@@ -39,6 +40,7 @@ from nnlint.semantics.values import (
 
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
+_EXITS = frozenset({"builtins.exit", "builtins.quit", "sys.exit", "os._exit"})
 _SECOND_MODEL = re.compile(
     r"best|target|tgt|ema(?:_|$)|teacher|momentum|online|slow|average|shadow|old|prev|frozen|"
     r"reference|ref_",
@@ -88,13 +90,23 @@ class Statements(Skipping):
     _after_exit: tuple[tuple[Condition, ...], Narrowed] = ((), [])
     """What holds behind a branch of which only one arm goes on."""
 
-    def _expression(self, node: ast.Expr) -> None:
+    def _expression(self, node: ast.Expr) -> str | None:
         value = self.evaluate(node.value)
         if isinstance(node.value, ast.Attribute):
             self.note_uncalled(value, node.value)
         if isinstance(value, Built) and value.entry.family == "set_grad_enabled":
             # called as a function it holds from here on, also behind the function that calls it
             self.grad = bool(self.contexts.grad_mode(value))
+        return "raise" if self._is_exit(node.value) else None
+
+    def _is_exit(self, node: ast.expr) -> bool:
+        """Whether an expression ends the program: `exit()`, `sys.exit(1)`."""
+        called = node.func if isinstance(node, ast.Call) else None
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if called is None or name not in ("exit", "quit", "_exit"):
+            return False
+        function = self.evaluate(called)
+        return isinstance(function, External) and function.name in _EXITS
 
     def note_uncalled(self, value: Value, node: ast.Attribute) -> None:
         """A statement that is only an attribute; overridden where methods have a meaning."""
