@@ -88,15 +88,18 @@ class GraphOfRows(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("model", "inputs"),
+    ("kind", "nodes", "edges"),
     [
-        (CitationGCN(), (torch.randn(5, 6), torch.randint(5, (2, 9)))),
-        (CitationGCN(), (torch.randn(5, 3, 6), torch.randint(5, (2, 9)))),
-        (GraphOfRows(), (torch.randn(5, 6),)),
+        (CitationGCN, (5, 6), True),
+        (CitationGCN, (5, 3, 6), True),
+        (GraphOfRows, (5, 6), False),
     ],
 )
-def test_the_nodes_of_one_graph_mix_by_design(model: nn.Module, inputs: tuple[torch.Tensor, ...]):
-    answer: Answer = batch_dependency.run(subject(model, *inputs))
+def test_the_nodes_of_one_graph_mix_by_design(
+    kind: type[nn.Module], nodes: tuple[int, ...], edges: bool
+):
+    inputs = (torch.randn(nodes), *([torch.randint(5, (2, 9))] * edges))
+    answer: Answer = batch_dependency.run(subject(kind(), *inputs))
     assert answer.status == "INCONCLUSIVE" and "by design" in answer.summary, answer.summary
 
 
@@ -145,3 +148,152 @@ def test_an_axis_that_is_not_taken_keeps_the_answer(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(batch_dependency, "_along", along)
     answer = batch_dependency.run(subject(nn.GRU(6, 4), torch.randn(5, 7, 6)))
     assert answer.status == "CONFIRMED", answer.summary
+
+
+class ContrastiveHead(nn.Module):
+    """Embeddings, or how each agrees with its positive among all others."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.project = way, nn.Linear(6, 8)
+
+    def forward(self, x):
+        z = self.project(x)
+        if self.way == "centred":
+            return z - z.mean(0)
+        if self.way == "scaled":
+            return nn.functional.normalize(z, dim=0)
+        if self.way == "apart":
+            return nn.functional.normalize(z, dim=1)
+        return (z @ z.T).log_softmax(1).diagonal()
+
+
+class InfoNCE(ContrastiveHead):
+    """Both views in one batch, or each by itself."""
+
+    def forward(self, x):
+        z = self.project(x)
+        if self.way == "pairs":
+            both = torch.cat([z, -z])
+            return (both @ both.T).logsumexp(1)[: len(x)]
+        return super().forward(x)
+
+
+class MinibatchEncoder(ContrastiveHead):
+    """Pieces of a batch one after the other, or how far its examples lie apart."""
+
+    def forward(self, x):
+        if self.way == "pairs":
+            z = self.project(x)
+            near = (z[:, None] - z[None]).abs().sum(-1).neg().exp().sum(1, keepdim=True)
+            return torch.cat([z, near], 1)
+        if self.way == "apart":
+            return torch.cat([self.project(piece) for piece in x.split(2)])
+        return super().forward(x)
+
+
+class StdDev(nn.Module):
+    def forward(self, x):
+        spread = x.std(0).mean().expand(len(x), 1)
+        return torch.cat([x, spread], 1)
+
+
+class BatchStdDiscriminator(nn.Module):
+    """Tells its last layer how varied the batch is, or by mistake divides by all of it."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.spread, self.last = way, StdDev(), nn.Linear(7, 1)
+
+    def forward(self, x):
+        if self.way == "pairs":
+            return self.last(self.spread(x))
+        x = torch.cat([x, x[:, :1]], 1)
+        return self.last(x.softmax(1 if self.way == "apart" else 0))
+
+
+class MemoryBankReader(nn.Module):
+    """Reads a bank of features, which it fills before where it is told to."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way = way
+        self.register_buffer("bank", torch.randn(9, 6))
+
+    def forward(self, x):
+        if self.way == "pairs":
+            self.bank = torch.cat([x.detach(), self.bank])[:9]
+        if self.way in ("centred", "scaled"):
+            x = x - x.mean(0)
+        return (x @ self.bank.T).softmax(1) @ self.bank
+
+
+KINDS = (ContrastiveHead, InfoNCE, MinibatchEncoder, BatchStdDiscriminator, MemoryBankReader)
+STATUS = {
+    "centred": "CONFIRMED",
+    "scaled": "CONFIRMED",
+    "apart": "REFUTED",
+    "pairs": "INCONCLUSIVE",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", STATUS)
+def test_what_mixes_by_design_does_what_its_name_says(kind: type[nn.Module], way: str):
+    answer = batch_dependency.run(subject(kind(way), torch.randn(5, 6)))
+    assert answer.status == STATUS[way], answer.summary
+    if way == "pairs":
+        assert "by design" in answer.summary
+
+
+class NoisyLayer(nn.Module):
+    """Noise of a learned or of a fixed size, in evaluation too."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.sigma, self.layer = way, nn.Parameter(torch.ones(6)), nn.Linear(6, 6)
+
+    def forward(self, x):
+        noise = torch.randn_like(x)
+        if self.way == "fixed":
+            return self.layer(x + 0.1 * noise)
+        if self.way == "some":
+            return self.layer(x * (noise > 0))
+        if self.way == "fed":
+            return x + self.layer(noise)
+        return x + self.sigma * noise
+
+
+class SmallVAE(NoisyLayer):
+    def forward(self, x):
+        if self.way in ("fixed", "fed"):
+            return super().forward(x)
+        if self.way == "some":
+            return self.layer(x[:, torch.randperm(6)])
+        mean, spread = self.layer(x).chunk(2, 1)
+        return mean + torch.randn_like(mean) * (0.5 * spread).exp()
+
+
+class DiffusionPrior(NoisyLayer):
+    def forward(self, x):
+        if self.way == "scaled":
+            share = torch.linspace(0.1, 0.9, 5)[torch.randint(5, (len(x), 1))]
+            return self.layer(share.sqrt() * x + (1 - share).sqrt() * torch.randn_like(x))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("kind", [NoisyLayer, SmallVAE, DiffusionPrior])
+@pytest.mark.parametrize(
+    ("way", "status"),
+    [
+        ("fixed", "CONFIRMED"),
+        ("some", "CONFIRMED"),
+        ("fed", "INCONCLUSIVE"),
+        ("scaled", "INCONCLUSIVE"),
+    ],
+)
+def test_what_is_drawn_by_design_is_scaled_or_fed_to_a_layer(
+    kind: type[nn.Module], way: str, status: str
+):
+    answer = eval_determinism.run(subject(kind(way), torch.randn(5, 6)))
+    assert answer.status == status, answer.summary

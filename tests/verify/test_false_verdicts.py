@@ -24,6 +24,14 @@ def ask(name: str, model: nn.Module, *inputs, guessed: bool = False, **options) 
     return probes.load(name).run(subject)
 
 
+def drawn(*shape: int, high: int | None = None, seed: int = 0) -> torch.Tensor:
+    """Numbers that are the same in every process; integers below `high` where it is given."""
+    generator = torch.Generator().manual_seed(seed)
+    if high is not None:
+        return torch.randint(high, shape, generator=generator)
+    return torch.randn(shape, generator=generator)
+
+
 def culprits(model: nn.Module) -> set[int]:
     lines, first = inspect.getsourcelines(type(model))
     return {first + i for i, line in enumerate(lines) if "# culprit" in line}
@@ -53,7 +61,7 @@ class Committee(nn.Module):
 
 @pytest.mark.parametrize("count", [5, 12, 18])
 def test_groups_of_examples(count: int):
-    votes = torch.randn(count, 4)
+    votes = drawn(count, 4)
     check(ask("batch-dependency", Committee(), votes), "CONFIRMED", Committee())
     check(ask("batch-dependency", Committee(shares=False), votes), "REFUTED", Committee())
 
@@ -102,21 +110,31 @@ class Trimmed(nn.Module):
 
 @pytest.mark.parametrize("over_batch", [True, False])
 @pytest.mark.parametrize(
-    ("kind", "inputs"),
+    ("kind", "shape", "high"),
     [
-        (Ballots, torch.randn(5, 4)),
-        (Padded, torch.randint(17, (5, 9))),
-        (Trimmed, torch.randn(5, 9, 3)),
+        (Ballots, (5, 4), None),
+        (Padded, (5, 9), 17),
+        (Trimmed, (5, 9, 3), None),
     ],
 )
-def test_duplicates_and_padding_are_drawn(kind, inputs, over_batch: bool):
+def test_duplicates_and_padding_are_drawn(kind, shape, high: int | None, over_batch: bool):
     status = "CONFIRMED" if over_batch else "REFUTED"
     model = kind(over_batch)
+    inputs = drawn(*shape, high=high)
     check(
         ask("batch-dependency", model, inputs, axis=0),
         status,
         model if kind is not Trimmed else nn.ReLU(),
     )
+
+
+@pytest.mark.parametrize("seed", [36, 53, 60, 68])
+def test_what_one_example_decides_shows_at_one_batch_size_alone(seed: int):
+    # the only text without padding, which more texts are not without
+    torch.manual_seed(seed)
+    ids = torch.randint(17, (5, 9))
+    check(ask("batch-dependency", Padded(True), ids, axis=0), "CONFIRMED", Padded(True))
+    check(ask("batch-dependency", Padded(False), ids, axis=0), "REFUTED", Padded(False))
 
 
 class Alarm(nn.Module):
@@ -223,18 +241,19 @@ class Stack(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("model", "shape", "status"),
+    ("build", "shape", "status"),
     [
-        (Blocked(opens_at=16), (5, 11, 6), "CONFIRMED"),
-        (Blocked(), (5, 11, 6), "REFUTED"),
-        (Triangle(2), (5, 11, 6), "CONFIRMED"),
-        (Triangle(1), (5, 11, 6), "REFUTED"),
-        (Stack(centred=True), (5, 3, 11), "CONFIRMED"),
-        (Stack(centred=False), (5, 3, 11), "REFUTED"),
+        (lambda: Blocked(opens_at=16), (5, 11, 6), "CONFIRMED"),
+        (lambda: Blocked(), (5, 11, 6), "REFUTED"),
+        (lambda: Triangle(2), (5, 11, 6), "CONFIRMED"),
+        (lambda: Triangle(1), (5, 11, 6), "REFUTED"),
+        (lambda: Stack(centred=True), (5, 3, 11), "CONFIRMED"),
+        (lambda: Stack(centred=False), (5, 3, 11), "REFUTED"),
     ],
 )
-def test_lengths_reach_over_what_a_model_does(model, shape, status: str):
-    answer = ask("causality", model, torch.randn(shape), guessed=True, causal=True)
+def test_lengths_reach_over_what_a_model_does(build, shape, status: str):
+    model = build()
+    answer = ask("causality", model, drawn(*shape), guessed=True, causal=True)
     check(answer, status, model)
     if isinstance(model, Stack) and status == "REFUTED":
         assert "along axis 2" in answer.summary
@@ -429,6 +448,47 @@ class LeftOut(nn.Module):
 def test_a_layer_that_is_left_out():
     answer = ask("dead-parameters", LeftOut(), torch.randn(5, 4))
     assert answer.status == "CONFIRMED" and "layers.2.weight" in answer.summary
+
+
+class Chunked(nn.Module):
+    """A recurrent layer over pieces of a signal, of which a short one has one alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.across, self.head = nn.GRU(8, 4, batch_first=True), nn.Linear(4, 2)
+        self.spare = nn.Linear(4, 2)
+
+    def forward(self, signal):
+        pieces = signal.unfold(1, 8, 8)
+        return self.head(self.across(pieces)[0])
+
+
+def test_recurrent_weights_need_two_steps():
+    answer = ask("dead-parameters", Chunked(), drawn(5, 8))
+    # the spare layer is dead whatever the length, and told alone
+    assert answer.status == "CONFIRMED" and "weight_hh" not in answer.summary
+    model = Chunked()
+    del model.spare
+    assert ask("dead-parameters", model, drawn(5, 8)).status == "INCONCLUSIVE"
+    assert ask("dead-parameters", model, drawn(5, 24)).status == "REFUTED"
+
+
+class Linked(nn.Module):
+    """Only whether two words are linked counts, or not even that."""
+
+    def __init__(self, deaf: bool):
+        super().__init__()
+        self.layer, self.deaf = nn.Linear(4, 4), deaf
+
+    def forward(self, x, tree):
+        linked = tree.bool().float()
+        return self.layer(x) * 1 if self.deaf else linked @ self.layer(x)
+
+
+def test_what_is_read_as_true_or_false_is_also_drawn_as_zero():
+    words, tree = drawn(5, 7, 4), drawn(5, 7, 7, seed=1)
+    assert ask("input-use", Linked(False), words, tree).status == "REFUTED"
+    assert ask("input-use", Linked(True), words, tree).status == "CONFIRMED"
 
 
 class Positions(nn.Module):

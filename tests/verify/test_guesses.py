@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
+from nnlint.verify.runtime.construction.batch_axis import batch_hint
 from nnlint.verify.runtime.construction.building import build
 from nnlint.verify.runtime.construction.documented import shape_of_all, shapes_named
+from nnlint.verify.runtime.construction.fitting import fit_inputs
 from nnlint.verify.runtime.construction.guesses import by_name
 
 
@@ -109,3 +112,79 @@ def test_five_sizes_are_read_from_the_documentation(tmp_path, name: str, channel
     ((_, tensor),) = built.inputs.tensors
     assert tensor.dim() == 5 and tensor.shape[2] == channels
     assert built.inputs.count == tensor.shape[0]
+
+
+class Molecules(nn.Module):
+    """Nodes beside a matrix of links."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(7, 4)
+
+    def forward(self, x, adjacency):
+        n = x.size(1)
+        linked = adjacency + torch.eye(n)
+        return linked @ self.layer(x)
+
+
+class BigGraph(Molecules):
+    def forward(self, features, adj):
+        b, n, _ = features.shape
+        big = torch.block_diag(*adj)
+        return (big @ self.layer(features.reshape(b * n, -1))).view(b, n, -1)
+
+
+class Citations(Molecules):
+    """One graph: a node in each row."""
+
+    def forward(self, x, adj_matrix):
+        return adj_matrix.mm(self.layer(x))
+
+
+class Columns(nn.Module):
+    """Numbers beside categories, of which each has a table."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(n, 8) for n in (5, 12, 3))
+        self.layer = nn.Linear(8 + 24, 4)
+
+    def forward(self, numbers, categories):
+        tables = [table(categories[:, i]) for i, table in enumerate(self.tables)]
+        return self.layer(torch.cat([numbers, *tables], 1))
+
+
+class Clips(nn.Module):
+    """Frames one after another in the channels."""
+
+    def __init__(self, frames: int = 8):
+        super().__init__()
+        self.frames, self.layer = frames, nn.Conv2d(3, 4, 3)
+
+    def forward(self, clip):
+        b, _, h, w = clip.shape
+        out = self.layer(clip.view(b * self.frames, 3, h, w)).mean((2, 3))
+        return out.view(b, self.frames, -1).mean(1)
+
+
+class Digits(nn.Module):
+    """Weights for each place of what images of one size leave."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(1, 8, 9), nn.Conv2d(8, 8, 9, stride=2))
+        self.places = nn.Parameter(torch.randn(1, 36, 8))
+
+    def forward(self, x):
+        return (self.layers(x).flatten(2).mT * self.places).sum(1)
+
+
+@pytest.mark.parametrize("kind", [Molecules, BigGraph, Citations, Columns, Clips, Digits])
+def test_inputs_that_must_fit_each_other_or_a_view(kind: type[nn.Module]):
+    model = kind()
+    inputs = fit_inputs(model, {})
+    args, kwargs = inputs.copied()
+    assert model(*args, **kwargs).shape[-1] in (4, 8)
+    if kind is Molecules:
+        # a size along the second axis counts nodes, and no examples
+        assert batch_hint(model) is None

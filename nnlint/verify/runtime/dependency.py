@@ -361,6 +361,30 @@ def rounding(
     return left[0][2] < 1e-4 * faults(found)[0][2]
 
 
+def vanishes(
+    runner: Runner,
+    inputs: Inputs,
+    training: bool,
+    seed: int,
+    found: Dependency,
+    layout: Layout,
+    draws: tuple[int, ...] = tuple(range(len(DRAWS))),
+    faults: Callable[[Dependency], list[Leak]] = lambda found: found.leaks,
+) -> bool:
+    """Whether differences of any size are gone in double precision.
+
+    A norm, a sort or a threshold makes large differences of what is rounded. The largest are
+    asked for first, and all of them where these are gone.
+    """
+    largest = faults(found)[:3]
+    examples = tuple(sorted({column for _, column, _ in largest}))
+    shown = tuple(sorted({found.draw.get(leak[:2], 0) for leak in largest}))
+    part = dataclasses.replace(found, changed=examples)
+    if not rounding(runner, inputs, training, seed, part, layout, shown, faults):
+        return False
+    return bool(rounding(runner, inputs, training, seed, found, layout, draws, faults))
+
+
 def is_tiny(found: Dependency) -> bool:
     """Whether every difference is so small that rounding might explain it."""
     return bool(found.leaks) and found.leaks[0][2] < TINY * max(found.scale, 1e-30)

@@ -1,7 +1,8 @@
-"""What models do on purpose, told by their names together with what they take, draw and raise."""
+"""What models do on purpose, told by what happens in them, what they take and raise; by names last."""
 
 from __future__ import annotations
 
+import dataclasses
 import linecache
 import os
 import re
@@ -10,14 +11,17 @@ import traceback
 import torch
 
 from .inputs import Inputs
+from .locate import ADDED, CHOOSES
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
-_MIXES = re.compile(
-    r"minibatch|mini_batch|contrastive|infonce|nt_?xent|batch_?std"
-    r"|memory_?bank",
-    re.IGNORECASE,
-)
-"""Names of modules that mix examples on purpose."""
+_COMPARES = re.compile(r"mini_?batch|contrastive|infonce|nt_?xent", re.IGNORECASE)
+"""Names of what compares all examples with all."""
+_SPREAD = re.compile(r"batch_?std|std_?dev", re.IGNORECASE)
+"""Names of what tells a network how far the examples of a batch lie apart."""
+_STATISTIC = re.compile(r"^_?(std|var|mean|sub|sum|linalg_vector_norm)")
+"""Operations that such a statistic begins with."""
+_MEMORY = re.compile(r"memory_?bank", re.IGNORECASE)
+"""Names of what keeps examples for calls to come."""
 _GRAPH = re.compile(
     r"message_?passing|(?-i:Graph(?!ic)|(?:^|_)graph(?:$|_))|(?-i:GCN|GNN|GAT(?![a-z]))",
     re.IGNORECASE,
@@ -25,14 +29,19 @@ _GRAPH = re.compile(
 """Names of modules of graphs; the rows of one graph are nodes, not examples."""
 _MIXES_IN_TRAINING = re.compile(r"ghost|mixup|cutmix|batch_?norm(\dd)?$", re.IGNORECASE)
 """Names of what mixes examples to train better; in evaluation it keeps them apart."""
-_RANDOM = re.compile(r"repara|gumbel|(?<!de)nois[ey]|vae|diffus|langevin|posterior", re.IGNORECASE)
+_RANDOM = re.compile(r"repara|gumbel|langevin|posterior", re.IGNORECASE)
+"""Names of what draws from a distribution, whatever is done with it."""
+_SCALES = re.compile(r"(?<!de)nois[ey]|vae|diffus", re.IGNORECASE)
+"""Names of models in which numbers are drawn, and scaled or fed to layers."""
 _SAMPLE = re.compile(r"(?<!up)(?<!down)(?<!sub)(?<!over)(?<!grid_)sampl", re.IGNORECASE)
 """Names of what draws from a distribution, and of what takes some of many."""
 _POSITIONS = re.compile(r"randint|randperm|random_\b")
 """Operations that draw positions."""
 _AS_POSITIONS = re.compile(r"argsort|topk|\.long\(|\.int\(|randperm|randint")
 """What makes positions of random numbers in one line."""
-_DRAWN_POSITIONS = re.compile(r"neg(?:ative|_|s\b)|nois[ey]|time_?steps?|num_steps", re.IGNORECASE)
+_DRAWN_POSITIONS = re.compile(
+    r"neg(?:ative|_|s\b)|nois[ey]|diffus|time_?steps?|num_steps", re.IGNORECASE
+)
 """What is drawn by its position on purpose: negatives, and the steps of a diffusion."""
 _ALWAYS_ON = re.compile(
     r"monte_?carlo|bayes|variational|uncertain|(?-i:MC(?![a-z])|(?:^|_)mc(?:$|_))", re.IGNORECASE
@@ -42,20 +51,60 @@ _STATE = re.compile(r"cache|kv_|memory|hidden|state|queue|history|(?<![a-z])past
 _KEPT = re.compile(r"teacher|target|ema|momentum|reference|_ref$", re.IGNORECASE)
 
 
-def mixes_by_design(cls: type, *functions: str, inputs: Inputs, training: bool) -> bool:
-    """Whether a class or a function is called after something that mixes examples.
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """What happens where examples begin to mix."""
+
+    operation: str
+    shapes: list[list[int]]
+    """Of what the operation reads and makes."""
+    count: int
+    """The number of examples."""
+    kept: bool = False
+    """Whether the part keeps something of them for calls to come."""
+    own: bool = True
+    """Whether it happens in the project's code, and not within a layer of torch."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is a table of all examples by all, or of several rows for each."""
+        return self.own and any(_is_table(shape, self.count) for shape in self.shapes)
+
+
+def _is_table(shape: list[int], count: int) -> bool:
+    sizes = [n for n in shape if n % count == 0 and n >= count]
+    return any(sizes.count(n) > 1 for n in sizes)
+
+
+def mixes_by_design(
+    cls: type, *functions: str, inputs: Inputs, training: bool, mixture: Mixture | None = None
+) -> bool:
+    """Whether examples are meant to mix, as a name says and as what happens bears out.
 
     Parameters:
+        cls, functions: the class and the functions whose names count.
         inputs: what the model takes; one that is called after graphs has nodes for rows where
             it takes one graph, and examples where it takes a batch of them.
         training: whether it does so in train mode, in which more is meant to.
+        mixture: what happens; where it is not known, the name decides.
     """
     names = (cls.__name__, *functions)
     if training and any(_MIXES_IN_TRAINING.search(name) for name in names):
         return True
-    if any(_MIXES.search(name) for name in names):
+    if any(_bears_out(name, mixture) for name in names):
         return True
     return any(_GRAPH.search(name) for name in names) and _is_one_graph(inputs)
+
+
+def _bears_out(name: str, mixture: Mixture | None) -> bool:
+    """Whether a name says that examples mix, and what happens is what it speaks of."""
+    if mixture is None:
+        return any(said.search(name) for said in (_COMPARES, _SPREAD, _MEMORY))
+    if _SPREAD.search(name) and _STATISTIC.search(mixture.operation):
+        return True
+    if _MEMORY.search(name) and (mixture.kept or mixture.compares):
+        return True
+    return bool(_COMPARES.search(name)) and mixture.compares
 
 
 def _is_one_graph(inputs: Inputs) -> bool:
@@ -73,12 +122,14 @@ def _is_list_of_edges(tensor: torch.Tensor) -> bool:
     return whole and tensor.dim() == 2 and tensor.shape[0] == 2
 
 
-def draws_by_design(operation: str, code: str, *names: str) -> bool:
+def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bool:
     """Whether an operation is meant to be random in evaluation.
 
     Parameters:
         code: the line that draws.
         names: of the class, the function and the module around it.
+        use: what happens to the numbers, as `locate_random` tells it; empty where it is not
+            known.
     """
     if any(_ALWAYS_ON.search(name) for name in names) or re.search(r"training\s*=\s*True", code):
         return True
@@ -88,11 +139,20 @@ def draws_by_design(operation: str, code: str, *names: str) -> bool:
     drawn = re.search(r"gumbel|distributions?\.|\.r?sample\(|multinomial", code)
     if drawn or any(_RANDOM.search(name) for name in names):
         return True
+    if any(_SCALES.search(name) for name in names):
+        return _is_drawn_to_scale(operation, code, names, use)
     if not any(_SAMPLE.search(name) for name in names):
         return False
     # to take some of many at random is no draw from a distribution: what is left out changes
     positions = _POSITIONS.search(operation) or _AS_POSITIONS.search(code)
     return not positions or any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
+
+
+def _is_drawn_to_scale(operation: str, code: str, names: tuple[str, ...], use: str) -> bool:
+    """Whether what is drawn is a sample, and no noise of a fixed size that is added to data."""
+    if _POSITIONS.search(operation) or _AS_POSITIONS.search(code):
+        return any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
+    return use not in (ADDED, CHOOSES)
 
 
 def keeps_state(name: str) -> bool:

@@ -17,9 +17,9 @@ from .trees import Path, leaves, replace
 DRAWS = ("randn", "×10", "sign flip", "100·|randn|", "a copy of another")
 """How one example is changed. One draw misses 1 of 20 leaks, the first four together none
 (35 modules, torch 2.13); duplicates are told apart by a copy alone."""
-LONGER, SHORTER, FAINT = len(DRAWS), len(DRAWS) + 1, len(DRAWS) + 2
+LONGER, SHORTER, FAINT, SPARSE = (len(DRAWS) + n for n in range(4))
 """More for special batches: the example has no padding, or nothing but its first step; its
-numbers are almost zero."""
+numbers are almost zero; half of them are zero."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +139,22 @@ class Inputs:
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs, count=count)
 
+    def rolled(self) -> Inputs:
+        """The same examples in another order: each one place on, the last first."""
+
+        def change(path: Path, tensor: Tensor) -> Tensor:
+            slot = self.slots.get(path)
+            if slot is None or slot.axis is None:
+                return tensor
+            return tensor.roll(slot.unit, slot.axis)
+
+        args, kwargs = replace((self.args, self.kwargs), change)
+        padding = self.padding
+        if padding is not None:
+            lengths = (*padding.lengths[-1:], *padding.lengths[:-1])
+            padding = dataclasses.replace(padding, full=padding.full.rolled(), lengths=lengths)
+        return dataclasses.replace(self, args=args, kwargs=kwargs, padding=padding)
+
     def perturbed(self, example: int, draw: int, seed: int = 0) -> Inputs:
         """The same inputs with one example changed."""
         if draw in (LONGER, SHORTER):
@@ -242,7 +258,7 @@ class Inputs:
                     blank = padding.value if _is_integer(tensor) else 0
                     changed[example, length:] = blank
                 return changed
-            if _is_integer(tensor) and tensor.dim() == 1 and bool(tensor.eq(steps or 0).all()):
+            if _is_lengths(slot, tensor, steps or 0):
                 return torch.tensor(padding.lengths).to(tensor)
             return tensor
 
@@ -304,6 +320,15 @@ def _steps_of(slot: Slot | None, tensor: Tensor) -> int | None:
     return tensor.shape[1] if tensor.dim() in wanted else None
 
 
+def _is_lengths(slot: Slot, tensor: Tensor, steps: int) -> bool:
+    """Whether a tensor holds the lengths of examples: all steps, or one number for all of them."""
+    if not _is_integer(tensor) or tensor.dim() != 1 or not tensor.numel():
+        return False
+    first = int(tensor[0])
+    alike = bool(tensor.eq(first).all())
+    return alike and (first == steps or (slot.high == 1 and 1 < first < steps))
+
+
 def _axis(tensor: Tensor, axis: int, count: int) -> int | None:
     if -tensor.dim() <= axis < tensor.dim() and tensor.shape[axis] == count:
         return axis % tensor.dim()
@@ -326,6 +351,8 @@ def _drawn(part: Tensor, draw: int, high: int | None, generator: torch.Generator
     noise = torch.randn(part.shape, generator=generator).to(part)
     if draw == FAINT:
         return 1e-3 * noise
+    if draw == SPARSE:
+        return part * (noise > 0)
     return (noise, part * 10 + 0.01 * noise, -part, 100 * noise.abs())[draw % 4]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from .trace import Diverged, Labeller, Node, Recorder, Trace, results_of, visibl
 MIX, SCRAMBLE, PERMUTE, DIVERGENCE = "mix", "scramble", "permute", "divergence"
 FUTURE = "future"
 """An element depends on a later time step."""
+SCALED, FED, ADDED, CHOOSES = "scaled", "fed", "added", "chooses"
+"""What happens to numbers that are drawn: they are multiplied by a tensor, go into a layer, are
+added to data as they are or times a fixed number, or are compared with something."""
 MOST_FOLLOWED = 8
 """Examples that a label has bits for."""
 
@@ -41,6 +45,8 @@ class Culprit:
     """Shapes of what it read and, last, of what it made."""
     others: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Further such operations, later in the run."""
+    use: str = ""
+    """What happens to numbers that it draws."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -435,7 +441,41 @@ def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
         except Diverged:
             # what was labelled until there has the first random operation in it
             pass
-    for node in trace.nodes:
+    for index, node in enumerate(trace.nodes):
         if node.label is not None and node.step >= 0:
-            return _culprit(trace, node, "random")
+            culprit = _culprit(trace, node, "random")
+            return dataclasses.replace(culprit, use=_use(trace, index))
     return None
+
+
+_LAYERS = re.compile(r"mm$|conv|linear|matmul|bmm|lstm|gru|rnn|embedding|index|dot_product")
+_COMPARISONS = re.compile(r"^(lt|le|gt|ge|eq|sort|topk|argsort|argmax|argmin|floor)")
+
+
+def _use(trace: Trace, drawn: int) -> str:
+    """What happens to numbers that a node holds, as far as it is one of the four uses."""
+    start = trace.nodes[drawn].step
+    first = trace.steps[start]
+    if first.name == "aten::normal" and first.reads:
+        # a mean or a standard deviation for each number
+        return SCALED
+    same = {drawn}
+    for step in trace.steps[start + 1 :]:
+        if not same.intersection(step.reads):
+            continue
+        name = step.name.replace("aten::", "").rstrip("_")
+        others = any(n not in same for n in step.reads)
+        # parameters are among no reads, and numbers are told apart
+        learned = len(step.reads) == 1 and not step.numbers
+        if _LAYERS.search(name):
+            return FED
+        if _COMPARISONS.search(name):
+            return CHOOSES
+        if name in ("mul", "div", "addcmul") and (others or learned):
+            return SCALED
+        if name in ("add", "sub") and (others or learned):
+            return ADDED
+        if others:
+            return ""
+        same.update(n for n in step.outputs if n is not None)
+    return ""

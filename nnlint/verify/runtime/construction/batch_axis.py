@@ -84,13 +84,23 @@ def _named(tree: ast.Module, wanted: re.Pattern[str] = _BATCH) -> Iterator[int]:
         target, text = node.targets[0], ast.unparse(node.value)
         if isinstance(target, ast.Tuple) and (".shape" in text or ".size()" in text):
             names = [e.id if isinstance(e, ast.Name) else "" for e in target.elts]
-            yield from (axis for axis, name in enumerate(names) if wanted.match(name))
+            yield from (
+                axis
+                for axis, name in enumerate(names)
+                if wanted.match(name) and not (axis and _is_count(name, names[0]))
+            )
         match = re.search(r"\.(?:shape\[|size\()(\d)[\])]$", text)
         if isinstance(target, ast.Name) and match:
-            if wanted.match(target.id):
-                yield int(match.group(1))
+            axis = int(match.group(1))
+            if wanted.match(target.id) and not (axis and _is_count(target.id)):
+                yield axis
             elif wanted is _BATCH and _TIME.match(target.id) and match.group(1) == "0":
                 yield 1
+
+
+def _is_count(name: str, first: str = "") -> bool:
+    """Whether a name after the first axis may stand for the nodes or points of each example."""
+    return name.lower() == "n" and not _TIME.match(first)
 
 
 def _cuts_positions(tree: ast.Module) -> bool:

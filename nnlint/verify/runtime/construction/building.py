@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import sys
@@ -16,10 +17,12 @@ from ..devices import choose
 from ..inputs import Inputs
 from ..recipes import arguments_as_text
 from ..running import Runner
-from ..subject import Options, Subject
+from ..subject import Options, Subject, parameter_of
+from ..trees import Path, replace
 from .batch_axis import batch_hint
 from .constructing import NotBuilt, as_given, construct
 from .enclosing import capture, literal_calls
+from .first_guess import LENGTHS
 from .fitting import NotRun, fit_inputs
 from .known import known_arguments
 from .slicing import find_file, load_slice, package_of
@@ -71,7 +74,7 @@ class _Fitting:
 
 
 def _given(model: nn.Module, shapes: list[dict[str, Any]]) -> Inputs:
-    inputs = given_inputs(shapes)
+    inputs = _with_lengths(model, given_inputs(shapes))
     was_training = model.training
     model.eval()
     _, error = trial(model, inputs)
@@ -79,6 +82,18 @@ def _given(model: nn.Module, shapes: list[dict[str, Any]]) -> Inputs:
     if error is not None:
         raise NotRun(f"with the inputs given: {type(error).__name__}: {error}"[:300])
     return inputs
+
+
+def _with_lengths(model: nn.Module, inputs: Inputs) -> Inputs:
+    """Inputs of the user whose lengths are none of zero, which few models take."""
+
+    def change(path: Path, tensor: torch.Tensor) -> torch.Tensor:
+        named = LENGTHS.search(parameter_of(model, path).lower())
+        whole = not tensor.is_floating_point() and tensor.dtype != torch.bool
+        return tensor.clamp(min=1) if named and whole and tensor.dim() == 1 else tensor
+
+    args, kwargs = replace((inputs.args, inputs.kwargs), change)
+    return dataclasses.replace(inputs, args=args, kwargs=kwargs)
 
 
 def load_target(filename: str, name: str, as_package: bool = True) -> Any:

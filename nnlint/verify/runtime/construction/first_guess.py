@@ -37,7 +37,14 @@ _TOKENS = re.compile(
     r"(^|_)(ids?|idx|tokens?|indices|words?|text|sentence|captions?|src|tgt|trg|seq|inputs?_ids|targets?|labels?|y|item|user)s?$"
 )
 _MASK = re.compile(r"mask")
-_LENGTHS = re.compile(r"len(gth)?s?$|wav_lens?|x_lens?|_lens?$")
+LENGTHS = re.compile(r"len(gth)?s?$|_lens?$")
+"""Names of vectors that say how many steps of each example there are."""
+_SHARES = re.compile(r"wav_?len|rel_?len|relative")
+"""Names of lengths that are shares of the longest."""
+_ADJACENCY = re.compile(
+    r"^(adj(acency|acent)?(_?mat(rix|rices)?)?|a_hat|affinity|laplacian|bonds|links)s?$"
+)
+"""Names of matrices of all nodes by all nodes."""
 _CHANNELS = re.compile(r"^(c$|ch|in_|n_?ch|num_ch|dim|feat|emb|hid|d_)")
 _STEP = re.compile(r"^(t|ts|time|timesteps?|noise_level|step|sigma|temb?)$")
 _LISTED = re.compile(r"^(features|feats|inputs|xs|feature_maps|skips|hidden_states|outs|\w+_list)$")
@@ -58,6 +65,9 @@ class Facts:
         self.keyed = set(_keyed(self.forward))
         self.whole = set(_used_whole(self.forward))
         self.hints = annotations_of(self.forward)
+        parameters = inspect.signature(self.forward).parameters
+        self.of_nodes = any(_ADJACENCY.match(name.lower()) for name in parameters)
+        """Whether a matrix says which nodes of an example are linked."""
         self._named: dict[str, int] = {}
         self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
 
@@ -73,6 +83,8 @@ class Facts:
     def shapes(self, name: str) -> list[tuple[int, ...]]:
         """Candidate shapes for a floating-point input, best first."""
         found = [*self._annotated(name), *self._documented(name), *self._by_layers()]
+        if self.of_nodes:
+            found.sort(key=lambda shape: shape[1:2] != (TIME,) or len(shape) != 3)
         rank = self.unpacked.get(name)
         if rank:
             found.sort(key=lambda shape: len(shape) != rank)
@@ -315,14 +327,16 @@ def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bo
         or (parameter.kind is parameter.VAR_POSITIONAL)
     ):
         return [*_lists(name, facts), *floats]
+    if _ADJACENCY.match(plain):
+        squares = ((BATCH, TIME, TIME), (BATCH, BATCH), (TIME, TIME))
+        return [*(Spec(name, FLOAT, s, positive=True) for s in squares), *floats[:2]]
     if _MASK.search(plain):
         shapes = ((BATCH, TIME), (BATCH, 1, TIME), (TIME, TIME), (BATCH, 1, 1, TIME))
         return [Spec(name, NONE), *(Spec(name, BOOL, s) for s in shapes)]
-    if _LENGTHS.search(plain):
-        return [
-            Spec(name, FLOAT, (BATCH,), positive=True),
-            Spec(name, LONG, (BATCH,), TIME, positive=True),
-        ]
+    if LENGTHS.search(plain):
+        steps = Spec(name, LONG, (BATCH,), TIME, positive=True)
+        shares = Spec(name, FLOAT, (BATCH,), positive=True)
+        return [shares, steps] if _SHARES.search(plain) else [steps, shares]
     if _STEP.match(plain) and not is_first:
         return [
             Spec(name, FLOAT, (BATCH,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from typing import Optional
@@ -24,6 +25,7 @@ def repairs(specs: Specs, error: BaseException, facts: Facts) -> Iterator[Specs]
         yield from _for_layer(specs, layer, given, facts)
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
         yield from _with_key(specs, error.args[0], facts)
+    yield from _for_view(specs, text)
     yield from _for_text(specs, text, facts)
     yield from _by_numbers(specs, text, given)
     yield from _alternatives(specs, facts)
@@ -173,7 +175,9 @@ def _tokens(specs: Specs, high: int) -> Iterator[Specs]:
     for index, spec in enumerate(specs):
         if spec.kind == LONG and spec.high > high:
             yield replaced(specs, index, dataclasses.replace(spec, high=high))
-        if spec.kind == FLOAT:
+        if spec.kind == FLOAT and spec.positive:
+            yield replaced(specs, index, dataclasses.replace(spec, kind=LONG, high=TIME))
+        elif spec.kind == FLOAT:
             for shape in dict.fromkeys((spec.shape[:2], spec.shape, spec.shape[:1])):
                 integers = dataclasses.replace(spec, kind=LONG, shape=shape, high=high)
                 yield replaced(specs, index, integers)
@@ -207,6 +211,31 @@ def _with_key(specs: Specs, key: str, facts: Facts) -> Iterator[Specs]:
         for option in options:
             items = (*spec.items, option)
             yield replaced(specs, index, dataclasses.replace(spec, items=items))
+
+
+def _for_view(specs: Specs, text: str) -> Iterator[Specs]:
+    """One axis of an input such that a view has room for all of it, and no more."""
+    match = re.search(r"shape '\[([-\d, ]+)\]' is invalid for input of size (\d+)", text)
+    if not match:
+        return
+    given = int(match.group(2))
+    wanted = [int(n) for n in match.group(1).split(",")]
+    known = math.prod(n for n in wanted if n > 0)
+    if not known or not given:
+        return
+    for index, spec in enumerate(specs):
+        for place, size in _axes(spec):
+            if not place or given % size:
+                continue
+            # what one step along the axis holds
+            unit = given // size
+            fitting = known // math.gcd(known, unit)
+            if -1 in wanted:
+                fitting *= max(1, round(size / fitting))
+            elif fitting * unit != known:
+                continue
+            if fitting != size and fitting <= LARGEST:
+                yield replaced(specs, index, spec.resized(place, fitting))
 
 
 def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
@@ -273,6 +302,8 @@ def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
                     (BATCH, 1, TIME, TIME),
                 ):
                     yield replaced(specs, index, dataclasses.replace(spec, kind=BOOL, shape=shape))
+    if re.search(r"must match the size|invalid for input of size|cannot be multiplied", text):
+        yield from _sides(specs)
     if re.search(
         r"Kernel size|output size is too small|Padding size|padded input|smaller than", text
     ):
@@ -295,7 +326,9 @@ def _by_numbers(specs: Specs, text: str, given: Optional[Tensor]) -> Iterator[Sp
     """Any size in the text that is one of an input becomes any other number in the text."""
     match = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", text)
     if match:
-        yield from _resized(specs, int(match.group(2)), int(match.group(3)))
+        columns, rows = int(match.group(2)), int(match.group(3))
+        yield from _resized(specs, columns, rows)
+        yield from _beside(specs, rows - columns)
     numbers = [int(n) for n in re.findall(r"\d+", text)]
     # (batch · channels) folds as well
     numbers += [n // BATCH for n in numbers if n % BATCH == 0 and n > BATCH]
@@ -318,6 +351,32 @@ def _by_numbers(specs: Specs, text: str, given: Optional[Tensor]) -> Iterator[Sp
             if len(spec.shape) >= 4:
                 shape = (*spec.shape[:2], *(wanted for _ in spec.shape[2:]))
                 yield replaced(specs, index, dataclasses.replace(spec, shape=shape))
+
+
+def _beside(specs: Specs, more: int) -> Iterator[Specs]:
+    """Features of one input, more or fewer by what all that is joined with them lacks."""
+    for index, spec in enumerate(specs):
+        if len(specs) > 1 and spec.kind == FLOAT and len(spec.shape) > 1:
+            fitting = spec.shape[-1] + more
+            if more and 0 < fitting <= LARGEST:
+                yield replaced(specs, index, spec.resized(len(spec.shape) - 1, fitting))
+
+
+_SIDES = (28, 64, 16, 224, 96)
+"""Sides of images that models are made for."""
+
+
+def _sides(specs: Specs) -> Iterator[Specs]:
+    """All images of another usual size."""
+    for side in _SIDES:
+        changed = tuple(
+            dataclasses.replace(s, shape=(*s.shape[:2], side, side))
+            if s.kind == FLOAT and len(s.shape) == 4 and s.shape[2] == s.shape[3]
+            else s
+            for s in specs
+        )
+        if changed != specs:
+            yield changed
 
 
 def _alternatives(specs: Specs, facts: Facts) -> Iterator[Specs]:

@@ -67,7 +67,7 @@ def run(subject: Subject) -> Answer:
         return inconclusive("no output has an axis that follows the batch size")
     cls = type(subject.model)
     if worst > LIMIT and mixes_by_design(cls, inputs=subject.inputs, training=False):
-        return inconclusive(f"{cls.__name__} mixes examples by design")
+        return inconclusive(f"{cls.__name__} is called after what mixes examples by design")
     if worst > LIMIT:
         return confirmed(
             f"an example alone gives another output than in a batch: relative difference {worst:.1e}",

@@ -20,7 +20,7 @@ import time
 from typing import Any, Optional
 
 from ..construction.batch_axis import time_hint
-from ..dependency import Dependency, Layout, Leak, find_layout, measure, rounding
+from ..dependency import Dependency, Layout, Leak, find_layout, measure, rounding, vanishes
 from ..extent import Extent, extent_of, spread
 from ..inputs import Inputs
 from ..locate import MOST_FOLLOWED, Culprit, locate
@@ -256,6 +256,9 @@ def _ask(
         if shrinks:
             evidence["conditions"]["rounding"] = f"{largest} vanish in double precision"
             ahead = []
+    elif ahead and vanishes(runner, only, False, seed, found, layout, draws, _ahead):
+        evidence["conditions"]["rounding"] = "all differences vanish in double precision"
+        ahead = []
     if ahead:
         second = _at_another(subject, inputs, only, layout, other, ahead[0], draws)
         if not _ahead(second) and second.complete:

@@ -4,8 +4,8 @@ Criterion, over three seeds in train mode, with a random functional of all outpu
 when the gradient is None each time, and with nine more seeds and other inputs; dead when it is
 zero each time and still so after one step of SGD (a gate that starts at zero comes alive then).
 CONFIRMED when there is either, REFUTED when there is none. INCONCLUSIVE for what another method
-uses, for one of several parts of which others were chosen, and for teachers, which are set aside
-on purpose. Frozen parameters are left out.
+uses, for one of several parts of which others were chosen, for recurrent weights where there is
+one step, and for teachers, which are set aside on purpose. Frozen parameters are left out.
 Source: DistributedDataParallel stops at parameters that get no gradient.
 """
 
@@ -15,7 +15,7 @@ import ast
 import copy
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, Optional
 
@@ -54,7 +54,9 @@ def run(subject: Subject) -> Answer:
         _step(named)
         for seed in range(3):
             _accumulate(model, subject, named, silent, seed)
-    dead = [name for name, value in silent.items() if value == 0]
+    zero = [name for name, value in silent.items() if value == 0]
+    short = _of_one_step(model, subject, zero)
+    dead = [name for name in zero if name not in short]
     evidence: dict[str, Any] = {"unused": unused, "dead": dead, "parameters": len(named)}
     reasons = {n: _elsewhere(model, n, set(largest) - set(unused)) for n in unused}
     sure = [n for n, reason in reasons.items() if not reason]
@@ -62,6 +64,12 @@ def run(subject: Subject) -> Answer:
         parts = [f"{_some(sure)} {'get' if len(sure) > 1 else 'gets'} no gradient"] * bool(sure)
         parts += [f"the gradient of {_some(dead)} is always zero"] * bool(dead)
         return confirmed("; ".join(parts), **evidence)
+    if short:
+        return inconclusive(
+            f"the gradient of {_some(short)} is zero, and the layer gets one step here: `--input` "
+            "gives longer ones",
+            **evidence,
+        )
     if unused:
         return inconclusive(
             f"{_some(unused)} {'get' if len(unused) > 1 else 'gets'} no gradient here, but "
@@ -69,6 +77,34 @@ def run(subject: Subject) -> Answer:
             **evidence,
         )
     return refuted(f"all {len(named)} parameters get a gradient", **evidence)
+
+
+def _of_one_step(model: nn.Module, subject: Subject, names: list[str]) -> list[str]:
+    """Recurrent weights of layers that get one step: from no state, nothing goes through them."""
+    longest: dict[str, int] = {}
+    handles = []
+    for path, module in model.named_modules():
+        if isinstance(module, nn.RNNBase):
+            handles.append(module.register_forward_pre_hook(_noting(longest, path)))
+    try:
+        args, kwargs = subject.inputs.copied()
+        with torch.no_grad():
+            model(*args, **kwargs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [n for n in names if "weight_hh" in n and longest.get(n.rpartition(".")[0]) == 1]
+
+
+def _noting(longest: dict[str, int], path: str) -> Callable[[nn.Module, Any], None]:
+    def note(layer: nn.Module, args: Any) -> None:
+        steps = 2
+        if args and isinstance(args[0], Tensor):
+            batched = args[0].dim() == 3
+            steps = args[0].shape[1 if batched and getattr(layer, "batch_first", False) else 0]
+        longest[path] = max(steps, longest.get(path, 0))
+
+    return note
 
 
 def _elsewhere(model: nn.Module, name: str, used: set[str]) -> str:

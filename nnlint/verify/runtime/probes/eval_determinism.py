@@ -3,8 +3,8 @@
 Criterion: with equal inputs, CONFIRMED when the output differs between two seeds, differs
 under one seed, or when a run in eval mode changes a buffer and the next run shows it; REFUTED
 when three seeds and a repeated run give the same bits and no such buffer moves. INCONCLUSIVE
-where names or an explicit `training=True` say that the model draws on purpose, or keeps state;
-what takes some of many at random, such as a first point, is no draw whatever it is called.
+where an explicit `training=True`, or a name and what happens to the numbers, say that the model
+draws on purpose, or a name that it keeps state; what takes some of many at random, such as a first point, is no draw whatever it is called.
 Source: dropout that is always on and layers built in `forward` show in no loss curve.
 """
 
@@ -73,7 +73,8 @@ def _on_purpose(cls: type, culprit: Optional[Culprit]) -> bool:
     place = culprit.place
     rows = range(place.row, place.end_row + 1)
     code = " ".join(linecache.getline(place.filename, row) for row in rows)
-    return draws_by_design(culprit.operation, code, cls.__name__, place.function, place.module)
+    names = (cls.__name__, place.function, place.module)
+    return draws_by_design(culprit.operation, code, *names, use=culprit.use)
 
 
 def _changed_buffers(runner: Runner, subject: Subject) -> tuple[list[str], bool]:
