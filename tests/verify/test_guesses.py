@@ -179,7 +179,18 @@ class Digits(nn.Module):
         return (self.layers(x).flatten(2).mT * self.places).sum(1)
 
 
-@pytest.mark.parametrize("kind", [Molecules, BigGraph, Citations, Columns, Clips, Digits])
+class Cut(nn.Module):
+    """Cut to the longest: what is no sequence loses its features."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(13, 4)
+
+    def forward(self, frames, lengths):
+        return self.layer(frames[:, : int(lengths.max())]).sum(1)
+
+
+@pytest.mark.parametrize("kind", [Molecules, BigGraph, Citations, Columns, Clips, Digits, Cut])
 def test_inputs_that_must_fit_each_other_or_a_view(kind: type[nn.Module]):
     model = kind()
     inputs = fit_inputs(model, {})

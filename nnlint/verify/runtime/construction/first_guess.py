@@ -336,7 +336,8 @@ def _options(parameter: inspect.Parameter, hint: Any, facts: Facts, is_first: bo
     if LENGTHS.search(plain):
         steps = Spec(name, LONG, (BATCH,), TIME, positive=True)
         shares = Spec(name, FLOAT, (BATCH,), positive=True)
-        return [shares, steps] if _SHARES.search(plain) else [steps, shares]
+        # with several shapes of what they are the lengths of
+        return [shares, steps] if _SHARES.search(plain) else [steps, steps, steps, shares]
     if _STEP.match(plain) and not is_first:
         return [
             Spec(name, FLOAT, (BATCH,)),

@@ -328,7 +328,7 @@ def _by_numbers(specs: Specs, text: str, given: Optional[Tensor]) -> Iterator[Sp
     if match:
         columns, rows = int(match.group(2)), int(match.group(3))
         yield from _resized(specs, columns, rows)
-        yield from _beside(specs, rows - columns)
+        yield from _beside(specs, columns, rows)
     numbers = [int(n) for n in re.findall(r"\d+", text)]
     # (batch · channels) folds as well
     numbers += [n // BATCH for n in numbers if n % BATCH == 0 and n > BATCH]
@@ -353,13 +353,16 @@ def _by_numbers(specs: Specs, text: str, given: Optional[Tensor]) -> Iterator[Sp
                 yield replaced(specs, index, dataclasses.replace(spec, shape=shape))
 
 
-def _beside(specs: Specs, more: int) -> Iterator[Specs]:
+def _beside(specs: Specs, columns: int, rows: int) -> Iterator[Specs]:
     """Features of one input, more or fewer by what all that is joined with them lacks."""
     for index, spec in enumerate(specs):
         if len(specs) > 1 and spec.kind == FLOAT and len(spec.shape) > 1:
-            fitting = spec.shape[-1] + more
-            if more and 0 < fitting <= LARGEST:
-                yield replaced(specs, index, spec.resized(len(spec.shape) - 1, fitting))
+            own = spec.shape[-1]
+            # a part of what is joined is less than the whole
+            if own < columns and 0 < own + rows - columns < rows != columns:
+                yield replaced(
+                    specs, index, spec.resized(len(spec.shape) - 1, own + rows - columns)
+                )
 
 
 _SIDES = (28, 64, 16, 224, 96)
