@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Items,
+    Join,
     Maybe,
     Operation,
     Site,
@@ -220,3 +221,16 @@ def _pair(value: Value | None, square: bool) -> tuple[int | None, int | None]:
         sides = [v.value if isinstance(v, Constant) else None for v in value.items]
         return sides[0], sides[1]
     return None, None
+
+
+def begins_with_batch(tensor: Tensor) -> bool:
+    """Whether the first axis of a tensor is the batch, for all that is known: picked elements
+    lie along the axes of what they are picked from."""
+    if tensor.shape is not None:
+        return any(axis.meaning == "batch" for d in tensor.shape[:1] for axis in d)
+    producer = tensor.producer
+    if isinstance(producer, Join):
+        return all(map(begins_with_batch, producer.inputs))
+    if isinstance(producer, Operation) and producer.entry.family == "index":
+        return begins_with_batch(producer.inputs[0])
+    return True

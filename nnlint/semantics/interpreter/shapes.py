@@ -16,7 +16,7 @@ from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.dataflow import is_array
-from nnlint.semantics.interpreter.batches import batch_of
+from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
@@ -412,7 +412,7 @@ class Shapes(ViewWords):
         at = shape.start + index if index >= 0 else index
         known: dict[int, Size] = tensor.state.setdefault("extents", {})
         if at not in known:
-            known[at] = size(Symbol("", "batch" if at == 0 else ""))
+            known[at] = size(Symbol("", "batch" if at == 0 and begins_with_batch(tensor) else ""))
         return Extent(known[at])
 
     def read_extent(self, tensor: Tensor, index: int, rank: int) -> Size | None:

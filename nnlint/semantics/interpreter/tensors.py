@@ -10,7 +10,7 @@ from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.regroup import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
-from nnlint.semantics.axes.transfer.joining import INTEGER
+from nnlint.semantics.axes.transfer.joining import INTEGER, ROWS
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
@@ -235,6 +235,8 @@ class Sizes:
                 return INTEGER
             case Tensor() if value.state.get("integers") and value.shape is not None:
                 return value.shape
+            case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
+                return ROWS
             case _:
                 return UNKNOWN
 

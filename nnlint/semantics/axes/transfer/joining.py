@@ -17,6 +17,8 @@ from nnlint.semantics.axes.transfer.call import (
 MOST_PARTS = 16
 INTEGER = object()
 """An index that is some integer."""
+ROWS = object()
+"""An index that is a list of some integers."""
 
 
 def concatenate(call: Call) -> Shape:
@@ -165,8 +167,8 @@ def unfold(call: Call) -> Shape:
 def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape:
     """The shape of `tensor[indices]`.
 
-    Indices are integers, `INTEGER`, None, `...`, slices of numbers and sizes, or the
-    shape of a tensor of integers.
+    Indices are integers, `INTEGER`, `ROWS`, None, `...`, slices of numbers and sizes, or
+    the shape of a tensor of integers.
 
     Raises:
         UnknownShape: an index is not known.
@@ -175,6 +177,8 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
     at = 0
     taken = sum(1 for i in indices if i is not None and i is not Ellipsis)
     tensors: list[Shape] = [i for i in indices if isinstance(i, tuple)]
+    if sum(1 for i in indices if i is ROWS) > (0 if tensors else 1):
+        raise UnknownShape  # lists side by side are matched, element by element
     placed = False
     for index in indices:
         if index is None:
@@ -189,6 +193,8 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
             raise UnknownShape
         if isinstance(index, slice):
             result.append(_sliced(shape[at], index, symbols))
+        elif index is ROWS:
+            result.append((new_axis("", _role(shape[at])),))
         elif isinstance(index, tuple):
             if not placed:
                 result += sorted(tensors, key=len)[-1]
