@@ -63,9 +63,12 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                     # a maker that is frozen for the judge's step gets no gradient
                     continue
                 if _is_game(judge, maker):
+                    leaks = _leak(program, event, [s for s in steps if s not in following], maker)
+                    if leaks is not None and not _has_another_pass(flow, events, event, leaks):
+                        # the maker's step follows this pass alone: it is the maker's own
+                        continue
                     seen.add(judge.forward.site.key)
                     argument = _argument(judge.forward.site, position)
-                    leaks = _leak(program, event, [s for s in steps if s not in following], maker)
                     yield Intrusion(
                         judge.forward,
                         maker.forward,
@@ -148,6 +151,25 @@ def _teaches(flow: Backpropagation, events: list[Event], judge: Reached, maker: 
         and _is_stepped(maker, _steps_after(events, number))
         for number, event in enumerate(events)
     )
+
+
+def _has_another_pass(
+    flow: Backpropagation, events: list[Event], backward: Event, step: Event
+) -> bool:
+    """Whether a step follows a backward pass besides this one, through what it updates."""
+    for number, event in enumerate(events):
+        if event.kind == "backward" and event is not backward:
+            if step in _steps_after(events, number) and _runs_through(flow, event, step):
+                return True
+    return False
+
+
+def _runs_through(flow: Backpropagation, backward: Event, step: Event) -> bool:
+    """Whether a backward pass reaches what a step updates, for all that is known: the network
+    whose output is the loss, or another one whose output that network judges."""
+    reached = _reached(flow, backward)
+    behind = [r for near in reached for v in near.forward.operands for r in flow.reaches(v)]
+    return not reached or any(_steps(step, r) for r in (*reached, *behind))
 
 
 def _argument(call: Site, position: int) -> Site | None:
