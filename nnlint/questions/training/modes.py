@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Parameters, Site, Unknown, Value
+from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
 
 State = tuple[str, bool]
 """The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
@@ -86,7 +87,7 @@ class _Model:
             differs = found.role == "eval" and self._may_differ(found)
         else:
             differs = self._only_runs(found) and not found.on_made_up_data
-        if not differs or self._set_on_purpose(found):
+        if not differs or self._set_on_purpose(found) or _runs_in_eval_mode(self.model):
             return None
         states = self._states(found.event)
         modes = {mode for mode, _ in states}
@@ -183,6 +184,22 @@ class _Model:
                 return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _runs_in_eval_mode(model: Value) -> bool:
+    """Whether a module's own code puts it into eval mode where it is run, as a decorator around
+    its `forward` does."""
+    run = model.cls.find("forward") if isinstance(model, Instance) else None
+    if not isinstance(run, Function) or not run.node.args.args:
+        return False
+    own = run.node.args.args[0].arg
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "eval"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == own
+        for node in ast.walk(run.node)
+    )
 
 
 def _collects(run: Pass, found: Pass) -> bool:

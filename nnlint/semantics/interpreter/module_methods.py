@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from nnlint.semantics.interpreter.members import Members
 
 QUIET_METHODS = frozenset(
-    """__init__ state_dict extra_repr register_forward_hook get_submodule buffers named_buffers
+    """__init__ state_dict extra_repr register_forward_hook register_forward_pre_hook
+    register_backward_hook register_full_backward_hook register_full_backward_pre_hook
+    register_state_dict_pre_hook register_state_dict_post_hook register_load_state_dict_pre_hook
+    register_load_state_dict_post_hook get_submodule get_parameter get_buffer get_extra_state
+    set_extra_state buffers named_buffers save_pretrained push_to_hub
     save_hyperparameters log log_dict print optimizers lr_schedulers toggle_optimizer
     untoggle_optimizer""".split()
 )
-"""Methods of a module, or of a Lightning module, that change nothing in the run."""
+"""Methods of a module, or of a model of Lightning or a hub, that change nothing in the run."""
 MODULE_METHODS = (
     RETURNS_SELF
     | QUIET_METHODS

@@ -238,6 +238,9 @@ class Statements(Skipping):
                 self.grad = grad
                 with self.inside("arm", site) as arm, self.under(condition), self.narrowed(known):
                     arm.end = end = run()
+                if end == "return":
+                    # what it returns is as it was built
+                    self.leave(mark)
                 results.append((end, self.rollback(mark), condition))
                 grads.append(self.grad)
         self.grad = self._grad_behind([end for end, _, _ in results], grads, prefer)

@@ -81,7 +81,7 @@ def missing_eval_mode(program: Program, context: Context) -> None:
         first = evaluated[0]
         forwards = [found.forward for found in evaluated]
         trained = any(found.trained for found in evaluated)
-        names = [spoken_name(forward) for forward in forwards]
+        names = list(dict.fromkeys(spoken_name(forward) for forward in forwards))
         both = " and ".join(f"`{name}`" for name in names)
         verb = "are" if len(names) > 1 else "is"
         layer = f"`{first.layer.text}` behaves" if first.layer else "dropout and batch norm behave"
