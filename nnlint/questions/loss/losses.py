@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import NamedTuple
 
+from nnlint.questions.loss.exponents import is_among_itself
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -155,7 +156,7 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         # a difference inside is the maximum taken off by hand
         shifted = makers(inner[0].inputs[0]) if inner[0].inputs else None
         if not any(o.entry.name in ("torch.sub", "torch.add") for o in shifted or ()):
-            return "sum(exp)", operation
+            return None if is_among_itself(inner[0]) else ("sum(exp)", operation)
     return None
 
 

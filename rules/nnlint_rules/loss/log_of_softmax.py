@@ -1,3 +1,4 @@
+from nnlint.questions.loss.exponents import rounds_to_zero
 from nnlint.questions.loss.losses import unstable_logarithm
 from nnlint.remedies.loss import stable_logarithm
 from nnlint.rule import Applicability, Calls, Context, Level, rule
@@ -61,6 +62,8 @@ def log_of_softmax(logarithm: Operation, context: Context) -> None:
     what = (
         "a score above 88 overflows in exp and" if "exp" in name else "a probability rounded to 0"
     )
+    if "exp" in name and rounds_to_zero(operation):
+        what = "where all scores are below -103, exp rounds them to 0, which"
     context.report(
         logarithm.site,
         f"`{logarithm.site.text}` takes the logarithm of {name}: {what} makes the loss inf or NaN",

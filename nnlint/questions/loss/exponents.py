@@ -1,0 +1,62 @@
+"""Questions about exponents: what can go wrong in the sum of exponentials?"""
+
+from __future__ import annotations
+
+import ast
+
+from nnlint.semantics.dataflow import makers
+from nnlint.semantics.values import Operation, Tensor
+
+
+def rounds_to_zero(total: Operation) -> bool:
+    """Whether what is summed are exponentials of minus a square or the like, as their call says:
+    they cannot overflow, but all round to 0."""
+    made = makers(total.inputs[0]) if total.inputs else None
+    node = made[0].site.node if made else None
+    if not isinstance(node, ast.Call):
+        return False
+    exponent = node.args[0] if node.args else None
+    if exponent is None and isinstance(node.func, ast.Attribute):
+        exponent = node.func.value
+    return exponent is not None and _sign(exponent) == -1
+
+
+def is_among_itself(exponential: Operation, depth: int = 8) -> bool:
+    """Whether the exponent is a distance of each element of a set to every one: it is 0 to
+    itself, and the sum at least 1."""
+    tensor: Tensor | None = exponential.inputs[0] if exponential.inputs else None
+    while depth and tensor is not None and isinstance(tensor.producer, Operation):
+        producer, depth = tensor.producer, depth - 1
+        if producer.entry.name == "torch.cdist":
+            return producer.arguments.get("x1") is producer.arguments.get("x2")
+        tensor = producer.inputs[0] if len(producer.inputs) == 1 else None
+    return False
+
+
+def _sign(node: ast.expr) -> int:
+    """1 for what is never below zero, -1 for what is never above; 0 where neither is sure."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_sign(operand)
+        case ast.Constant(value=int() | float() as number):
+            return 1 if number >= 0 else -1
+        case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() as power)):
+            return 1 if power % 2 == 0 else 0
+        case ast.BinOp(op=ast.Mult(), left=left, right=right) if ast.dump(left) == ast.dump(right):
+            return 1
+        case ast.BinOp(op=ast.Mult() | ast.Div(), left=left, right=right):
+            return _sign(left) * _sign(right)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _sign(left) if _sign(left) == _sign(right) else 0
+        case ast.Call(
+            func=ast.Attribute(attr="pow"), args=[*_, ast.Constant(value=int() as power)]
+        ):
+            return 1 if power % 2 == 0 else 0
+        case ast.Call(
+            func=ast.Attribute(attr="square" | "abs" | "norm" | "cdist" | "pdist" | "exp")
+        ):
+            return 1
+        case ast.Call(func=ast.Attribute(attr="sum" | "mean" | "sqrt", value=inner)):
+            return _sign(inner)
+        case _:
+            return 0
