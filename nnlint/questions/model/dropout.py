@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.model.layers import follows_mode, is_tried_alone, place_of
 from nnlint.questions.model.parts import path_to
-from nnlint.semantics.dataflow import behind, in_one_module, upstream
+from nnlint.semantics.dataflow import behind, in_one_module, makers, upstream
 from nnlint.semantics.values import (
     Built,
     Choice,
@@ -73,10 +73,18 @@ def dropouts_behind(norm: Operation) -> Iterable[Operation]:
             is_active(operation, DROPPING)
             and follows_mode(operation)
             and in_one_module(operation, norm)
+            and not _drops_weights(operation)
         )
 
     found = behind(norm.inputs[0], drops_here, lambda o: o.entry.family in RESCALING).values()
     return [dropout for dropout in found if not is_tried_alone(dropout)]
+
+
+def _drops_weights(dropout: Operation) -> bool:
+    """Whether a dropout drops what softmax gives, as attention does: it belongs to the attention,
+    and there is no place for it behind a norm."""
+    made = makers(dropout.inputs[0]) if dropout.inputs else None
+    return bool(made) and all(o.entry.activation == "softmax" for o in made or ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
