@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, new_axis, one_axis
+from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.axes.transfer.call import as_integer
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.interpreter.data import data_shape
+from nnlint.semantics.interpreter.tensors import role_of
 from nnlint.semantics.values import (
     AS_TENSOR,
     ELEMENT_OF,
@@ -234,3 +236,14 @@ def begins_with_batch(tensor: Tensor) -> bool:
     if isinstance(producer, Operation) and producer.entry.family == "index":
         return begins_with_batch(producer.inputs[0])
     return True
+
+
+def settled(known: dict[int, Size]) -> dict[int, Size]:
+    """The sizes that a program has asked for of a tensor, by axis: the first one is the batch,
+    unless the program calls another one so."""
+    first = known[0].symbol if 0 in known else None
+    others = (size.symbol for at, size in known.items() if at != 0)
+    if first is not None and role_of(first.name) != "batch":
+        if any(other is not None and other.role == "batch" for other in others):
+            first.role = ""
+    return known

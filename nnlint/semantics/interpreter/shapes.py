@@ -16,7 +16,7 @@ from nnlint.semantics.axes.transfer.joining import index_shape
 from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.dataflow import is_array
-from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch
+from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch, settled
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
@@ -417,7 +417,7 @@ class Shapes(ViewWords):
 
     def read_extent(self, tensor: Tensor, index: int, rank: int) -> Size | None:
         """The size of an axis that the program has asked for before the rank was known."""
-        known: dict[int, Size] = tensor.state.get("extents", {})
+        known = settled(tensor.state.get("extents", {}))
         return known.get(index) or known.get(index - rank)
 
     def index_tensor(self, tensor: Tensor, index: Sequence[Value], node: ast.AST | None) -> Value:
