@@ -132,6 +132,11 @@ OTHERS = {
     "        return self.l(self.r(x))\na = A(layer, layer)\n"
     + "a = A(a, a)\n" * 40
     + "a.eval()\na(x)\n",
+    "layers in layers that are called": "layer = nn.Sequential(layer, layer)\n" * 40
+    + "layer(x)\n" * 40,
+    "classes for layers": "layers = torch.utils.data.DataLoader\n"
+    + "layers = nn.Sequential(layers, layers)\n" * 40
+    + "layers(x, batch_size=2)\n",
     "tensors that branches make": _repeated(
         "if given.a@:\n    x = x + x\nelse:\n    x = x * x\n", 200
     )

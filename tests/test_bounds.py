@@ -140,6 +140,30 @@ def test_a_list_does_not_hold_itself() -> None:
     assert isinstance(held.items[1], Unknown) and isinstance(table.state["b"], Unknown)
 
 
+@pytest.mark.parametrize("rest", ["layer(x)", "print(layer)", "layer(layer(x))"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "nn.Sequential(layer, layer)",
+        "nn.Sequential(*[layer, layer, layer])",
+        "nn.Sequential(nn.Flatten(), nn.Sequential(layer, nn.ReLU(), layer))",
+    ],
+)
+def test_no_more_layers_are_called_than_are_followed(step: str, rest: str) -> None:
+    names = analysed(hostile.HEAD + f"layer = {step}\n" * 40 + rest + "\n")
+    count = len(list(names.operations))
+    assert count <= 4 * LONGEST_SEQUENCE
+
+
+def test_a_deep_network_of_many_layers_is_called_whole() -> None:
+    block = "nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU())"
+    stage = f"nn.Sequential({', '.join([block] * 20)})"
+    text = f"{hostile.HEAD}net = nn.Sequential({', '.join([stage] * 5)})\nnet(x)\n"
+    (program,) = analysed(text).programs
+    count = sum(operation.layer is not None for operation in program.operations)
+    assert program.complete and count == 300
+
+
 def test_stars_that_lead_to_the_same_modules_are_followed_once(tmp_path: Path) -> None:
     for i in range(60):
         stars = f"from m{i + 1} import *\nfrom m{i + 2} import *\n" if i < 58 else ""

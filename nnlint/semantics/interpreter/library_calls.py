@@ -36,6 +36,7 @@ from nnlint.semantics.values import (
     Value,
     choices_of,
     gap,
+    held,
     is_gap,
     note_choice,
 )
@@ -43,6 +44,8 @@ from nnlint.syntax.module import ModuleSyntax
 
 _STEPS_OF_AN_OPTION = 4
 """What joining a layer that a container may hold costs, in steps."""
+_STEPS_OF_A_MEMBER = 3
+"""What calling a layer of a container costs: as many as the names in a call that is written."""
 BUILT_KINDS = frozenset(
     "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
     "context base".split()
@@ -241,9 +244,9 @@ class LibraryCalls(Shapes):
                     many = isinstance(bare, Unknown) and built.entry.family != "sequential"
                     unknown = unknown or many or is_gap(bare)
                     items.append(gap() if many else item)
-        built.state["items"] = tuple(items)
+        built.state["items"] = followed = held(tuple(items), built)
         built.state["names"] = names
-        built.state["open"] = unknown
+        built.state["open"] = unknown or len(followed) < len(items)
 
     def apply_layer(
         self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site
@@ -331,6 +334,7 @@ class LibraryCalls(Shapes):
                 results = [self._run_member(option, value, site) for option in taken]
                 joined = reduce(self.join, results)
             case _:
+                self.tick(_STEPS_OF_A_MEMBER)
                 where = member.site if isinstance(member, Built) else site
                 return self.call(member, (value,), {}, where)
         return joined if isinstance(joined, Value) else Unknown()

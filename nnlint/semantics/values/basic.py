@@ -134,8 +134,10 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
 
     Parameters:
         most: how many parts there may be in all.
-        outer: what they become parts of: a value that holds itself has no end.
+        outer: what they become parts of: a value that holds itself has no end. The layers of a
+            container are called one by one, so those in a container of layers count, too.
     """
+    parts_by_type = PARTS_OF | MEMBERS_OF if type(outer) in MEMBERS_OF else PARTS_OF
     seen = depth = 0
     level = list(parts)
     while level:
@@ -145,7 +147,7 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
         depth += 1
         inner: list[Any] = []
         for value in level:
-            parts_of = PARTS_OF.get(type(value))
+            parts_of = parts_by_type.get(type(value))
             if parts_of is not None:
                 inner += parts_of(value)
         if inner and (seen + len(inner) > most or depth > DEEPEST):
@@ -159,13 +161,15 @@ PARTS_OF: dict[type, Callable[[Any], Iterable[Any]]] = {
     Table: lambda value: value.state.values(),
     Choice: lambda value: value.options,
     Maybe: lambda value: (value.value,),
-    Constant: lambda value: (value.made,) if value.made is not None else (),
-    Unknown: lambda value: [
-        value.state[key] for key in (TEST, ARGUMENTS, MADE_OF) if key in value.state
-    ],
+    Constant: lambda value: () if value.made is None else (value.made,),
+    Unknown: lambda value: (
+        value.state and [value.state[k] for k in (TEST, ARGUMENTS, MADE_OF) if k in value.state]
+    ),
     tuple: lambda value: value,
 }
 """What a walk over a value goes on to; other families add theirs."""
+MEMBERS_OF: dict[type, Callable[[Any], Iterable[Any]]] = {}
+"""What a walk over what is in a container of layers goes on to besides."""
 
 
 def as_part(value: Value, outer: Value | None = None) -> Value:
@@ -182,14 +186,13 @@ def held(items: tuple[Value, ...], outer: Value | None = None) -> tuple[Value, .
         outer: the sequence, where it is there before its elements.
     """
     items = items[:LONGEST_SEQUENCE]
-    return items if is_light(items, outer=outer) else without_parts(items, outer)
+    most = LONGEST_SEQUENCE if type(outer) in MEMBERS_OF else HEAVIEST
+    return items if is_light(items, most, outer) else without_parts(items, outer)
 
 
 def without_parts(values: Iterable[Any], outer: Value | None = None) -> tuple[Any, ...]:
     """Values, those that have parts themselves being unknown."""
-    return tuple(
-        Unknown() if value is outer or not is_light((value,), most=0) else value for value in values
-    )
+    return tuple(value if is_light((value,), 0, outer) else Unknown() for value in values)
 
 
 def gap() -> Unknown:

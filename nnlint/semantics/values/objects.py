@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.library import Entry
-from nnlint.semantics.values.basic import PARTS_OF, Value
+from nnlint.semantics.values.basic import MEMBERS_OF, PARTS_OF, Value
 from nnlint.semantics.values.sites import Condition, Site
 from nnlint.syntax.module import ModuleSyntax
 
@@ -183,3 +183,4 @@ PARTS_OF[Partial] = lambda value: (
     *value.positional,
     *value.keywords.values(),
 )
+MEMBERS_OF[Built] = lambda value: value.members
