@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nnlint.finding import Position, Span
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Matching:
     """The nodes of a file that match patterns.
 
-    A file that holds none of a pattern's words is not parsed for it.
+    Only the statements at the top of the file that hold one of a pattern's words are parsed
+    for it.
 
     Parameters:
         patterns: what rules subscribe to.
@@ -41,19 +42,26 @@ class Matching:
         if wanted:
             self._match(wanted)
 
-    def _match(self, wanted: Iterable[Matches]) -> None:
+    def _match(self, wanted: Sequence[Matches]) -> None:
         import libcst.matchers
 
+        from nnlint.rewriting.tree import Refused
+
+        rows = _rows_with(self._module, [word for pattern in wanted for word in pattern.words])
+        found: dict[Matches, list[cst.CSTNode]] = {}
         try:
-            self._tree = tree_of(self._module.source)
-        except Unparsed:
-            # newer syntax than LibCST's: rules about meaning still have their say
-            return
-        for pattern in wanted:
-            found = libcst.matchers.findall(self._tree.module, pattern.pattern(libcst.matchers))
+            tree = tree_of(self._module.source, rows)
+            for pattern in wanted:
+                nodes = libcst.matchers.findall(tree.module, pattern.pattern(libcst.matchers))
+                if nodes:
+                    found[pattern] = list(nodes)
             if found:
-                self._nodes[pattern] = list(found)
-        if self._nodes:
+                tree.span(tree.module)
+        except (Unparsed, Refused):
+            # newer syntax than LibCST's, or another layout: rules about meaning have their say
+            return
+        if found:
+            self._nodes, self._tree = found, tree
             self._at = {_span(self._module, n): n for n in _outermost_last(self._module.tree)}
 
     def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
@@ -89,6 +97,21 @@ class Matching:
         if span is None or span not in self._at:
             raise LookupError(f"{type(node).__name__} is no expression or statement of the file")
         return self._at[span]
+
+
+def _rows_with(module: ModuleSyntax, words: Sequence[str]) -> frozenset[int]:
+    """The rows of the statements at the top of a module that hold one of some words."""
+    rows: set[int] = set()
+    together = range(0)
+    for node in module.tree.body:
+        decorated = [d.lineno for d in getattr(node, "decorator_list", ())]
+        start, end = min([node.lineno, *decorated]), node.end_lineno or node.lineno
+        # what shares a row with the statement before can only be parsed together with it
+        start = together.start if start in together else start
+        together = range(start, end + 1)
+        if any(word in line for line in module.lines[start - 1 : end] for word in words):
+            rows.update(together)
+    return frozenset(rows)
 
 
 def _within(node: cst.CSTNode) -> list[cst.CSTNode]:

@@ -114,7 +114,8 @@ class Matches:
     pattern: Callable[[Any], Any]
     """Makes the pattern, given `libcst.matchers`, which nothing imports before it is needed."""
     words: tuple[str, ...]
-    """Texts of which a file holds one wherever the pattern matches; others are not parsed."""
+    """Texts of which a statement at the top of a file holds one where the pattern matches in it;
+    others are not parsed."""
 
     def __init__(self, pattern: Callable[[Any], Any], words: Iterable[str]) -> None:
         object.__setattr__(self, "pattern", pattern)

@@ -13,7 +13,7 @@ _UNSEEN = (
 )
 _CONTROL = re.compile(f"[{_UNSEEN}]")
 _CONTROL_OR_NEWLINE = re.compile(rf"[\n{_UNSEEN}]")
-_COMMAND = re.compile(r"^(\s*):(?=:[\w-]+(?:[ ][^\n]*?)?::)|(?<=##)\[", re.MULTILINE)
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:[\w-]+(?:[ ][^\n]*?)?::)|(?<=##)\[", re.MULTILINE)
 """How a log of GitHub's tells a command to its runner."""
 
 

@@ -21,7 +21,7 @@ LIBRARIES = (
     "segmentation_models_pytorch",
 )
 _IMPORTS = re.compile(
-    rb"^(?:\xef\xbb\xbf)?[ \t]*(?:from|import)[ \t]+(?:[\w.,; \t]*\b)?(?:"
+    rb"^(?:\xef\xbb\xbf)?[ \t]*(?:from|import)[ \t](?:[\w.,; \t]*\b)?(?:"
     + "|".join(LIBRARIES).encode()
     + rb")\b",
     re.MULTILINE,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
-from nnlint.source.discovery import MissingPathError, discover
 from nnlint.source.file import SourceError
 from nnlint.syntax.module import ModuleSyntax
 
@@ -19,15 +18,7 @@ MOST_FILES = 12
 def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
     """A file, then others of its project that mention a name, nearest first."""
     yield path
-    yield from _naming(modules, path, name, _below([_top_of(modules, path)]))
-
-
-def _below(folders: Sequence[str]) -> list[str]:
-    """The absolute paths of the files in some folders, at any depth."""
-    try:
-        return [os.path.abspath(file) for file in discover(folders).files]
-    except MissingPathError:
-        return []
+    yield from _naming(modules, path, name, modules.files(_top_of(modules, path)))
 
 
 def _naming(
@@ -77,4 +68,5 @@ class Users:
     def _candidates(self, path: str) -> set[str]:
         folder = os.path.dirname(path)
         linted = [f for f in self._modules.folders if Path(path).is_relative_to(f)]
-        return {*_below(linted), *(os.path.join(folder, n) for n in self._modules.names(folder))}
+        below = (file for top in linted for file in self._modules.files(top))
+        return {*below, *(os.path.join(folder, n) for n in self._modules.names(folder))}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nnlint.project.ecosystem import LIBRARIES
-from nnlint.source.discovery import Roots
+from nnlint.source.discovery import MissingPathError, Roots, discover
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
@@ -68,6 +68,7 @@ class ProjectModules:
         self._found: dict[tuple[str, str], tuple[str | None, _Consulted]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
+        self._files: dict[str, list[str]] = {}
         self.consulted: dict[str, str] = {}
         """Files that the outcome for the file being checked depends on, each with its
         content's identity."""
@@ -133,6 +134,17 @@ class ProjectModules:
     def folders(self) -> list[str]:
         """The absolute paths of the folders that are linted."""
         return [path for path, _ in self._roots.pairs if os.path.isdir(path)]
+
+    def files(self, folder: str) -> Sequence[str]:
+        """The absolute paths of the files in a folder, at any depth, looked for once."""
+        known = self._files.get(folder)
+        if known is None:
+            try:
+                known = [os.path.abspath(file) for file in discover([folder]).files]
+            except MissingPathError:
+                known = []
+            self._files[folder] = known
+        return known
 
     def root_of(self, path: str) -> str:
         """The folder that the module of a file is named from."""

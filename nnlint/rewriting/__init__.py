@@ -8,7 +8,7 @@ result, so that a run without findings, and a report without fixes, never import
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nnlint.finding import Change, Edit, Position
@@ -52,16 +52,23 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     return _edits(source, before, made)
 
 
-def tree_of(source: SourceFile) -> SourceTree:
+def tree_of(source: SourceFile, rows: Container[int] | None = None) -> SourceTree:
     """The LibCST tree of a file, made once for all that ask one after the other.
+
+    Parameters:
+        rows: those that matter, from 1, where the others may be taken for blank ones.
 
     Raises:
         Unparsed: LibCST cannot parse it.
     """
     from nnlint.rewriting.tree import Refused
 
+    text = _plain(source.text)
+    if rows is not None:
+        lines = enumerate(text.split("\n"), start=1)
+        text = "\n".join(line if row in rows else "" for row, line in lines)
     try:
-        return _tree(_plain(source.text))
+        return _tree(text)
     except Refused as error:
         raise Unparsed(str(error)) from error
 

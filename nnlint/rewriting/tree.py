@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
@@ -19,6 +21,14 @@ class Refused(Exception):
     """The source is written in a way that leaves no room for a change; says why."""
 
 
+class _Places(NamedTuple):
+    """Nodes and where they are."""
+
+    parents: dict[cst.CSTNode, cst.CSTNode]
+    spans: dict[cst.CSTNode, Span]
+    at: dict[Span, list[cst.CSTNode]]
+
+
 class SourceTree:
     """A module's tree that is asked for nodes by their places.
 
@@ -26,32 +36,44 @@ class SourceTree:
         text: the module's text, with lines that end in `\\n`.
 
     Raises:
-        Refused: LibCST cannot parse it, or not without changing it.
+        Refused: LibCST cannot parse it. Whatever asks for a place raises it, too, where LibCST
+            cannot write the text as it is.
     """
 
     def __init__(self, text: str) -> None:
+        self._text = text
         self._lines = text.split("\n")
         try:
             self.module = cst.parse_module(text)
-            if self.module.code != text:
-                raise Refused("the file's layout cannot be kept")
-            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-            self._positions = wrapper.resolve(PositionProvider)
         except (cst.ParserSyntaxError, RecursionError) as error:
             raise Refused("LibCST cannot parse the file") from error
-        self._parents: dict[cst.CSTNode, cst.CSTNode] = {}
-        self._spans: dict[cst.CSTNode, Span] = {}
-        self._at: dict[Span, list[cst.CSTNode]] = {}
+
+    @functools.cached_property
+    def _places(self) -> _Places:
+        """Where everything stands, worked out when the first place is asked for.
+
+        Raises:
+            Refused: the tree is not what is written.
+        """
+        try:
+            if self.module.code != self._text:
+                raise Refused("the file's layout cannot be kept")
+            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+            positions = wrapper.resolve(PositionProvider)
+        except RecursionError as error:
+            raise Refused("the file is nested too deeply") from error
+        places = _Places({}, {}, {})
         waiting: list[cst.CSTNode] = [self.module]
         while waiting:
             node = waiting.pop()
-            place = self._positions.get(node)
+            place = positions.get(node)
             if place is not None:
-                span = self._spans[node] = self._span(node, place)
-                self._at.setdefault(span, []).append(node)
+                span = places.spans[node] = self._span(node, place)
+                places.at.setdefault(span, []).append(node)
             for child in node.children:
-                self._parents[child] = node
+                places.parents[child] = node
                 waiting.append(child)
+        return places
 
     def _span(self, node: cst.CSTNode, place: CodeRange) -> Span:
         start, end = (Position(p.line, p.column + 1) for p in (place.start, place.end))
@@ -74,7 +96,7 @@ class SourceTree:
 
     def span(self, node: cst.CSTNode) -> Span | None:
         """Where a node stands; None for what has no place, such as a comma."""
-        return self._spans.get(node)
+        return self._places.spans.get(node)
 
     def at(self, place: Span) -> list[cst.CSTNode]:
         """The nodes at a place, outermost first.
@@ -83,7 +105,7 @@ class SourceTree:
             Refused: there is none.
         """
         try:
-            return self._at[place]
+            return self._places.at[place]
         except KeyError:
             raise Refused(f"row {place[0].row} is not what was linted") from None
 
@@ -111,7 +133,7 @@ class SourceTree:
 
     def stands_at(self, node: cst.CSTNode, place: Span) -> bool:
         """Whether a node stands at a place."""
-        return self._spans.get(node) == place
+        return self._places.spans.get(node) == place
 
     def statement(self, place: Span) -> Statement:
         """The innermost statement of a block that a place is in, or that stands there.
@@ -125,7 +147,7 @@ class SourceTree:
         inner = (n for n in self.at(place) if not isinstance(n, BODIES))
         node: cst.CSTNode | None = next(inner, None)
         while node is not None:
-            parent = self._parents.get(node)
+            parent = self._places.parents.get(node)
             if isinstance(node, cst.If) and isinstance(parent, cst.If):
                 raise Refused("an `elif` is no statement of its own")
             if isinstance(parent, Block) and isinstance(
@@ -138,16 +160,16 @@ class SourceTree:
 
     def block(self, statement: Statement) -> Block:
         """The block that a statement is part of."""
-        parent = self._parents[statement]
+        parent = self._places.parents[statement]
         assert isinstance(parent, Block)
         return parent
 
     def enclosing(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """The nodes around one, innermost first."""
-        parent = self._parents.get(node)
+        parent = self._places.parents.get(node)
         while parent is not None:
             yield parent
-            parent = self._parents.get(parent)
+            parent = self._places.parents.get(parent)
 
     def expression(self, text: str) -> cst.BaseExpression:
         """Parse an expression that is to stand in the module.

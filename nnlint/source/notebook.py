@@ -11,7 +11,7 @@ from typing import Any
 from nnlint.finding import Position
 from nnlint.source.file import Cell, SourceError
 
-_MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w, ]+=\s*[%!])")
+_MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w,][\w, ]*=\s*[%!])")
 _AUTOMAGIC = re.compile(
     r"^(?:pip3?|conda|mamba|cd|ls|cat|mkdir|cp|mv|rm|rmdir|man|more|less|run|time|timeit|load_ext|"
     r"reload_ext|matplotlib|env|config|store|who|whos)"

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from nnlint.semantics.interpreter.binding import Binding
 from nnlint.semantics.interpreter.classes import is_instance
+from nnlint.semantics.interpreter.machine import Load
+from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
     BoundMethod,
     Built,
@@ -58,6 +60,11 @@ Narrowed = list[tuple[Place, Value, Value]]
 class Narrowing(Binding):
     """Tests variables that hold one of several values, one value after the other."""
 
+    def __init__(self, library: Library, load: Load) -> None:
+        super().__init__(library, load)
+        self._variables_of: dict[ast.expr, tuple[ast.expr, ...]] = {}
+        """For a test that has been met, the variables in it."""
+
     def truth(self, value: Value) -> tuple[bool | None, bool]:
         """Whether a value is true, if known, and whether an option could change that."""
         match value:
@@ -80,7 +87,10 @@ class Narrowing(Binding):
             truth, soft = self.truth(self.evaluate(test))
             return truth is None or soft or truth is taken
 
-        return self._narrowed(_tested(test), ends_so)
+        variables = self._variables_of.get(test)
+        if variables is None:
+            variables = self._variables_of[test] = _tested(test)
+        return self._narrowed(variables, ends_so)
 
     def matched(self, subject: ast.expr, pattern: ast.pattern, taken: bool) -> Narrowed:
         """What the subject of a `match` can be where a pattern fits (`taken`), or does not."""
@@ -160,24 +170,33 @@ class Narrowing(Binding):
                 return None
 
 
-def _tested(test: ast.expr) -> list[ast.expr]:
+def _tested(test: ast.expr) -> tuple[ast.expr, ...]:
     """The variables in a test; none where evaluating it again could have an effect."""
     for node in ast.walk(test):
         if isinstance(node, ast.Call):
             plain = isinstance(node.func, ast.Name) and node.func.id in _TESTS and not node.keywords
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
             if not plain and getattr(owner, "attr", "") not in ("__name__", "__qualname__"):
-                return []
+                return ()
         elif not isinstance(node, _PLAIN):
-            return []
+            return ()
     return _variables(test)
 
 
-def _variables(node: ast.expr) -> list[ast.expr]:
-    """The names and attributes in an expression, each once."""
-    found = {
-        ast.unparse(inner): inner
-        for inner in ast.walk(node)
-        if isinstance(inner, (ast.Name, ast.Attribute)) and isinstance(inner.ctx, ast.Load)
-    }
-    return list(found.values())
+def _variables(node: ast.expr) -> tuple[ast.expr, ...]:
+    """The names in an expression, and the attributes of names and of such attributes, each once."""
+    found: dict[str, ast.expr] = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, (ast.Name, ast.Attribute)) and isinstance(inner.ctx, ast.Load):
+            name = _dotted(inner)
+            if name:
+                found[name] = inner
+    return tuple(found.values())
+
+
+def _dotted(node: ast.expr) -> str:
+    """The words of `a.b.c`; empty for what is no name and no attribute of one."""
+    if isinstance(node, ast.Name):
+        return node.id
+    owner = _dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{owner}.{node.attr}" if isinstance(node, ast.Attribute) and owner else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Optional
 
-_WRITTEN = re.compile(r"(\w+)\[\s*[\w.]*(?:Tensor|Array)\w*\s*,\s*(['\"])(.*?)\2\s*\]")
-_NAMED = re.compile(r"TensorType\[(.*?)\]")
+_WRITTEN = re.compile(r"\b(\w+)\[\s*[\w.]*(?:Tensor|Array)\w*\s*,\s*(['\"])([^'\"\n]*)\2\s*\]")
+_NAMED = re.compile(r"TensorType\[([^\[\]\n]*)\]")
 _LONG = re.compile(r"^(U?Int|Integer|Long)\d*$")
 
 
