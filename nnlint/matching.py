@@ -62,7 +62,8 @@ class Matching:
             return
         if found:
             self._nodes, self._tree = found, tree
-            self._at = {_span(self._module, n): n for n in _outermost_last(self._module.tree)}
+            parsed = [node for node in self._module.tree.body if node.lineno in rows]
+            self._at = {_span(self._module, n): n for n in _outermost_last(parsed)}
 
     def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
         """The nodes that match a pattern, in the order of the source."""
@@ -122,9 +123,10 @@ def _within(node: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
-def _outermost_last(tree: ast.Module) -> Iterable[ast.AST]:
+def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:
     """Nodes with a place, those that hold others of the same place after them."""
-    return reversed([node for node in ast.walk(tree) if hasattr(node, "lineno")])
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    return reversed([node for node in nodes if hasattr(node, "lineno")])
 
 
 def _span(module: ModuleSyntax, node: ast.AST) -> Span:

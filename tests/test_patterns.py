@@ -51,7 +51,7 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[Any], bool]]:
                 continue
             key = (str(file) if name.startswith("_") else "", name)
             functions = used.get(key, set(SEARCHES)) if name else {node.func.attr}
-            searched = not functions.isdisjoint(SEARCHES) or functions == {"compile"}
+            searched = not functions.isdisjoint(SEARCHES)
             yield f"{file.relative_to(ROOT)}:{node.lineno}", pattern, searched
 
 
@@ -92,6 +92,7 @@ def _hostile(pattern: re.Pattern[Any]) -> Iterator[Any]:
         yield text + "\x00"
     for word in words:
         yield from (f"{word}{blank * LENGTH}\x00" for blank in " a1(")
+        yield (f"# {word}:" * LENGTH)[:LENGTH]
         yield from ((f"{word}{blank}" * LENGTH)[:LENGTH] for blank in " _1=[:")
 
 

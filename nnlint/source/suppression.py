@@ -17,7 +17,7 @@ _COMMENT = re.compile(
     re.IGNORECASE,
 )
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
-_MAYBE = re.compile(rb"#\s*(?:nnlint\s*:|noqa\s*:[^\n]*[A-Z]{2}\d{3})", re.IGNORECASE)
+_MAYBE = re.compile(rb"#\s*(?:nnlint\s*:|noqa\s*:[^\n#]*[A-Z]{2}\d{3})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
