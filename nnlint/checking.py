@@ -17,12 +17,14 @@ from nnlint.project.ecosystem import takes_part
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
+from nnlint.registry import is_own
 from nnlint.rule import Calls, Matches, Programs, Rule
 from nnlint.silence import crash, tool_finding
 from nnlint.source.file import SourceError
 from nnlint.source.prose import is_python
 from nnlint.source.reading import content_hash, read_source
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
+from nnlint.subscribing import subscribed_names
 from nnlint.syntax.module import ModuleSyntax
 
 
@@ -137,13 +139,14 @@ def _run_rules(
     try:
         matching = Matching(module, patterns)
         machine = matching.interpreter(modules.load)
-        analysis = analyse(module, modules.load, machine, users=Users(modules))
+        words = subscribed_names(rule for rule in rules if not is_own(rule))
+        analysis = analyse(module, modules.load, machine, users=Users(modules), words=words)
     except RecursionError:
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:
         return [_crash(display, "the analysis of this file", error)], []
     reporter = Reporter(config.stage, matching, analysis.programs)
-    operations = list(analysis.operations)
+    operations, builds = list(analysis.operations), list(analysis.builds)
     crashes: list[Finding] = []
     for rule in rules:
         reporter.rule = rule
@@ -157,9 +160,10 @@ def _run_rules(
                     for node in matching.nodes(subscription):
                         rule.check(node, reporter)
                 else:
-                    for operation in operations:
-                        if _subscribed(subscription, operation.entry.kind, operation.entry.family):
-                            rule.check(operation, reporter)
+                    subjects = operations if isinstance(subscription, Calls) else builds
+                    for subject in subjects:
+                        if subscription.wants(subject.entry.kind, subject.entry.family):
+                            rule.check(subject, reporter)
         except Exception as error:
             crashes.append(_crash(display, f"rule {rule.name}", error))
     return [*reporter.findings.values(), *crashes], reporter.in_order
@@ -168,9 +172,3 @@ def _run_rules(
 def _crash(display: str, what: str, error: Exception) -> Finding:
     told = " ".join(f"{type(error).__name__}: {error}".split())
     return crash(display, f"{what} crashed: {told}", "".join(traceback.format_exception(error)))
-
-
-def _subscribed(calls: Calls, kind: str, family: str) -> bool:
-    return (not calls.kinds or kind in calls.kinds) and (
-        not calls.families or family in calls.families
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from nnlint.source.file import SourceError
 from nnlint.source.notebook import row_of_long_number
 from nnlint.source.patterns import PatternError, compiled
 from nnlint.source.reading import read_bytes
+from nnlint.text import hint
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -207,6 +207,11 @@ def read_config(table: Mapping[str, Any], origin: str) -> Config:
     """
     values: dict[str, Any] = {}
     for key, value in table.items():
+        if key in ("rules", "local-rules"):
+            raise ConfigError(
+                f"{origin}: `{key}` cannot be set in a file, since local rules are code that runs: "
+                "give `--rules DIR` on the command line"
+            )
         if key not in KEYS:
             raise ConfigError(f"{origin}: unknown key `{key}`{hint(key, KEYS)}")
         values[key.replace("-", "_")] = KEYS[key](f"{origin}: `{key}`", value)
@@ -290,9 +295,3 @@ def one_of(what: str, value: Any, allowed: Sequence[str]) -> str:
         close = hint(str(value), allowed) or f"; one of {', '.join(allowed)}"
         raise ConfigError(f"{what} cannot be {value!r}{close}")
     return str(value)
-
-
-def hint(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """A hint at the known word that `name` may stand for, or nothing."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean `{close[0]}`?" if close else ""

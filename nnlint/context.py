@@ -63,6 +63,8 @@ class Reporter:
         """Report a finding; see `nnlint.rule.Context`."""
         rule = self.rule
         assert rule is not None
+        if not message.strip():
+            raise RuleDefinitionError(f"{rule.name} reports without a message")
         if fix is not None and rule.fix is None:
             raise RuleDefinitionError(f"{rule.name} reports a fix that it does not declare")
         if level is not None and level.severity < rule.level.severity:

@@ -76,7 +76,7 @@ class Matching:
         inside = [n for nodes in self._nodes.values() for node in nodes for n in _within(node)]
         places = {span for node in inside if (span := self._tree.span(node)) is not None}
         nodes = {node for span in places if (node := self._at.get(span)) is not None}
-        return _Watcher(load, self._module, nodes, self._values)
+        return Watcher(load, self._module, nodes, self._values)
 
     def site(self, node: cst.CSTNode) -> Site:
         """The place of a node, to report it.
@@ -134,7 +134,7 @@ def _span(module: ModuleSyntax, node: ast.AST) -> Span:
     return Position(*start), Position(*end)
 
 
-class _Watcher(Interpreter):
+class Watcher(Interpreter):
     """Interprets, and keeps the values of some expressions."""
 
     def __init__(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Level
-from nnlint.rule import Rule, RuleDefinitionError
+from nnlint.local import local_modules, package_of
+from nnlint.packs import RulePackError, installed, local_folders, row_files
+from nnlint.rule import OWN_CODE, Rule, RuleDefinitionError
 from nnlint.selection import check_selectors, closest, is_selected
-
-ENTRY_POINT_GROUP = "nnlint.rules"
-
-
-class RulePackError(Exception):
-    """A rule pack cannot be used; the message names it and the reason."""
+from nnlint.semantics.library import load_library
+from nnlint.subscribing import check_subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +57,104 @@ def every_rule() -> tuple[Rule | ToolRule, ...]:
     return (*TOOL_RULES, *load_rules())
 
 
-@lru_cache(maxsize=1)
 def load_rules() -> tuple[Rule, ...]:
-    """Every rule of every installed rule pack, by code.
+    """Every rule of every installed rule pack and of the local folders, by code.
 
     Raises:
-        RulePackError: a pack cannot be imported, holds a malformed rule, or two rules share
-            a code or a name.
+        RulePackError: a pack or file cannot be imported, holds a malformed rule, or two rules
+            share a code or a name.
     """
+    return _load_rules(local_folders())
+
+
+@lru_cache(maxsize=8)
+def _load_rules(local: tuple[str, ...]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     names: dict[str, Rule] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        for rule in _rules_of(point):
-            other = rules.get(rule.code) or names.get(rule.name)
-            if other is not None and other.source != rule.source:
-                raise RulePackError(
-                    f"rule pack `{point.name}`: {rule.code} {rule.name} is defined already, "
-                    f"in {other.source}"
-                )
-            rules[rule.code] = names[rule.name] = rule
-    return tuple(rules[code] for code in sorted(rules))
+    for point in installed():
+        pack = f"`{point.name}`" + (f" of {point.dist.name}" if point.dist else "")
+        for rule in _rules_of(f"rule pack {pack}", _modules(point), point.module):
+            _add(rule, f"rule pack `{point.name}`", rules, names)
+    for folder in local:
+        where = f"local rules in {folder}"
+        found = list(_rules_of(where, local_modules(folder), package_of(folder)))
+        if not found and not any(file.parent == Path(folder).resolve() for file in row_files()):
+            raise RulePackError(f"{where}: there are neither rules nor library rows")
+        for rule in found:
+            other = rules.get(rule.code)
+            if other is not None and other.name == rule.name and not is_own(other):
+                # what is being written takes the place of what was installed before
+                del rules[rule.code], names[rule.name]
+            _add(rule, where, rules, names)
+    loaded = tuple(rules[code] for code in sorted(rules))
+    for rule in loaded:
+        if not is_own(rule):
+            check_subscriptions(rule)
+    if row_files():
+        # a row that is none is told before anything is linted
+        load_library()
+    return loaded
 
 
-@lru_cache(maxsize=1)
+def _add(rule: Rule, origin: str, rules: dict[str, Rule], names: dict[str, Rule]) -> None:
+    other = rules.get(rule.code) or names.get(rule.name)
+    if other is not None and other.source != rule.source:
+        raise RulePackError(
+            f"{origin}: {rule.code} {rule.name} is defined already, in {other.source}"
+        )
+    rules[rule.code] = names[rule.name] = rule
+
+
+def is_own(rule: Rule) -> bool:
+    """Whether a rule is nnlint's own."""
+    return OWN_CODE.fullmatch(rule.code) is not None
+
+
 def pack_sources() -> tuple[str, ...]:
-    """The Python files of every rule pack, on which the outcome of its rules depends."""
-    folders = {Path(rule.source).parent for rule in load_rules()}
+    """The files of every rule pack, on which the outcome of its rules depends."""
+    return _pack_sources(local_folders())
+
+
+@lru_cache(maxsize=8)
+def _pack_sources(local: tuple[str, ...]) -> tuple[str, ...]:
+    packages = tuple(f"{package_of(folder)}." for folder in local)
+    folders = {
+        Path(rule.source).parent
+        for rule in _load_rules(local)
+        if not rule.check.__module__.startswith(packages)
+    }
     tops = {f for f in folders if not any(other in f.parents for other in folders)}
-    return tuple(sorted(str(p) for top in tops for p in top.rglob("*.py")))
+    files = {str(p) for top in tops for p in top.rglob("*.py")}
+    # a local folder may hold anything: what was loaded from it counts
+    loaded = (m for name, m in tuple(sys.modules.items()) if f"{name}.".startswith(packages))
+    files |= {file for module in loaded if (file := getattr(module, "__file__", None))}
+    return tuple(sorted(files | {str(file) for file in row_files()}))
 
 
-def _rules_of(point: EntryPoint) -> Iterator[Rule]:
-    package = f"`{point.name}`" + (f" of {point.dist.name}" if point.dist else "")
+def _rules_of(pack: str, modules: Iterable[ModuleType], package: str) -> Iterator[Rule]:
     try:
-        for module in _modules(point):
+        for module in modules:
             yield from (v for v in vars(module).values() if isinstance(v, Rule))
-    except RuleDefinitionError as error:
-        raise RulePackError(f"rule pack {package}: {error}") from error
     except Exception as error:
         reason = " ".join(str(error).split())
+        where = _place(error, package)
+        if isinstance(error, RuleDefinitionError):
+            raise RulePackError(f"{pack}: {where}{reason}") from error
         raise RulePackError(
-            f"rule pack {package} cannot be imported: {type(error).__name__}: {reason}"
+            f"{pack} cannot be imported: {where}{type(error).__name__}: {reason}"
         ) from error
+
+
+def _place(error: Exception, package: str) -> str:
+    """Where in a pack's own files something went wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: "
+    own = [
+        f"{frame.f_code.co_filename}:{row}: "
+        for frame, row in traceback.walk_tb(error.__traceback__)
+        if f"{frame.f_globals.get('__name__')}.".startswith(f"{package.partition('.')[0]}.")
+    ]
+    return own[-1] if own else ""
 
 
 def _modules(point: EntryPoint) -> Iterator[ModuleType]:

@@ -4,15 +4,19 @@ A rule is one stateless function in one file. The decorator carries what the eng
 know about it; the docstring is its documentation page; the body asks the semantic model
 one question and reports::
 
-    @rule(
-        "NN999", level=Level.ERROR, recipe="overfit one batch", on=Calls(kind="loss"),
-    )
-    def my_rule(call: Operation, context: Context) -> None:
-        \"\"\"One-line summary.
+    @rule("ACME001", level=Level.ERROR, on=Calls(kind="loss", family="cross_entropy"))
+    def my_rule(loss: Operation, context: Context) -> None:
+        \"\"\"One line of documentation; sections (`## Use instead`) go below it.\"\"\"
+        context.report(loss.site, f"`{loss.site.text}` does this to the run")
 
-        ## What it does
-        ...
-        \"\"\"
+What a rule looks at is one or several of:
+
+- `Calls(kind=..., family=...)`: interpreted calls of operations, layers and losses
+- `Builds(kind=..., family=...)`: objects that are built, such as loaders, optimizers, layers
+- `Programs()`: whole training programs, with the order of events in them
+- `Matches(pattern, words=...)`: source as it is written, by a pattern of `libcst.matchers`
+
+`nnlint debug FILE` shows the kinds and families of what a file calls and builds.
 
 Fixes
 -----
@@ -72,7 +76,9 @@ SECTIONS = (
     "When not to use it",
     "References",
 )
-"""The headings of a rule's documentation page, in their order; all are required."""
+"""The headings of the page of a rule of nnlint's own, in their order; all are required there."""
+OWN_CODE = re.compile(r"NN\d{3}")
+"""The codes of nnlint's own rules."""
 
 
 class RuleDefinitionError(Exception):
@@ -93,6 +99,31 @@ class Calls:
     def __init__(self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()) -> None:
         object.__setattr__(self, "kinds", _names(kind))
         object.__setattr__(self, "families", _names(family))
+
+    def wants(self, kind: str, family: str) -> bool:
+        """Whether the rule gets calls of a kind and family."""
+        return _fits(self.kinds, kind) and _fits(self.families, family)
+
+
+@dataclass(frozen=True, slots=True)
+class Builds:
+    """Subscribes to objects of library classes that a program builds, by kind and family.
+
+    The rule gets each `Built`: a loader, an optimizer, a scheduler, a layer, a dataset, a loss,
+    a transform. Its `arguments` hold what it is built with, `explicit` the names of those that
+    the program passes itself.
+    """
+
+    kinds: frozenset[str]
+    families: frozenset[str]
+
+    def __init__(self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()) -> None:
+        object.__setattr__(self, "kinds", _names(kind))
+        object.__setattr__(self, "families", _names(family))
+
+    def wants(self, kind: str, family: str) -> bool:
+        """Whether the rule gets objects of a kind and family."""
+        return _fits(self.kinds, kind) and _fits(self.families, family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +155,7 @@ class Matches:
             raise RuleDefinitionError("a pattern needs words that tell which files to look at")
 
 
-Subscription = Calls | Programs | Matches
+Subscription = Calls | Builds | Programs | Matches
 
 
 class Site(Protocol):
@@ -182,8 +213,8 @@ class Context(Protocol):
             probe: another runtime probe than the rule's own.
 
         Raises:
-            RuleDefinitionError: a fix is given but the rule declares none, or the level is
-                graver than the declared one.
+            RuleDefinitionError: there is no message, a fix is given but the rule declares none,
+                or the level is graver than the declared one.
         """
 
     def passed(self) -> None:
@@ -214,19 +245,22 @@ class Rule:
 
     @property
     def url(self) -> str:
-        """Where to read more: the first address among the page's references."""
-        address = re.search(r"https?://[^\s)>]+", self.sections["References"])
+        """Where to read more: the first address among the page's references, if any."""
+        address = re.search(r"https?://[^\s)>]+", self.sections.get("References", ""))
         return address[0] if address else ""
 
     @property
     def explanation(self) -> str:
-        """The first paragraph of "Why it hurts training", on one line."""
-        return " ".join(self.sections["Why it hurts training"].split("\n\n")[0].split())
+        """The first paragraph of "Why it hurts training", on one line; empty without one."""
+        why = self.sections.get("Why it hurts training", "")
+        return " ".join(why.split("\n\n")[0].split())
 
     @property
     def documentation(self) -> str:
         """The documentation page as Markdown."""
-        facts = [f"**Level:** {self.level.value}", f"**Recipe:** {self.recipe}"]
+        facts = [f"**Level:** {self.level.value}"]
+        if self.recipe:
+            facts.append(f"**Recipe:** {self.recipe}")
         if self.stages:
             facts.append("**Stage:** " + ", ".join(stage.value for stage in self.stages))
         facts.append(f"**Fix:** {self.fix.value if self.fix else 'none'}")
@@ -245,7 +279,7 @@ def rule(
     code: str,
     *,
     level: Level,
-    recipe: str,
+    recipe: str = "",
     on: Subscription | Iterable[Subscription],
     stages: Iterable[Stage] = (),
     fix: Applicability | None = None,
@@ -254,12 +288,17 @@ def rule(
 ) -> Callable[[Callable[[Any, Any], None]], Rule]:
     """Declare a rule; see the module docstring for the shape.
 
+    A rule of nnlint's own has a page with all `SECTIONS` and a place in the recipe; any other
+    needs one line of documentation.
+
     Parameters:
+        code: capital letters and three digits; `NN` is nnlint's own.
+        recipe: the section of the recipe that it comes from.
         gather: see `Rule.gather`.
 
     Raises:
-        RuleDefinitionError: the code is malformed, a documentation section is missing,
-            or the function's name differs from its file's.
+        RuleDefinitionError: the code is malformed, there is no documentation, or the
+            function's name differs from its file's.
     """
 
     def declare(check: Callable[[Any, Any], None]) -> Rule:
@@ -272,13 +311,15 @@ def rule(
                 f"{name}: function `{check.__name__}` and file {PurePath(source).name} disagree"
             )
         summary, sections = _read_documentation(name, check.__doc__)
+        if OWN_CODE.fullmatch(code):
+            _check_page(name, recipe, sections)
         return Rule(
             code=code,
             name=name,
             level=level,
             recipe=recipe,
             check=check,
-            on=(on,) if isinstance(on, Calls | Programs | Matches) else tuple(on),
+            on=(on,) if isinstance(on, Subscription) else tuple(on),
             stages=tuple(stages),
             fix=fix,
             probe=probe,
@@ -294,14 +335,23 @@ def rule(
 def _read_documentation(name: str, docstring: str | None) -> tuple[str, dict[str, str]]:
     text = inspect.cleandoc(docstring or "")
     summary, *rest = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
+    if not summary.strip():
+        raise RuleDefinitionError(f"{name}: the docstring starts with a one-line summary")
     sections = {title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)}
+    return summary.strip(), sections
+
+
+def _check_page(name: str, recipe: str, sections: Mapping[str, str]) -> None:
     if tuple(sections) != SECTIONS or not all(sections.values()):
         raise RuleDefinitionError(
             f"{name}: the docstring needs the sections {', '.join(SECTIONS)}, in this order"
         )
-    if not summary.strip():
-        raise RuleDefinitionError(f"{name}: the docstring starts with a one-line summary")
-    return summary.strip(), sections
+    if not recipe:
+        raise RuleDefinitionError(f"{name}: it needs a place in the recipe")
+
+
+def _fits(wanted: frozenset[str], word: str) -> bool:
+    return not wanted or word in wanted
 
 
 def _names(value: str | Iterable[str]) -> frozenset[str]:
@@ -311,6 +361,7 @@ def _names(value: str | Iterable[str]) -> frozenset[str]:
 __all__ = [
     "SECTIONS",
     "Applicability",
+    "Builds",
     "Calls",
     "Changes",
     "Context",

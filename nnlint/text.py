@@ -1,8 +1,10 @@
-"""Text from files, names and messages, made harmless for terminals and logs."""
+"""Text from files, names and messages, made harmless for terminals and logs; and hints in it."""
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 _UNSEEN = (
@@ -45,3 +47,9 @@ def json_text(value: Any, indent: int | None = None) -> str:
     # such characters stand in strings only, where the escapes of JSON mean the same
     written = json.dumps(value, indent=indent, ensure_ascii=False).replace("##[", r"##\u005b")
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """A hint at the known word that `name` may stand for, or nothing."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from nnlint import packs
 from nnlint.checking import check_file, collected_file_by_file
 from nnlint.config import Config
 from nnlint.project.modules import ProjectModules
@@ -49,6 +50,8 @@ class Job:
     """Files that the user names, which are parsed even if they use no PyTorch."""
     overlay: Mapping[str, bytes] = field(default_factory=dict)
     """The content of files, by absolute path, that is not what is on disk."""
+    local_rules: tuple[str, ...] = field(default_factory=packs.local_folders)
+    """Folders of local rules."""
     number: tuple[int, int] = (0, 0)
     """Tells runs apart in a worker that serves several."""
 
@@ -194,6 +197,7 @@ _current = threading.local()
 
 
 def _check_batch(files: Sequence[str], job: Job) -> Batch:
+    packs.use(job.local_rules)
     if getattr(_current, "number", None) != job.number:
         _current.number = job.number
         _current.modules = ProjectModules(job.roots, job.overlay)

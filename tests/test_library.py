@@ -13,14 +13,12 @@ from typing import Any
 import pytest
 
 from nnlint.semantics.axes.transfer import TRANSFERS
-from nnlint.semantics.library import (
+from nnlint.semantics.library import Entry, Library, load_library
+from nnlint.semantics.library.signatures import (
     REQUIRED,
     UNKNOWN_DEFAULT,
-    Entry,
-    Library,
     LibraryDataError,
     Parameter,
-    load_library,
     read_signature,
 )
 from nnlint.semantics.library.tables import read_tables

@@ -24,6 +24,8 @@ COMMANDS = {
     "init": "nnlint.cli.others",
     "clean": "nnlint.cli.others",
     "verify": "nnlint.cli.verify",
+    "debug": "nnlint.cli.debug",
+    "new-rule": "nnlint.cli.new_rule",
     "completion": "nnlint.cli.completion",
 }
 """Each command, and the module that defines it under its name."""
@@ -58,7 +60,9 @@ class DefaultGroup(click.Group):
         """Load one command's module only."""
         if name not in COMMANDS:
             return None
-        found: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+        found: click.Command = getattr(
+            importlib.import_module(COMMANDS[name]), name.replace("-", "_")
+        )
         return found
 
 
@@ -114,7 +118,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _expected(error: Exception) -> str | None:
     """The message of an error that the user can mend; None for a fault of nnlint."""
     from nnlint.config import ConfigError
-    from nnlint.registry import RulePackError
+    from nnlint.packs import RulePackError
     from nnlint.source.discovery import MissingPathError
 
     if isinstance(error, OSError):

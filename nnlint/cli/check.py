@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnlint.cli.authors import local_rules_option
 from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
 from nnlint.config import FAIL_ON, FORMATS, WITHOUT_FIXES
@@ -53,6 +54,7 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
 @_rules("--select", "Report only these rules: codes, prefixes, names, levels or ALL.")
 @_rules("--extend-select", "Report these rules too.")
 @_rules("--ignore", "Do not report these rules.")
+@local_rules_option
 @click.option(
     "--per-file-ignores",
     multiple=True,

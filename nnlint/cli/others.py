@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnlint.cli.authors import local_rules_option
 from nnlint.text import plain
 
 if TYPE_CHECKING:
@@ -57,22 +58,23 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 @click.command(short_help="Show the documentation of rules.")
 @click.argument("name", required=False, shell_complete=_complete)
 @click.option("--all", "everything", is_flag=True, help="Every rule.")
+@local_rules_option
 @click.option(
     "--output-format", type=click.Choice(["text", "json"]), default="text", help="How to show it."
 )
-def rule(name: str | None, everything: bool, output_format: str) -> int:
+def rule(name: str | None, everything: bool, rules: tuple[str, ...], output_format: str) -> int:
     """Show the documentation of a rule, by its code or name; without one, list all rules."""
     from nnlint.registry import every_rule, find_rule
 
-    rules = (find_rule(name),) if name and not everything else every_rule()
+    found = (find_rule(name),) if name and not everything else every_rule()
     if output_format == "json":
-        records = [_record(r) for r in rules]
+        records = [_record(r) for r in found]
         click.echo(json.dumps(records[0] if name and not everything else records, indent=2))
     elif name or everything:
-        _show_pages("\n".join(r.documentation for r in rules))
+        _show_pages("\n".join(r.documentation for r in found))
     else:
-        width = max(len(r.name) for r in rules)
-        for r in rules:
+        width = max(len(r.name) for r in found)
+        for r in found:
             click.echo(f"{r.code}  {r.level.value:<8}  {r.name:<{width}}  {r.summary}")
     return 0
 

@@ -18,6 +18,7 @@ from nnlint.config import (
     load_config,
 )
 from nnlint.finding import Stage
+from nnlint.packs import local_folders
 from nnlint.text import json_text, plain
 
 
@@ -122,6 +123,7 @@ def shown_settings(settings: Settings) -> str:
     lines = [
         f"# configuration: {plain(config.origin or 'none, defaults')}",
         f"# cache: {plain(str(settings.cache_dir / FOLDER))}",
+        *(f"# local rules: {plain(folder)}" for folder in local_folders()),
         "# rules in use:",
         *(f"#   {rule}" for rule in rules),
         f"select = {_toml(config.command_line.select or config.selection.select)}",

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from nnlint.semantics.definitions import is_defined_in, users_first
 from nnlint.semantics.holding import forget_parts
 from nnlint.semantics.importing import acting_statements, imported_modules, may_set_up
 from nnlint.semantics.interpreter.blocks import OutOfBudget
@@ -18,6 +19,7 @@ from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import local_names_that_matter, matters
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    Built,
     Class,
     Constant,
     Function,
@@ -32,9 +34,9 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.words import Words
 
 Answer = TypeVar("Answer")
-Definition = TypeVar("Definition", Class, Function)
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 Users = Callable[[ModuleSyntax, str], Iterable[ModuleSyntax]]
 
@@ -77,6 +79,8 @@ class Program:
     complete: bool
     """Whether it was interpreted to its end; absence proves nothing otherwise."""
     operations: list[Operation]
+    builds: list[Built] = field(default_factory=list)
+    """The objects of library classes that are built."""
     imports: Block = field(default_factory=lambda: Block("root"))
     """What the modules that it imports do at their top level: looked for where it trains and
     does not seed itself."""
@@ -145,6 +149,12 @@ class Analysis:
         for program in self.programs:
             yield from program.operations
 
+    @property
+    def builds(self) -> Iterator[Built]:
+        """Every object of a library class that is built, program by program."""
+        for program in self.programs:
+            yield from program.builds
+
 
 def analyse(
     module: ModuleSyntax,
@@ -152,6 +162,7 @@ def analyse(
     machine: Interpreter | None = None,
     wanted: frozenset[str] = frozenset(),
     users: Users | None = None,
+    words: frozenset[str] = frozenset(),
 ) -> Analysis:
     """Interpret `module` as a script, then every class and function not reached so.
 
@@ -161,9 +172,11 @@ def analyse(
         wanted: names of classes that matter besides what rules speak about; what uses them
             has the steps of a script.
         users: finds other modules of the project that mention a name of `module`.
+        words: names that make a class or function matter besides those that nnlint's own rules
+            speak about.
     """
     machine = machine or Interpreter(load_library(), load)
-    return _Roots(module, load, machine, wanted, users, {}).run()
+    return _Roots(module, load, machine, wanted, users, words, {}).run()
 
 
 class _Roots:
@@ -174,8 +187,10 @@ class _Roots:
         machine: Interpreter,
         wanted: frozenset[str],
         users: Users | None,
+        words: frozenset[str],
         used: dict[str, Analysis],
     ) -> None:
+        self.words = words
         self.module = module
         self.load = load
         self.machine = machine
@@ -198,11 +213,11 @@ class _Roots:
         main = self._root("__main__", scope, lambda: self._body(scope), is_entry=True)
         main.is_entry = (guarded or main.trains) and not is_test(self.module)
         self.told = self._names_that_matter(self.module) | self.wanted
-        own = [v for v in scope.names.values() if _is_defined_in(self.module, v)]
-        for cls in _users_first([v for v in own if isinstance(v, Class)]):
+        own = [v for v in scope.names.values() if is_defined_in(self.module, v)]
+        for cls in users_first([v for v in own if isinstance(v, Class)]):
             self._class(cls, scope)
         functions = [v for v in own if isinstance(v, Function)]
-        for function in _users_first([f for f in functions if not isinstance(f.node, ast.Lambda)]):
+        for function in users_first([f for f in functions if not isinstance(f.node, ast.Lambda)]):
             self._function(function, scope)
         return analysis
 
@@ -213,7 +228,7 @@ class _Roots:
         machine.reset()
         machine.is_script = is_entry
         machine.limit = MAIN_STEPS if is_entry or self.wanted else ROOT_STEPS
-        machine.operations = []
+        machine.operations, machine.builds = [], []
         machine.frames.append(Frame(scope))
         # a cell that does not parse may do anything
         complete = not self.module.broken
@@ -228,7 +243,9 @@ class _Roots:
         timeline = machine.block
         machine.frames.clear()
         timeline.finish()
-        program = Program(self.module, timeline, name, is_entry, complete, machine.operations)
+        program = Program(
+            self.module, timeline, name, is_entry, complete, machine.operations, machine.builds
+        )
         if is_entry and program.trains and not program.events("seed"):
             program.imports = self._import_all()
         if self.users is not None and not is_entry:
@@ -240,7 +257,7 @@ class _Roots:
         """Run what the modules that the file imports do beyond binding names."""
         machine = self.machine
         block = machine.block = Block("root")
-        machine.operations = []
+        machine.operations, machine.builds = [], []
         for module in imported_modules(self.module, self.load):
             machine.frames.append(Frame(machine.scope_of(module)))
             machine.limit = machine.steps + IMPORT_STEPS
@@ -266,7 +283,9 @@ class _Roots:
             known = self.used.get(path)
             if known is None:
                 machine = Interpreter(load_library(), self.load)
-                roots = _Roots(module, self.load, machine, frozenset(), self.users, self.used)
+                roots = _Roots(
+                    module, self.load, machine, frozenset(), self.users, self.words, self.used
+                )
                 known = roots.run()
             found += known.programs
         return tuple(found)
@@ -304,10 +323,15 @@ class _Roots:
         if not inherited and all(id(m.node) in self.machine.interpreted for m in methods):
             return
         words = self.module.words(cls.node)
-        told = matters(words) or cls.node.name in self.wanted or self.machine.looks_into(cls.node)
+        told = matters(words) or cls.node.name in self.wanted or self._asks_for(words, cls.node)
         if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))
+
+    def _asks_for(self, words: Words, node: ast.AST) -> bool:
+        """Whether somebody else than nnlint's own rules may speak about a class or function."""
+        named = not (self.words.isdisjoint(words.names) and self.words.isdisjoint(words.attributes))
+        return named or self.machine.looks_into(node)
 
     def _methods(self, cls: Class, methods: list[Function], inherited: list[Function]) -> None:
         machine = self.machine
@@ -333,7 +357,7 @@ class _Roots:
         if id(function.node) in self.machine.interpreted or isinstance(function.node, ast.Lambda):
             return
         words = self.module.words(function.node)
-        told = matters(words, construction=False) or self.machine.looks_into(function.node)
+        told = matters(words, construction=False) or self._asks_for(words, function.node)
         if not told and words.names.isdisjoint(self.told):
             return
         self._root(
@@ -456,36 +480,6 @@ def _calls_itself(method: ast.AST) -> bool:
         isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "self"
         for n in ast.walk(method)
     )
-
-
-def _is_defined_in(module: ModuleSyntax, value: object) -> bool:
-    return isinstance(value, Class | Function) and value.scope.module is module
-
-
-def _users_first(definitions: list[Definition]) -> list[Definition]:
-    """Classes or functions in an order in which users come before what they use, so that
-    it is seen with their arguments."""
-    by_name = {_definition(d).name: d for d in definitions}
-    ordered: list[Definition] = []
-
-    def visit(definition: Definition) -> None:
-        node = _definition(definition)
-        if by_name.pop(node.name, None) is None:
-            return
-        for statement in node.body:
-            for name in sorted(definition.scope.module.words(statement).names & by_name.keys()):
-                if name in by_name:
-                    visit(by_name[name])
-        ordered.append(definition)
-
-    for definition in reversed(definitions):
-        visit(definition)
-    return ordered[::-1]
-
-
-def _definition(value: Class | Function) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef:
-    assert not isinstance(value.node, ast.Lambda)
-    return value.node
 
 
 def _may_be_tensor(parameter: ast.arg) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from functools import lru_cache
 
-from nnlint.semantics.library import load_library
+from nnlint.semantics.library import Library, load_library
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
@@ -31,15 +31,14 @@ GRADIENT_FLAG = "req"
 """How `requires_grad` begins, and what was meant to be it."""
 
 
-@lru_cache(maxsize=2)
-def telling_names(construction: bool) -> frozenset[str]:
+@lru_cache(maxsize=4)
+def telling_names(library: Library, construction: bool) -> frozenset[str]:
     """Names without which no rule can have anything to say about a function or class.
 
     Parameters:
         construction: whether building a layer counts; in a function that only builds
             one, nothing flows through it yet.
     """
-    library = load_library()
     told = library.names(kinds=TOLD_KINDS) | library.names(families=TOLD_FAMILIES)
     if not construction:
         told -= library.names(kinds=LAYERS)
@@ -48,7 +47,7 @@ def telling_names(construction: bool) -> frozenset[str]:
 
 def matters(words: Words, construction: bool = True) -> bool:
     """Whether a function or class names anything that a rule could speak about."""
-    told = telling_names(construction)
+    told = telling_names(load_library(), construction)
     return (
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
@@ -56,16 +55,16 @@ def matters(words: Words, construction: bool = True) -> bool:
     )
 
 
-@lru_cache(maxsize=1)
-def _training_names() -> frozenset[str]:
+@lru_cache(maxsize=2)
+def _training_names(library: Library) -> frozenset[str]:
     """Names without one of which code cannot train: it neither steps nor touches gradients."""
-    told = load_library().names(kinds=frozenset({"optimizer", "scheduler", "trainer"}))
+    told = library.names(kinds=frozenset({"optimizer", "scheduler", "trainer"}))
     return frozenset(name.rpartition(".")[2] for name in told) | TRAINING_NAMES
 
 
 def may_train(words: Words) -> bool:
     """Whether a function or class names anything by which models are trained."""
-    told = _training_names()
+    told = _training_names(load_library())
     return not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
 
 

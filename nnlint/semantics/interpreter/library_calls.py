@@ -12,7 +12,7 @@ from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.objects import MODULE
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.interpreter.signatures import bind_signature, in_order, with_defaults
-from nnlint.semantics.library import Entry
+from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
     DRAWING,
@@ -46,10 +46,6 @@ _STEPS_OF_AN_OPTION = 4
 """What joining a layer that a container may hold costs, in steps."""
 _STEPS_OF_A_MEMBER = 3
 """What calling a layer of a container costs: as many as the names in a call that is written."""
-BUILT_KINDS = frozenset(
-    "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
-    "context base".split()
-)
 TOLD_KINDS = BUILT_KINDS - {"context", "base", "transform"}
 
 
@@ -179,6 +175,7 @@ class LibraryCalls(Shapes):
         arguments = with_defaults(entry.signature, bound)
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
         self.built_states.append(built.state)
+        self.builds.append(built)
         if entry.family in GRADIENT_MODES:
             mode = self._gradients_are(arguments.get("mode", Constant(True)))
             built.state["grad"] = (

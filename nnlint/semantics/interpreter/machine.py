@@ -88,6 +88,8 @@ class Machine(ABC):
         self.load = load
         self.scopes: dict[str, Scope] = {}
         self.operations: list[Operation] = []
+        self.builds: list[Built] = []
+        """Objects of library classes that are built, in order."""
         self.twins: dict[SiteKey, list[Operation]] = {}
         """The views and layers at each place, whichever root or caller led there."""
         self.interpreted: set[int] = set()

@@ -209,10 +209,12 @@ class Scopes(Machine):
     def is_described(self, name: str) -> bool:
         """Whether the library data says what a name means, to who is not of its package.
 
-        The examples of a library's own repository use it as everyone does.
+        The examples of a library's own repository use it as everyone does. What a rule pack
+        says about a name is meant for the code of its package, too.
         """
         package = self.frame.scope.module.name.partition(".")[0]
-        return package != name.partition(".")[0] and self.library.get(name) is not None
+        foreign = package != name.partition(".")[0] or self.library.is_added(name)
+        return foreign and self.library.get(name) is not None
 
     def _bind_star(self, scope: Scope, base: str, source: Scope | None) -> None:
         stars = scope.names.get("*")

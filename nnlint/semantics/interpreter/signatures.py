@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from nnlint.semantics.interpreter.options import click_defaults
-from nnlint.semantics.library import REQUIRED, Parameter
+from nnlint.semantics.library.signatures import REQUIRED, Parameter
 from nnlint.semantics.values import (
     Class,
     Constant,

@@ -5,41 +5,33 @@ The TOML files beside this module hold one table per canonical qualified name
 maps other spellings, whole names or prefixes ending in a dot, to canonical ones. `packages`
 lists further packages that programs import, of which no function needs an entry. `[classes]`
 gives the direct bases of classes.
+
+Rule packs and local folders bring further files of the same form: `rows.py` checks them.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from nnlint.packs import row_files
+from nnlint.semantics.library.rows import CLOSED, Rows, merged_rows, read_rows
+from nnlint.semantics.library.signatures import LibraryDataError, Parameter, read_signature
 from nnlint.semantics.library.tables import read_tables
 
-
-class LibraryDataError(Exception):
-    """A library file holds an unknown field or a contradiction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One formal parameter of a library API."""
-
-    name: str
-    default: Any
-    """The literal default; `REQUIRED` without one, `UNKNOWN_DEFAULT` when not literal."""
-    kind: str = "positional"
-    """`positional`, `keyword`, `variadic` (`*args`) or `mapping` (`**kwargs`)."""
-
-
-REQUIRED = "<required>"
-UNKNOWN_DEFAULT = "<unknown>"
 ANY: Set[str] = frozenset()
 """No restriction."""
+BUILT_KINDS = frozenset(
+    "layer optimizer scheduler transform dataset loader sampler container model generator trainer "
+    "context base".split()
+)
+"""Kinds of what is built first and used later, whether or not an entry says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +107,12 @@ class Library:
         aliases: Mapping[str, str],
         packages: Iterable[str] = (),
         classes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        added: Set[str] = frozenset(),
     ) -> None:
         self._classes = classes
+        self._added = added
         self._packages = frozenset(packages) | sys.stdlib_module_names
-        self._packages |= {name.partition(".")[0] for name in tables}
+        self._packages |= {name.partition(".")[0] for name in tables if name not in added}
         self._tables = tables
         self._aliases = aliases
         self._prefixes = tuple(
@@ -162,6 +156,28 @@ class Library:
         if entry is None and name in self._tables:
             entry = self._entries[name] = _entry(name, self._tables[name])
         return entry
+
+    def extended(self, rows: Rows) -> Library:
+        """This library with rows of others added."""
+        return Library(
+            {**self._tables, **rows.tables},
+            {**self._aliases, **rows.aliases},
+            (*self._packages, *rows.packages),
+            {**self._classes, **rows.classes},
+            rows.tables.keys() | rows.aliases.keys(),
+        )
+
+    def is_added(self, name: str) -> bool:
+        """Whether what is known of a name comes from others than nnlint."""
+        return name in self._added
+
+    def words(self, field: str) -> Set[str]:
+        """What the rows say in one of their fields."""
+        found: set[str] = set()
+        for table in self._tables.values():
+            value = table.get(field, "")
+            found |= {value} if isinstance(value, str) else set(value)
+        return found
 
     def is_foreign(self, name: str) -> bool:
         """Whether a qualified name is known to be of a package, and not of the project."""
@@ -235,13 +251,29 @@ class Library:
         return self._members.get(module, frozenset())
 
 
-@lru_cache(maxsize=1)
 def load_library() -> Library:
-    """Read every TOML file beside this module.
+    """All that is known: nnlint's own rows, and those of rule packs and local folders.
 
     Raises:
-        LibraryDataError: a table has an unknown field or two files define one name.
+        LibraryDataError: a row of nnlint's own has an unknown field, or is there twice.
+        RulePackError: a row of a pack is none, or contradicts another.
     """
+    return _with_rows(row_files())
+
+
+@lru_cache(maxsize=8)
+def _with_rows(files: tuple[Path, ...]) -> Library:
+    own = _own_library()
+    if not files:
+        return own
+    words = {key: own.words(key) for key in CLOSED}
+    rows = [read_rows(file, _FIELD_TYPES, words.__getitem__) for file in files]
+    return own.extended(merged_rows(own, rows))
+
+
+@lru_cache(maxsize=1)
+def _own_library() -> Library:
+    """What the TOML files beside this module say."""
     library: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
     packages: list[str] = []
@@ -253,57 +285,20 @@ def load_library() -> Library:
         for name, table in tables.items():
             if name in library:
                 raise LibraryDataError(f"{file}: {name} is defined twice")
-            if unknown := table.keys() - _FIELDS:
+            if unknown := table.keys() - _FIELD_TYPES.keys():
                 raise LibraryDataError(f"{file}: {name} has unknown field {min(unknown)!r}")
             library[name] = table
     return Library(library, aliases, packages, classes)
 
 
-_FIELDS = {f.name for f in fields(Entry)} - {"name", "signature"} | {"parameters"}
+_FIELD_TYPES: Mapping[str, str] = {
+    **{f.name: str(f.type) for f in fields(Entry) if f.name not in ("name", "signature")},
+    "parameters": "str",
+}
+"""The fields that a row may have, and the type of each."""
 
 
 def _entry(name: str, table: Mapping[str, Any]) -> Entry:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
     signature = read_signature(values.pop("parameters", ""))
     return Entry(name=name, signature=signature, **values)
-
-
-def read_signature(text: str) -> tuple[Parameter, ...]:
-    """Read `"input, dim=None, *, dtype=None"` into parameters.
-
-    Raises:
-        LibraryDataError: the text is no parameter list.
-    """
-    if not text:
-        return ()
-    try:
-        function = ast.parse(f"lambda {text}: 0", mode="eval").body
-    except SyntaxError as error:
-        raise LibraryDataError(f"bad parameter list {text!r}") from error
-    if not isinstance(function, ast.Lambda):
-        raise LibraryDataError(f"bad parameter list {text!r}")
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    padding = [None] * (len(positional) - len(arguments.defaults))
-    result = [
-        Parameter(a.arg, _default(d))
-        for a, d in zip(positional, [*padding, *arguments.defaults], strict=True)
-    ]
-    if arguments.vararg:
-        result.append(Parameter(arguments.vararg.arg, (), "variadic"))
-    result += [
-        Parameter(a.arg, _default(d), "keyword")
-        for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    ]
-    if arguments.kwarg:
-        result.append(Parameter(arguments.kwarg.arg, {}, "mapping"))
-    return tuple(result)
-
-
-def _default(node: ast.expr | None) -> Any:
-    if node is None:
-        return REQUIRED
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return UNKNOWN_DEFAULT
