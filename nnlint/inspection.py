@@ -1,6 +1,7 @@
 """What is seen of a file: values, operations, objects and events, for whoever writes rules.
 
-The file is interpreted exactly as it is to lint it; what is not looked into then is told.
+The file is interpreted as it is to lint it, and every class and function in it is looked into:
+a run leaves out those in which no rule could be interested.
 """
 
 from __future__ import annotations
@@ -15,13 +16,11 @@ from nnlint.describing import LONGEST, describe, short, sort_of
 from nnlint.matching import Watcher
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
-from nnlint.registry import is_own, load_rules
 from nnlint.semantics.analysis import Analysis, Program, analyse
 from nnlint.semantics.axes import display
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site, Tensor, Unknown, Value
 from nnlint.source.discovery import Roots
-from nnlint.subscribing import subscribed_names
 from nnlint.syntax.module import ModuleSyntax
 
 
@@ -56,15 +55,15 @@ class Inspection:
     programs: list[tuple[str, list[Seen]]]
     """For each entry into the file how it goes, and its timeline."""
     skipped: list[Seen]
-    """Functions that are not looked into."""
+    """Functions that nothing leads into."""
 
 
 class _Onlooker(Watcher):
-    """Keeps values, and looks into no more than a run would."""
+    """Keeps values, and looks into everything."""
 
     def looks_into(self, definition: ast.AST) -> bool:
-        """Whether a definition is entered whatever its words say: none is."""
-        return False
+        """Whether a definition is entered whatever its words say: each is."""
+        return True
 
 
 def inspect_file(name: str) -> Inspection:
@@ -72,15 +71,14 @@ def inspect_file(name: str) -> Inspection:
 
     Raises:
         SourceError: it cannot be read or parsed.
-        RulePackError: a rule pack cannot be used.
+        RulePackError: a library row of a rule pack is none.
     """
     path = os.path.abspath(name)
     modules = ProjectModules(Roots.of([name]))
     module = modules.parse(path)
     values: dict[ast.AST, Value] = {}
     watcher = _Onlooker(modules.load, module, set(_of_interest(module.tree)), values)
-    words = subscribed_names(rule for rule in load_rules() if not is_own(rule))
-    analysis = analyse(module, modules.load, watcher, users=Users(modules), words=words)
+    analysis = analyse(module, modules.load, watcher, users=Users(modules))
     lines: dict[tuple[bool, str, int], Line] = {}
     for site, seen in _facts(module, values, analysis):
         file, row = site.module.source.path, _row(site)

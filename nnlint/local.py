@@ -27,6 +27,15 @@ def package_of(folder: str) -> str:
     return f"nnlint_local_rules_{digest.hexdigest()[:12]}"
 
 
+def local_files(folder: str) -> Iterator[Path]:
+    """The files that the rules of a folder may consist of, those below packages in it included."""
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix == ".py":
+            yield path
+        elif (path / "__init__.py").is_file():
+            yield from path.rglob("*.py")
+
+
 def local_modules(folder: str) -> Iterator[ModuleType]:
     """The modules of a folder that may hold rules.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from types import ModuleType
 
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Level
-from nnlint.local import local_modules, package_of
+from nnlint.local import local_files, local_modules, package_of
 from nnlint.packs import RulePackError, installed, local_folders, row_files
 from nnlint.rule import OWN_CODE, Rule, RuleDefinitionError
 from nnlint.selection import check_selectors, closest, is_selected
@@ -125,9 +124,7 @@ def _pack_sources(local: tuple[str, ...]) -> tuple[str, ...]:
     }
     tops = {f for f in folders if not any(other in f.parents for other in folders)}
     files = {str(p) for top in tops for p in top.rglob("*.py")}
-    # a local folder may hold anything: what was loaded from it counts
-    loaded = (m for name, m in tuple(sys.modules.items()) if f"{name}.".startswith(packages))
-    files |= {file for module in loaded if (file := getattr(module, "__file__", None))}
+    files |= {str(file) for folder in local for file in local_files(folder)}
     return tuple(sorted(files | {str(file) for file in row_files()}))
 
 
@@ -136,7 +133,8 @@ def _rules_of(pack: str, modules: Iterable[ModuleType], package: str) -> Iterato
         for module in modules:
             yield from (v for v in vars(module).values() if isinstance(v, Rule))
     except Exception as error:
-        reason = " ".join(str(error).split())
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        reason = " ".join(said.split())
         where = _place(error, package)
         if isinstance(error, RuleDefinitionError):
             raise RulePackError(f"{pack}: {where}{reason}") from error

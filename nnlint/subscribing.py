@@ -26,7 +26,8 @@ def check_subscriptions(rule: Rule) -> None:
         if isinstance(subscription, Calls | Builds):
             told = _wrong(subscription, load_library())
             if told:
-                raise RulePackError(f"{rule.source}: {rule.name}: {told}")
+                row = rule.check.__code__.co_firstlineno
+                raise RulePackError(f"{rule.source}:{row}: {rule.name}: {told}")
 
 
 def subscribed_names(rules: Iterable[Rule]) -> frozenset[str]:
@@ -42,9 +43,9 @@ def subscribed_names(rules: Iterable[Rule]) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def _names(library: Library, subscription: Calls | Builds) -> frozenset[str]:
-    known = library.names(kinds=subscription.kinds, families=subscription.families)
-    spelt = known | {other for other, name in library.aliases.items() if name in known}
-    return frozenset(name.rpartition(".")[2] for name in spelt)
+    return library.last_names(
+        library.names(kinds=subscription.kinds, families=subscription.families)
+    )
 
 
 def _wrong(subscription: Calls | Builds, library: Library) -> str:
@@ -53,9 +54,9 @@ def _wrong(subscription: Calls | Builds, library: Library) -> str:
     kinds = CALLED_KINDS if called else built_kinds(library)
     for kind in sorted(subscription.kinds - kinds):
         if called and kind in built_kinds(library):
-            return f"a {kind} is built and not called: subscribe to `Builds(kind={kind!r})`"
+            return f"{_one(kind)} is built and not called: subscribe to `Builds(kind={kind!r})`"
         if not called and kind in CALLED_KINDS:
-            return f"an {kind} is called and not built: subscribe to `Calls(kind={kind!r})`"
+            return f"{_one(kind)} is called and not built: subscribe to `Calls(kind={kind!r})`"
         return f"there is no kind `{kind}`{hint(kind, kinds) or _choice(kinds)}"
     asked = subscription.kinds or kinds
     families = {e.family for name in library.names(kinds=asked) if (e := library.get(name))}
@@ -73,6 +74,10 @@ def built_kinds(library: Library) -> frozenset[str]:
         BUILT_KINDS
         | {e.kind for e in entries if e and e.kind and e.call == "class"} - _CALLED_ANYHOW
     )
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind.startswith(tuple("aeiou")) else f"a {kind}"
 
 
 def _choice(known: Iterable[str]) -> str:

@@ -139,6 +139,8 @@ def test_command_works(command: str, project: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
     if "--baseline" in command:
         shell("nnlint --write-baseline nnlint-baseline.json", project)
+    if "--rules" in command:
+        shell("nnlint new-rule unsmoothed-labels --into tools", project)
     result = shell(command, project)
     expected = (0,) if "baseline" in command or "--exit-zero" in command else (0, 1)
     assert result.returncode in expected, result.stderr
@@ -193,37 +195,84 @@ def test_levels_are_all_told() -> None:
     assert re.findall(r"^- \*\*(\w+)\*\*:", README, re.MULTILINE) == [v.value for v in Level]
 
 
-def test_rule_pack_works(project: Path) -> None:
-    written = {
-        match[1]: match[2]
-        for text in [*blocks("toml"), *blocks("python")]
-        if (match := re.match(r"# (\S+\.\w+)\n(.*)", text, re.DOTALL))
-    }
-    assert {"pyproject.toml", "acme_rules/unsmoothed_labels.py"} <= set(written)
-    metadata = tomllib.loads(written["pyproject.toml"])["project"]
-    [(group, points)] = metadata["entry-points"].items()
-    site = project.parent / "site"
-    info = site / f"{metadata['name'].replace('-', '_')}-{metadata['version']}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {metadata['name']}\nVersion: {metadata['version']}\n"
-    )
-    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines))
-    rule = site / "acme_rules" / "unsmoothed_labels.py"
-    rule.parent.mkdir()
-    (rule.parent / "__init__.py").touch()
-    rule.write_text(written["acme_rules/unsmoothed_labels.py"], encoding="utf-8")
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    command = f"PYTHONPATH={shlex.quote(path)} nnlint --select ACME --output-format concise"
-    result = shell(command, project)
+def test_rule_pack_builds_and_works(project: Path) -> None:
+    pack = project.parent / "acme"
+    for name, text in pack_files().items():
+        (pack / name).parent.mkdir(parents=True, exist_ok=True)
+        (pack / name).write_text(text, encoding="utf-8")
+    python = virtual_environment(project.parent / "env")
+    assert "`pip install .`" in README
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "."]
+    offline = ["--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    built = subprocess.run([*install, *offline], cwd=pack, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    command = [str(python), "-m", "nnlint", "--select", "ACME,NN402", "--output-format", "concise"]
+
+    def nnlint() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+    result = nnlint()
     assert result.returncode == 1, result.stderr
     assert result.stdout.startswith("train.py:19:16: ACME001 unsmoothed-labels: ")
     train = project / "train.py"
     text = train.read_text(encoding="utf-8")
-    corrected = text.replace("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)")
-    train.write_text(corrected, encoding="utf-8")
-    assert shell(command, project).returncode == 0
+    loss = "CrossEntropyLoss(label_smoothing=0.1)"
+    train.write_text(text.replace("CrossEntropyLoss()", loss), encoding="utf-8")
+    assert nnlint().returncode == 0
+    (project / "focal.py").write_text(FOCAL, encoding="utf-8")
+    assert nnlint().stdout.startswith("focal.py:7:12: NN402 ")
+
+
+FOCAL = """import torch
+from acme.losses import FocalLoss
+
+
+def loss_of(model, clips, tags):
+    criterion = FocalLoss(gamma=3.0)
+    return criterion(torch.sigmoid(model(clips)), tags)
+"""
+
+
+def test_pack_is_tested_as_told(project: Path) -> None:
+    from nnlint.testing import cases
+
+    written = pack_files()
+    pack = project.parent / "acme"
+    for name in ("acme_rules/unsmoothed_labels.py", "fixtures/unsmoothed-labels/loss.py"):
+        (pack / name).parent.mkdir(parents=True)
+    rule = pack / "acme_rules/unsmoothed_labels.py"
+    rule.write_text(written["acme_rules/unsmoothed_labels.py"], encoding="utf-8")
+    fixture = pack / "fixtures/unsmoothed-labels/loss.py"
+    call = "import torch.nn.functional as F\n\n\ndef loss_of(logits, target):\n    return "
+    fixture.write_text(f"{call}F.cross_entropy(logits, target)  # want: unsmoothed-labels\n")
+    names: dict[str, Any] = {"__file__": str(pack / "test_rules.py")}
+    exec(written["test_rules.py"], names)
+    [case] = cases(pack / "fixtures")
+    names["test_fixture"](case)
+    fixture.write_text(f"{call}F.cross_entropy(logits, target)\n")
+    with pytest.raises(AssertionError, match="is reported and not wanted"):
+        names["test_fixture"](case)
+
+
+def pack_files() -> dict[str, str]:
+    """The files of the README's rule pack, by name."""
+    return {
+        match[1]: match[2]
+        for text in [*blocks("toml"), *blocks("python")]
+        if (match := re.match(r"# (\S+\.\w+)\n(.*)", text, re.DOTALL))
+    }
+
+
+def virtual_environment(folder: Path) -> Path:
+    """The Python of an environment of its own that has what this one has."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    [site] = [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
+    there = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    lines = [*there, str(ROOT), str(ROOT / "rules")]
+    (site / "here.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return next(
+        path for path in (folder / "bin/python", folder / "Scripts/python.exe") if path.exists()
+    )
 
 
 def test_a_proof_is_what_the_readme_shows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def debug(file: str, rules: tuple[str, ...], color: str) -> int:
         raise click.ClickException(f"{file}{row}: {error.message}") from error
     style = Styler(wants_color(color, sys.stdout))
     for line in _report(inspection, style):
-        click.echo(line)
+        # colours are there only where they are wanted, and stay
+        click.echo(line, color=True)
     return 0
 
 
@@ -58,7 +59,7 @@ def _report(inspection: Inspection, style: Styler) -> Iterator[str]:
             yield f"    {'  ' * seen.depth}{kind} {place}: {plain(seen.text)}".rstrip(": ")
     if inspection.skipped:
         yield ""
-        yield style("not looked into: nothing that rules ask for is named there", BOLD)
+        yield style("not looked into", BOLD)
         yield from (
             f"    {style(plain(s.place), GUTTER)}: {plain(s.text)}" for s in inspection.skipped
         )

@@ -133,7 +133,7 @@ class Home:
 @click.option("--code", help="Capital letters and three digits (default: the next free one).")
 @click.option(
     "--into",
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(file_okay=False),
     default=".",
     metavar="DIR",
     help="Folder of the pack or of the local rules (default: the current one).",

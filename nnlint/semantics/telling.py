@@ -42,7 +42,7 @@ def telling_names(library: Library, construction: bool) -> frozenset[str]:
     told = library.names(kinds=TOLD_KINDS) | library.names(families=TOLD_FAMILIES)
     if not construction:
         told -= library.names(kinds=LAYERS)
-    return frozenset(name.rpartition(".")[2] for name in told) | TOLD_NAMES
+    return library.last_names(told) | TOLD_NAMES
 
 
 def matters(words: Words, construction: bool = True) -> bool:
@@ -59,7 +59,7 @@ def matters(words: Words, construction: bool = True) -> bool:
 def _training_names(library: Library) -> frozenset[str]:
     """Names without one of which code cannot train: it neither steps nor touches gradients."""
     told = library.names(kinds=frozenset({"optimizer", "scheduler", "trainer"}))
-    return frozenset(name.rpartition(".")[2] for name in told) | TRAINING_NAMES
+    return library.last_names(told) | TRAINING_NAMES
 
 
 def may_train(words: Words) -> bool:

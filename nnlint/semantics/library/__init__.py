@@ -171,6 +171,12 @@ class Library:
         """Whether what is known of a name comes from others than nnlint."""
         return name in self._added
 
+    def last_names(self, names: Set[str]) -> frozenset[str]:
+        """What code writes last for names that there are rows for, in their own spelling or in
+        one that others than nnlint bring."""
+        other = (alias for alias in self._added if self.canonical(alias) in names)
+        return frozenset(name.rpartition(".")[2] for name in (*names, *other))
+
     def words(self, field: str) -> Set[str]:
         """What the rows say in one of their fields."""
         found: set[str] = set()
@@ -242,8 +248,8 @@ class Library:
         return frozenset(
             name
             for name, table in self._tables.items()
-            if (kinds is ANY or table.get("kind", "") in kinds)
-            and (families is ANY or table.get("family", "") in families)
+            if (not kinds or table.get("kind", "") in kinds)
+            and (not families or table.get("family", "") in families)
         )
 
     def members(self, module: str) -> Set[str]:

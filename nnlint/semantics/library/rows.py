@@ -128,7 +128,7 @@ class _Merged:
             if other is None or (is_local(file) and not is_local(other)):
                 self.values[name], self.files[name] = value, file
             elif self.values[name] != value:
-                raise RulePackError(f"{file}: `{name}` is known already, otherwise, from {other}")
+                raise RulePackError(f"{file}: `{name}` is something else in {other}")
 
 
 def _document(file: Path) -> dict[str, Any]:
