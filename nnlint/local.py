@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-_SPEAKS_OF_RULES = re.compile(rb"\bnnlint\b")
+_IMPORTS_NNLINT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+nnlint\b", re.MULTILINE)
 """What is in every file with a rule; scripts beside the rules are not run."""
-_NO_RULES = re.compile(r"test_.*|.*_test|conftest|setup")
+_NO_RULES = re.compile(r"test_.*|.*_test|tests?|fixtures|conftest|setup")
+"""Files and folders beside rules that speak of them."""
 
 
 def package_of(folder: str) -> str:
@@ -47,16 +47,12 @@ def local_modules(folder: str) -> Iterator[ModuleType]:
     """
     package = _package(folder)
     yield package
-    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        name = info.name.rpartition(".")[2]
-        spec = importlib.util.find_spec(info.name)
-        source = Path(spec.origin) if spec and spec.origin else None
-        if info.ispkg or (
-            source is not None
-            and not _NO_RULES.fullmatch(name)
-            and _SPEAKS_OF_RULES.search(source.read_bytes())
-        ):
-            yield importlib.import_module(info.name)
+    for file in local_files(folder):
+        *above, name = file.relative_to(folder).with_suffix("").parts
+        parts = above if name == "__init__" else [*above, name]
+        is_module = all(p.isidentifier() and not _NO_RULES.fullmatch(p) for p in parts)
+        if parts and is_module and _IMPORTS_NNLINT.search(file.read_bytes()):
+            yield importlib.import_module(".".join([package.__name__, *parts]))
 
 
 def _package(folder: str) -> ModuleType:

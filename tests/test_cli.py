@@ -431,7 +431,7 @@ class TestCommands:
 
     def test_help_names_every_command(self, capfd):
         out = nnlint(capfd, "--help")[1]
-        for name in ("check", "rule", "init", "clean", "completion"):
+        for name in ("check", "rule", "debug", "new-rule", "init", "clean", "completion"):
             assert re.search(rf"^  {name} ", out, re.MULTILINE)
             assert nnlint(capfd, name, "--help")[0] == 0
 
@@ -449,6 +449,8 @@ class TestCommands:
         [
             ("nnlint --sel", "--select"),
             ("nnlint ru", "rule"),
+            ("nnlint new", "new-rule"),
+            ("nnlint --rul", "--rules"),
             ("nnlint check --stage ove", "overfit"),
             ("nnlint --stage ove", "overfit"),
             ("nnlint rule view-", "view-mixes-batch"),

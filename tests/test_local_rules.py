@@ -217,9 +217,21 @@ def test_no_configuration_file_brings_rules(work, capfd, name):
 def test_nothing_is_shadowed_and_no_script_is_run(work, capfd):
     write(body=f"from .types import MESSAGE\n    {REPORT}")
     (work / "rules/types.py").write_text("MESSAGE = 'ours'\n")
-    (work / "rules/train.py").write_text("raise SystemExit('a script was run')\n")
+    script = "x = 1  # nnlint: ignore[NN301]\nraise SystemExit('a script was run')\n"
+    for name in ("train.py", "app/__init__.py", "app/main.py", "tests/__init__.py"):
+        (work / "rules" / name).parent.mkdir(exist_ok=True)
+        (work / "rules" / name).write_text(script)
+    (work / "rules/tests/help.py").write_text("import nnlint\nraise SystemExit('help was run')\n")
     (work / "rules/test_ours.py").write_text("import nnlint\nraise SystemExit('a test was run')\n")
     (work / "app/other.py").write_text("import torch, types\n")
+    assert reported(capfd, "--rules", "rules") == [("data.py", 5, "ACME001")]
+
+
+def test_packages_in_a_folder_have_rules_too(work, capfd):
+    write()
+    (work / "rules/data").mkdir()
+    (work / "rules/data/__init__.py").write_text("")
+    (work / "rules/our_rule.py").rename(work / "rules/data/our_rule.py")
     assert reported(capfd, "--rules", "rules") == [("data.py", 5, "ACME001")]
 
 

@@ -55,8 +55,8 @@ def _report(inspection: Inspection, style: Styler) -> Iterator[str]:
         yield style(plain(f"program {headline}"), BOLD)
         for seen in timeline:
             kind = style(f"{seen.sort:<10}", "36" if seen.is_event else DIM)
-            place = style(plain(seen.place), GUTTER)
-            yield f"    {'  ' * seen.depth}{kind} {place}: {plain(seen.text)}".rstrip(": ")
+            place = f"{style(plain(seen.place), GUTTER)}: " if seen.place else ""
+            yield f"    {'  ' * seen.depth}{kind} {place}{plain(seen.text)}".rstrip(": ")
     if inspection.skipped:
         yield ""
         yield style("not looked into", BOLD)
