@@ -90,7 +90,8 @@ def describe(value: Value, depth: int = 1) -> str:
         case Partial():
             return f"a partial of {describe(value.function, 0)}"
         case Arithmetic():
-            return f" {value.operator} ".join(describe(v, 0) for v in value.operands)
+            formula = f" {value.operator} ".join(describe(v, 0) for v in value.operands)
+            return short(formula, 2 * LONGEST)
         case Unknown():
             told = f" `{value.name}`" if value.name else ""
             return f"unknown{told}" + (f", from a {value.origin}" if value.origin else "")

@@ -137,6 +137,20 @@ def test_a_broken_pack_gives_one_line(pack, folder, change, message):
     assert line.startswith("error: rule pack `") and message in line
 
 
+def test_what_is_being_written_takes_the_place_of_what_is_installed(pack, folder):
+    local = folder.parent / "local"
+    local.mkdir()
+    text = (pack.site / "steps/inner/any_step.py").read_text()
+    (local / "any_step.py").write_text(text.replace("a step is taken", "it is ours"))
+    options = ("--rules", str(local), "--select", "XX", "--output-format", "json")
+    [finding] = json.loads(pack.nnlint(*options, folder=folder).stdout)
+    assert finding["message"] == "it is ours"
+    (local / "any_step.py").write_text(text.replace("XX001", "XX002"))
+    result = pack.nnlint(*options, folder=folder)
+    (line,) = result.stderr.splitlines()
+    assert "XX002 any-step is defined already, in" in line and str(pack.site) in line
+
+
 def test_a_crashing_rule_is_named_and_the_run_goes_on(pack, folder):
     pack.rule(before="raise KeyError('of\\nthe rule')")
     result = pack.nnlint("--output-format", "json", folder=folder)
