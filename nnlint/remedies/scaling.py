@@ -9,6 +9,7 @@ import ast
 
 from nnlint.questions.participants import receiver_text
 from nnlint.questions.training.scaling import ScalerMisuse, steps_through_scaler
+from nnlint.remedies.places import is_dotted, is_in
 from nnlint.rewriting.changes import Changes, insert_after, replace, take_out_of, together
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
@@ -28,7 +29,7 @@ def step_through_scaler(program: Program, misuse: ScalerMisuse) -> Changes:
     if scale is None or not isinstance(call, ast.Call) or call.args or call.keywords:
         return None
     scaler, optimizer = receiver_text(scale), receiver_text(step)
-    if not (_is_dotted(scaler) and _is_dotted(optimizer)) or not _mean_the_same(scale, step):
+    if not (is_dotted(scaler) and is_dotted(optimizer)) or not is_in(scale, step):
         return None
     through = replace(step, f"{scaler}.step({optimizer})")
     updates = program.events("update", "given_up", "opaque")
@@ -43,7 +44,7 @@ def update_after(program: Program, misuse: ScalerMisuse) -> Changes:
     scaler = receiver_text(misuse.event.site)
     steps = [e.site for e in program.events("step") if steps_through_scaler(e)]
     places = {id(p.node): p for p in map(_placed, steps) if p is not None}
-    if own is None or not _is_dotted(scaler) or len({id(p.block) for p in places.values()}) != 1:
+    if own is None or not is_dotted(scaler) or len({id(p.block) for p in places.values()}) != 1:
         return None
     last = max(places.values(), key=lambda placed: placed.block.index(placed.node))
     return insert_after(misuse.event.site, f"{scaler}.update()") if last.node is own.node else None
@@ -73,18 +74,3 @@ def _is_call(statement: ast.stmt) -> bool:
 def _placed(site: Site) -> Placed | None:
     chain = enclosing_statements(site.module, site.node)
     return chain[-1] if chain else None
-
-
-def _mean_the_same(left: Site, right: Site) -> bool:
-    """Whether names mean the same at two places: they are in one function, or the script."""
-    return left.module is right.module and _function(left) is _function(right)
-
-
-def _function(site: Site) -> ast.AST | None:
-    chain = enclosing_statements(site.module, site.node)
-    functions = [p.node for p in chain if isinstance(p.node, ast.FunctionDef | ast.ClassDef)]
-    return functions[-1] if functions else None
-
-
-def _is_dotted(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))

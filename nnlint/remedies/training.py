@@ -9,6 +9,15 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from nnlint.questions.participants import spoken_name
+from nnlint.remedies.places import (
+    Function,
+    block_of,
+    function_of,
+    is_dotted,
+    is_in,
+    rebinds,
+    stands_alone,
+)
 from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
@@ -28,9 +37,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.bindings import is_main_guard
-from nnlint.syntax.statements import Placed, enclosing_statement, enclosing_statements
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+from nnlint.syntax.statements import Placed, enclosing_statements
 
 
 def seed_at_start(program: Program, first: Site) -> Changes:
@@ -111,13 +118,13 @@ def clear_gradients(program: Program, step: Event) -> Changes:
     """Clear the gradients that an optimizer follows, once for each of its steps."""
     name = spoken_name(step)
     call = f"{name}.zero_grad()"
-    own = _block_of(step.site)
-    if own is None or not _is_dotted(name):
+    own = block_of(step.site)
+    if own is None or not is_dotted(name):
         return None
     statements, number = own
     before: Site | None = None
     for event in program.events("backward", "step"):
-        other = _block_of(event.site)
+        other = block_of(event.site)
         if event is step or other is None or other[0] is not statements or other[1] >= number:
             continue
         if event.kind == "step":
@@ -127,33 +134,22 @@ def clear_gradients(program: Program, step: Event) -> Changes:
     if before is None:
         return insert_after(step.site, call)
     between = statements[_index(before) : number]
-    return insert_after(step.site, call) if _rebinds(between, name) else insert_before(before, call)
+    return insert_after(step.site, call) if rebinds(between, name) else insert_before(before, call)
 
 
 def move(statement: Site, *, before: Site | None = None, after: Site | None = None) -> Changes:
     """Move a call that is a statement of its own to before or behind another in its block."""
     target = before or after
-    own, other = _block_of(statement), _block_of(target) if target else None
+    own, other = block_of(statement), block_of(target) if target else None
     if own is None or other is None or target is None or own[0] is not other[0]:
         return None
-    if not _stands_alone(statement):
+    if not stands_alone(statement):
         return None
     return move_behind(statement, target) if after else move_before(statement, target)
 
 
-def _stands_alone(call: Site) -> bool:
-    """Whether a call is a statement of its own."""
-    found = enclosing_statement(call.module, call.node)
-    return found is not None and isinstance(found.node, ast.Expr) and found.node.value is call.node
-
-
-def _block_of(site: Site) -> tuple[list[ast.stmt], int] | None:
-    chain = enclosing_statements(site.module, site.node)
-    return (chain[-1].block, chain[-1].block.index(chain[-1].node)) if chain else None
-
-
 def _index(site: Site) -> int:
-    found = _block_of(site)
+    found = block_of(site)
     return found[1] if found else 0
 
 
@@ -165,15 +161,15 @@ def evaluate_in_eval_mode(program: Program, forwards: Sequence[Event], trained: 
     """
     names = [spoken_name(event) for event in forwards]
     region = _evaluation(program, forwards[0])
-    if region is None or not all(_is_dotted(name) for name in names):
+    if region is None or not all(is_dotted(name) for name in names):
         return None
-    if any(_function_of(event.site) is not _function_of(region) for event in forwards):
+    if any(function_of(event.site) is not function_of(region) for event in forwards):
         return None
     if _also_trains(program, region, forwards):
         return None
     node = region.node
     assert isinstance(node, ast.stmt)
-    if any(_rebinds([node], name) for name in names) or any(
+    if any(rebinds([node], name) for name in names) or any(
         isinstance(inner, ast.Return) for inner in ast.walk(node)
     ):
         return None
@@ -190,12 +186,12 @@ def train_in_train_mode(program: Program, mode: Event, forward: Event) -> Change
         mode: what puts it into eval mode, in the same outer loop.
         forward: a pass that trains it.
     """
-    own = _function_of(mode.site)
+    own = function_of(mode.site)
     chain = (*forward.callers, forward.site)
     # the name that the function which sets eval mode has for the model holds in all of it
-    here = next((s for s in chain if _is_in(s, mode.site, own)), None)
+    here = next((s for s in chain if is_in(s, mode.site, own)), None)
     name = spoken_name(forward if here is None else mode)
-    if not _is_dotted(name):
+    if not is_dotted(name):
         return None
     site = here or forward.site
     places = {id(event): blocks for event, blocks in program.walk() if event in (mode, forward)}
@@ -203,15 +199,9 @@ def train_in_train_mode(program: Program, mode: Event, forward: Event) -> Change
     loops = [
         b.site
         for b in places[id(forward)]
-        if b.kind == "loop" and id(b) not in shared and b.site and _is_in(b.site, site)
+        if b.kind == "loop" and id(b) not in shared and b.site and is_in(b.site, site)
     ]
     return insert_before(next(iter(loops), site), f"{name}.train()")
-
-
-def _is_in(site: Site, other: Site, function: ast.AST | None = None) -> bool:
-    """Whether a place is in the function of another one."""
-    same = site.module is other.module
-    return same and _function_of(site) is (function or _function_of(other))
 
 
 def _also_trains(program: Program, region: Site, forwards: Sequence[Event]) -> bool:
@@ -245,7 +235,7 @@ def _evaluation(program: Program, forward: Event) -> Site | None:
             break
     here = [b.site for b in loops if b.site and b.site.module is site.module]
     chain = enclosing_statements(site.module, site.node)
-    nodes = {id(s.node) for s in here if _function_of(s) is _function_of(site)}
+    nodes = {id(s.node) for s in here if function_of(s) is function_of(site)}
     inner = next((i for i, placed in enumerate(chain) if id(placed.node) in nodes), len(chain) - 1)
     if inner < 0:
         return None
@@ -259,29 +249,6 @@ def _is_only_statement(outer: Placed, inner: Placed) -> bool:
     return isinstance(outer.node, ast.With) and outer.node.body[0] is inner.node
 
 
-def _function_of(site: Site) -> ast.AST | None:
-    chain = enclosing_statements(site.module, site.node)
-    functions = [p.node for p in chain if isinstance(p.node, Function) and p.node is not site.node]
-    return functions[-1] if functions else None
-
-
-def _is_dotted(name: str) -> bool:
-    """Whether the text is a name or an attribute of one, so that it means the same nearby."""
-    return all(part.isidentifier() for part in name.split("."))
-
-
-def _rebinds(statements: Sequence[ast.stmt], name: str) -> bool:
-    """Whether statements give a dotted name, or what it starts with, another value."""
-    for statement in statements:
-        for node in ast.walk(statement):
-            stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
-            if stored and isinstance(node, ast.Name | ast.Attribute):
-                bound = ast.unparse(node)
-                if name == bound or name.startswith(f"{bound}."):
-                    return True
-    return False
-
-
 def without_gradients(loop: Site) -> Changes:
     """Run a loop with gradients off."""
     no_grad, imported = reference(loop, "torch.no_grad")
@@ -290,7 +257,7 @@ def without_gradients(loop: Site) -> Changes:
 
 def move_after(step: Event, first: Event, loop: Block) -> Changes:
     """Move a step behind another one: right behind it, or to the end of the loop's body."""
-    own, other = _block_of(step.site), _block_of(first.site)
+    own, other = block_of(step.site), block_of(first.site)
     body = getattr(loop.site.node, "body", None) if loop.site else None
     if own is None or other is None or step.site.module is not first.site.module:
         return None
@@ -311,7 +278,7 @@ def move_out_of_loop(step: Event, first: Event, loop: Block) -> Changes:
 
 def _move(site: Site, behind: Site) -> Changes:
     """Move a statement that is only a call behind another one of its function."""
-    movable = _stands_alone(site) and _is_in(site, behind)
+    movable = stands_alone(site) and is_in(site, behind)
     return move_behind(site, behind) if movable else None
 
 

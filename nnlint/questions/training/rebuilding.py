@@ -90,11 +90,16 @@ def _step_of(built: Built, loop: Block) -> Event | None:
 def _unit(loop: Block) -> str:
     """Whether a round of a loop is an epoch or a batch of one training; empty if not known."""
     said = list(_header(loop))
-    if any(_STARTS_ANEW.search(word) or role_of_name(word) == EVAL for word in said):
+    if starts_anew(loop) or any(role_of_name(word) == EVAL for word in said):
         return ""
     if any(_EPOCHS.search(word) for word in said):
         return "epoch"
     return "batch" if goes_over_data(loop) else ""
+
+
+def starts_anew(loop: Block) -> bool:
+    """Whether each round of a loop is called a training of its own, as that of a fold is."""
+    return any(_STARTS_ANEW.search(word) for word in _header(loop))
 
 
 def _header(loop: Block) -> Iterator[str]:

@@ -1,6 +1,7 @@
 from nnlint.questions.participants import spoken_name
 from nnlint.questions.training.stepping import empty_steps
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.steps import backward_before_step
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -9,6 +10,7 @@ from nnlint.semantics.analysis import Program
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def missing_backward(program: Program, context: Context) -> None:
     """An optimizer steps, but no backward pass computes its gradients.
@@ -65,4 +67,5 @@ def missing_backward(program: Program, context: Context) -> None:
                 f"`{found.step.site.text}` changes nothing: no backward pass computes gradients "
                 f"for `{spoken_name(found.step)}`, so the model never learns",
                 help="Call `backward()` on the loss before the step.",
+                fix=("Go back from the loss", backward_before_step(program, found)),
             )

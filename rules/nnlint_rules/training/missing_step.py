@@ -1,5 +1,6 @@
 from nnlint.questions.training.discarding import discarded_gradients, never_stepped
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.steps import step_after_backward, step_like_the_other
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.analysis import Program
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def missing_step(program: Program, context: Context) -> None:
     """The gradients of every batch are computed and cleared, but never applied.
@@ -66,6 +68,7 @@ def missing_step(program: Program, context: Context) -> None:
             "them away in every round, and no step comes before",
             help="Call the optimizer's `step()` after the backward pass.",
             related=[(clear, "gradients are cleared here")],
+            fix=("Step the optimizer", step_after_backward(program, found)),
         )
     for idle in never_stepped(program):
         backward = idle.backward.site
@@ -75,4 +78,5 @@ def missing_step(program: Program, context: Context) -> None:
             "optimizer that holds it never steps",
             help="Call the `step()` of that optimizer after the backward pass, too.",
             related=[(idle.optimizer.site, "its optimizer is built here")],
+            fix=("Step that optimizer, too", step_like_the_other(program, idle)),
         )

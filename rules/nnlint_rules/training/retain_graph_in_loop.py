@@ -1,5 +1,5 @@
 from nnlint.questions.training.retaining import retained_graphs
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -8,6 +8,7 @@ from nnlint.semantics.analysis import Program
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
+    fix=Applicability.SAFE,
 )
 def retain_graph_in_loop(program: Program, context: Context) -> None:
     """The graph of every batch is kept, and nothing goes through it again.
@@ -59,9 +60,11 @@ def retain_graph_in_loop(program: Program, context: Context) -> None:
     - [Tensor.backward](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html)
     """
     for found in retained_graphs(program):
+        backward = found.backward.site
         context.report(
-            found.backward.site,
-            f"`{found.backward.site.text}` keeps the activations of each round while those of "
+            backward,
+            f"`{backward.text}` keeps the activations of each round while those of "
             "the next are computed, and nothing goes through that graph again",
             help="Leave `retain_graph=True` out.",
+            fix=("Let the graph go", changes.remove_keyword(backward, "retain_graph")),
         )

@@ -1,5 +1,6 @@
 from nnlint.questions.training.scheduler_steps import steps_without_metric, unstepped_schedulers
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.steps import step_schedule
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.analysis import Program
     level=Level.ERROR,
     recipe="tune: learning rate decay",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def scheduler_never_stepped(program: Program, context: Context) -> None:
     """A learning-rate scheduler is built and never stepped.
@@ -79,4 +81,5 @@ def scheduler_never_stepped(program: Program, context: Context) -> None:
             "the learning rate that it starts with",
             help="Call the scheduler's `step()` after each epoch, or batch, as its length says.",
             related=[(found.step.site, "its optimizer is stepped here")],
+            fix=("Step the scheduler", step_schedule(program, found)),
         )
