@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 
 from nnlint.questions.loss.losses import call_parameters
+from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
@@ -113,22 +114,12 @@ def build_then_call(build: Site) -> Changes:
 def exchange_loss(loss: Operation, function: str, cls: str) -> Changes:
     """Use another loss with the same arguments: a function, or a class where it is built."""
     if loss.layer is None:
-        return _renamed(loss.site, function)
-    return _renamed(loss.layer.site, cls) if _is_near(loss.layer, loss) else None
+        return call_instead(loss.site, function)
+    return call_instead(loss.layer.site, cls) if _is_near(loss.layer, loss) else None
 
 
 def _is_near(layer: Built, loss: Operation) -> bool:
     return layer.site.module is loss.site.module
-
-
-def _renamed(call: Site, name: str) -> Changes:
-    """Call something else of the library with the same arguments."""
-    node = call.node
-    if not isinstance(node, ast.Call):
-        return None
-    func = Site(call.module, node.func)
-    written, imported = reference(func, name)
-    return together(replace(func, written), imported)
 
 
 def log_softmax_first(loss: Operation, activation: str) -> Changes:

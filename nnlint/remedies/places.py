@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from nnlint.semantics.values import Site
 from nnlint.syntax.statements import enclosing_statement, enclosing_statements
 
+_GIVE_BACK = frozenset("to cuda cpu float double half train eval".split())
+"""Methods of modules that return the module itself."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -68,25 +70,40 @@ def name_at(built: Site, place: Site) -> str:
     statement = enclosing_statement(built.module, built.node)
     if built.module is not place.module or statement is None:
         return ""
-    if not isinstance(statement.node, ast.Assign) or statement.node.value is not built.node:
+    if not isinstance(statement.node, ast.Assign) or not _is_made_by(statement.node.value, built):
         return ""
     (target, *others) = statement.node.targets
     name = ast.unparse(target)
     if others or not is_dotted(name):
         return ""
+    function = function_of(built)
+    own = scope = function or built.module.tree
     if isinstance(target, ast.Name):
-        function = function_of(built)
         around = [p.node for p in enclosing_statements(place.module, place.node)]
         later = statement.block[statement.block.index(statement.node) + 1 :]
         if function is not function_of(place) or not any(s in around for s in later):
             return ""
-        scope: ast.AST = function or built.module.tree
     else:
         owner = _class_of(built)
         if not name.startswith("self.") or owner is None or owner is not _class_of(place):
             return ""
         scope = owner
-    return name if len(stores([scope], name)) == 1 else ""
+    # what it was before does not matter; what it becomes afterwards, or elsewhere, does
+    before = [s for s in stores([own], name) if _row(s) <= _row(statement.node)]
+    return name if len(stores([scope], name)) == len(before) else ""
+
+
+def _is_made_by(value: ast.expr, built: Site) -> bool:
+    """Whether a value is what is built, or what a method that gives it back makes of it."""
+    while value is not built.node and isinstance(value, ast.Call):
+        if not isinstance(value.func, ast.Attribute) or value.func.attr not in _GIVE_BACK:
+            return False
+        value = value.func.value
+    return value is built.node
+
+
+def _row(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
 
 
 def _class_of(site: Site) -> ast.ClassDef | None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from nnlint.questions.participants import spoken_name
+from nnlint.questions.participants import receiver_text, spoken_name
+from nnlint.questions.training.checkpoints import WrappedState
 from nnlint.remedies.places import (
     Function,
     block_of,
     function_of,
     is_dotted,
     is_in,
+    name_at,
     rebinds,
     stands_alone,
 )
 from nnlint.rewriting.changes import (
-    PLAIN,
     Changes,
     call_method,
     insert_after,
@@ -27,7 +28,6 @@ from nnlint.rewriting.changes import (
     move_before,
     move_behind,
     replace,
-    set_keyword,
     source_text,
     together,
     wrap,
@@ -35,7 +35,7 @@ from nnlint.rewriting.changes import (
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Operation, Site
+from nnlint.semantics.values import Built, Site
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.statements import Placed, enclosing_statements
 
@@ -295,21 +295,16 @@ def detach_behind(forward: Event, statement: Site, names: Sequence[str]) -> Chan
     return insert_after(statement, *lines)
 
 
-def keep_batch_axis(flatten: Operation) -> Changes:
-    """Let a flatten that takes in all axes begin behind the batch axis."""
-    site = flatten.site if flatten.layer is None else flatten.layer.site
-    call = site.node
-    if not isinstance(call, ast.Call):
+def save_what_is_wrapped(found: WrappedState) -> Changes:
+    """Save the state of the model in a wrapper; None where the wrapper may load what is saved."""
+    state, model = found.state, found.model
+    receiver = getattr(getattr(state.node, "func", None), "value", None)
+    if receiver is None or name_at(found.wrapped, state) != model:
         return None
-    on_tensor = flatten.layer is None and len(flatten.explicit) > len(call.args) + len(
-        call.keywords
-    )
-    if flatten.entry.family == "flatten":
-        given = call.args if on_tensor or flatten.layer else call.args[1:]
-        if not given:
-            return set_keyword(site, "start_dim", "1")
-        return replace(Site(site.module, given[0]), "1") if len(given) == 1 else None
-    tensor = call.func.value if on_tensor and isinstance(call.func, ast.Attribute) else None
-    if isinstance(tensor, PLAIN):
-        return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
-    return None
+    for node in ast.walk(state.module.tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "load_state_dict":
+            load = Site(state.module, node)
+            before = is_in(load, found.wrapped) and load.key < found.wrapped.key
+            if receiver_text(load) == model and not before:
+                return None
+    return replace(Site(state.module, receiver), f"{model}.module")

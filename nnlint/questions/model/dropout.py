@@ -171,6 +171,26 @@ def elementwise_dropouts_behind(convolution: Operation) -> Iterable[Operation]:
     return [dropout for dropout in found if not is_tried_alone(dropout)]
 
 
+def is_on_maps_only(operations: Iterable[Operation], dropout: Operation, dimensions: int) -> bool:
+    """Whether all that a dropout is given, wherever it is called, are maps of a known rank.
+
+    Parameters:
+        operations: all in which it may be called.
+        dimensions: of the convolutions that give the maps.
+    """
+    place = dropout.site if dropout.layer is None else dropout.layer.site
+    for operation in operations:
+        site = operation.site if operation.layer is None else operation.layer.site
+        if site.key != place.key or operation.entry.family not in ELEMENTWISE:
+            continue
+        if not _drops_elements_of_map(operation):
+            return False
+        made = upstream(operation.inputs[0], _leaves_feature_map)
+        if any(o.entry.dimensions != dimensions for o in made if o.entry.family in CONVOLUTION):
+            return False
+    return True
+
+
 def _drops_elements_of_map(operation: Operation) -> bool:
     return (
         is_active(operation, ELEMENTWISE)

@@ -1,6 +1,7 @@
 from nnlint.questions.model.dropout import elementwise_dropouts_behind
 from nnlint.questions.model.layers import place_of
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.remedies.model import drop_channels
+from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
 
 
@@ -9,6 +10,7 @@ from nnlint.semantics.values import Operation
     level=Level.ADVICE,
     recipe="regularize: dropout",
     on=Calls(family="conv"),
+    fix=Applicability.UNSAFE,
 )
 def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     """Elementwise dropout between convolutions.
@@ -62,6 +64,7 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
     """
+    operations = [o for program in context.programs for o in program.operations]
     for dropout in elementwise_dropouts_behind(operation):
         place = place_of(dropout)
         whole = "nn.Dropout" if dropout.layer else "F.dropout"
@@ -71,4 +74,5 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
             "neighbours carry the same information: it regularises less than its rate says",
             help=f"Use `{whole}{operation.entry.dimensions}d`, which drops whole channels.",
             related=[(place_of(operation), "the convolution that follows")],
+            fix=("Drop whole channels", drop_channels(operations, dropout, operation)),
         )

@@ -1,6 +1,6 @@
 from nnlint.questions.model.flattening import flattened_batch
 from nnlint.questions.model.layers import place_of
-from nnlint.remedies.training import keep_batch_axis
+from nnlint.remedies.model import keep_batch_axis
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
 

@@ -1,9 +1,16 @@
 from nnlint.questions.training.checkpoints import wrapped_states
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.training import save_what_is_wrapped
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
-@rule("NN522", level=Level.PEDANTIC, recipe="squeeze out the juice", on=Programs())
+@rule(
+    "NN522",
+    level=Level.PEDANTIC,
+    recipe="squeeze out the juice",
+    on=Programs(),
+    fix=Applicability.UNSAFE,
+)
 def data_parallel_state(program: Program, context: Context) -> None:
     """The state of a parallel wrapper is saved.
 
@@ -50,4 +57,5 @@ def data_parallel_state(program: Program, context: Context) -> None:
             "and a plain model does not load them",
             help=f"Save `{found.model}.module.state_dict()`.",
             related=[(found.wrapped, "wrapped here")],
+            fix=("Save the state of the model in it", save_what_is_wrapped(found)),
         )

@@ -1,0 +1,54 @@
+"""Changes that mend what a model computes.
+
+Each returns None where it cannot.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from nnlint.questions.model.dropout import is_on_maps_only
+from nnlint.remedies.naming import call_instead
+from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
+from nnlint.semantics.values import Operation, Site
+
+_OF_CHANNELS = ("torch.nn.Dropout", "torch.nn.functional.dropout")
+"""What has a form that drops channels, with the same parameters, under its name and `2d`."""
+
+
+def drop_channels(
+    operations: Iterable[Operation], dropout: Operation, convolution: Operation
+) -> Changes:
+    """Drop whole channels of feature maps where only such maps are given.
+
+    Parameters:
+        operations: all that is computed in the file's programs.
+        convolution: what the maps go into.
+    """
+    entry = dropout.entry if dropout.layer is None else dropout.layer.entry
+    dimensions = convolution.entry.dimensions
+    if entry.name not in _OF_CHANNELS or not is_on_maps_only(operations, dropout, dimensions):
+        return None
+    site = dropout.site if dropout.layer is None else dropout.layer.site
+    return call_instead(site, f"{entry.name}{dimensions}d")
+
+
+def keep_batch_axis(flatten: Operation) -> Changes:
+    """Let a flatten that takes in all axes begin behind the batch axis."""
+    site = flatten.site if flatten.layer is None else flatten.layer.site
+    call = site.node
+    if not isinstance(call, ast.Call):
+        return None
+    on_tensor = flatten.layer is None and len(flatten.explicit) > len(call.args) + len(
+        call.keywords
+    )
+    if flatten.entry.family == "flatten":
+        given = call.args if on_tensor or flatten.layer else call.args[1:]
+        if not given:
+            return set_keyword(site, "start_dim", "1")
+        return replace(Site(site.module, given[0]), "1") if len(given) == 1 else None
+    tensor = call.func.value if on_tensor and isinstance(call.func, ast.Attribute) else None
+    if isinstance(tensor, PLAIN):
+        return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
+    return None
