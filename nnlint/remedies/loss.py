@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 
+from nnlint.questions.loss.heads import Mismatch
 from nnlint.questions.loss.losses import call_parameters
+from nnlint.questions.model.layers import has_trained_weights
 from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import (
     PLAIN,
@@ -22,6 +24,9 @@ from nnlint.rewriting.imports import reference
 from nnlint.semantics.dataflow import keeps_examples
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of
+
+NOWHERE = 1_000
+"""A position at which no argument stands: it is given by name alone."""
 
 
 def add_last_axis(loss: Operation, to_target: bool) -> Changes:
@@ -231,6 +236,28 @@ _STABLE = {
     "1 - sigmoid": _log_of_complement,
     "sum(exp)": _log_sum_exp,
 }
+
+
+def fit_head(found: Mismatch, loss: Operation) -> Changes:
+    """Give a head, whose size is a number of its own, one output for each class.
+
+    None where the number stands elsewhere, too, and may mean the same there.
+    """
+    head, number = found.head.site, str(found.classes)
+    modules = {id(site.module): site.module for site in (head, loss.site)}
+    same = [n for m in modules.values() for n in ast.walk(m.tree) if _is_number(n, found.outputs)]
+    if found.head.entry.kind == "model":
+        written = argument_of(head.node, "num_classes", NOWHERE)
+        if written is None and not has_trained_weights(found.head) and not same:
+            return set_keyword(head, "num_classes", number)
+    else:
+        written = argument_of(head.node, "out_features", 1)
+        written = written or argument_of(head.node, "out_channels", 1)
+    return replace(Site(head.module, written), number) if written and same == [written] else None
+
+
+def _is_number(node: ast.AST, number: int) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value == number
 
 
 def compare_with_zero(comparison: Site) -> Changes:

@@ -13,7 +13,6 @@ from nnlint.semantics.values import (
     Built,
     Constant,
     Operation,
-    Site,
     Tensor,
     Unknown,
     choices_of,
@@ -30,7 +29,7 @@ class Mismatch:
     outputs: int
     classes: int
     dataset: Built
-    head: Site
+    head: Built
     """The layer or model that decides the number of outputs."""
 
 
@@ -45,11 +44,11 @@ def mismatch_of(loss: Operation) -> Mismatch | None:
     head = _head_of(loss)
     if dataset is None or head is None:
         return None
-    outputs, site = head
+    outputs, built = head
     classes = dataset.entry.options.get("classes")
     if not isinstance(classes, int) or outputs in (classes, classes + 1):
         return None
-    return Mismatch(outputs, classes, dataset, site)
+    return Mismatch(outputs, classes, dataset, built)
 
 
 def _labels_of(target: Tensor | None, depth: int = 8) -> Built | None:
@@ -66,13 +65,13 @@ def _labels_of(target: Tensor | None, depth: int = 8) -> Built | None:
     return None
 
 
-def _head_of(loss: Operation) -> tuple[int, Site] | None:
+def _head_of(loss: Operation) -> tuple[int, Built] | None:
     """The number of outputs of the layer or library model whose outputs a loss takes."""
     given = next((loss.arguments[n] for n in ("input", "inputs") if n in loss.arguments), None)
     model = given.state.get(MADE_BY) if isinstance(given, Unknown) else None
     if isinstance(model, Built):
         number = _classes_of(model)
-        return None if number is None else (number, model.site)
+        return None if number is None else (number, model)
     tensor = tensor_of(given)
     made = makers(tensor) if tensor is not None else None
     while made and len(made) == 1 and made[0].entry.activation == "log_softmax" and made[0].inputs:
@@ -84,7 +83,7 @@ def _head_of(loss: Operation) -> tuple[int, Site] | None:
     number = constant(width)
     if layer is None or not isinstance(number, int) or any(c.soft for c in layer.conditions):
         return None
-    return number, layer.site
+    return number, layer
 
 
 def _classes_of(model: Built) -> int | None:

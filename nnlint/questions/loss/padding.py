@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import averages_over_all_elements, operands
 from nnlint.questions.loss.shifts import MOVES
-from nnlint.semantics.values import Constant, Join, Operation, Tensor, constant
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.values import (
+    Constant,
+    Join,
+    Operation,
+    Tensor,
+    Unknown,
+    constant,
+)
 
 IGNORED = -100
 """The class that a cross entropy leaves out by default."""
@@ -39,9 +50,47 @@ def _padding(target: Tensor, depth: int = 16) -> Operation | None:
         return None
     if producer.entry.family == "pad_sequence":
         return producer
-    if producer.entry.family in MOVES or _is_slice(producer):
+    if _moves(producer):
         return _padding(producer.inputs[0], depth - 1) if producer.inputs else None
     return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uses:
+    """What takes in what a padding gives."""
+
+    operations: tuple[Operation, ...]
+    seen: bool
+    """Whether these are all: no code that is not followed gets it."""
+
+
+def uses_of(programs: Iterable[Program], padding: Operation) -> Uses:
+    """What the padded sequences go into, moved and shifted or as they are."""
+    uses: list[Operation] = []
+    seen = True
+    for program in programs:
+        for operation in program.operations:
+            if not _moves(operation) and any(_is_padded(t, padding) for t in operation.inputs):
+                uses.append(operation)
+        for event in program.events("opaque", "forward"):
+            followed = event.kind == "forward" and not isinstance(event.subject, Unknown)
+            if not followed and any(_is_padded(tensor_of(v), padding) for v in event.operands):
+                seen = False
+    return Uses(tuple(uses), seen)
+
+
+def _is_padded(tensor: Tensor | None, padding: Operation, depth: int = 16) -> bool:
+    """Whether a tensor may be what a padding gives, moved or shifted."""
+    producer = tensor.producer if tensor is not None and depth else None
+    if isinstance(producer, Operation) and producer.site.key == padding.site.key:
+        return True
+    goes_on = isinstance(producer, Join) or (isinstance(producer, Operation) and _moves(producer))
+    inputs = producer.inputs if goes_on and isinstance(producer, Join | Operation) else ()
+    return any(_is_padded(t, padding, depth - 1) for t in inputs)
+
+
+def _moves(operation: Operation) -> bool:
+    return operation.entry.family in MOVES or _is_slice(operation)
 
 
 def _is_selected(prediction: Tensor, depth: int = 8) -> bool:

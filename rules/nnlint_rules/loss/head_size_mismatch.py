@@ -1,5 +1,6 @@
 from nnlint.questions.loss.heads import mismatch_of
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.remedies.loss import fit_head
+from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.values import Operation
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll")),
+    fix=Applicability.UNSAFE,
     probe="loss-at-init",
 )
 def head_size_mismatch(loss: Operation, context: Context) -> None:
@@ -61,10 +63,11 @@ def head_size_mismatch(loss: Operation, context: Context) -> None:
         if surplus
         else "some labels have no output, and their loss is an error or garbage"
     )
-    here = found.head.module is loss.site.module
+    head = found.head.site
     context.report(
-        found.head if here else loss.site,
-        f"`{found.head.text}` has {found.outputs} outputs, and {name} has {found.classes} classes: {effect}",
+        head if head.module is loss.site.module else loss.site,
+        f"`{head.text}` has {found.outputs} outputs, and {name} has {found.classes} classes: {effect}",
         help=f"Give it {found.classes} outputs.",
         related=[(found.dataset.site, "the data set"), (loss.site, "the loss")],
+        fix=(f"Give it {found.classes} outputs", fit_head(found, loss)),
     )

@@ -1,5 +1,6 @@
 from nnlint.questions.loss.padding import padding_of
-from nnlint.rule import Calls, Context, Level, rule
+from nnlint.remedies.padding import leave_padding_out
+from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.values import Operation
     level=Level.ADVICE,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll")),
+    fix=Applicability.UNSAFE,
 )
 def padding_in_loss(loss: Operation, context: Context) -> None:
     """A sequence loss that counts the padding of its targets.
@@ -65,4 +67,8 @@ def padding_in_loss(loss: Operation, context: Context) -> None:
         "predict padding, and depends on how long the sequences of a batch are",
         help="Pad the targets with -100, or give the loss the `ignore_index` of the padding.",
         related=[(padding.site, "the targets are padded here")],
+        fix=(
+            "Leave the padding out of the loss",
+            leave_padding_out(context.programs, loss, padding),
+        ),
     )

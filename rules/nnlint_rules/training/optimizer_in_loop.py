@@ -1,5 +1,6 @@
 from nnlint.questions.training.rebuilding import rebuilt_in_loops
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.hoisting import build_before_loops
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -8,6 +9,7 @@ from nnlint.semantics.analysis import Program
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def optimizer_in_loop(program: Program, context: Context) -> None:
     """The optimizer or scheduler is built anew in every epoch or batch.
@@ -73,4 +75,5 @@ def optimizer_in_loop(program: Program, context: Context) -> None:
             help=f"Build it once, before the loop over the {found.unit}{'es' if found.unit == 'batch' else 's'}"
             + ("." if found.unit == "epoch" else " and epochs."),
             related=related,
+            fix=("Build it before the loop", build_before_loops(program, found)),
         )
