@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from nnlint.config import Config, ConfigError
-from nnlint.finding import Level
+from nnlint.finding import Applicability, Level
 from nnlint.local import local_files, local_modules, package_of
 from nnlint.packs import RulePackError, installed, local_folders, row_files
 from nnlint.rule import OWN_CODE, Rule, RuleDefinitionError
@@ -30,20 +30,36 @@ class ToolRule:
     name: str
     level: Level
     summary: str
+    fix: Applicability | None = None
 
     @property
     def documentation(self) -> str:
         """The documentation page as Markdown."""
-        return f"# {self.name} ({self.code})\n\n{self.summary}\n\n**Level:** {self.level.value}\n"
+        facts = f"**Level:** {self.level.value}"
+        if self.fix is not None:
+            facts += f" · **Fix:** {self.fix.value}"
+        return f"# {self.name} ({self.code})\n\n{self.summary}\n\n{facts}\n"
 
 
 TOOL_RULES = (
     ToolRule("NN001", "syntax-error", Level.ERROR, "A file or cell that Python cannot parse."),
     ToolRule("NN002", "unreadable-file", Level.ERROR, "A file or folder that cannot be read."),
     ToolRule("NN003", "invalid-notebook", Level.ERROR, "A file that is no valid notebook."),
-    ToolRule("NN004", "unused-suppression", Level.WARNING, "A comment that suppresses no finding."),
     ToolRule(
-        "NN005", "unknown-suppression", Level.WARNING, "A comment that names no rule of nnlint."
+        "NN004",
+        "unused-suppression",
+        Level.WARNING,
+        "A comment that suppresses no finding. The fix takes it out, or the one of its rules that "
+        "is not reported there; other words of the comment stay.",
+        Applicability.SAFE,
+    ),
+    ToolRule(
+        "NN005",
+        "unknown-suppression",
+        Level.WARNING,
+        "A comment that names no rule of nnlint. Where a rule of nearly that name is reported, the "
+        "fix names it.",
+        Applicability.SAFE,
     ),
     ToolRule("NN006", "invalid-config", Level.ERROR, "A configuration file that cannot be used."),
     ToolRule("NN007", "rule-crash", Level.ERROR, "A fault of nnlint itself: please report it."),

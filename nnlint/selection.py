@@ -89,7 +89,13 @@ def check_selectors(config: Config, rules: Iterable[Selectable]) -> None:
 
 def closest(name: str, rules: Iterable[Selectable]) -> str:
     """A hint at the code, name or level that `name` may stand for, or nothing."""
+    close = closest_selector(name, rules)
+    return f"; did you mean `{close}`?" if close else ""
+
+
+def closest_selector(name: str, rules: Iterable[Selectable]) -> str:
+    """The code, name or level that `name` may stand for; empty when none is like it."""
     known = {n.lower(): n for rule in rules for n in (rule.code, rule.name)}
     known |= {level.value: level.value for level in Level} | {"all": "ALL"}
     close = difflib.get_close_matches(name.lower(), known, 1)
-    return f"; did you mean `{known[close[0]]}`?" if close else ""
+    return known[close[0]] if close else ""

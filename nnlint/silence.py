@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlint.config import Config
-from nnlint.finding import Finding, Position
+from nnlint.finding import Applicability, Change, Finding, Fix, Position
 from nnlint.registry import TOOL, every_rule
-from nnlint.selection import Selectable, closest, is_selected, meant
+from nnlint.selection import Selectable, closest, closest_selector, is_selected, meant
 from nnlint.source.patterns import compiled
 from nnlint.source.suppression import Suppression
 
@@ -91,6 +91,8 @@ class _File:
         self._config = config
         self._comments = comments
         self._used: set[tuple[Suppression, str]] = set()
+        self._near: dict[Suppression, set[str]] = {}
+        """The codes and names of what is found where a comment counts."""
 
     def hides(self, finding: Finding) -> bool:
         """Whether a comment or the selection leaves a finding out."""
@@ -100,6 +102,7 @@ class _File:
         hidden = False
         for comment in self._comments:
             if comment.covers(finding.cell, finding.rows):
+                self._near.setdefault(comment, set()).update((finding.code, finding.name))
                 for selector in comment.selectors or ("ALL",):
                     if selector == "ALL" or _names(selector, finding):
                         self._used.add((comment, selector))
@@ -109,18 +112,20 @@ class _File:
     def about_comments(self, judged: bool) -> Iterable[Finding]:
         """Findings about comments that are malformed, unknown or unused."""
         for comment in self._comments:
-            for code, text in self._faults(comment, judged):
+            for code, text, fix in self._faults(comment, judged):
                 position = Position(comment.row, comment.column)
                 finding = tool_finding(code, self._name, text, position, comment.cell)
+                finding = replace(finding, fix=fix)
                 if is_selected(self._config, finding):
                     yield finding
 
-    def _faults(self, comment: Suppression, judged: bool) -> Iterable[tuple[str, str]]:
+    def _faults(self, comment: Suppression, judged: bool) -> Iterable[tuple[str, str, Fix | None]]:
         if comment.malformed:
             yield (
                 "NN005",
                 "this comment is in no form that nnlint knows and suppresses nothing: write "
                 "`# nnlint: ignore[name]` or `# nnlint: ignore-file[name]`",
+                None,
             )
             return
         for selector in comment.selectors:
@@ -128,12 +133,26 @@ class _File:
             if rule is None:
                 if comment.ours or selector.upper().startswith("NN"):
                     hint = closest(selector, every_rule())
-                    yield "NN005", f"no rule is called `{selector}`{hint}"
+                    fix = self._named(comment, selector, closest_selector(selector, every_rule()))
+                    yield "NN005", f"no rule is called `{selector}`{hint}", fix
             elif judged and comment.ours and (comment, selector) not in self._used:
                 if is_selected(self._config, rule) and rule.code not in FATAL:
-                    yield "NN004", f"`{selector}` is not reported here: the comment can go"
+                    fix = self._fix(comment, "Take it out", comment.without(selector))
+                    yield "NN004", f"`{selector}` is not reported here: the comment can go", fix
         if not comment.selectors and judged and (comment, "ALL") not in self._used:
-            yield "NN004", "nothing is reported here: the comment can go"
+            fix = self._fix(comment, "Take it out", comment.without("ALL"))
+            yield "NN004", "nothing is reported here: the comment can go", fix
+
+    def _named(self, comment: Suppression, selector: str, name: str) -> Fix | None:
+        """The fix that names a rule, where it is reported and so must have been meant."""
+        if name not in self._near.get(comment, ()):
+            return None
+        return self._fix(comment, f"Write `{name}`", comment.renamed(selector, name))
+
+    def _fix(self, comment: Suppression, title: str, text: str) -> Fix:
+        texts = (comment.comment, text)
+        change = Change("rewrite_comment", self._name, (comment.place,), texts)
+        return Fix(title, Applicability.SAFE, (change,))
 
 
 def _names(selector: str, rule: Selectable) -> bool:

@@ -141,4 +141,4 @@ def _each(convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda values: tuple(map(convert, values))
 
 
-_COMMENT = _reader(Suppression, selectors=tuple)
+_COMMENT = _reader(Suppression, selectors=tuple, place=_span, part=tuple)

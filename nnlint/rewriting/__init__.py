@@ -35,6 +35,7 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     Raises:
         ChangeRefused: there is no room for them.
     """
+    from nnlint.rewriting.comments import rewritten_comments
     from nnlint.rewriting.differences import differences
     from nnlint.rewriting.oracles import fault
     from nnlint.rewriting.transforming import transformed
@@ -46,7 +47,7 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     except (Refused, RecursionError) as error:
         raise ChangeRefused(str(error)) from error
     made = list(differences(before, after))
-    wrong = fault(before, after, made)
+    wrong = fault(before, after, made, rewritten_comments(changes))
     if wrong:
         raise ChangeRefused(wrong)
     return _edits(source, before, made)

@@ -15,7 +15,7 @@ LEAVES = cst.Return | cst.Raise | cst.Continue | cst.Break
 """Statements that nothing behind them is reached from."""
 Lines = Sequence[cst.EmptyLine]
 Row = TypeVar("Row", bound=Statement)
-Update = Callable[[Any], cst.CSTNode]
+Update = Callable[[Any], cst.CSTNode | cst.RemovalSentinel]
 """Makes of a node, in which all changes are made already, what takes its place."""
 
 

@@ -15,9 +15,15 @@ Outline = tuple[str, ...]
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
-def fault(before: str, after: str, made: Iterable[Difference]) -> str:
-    """What is wrong with a changed text; empty when nothing is."""
-    if _comments(before) - _comments(after):
+def fault(
+    before: str, after: str, made: Iterable[Difference], rewritten: Iterable[str] = ()
+) -> str:
+    """What is wrong with a changed text; empty when nothing is.
+
+    Parameters:
+        rewritten: the comments that are to be others, or to go.
+    """
+    if _comments(before) - _comments(after) - Counter(rewritten):
         return "a comment would be lost"
     touched = {row for start, end, _ in made for row in range(start.row, end.row + 1)}
     try:

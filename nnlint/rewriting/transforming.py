@@ -9,7 +9,7 @@ from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, ImportItem
 
 from nnlint.finding import Change
-from nnlint.rewriting import arguments, blocks, expressions
+from nnlint.rewriting import arguments, blocks, comments, expressions
 from nnlint.rewriting.blocks import Plan
 from nnlint.rewriting.tree import Block, Refused, SourceTree
 
@@ -28,6 +28,7 @@ OPERATIONS: dict[str, Callable[[Plan, Change], None]] = {
     "remove_items": arguments.remove_items,
     "remove_keyword": arguments.remove_keyword,
     "replace": expressions.replace,
+    "rewrite_comment": comments.rewrite_comment,
     "set_keyword": arguments.set_keyword,
     "take_out_of": blocks.take_out_of,
     "unwrap": expressions.unwrap,
@@ -64,7 +65,7 @@ class _Carrier(cst.CSTTransformer):
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
     ) -> cst.CSTNodeT | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNodeT]:
         """A node after what is planned for it."""
-        new: cst.CSTNode = updated_node
+        new: cst.CSTNode | cst.RemovalSentinel = updated_node
         for update in self._plan.updates.get(original_node, ()):
             new = update(new)
         if isinstance(original_node, Block) and isinstance(new, Block):

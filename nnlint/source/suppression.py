@@ -8,6 +8,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.finding import Position, Span
 from nnlint.source.file import SourceFile
 
 _COMMENT = re.compile(
@@ -35,6 +36,33 @@ class Suppression:
     """Written for nnlint alone, so that an unused one is reported."""
     malformed: bool = False
     """Addressed to nnlint, but not in a form that it knows."""
+    comment: str = ""
+    """The whole comment that it is in."""
+    place: Span = (Position(1, 1), Position(1, 1))
+    """Where the whole comment stands; cells of a notebook are joined."""
+    part: tuple[int, int] = (0, 0)
+    """Where in the comment the suppression begins and ends."""
+
+    def without(self, selector: str) -> str:
+        """The whole comment when one selector is taken out, and the suppression with its last."""
+        start, end = self.part
+        left = [s for s in self.selectors if s != selector]
+        if left:
+            head = self.comment[start:end].partition("[")[0]
+            return f"{self.comment[:start]}{head}[{', '.join(left)}]{self.comment[end:]}"
+        before, after = self.comment[:start].rstrip(), self.comment[end:].strip(" \t-:;,.")
+        if not after:
+            return before
+        if not before:
+            return after if after.startswith("#") else f"# {after}"
+        return f"{before}{'  ' if after.startswith('#') else ' '}{after}"
+
+    def renamed(self, selector: str, name: str) -> str:
+        """The whole comment with another selector in the place of one."""
+        start, end = self.part
+        one = re.compile(rf"(?<![\w-]){re.escape(selector)}(?![\w-])")
+        own = one.sub(lambda _: name, self.comment[start:end])
+        return f"{self.comment[:start]}{own}{self.comment[end:]}"
 
     def covers(self, cell: int | None, rows: tuple[int, ...]) -> bool:
         """Whether the comment speaks about a finding that answers to comments on `rows`."""
@@ -63,16 +91,21 @@ def read_suppressions(source: SourceFile) -> tuple[Suppression, ...]:
 
 
 def _read(source: SourceFile, token: tokenize.TokenInfo) -> Iterator[Suppression]:
-    cell, start = source.position(token.start[0], token.start[1] + 1)
+    row, column = token.start[0], token.start[1] + 1
+    cell, start = source.position(row, column)
+    place = Position(row, column), Position(row, column + len(token.string))
     for match in _COMMENT.finditer(token.string):
         column = start.column + match.start()
+        here = (token.string, place, match.span())
         rules = match["rules"]
         if match["kind"] is None or (rules is not None and not rules.strip(", ")):
             yield Suppression(cell, start.row, column, False, (), True, malformed=True)
             continue
         selectors = tuple(s.strip() for s in (rules or "").split(",") if s.strip())
         whole = match["kind"].lower() == "ignore-file"
-        yield Suppression(cell, start.row, column, whole, selectors, ours=True)
+        yield Suppression(cell, start.row, column, whole, selectors, True, False, *here)
     for match in _NOQA.finditer(token.string):
         codes = tuple(re.split(r"[,\s]+", match[1]))
-        yield Suppression(cell, start.row, start.column + match.start(), False, codes, ours=False)
+        here = (token.string, place, match.span())
+        column = start.column + match.start()
+        yield Suppression(cell, start.row, column, False, codes, False, False, *here)
