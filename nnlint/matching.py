@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class Matching:
         self._at: dict[Span, ast.AST] = {}
         self._values: dict[ast.AST, Value] = {}
         text = module.source.text
-        wanted = [p for p in patterns if any(word in text for word in p.words)]
+        wanted = [p for p in patterns if any(_is_in(text, word) for word in p.words)]
         if wanted:
             self._match(wanted)
 
@@ -100,7 +101,7 @@ class Matching:
         return self._at[span]
 
 
-def _rows_with(module: ModuleSyntax, words: Sequence[str]) -> frozenset[int]:
+def _rows_with(module: ModuleSyntax, words: Sequence[str | re.Pattern[str]]) -> frozenset[int]:
     """The rows of the statements at the top of a module that hold one of some words."""
     rows: set[int] = set()
     together = range(0)
@@ -110,9 +111,13 @@ def _rows_with(module: ModuleSyntax, words: Sequence[str]) -> frozenset[int]:
         # what shares a row with the statement before can only be parsed together with it
         start = together.start if start in together else start
         together = range(start, end + 1)
-        if any(word in line for line in module.lines[start - 1 : end] for word in words):
+        if any(_is_in(line, w) for line in module.lines[start - 1 : end] for w in words):
             rows.update(together)
     return frozenset(rows)
+
+
+def _is_in(text: str, word: str | re.Pattern[str]) -> bool:
+    return word in text if isinstance(word, str) else word.search(text) is not None
 
 
 def _within(node: cst.CSTNode) -> list[cst.CSTNode]:

@@ -144,13 +144,18 @@ class Matches:
 
     pattern: Callable[[Any], Any]
     """Makes the pattern, given `libcst.matchers`, which nothing imports before it is needed."""
-    words: tuple[str, ...]
-    """Texts of which a statement at the top of a file holds one where the pattern matches in it;
-    others are not parsed."""
+    words: tuple[str | re.Pattern[str], ...]
+    """Texts, or expressions for them, of which a statement at the top of a file holds one, on one
+    row, where the pattern matches in it; others are not parsed."""
 
-    def __init__(self, pattern: Callable[[Any], Any], words: Iterable[str]) -> None:
+    def __init__(
+        self,
+        pattern: Callable[[Any], Any],
+        words: str | re.Pattern[str] | Iterable[str | re.Pattern[str]],
+    ) -> None:
+        given = (words,) if isinstance(words, str | re.Pattern) else tuple(words)
         object.__setattr__(self, "pattern", pattern)
-        object.__setattr__(self, "words", (words,) if isinstance(words, str) else tuple(words))
+        object.__setattr__(self, "words", given)
         if not all(self.words) or not self.words:
             raise RuleDefinitionError("a pattern needs words that tell which files to look at")
 

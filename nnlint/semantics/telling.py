@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -27,6 +28,8 @@ TRAINING_NAMES = frozenset(
     "backward step zero_grad manual_backward fit unscale_ clip_grad_norm_ clip_grad_norm "
     "clip_grad_value_ grad scaler optim optimizer optimizers scheduler set_grad_enabled".split()
 )
+MEANT_AS_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?", re.IGNORECASE)
+"""Attributes that are `requires_grad`, or were meant to be."""
 GRADIENT_FLAG = "req"
 """How `requires_grad` begins, and what was meant to be it."""
 

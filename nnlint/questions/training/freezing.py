@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nnlint.questions.participants import is_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import told_types
+from nnlint.semantics.telling import MEANT_AS_FLAG
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     WRITTEN,
@@ -16,10 +18,12 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Operation,
+    Site,
     Tensor,
     Unknown,
     Value,
     constant,
+    options,
 )
 
 FLAG = "requires_grad"
@@ -27,11 +31,20 @@ FARTHEST = 4
 """Letters by which a misspelt flag differs at most: `requires_gradient`."""
 
 
+class Setting(NamedTuple):
+    """An attribute that is set."""
+
+    site: Site
+    """The attribute, as `module.requires_grad`."""
+    owner: Value
+    value: Value
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainFlag:
     """A gradient flag that is an attribute like any other, so that it does nothing."""
 
-    event: Event
+    site: Site
     freezes: bool | None
     """Whether it was meant to freeze (True) or to unfreeze; None when not known."""
     is_module: bool
@@ -44,27 +57,32 @@ def module_flags(program: Program) -> Iterator[PlainFlag]:
     """`requires_grad` set on modules."""
     events = program.events()
     for event in events:
-        if event.kind != "requires_grad" or event.name != FLAG:
+        if event.kind != "requires_grad" or event.name != FLAG or event.subject is None:
             continue
-        if is_model(event.subject, events) and not _is_read(event) and not _is_told(event):
-            yield PlainFlag(event, _freezes(event), True)
+        setting = Setting(event.site, event.subject, event.operands[0])
+        if is_model(event.subject, events) and not _is_read(setting) and not _is_told(event):
+            yield PlainFlag(event.site, _freezes(setting), True)
 
 
-def misspelt_flags(program: Program) -> Iterator[PlainFlag]:
-    """Attributes set under a name that is nearly `requires_grad`, and read nowhere."""
-    events = program.events()
-    for event in events:
-        if event.kind != "requires_grad" or not 0 < _distance(event.name, FLAG) <= FARTHEST:
-            continue
-        if not _is_read(event):
-            freezes, is_module = _freezes(event), is_model(event.subject, events)
-            idle = bool(freezes) and _has_no_gradient(event.subject)
-            yield PlainFlag(event, freezes, is_module, idle)
+def misspelt_flag(setting: Setting, programs: Iterable[Program]) -> PlainFlag | None:
+    """What an attribute was meant to be, of a name nearly `requires_grad` that nothing reads."""
+    name = _name(setting)
+    if not MEANT_AS_FLAG.fullmatch(name) or not 0 < _distance(name, FLAG) <= FARTHEST:
+        return None
+    if _is_read(setting):
+        return None
+    freezes = _freezes(setting)
+    events = [event for program in programs for event in program.events()]
+    idle = bool(freezes) and all(map(_has_no_gradient, options(setting.owner)))
+    return PlainFlag(setting.site, freezes, is_model(setting.owner, events), idle)
 
 
-def _freezes(event: Event) -> bool | None:
-    value = event.operands[0] if event.operands else None
-    return not value.value if isinstance(value, Constant) else None
+def _name(setting: Setting) -> str:
+    return getattr(setting.site.node, "attr", "")
+
+
+def _freezes(setting: Setting) -> bool | None:
+    return not setting.value.value if isinstance(setting.value, Constant) else None
 
 
 def _has_no_gradient(value: Value | None, depth: int = 12) -> bool:
@@ -94,19 +112,20 @@ def _is_told(event: Event) -> bool:
     )
 
 
-def _is_read(event: Event) -> bool:
+def _is_read(setting: Setting) -> bool:
     """Whether the program's own code reads the attribute, or defines it for its classes."""
-    owner = event.subject
-    if event.name not in (FLAG, f"{FLAG}_") and _reads(event.site.module.tree, event.name, ""):
+    name = _name(setting)
+    if name not in (FLAG, f"{FLAG}_") and _reads(setting.site.module.tree, name, ""):
         return True
-    if not isinstance(owner, Instance):
-        return False
-    if owner.cls.find(event.name) is not None:
-        return True
-    for ancestor in owner.cls.ancestry():
-        if isinstance(ancestor, Class) and _reads(ancestor.node, event.name, "self"):
+    for owner in options(setting.owner):
+        if not isinstance(owner, Instance):
+            continue
+        if owner.cls.find(name) is not None or _is_passed_on(setting):
             return True
-    return _is_passed_on(event)
+        for ancestor in owner.cls.ancestry():
+            if isinstance(ancestor, Class) and _reads(ancestor.node, name, "self"):
+                return True
+    return False
 
 
 def _reads(tree: ast.AST, name: str, owner: str) -> bool:
@@ -120,11 +139,10 @@ def _reads(tree: ast.AST, name: str, owner: str) -> bool:
     )
 
 
-def _is_passed_on(event: Event) -> bool:
+def _is_passed_on(setting: Setting) -> bool:
     """Whether a class keeps, under that name, an option that it is given."""
-    node = event.site.node
+    node, value = setting.site.node, setting.value
     own = isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self"
-    value: Value | None = event.operands[0] if event.operands else None
     return own and not (isinstance(value, Constant) and not value.soft)
 
 

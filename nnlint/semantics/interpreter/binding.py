@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.interpreter.rewrites import attributes_set_later
 from nnlint.semantics.interpreter.scopes import Scopes
 from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
+from nnlint.semantics.telling import MEANT_AS_FLAG
 from nnlint.semantics.values import (
     ELEMENT_OF,
     ELEMENTS,
@@ -40,8 +40,6 @@ from nnlint.semantics.values import (
 
 _HEADS = frozenset("fc classifier head heads last_linear output_layer final features".split())
 """Attributes under which models keep a layer that programs replace."""
-_GRADIENT_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?$", re.IGNORECASE)
-"""Attributes that are `requires_grad`, or were meant to be."""
 
 
 def _note_weights(module: Value, value: Value) -> None:
@@ -126,7 +124,7 @@ class Binding(Scopes):
         if name == "training":
             # of this module alone, whatever its parts are in
             self.emit("mode", self.site(node), receiver, name=name)
-        if _GRADIENT_FLAG.match(name):
+        if MEANT_AS_FLAG.fullmatch(name):
             self.emit("requires_grad", self.site(node), receiver, (value,), name)
 
     def _set_item(self, target: ast.Subscript, value: Value) -> None:

@@ -56,7 +56,7 @@ def module_requires_grad(program: Program, context: Context) -> None:
     - [Module.requires_grad_](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_)
     """
     for flag in module_flags(program):
-        site = flag.event.site
+        site = flag.site
         owner = site.text.rpartition(".")[0]
         effect = "freezes nothing" if flag.freezes else "changes no parameter"
         state = ": its parameters go on training" if flag.freezes else ""
