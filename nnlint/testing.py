@@ -40,6 +40,7 @@ from nnlint.config import Config, Selection
 from nnlint.engine import Linter
 from nnlint.finding import Finding, Stage
 from nnlint.fixing import fix, permits
+from nnlint.offering import Offers, on_disk
 from nnlint.registry import load_rules
 from nnlint.rule import Rule
 
@@ -161,8 +162,9 @@ def check(
         found = linter.discover([str(file) for file in case.files])
         findings = linter.run(found).findings
         _compare(case, findings)
-        if any(finding.fix for finding in findings):
-            _check_fixes(case, linter)
+        shown = Offers(on_disk({})).shown(findings)
+        if any(finding.fix for finding in shown):
+            _check_fixes(case, linter, shown)
 
 
 def check_page(
@@ -243,13 +245,17 @@ def _where(place: Place) -> str:
     return f"{Path(place[0]).name}:{place[1]}"
 
 
-def _check_fixes(case: Case, linter: Linter) -> None:
+def _check_fixes(case: Case, linter: Linter, shown: Iterable[Finding]) -> None:
+    """Make sure that what is shown with a fix is gone after it, and nothing new has come."""
     found = linter.discover([str(file) for file in case.files])
     outcome = fix(linter, found, {}, permits(unsafe=True))
     for finding, reason in outcome.dropped:
         place = (finding.filename, finding.start.row, finding.name)
         raise AssertionError(f"{_where(place)}: the fix of {finding.name} is dropped: {reason}")
     assert outcome.fixed, f"{case}: nothing is fixed"
+    kept = Counter((f.filename, f.code) for f in shown if not f.fix)
+    left = Counter((f.filename, f.code) for f in outcome.result.findings)
+    assert not left - kept, f"{case}: what is shown with a fix is there after it"
     for file in case.files:
         expected = file.with_suffix(".fixed.py")
         if expected.exists():

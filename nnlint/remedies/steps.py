@@ -203,7 +203,7 @@ def _goes_on_from(value: ast.expr, name: str) -> bool:
 def step_schedule(program: Program, found: UnsteppedScheduler) -> Changes:
     """Step a scheduler once for each round of the loop whose rounds it counts."""
     scheduler, step = found.scheduler, found.step
-    if scheduler.conditions or scheduler.entry.schedule == "plateau":
+    if scheduler.entry.schedule == "plateau":
         return None
     blocks = next(blocks for event, blocks in program.walk() if event is step)
     loops = loops_around(blocks)
