@@ -9,7 +9,8 @@ import pytest
 from training_scripts import UNSEEDED
 
 from nnlint.config import Config, Selection
-from nnlint.engine import lint
+from nnlint.engine import Linter, lint
+from nnlint.fixing import fix, permits
 
 CALLED = UNSEEDED.replace(
     "model = nn.Linear(8, 1)\n",
@@ -174,3 +175,78 @@ def test_in_a_notebook(tmp_path):
     first, second = run(tmp_path, notebook("# nnlint: ignore[NN301]"), suffix=".ipynb")
     assert (second.code, second.cell, second.start) == ("NN004", 2, (2, 26))
     assert (first.code, first.cell, first.start) == ("NN101", 2, (2, 9))
+
+
+def fixed(path: Path) -> str | None:
+    """What the safe fixes about comments make of a file; None where there are none."""
+    config = Config(selection=Selection(select=("NN0", "NN101", "NN401")))
+    linter = Linter(lambda folder: config, jobs=1)
+    outcome = fix(linter, linter.discover([str(path.parent)]), {}, permits(False))
+    assert not outcome.dropped
+    made = outcome.contents.get(str(path))
+    return None if made is None else made.decode()
+
+
+@pytest.mark.parametrize(
+    ("comment", "result"),
+    [
+        ("  # nnlint: ignore[NN401]", ""),
+        ("  # nnlint: ignore[NN401, NN101]", "  # nnlint: ignore[NN101]"),
+        ("  # nnlint: ignore[ NN101,NN401 ]", "  # nnlint: ignore[NN101]"),
+        ("  # noqa: E501  # nnlint: ignore[NN401]", "  # noqa: E501"),
+        ("  # nnlint: ignore[NN401]  # noqa: E501", "  # noqa: E501"),
+        ("  # nnlint: ignore[NN401] - for the demo", "  # for the demo"),
+        ("  # by hand  # nnlint: ignore[NN401] for now", "  # by hand for now"),
+        ("  # nnlint: ignore-file[NN401]", ""),
+        # nothing but the misspelt name can be meant
+        ("  # nnlint: ignore[mising-seed]", "  # nnlint: ignore[missing-seed]"),
+        ("  # nnlint: ignore[mising-seed, NN401] why", "  # nnlint: ignore[missing-seed] why"),
+        ("  # nnlint: ignore-file[missing-sed]", "  # nnlint: ignore-file[missing-seed]"),
+        ("  # noqa: E501, NN1011", "  # noqa: E501, NN101"),
+        # a rule of nearly that name is not reported here
+        ("  # nnlint: ignore[softmax-in-cross-entropy]", None),
+        ("  # nnlint: ignore NN401", None),
+        ("  # nnlint: ignore[NN101]", None),
+    ],
+)
+def test_what_is_wrong_with_a_comment_is_fixed(tmp_path, comment, result):
+    path = tmp_path / "train.py"
+    path.write_text(UNSEEDED.replace("(8, 1)", f"(8, 1){comment}"))
+    expected = None if result is None else UNSEEDED.replace("(8, 1)", f"(8, 1){result}")
+    assert fixed(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("# nnlint: ignore-file\nx = 1\n", "x = 1\n"),
+        ("# about x\n# nnlint: ignore[NN401]\nx = 1\n", "# about x\nx = 1\n"),
+        ("x = (\n    1,  # nnlint: ignore\n)\n", "x = (\n    1,\n)\n"),
+        ("x = (\n    # nnlint: ignore\n    1,\n)\n", "x = (\n    1,\n)\n"),
+        ("if x:  # nnlint: ignore\n\ty = 1\n\t# nnlint: ignore\n", "if x:\n\ty = 1\n"),
+        ("def f():\n    return 1\n# nnlint: ignore", "def f():\n    return 1"),
+        ('x = """\n# nnlint: ignore\n"""\n', None),
+    ],
+)
+def test_unused_comments_go_wherever_they_stand(tmp_path, text, result):
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    assert fixed(path) == result
+
+
+def test_unused_comments_of_a_notebook_go(tmp_path):
+    cells = [
+        {"cell_type": "code", "source": "%matplotlib inline\nx = 1  # nnlint: ignore"},
+        {"cell_type": "code", "source": "# nnlint: ignore[NN401]\ny = 1"},
+    ]
+    path = tmp_path / "train.ipynb"
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    made = json.loads(fixed(path) or "")
+    assert [c["source"] for c in made["cells"]] == ["%matplotlib inline\nx = 1", "y = 1"]
+
+
+def test_fixes_of_comments_survive_the_cache(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text("x = 1  # nnlint: ignore\n")
+    first, again = (lint(["."], Config(), jobs=1).findings for _ in range(2))
+    assert first == again and first[0].fix is not None

@@ -109,6 +109,8 @@ def _of_rows(
     source: SourceFile, lines: Sequence[str], start: Position, end: Position, content: str
 ) -> tuple[Position, Position, str]:
     """An edit of whole rows told by the ends of rows, where a cell ends behind the last one."""
+    if start != end and source.position(*start)[0] == source.position(*end)[0]:
+        return start, end, content
     if start.row == 1 or source.position(start.row - 1, 1)[0] == source.position(*end)[0]:
         return start, end, content
     last = Position(end.row - 1, len(lines[end.row - 2]) + 1)
