@@ -17,7 +17,8 @@ def head_size_mismatch(loss: Operation, context: Context) -> None:
 
     ## What it does
     Reports a cross entropy between the labels of a data set of a library, whose number of
-    classes is known, and the outputs of a layer or model that has another number of them.
+    classes is known, and the outputs of a layer or model that has another number of them. The
+    fix writes the number of classes where that of outputs is a number that stands nowhere else.
 
     ## Why it hurts training
     Outputs for classes that do not exist take part in every softmax: the loss starts too high,

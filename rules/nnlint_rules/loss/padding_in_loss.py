@@ -16,7 +16,8 @@ def padding_in_loss(loss: Operation, context: Context) -> None:
 
     ## What it does
     Reports a cross entropy over targets that the same program has padded to one length, with no
-    `ignore_index`, no mask and no class weights.
+    `ignore_index`, no mask and no class weights. The fix pads targets with -100 that nothing but
+    losses is given, or lets the loss ignore the index that an embedding takes for padding.
 
     ## Why it hurts training
     Padding is the easiest target there is: the loss falls because the model learns to predict

@@ -17,7 +17,8 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
 
     ## What it does
     Reports `nn.Dropout` on the feature maps of a 2-D or 3-D convolution when another such
-    convolution follows.
+    convolution follows. The fix drops whole channels, where all that the dropout is given are
+    such maps.
 
     ## Why it hurts training
     Neighbouring pixels of a feature map are alike, so dropping single ones takes little

@@ -16,7 +16,8 @@ def data_parallel_state(program: Program, context: Context) -> None:
 
     ## What it does
     Reports `state_dict()` of a `DataParallel` or `DistributedDataParallel` wrapper in what
-    is saved, without `.module`.
+    is saved, without `.module`. The fix saves that of the model in it, where the model is wrapped
+    on every path and the wrapper itself loads nothing.
 
     ## Why it hurts training
     Every key starts with `module.`. A plain model does not load it; with `strict=False` it

@@ -17,7 +17,9 @@ def missing_backward(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an optimizer's step behind a forward pass when, whichever path the program takes,
-    no backward pass runs between the two: neither in sight, nor in code that can't be seen.
+    no backward pass runs between the two: neither in sight, nor in code that can't be seen. The
+    fix goes back from the loss, through the gradient scaler where there is one, if the step has
+    one loss before it that all others go into.
 
     ## Why it hurts training
     Without gradients a step changes nothing. The program runs, the loss is computed and

@@ -17,7 +17,8 @@ def missing_step(program: Program, context: Context) -> None:
     ## What it does
     Reports a backward pass in a loop that clears an optimizer's gradients in each round,
     when nothing in the program steps that optimizer. So is a backward pass through a model
-    whose optimizer never steps, while another one does.
+    whose optimizer never steps, while another one does. The fix steps it behind the backward
+    pass, and behind what clips the gradients, where that is the loop's only one.
 
     ## Why it hurts training
     Without a step the weights stay as they were initialised. The program runs, the loss is

@@ -16,7 +16,8 @@ def optimizer_in_loop(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an optimizer with state (momentum, Adam's moments), or a scheduler, that every round
-    of the epoch or batch loop builds again for the model that goes on training.
+    of the epoch or batch loop builds again for the model that goes on training. The fix builds it
+    before the loops of the training, where every round gives it the same.
 
     ## Why it hurts training
     What the optimizer has learned about the gradients is thrown away each time: momentum and

@@ -15,7 +15,7 @@ def retain_graph_in_loop(program: Program, context: Context) -> None:
 
     ## What it does
     Reports `retain_graph=True` in the only backward pass of a loop that builds a new graph
-    in each round, from nothing of an earlier round.
+    in each round, from nothing of an earlier round. The fix takes the argument out.
 
     ## Why it hurts training
     The activations of a batch stay in memory while those of the next one are computed: the

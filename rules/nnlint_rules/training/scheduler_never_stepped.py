@@ -16,7 +16,8 @@ def scheduler_never_stepped(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a scheduler whose optimizer is stepped in a loop of the same program while nothing
-    steps the scheduler, and `ReduceLROnPlateau.step()` without the metric it needs.
+    steps the scheduler, and `ReduceLROnPlateau.step()` without the metric it needs. The fix steps
+    the scheduler after each epoch or each batch, where its length says which of them it counts.
 
     ## Why it hurts training
     The learning rate stays where the scheduler put it when it was built: no decay ever comes,
