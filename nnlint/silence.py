@@ -139,7 +139,9 @@ class _File:
                 if is_selected(self._config, rule) and rule.code not in FATAL:
                     fix = self._fix(comment, "Take it out", comment.without(selector))
                     yield "NN004", f"`{selector}` is not reported here: the comment can go", fix
-        if not comment.selectors and judged and (comment, "ALL") not in self._used:
+        # what is left out for once may be what the comment is for
+        whole = self._config.command_line.select is None and not self._config.command_line.ignore
+        if not comment.selectors and judged and whole and (comment, "ALL") not in self._used:
             fix = self._fix(comment, "Take it out", comment.without("ALL"))
             yield "NN004", "nothing is reported here: the comment can go", fix
 

@@ -126,6 +126,14 @@ def test_a_schedule_is_stepped_where_its_length_says(tmp_path, schedule, indent)
         )
 
 
+def test_schedules_of_one_optimizer_have_to_be_put_together(tmp_path):
+    path = tmp_path / "train.py"
+    first = f"{LR}.LinearLR(optimizer, total_iters=epochs)"
+    second = f"{LR}.CosineAnnealingLR(optimizer, epochs)"
+    path.write_text(TRAINING.format(schedule=f"{first}\n    cosine = {second}\n    print(cosine)"))
+    assert after(path, "NN516") is None
+
+
 def after(path: Path, *rules: str) -> str | None:
     """A file after the fixes of some rules; None where none is made."""
     config = Config(selection=Selection(select=rules))

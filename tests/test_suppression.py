@@ -130,6 +130,14 @@ def test_rules_that_are_off_cannot_be_unused(tmp_path):
         assert not run(tmp_path, text, Config(selection=selection))
 
 
+def test_a_comment_for_all_rules_is_judged_when_all_are_asked(tmp_path):
+    text = UNSEEDED.replace("(8, 1)", "(8, 1)  # nnlint: ignore")
+    assert not run(tmp_path, text)
+    assert codes(run(tmp_path, text, Config(selection=Selection(ignore=("NN1",))))) == ["NN004"]
+    for selection in (Selection(ignore=("NN1",)), Selection(select=("NN3", "NN0"))):
+        assert not run(tmp_path, text, Config(command_line=selection))
+
+
 def test_reports_about_comments_can_be_turned_off(tmp_path):
     text = "x = 1  # nnlint: ignore[NN301]\n"
     assert codes(run(tmp_path, text)) == ["NN004"]

@@ -32,7 +32,7 @@ from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import Built, Constant, Site, constant
 from nnlint.syntax.statements import enclosing_statements
 
-_SCALED = ("scale", "unscale", "update")
+_SCALED = ("scale", "unscale")
 """Events of a gradient scaler, through which an optimizer has to be stepped."""
 _LOSS = re.compile(r"(?:^|[_.])(?:loss|cost)$", re.IGNORECASE)
 """How programs call a loss."""
@@ -203,7 +203,7 @@ def _goes_on_from(value: ast.expr, name: str) -> bool:
 def step_schedule(program: Program, found: UnsteppedScheduler) -> Changes:
     """Step a scheduler once for each round of the loop whose rounds it counts."""
     scheduler, step = found.scheduler, found.step
-    if scheduler.entry.schedule == "plateau":
+    if scheduler.entry.schedule == "plateau" or _has_several(program, scheduler):
         return None
     blocks = next(blocks for event, blocks in program.walk() if event is step)
     loops = loops_around(blocks)
@@ -226,6 +226,13 @@ def step_schedule(program: Program, found: UnsteppedScheduler) -> Changes:
         return None
     name = name_at(scheduler.site, trains)
     return insert_after(trains, f"{name}.step()") if name else None
+
+
+def _has_several(program: Program, scheduler: Built) -> bool:
+    """Whether an optimizer has other schedulers, which have to be put together with this one."""
+    optimizer = scheduler.arguments.get("optimizer")
+    built = (e.subject for e in program.events("build") if isinstance(e.subject, Built))
+    return any(b.arguments.get("optimizer") is optimizer for b in built if b is not scheduler)
 
 
 def _unit(scheduler: Built, loop: Block) -> str:

@@ -12,10 +12,13 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import (
     Constant,
+    Items,
     Join,
     Operation,
+    Table,
     Tensor,
     Unknown,
+    Value,
     constant,
 )
 
@@ -68,13 +71,20 @@ def uses_of(programs: Iterable[Program], padding: Operation) -> Uses:
     """What the padded sequences go into, moved and shifted or as they are."""
     uses: list[Operation] = []
     seen = True
+
+    def has_padded(value: Value) -> bool:
+        if isinstance(value, Items | Table):
+            parts = value.items if isinstance(value, Items) else value.state.values()
+            return any(_is_padded(tensor_of(v), padding) for v in parts)
+        return _is_padded(tensor_of(value), padding)
+
     for program in programs:
         for operation in program.operations:
             if not _moves(operation) and any(_is_padded(t, padding) for t in operation.inputs):
                 uses.append(operation)
         for event in program.events("opaque", "forward"):
             followed = event.kind == "forward" and not isinstance(event.subject, Unknown)
-            if not followed and any(_is_padded(tensor_of(v), padding) for v in event.operands):
+            if not followed and any(map(has_padded, event.operands)):
                 seen = False
     return Uses(tuple(uses), seen)
 
