@@ -144,6 +144,64 @@ def after(path: Path, *rules: str) -> str | None:
     return None if made is None else made.decode()
 
 
+LOSSES = """import torch
+from torch import nn
+
+
+def train(model, loader):
+    torch.manual_seed(0)
+    criterion = nn.CrossEntropyLoss({reduction})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for x, y in loader:
+        optimizer.zero_grad()
+        scores, more = model(x)
+        loss = criterion(scores, y)
+        {second}
+        # not too far
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("reduction", "second", "name"),
+    [
+        ("", "loss += 0.3 * criterion(more, y)", "loss"),
+        ("", "loss = loss + 0.3 * criterion(more, y)", "loss"),
+        ("", "print(loss.item())", "loss"),
+        ("", "shown = loss.item()", "loss"),
+        ("", "total = loss + criterion(more, y)", "total"),
+        ("", "scaled = loss / 4", None),
+        ("", "if len(x) > 1: loss = loss + criterion(more, y)", None),
+        ("", "mean = loss.item(); loss = mean", None),
+        ("reduction='none'", "pass", None),
+    ],
+)
+def test_the_backward_pass_goes_from_the_whole_loss(tmp_path, reduction, second, name):
+    path = tmp_path / "train.py"
+    text = LOSSES.format(reduction=reduction, second=second)
+    path.write_text(text)
+    expected = text.replace("        # not", f"        {name}.backward()\n        # not")
+    assert after(path, "NN503") == (expected if name else None)
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        ("backward(retain_graph=True)", "backward()"),
+        ("backward(\n            retain_graph=True,\n        )", "backward()"),
+        ("backward(\n            None,\n            retain_graph=True,\n        )", None),
+        ("backward(None, retain_graph=True, inputs=None)", "backward(None, inputs=None)"),
+    ],
+)
+def test_a_graph_is_let_go_in_any_layout(tmp_path, call, result):
+    path = tmp_path / "train.py"
+    text = LOSSES.format(reduction="", second=f"loss.{call}")
+    path.write_text(text)
+    result = result or "backward(\n            None,\n        )"
+    assert after(path, "NN512") == text.replace(call, result)
+
+
 def test_a_flag_is_mended_in_each_of_several_targets(tmp_path):
     path = tmp_path / "freeze.py"
     path.write_text(

@@ -171,10 +171,14 @@ def _loss_in(
     if len(stores(statements, name)) != sum(n == name for n, _, _ in assigned):
         # a branch or loop may set it too
         return None
-    is_number = not _PLAIN.isdisjoint(words(value))
-    if is_number or isinstance(value, ast.List | ast.ListComp | ast.Dict | ast.Constant):
+    numbers = {n for n, _, part in assigned if not _PLAIN.isdisjoint(words(part))}
+    if (
+        name in numbers
+        or not numbers.isdisjoint(words(value))
+        or isinstance(value, ast.List | ast.ListComp | ast.Dict | ast.Constant)
+    ):
         return None
-    inside = {id(node) for node in ast.walk(value)}
+    inside = {id(node) for n, _, part in found if n == name for node in ast.walk(part)}
     events = [e for e, _ in program.walk() if id(e.site.node) in inside]
     operations = [o for o in program.operations if id(o.site.node) in inside]
     if not all(e.grad for e in events) or not all(o.grad for o in operations):
@@ -192,6 +196,8 @@ def _assignments(statements: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.stmt
             target = statement.targets[0]
             parts = target.elts if isinstance(target, ast.Tuple) else [target]
             yield from ((ast.unparse(part), statement, statement.value) for part in parts)
+        elif isinstance(statement, ast.AugAssign):
+            yield ast.unparse(statement.target), statement, statement.value
 
 
 def _goes_on_from(value: ast.expr, name: str) -> bool:

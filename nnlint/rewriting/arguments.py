@@ -147,6 +147,12 @@ def _less(container: Container, gone: Sequence[bool]) -> Container:
             left[-1] = _with_rows(left[-1], behind)
     if left and gone[-1]:
         left[-1] = _ended(left[-1], items[-1], _closes_on_own_row(container))
+    if not left and isinstance(container, cst.Call):
+        empty = cst.SimpleWhitespace("")
+        space = container.whitespace_before_args
+        return container.with_changes(
+            args=[], whitespace_before_args=space if _has_comment(space) else empty
+        )
     field = "args" if isinstance(container, cst.Call) else "elements"
     return container.with_changes(**{field: left})
 
