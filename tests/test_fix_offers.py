@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from nnlint_rules.training.requires_grad_typo import NAMES
 
 from nnlint.config import Config, Selection
 from nnlint.engine import Linter, lint
@@ -144,6 +145,18 @@ def after(path: Path, *rules: str) -> str | None:
     return None if made is None else made.decode()
 
 
+def test_a_class_that_layers_are_told_by_is_kept(tmp_path):
+    path = tmp_path / "model.py"
+    text = (FIXTURES / "elementwise-dropout-on-conv/bad_unet.py").read_text()
+    path.write_text(text)
+    assert after(path, "NN312") == text.replace("nn.Dropout(", "nn.Dropout3d(")
+    path.write_text(
+        text + "\n\ndef switch_on(model):\n    for part in model.modules():\n"
+        "        if isinstance(part, nn.Dropout):\n            part.train()\n"
+    )
+    assert after(path, "NN312") is None
+
+
 LOSSES = """import torch
 from torch import nn
 
@@ -213,3 +226,19 @@ def test_a_flag_is_mended_in_each_of_several_targets(tmp_path):
     assert text == re.sub(
         r"require_grad\b|requires_grads|requires_gard", "requires_grad", path.read_text()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "looked_at"),
+    [
+        ("p.requires_grad = False", False),
+        ("p.requires_grad_(False)", False),
+        ("if p.requires_grad and p.grad is not None:", False),
+        ("x = torch.zeros(1, requires_grad=True)", False),
+        ("p.require_grad = False", True),
+        ("p.requires_grad_ = False", True),
+        ("p.requires_gradient = False", True),
+    ],
+)
+def test_only_files_with_a_misspelt_flag_are_parsed_for_it(text, looked_at):
+    assert bool(NAMES.search(text)) is looked_at

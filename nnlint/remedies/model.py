@@ -31,7 +31,18 @@ def drop_channels(
     if entry.name not in _OF_CHANNELS or not is_on_maps_only(operations, dropout, dimensions):
         return None
     site = dropout.site if dropout.layer is None else dropout.layer.site
+    if dropout.layer is not None and _is_told_by_class(site.module.tree, "Dropout"):
+        return None
     return call_instead(site, f"{entry.name}{dimensions}d")
+
+
+def _is_told_by_class(tree: ast.Module, name: str) -> bool:
+    """Whether a file speaks of a class without building it: `isinstance(module, nn.Dropout)`."""
+    built = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return any(
+        getattr(node, "attr", getattr(node, "id", "")) == name and id(node) not in built
+        for node in ast.walk(tree)
+    )
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:
