@@ -1,9 +1,10 @@
 """Fixes in every layout that code is written in: `python -m benchmarks.layouts [FOLDER…]`.
 
-Each file with a fix is written anew in many layouts that keep what Python makes of it. In
-each the fix must hold or be refused: what it gives parses, keeps all comments and every line
-that it does not touch byte for byte, changes nothing more when it is made again, and its
-finding is gone with no other in its place. Exit status 1 where one does not.
+Each file with a fix is written anew in many layouts that keep what Python makes of it, and in
+some surroundings. In each the fix must hold or be refused: what it gives parses and means what
+it means in every other layout, keeps all comments where they belong and every row that it does
+not touch, leaves nothing to be done when it is made again, and its finding is gone with no
+other in its place. Exit status 1 where one does not.
 """
 
 from __future__ import annotations
@@ -11,333 +12,200 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import json
+import multiprocessing
 import os
 import re
 import sys
 import tempfile
 import tokenize
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import libcst as cst
-
+from benchmarks.writing import LAYOUTS, SETTINGS, laid_out
 from nnlint.config import Config, Selection
 from nnlint.engine import Linter
-from nnlint.fixing import fix, permits
+from nnlint.finding import Finding
+from nnlint.fixing import Outcome, fix, permits
+from nnlint.rewriting import ChangeRefused
+from nnlint.rewriting.oracles import Outline, outlines
+from nnlint.source.discovery import Discovery, Roots
+from nnlint.source.notebook import code_cells
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-Layout = Callable[[str], str]
+CONFIG = Config(selection=Selection(extend_select=("pedantic",)))
+_OWN = re.compile(r"# (?:behind|above|between|argument|element|over|decorator) \d+")
+"""Comments of a layout that belong to a statement, each of them one of a kind."""
 
 
-class _Visitor(cst.CSTTransformer):
-    """Applies one change to every node of a kind."""
+@dataclass(slots=True)
+class Trial:
+    """What became of the fixes of a file in a layout."""
 
-    def __init__(self, kinds: tuple[type, ...], change: Callable[[cst.CSTNode], cst.CSTNode]):
-        super().__init__()
-        self._kinds = kinds
-        self._change = change
-
-    def on_leave(self, original_node, updated_node):  # type: ignore[no-untyped-def]
-        if isinstance(original_node, self._kinds):
-            return self._change(updated_node)
-        return updated_node
+    layout: str
+    refused: list[str] = field(default_factory=list)
+    """Why a fix is not offered, for each that is not."""
+    faults: list[str] = field(default_factory=list)
+    tree: str = ""
+    """What Python makes of the file afterwards."""
 
 
-def _each(*kinds: type) -> Callable[[Callable[[cst.CSTNode], cst.CSTNode]], Layout]:
-    def made(change: Callable[[cst.CSTNode], cst.CSTNode]) -> Layout:
-        return lambda text: cst.parse_module(text).visit(_Visitor(kinds, change)).code
-
-    return made
-
-
-def _comment(text: str) -> cst.TrailingWhitespace:
-    return cst.TrailingWhitespace(cst.SimpleWhitespace("  "), cst.Comment(text))
+def trials(path: Path, layouts: Iterable[str]) -> Iterator[Trial]:
+    """Fix a file in layouts; those that it cannot be written in, or not otherwise, are left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _trials(path.read_text(encoding="utf-8"), Path(folder, path.name), layouts)
 
 
-def _indented(by: str) -> Layout:
-    def layout(text: str) -> str:
-        module = cst.parse_module(text)
-        return module.with_changes(default_indent=by).code
-
-    return layout
-
-
-LINES = (cst.SimpleStatementLine,)
-
-
-@_each(*LINES)
-def comment_behind(node):  # type: ignore[no-untyped-def]
-    if node.trailing_whitespace.comment:
-        return node
-    return node.with_changes(trailing_whitespace=_comment("# behind"))
-
-
-@_each(*LINES, cst.For, cst.While, cst.With, cst.FunctionDef)
-def comment_above(node):  # type: ignore[no-untyped-def]
-    line = cst.EmptyLine(comment=cst.Comment("# above"))
-    return node.with_changes(leading_lines=[*node.leading_lines, line])
-
-
-@_each(*LINES, cst.For, cst.With)
-def comment_apart(node):  # type: ignore[no-untyped-def]
-    lines = [cst.EmptyLine(comment=cst.Comment("# apart")), cst.EmptyLine(indent=False)]
-    return node.with_changes(leading_lines=[*node.leading_lines, *lines])
-
-
-@_each(*LINES, cst.For, cst.With)
-def blank_between(node):  # type: ignore[no-untyped-def]
-    return node.with_changes(leading_lines=[cst.EmptyLine(indent=False), *node.leading_lines])
-
-
-@_each(*LINES)
-def trailing_blanks(node):  # type: ignore[no-untyped-def]
-    if node.trailing_whitespace.comment:
-        return node
-    space = cst.TrailingWhitespace(cst.SimpleWhitespace("   "))
-    return node.with_changes(trailing_whitespace=space)
-
-
-@_each(cst.IndentedBlock)
-def comment_in_header(node):  # type: ignore[no-untyped-def]
-    return node if node.header.comment else node.with_changes(header=_comment("# header"))
-
-
-@_each(cst.IndentedBlock)
-def comment_at_block_end(node):  # type: ignore[no-untyped-def]
-    line = cst.EmptyLine(comment=cst.Comment("# end"))
-    return node.with_changes(footer=[line, *node.footer])
-
-
-def _rows(extra: str = "", last_comma: bool = True) -> Layout:
-    def space(indent: str, comment: str = "") -> cst.ParenthesizedWhitespace:
-        first = _comment(comment) if comment else cst.TrailingWhitespace()
-        return cst.ParenthesizedWhitespace(
-            first, indent=True, last_line=cst.SimpleWhitespace(indent)
-        )
-
-    @_each(cst.Call)
-    def layout(node):  # type: ignore[no-untyped-def]
-        if not node.args or any(isinstance(a.value, cst.GeneratorExp) for a in node.args):
-            return node
-        inner = [
-            a.with_changes(
-                comma=cst.Comma(whitespace_after=space("    ", extra)),
-                whitespace_after_arg=cst.SimpleWhitespace(""),
-            )
-            for a in node.args[:-1]
-        ]
-        last = node.args[-1]
-        if last_comma:
-            last = last.with_changes(
-                comma=cst.Comma(whitespace_after=space("", extra)),
-                whitespace_after_arg=cst.SimpleWhitespace(""),
-            )
-        else:
-            last = last.with_changes(
-                comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=space("", extra)
-            )
-        return node.with_changes(args=[*inner, last], whitespace_before_args=space("    "))
-
-    return layout
-
-
-@_each(cst.Call)
-def hanging(node):  # type: ignore[no-untyped-def]
-    space = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace("        "))
-    args = [
-        a.with_changes(comma=cst.Comma(whitespace_after=space)) if a is not node.args[-1] else a
-        for a in node.args
-    ]
-    return node.with_changes(args=args)
-
-
-@_each(cst.Call)
-def spaces_in_brackets(node):  # type: ignore[no-untyped-def]
-    if not node.args:
-        return node
-    last = node.args[-1].with_changes(whitespace_after_arg=cst.SimpleWhitespace(" "))
-    return node.with_changes(
-        args=[*node.args[:-1], last], whitespace_before_args=cst.SimpleWhitespace(" ")
-    )
-
-
-@_each(cst.Call)
-def last_comma(node):  # type: ignore[no-untyped-def]
-    if not node.args or isinstance(node.args[-1].value, cst.GeneratorExp):
-        return node
-    last = node.args[-1]
-    return node.with_changes(args=[*node.args[:-1], last.with_changes(comma=cst.Comma())])
-
-
-@_each(cst.Comma)
-def tight_commas(node):  # type: ignore[no-untyped-def]
-    if isinstance(node.whitespace_after, cst.ParenthesizedWhitespace):
-        return node
-    return node.with_changes(whitespace_after=cst.SimpleWhitespace(""))
-
-
-@_each(cst.AssignTarget)
-def wide_equals(node):  # type: ignore[no-untyped-def]
-    space = cst.SimpleWhitespace("   ")
-    return node.with_changes(whitespace_before_equal=space, whitespace_after_equal=space)
-
-
-@_each(cst.AssignTarget)
-def continued(node):  # type: ignore[no-untyped-def]
-    return node.with_changes(whitespace_after_equal=cst.SimpleWhitespace(" \\\n            "))
-
-
-def _in_brackets(*kinds: type) -> Layout:
-    @_each(*kinds)
-    def layout(node):  # type: ignore[no-untyped-def]
-        if node.value is None or node.value.lpar or isinstance(node.value, cst.Yield):
-            return node
-        value = node.value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        return node.with_changes(value=value)
-
-    return layout
-
-
-@_each(cst.Assign, cst.Return)
-def in_brackets_over_rows(node):  # type: ignore[no-untyped-def]
-    if node.value is None or node.value.lpar or isinstance(node.value, cst.Yield):
-        return node
-    rows = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace("    "))
-    end = cst.ParenthesizedWhitespace(indent=True)
-    value = node.value.with_changes(
-        lpar=[cst.LeftParen(whitespace_after=rows)], rpar=[cst.RightParen(whitespace_before=end)]
-    )
-    return node.with_changes(value=value)
-
-
-def _joined(every: int) -> Layout:
-    """Simple statements that stand side by side on one line."""
-
-    def body(statements: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]:
-        rows: list[cst.BaseStatement] = []
-        for statement in statements:
-            last = rows[-1] if rows else None
-            if (
-                isinstance(statement, cst.SimpleStatementLine)
-                and isinstance(last, cst.SimpleStatementLine)
-                and len(last.body) < every
-                and not statement.leading_lines
-                and not last.trailing_whitespace.comment
-                and not isinstance(statement.body[0], cst.Import | cst.ImportFrom)
-            ):
-                semicolon = cst.Semicolon(whitespace_after=cst.SimpleWhitespace(" "))
-                first = [*last.body[:-1], last.body[-1].with_changes(semicolon=semicolon)]
-                rows[-1] = statement.with_changes(
-                    body=[*first, *statement.body], leading_lines=last.leading_lines
-                )
-            else:
-                rows.append(statement)
-        return rows
-
-    @_each(cst.Module, cst.IndentedBlock)
-    def layout(node):  # type: ignore[no-untyped-def]
-        return node.with_changes(body=body(node.body))
-
-    return layout
-
-
-@_each(cst.For, cst.While, cst.With, cst.If, cst.Else)
-def one_line_suites(node):  # type: ignore[no-untyped-def]
-    block = node.body
-    if not isinstance(block, cst.IndentedBlock) or block.footer or block.header.comment:
-        return node
-    lines = block.body
-    if not all(isinstance(line, cst.SimpleStatementLine) for line in lines):
-        return node
-    if any(line.leading_lines or line.trailing_whitespace.comment for line in lines):
-        return node
-    semicolon = cst.Semicolon(whitespace_after=cst.SimpleWhitespace(" "))
-    small = [part for line in lines for part in line.body]
-    small = [*(s.with_changes(semicolon=semicolon) for s in small[:-1]), small[-1]]
-    return node.with_changes(body=cst.SimpleStatementSuite(small))
-
-
-LAYOUTS: dict[str, Layout] = {
-    "as written": lambda text: text,
-    "tabs": _indented("\t"),
-    "two blanks": _indented("  "),
-    "eight blanks": _indented("        "),
-    "no last line end": lambda text: text.rstrip("\n"),
-    "line ends of Windows": lambda text: text.replace("\n", "\r\n"),
-    "line ends of old": lambda text: text.replace("\n", "\r"),
-    "byte-order mark": lambda text: "\ufeff" + text,
-    "licence": lambda text: f"#!/usr/bin/env python\n# Copyright: nobody\n\n{text}",
-    "form feed": lambda text: text.replace("\n\n\n", "\n\n\x0c\n"),
-    "letters beyond ASCII": lambda text: text.replace("\n\n\n", "\n\n# ünïcödé 日本 😀\n\n"),
-    "comment behind": comment_behind,
-    "comment above": comment_above,
-    "comment apart": comment_apart,
-    "comment everywhere": lambda text: comment_above(comment_behind(text)),
-    "comment in header": comment_in_header,
-    "comment at block end": comment_at_block_end,
-    "blank between": blank_between,
-    "trailing blanks": trailing_blanks,
-    "arguments on rows": _rows(),
-    "arguments on rows, no last comma": _rows(last_comma=False),
-    "arguments on rows, comments": _rows("# argument"),
-    "arguments on rows, comments, no last comma": _rows("# argument", last_comma=False),
-    "hanging": hanging,
-    "spaces in brackets": spaces_in_brackets,
-    "last comma": last_comma,
-    "tight commas": tight_commas,
-    "wide equals": wide_equals,
-    "continued": continued,
-    "in brackets": _in_brackets(cst.Assign, cst.Return, cst.Expr),
-    "in brackets over rows": in_brackets_over_rows,
-    "arguments in brackets": _in_brackets(cst.Arg),
-    "two on a line": _joined(2),
-    "many on a line": _joined(9),
-    "one-line suites": one_line_suites,
-    "one-line suites, joined": lambda text: _joined(9)(one_line_suites(text)),
-    "tabs, comments, rows": lambda text: _indented("\t")(comment_behind(_rows()(text))),
-}
-
-
-def laid_out(text: str, layout: str) -> str | None:
-    """A program in a layout; None where it is no other, or not the same program any more."""
-    try:
-        written = LAYOUTS[layout](text)
-        if written == text and layout != "as written":
-            return None
-        same = ast.dump(ast.parse(written.lstrip("\ufeff"))) == ast.dump(ast.parse(text))
-    except (SyntaxError, cst.CSTValidationError, cst.ParserSyntaxError, ValueError):
-        return None
-    return written if same else None
-
-
-def faults(path: Path, config: Config) -> Iterator[str]:
-    """What is wrong with the fixes of a file."""
-    linter = Linter(lambda folder: config, jobs=1)
-    found = linter.discover([str(path)])
-    outcome = fix(linter, found, {}, permits(unsafe=True))
-    for finding, reason in outcome.dropped:
-        yield f"row {finding.start.row}: {finding.code} does not hold: {reason}"
-    after = outcome.contents.get(str(path))
-    if after is None:
+def _trials(text: str, path: Path, layouts: Iterable[str]) -> Iterator[Trial]:
+    linter = Linter(lambda folder: CONFIG, jobs=1)
+    plain, codes = _trial(linter, path, "as written", text.encode())
+    if not any(fixable for _, fixable in codes):
+        # what it takes is in other files
         return
-    before = path.read_bytes()
-    old, new = (raw.decode("utf-8-sig") for raw in (before, after))
+    seen = {text.encode()}
+    for layout in layouts:
+        raw = laid_out(text, layout)
+        if layout == "as written":
+            yield plain
+        if raw is None or raw in seen:
+            continue
+        seen.add(raw)
+        trial, own = _trial(linter, path, layout, raw)
+        if layout in SETTINGS and own != codes:
+            continue
+        if layout.startswith("notebook"):
+            if own.keys().isdisjoint(code for code in codes if code[1]):
+                # rules may hold other things against a notebook
+                continue
+        elif _codes(own) != _codes(codes):
+            trial.faults.append(f"other findings: {_told(own - codes)} for {_told(codes - own)}")
+        elif own != codes:
+            trial.refused += [f"{code}: no remedy" for code, _ in (codes - own)]
+        elif layout in LAYOUTS and not trial.refused and not plain.refused:
+            if trial.tree != plain.tree:
+                trial.faults.append("another program than in the file as written")
+        yield trial
+
+
+def _codes(found: Counter[tuple[str, bool]]) -> list[str]:
+    return sorted(code for code, _ in found.elements())
+
+
+def _told(codes: Counter[tuple[str, bool]]) -> str:
+    return ", ".join(f"{code}{'' if fixable else ' (no fix)'}" for code, fixable in codes) or "none"
+
+
+def _trial(
+    linter: Linter, path: Path, layout: str, raw: bytes
+) -> tuple[Trial, Counter[tuple[str, bool]]]:
+    """A trial, and what was found before any fix, with whether it has one."""
+    name = str(path.with_suffix(".ipynb" if layout.startswith("notebook") else ".py"))
+    found = Discovery(Roots.of([name]), [name], {name})
+    first = linter.run(found, {name: raw})
+    outcome = fix(linter, found, {name: raw}, permits(unsafe=True), first=first)
+    after = outcome.contents.get(name, raw)
+    trial = Trial(layout)
+    trial.faults += [f"{f.code} does not hold: {reason}" for f, reason in outcome.dropped]
+    dropped = {f for f, _ in outcome.dropped}
+    for finding in outcome.result.findings:
+        if finding.fix is not None and finding not in dropped:
+            trial.refused += [refusal] if (refusal := _refusal(outcome, finding, after)) else []
+            trial.faults += [] if refusal else [f"{finding.code} would change more"]
+    trial.faults += _faults(raw, after, name)
     try:
-        ast.parse(new)
+        trial.tree = ast.dump(ast.parse(_text(after, name)))
     except SyntaxError as error:
-        yield f"no Python afterwards: {error}"
+        trial.faults.append(f"no Python afterwards: {error}")
+    codes = Counter((f.code, f.fix is not None) for f in first.findings)
+    return trial, codes
+
+
+def _refusal(outcome: Outcome, finding: Finding, content: bytes) -> str:
+    try:
+        outcome.offers.edits(finding, {finding.filename: content})
+    except ChangeRefused as refused:
+        return f"{finding.name}: {re.sub(r'[0-9]+', 'N', str(refused))}"
+    return ""
+
+
+def _text(raw: bytes, name: str) -> str:
+    """The program of a file, with line ends as Python sees them."""
+    if name.endswith(".ipynb"):
+        return "\n".join(text for _, text in code_cells(raw))
+    cookie = raw.startswith(b"# -*- coding: latin-1")
+    text = raw.decode("latin-1" if cookie else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _faults(before: bytes, after: bytes, name: str) -> Iterator[str]:
+    """What is wrong with a changed file, but for what is found in it."""
+    if before == after:
+        return
+    old, new = _text(before, name), _text(after, name)
+    if name.endswith(".ipynb"):
+        if _beside_code(before) != _beside_code(after):
+            yield "what is no code in the notebook has changed"
+    elif before[:3] == b"\xef\xbb\xbf" != after[:3]:
+        yield "the byte-order mark is lost"
+    elif _line_ends(before) != _line_ends(after):
+        yield "other line ends afterwards"
+    try:
+        was, now = list(outlines(old)), list(outlines(new))
+    except SyntaxError:
         return
     lost = _comments(old) - _comments(new)
     if lost:
         yield f"comments lost: {', '.join(lost)}"
-    if before[:3] == b"\xef\xbb\xbf" != after[:3]:
-        yield "the byte-order mark is lost"
-    if _line_ends(old) != _line_ends(new):
-        yield "other line ends afterwards"
-    again = fix(linter, found, {str(path): after}, permits(unsafe=True))
-    if again.contents.get(str(path), after) != after:
-        yield "changes more when it is made again"
+    left = Counter(outline[-1] for outline, _ in now)
+    gone = Counter(outline[-1] for outline, _ in was) - left
+    yield from _strayed(old, new, was, now, gone)
+    rows = Counter(row.strip(" \t") for row in new.split("\n"))
+    lines = old.split("\n")
+    sharing = Counter(row for _, span in was for row in span)
+    for outline, span in was:
+        if outline[-1] not in gone and all(sharing[row] == 1 for row in span):
+            for row in span:
+                if not rows[lines[row - 1].strip(" \t")]:
+                    yield f"an untouched row has changed: {lines[row - 1].strip()}"
+
+
+def _strayed(
+    old: str,
+    new: str,
+    was: Sequence[tuple[Outline, range]],
+    now: Sequence[tuple[Outline, range]],
+    gone: Counter[str],
+) -> Iterator[str]:
+    """Comments that no longer stand with the statement that they belong to."""
+    places = _owners(new, now)
+    for comment, (owner, *_) in _owners(old, was).items():
+        if owner not in gone and owner not in places.get(comment, (owner,)):
+            yield f"a comment has left its statement: {comment}"
+
+
+def _owners(text: str, statements: Sequence[tuple[Outline, range]]) -> dict[str, tuple[str, ...]]:
+    """The statement that each comment of a layout stands behind or above, and what it may hold."""
+    # of those that share a row the first one is what a comment above speaks of
+    at = {row: o[-1] for o, span in sorted(statements, key=lambda s: -s[1].start) for row in span}
+    rows = text.split("\n")
+    owners = {}
+    for number, row in enumerate(rows, 1):
+        for match in _OWN.finditer(row):
+            alone = row.strip() == match[0]
+            following = [at[n] for n in range(number, len(rows) + 1) if n in at]
+            within = 2 if following and following[0].startswith("With(") else 1
+            owners[match[0]] = tuple(following[: within if alone else 1]) or ("",)
+    return owners
+
+
+def _beside_code(raw: bytes) -> object:
+    notebook = json.loads(raw)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            del cell["source"]
+    return notebook
 
 
 def _comments(text: str) -> Counter[str]:
@@ -345,45 +213,66 @@ def _comments(text: str) -> Counter[str]:
     return Counter(t.string.rstrip() for t in tokens if t.type == tokenize.COMMENT)
 
 
-def _line_ends(text: str) -> set[str]:
-    return set(re.findall(r"\r\n|\r|\n", text))
+def _line_ends(raw: bytes) -> set[bytes]:
+    return set(re.findall(rb"\r\n|\r|\n", raw))
 
 
-def fixable(folders: Iterable[Path]) -> Iterator[Path]:
-    """The files under folders in which something can be fixed."""
-    config = Config(selection=Selection(extend_select=("pedantic",)))
-    linter = Linter(lambda folder: config)
+def fixable(folders: Iterable[Path]) -> list[Path]:
+    """The programs under folders in which something can be fixed: one of each folder first."""
+    linter = Linter(lambda folder: CONFIG)
     result = linter.run(linter.discover([str(f) for f in folders]))
-    yield from map(Path, dict.fromkeys(f.filename for f in result.findings if f.fix))
+    names = dict.fromkeys(f.filename for f in result.findings if f.fix)
+    files = [path for path in map(Path, names) if path.suffix == ".py"]
+    turns: Counter[Path] = Counter()
+    numbered = []
+    for path in files:
+        numbered.append((turns[path.parent], path))
+        turns[path.parent] += 1
+    return [path for _, path in sorted(numbered)]
+
+
+def _all_trials(path: Path) -> tuple[Path, list[Trial]]:
+    return path, list(trials(path, [*LAYOUTS, *SETTINGS]))
 
 
 def main() -> int:
+    """Try the fixes of files, and print a table of what became of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=[FIXTURES])
+    parser.add_argument("--first", type=int, default=0, help="files to leave out")
     parser.add_argument("--most", type=int, default=10**6, help="files to take")
+    parser.add_argument("--jobs", type=int, default=2, help="processes to use")
+    parser.add_argument("--verbose", action="store_true", help="tell each file that is done")
     options = parser.parse_args()
-    config = Config(selection=Selection(extend_select=("pedantic",)))
-    tried: Counter[str] = Counter()
-    bad: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        for source in list(fixable(options.folders))[: options.most]:
-            if source.suffix != ".py":
-                continue
-            text = source.read_text(encoding="utf-8")
-            for layout in LAYOUTS:
-                written = laid_out(text, layout)
-                if written is None:
-                    continue
-                tried[layout] += 1
-                path = Path(folder, source.name)
-                path.write_bytes(written.encode())
-                for fault in faults(path, config):
-                    bad[layout] += 1
-                    print(f"{os.path.relpath(source)} ({layout}): {fault}")
-    for layout, number in tried.items():
-        print(f"{number:>6}  {bad[layout]:>4}  {layout}")
-    print(f"{tried.total():>6}  {bad.total():>4}  in all")
-    return int(bool(bad))
+    files = fixable(options.folders)[options.first : options.first + options.most]
+    counts: dict[str, Counter[str]] = {}
+    reasons: Counter[str] = Counter()
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    with context.Pool(options.jobs) as pool:
+        for path, made in pool.imap_unordered(_all_trials, files):
+            for trial in made:
+                count = counts.setdefault(trial.layout, Counter())
+                count["refused" if trial.refused else "fixed"] += 1
+                count["faults"] += len(trial.faults)
+                reasons.update(trial.refused)
+                for fault in trial.faults:
+                    print(f"{os.path.relpath(path)} ({trial.layout}): {fault}", flush=True)
+            if options.verbose:
+                print(f"{os.path.relpath(path)}: {len(made)} layouts", file=sys.stderr, flush=True)
+    print(table(counts))
+    print("\n".join(f"{number:>6}  {reason}" for reason, number in reasons.most_common()))
+    return int(any(count["faults"] for count in counts.values()))
+
+
+def table(counts: dict[str, Counter[str]]) -> str:
+    """What became of fixes as a Markdown table, by layout and in all."""
+    names = ("fixed", "refused", "faults")
+    rows = [f"| layout | {' | '.join(names)} |", "|---|--:|--:|--:|"]
+    order = [name for name in (*LAYOUTS, *SETTINGS) if name in counts]
+    total = sum((counts[name] for name in order), Counter[str]())
+    for name, count in [*((n, counts[n]) for n in order), ("in all", total)]:
+        rows.append(f"| {name} | {' | '.join(str(count[n]) for n in names)} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

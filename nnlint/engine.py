@@ -99,7 +99,7 @@ class Linter:
         self._cache_dir = cache_dir
         self._on_progress = on_progress
         self._executor = executor
-        self._caches: dict[str, Cache] = {}
+        self._caches: dict[tuple[object, ...], Cache] = {}
 
     def discover(self, paths: Sequence[str], force_exclude: bool = False) -> Discovery:
         """The files to lint.
@@ -172,11 +172,12 @@ class Linter:
         return groups.values()
 
     def _cache(self, config: Config, roots: Roots) -> Cache:
-        codes = [rule.code for rule in select_rules(config)]
+        codes = tuple(rule.code for rule in select_rules(config))
         # where imports lead depends on the top of what is linted
-        key = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
+        key = codes, config.stage, roots.top
         if key not in self._caches:
-            self._caches[key] = Cache(self._cache_dir, key)
+            whole = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
+            self._caches[key] = Cache(self._cache_dir, whole)
         return self._caches[key]
 
     def _result(self, found: Discovery, results: Mapping[str, FileResult]) -> RunResult:

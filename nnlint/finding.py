@@ -68,12 +68,30 @@ Span = tuple[Position, Position]
 """Start and end (exclusive) of a node in the text of a module; cells of a notebook are joined."""
 
 
+class ChangeKind(str, Enum):
+    """What a change does; the functions of `nnlint.rewriting.changes` say it in full."""
+
+    ADD_IMPORT = "add_import"
+    DELETE = "delete"
+    INSERT_AFTER = "insert_after"
+    INSERT_BEFORE = "insert_before"
+    MOVE_BEFORE = "move_before"
+    MOVE_BEHIND = "move_behind"
+    REMOVE_ITEMS = "remove_items"
+    REMOVE_KEYWORD = "remove_keyword"
+    REPLACE = "replace"
+    REWRITE_COMMENT = "rewrite_comment"
+    SET_KEYWORD = "set_keyword"
+    TAKE_OUT_OF = "take_out_of"
+    UNWRAP = "unwrap"
+    WRAP = "wrap"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that a fix does to a program; `nnlint.rewriting` knows how."""
 
-    operation: str
-    """Name of a transformation, such as `insert_before`."""
+    kind: ChangeKind
     filename: str
     """The file, as the user gave it."""
     places: tuple[Span, ...]

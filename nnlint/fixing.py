@@ -40,6 +40,8 @@ class Outcome:
     """Findings whose fix did not hold, each with the reason."""
     verdicts: dict[tuple[str, str, str], Verdict] = field(default_factory=dict)
     """What running the code showed before any fix, by the identity of the finding."""
+    offers: Offers = field(default_factory=Offers)
+    """The edits that were worked out on the way."""
 
 
 Proof = Callable[[Sequence[Finding], Mapping[str, bytes], Mapping[str, bytes]], str]
@@ -54,6 +56,7 @@ def fix(
     wanted: Callable[[Finding], bool],
     proof: Proof | None = None,
     first: RunResult | None = None,
+    offers: Offers | None = None,
 ) -> Outcome:
     """Apply the fixes of findings, in rounds, until nothing changes.
 
@@ -65,24 +68,32 @@ def fix(
         wanted: whether a finding is to be fixed.
         proof: what a fix must stand before it is kept.
         first: the outcome of linting before any fix, where it is at hand.
+        offers: the edits that are known already, and those that will be.
     """
-    return _Fixer(linter, found, overlay, wanted, proof, first).run()
+    return _Fixer(linter, found, overlay, wanted, proof, first, offers).run()
 
 
 def offered(
-    linter: Linter, found: Discovery, overlay: Mapping[str, bytes], result: RunResult
+    linter: Linter,
+    found: Discovery,
+    overlay: Mapping[str, bytes],
+    result: RunResult,
+    offers: Offers,
 ) -> RunResult:
     """A result whose findings offer the fixes that hold, as applying them would show.
 
     Each is made in memory and linted again, safe ones among themselves, since they are applied
     without the others too.
+
+    Parameters:
+        offers: gets to know the edits, for the report to tell.
     """
     given = [f for f in result.findings if f.fix is not None]
     if not given:
         return result
 
     def find() -> list[str]:
-        return sorted(_dropped(linter, _without_lost(found, result), overlay, given))
+        return sorted(_dropped(linter, _without_lost(found, result), overlay, given, offers))
 
     dropped = find() if overlay else linter.answer("fixes that do not hold", found, find)
     kept = (replace(f, fix=None) if repr(_key(f)) in dropped else f for f in result.findings)
@@ -96,16 +107,20 @@ def _without_lost(found: Discovery, result: RunResult) -> Discovery:
 
 
 def _dropped(
-    linter: Linter, found: Discovery, overlay: Mapping[str, bytes], given: Sequence[Finding]
+    linter: Linter,
+    found: Discovery,
+    overlay: Mapping[str, bytes],
+    given: Sequence[Finding],
+    offers: Offers,
 ) -> set[str]:
     """The keys of the fixes that are dropped when all are applied that may be."""
     dropped: set[str] = set()
     is_safe = permits(False)
     if any(map(is_safe, given)):
-        outcome = fix(linter, found, overlay, is_safe)
+        outcome = fix(linter, found, overlay, is_safe, offers=offers)
         dropped |= {repr(_key(f)) for f, _ in outcome.dropped}
     if not all(map(is_safe, given)):
-        outcome = fix(linter, found, overlay, permits(True))
+        outcome = fix(linter, found, overlay, permits(True), offers=offers)
         dropped |= {repr(_key(f)) for f, _ in outcome.dropped if not is_safe(f)}
     return dropped
 
@@ -119,17 +134,19 @@ class _Fixer:
         wanted: Callable[[Finding], bool],
         proof: Proof | None,
         first: RunResult | None,
+        offers: Offers | None,
     ) -> None:
         self._linter = linter
         self._given = dict(overlay)
         self._wanted = wanted
         self._proof = proof
-        self._outcome = Outcome(first or linter.run(found, overlay))
+        self._outcome = Outcome(
+            first or linter.run(found, overlay), offers=Offers() if offers is None else offers
+        )
         given = self._outcome.result
         self._found = _without_lost(found, given)
         kept = set(self._found.files)
         self._lost = [f for f in given.findings if f.filename not in kept]
-        self._offers = Offers(self._content)
         self._hopeless: set[tuple[object, ...]] = set()
 
     def run(self) -> Outcome:
@@ -150,7 +167,9 @@ class _Fixer:
             if finding.fix is None or not self._wanted(finding) or _key(finding) in self._hopeless:
                 continue
             try:
-                edits = self._offers.edits(finding)
+                path = os.path.abspath(finding.filename)
+                content = {path: self._content(finding.filename, path)}
+                edits = self._outcome.offers.edits(finding, content)
             except ChangeRefused:
                 # there is no room for it in the file as it is written
                 continue

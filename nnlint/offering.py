@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,35 +11,33 @@ from nnlint.finding import Change, Edit, Finding
 from nnlint.rewriting import ChangeRefused, Unparsed, edits_of
 from nnlint.source.file import SourceError, SourceFile
 from nnlint.source.reading import read_bytes, read_source
-from nnlint.source.rewrite import RewriteError
 from nnlint.syntax.module import parse_module
 
 Answer = tuple[Edit, ...] | ChangeRefused
 
 
 class Offers:
-    """The edits of fixes, each worked out once for a content of its file.
+    """The edits of fixes, each worked out once for a content of its file, whoever asks."""
 
-    Parameters:
-        content: what a file held when it was linted, given its name and absolute path.
-    """
-
-    def __init__(self, content: Callable[[str, str], bytes]) -> None:
-        self._content = content
+    def __init__(self) -> None:
         self._sources: dict[str, SourceFile] = {}
         self._answers: dict[tuple[bytes, tuple[Change, ...]], Answer] = {}
         self.unparsed: set[str] = set()
         """Files that Python can parse and LibCST cannot."""
 
-    def edits(self, finding: Finding) -> tuple[Edit, ...]:
+    def edits(self, finding: Finding, contents: Mapping[str, bytes]) -> tuple[Edit, ...]:
         """The edits of a finding's fix.
+
+        Parameters:
+            contents: what files held when they were linted, by absolute path, where that is
+                not what is on disk.
 
         Raises:
             ChangeRefused: there is no room for it.
-            RewriteError, SourceError, OSError: the file is not to be changed, or not readable.
+            SourceError, OSError: the file cannot be read.
         """
         assert finding.fix is not None
-        source = self._source(finding.filename)
+        source = self._source(finding.filename, contents)
         key = source.raw, finding.fix.changes
         if key not in self._answers:
             self._answers[key] = self._worked_out(source, finding.fix.changes)
@@ -56,9 +54,9 @@ class Offers:
                 self.unparsed.add(source.display)
             return refused
 
-    def _source(self, filename: str) -> SourceFile:
+    def _source(self, filename: str, contents: Mapping[str, bytes]) -> SourceFile:
         path = os.path.abspath(filename)
-        raw = self._content(filename, path)
+        raw = contents[path] if path in contents else read_bytes(Path(path))
         known = self._sources.get(path)
         if known is None or known.raw != raw:
             source = read_source(Path(path), filename, raw)
@@ -66,19 +64,14 @@ class Offers:
             known = self._sources[path] = parse_module(source, "", False).source
         return known
 
-    def shown(self, findings: Iterable[Finding]) -> list[Finding]:
+    def shown(self, findings: Iterable[Finding], contents: Mapping[str, bytes]) -> list[Finding]:
         """Findings with the edits of their fixes, and without the fixes that have no room."""
-        return [self._shown(finding) for finding in findings]
+        return [self._shown(finding, contents) for finding in findings]
 
-    def _shown(self, finding: Finding) -> Finding:
+    def _shown(self, finding: Finding, contents: Mapping[str, bytes]) -> Finding:
         if finding.fix is None:
             return finding
         try:
-            return replace(finding, fix=replace(finding.fix, edits=self.edits(finding)))
-        except (ChangeRefused, RewriteError, SourceError, OSError):
+            return replace(finding, fix=replace(finding.fix, edits=self.edits(finding, contents)))
+        except (ChangeRefused, SourceError, OSError):
             return replace(finding, fix=None)
-
-
-def on_disk(overlay: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
-    """What files hold, some of them only in memory."""
-    return lambda name, path: overlay[path] if path in overlay else read_bytes(Path(path))

@@ -153,7 +153,7 @@ class _File:
 
     def _fix(self, comment: Suppression, title: str, text: str) -> Fix:
         texts = (comment.comment, text)
-        change = Change("rewrite_comment", self._name, (comment.place,), texts)
+        change = Change(ChangeKind.REWRITE_COMMENT, self._name, (comment.place,), texts)
         return Fix(title, Applicability.SAFE, (change,))
 
 

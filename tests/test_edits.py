@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlint.finding import Edit, Position
+from nnlint.finding import ChangeKind, Edit, Position
 from nnlint.rewriting import ChangeRefused, edits_of
 from nnlint.rewriting import changes as edits
 from nnlint.rewriting.imports import reference
+from nnlint.rewriting.transforming import CARRIED_OUT
 from nnlint.semantics.values import Site
 from nnlint.source.reading import read_source
 from nnlint.source.rewrite import RewriteError, edited, replace_file, rewritten
@@ -592,3 +593,12 @@ def test_the_end_of_a_block_is_taken_out_of_it(text, first, result):
     module = parsed(text)
     outer = next(n for n in ast.walk(module.tree) if isinstance(n, ast.With))
     assert after(module, edits.take_out_of(site(module, first), Site(module, outer))) == result
+
+
+class TestKindsOfChanges:
+    def test_each_is_carried_out(self):
+        assert set(CARRIED_OUT) == set(ChangeKind)
+
+    def test_a_misspelt_one_is_none(self):
+        with pytest.raises(ValueError, match="insert_befor"):
+            ChangeKind("insert_befor")

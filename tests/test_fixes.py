@@ -20,6 +20,7 @@ from nnlint.engine import Linter, lint
 from nnlint.finding import Applicability, Level
 from nnlint.fixing import MOST_ROUNDS, fix, permits
 from nnlint.registry import load_rules
+from nnlint.rewriting import edits_of
 from nnlint.rule import Programs, changes, reference
 from nnlint.source import rewrite
 
@@ -533,6 +534,63 @@ class TestCommandLine:
         )
         Path("train.py").write_text(UNSEEDED)
         assert "1 can be fixed with `--fix`." in self.nnlint(capfd)[1]
+
+    def test_edits_are_worked_out_once_for_a_run(self, capfd, monkeypatch):
+        asked = []
+
+        def counted(source, made):
+            asked.append((source.text, made))
+            return edits_of(source, made)
+
+        monkeypatch.setattr("nnlint.offering.edits_of", counted)
+        found = json.loads(self.nnlint(capfd, "--output-format", "json")[1])
+        assert found[0]["fix"]["edits"] and len(asked) == 1
+        asked.clear()
+        self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert len(asked) == 1
+
+    @pytest.mark.parametrize("line", ["(steps): int = 1\n", "if 1:\n    \\\n    pass\n"])
+    def test_files_that_libcst_cannot_parse_keep_their_findings(self, capfd, line):
+        """What Python takes and LibCST does not stands for newer syntax."""
+        for name in ("newer", "newest"):
+            Path(f"{name}.py").write_text(f"{SOFTMAX}{line}{name} = 1\n")
+        told = "warning: no fixes for newer.py and 1 other file: LibCST cannot parse it\n"
+        for _ in range(2):
+            status, out, err = self.nnlint(capfd, "--output-format", "json")
+            fixes = {f["filename"]: f["fix"] is not None for f in json.loads(out)}
+            assert fixes == {"train.py": True, "newer.py": False, "newest.py": False}
+            assert (status, err) == (1, told)
+        status, out, err = self.nnlint(capfd, "--fix", "--unsafe-fixes")
+        assert (status, err) == (1, told) and "Fixed 1 finding." in out
+        assert Path("train.py").read_text() == FIXED
+        assert Path("newer.py").read_text().startswith(SOFTMAX + line)
+        assert self.nnlint(capfd, "--diff", "--unsafe-fixes") == (
+            0,
+            "",
+            f"Would fix nothing.\n{told}",
+        )
+        assert self.nnlint(capfd, "--output-format", "github")[2] == ""
+
+    @pytest.mark.parametrize(
+        ("form", "text", "imported"),
+        [
+            ("full", SOFTMAX, True),
+            ("github", SOFTMAX, False),
+            ("full", UNSEEDED.replace("import torch", "import torch  # no fix"), False),
+            ("github", "import torch\n\n\ndef f(n, x):\n    return n.net.forward(x)\n", True),
+        ],
+    )
+    def test_libcst_is_imported_only_where_something_is_matched_or_changed(
+        self, form, text, imported
+    ):
+        Path("train.py").write_text(text)
+        code = (
+            "import sys; from nnlint.cli import run; "
+            f"run(['--no-cache', '--jobs', '1', '--select', 'NN4,NN330', '--output-format', '{form}']); "
+            "print('libcst' in sys.modules, file=sys.stderr)"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert told.stderr.splitlines()[-1:] == [str(imported)]
 
     def test_which_fixes_hold_is_remembered(self, capfd, monkeypatch):
         first = self.nnlint(capfd)

@@ -23,6 +23,7 @@ from nnlint.text import plain
 if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
     from nnlint.fixing import Outcome
+    from nnlint.offering import Offers
     from nnlint.source.discovery import Discovery
 
 
@@ -155,14 +156,18 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
             fixed = fix_files(linter, found, overlay, settings, options)
         result = fixed.result if fixed else linter.run(found, overlay)
         by_now = {**overlay, **fixed.contents} if fixed else overlay
+        offers = fixed.offers if fixed else None
         tells_fixes = _tells_fixes(settings, options)
         if tells_fixes:
             from nnlint.fixing import offered
+            from nnlint.offering import Offers
 
-            result = offered(linter, found, by_now, result)
+            offers = offers or Offers()
+            result = offered(linter, found, by_now, result, offers)
     result = _with_problems(result, settings)
     _remarks(result, settings, time.monotonic() - started, options)
     if options["diff"]:
+        _tell_unparsed(offers)
         return 2 if result.failed else int(bool(fixed and fixed.contents))
     if options["write_baseline"]:
         return _write_baseline(options["write_baseline"], result)
@@ -180,8 +185,9 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
         findings = gathered(findings, result.passed, by_now)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
-    if tells_fixes:
-        findings = _with_edits(findings, by_now)
+    if offers is not None and tells_fixes:
+        findings = offers.shown(findings, by_now)
+    _tell_unparsed(offers)
     result = replace(result, findings=tuple(findings))
     # the fixed text of a file from stdin has taken stdout
     stream = sys.stderr if fixed and overlay else sys.stdout
@@ -197,19 +203,14 @@ def _tells_fixes(settings: Settings, options: dict[str, Any]) -> bool:
     return options["statistics"] or settings.config.output_format not in WITHOUT_FIXES
 
 
-def _with_edits(findings: Sequence[Finding], overlay: dict[str, bytes]) -> list[Finding]:
-    from nnlint.offering import Offers, on_disk
+def _tell_unparsed(offers: Offers | None) -> None:
+    if offers is None or not offers.unparsed:
+        return
     from nnlint.report.summary import count
 
-    offers = Offers(on_disk(overlay))
-    shown = offers.shown(findings)
-    if offers.unparsed:
-        first, more = min(offers.unparsed), len(offers.unparsed) - 1
-        others = f" and {count(more, 'other file')}" if more else ""
-        click.echo(
-            f"warning: no fixes for {plain(first)}{others}: LibCST cannot parse it", err=True
-        )
-    return shown
+    first, more = min(offers.unparsed), len(offers.unparsed) - 1
+    others = f" and {count(more, 'other file')}" if more else ""
+    click.echo(f"warning: no fixes for {plain(first)}{others}: LibCST cannot parse it", err=True)
 
 
 def _cache_dir(settings: Settings) -> Path | None:

@@ -11,6 +11,7 @@ from typing import Any
 from nnlint.finding import (
     Applicability,
     Change,
+    ChangeKind,
     Finding,
     Fix,
     Level,
@@ -63,7 +64,7 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
         return display(str(path))
 
     related = _reader(Related, filename=named, start=Position._make, end=Position._make)
-    change = _reader(Change, filename=named, places=_each(_span), texts=_each(str))
+    change = _reader(Change, kind=ChangeKind, filename=named, places=_each(_span), texts=_each(str))
     fix = _reader(Fix, applicability=Applicability, changes=_each(change), edits=_never)
     finding = _reader(
         Finding,

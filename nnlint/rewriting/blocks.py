@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import libcst as cst
@@ -31,6 +31,11 @@ class Plan:
         self.wrapped: dict[Statement, cst.With] = {}
         self.updates: dict[cst.CSTNode, list[Update]] = defaultdict(list)
         self.imports: set[str] = set()
+
+    def statements(self) -> Iterator[Statement]:
+        """The statements that something is planned for."""
+        for planned in (self.before, self.after, self.removed, self.wrapped):
+            yield from planned
 
 
 def insert_before(plan: Plan, change: Change) -> None:
@@ -119,12 +124,8 @@ def rebuilt(plan: Plan, original: Block, updated: Block) -> Block:
 
 
 def _is_touched(plan: Plan, statement: Statement) -> bool:
-    return (
-        statement in plan.before
-        or statement in plan.after
-        or statement in plan.removed
-        or statement in plan.wrapped
-    )
+    planned = (plan.before, plan.after, plan.removed, plan.wrapped)
+    return any(statement in statements for statements in planned)
 
 
 def _rows(

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from nnlint.finding import Change, Position, Span
+from nnlint.finding import Change, ChangeKind, Position, Span
 
 Changes = tuple[Change, ...] | None
 PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
@@ -50,14 +50,14 @@ def source_text(site: Site) -> str:
 
 def replace(site: Site, text: str) -> Changes:
     """Put an expression or statement in the place of another."""
-    return _change("replace", [site], text)
+    return _change(ChangeKind.REPLACE, [site], text)
 
 
 def unwrap(call: Site, argument: Site) -> Changes:
     """Put an argument in the place of the call that takes it."""
     if call.module is not argument.module or isinstance(argument.node, ast.Starred):
         return None
-    return _change("unwrap", [call, argument])
+    return _change(ChangeKind.UNWRAP, [call, argument])
 
 
 def call_method(site: Site, call: str) -> Changes:
@@ -71,17 +71,17 @@ def insert_before(site: Site, *lines: str) -> Changes:
 
     A comment right above the statement stays with it.
     """
-    return _change("insert_before", [site], *lines)
+    return _change(ChangeKind.INSERT_BEFORE, [site], *lines)
 
 
 def insert_after(site: Site, *lines: str) -> Changes:
     """Put statements behind the statement that a node is in."""
-    return _change("insert_after", [site], *lines)
+    return _change(ChangeKind.INSERT_AFTER, [site], *lines)
 
 
 def delete_statement(site: Site) -> Changes:
     """Remove the statement that a node is in; comments above it stay."""
-    return _change("delete", [site])
+    return _change(ChangeKind.DELETE, [site])
 
 
 def move_before(site: Site, other: Site) -> Changes:
@@ -89,7 +89,7 @@ def move_before(site: Site, other: Site) -> Changes:
 
     Its comments go with it: the one behind it and those right above it.
     """
-    return _change("move_before", [site, other])
+    return _change(ChangeKind.MOVE_BEFORE, [site, other])
 
 
 def move_behind(site: Site, other: Site) -> Changes:
@@ -97,24 +97,24 @@ def move_behind(site: Site, other: Site) -> Changes:
 
     Its comments go with it: the one behind it and those right above it.
     """
-    return _change("move_behind", [site, other])
+    return _change(ChangeKind.MOVE_BEHIND, [site, other])
 
 
 def take_out_of(site: Site, outer: Site) -> Changes:
     """Let a block end before the statement that a node is in: it and those behind it follow it."""
-    return _change("take_out_of", [site, outer])
+    return _change(ChangeKind.TAKE_OUT_OF, [site, outer])
 
 
 def wrap(site: Site, header: str) -> Changes:
     """Make the statement that a node is in the body of a block of its own: `header` and a colon."""
-    return _change("wrap", [site], header)
+    return _change(ChangeKind.WRAP, [site], header)
 
 
 def set_keyword(call: Site, name: str, value: str) -> Changes:
     """Give a call a keyword argument, or another value where it has it already."""
     if not isinstance(call.node, ast.Call):
         return None
-    return _change("set_keyword", [call], name, value)
+    return _change(ChangeKind.SET_KEYWORD, [call], name, value)
 
 
 def remove_keyword(call: Site, name: str) -> Changes:
@@ -122,19 +122,19 @@ def remove_keyword(call: Site, name: str) -> Changes:
     if not isinstance(call.node, ast.Call):
         return None
     found = next((k for k in call.node.keywords if k.arg == name), None)
-    return () if found is None else _change("remove_keyword", [call], name)
+    return () if found is None else _change(ChangeKind.REMOVE_KEYWORD, [call], name)
 
 
 def remove_items(container: Site, *items: Site) -> Changes:
     """Take elements from a list, tuple or set that is written out, or arguments from a call."""
     if not isinstance(container.node, ast.List | ast.Set | ast.Tuple | ast.Call):
         return None
-    return _change("remove_items", [container, *items])
+    return _change(ChangeKind.REMOVE_ITEMS, [container, *items])
 
 
 def add_import(site: Site, module: str) -> Changes:
     """Import a module at the top of the file that a place is in, unless the file does."""
-    return _change("add_import", [site], module)
+    return _change(ChangeKind.ADD_IMPORT, [site], module)
 
 
 def together(*changes: Changes) -> Changes:
@@ -147,12 +147,12 @@ def together(*changes: Changes) -> Changes:
     return tuple(dict.fromkeys(parts))
 
 
-def _change(operation: str, sites: Sequence[Site], *texts: str) -> Changes:
+def _change(kind: ChangeKind, sites: Sequence[Site], *texts: str) -> Changes:
     module = sites[0].module
     if any(site.module is not module for site in sites):
         return None
     places = tuple(_span(site) for site in sites)
-    return (Change(operation, module.source.display, places, texts),)
+    return (Change(kind, module.source.display, places, texts),)
 
 
 def _span(site: Site) -> Span:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import libcst as cst
 
-from nnlint.finding import Change
+from nnlint.finding import Change, ChangeKind
 from nnlint.rewriting.blocks import Plan
 from nnlint.rewriting.tree import Refused
 
@@ -33,4 +33,4 @@ def _without(row: cst.CSTNode) -> cst.CSTNode | cst.RemovalSentinel:
 
 def rewritten_comments(changes: Iterable[Change]) -> list[str]:
     """The comments that changes put others in the place of."""
-    return [c.texts[0].rstrip() for c in changes if c.operation == "rewrite_comment"]
+    return [c.texts[0].rstrip() for c in changes if c.kind is ChangeKind.REWRITE_COMMENT]

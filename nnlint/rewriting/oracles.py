@@ -27,10 +27,10 @@ def fault(
         return "a comment would be lost"
     touched = {row for start, end, _ in made for row in range(start.row, end.row + 1)}
     try:
-        left = Counter(outline for outline, _ in _outlines(after))
+        left = Counter(outline for outline, _ in outlines(after))
     except (SyntaxError, RecursionError, ValueError, MemoryError):
         return "the result is no Python"
-    kept = Counter(o for o, rows in _outlines(before) if touched.isdisjoint(rows))
+    kept = Counter(o for o, rows in outlines(before) if touched.isdisjoint(rows))
     if kept - left:
         return "more would change than what is meant"
     return ""
@@ -48,7 +48,7 @@ def _comments(text: str) -> Counter[str]:
     return found
 
 
-def _outlines(text: str) -> Iterator[tuple[Outline, range]]:
+def outlines(text: str) -> Iterator[tuple[Outline, range]]:
     """The statements of a text, each with the rows that it has for itself."""
     waiting: list[tuple[ast.AST, Outline]] = [(ast.parse(text), ())]
     while waiting:

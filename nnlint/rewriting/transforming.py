@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import libcst as cst
 from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, ImportItem
 
-from nnlint.finding import Change
+from nnlint.finding import Change, ChangeKind
 from nnlint.rewriting import arguments, blocks, comments, expressions
 from nnlint.rewriting.blocks import Plan
-from nnlint.rewriting.tree import Block, Refused, SourceTree
+from nnlint.rewriting.tree import Block, SourceTree
 
 
 def _add_import(plan: Plan, change: Change) -> None:
     plan.imports.update(change.texts)
 
 
-OPERATIONS: dict[str, Callable[[Plan, Change], None]] = {
-    "add_import": _add_import,
-    "delete": blocks.delete,
-    "insert_after": blocks.insert_after,
-    "insert_before": blocks.insert_before,
-    "move_before": blocks.move_before,
-    "move_behind": blocks.move_behind,
-    "remove_items": arguments.remove_items,
-    "remove_keyword": arguments.remove_keyword,
-    "replace": expressions.replace,
-    "rewrite_comment": comments.rewrite_comment,
-    "set_keyword": arguments.set_keyword,
-    "take_out_of": blocks.take_out_of,
-    "unwrap": expressions.unwrap,
-    "wrap": blocks.wrap,
+CARRIED_OUT: dict[ChangeKind, Callable[[Plan, Change], None]] = {
+    ChangeKind.ADD_IMPORT: _add_import,
+    ChangeKind.DELETE: blocks.delete,
+    ChangeKind.INSERT_AFTER: blocks.insert_after,
+    ChangeKind.INSERT_BEFORE: blocks.insert_before,
+    ChangeKind.MOVE_BEFORE: blocks.move_before,
+    ChangeKind.MOVE_BEHIND: blocks.move_behind,
+    ChangeKind.REMOVE_ITEMS: arguments.remove_items,
+    ChangeKind.REMOVE_KEYWORD: arguments.remove_keyword,
+    ChangeKind.REPLACE: expressions.replace,
+    ChangeKind.REWRITE_COMMENT: comments.rewrite_comment,
+    ChangeKind.SET_KEYWORD: arguments.set_keyword,
+    ChangeKind.TAKE_OUT_OF: blocks.take_out_of,
+    ChangeKind.UNWRAP: expressions.unwrap,
+    ChangeKind.WRAP: blocks.wrap,
 }
 
 
@@ -44,9 +45,7 @@ def transformed(tree: SourceTree, changes: Iterable[Change]) -> str:
     """
     plan = Plan(tree)
     for change in changes:
-        if change.operation not in OPERATIONS:
-            raise Refused(f"nnlint knows no change `{change.operation}`")
-        OPERATIONS[change.operation](plan, change)
+        CARRIED_OUT[change.kind](plan, change)
     module = tree.module.visit(_Carrier(plan))
     if plan.imports:
         items = [ImportItem(name) for name in sorted(plan.imports)]
@@ -60,6 +59,12 @@ class _Carrier(cst.CSTTransformer):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
+        touched = [*plan.updates, *plan.statements()]
+        self._around = {n for node in touched for n in (node, *plan.tree.enclosing(node))}
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Whether anything is planned within a node."""
+        return node in self._around
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
@@ -70,4 +75,4 @@ class _Carrier(cst.CSTTransformer):
             new = update(new)
         if isinstance(original_node, Block) and isinstance(new, Block):
             new = blocks.rebuilt(self._plan, original_node, new)
-        return new  # type: ignore[return-value]
+        return cast(cst.CSTNodeT, new)

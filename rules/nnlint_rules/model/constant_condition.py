@@ -20,7 +20,7 @@ def conditions(m: Any) -> Any:
     "NN338",
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
-    on=Matches(conditions, words=('" or ', "' or ", ' or "', " or '")),
+    on=Matches(conditions, words=('" or', "' or", ' or "', " or '")),
     fix=Applicability.UNSAFE,
 )
 def constant_condition(holder: cst.If, context: Context) -> None:

@@ -1,0 +1,34 @@
+"""Fixes hold, or are refused, however the program is laid out."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from benchmarks.layouts import trials
+from benchmarks.writing import LAYOUTS, SETTINGS, laid_out
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SMALL = [
+    "loop-order/bad_named_by_algorithm.py",
+    "missing-no-grad/bad_plain_function.py",
+    "kldiv-input/bad_logits.py",
+]
+"""A move, a block around a loop, and arguments."""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_fixes_hold_in_every_layout(name: str) -> None:
+    made = list(trials(FIXTURES / name, [*LAYOUTS, *SETTINGS]))
+    assert [f"{t.layout}: {fault}" for t in made for fault in t.faults] == []
+    assert len(made) > 30 and sum(not t.refused for t in made) > 30
+
+
+def test_layouts_keep_the_program() -> None:
+    text = "import torch\n\n\ndef f(x):\n    y = g(x, k=[1, 2])\n    return y + h(y)\n\n\nf(1)\n"
+    for layout in LAYOUTS:
+        raw = laid_out(text, layout)
+        if raw is not None and not layout.startswith("notebook"):
+            assert ast.dump(ast.parse(raw)) == ast.dump(ast.parse(text)), layout
