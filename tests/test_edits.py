@@ -104,6 +104,15 @@ class TestStatements:
             "new()\nif"
         )
 
+    @pytest.mark.parametrize("end", [";", " ;", " ;  # a note", "; c();"])
+    def test_blocks_that_a_semicolon_ends(self, end):
+        module = parsed(f"for a in x:\n    b(){end}\nd()\n")
+        loop = next(n for n in ast.walk(module.tree) if isinstance(n, ast.For))
+        changed = after(module, edits.wrap(Site(module, loop), "with new()"))
+        assert changed == f"with new():\n    for a in x:\n        b(){end}\nd()\n"
+        changed = after(module, edits.insert_after(Site(module, loop), "new()"))
+        assert changed == f"for a in x:\n    b(){end}\nnew()\nd()\n"
+
     def test_several_lines(self):
         module = parsed("if a:\n\tb()\n")
         changed = after(module, edits.insert_before(site(module, "b()"), "with c:", "\td()"))

@@ -81,10 +81,13 @@ class SourceTree:
             # to Python's own parser these brackets are part of a tuple
             start = self._beside(start, "(", -1) or start
             end = self._beside(end, ")", 1) or end
+        if isinstance(node, cst.BaseCompoundStatement):
+            # to Python's own parser a last `;` is part of a block
+            end = self._beside(end, ";", 1) or end
         return start, end
 
     def _beside(self, place: Position, bracket: str, step: int) -> Position | None:
-        """The outer side of a bracket that only blanks divide from a place."""
+        """The outer side of a bracket or `;` that only blanks divide from a place."""
         line = self._lines[place.row - 1]
         before, after = line[: place.column - 1], line[place.column - 1 :]
         near = before.rstrip() if step < 0 else after.lstrip()
