@@ -190,6 +190,7 @@ def _owners(text: str, statements: Sequence[tuple[Outline, range]]) -> dict[str,
     # of those that share a row the first one is what a comment above speaks of
     at = {row: o[-1] for o, span in sorted(statements, key=lambda s: -s[1].start) for row in span}
     rows = text.split("\n")
+    at = {n: owner for n, owner in at.items() if not rows[n - 1].lstrip().startswith("#")}
     owners = {}
     for number, row in enumerate(rows, 1):
         for match in _OWN.finditer(row):

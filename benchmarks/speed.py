@@ -104,10 +104,11 @@ def tools(folder: Path, cache: Path, torchfix: Path, cores: int, runs: int) -> I
         # it takes minutes, so once is enough
         yield Tool("TorchFix", processes, fix, {}, runs=1)
     # neither changes source, nor matches it
-    plain = (python, "-m", "nnlint", *common, "--output-format", "github", "--jobs", "1")
+    kept = cache / "plain"
     matching = ",".join(rule.code for rule in load_rules() if _matches(rule))
-    plain += ("--ignore", matching, "--cache-dir", str(cache / "plain"))
-    yield Tool(PLAIN, 1, plain, {}, cache / "plain", runs)
+    less = ("--output-format", "github", "--ignore", matching, "--jobs", "1")
+    plain = (python, "-m", "nnlint", *common, *less, "--cache-dir", str(kept))
+    yield Tool(PLAIN, 1, plain, {}, kept, runs)
 
 
 def _matches(rule: Rule) -> bool:

@@ -367,7 +367,7 @@ def _notebook(text: str, every: int) -> str:
     ]
     cuts = [0, *starts[every::every], len(rows)]
     sources = ["".join(rows[a:b]).strip("\n") for a, b in itertools.pairwise(cuts)]
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "execution_count": None,

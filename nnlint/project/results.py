@@ -108,7 +108,7 @@ _PLAIN: dict[Any, Any] = {
 """Types of fields that are in JSON what they are here, by their annotations."""
 
 
-def _reader(kind: Any, **converters: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _reader(kind: Any, /, **converters: Callable[[Any], Any]) -> Callable[[Any], Any]:
     names = [f.name for f in fields(kind)]
     plain = {f.name: _PLAIN[f.type] for f in fields(kind) if f.type in _PLAIN}
 

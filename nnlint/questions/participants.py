@@ -228,14 +228,14 @@ def spoken_name(event: Event) -> str:
     if isinstance(node, ast.Call):
         given = first_argument(node)
         if event.operands and event.operands[0] is event.subject and given is not None:
-            return event.site.module.text(given)
+            return Site(event.site.module, given).text
         if isinstance(node.func, ast.Attribute) and (
             event.kind != "forward" or _is_method(event.subject, node.func.attr)
         ):
-            return event.site.module.text(node.func.value)
-        return event.site.module.text(node.func)
+            return Site(event.site.module, node.func.value).text
+        return Site(event.site.module, node.func).text
     if isinstance(node, ast.Attribute) and event.kind != "forward":
-        return event.site.module.text(node.value)
+        return Site(event.site.module, node.value).text
     return event.site.text
 
 
@@ -247,9 +247,9 @@ def _is_method(model: Value | None, name: str) -> bool:
 
 
 def receiver_text(call: Site) -> str:
-    """What the method of a call is called on, as it is written; empty where there is none."""
+    """What the method of a call is called on, on one line; empty where there is none."""
     owner = getattr(getattr(call.node, "func", None), "value", None)
-    return call.module.text(owner) if owner is not None else ""
+    return Site(call.module, owner).text if owner is not None else ""
 
 
 def made_within(value: Value, loop: Block) -> bool:
