@@ -48,6 +48,8 @@ class Trial:
     refused: list[str] = field(default_factory=list)
     """Why a fix is not offered, for each that is not."""
     faults: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Fixes that did not hold, which is a fault unless it is so in the file as written."""
     tree: str = ""
     """What Python makes of the file afterwards."""
 
@@ -64,6 +66,7 @@ def _trials(text: str, path: Path, layouts: Iterable[str]) -> Iterator[Trial]:
     if not any(fixable for _, fixable in codes):
         # what it takes is in other files
         return
+    plain.refused += plain.dropped.elements()
     seen = {text.encode()}
     for layout in layouts:
         raw = laid_out(text, layout)
@@ -75,6 +78,8 @@ def _trials(text: str, path: Path, layouts: Iterable[str]) -> Iterator[Trial]:
         trial, own = _trial(linter, path, layout, raw)
         if layout in SETTINGS and own != codes:
             continue
+        trial.refused += trial.dropped.elements()
+        trial.faults += trial.dropped - plain.dropped
         if layout.startswith("notebook"):
             if own.keys().isdisjoint(code for code in codes if code[1]):
                 # rules may hold other things against a notebook
@@ -107,10 +112,10 @@ def _trial(
     outcome = fix(linter, found, {name: raw}, permits(unsafe=True), first=first)
     after = outcome.contents.get(name, raw)
     trial = Trial(layout)
-    trial.faults += [f"{f.code} does not hold: {reason}" for f, reason in outcome.dropped]
-    dropped = {f for f, _ in outcome.dropped}
+    trial.dropped = Counter(f"{f.code} does not hold: {reason}" for f, reason in outcome.dropped)
+    dropped = {(f.code, f.start) for f, _ in outcome.dropped}
     for finding in outcome.result.findings:
-        if finding.fix is not None and finding not in dropped:
+        if finding.fix is not None and (finding.code, finding.start) not in dropped:
             trial.refused += [refusal] if (refusal := _refusal(outcome, finding, after)) else []
             trial.faults += [] if refusal else [f"{finding.code} would change more"]
     trial.faults += _faults(raw, after, name)

@@ -278,6 +278,12 @@ class TestArguments:
         found = after(module, edits.unwrap(at, Site(module, at.node.args[0])))
         assert found == f"{expected}\n"
 
+    def test_a_name_over_rows_is_called(self):
+        module = parsed("x = (\n    a\n    .b(c)\n)\n")
+        name = site(module, "a\n    .b", ast.Attribute)
+        found = after(module, edits.replace(name, f"{edits.source_text(name)}()"))
+        assert ast.unparse(ast.parse(found)) == "x = a.b()(c)"
+
     def test_all_or_none(self):
         module = parsed("f(a); g(b)\n")
         one = edits.replace(site(module, "a"), "c")
@@ -572,6 +578,8 @@ def test_a_text_over_several_lines_is_not_indented():
         ("for x in y:\n    f()\n    g()\nh()\n", "f()", None, "for x in y:\n    g()\nf()\nh()\n"),
         ("for x in y:\n    f()\ng()\n", "g()", "f()", "for x in y:\n    f()\n    g()\n"),
         ("for x in y:\n    f()\n", "f()", None, None),
+        ("f()  # f\na(); g()  # g\nh()\n", "f()", "g()", "a(); g()  # g\nf()  # f\nh()\n"),
+        ("f()  # f\ng(); h()\n", "f()", "g()", None),
     ],
 )
 def test_a_statement_is_moved_behind_another(text, moved, behind, result):

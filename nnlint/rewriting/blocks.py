@@ -79,7 +79,25 @@ def _move(
         raise Refused("nothing would be left of the block")
     apart, own = _own_comments(moved)
     plan.removed[moved] = apart
+    if not _fits_in_line(moved):
+        other = _row(plan, other, where is plan.after)
     where[other].append(_with_leading(moved, own) if own or apart else moved)
+
+
+def _fits_in_line(statement: Statement) -> bool:
+    """Whether a statement can stand between others of a line: no block, and no comments."""
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return isinstance(statement, cst.BaseSmallStatement)
+    above = any(line.comment for line in statement.leading_lines)
+    return not above and not statement.trailing_whitespace.comment
+
+
+def _row(plan: Plan, statement: Statement, behind: bool) -> Statement:
+    """The row that a statement begins, or ends; itself where it stands amid others."""
+    row = plan.tree.block(statement)
+    if isinstance(row, cst.SimpleStatementLine) and row.body[-int(behind)] is statement:
+        return row
+    return statement
 
 
 def take_out_of(plan: Plan, change: Change) -> None:
@@ -191,15 +209,12 @@ def _line(
 def _small(statements: Iterable[Statement]) -> list[cst.BaseSmallStatement]:
     parts: list[cst.BaseSmallStatement] = []
     for statement in statements:
+        if not _fits_in_line(statement):
+            raise Refused("a comment or block has no place between two statements of a line")
         if isinstance(statement, cst.SimpleStatementLine):
-            above = any(line.comment for line in statement.leading_lines)
-            if above or statement.trailing_whitespace.comment:
-                raise Refused("a comment has no place between two statements of a line")
             parts += statement.body
         elif isinstance(statement, cst.BaseSmallStatement):
             parts.append(statement)
-        else:
-            raise Refused("a block has no place between two statements of a line")
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -181,6 +182,9 @@ class SourceTree:
             Refused: it is none.
         """
         try:
+            if "\n" in text and not _is_expression(text):
+                # it was written within brackets that it does not bring along
+                text = f"({text})"
             return cst.parse_expression(text, self.module.config_for_parsing)
         except (cst.ParserSyntaxError, RecursionError) as error:
             raise Refused("the change is no expression here") from error
@@ -197,3 +201,11 @@ class SourceTree:
         except (cst.ParserSyntaxError, RecursionError) as error:
             raise Refused("the change is no statement here") from error
         return [s for s in parsed.body if isinstance(s, cst.BaseStatement)]
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
