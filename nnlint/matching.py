@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -39,16 +40,21 @@ class Matching:
         self._at: dict[Span, ast.AST] = {}
         self._values: dict[ast.AST, Value] = {}
         text = module.source.text
-        wanted = [p for p in patterns if any(_is_in(text, word) for word in p.words)]
+        wanted: dict[Matches, frozenset[int]] = {}
+        for pattern in patterns:
+            if any(_expression_of(word).search(text) for word in pattern.words):
+                rows = _rows_for(module, pattern)
+                if rows:
+                    wanted[pattern] = rows
         if wanted:
             self._match(wanted)
 
-    def _match(self, wanted: Sequence[Matches]) -> None:
+    def _match(self, wanted: dict[Matches, frozenset[int]]) -> None:
         import libcst.matchers
 
         from nnlint.rewriting.tree import Refused
 
-        rows = _rows_with(self._module, [word for pattern in wanted for word in pattern.words])
+        rows = frozenset[int]().union(*wanted.values())
         found: dict[Matches, list[cst.CSTNode]] = {}
         try:
             tree = tree_of(self._module.source, rows)
@@ -101,8 +107,17 @@ class Matching:
         return self._at[span]
 
 
-def _rows_with(module: ModuleSyntax, words: Sequence[str | re.Pattern[str]]) -> frozenset[int]:
-    """The rows of the statements at the top of a module that hold one of some words."""
+@functools.lru_cache(maxsize=64)
+def _expression_of(word: str | re.Pattern[str]) -> re.Pattern[str]:
+    """Finds a word, in which blanks before a bracket make no difference."""
+    if isinstance(word, re.Pattern):
+        return word
+    return re.compile(re.escape(word).replace(r"\(", r"[ \t]*\("))
+
+
+def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
+    """The rows of the statements at the top of a module in which a pattern may match."""
+    words = [_expression_of(word) for word in pattern.words]
     rows: set[int] = set()
     together = range(0)
     for node in module.tree.body:
@@ -111,13 +126,11 @@ def _rows_with(module: ModuleSyntax, words: Sequence[str | re.Pattern[str]]) -> 
         # what shares a row with the statement before can only be parsed together with it
         start = together.start if start in together else start
         together = range(start, end + 1)
-        if any(_is_in(line, w) for line in module.lines[start - 1 : end] for w in words):
-            rows.update(together)
+        lines = module.lines[start - 1 : end]
+        if any(word.search(line) for line in lines for word in words):
+            if pattern.holds is None or any(map(pattern.holds, ast.walk(node))):
+                rows.update(together)
     return frozenset(rows)
-
-
-def _is_in(text: str, word: str | re.Pattern[str]) -> bool:
-    return word in text if isinstance(word, str) else word.search(text) is not None
 
 
 def _within(node: cst.CSTNode) -> list[cst.CSTNode]:

@@ -55,6 +55,7 @@ drops it unless the finding is gone and no other has come.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -146,16 +147,22 @@ class Matches:
     """Makes the pattern, given `libcst.matchers`, which nothing imports before it is needed."""
     words: tuple[str | re.Pattern[str], ...]
     """Texts, or expressions for them, of which a statement at the top of a file holds one, on one
-    row, where the pattern matches in it; others are not parsed."""
+    row, where the pattern matches in it; others are not parsed. In texts, blanks before a bracket
+    make no difference."""
+    holds: Callable[[ast.AST], bool] | None
+    """What a node of Python's own `ast` is, without which the pattern matches nothing around it:
+    asked where words alone would let too much be parsed."""
 
     def __init__(
         self,
         pattern: Callable[[Any], Any],
         words: str | re.Pattern[str] | Iterable[str | re.Pattern[str]],
+        holds: Callable[[ast.AST], bool] | None = None,
     ) -> None:
         given = (words,) if isinstance(words, str | re.Pattern) else tuple(words)
         object.__setattr__(self, "pattern", pattern)
         object.__setattr__(self, "words", given)
+        object.__setattr__(self, "holds", holds)
         if not all(self.words) or not self.words:
             raise RuleDefinitionError("a pattern needs words that tell which files to look at")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlint.config import Config
-from nnlint.finding import Applicability, Change, Finding, Fix, Position
+from nnlint.finding import Applicability, Change, ChangeKind, Finding, Fix, Position
 from nnlint.registry import TOOL, every_rule
 from nnlint.selection import Selectable, closest, closest_selector, is_selected, meant
 from nnlint.source.patterns import compiled

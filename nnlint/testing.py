@@ -40,7 +40,7 @@ from nnlint.config import Config, Selection
 from nnlint.engine import Linter
 from nnlint.finding import Finding, Stage
 from nnlint.fixing import fix, permits
-from nnlint.offering import Offers, on_disk
+from nnlint.offering import Offers
 from nnlint.registry import load_rules
 from nnlint.rule import Rule
 
@@ -162,7 +162,7 @@ def check(
         found = linter.discover([str(file) for file in case.files])
         findings = linter.run(found).findings
         _compare(case, findings)
-        shown = Offers(on_disk({})).shown(findings)
+        shown = Offers().shown(findings, {})
         if any(finding.fix for finding in shown):
             _check_fixes(case, linter, shown)
 

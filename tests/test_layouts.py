@@ -9,14 +9,17 @@ import pytest
 
 from benchmarks.layouts import trials
 from benchmarks.writing import LAYOUTS, SETTINGS, laid_out
+from nnlint.config import Config
+from nnlint.engine import lint
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SMALL = [
     "loop-order/bad_named_by_algorithm.py",
     "missing-no-grad/bad_plain_function.py",
     "kldiv-input/bad_logits.py",
+    "direct-forward/bad_evaluation.py",
 ]
-"""A move, a block around a loop, and arguments."""
+"""A move, a block around a loop, arguments, and what is matched as it is written."""
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -32,3 +35,12 @@ def test_layouts_keep_the_program() -> None:
         raw = laid_out(text, layout)
         if raw is not None and not layout.startswith("notebook"):
             assert ast.dump(ast.parse(raw)) == ast.dump(ast.parse(text)), layout
+
+
+def test_where_libcst_does_not_keep_the_text_nothing_is_matched(tmp_path: Path) -> None:
+    text = (FIXTURES / "direct-forward/bad_evaluation.py").read_text(encoding="utf-8")
+    for name, head in (("plain.py", ""), ("fed.py", "\x0c")):
+        (tmp_path / name).write_text(head + text)
+    found = lint([str(tmp_path)], Config(), use_cache=False).findings
+    matched = {Path(f.filename).name for f in found if f.code in ("NN330", "NN007")}
+    assert matched == {"plain.py"}

@@ -21,7 +21,7 @@ TO_UNIT_RANGE = 0.5
             func=m.Name("Normalize") | m.Attribute(attr=m.Name("Normalize")),
             args=[m.AtLeastN(n=2)],
         ),
-        words="Normalize",
+        words="Normalize(",
     ),
 )
 def std_equals_mean(call: cst.Call, context: Context) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,20 @@ def conditions(m: Any) -> Any:
     return m.OneOf(*(holder(test=either) for holder in holders))
 
 
+def is_text_or(node: ast.AST) -> bool:
+    """Whether a text is one of the values that `or` joins."""
+    return (
+        isinstance(node, ast.BoolOp)
+        and isinstance(node.op, ast.Or)
+        and any(isinstance(v, ast.Constant) and isinstance(v.value, str) for v in node.values)
+    )
+
+
 @rule(
     "NN338",
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
-    on=Matches(conditions, words=('" or', "' or", ' or "', " or '")),
+    on=Matches(conditions, words=('" or', "' or", ' or "', " or '"), holds=is_text_or),
     fix=Applicability.UNSAFE,
 )
 def constant_condition(holder: cst.If, context: Context) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
                 attr=m.Name("forward"),
             )
         ),
-        words=".forward",
+        words=".forward(",
     ),
     fix=Applicability.SAFE,
 )
