@@ -56,7 +56,7 @@ def _shared_by_methods(program: Program, aliases: list[Event]) -> Iterator[Share
             shared = assigned(event.site)
             if shared is None or event.conditions or _class_around(event.site) is not own:
                 continue
-            texts = {event.site.module.text(event.site.node), shared.text}
+            texts = {event.site.text, shared.text}
             if texts == names and event.site.key not in seen and event.subject is not None:
                 seen.add(event.site.key)
                 yield SharedNetwork(event.subject, target, source, update, event.site, shared)
@@ -115,7 +115,7 @@ def _zipped(loop: Site | None) -> list[str]:
     call = getattr(loop.node, "iter", None) if loop is not None else None
     given = getattr(call, "args", ())
     owners = [getattr(getattr(argument, "func", None), "value", None) for argument in given]
-    return [loop.module.text(o) for o in owners if o is not None] if loop is not None else []
+    return [Site(loop.module, o).text for o in owners if o is not None] if loop is not None else []
 
 
 def _is_wrapped(target: str, source: str) -> bool:
@@ -126,4 +126,4 @@ def _is_wrapped(target: str, source: str) -> bool:
 
 def _named(alias: Site, target: str, source: str) -> bool:
     """Whether a name that is assigned is one of the two, in the same or another method."""
-    return alias.module.text(alias.node) in (target, source) or "." not in target + source
+    return alias.text in (target, source) or "." not in target + source
