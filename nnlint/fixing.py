@@ -114,15 +114,15 @@ def _dropped(
     offers: Offers,
 ) -> set[str]:
     """The keys of the fixes that are dropped when all are applied that may be."""
-    dropped: set[str] = set()
     is_safe = permits(False)
-    if any(map(is_safe, given)):
+    outcome = fix(linter, found, overlay, permits(True), offers=offers)
+    dropped = {repr(_key(f)) for f, _ in outcome.dropped if not is_safe(f)}
+    safe = {f.filename for f in given if is_safe(f)}
+    beside = {f.filename for f in given if not is_safe(f)}
+    if outcome.dropped or safe & beside:
+        # what holds together with others may not hold alone
         outcome = fix(linter, found, overlay, is_safe, offers=offers)
-        dropped |= {repr(_key(f)) for f, _ in outcome.dropped}
-    if not all(map(is_safe, given)):
-        outcome = fix(linter, found, overlay, permits(True), offers=offers)
-        dropped |= {repr(_key(f)) for f, _ in outcome.dropped if not is_safe(f)}
-    return dropped
+    return dropped | {repr(_key(f)) for f, _ in outcome.dropped if is_safe(f)}
 
 
 class _Fixer:

@@ -7,14 +7,16 @@ result, so that a run without findings, and a report without fixes, never import
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nnlint.finding import Change, Edit, Position
+from nnlint.finding import Change, ChangeKind, Edit, Position
 from nnlint.source.file import SourceFile
 
 if TYPE_CHECKING:
+    from nnlint.rewriting.differences import Difference
     from nnlint.rewriting.tree import SourceTree
 
 
@@ -35,22 +37,72 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     Raises:
         ChangeRefused: there is no room for them.
     """
+    before, rows = _plain(source.text), _rows_around(_plain(source.text), changes)
+    made: list[Difference] | None = None
+    if rows is not None:
+        try:
+            made = _made(source, before, changes, rows)
+        except ChangeRefused:
+            # the rest of the file may tell how, as by its imports, or why not
+            made = None
+    return _edits(source, before, _made(source, before, changes) if made is None else made)
+
+
+def _made(
+    source: SourceFile, before: str, changes: Sequence[Change], rows: Container[int] | None = None
+) -> list[Difference]:
+    """Changes as differences of the text, that nothing else is changed by.
+
+    Parameters:
+        rows: those that are parsed for it, where it is not all.
+
+    Raises:
+        ChangeRefused: there is no room for them.
+    """
     from nnlint.rewriting.comments import rewritten_comments
-    from nnlint.rewriting.differences import differences
+    from nnlint.rewriting.differences import differences, patched
     from nnlint.rewriting.oracles import fault
     from nnlint.rewriting.transforming import transformed
     from nnlint.rewriting.tree import Refused
 
-    tree, before = tree_of(source), _plain(source.text)
+    tree = tree_of(source, rows)
     try:
         after = transformed(tree, changes)
     except (Refused, RecursionError) as error:
         raise ChangeRefused(str(error)) from error
-    made = list(differences(before, after))
-    wrong = fault(before, after, made, rewritten_comments(changes))
+    made = list(differences(tree.text, after))
+    wrong = fault(before, patched(before, made), made, rewritten_comments(changes))
     if wrong:
         raise ChangeRefused(wrong)
-    return _edits(source, before, made)
+    return made
+
+
+def _rows_around(text: str, changes: Sequence[Change]) -> frozenset[int] | None:
+    """The rows of the statements at the top of a module that changes are about, with what stands
+    between them and their neighbours; None where more has to be known of the module."""
+    if any(change.kind is ChangeKind.ADD_IMPORT or not change.places for change in changes):
+        return None
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    starts = [min([n.lineno, *(d.lineno for d in getattr(n, "decorator_list", ()))]) for n in body]
+    ends = [node.end_lineno or node.lineno for node in body]
+    rows: set[int] = set()
+    for place in (place for change in changes for place in change.places):
+        first, last = place[0].row, place[1].row
+        owners = [i for i in range(len(body)) if starts[i] <= last and ends[i] >= first]
+        if not owners:
+            return None
+        before = ends[owners[0] - 1] if owners[0] else 0
+        behind = starts[owners[-1] + 1] if owners[-1] + 1 < len(body) else text.count("\n") + 2
+        rows.update(range(min(before + 1, first), max(behind, last + 1)))
+    return frozenset(rows) if rows.isdisjoint(_shared(starts, ends)) else None
+
+
+def _shared(starts: Sequence[int], ends: Sequence[int]) -> set[int]:
+    """The rows on which one statement ends and the next begins."""
+    return {start for start, end in zip(starts[1:], ends, strict=False) if start <= end}
 
 
 def tree_of(source: SourceFile, rows: Container[int] | None = None) -> SourceTree:

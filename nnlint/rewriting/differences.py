@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 from nnlint.finding import Position
@@ -33,6 +33,19 @@ def differences(before: str, after: str) -> Iterator[Difference]:
                     yield _within(at + number, one, other)
         else:
             yield _within(at, "".join(rows), "".join(lines))
+
+
+def patched(text: str, made: Iterable[Difference]) -> str:
+    """A text after edits, which are in order and apart from each other."""
+    starts = [0]
+    for row in text.split("\n"):
+        starts.append(starts[-1] + len(row) + 1)
+    pieces, done = [], 0
+    for start, end, content in made:
+        first, last = (starts[place.row - 1] + place.column - 1 for place in (start, end))
+        pieces += [text[done:first], content]
+        done = last
+    return "".join([*pieces, text[done:]])
 
 
 def _common(old: list[str], new: list[str]) -> int:

@@ -42,7 +42,8 @@ class SourceTree:
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
+        """What was parsed."""
         self._lines = text.split("\n")
         try:
             self.module = cst.parse_module(text)
@@ -57,7 +58,7 @@ class SourceTree:
             Refused: the tree is not what is written.
         """
         try:
-            if self.module.code != self._text:
+            if self.module.code != self.text:
                 raise Refused("the file's layout cannot be kept")
             wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
             positions = wrapper.resolve(PositionProvider)
