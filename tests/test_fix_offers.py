@@ -12,7 +12,7 @@ from nnlint.config import Config, Selection
 from nnlint.engine import Linter, lint
 from nnlint.finding import Finding
 from nnlint.fixing import fix, permits
-from nnlint.offering import Offers, on_disk
+from nnlint.offering import Offers
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -21,7 +21,7 @@ def shown(path: Path, rule: str) -> list[Finding]:
     """The findings of a rule, each with its fix where it is shown with one."""
     config = Config(selection=Selection(select=(rule,)))
     found = lint([str(path)], config, jobs=1, use_cache=False).findings
-    return Offers(on_disk({})).shown(found)
+    return Offers().shown(found, {})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from bisect import bisect_right
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     """
     before, rows = _plain(source.text), _rows_around(_plain(source.text), changes)
     made: list[Difference] | None = None
+    # what LibCST cannot parse whole gets no fix in its parts, either
+    tree_of(source)
     if rows is not None:
         try:
             made = _made(source, before, changes, rows)
@@ -78,8 +81,8 @@ def _made(
 
 
 def _rows_around(text: str, changes: Sequence[Change]) -> frozenset[int] | None:
-    """The rows of the statements at the top of a module that changes are about, with what stands
-    between them and their neighbours; None where more has to be known of the module."""
+    """The rows of the functions, classes and loops at the top of a module that changes are made
+    in, with what stands between them and their neighbours; None where more has to be known."""
     if any(change.kind is ChangeKind.ADD_IMPORT or not change.places for change in changes):
         return None
     try:
@@ -88,21 +91,23 @@ def _rows_around(text: str, changes: Sequence[Change]) -> frozenset[int] | None:
         return None
     starts = [min([n.lineno, *(d.lineno for d in getattr(n, "decorator_list", ()))]) for n in body]
     ends = [node.end_lineno or node.lineno for node in body]
+    if any(start <= end for start, end in zip(starts[1:], ends, strict=False)):
+        # statements that share a row can only be parsed together
+        return None
     rows: set[int] = set()
     for place in (place for change in changes for place in change.places):
         first, last = place[0].row, place[1].row
-        owners = [i for i in range(len(body)) if starts[i] <= last and ends[i] >= first]
-        if not owners:
+        at = bisect_right(starts, first) - 1
+        if (
+            at < 0
+            or not hasattr(body[at], "body")
+            or not body[at].lineno < first <= last <= ends[at]
+        ):
             return None
-        before = ends[owners[0] - 1] if owners[0] else 0
-        behind = starts[owners[-1] + 1] if owners[-1] + 1 < len(body) else text.count("\n") + 2
-        rows.update(range(min(before + 1, first), max(behind, last + 1)))
-    return frozenset(rows) if rows.isdisjoint(_shared(starts, ends)) else None
-
-
-def _shared(starts: Sequence[int], ends: Sequence[int]) -> set[int]:
-    """The rows on which one statement ends and the next begins."""
-    return {start for start, end in zip(starts[1:], ends, strict=False) if start <= end}
+        before = ends[at - 1] if at else 0
+        behind = starts[at + 1] if at + 1 < len(body) else text.count("\n") + 2
+        rows.update(range(before + 1, behind))
+    return frozenset(rows)
 
 
 def tree_of(source: SourceFile, rows: Container[int] | None = None) -> SourceTree:
@@ -126,7 +131,7 @@ def tree_of(source: SourceFile, rows: Container[int] | None = None) -> SourceTre
         raise Unparsed(str(error)) from error
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _tree(text: str) -> SourceTree:
     from nnlint.rewriting.tree import SourceTree
 
