@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model
@@ -13,8 +13,12 @@ from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     ARGUMENTS,
+    CALLED_ON,
     CALLEE,
     MADE,
+    MADE_OF,
+    PART_OF,
+    RECEIVER,
     WRITTEN,
     Arithmetic,
     Choice,
@@ -24,6 +28,7 @@ from nnlint.semantics.values import (
     Maybe,
     Operation,
     Source,
+    Table,
     Tensor,
     Unknown,
     Value,
@@ -35,6 +40,10 @@ FLAT = frozenset(
 """Families of operations through which no gradient flows."""
 CRITERION = re.compile(r"criter|loss|distill|(?:^|_)(?:mse|kl|huber|bce|l1|ce)", re.IGNORECASE)
 """How programs call the losses that a function is given."""
+_COMES_FROM = (CALLED_ON, RECEIVER, MADE_OF, PART_OF)
+"""Keys of the state of something unresolved for what it comes from."""
+_CALL_IS_KNOWN = frozenset({ARGUMENTS, CALLEE, CALLED_ON, MADE_OF})
+"""Keys of the state of what a call gives, of which it has one unless the call was given up."""
 INDEXED = frozenset({"gather", "index", "select", "embedding"})
 """Families of operations whose further inputs are indices."""
 
@@ -98,6 +107,41 @@ class Backpropagation:
             for one in reached:
                 found.setdefault(id(one.forward), one)
         return tuple(found.values())
+
+    def passes_like(self, forward: Event) -> list[Event]:
+        """The forward passes of a model at one place in the source: its helper may be called for
+        several things, and which of these calls a gradient came through is not always told."""
+        return [e for e in self._by_place[forward.site.key] if e.subject is forward.subject]
+
+    def may_reach(self, value: Value | None, wanted: Callable[[Value], bool]) -> bool:
+        """Whether a value may depend on a forward pass of a model that is wanted.
+
+        What an unresolved call is given, or what an object that is asked holds, may go into what
+        comes out of it; a call that was given up may return anything.
+        """
+        waiting = [] if value is None else [value]
+        seen: dict[int, Value] = {}
+        for current in waiting:
+            if id(current) in seen:
+                continue
+            seen[id(current)] = current
+            for step in self._through(current):
+                if isinstance(step, Reached):
+                    if wanted(step.model):
+                        return True
+                    waiting += step.forward.operands
+                else:
+                    waiting.append(step)
+            match current:
+                case Table():
+                    waiting += (v for v in current.state.values() if isinstance(v, Value))
+                case Unknown(origin="call") if not current.state.keys() & _CALL_IS_KNOWN:
+                    return True
+                case Unknown():
+                    waiting += current.state.get(ARGUMENTS, ())
+                    known = (current.state.get(key) for key in _COMES_FROM)
+                    waiting += (v for v in known if isinstance(v, Value))
+        return False
 
     def everything(self, value: Value | None) -> list[Reached]:
         """The forward passes that a gradient reaches directly or through others."""

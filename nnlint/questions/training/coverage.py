@@ -164,13 +164,13 @@ def _step_after(backward: Event, blocks: tuple[Block, ...]) -> Event | None:
 
 
 def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Value]) -> bool:
-    """Whether the models are run on the output of one that is held, as a fixed judge is."""
-    for found in reached:
-        for operand in found.forward.operands:
-            for inner in flow.reaches(operand):
-                if any(same_model(m, inner.model) for m in every):
-                    return True
-    return False
+    """Whether the models may be run on the output of one that is held, as a fixed judge is."""
+    return any(
+        flow.may_reach(operand, lambda model: any(same_model(m, model) for m in every))
+        for found in reached
+        for forward in flow.passes_like(found.forward)
+        for operand in forward.operands
+    )
 
 
 def _is_missing(reached: Reached, every: list[Value]) -> bool:

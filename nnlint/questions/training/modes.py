@@ -94,7 +94,8 @@ class _Model:
         if not states or not modes <= {"initial", "train"}:
             return None
         layer = self.dependence.site
-        if layer is not None and modes == {"initial"}:
+        if modes == {"initial"} and not isinstance(self.model, Unknown):
+            # what is not known of it may have been built in eval mode
             layer = mode_dependence(self.model, self.program.operations, as_built=True).site
             if layer is None:
                 return None

@@ -14,7 +14,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, loops_around
-from nnlint.semantics.values import Site, Value
+from nnlint.semantics.values import Site, Unknown, Value
 
 Since = tuple[str, Event | None]
 """What has become of a model's mode since an `eval`, and that event: "" before the first one,
@@ -51,9 +51,19 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
         dependence = mode_dependence(model, program.operations)
-        if not dependence.is_free:
+        if not dependence.is_free and not _is_as_built(program, model):
             found.add(mode.site.key)
             yield UnrestoredMode(mode, trained.event, dependence.site)
+
+
+def _is_as_built(program: Program, model: Value) -> bool:
+    """Whether nothing puts a known model into training mode, and all that is known to depend on
+    it is built in eval mode: to leave that changes nothing."""
+    if isinstance(model, Unknown) or any(
+        same_model(e.subject, model) for e in program.events("train")
+    ):
+        return False
+    return mode_dependence(model, program.operations, as_built=True).site is None
 
 
 def _is_trained(found: Pass, program: Program) -> bool:
