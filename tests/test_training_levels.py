@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from test_fixtures import FIXTURES, findings_of
+from test_fixtures import FIXTURES
 
 from nnlint.finding import Level
+from nnlint.testing import findings_of
 
 
 def levels(rule: str, name: str) -> dict[int, Level]:
@@ -28,3 +29,17 @@ def test_a_target_of_a_network_that_no_optimizer_holds_is_advice(
     name: str, expected: Level
 ) -> None:
     assert set(levels("target-not-detached", name).values()) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "expected"),
+    [
+        ("missing-eval-mode", "bad_functions.py", Level.ERROR),
+        ("train-mode-not-restored", "bad_class_trainer.py", Level.ERROR),
+        ("train-mode-not-restored", "bad_functions.py", Level.WARNING),
+    ],
+)
+def test_a_mode_that_matters_only_if_an_unknown_model_has_such_layers_is_a_warning(
+    rule: str, name: str, expected: Level
+) -> None:
+    assert set(levels(rule, name).values()) == {expected}

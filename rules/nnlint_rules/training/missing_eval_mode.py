@@ -18,7 +18,8 @@ def missing_eval_mode(program: Program, context: Context) -> None:
 
     ## What it does
     Reports an evaluation pass (gradients off, in a loop) of a model with dropout or batch
-    norm that the same program trains and never puts into eval mode.
+    norm that the same program trains and never puts into eval mode. Where it is not known which
+    layers the model has, this is a warning.
 
     ## Why it hurts training
     Dropout goes on dropping and batch norm goes on using, and updating, batch statistics:
@@ -84,14 +85,16 @@ def missing_eval_mode(program: Program, context: Context) -> None:
         names = list(dict.fromkeys(spoken_name(forward) for forward in forwards))
         both = " and ".join(f"`{name}`" for name in names)
         verb = "are" if len(names) > 1 else "is"
-        layer = f"`{first.layer.text}` behaves" if first.layer else "dropout and batch norm behave"
+        layer = f"`{first.layer.text}`" if first.layer else "any dropout or batch norm in it"
         related = [(first.layer, "behaves differently in training")] if first.layer else []
         if first.trained is not None:
             related.append((first.trained, "trained here, in the same mode"))
         context.report(
             first.forward.site,
-            f"{both} {verb} evaluated in training mode, in which {layer} differently: "
+            f"{both} {verb} evaluated in training mode, in which {layer} behaves differently: "
             "the score is not the model's",
+            # without such a layer in sight it is likely, not known
+            level=None if first.layer else Level.WARNING,
             help=f"Call `{names[0]}.eval()` before evaluating, and `{names[0]}.train()` after.",
             related=related,
             fix=("Evaluate in eval mode", evaluate_in_eval_mode(program, forwards, trained)),

@@ -18,7 +18,8 @@ def train_mode_not_restored(program: Program, context: Context) -> None:
     ## What it does
     Reports `model.eval()` in an epoch or batch loop that goes on training the model, when
     nothing sets training mode before the next training pass. `model.train()` before the loop
-    holds for the first epoch only.
+    holds for the first epoch only. Where it is not known which layers the model has, this is a
+    warning.
 
     ## Why it hurts training
     From the first evaluation on, dropout drops nothing and batch norm normalises with
@@ -83,12 +84,14 @@ def train_mode_not_restored(program: Program, context: Context) -> None:
         return
     for found in unrestored_modes(program):
         name = spoken_name(found.set)
-        layer = f"`{found.layer.text}`" if found.layer else "dropout and batch norm"
+        layer = f"`{found.layer.text}`" if found.layer else "any dropout and batch norm"
         related = [(found.layer, "behaves differently in training")] if found.layer else []
         context.report(
             found.set.site,
             f"after `{found.set.site.text}` nothing puts `{name}` back into training mode: "
             f"from the next round of the loop on it trains with {layer} in eval mode",
+            # without such a layer in sight it is likely, not known
+            level=None if found.layer else Level.WARNING,
             help=f"Call `{name}.train()` at the start of every epoch, before the training pass.",
             related=[(found.forward.site, "trains in eval mode from then on"), *related],
             fix=(
