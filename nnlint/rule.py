@@ -87,12 +87,8 @@ class RuleDefinitionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
-    """Subscribes to interpreted calls of library APIs, by kind and family.
-
-    The rule gets each `Operation` whose library entry has one of `kinds` and, when
-    given, one of `families`.
-    """
+class _ByKind:
+    """Subscribes to library APIs by the kind and family of their entry, where these are given."""
 
     kinds: frozenset[str]
     families: frozenset[str]
@@ -102,12 +98,21 @@ class Calls:
         object.__setattr__(self, "families", _names(family))
 
     def wants(self, kind: str, family: str) -> bool:
-        """Whether the rule gets calls of a kind and family."""
+        """Whether the rule gets what is of a kind and family."""
         return _fits(self.kinds, kind) and _fits(self.families, family)
 
 
-@dataclass(frozen=True, slots=True)
-class Builds:
+class Calls(_ByKind):
+    """Subscribes to interpreted calls of library APIs, by kind and family.
+
+    The rule gets each `Operation` whose library entry has one of `kinds` and, when
+    given, one of `families`.
+    """
+
+    __slots__ = ()
+
+
+class Builds(_ByKind):
     """Subscribes to objects of library classes that a program builds, by kind and family.
 
     The rule gets each `Built`: a loader, an optimizer, a scheduler, a layer, a dataset, a loss,
@@ -115,16 +120,7 @@ class Builds:
     the program passes itself.
     """
 
-    kinds: frozenset[str]
-    families: frozenset[str]
-
-    def __init__(self, kind: str | Iterable[str] = (), family: str | Iterable[str] = ()) -> None:
-        object.__setattr__(self, "kinds", _names(kind))
-        object.__setattr__(self, "families", _names(family))
-
-    def wants(self, kind: str, family: str) -> bool:
-        """Whether the rule gets objects of a kind and family."""
-        return _fits(self.kinds, kind) and _fits(self.families, family)
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
