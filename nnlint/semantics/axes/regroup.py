@@ -134,9 +134,9 @@ def _defaults(
 
     def settle(one: Size) -> None:
         for symbol in one.symbols:
-            value = default_of(size(symbol))
             if symbol in overridden:
                 continue
+            value = default_of(size(symbol))
             if value is not None and value > 0:
                 found[symbol] = size(value)
             elif symbol.parts is not None and symbol not in found:

@@ -56,7 +56,6 @@ class Scopes(Machine):
         self._unbound: dict[tuple[Scope, str], Unknown] = {}
         self._starred: dict[str, set[Scope]] = {}
         """The scopes whose star imports have been asked for a name that is being looked for."""
-        """Names being looked for through stars: modules may import each other."""
 
     def scope_of(self, module: ModuleSyntax) -> Scope:
         """The scope of a module, with its top-level names pending."""

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from nnlint.semantics.interpreter.narrowing import Narrowing
 from nnlint.semantics.values import Constant, External
+
+if TYPE_CHECKING:
+    from nnlint.semantics.interpreter.statements import Statements
 
 _SEED = "seed"
 
 
-class Skipping(Narrowing):
+class Skipping:
     """Notes that statements are passed over which would have fixed the seed."""
 
-    def note_skipped(self, test: ast.expr, statements: Sequence[ast.stmt]) -> None:
+    def __init__(self, machine: Statements) -> None:
+        self.machine = machine
+
+    def note(self, test: ast.expr, statements: Sequence[ast.stmt]) -> None:
         """Note a seed that turns its seeding off: `if seed >= 0: torch.manual_seed(seed)`.
 
         Parameters:
             test: what is decided by a value that is known.
             statements: what is not run because of it.
         """
-        module = self.frame.scope.module
+        module = self.machine.frame.scope.module
         words = [module.words(s) for s in statements]
         if not any(_SEED in word for w in words for word in w.names | w.attributes):
             return
@@ -29,15 +35,15 @@ class Skipping(Narrowing):
             (ast.unparse(node), value)
             for node in ast.walk(test)
             if isinstance(node, ast.Name | ast.Attribute)
-            and isinstance(value := self.evaluate(node), Constant)
+            and isinstance(value := self.machine.evaluate(node), Constant)
         ]
         if len(decisive) == 1 and any(self._seeds_torch(c) for c in _calls(statements)):
             name, value = decisive[0]
-            self.emit("seed_off", self.site(test), value, name=name)
+            self.machine.emit("seed_off", self.machine.site(test), value, name=name)
 
     def _seeds_torch(self, call: ast.Call) -> bool:
-        called = self.evaluate(call.func)
-        entry = self.library.get(called.name) if isinstance(called, External) else None
+        called = self.machine.evaluate(call.func)
+        entry = self.machine.library.get(called.name) if isinstance(called, External) else None
         return entry is not None and entry.kind == "seed" and "torch" in entry.seeds
 
 

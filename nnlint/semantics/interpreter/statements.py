@@ -12,7 +12,7 @@ from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
 from nnlint.semantics.interpreter.loops import UNROLL, Loops
 from nnlint.semantics.interpreter.machine import Load
-from nnlint.semantics.interpreter.narrowing import Narrowed
+from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
 from nnlint.semantics.interpreter.skipping import Skipping
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -52,13 +52,14 @@ _KEPT = (*_MODELS, Table, Items, Choice, Maybe)
 """Values that are a model or its state, or may hold one."""
 
 
-class Statements(Skipping):
+class Statements(Narrowing):
     """Runs statements for their effect on the state and the timeline."""
 
     def __init__(self, library: Library, load: Load) -> None:
         super().__init__(library, load)
         self.contexts = Contexts(self)
         self.loops = Loops(self)
+        self.skipping = Skipping(self)
 
     def execute(self, statements: Sequence[ast.stmt]) -> str:
         """Run statements in order; stops at the first that ends the block."""
@@ -73,7 +74,7 @@ class Statements(Skipping):
                 return self._rest(statements[index + 1 :])
             if end and end != "next":
                 if end == "return" and isinstance(statement, ast.If):
-                    self.note_skipped(statement.test, statements[index + 1 :])
+                    self.skipping.note(statement.test, statements[index + 1 :])
                 return end
         return "next"
 
@@ -198,7 +199,7 @@ class Statements(Skipping):
         site = self.site(node.test)
         if truth is not None and not soft:
             arm, other = (node.body, node.orelse) if truth else (node.orelse, node.body)
-            self.note_skipped(node.test, other)
+            self.skipping.note(node.test, other)
             with self.under(Condition(site, truth, False, test)):
                 return self.execute(arm)
         option = soft or self.is_option(node.test)
