@@ -32,6 +32,7 @@ from nnlint.fixing import Outcome, fix, permits
 from nnlint.rewriting import ChangeRefused
 from nnlint.rewriting.oracles import Outline, outlines
 from nnlint.source.discovery import Discovery, Roots
+from nnlint.source.file import with_line_feeds
 from nnlint.source.notebook import code_cells
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -140,8 +141,7 @@ def _text(raw: bytes, name: str) -> str:
     if name.endswith(".ipynb"):
         return "\n".join(text for _, text in code_cells(raw))
     cookie = raw.startswith(b"# -*- coding: latin-1")
-    text = raw.decode("latin-1" if cookie else "utf-8-sig")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return with_line_feeds(raw.decode("latin-1" if cookie else "utf-8-sig"))
 
 
 def _faults(before: bytes, after: bytes, name: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nnlint.finding import Finding, Position, Related
 from nnlint.report.style import GUTTER, Styler, pieces, width_of, wrapped
-from nnlint.source.file import SourceError
+from nnlint.source.file import SourceError, with_line_feeds
 from nnlint.source.reading import read_source
 
 LONGEST_LINE = 200
@@ -41,9 +41,8 @@ class Sources:
             source = read_source(Path(filename), filename, self._texts.get(filename))
         except (SourceError, OSError):
             return [], {}
-        text = source.text.replace("\r\n", "\n").replace("\r", "\n")
         cells = {c.number: (c.first_row, c.row_count) for c in source.cells or ()}
-        return text.split("\n"), cells
+        return with_line_feeds(source.text).split("\n"), cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nnlint.finding import Change, ChangeKind, Edit, Position
-from nnlint.source.file import SourceFile
+from nnlint.source.file import SourceFile, with_line_feeds
 
 if TYPE_CHECKING:
     from nnlint.rewriting.differences import Difference
@@ -38,7 +38,8 @@ def edits_of(source: SourceFile, changes: Sequence[Change]) -> tuple[Edit, ...]:
     Raises:
         ChangeRefused: there is no room for them.
     """
-    before, rows = _plain(source.text), _rows_around(_plain(source.text), changes)
+    before = with_line_feeds(source.text)
+    rows = _rows_around(before, changes)
     made: list[Difference] | None = None
     # what LibCST cannot parse whole gets no fix in its parts, either
     tree_of(source)
@@ -121,7 +122,7 @@ def tree_of(source: SourceFile, rows: Container[int] | None = None) -> SourceTre
     """
     from nnlint.rewriting.tree import Refused
 
-    text = _plain(source.text)
+    text = with_line_feeds(source.text)
     if rows is not None:
         lines = enumerate(text.split("\n"), start=1)
         text = "\n".join(line if row in rows else "" for row, line in lines)
@@ -136,11 +137,6 @@ def _tree(text: str) -> SourceTree:
     from nnlint.rewriting.tree import SourceTree
 
     return SourceTree(text)
-
-
-def _plain(text: str) -> str:
-    """A text with the line ends that all places are counted by."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _edits(

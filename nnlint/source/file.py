@@ -59,3 +59,8 @@ class SourceFile:
         index = bisect_right([c.first_row for c in self.cells], row) - 1
         cell = self.cells[max(index, 0)]
         return cell.number, Position(row - cell.first_row + 1, column)
+
+
+def with_line_feeds(text: str) -> str:
+    """A text in which all lines end in `\\n`, as Python's parser divides and counts them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nnlint.finding import Position
-from nnlint.source.file import Cell, SourceError
+from nnlint.source.file import Cell, SourceError, with_line_feeds
 
 _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w,][\w, ]*=\s*[%!])")
 _AUTOMAGIC = re.compile(
@@ -36,7 +36,7 @@ def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...], frozenset[int]]:
     cells: list[Cell] = []
     blanked: set[int] = set()
     for number, text in code_cells(raw):
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines = with_line_feeds(text).split("\n")
         plain = _without_magics(lines)
         blanked.update(
             len(rows) + i

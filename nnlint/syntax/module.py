@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from nnlint.finding import Position
-from nnlint.source.file import SourceError, SourceFile
+from nnlint.source.file import SourceError, SourceFile, with_line_feeds
 from nnlint.syntax.bindings import bindings
 from nnlint.syntax.words import Words, words
 
@@ -59,8 +59,7 @@ class ModuleSyntax:
     def lines(self) -> list[str]:
         """The source's lines without their ends, split as Python's parser splits them."""
         if self._lines is None:
-            text = self.source.text.replace("\r\n", "\n").replace("\r", "\n")
-            self._lines = text.split("\n")
+            self._lines = with_line_feeds(self.source.text).split("\n")
         return self._lines
 
     @property
