@@ -10,6 +10,7 @@ from nnlint.rewriting.changes import Changes, move_before
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, loops_around
 from nnlint.semantics.values import Site
+from nnlint.syntax.calls import called_name
 
 _SAME_EACH_TIME = frozenset({"parameters", "len", "float", "int"})
 """Calls that give the same in every round where what they are given is the same."""
@@ -59,8 +60,7 @@ def _is_the_same(call: ast.expr, loop: Site) -> bool:
         if isinstance(node, ast.Name | ast.Attribute) and stores([loop.node], ast.unparse(node)):
             return False
         if isinstance(node, ast.Call) and node is not call:
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if called not in _SAME_EACH_TIME:
+            if called_name(node) not in _SAME_EACH_TIME:
                 return False
         if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.Lambda):
             return False

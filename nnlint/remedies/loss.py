@@ -1,4 +1,4 @@
-"""Changes that mend losses and the scores made of them; see `remedies` for those of training.
+"""Changes that mend losses and the scores made of them; `remedies.training` has those of training.
 
 Each returns None where it cannot.
 """
@@ -23,7 +23,7 @@ from nnlint.rewriting.changes import (
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.dataflow import keeps_examples
 from nnlint.semantics.values import Built, Operation, Site
-from nnlint.syntax.calls import argument_of
+from nnlint.syntax.calls import argument_of, called_name
 
 NOWHERE = 1_000
 """A position at which no argument stands: it is given by name alone."""
@@ -168,12 +168,9 @@ def _operand(call: ast.AST) -> ast.expr | None:
 
 
 def _log_softmax(outer: Site, inner: ast.expr) -> Changes:
-    if not isinstance(inner, ast.Call) or not isinstance(inner.func, ast.Attribute | ast.Name):
+    if not isinstance(inner, ast.Call) or called_name(inner) != "softmax":
         return None
     func = Site(outer.module, inner.func)
-    called = inner.func.attr if isinstance(inner.func, ast.Attribute) else inner.func.id
-    if called != "softmax":
-        return None
     whole = source_text(Site(outer.module, inner))
     arguments = whole[len(source_text(func)) :]
     receiver = inner.func.value if isinstance(inner.func, ast.Attribute) else None
@@ -192,10 +189,7 @@ def _is_module(site: Site, receiver: ast.expr) -> bool:
 
 def _log_sigmoid(outer: Site, inner: ast.expr) -> Changes:
     given = _operand(inner)
-    called = getattr(
-        getattr(inner, "func", None), "attr", getattr(getattr(inner, "func", None), "id", "")
-    )
-    if given is None or called != "sigmoid":
+    if given is None or called_name(inner) != "sigmoid":
         return None
     name, imported = reference(outer, "torch.nn.functional.logsigmoid")
     return together(replace(outer, f"{name}({source_text(Site(outer.module, given))})"), imported)
@@ -204,9 +198,7 @@ def _log_sigmoid(outer: Site, inner: ast.expr) -> Changes:
 def _log_of_complement(outer: Site, inner: ast.expr) -> Changes:
     sigmoid = inner.right if isinstance(inner, ast.BinOp) else None
     given = _operand(sigmoid) if sigmoid is not None else None
-    func = sigmoid.func if isinstance(sigmoid, ast.Call) else None
-    called = getattr(func, "attr", getattr(func, "id", ""))
-    if given is None or called != "sigmoid":
+    if given is None or called_name(sigmoid) != "sigmoid":
         return None
     name, imported = reference(outer, "torch.nn.functional.logsigmoid")
     text = source_text(Site(outer.module, given))

@@ -12,6 +12,7 @@ from nnlint.questions.model.dropout import is_on_maps_only
 from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
 from nnlint.semantics.values import Operation, Site
+from nnlint.syntax.calls import last_name
 
 _OF_CHANNELS = ("torch.nn.Dropout", "torch.nn.functional.dropout")
 """What has a form that drops channels, with the same parameters, under its name and `2d`."""
@@ -39,10 +40,7 @@ def drop_channels(
 def _is_told_by_class(tree: ast.Module, name: str) -> bool:
     """Whether a file speaks of a class without building it: `isinstance(module, nn.Dropout)`."""
     built = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return any(
-        getattr(node, "attr", getattr(node, "id", "")) == name and id(node) not in built
-        for node in ast.walk(tree)
-    )
+    return any(last_name(node) == name and id(node) not in built for node in ast.walk(tree))
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

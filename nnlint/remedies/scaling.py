@@ -14,7 +14,8 @@ from nnlint.rewriting.changes import Changes, insert_after, replace, take_out_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Site
-from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.statements import enclosing_statement, enclosing_statements
 
 _MAY_FOLLOW = frozenset(
     "backward step update unscale_ zero_grad clip_grad_norm_ clip_grad_value_".split()
@@ -40,10 +41,11 @@ def step_through_scaler(program: Program, misuse: ScalerMisuse) -> Changes:
 
 def update_after(program: Program, misuse: ScalerMisuse) -> Changes:
     """`scaler.update()`, once behind the steps through a scaler that stand in one block."""
-    own = _placed(misuse.event.site)
+    own = enclosing_statement(misuse.event.site.module, misuse.event.site.node)
     scaler = receiver_text(misuse.event.site)
     steps = [e.site for e in program.events("step") if steps_through_scaler(e)]
-    places = {id(p.node): p for p in map(_placed, steps) if p is not None}
+    around = (enclosing_statement(step.module, step.node) for step in steps)
+    places = {id(p.node): p for p in around if p is not None}
     if own is None or not is_dotted(scaler) or len({id(p.block) for p in places.values()}) != 1:
         return None
     last = max(places.values(), key=lambda placed: placed.block.index(placed.node))
@@ -63,14 +65,4 @@ def end_autocast_before(backward: Event) -> Changes:
 
 
 def _may_follow(statement: ast.stmt) -> bool:
-    called = statement.value.func if _is_call(statement) else None  # type: ignore[attr-defined]
-    return getattr(called, "attr", getattr(called, "id", "")) in _MAY_FOLLOW
-
-
-def _is_call(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-
-
-def _placed(site: Site) -> Placed | None:
-    chain = enclosing_statements(site.module, site.node)
-    return chain[-1] if chain else None
+    return isinstance(statement, ast.Expr) and called_name(statement.value) in _MAY_FOLLOW

@@ -1,8 +1,18 @@
-"""The arguments of a call, as they are written."""
+"""What a call calls, and its arguments, as they are written."""
 
 from __future__ import annotations
 
 import ast
+
+
+def last_name(node: ast.AST | None) -> str:
+    """What a name or attribute ends with: `step` of `optimizer.step`; empty for all else."""
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
+def called_name(call: ast.AST | None) -> str:
+    """What the name of what a call calls ends with; empty for what is no call."""
+    return last_name(getattr(call, "func", None))
 
 
 def argument_of(call: ast.AST | None, name: str, position: int) -> ast.expr | None:

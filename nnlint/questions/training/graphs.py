@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statements
 
 MOST = 300
@@ -273,18 +274,10 @@ def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str) -> bool:
 def _goes_over_data(loop: ast.AST) -> bool:
     """Whether a loop goes over batches, by what it is written to go over."""
     subject = getattr(loop, "iter", None)
-    while isinstance(subject, ast.Call) and _called(subject) in _COUNTING and subject.args:
+    while isinstance(subject, ast.Call) and called_name(subject) in _COUNTING and subject.args:
         subject = subject.args[0]
-    name = _called(subject) if isinstance(subject, ast.Call) else _last_name(subject)
+    name = called_name(subject) if isinstance(subject, ast.Call) else last_name(subject)
     return bool(_DATA.search(name))
-
-
-def _called(call: ast.Call) -> str:
-    return _last_name(call.func)
-
-
-def _last_name(node: ast.AST | None) -> str:
-    return str(getattr(node, "attr", None) or getattr(node, "id", ""))
 
 
 def _function_around(place: Site) -> str:
@@ -327,7 +320,7 @@ def _is_new_container(value: ast.expr | None) -> bool:
         # `[0.0] * len(names)`
         return _is_new_container(value.left) or _is_new_container(value.right)
     if isinstance(value, ast.Call):
-        return _called(value) in _CONTAINERS
+        return called_name(value) in _CONTAINERS
     literals = ast.Dict | ast.List | ast.DictComp | ast.ListComp
     return isinstance(value, literals)
 
