@@ -11,6 +11,7 @@ from nnlint.questions.loss.heads import Mismatch
 from nnlint.questions.loss.losses import call_parameters
 from nnlint.questions.model.layers import has_trained_weights
 from nnlint.remedies.naming import call_instead
+from nnlint.remedies.pipelines import swap
 from nnlint.rewriting.changes import (
     PLAIN,
     Changes,
@@ -102,10 +103,7 @@ def swap_arguments(loss: Operation) -> Changes:
     names = call_parameters(loss)[:2]
     given = [argument_of(loss.site.node, name, i) for i, name in enumerate(names)]
     places = [Site(loss.site.module, node) for node in given if node is not None]
-    if len(places) != 2:
-        return None
-    first, second = places
-    return together(replace(first, source_text(second)), replace(second, source_text(first)))
+    return swap(*places) if len(places) == 2 else None
 
 
 def build_then_call(build: Site) -> Changes:

@@ -1,11 +1,18 @@
-"""Source edits that take an operation out of a program."""
+"""Changes that take parts out of a program, or let two of them change places."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
 
-from nnlint.rewriting.changes import Changes, remove_items, replace, together, unwrap
+from nnlint.rewriting.changes import (
+    Changes,
+    remove_items,
+    replace,
+    source_text,
+    together,
+    unwrap,
+)
 from nnlint.semantics.values import Built, Instance, Items, Operation, Site
 
 SIZES = frozenset({"crop", "resize", "pad", "factory"})
@@ -76,6 +83,4 @@ def swap(first: Site, second: Site) -> Changes:
     """Changes after which two expressions have changed places."""
     if first.module is not second.module:
         return None
-    texts = [site.module.text(site.node) for site in (second, first)]
-    changes = (replace(site, text) for site, text in zip((first, second), texts, strict=True))
-    return tuple(change for part in changes for change in part or ())
+    return together(replace(first, source_text(second)), replace(second, source_text(first)))
