@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nnlint.finding import Position, Span
+from nnlint.finding import Span
 from nnlint.rewriting import Unparsed, tree_of
+from nnlint.rewriting.changes import span_of
 from nnlint.rule import Matches
 from nnlint.semantics.analysis import Load
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.library import load_library
 from nnlint.semantics.values import Site, Unknown, Value, choose
 from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import first_row
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -70,7 +72,7 @@ class Matching:
         if found:
             self._nodes, self._tree = found, tree
             parsed = [node for node in self._module.tree.body if node.lineno in rows]
-            self._at = {_span(self._module, n): n for n in _outermost_last(parsed)}
+            self._at = {span_of(self._module, n): n for n in _outermost_last(parsed)}
 
     def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
         """The nodes that match a pattern, in the order of the source."""
@@ -121,8 +123,7 @@ def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
     rows: set[int] = set()
     together = range(0)
     for node in module.tree.body:
-        decorated = [d.lineno for d in getattr(node, "decorator_list", ())]
-        start, end = min([node.lineno, *decorated]), node.end_lineno or node.lineno
+        start, end = first_row(node), node.end_lineno or node.lineno
         # what shares a row with the statement before can only be parsed together with it
         start = together.start if start in together else start
         together = range(start, end + 1)
@@ -145,11 +146,6 @@ def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:
     """Nodes with a place, those that hold others of the same place after them."""
     nodes = [node for statement in statements for node in ast.walk(statement)]
     return reversed([node for node in nodes if hasattr(node, "lineno")])
-
-
-def _span(module: ModuleSyntax, node: ast.AST) -> Span:
-    start, end = module.span(node)
-    return Position(*start), Position(*end)
 
 
 class Watcher(Interpreter):

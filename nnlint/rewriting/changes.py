@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from nnlint.finding import Change, ChangeKind, Position, Span
+from nnlint.source.file import SourceFile
 
 Changes = tuple[Change, ...] | None
 PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
 """Expressions that a method can be called on as they are."""
-WHOLE = PLAIN | ast.Constant | ast.List | ast.Dict
-"""Expressions that can stand anywhere without parentheses."""
 
 
 class Module(Protocol):
     """A parsed module, as far as changes need it."""
+
+    @property
+    def source(self) -> SourceFile:
+        """The file."""
+
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree."""
 
     def span(self, node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
         """Start and end of a node as (row, column), both from 1, in characters."""
@@ -34,8 +41,8 @@ class Site(Protocol):
     """A node of a module."""
 
     @property
-    def module(self) -> Any:
-        """The module: a `Module`."""
+    def module(self) -> Module:
+        """The module."""
 
     @property
     def node(self) -> ast.AST:
@@ -44,8 +51,7 @@ class Site(Protocol):
 
 def source_text(site: Site) -> str:
     """The text of a node as it is written, on as many lines as it has."""
-    text: str = site.module.text(site.node)
-    return text
+    return site.module.text(site.node)
 
 
 def replace(site: Site, text: str) -> Changes:
@@ -151,10 +157,11 @@ def _change(kind: ChangeKind, sites: Sequence[Site], *texts: str) -> Changes:
     module = sites[0].module
     if any(site.module is not module for site in sites):
         return None
-    places = tuple(_span(site) for site in sites)
+    places = tuple(span_of(module, site.node) for site in sites)
     return (Change(kind, module.source.display, places, texts),)
 
 
-def _span(site: Site) -> Span:
-    start, end = site.module.span(site.node)
+def span_of(module: Module, node: ast.AST) -> Span:
+    """Where a node of a module stands."""
+    start, end = module.span(node)
     return Position(*start), Position(*end)

@@ -17,7 +17,7 @@ def reference(site: Site, name: str) -> tuple[str, Changes]:
     Parameters:
         name: such as `torch.manual_seed`.
     """
-    tree: ast.Module = site.module.tree
+    tree = site.module.tree
     at = getattr(site.node, "lineno", 1)
     known = [
         (full, local)
