@@ -12,6 +12,8 @@ from typing import TypeVar, cast
 
 import libcst as cst
 
+from nnlint.syntax.statements import first_row
+
 Layout = Callable[[str], str]
 Node = TypeVar("Node", bound=cst.CSTNode)
 MARK = "#@"
@@ -361,10 +363,7 @@ def _mixed_line_ends(text: str) -> str:
 def _notebook(text: str, every: int) -> str:
     """A notebook with so many statements in each cell."""
     rows = text.splitlines(keepends=True)
-    starts = [
-        min([s.lineno, *(d.lineno for d in getattr(s, "decorator_list", ()))]) - 1
-        for s in ast.parse(text).body
-    ]
+    starts = [first_row(statement) - 1 for statement in ast.parse(text).body]
     cuts = [0, *starts[every::every], len(rows)]
     sources = ["".join(rows[a:b]).strip("\n") for a, b in itertools.pairwise(cuts)]
     cells: list[dict[str, object]] = [
@@ -457,11 +456,8 @@ def _function_bodies(head: str) -> Layout:
         def leave_IndentedBlock(
             self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
         ) -> cst.BaseSuite:
-            return (
-                self._body
-                if "HERE" in cst.Module([]).code_for_node(original_node)
-                else (updated_node)
-            )
+            holds = "HERE" in cst.Module([]).code_for_node(original_node)
+            return self._body if holds else updated_node
 
     @_each(cst.FunctionDef)
     def layout(node: cst.FunctionDef) -> cst.CSTNode:
@@ -490,22 +486,22 @@ def decorated(text: str) -> str:
 
 def _behind_imports(text: str, added: str) -> str:
     rows = text.splitlines(keepends=True)
-    ends = [s.end_lineno or 0 for s in ast.parse(text).body if isinstance(s, Imports)]
-    at = max(ends, default=0)
+    at = _end_of_imports(ast.parse(text))
     return "".join([*rows[:at], "\n\n", added, *rows[at:]])
 
 
-Imports = ast.Import | ast.ImportFrom
+def _end_of_imports(tree: ast.Module) -> int:
+    """The last row of the imports at the top of a module."""
+    imports = (s for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom))
+    return max((s.end_lineno or 0 for s in imports), default=0)
 
 
 def in_a_function(text: str) -> str:
     """What stands behind the imports as the body of a function."""
     tree = ast.parse(text)
-    ends = [s.end_lineno or 0 for s in tree.body if isinstance(s, Imports)]
+    end = _end_of_imports(tree)
     module = cst.parse_module(text)
-    count = next(
-        (i for i, s in enumerate(tree.body) if s.lineno > max(ends, default=0)), len(tree.body)
-    )
+    count = next((i for i, s in enumerate(tree.body) if s.lineno > end), len(tree.body))
     head, rest = module.body[:count], module.body[count:]
     body = cst.IndentedBlock([*rest, *cst.parse_module("return None\n").body])
     around = cst.FunctionDef(cst.Name("everything"), cst.Parameters(), body)
