@@ -75,14 +75,12 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
 
 def _header(node: ast.stmt) -> str:
     fields = (
-        f"{name}={ast.dump(part) if isinstance(part, ast.AST) else _dumped(part)}"
-        for name, part in ast.iter_fields(node)
-        if name not in BLOCKS
+        f"{name}={_dumped(part)}" for name, part in ast.iter_fields(node) if name not in BLOCKS
     )
     return f"{type(node).__name__}({', '.join(fields)})"
 
 
 def _dumped(part: object) -> str:
     if isinstance(part, list):
-        return repr([ast.dump(p) if isinstance(p, ast.AST) else repr(p) for p in part])
-    return repr(part)
+        return repr([_dumped(p) for p in part])
+    return ast.dump(part) if isinstance(part, ast.AST) else repr(part)

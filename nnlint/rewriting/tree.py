@@ -138,7 +138,7 @@ class SourceTree:
 
     def stands_at(self, node: cst.CSTNode, place: Span) -> bool:
         """Whether a node stands at a place."""
-        return self._places.spans.get(node) == place
+        return self.span(node) == place
 
     def statement(self, place: Span) -> Statement:
         """The innermost statement of a block that a place is in, or that stands there.
@@ -158,8 +158,9 @@ class SourceTree:
             if isinstance(parent, Block) and isinstance(
                 node, cst.BaseStatement | cst.BaseSmallStatement
             ):
-                alone = isinstance(parent, cst.SimpleStatementLine) and len(parent.body) == 1
-                return parent if alone and isinstance(parent, cst.SimpleStatementLine) else node
+                if isinstance(parent, cst.SimpleStatementLine) and len(parent.body) == 1:
+                    return parent
+                return node
             node = parent
         raise Refused(f"row {place[0].row} is not what was linted")
 
@@ -191,7 +192,7 @@ class SourceTree:
             raise Refused("the change is no expression here") from error
 
     def statements(self, lines: Sequence[str]) -> list[cst.BaseStatement]:
-        """Parse statements that are to stand in the module; a tab indents a block.
+        """Parse statements that are to stand in the module.
 
         Raises:
             Refused: they are none.
