@@ -107,6 +107,7 @@ def test_what_runs_beside_a_model_needs_nothing_of_nnlint() -> None:
     ("arguments", "unused"),
     [
         (["--version"], {"rich", "nnlint_rules", "nnlint.engine", "nnlint.semantics.values"}),
+        (["--help"], {"rich", "nnlint_rules", "nnlint.engine", "nnlint.semantics.values"}),
         (["rule", "NN401"], {"nnlint.engine", "nnlint.report", "torch"}),
         (["examples"], {"rich.progress", "nnlint.verify", "torch"}),
     ],

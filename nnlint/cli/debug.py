@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nnlint.cli.authors import local_rules_option
 from nnlint.cli.output import wants_color
-from nnlint.inspection import Inspection, Seen, inspect_file
 from nnlint.report.style import BOLD, DIM, GUTTER, Styler
 from nnlint.source.file import SourceError
 from nnlint.text import plain
+
+if TYPE_CHECKING:
+    from nnlint.inspection import Inspection, Seen
 
 _STYLES = {"operation": "36", "builds": "35", "value": "32"}
 """SGR codes; events stand out by nothing but their place."""
@@ -34,6 +37,9 @@ def debug(file: str, rules: tuple[str, ...], color: str) -> int:
     Line by line first, then each entry into the file with its timeline: one fact a line, with
     the place it is about.
     """
+    # the interpreter, which a list of the commands does not need
+    from nnlint.inspection import inspect_file
+
     try:
         inspection = inspect_file(str(Path(file)))
     except SourceError as error:
