@@ -59,7 +59,7 @@ def _wrong(subscription: Calls | Builds, library: Library) -> str:
             return f"{_one(kind)} is called and not built: subscribe to `Calls(kind={kind!r})`"
         return f"there is no kind `{kind}`{hint(kind, kinds) or _choice(kinds)}"
     asked = subscription.kinds or kinds
-    families = {e.family for name in library.names(kinds=asked) if (e := library.get(name))}
+    families = library.words("family", library.names(kinds=asked))
     for family in sorted(subscription.families - families):
         of = f" of the kind {' or '.join(sorted(asked))}" if subscription.kinds else ""
         return f"there is no family `{family}`{of}{hint(family, families)}"
@@ -69,11 +69,8 @@ def _wrong(subscription: Calls | Builds, library: Library) -> str:
 @lru_cache(maxsize=2)
 def built_kinds(library: Library) -> frozenset[str]:
     """Kinds of what is built first and used later."""
-    entries = (library.get(name) for name in library.names())
-    return (
-        BUILT_KINDS
-        | {e.kind for e in entries if e and e.kind and e.call == "class"} - _CALLED_ANYHOW
-    )
+    of_classes = library.words("kind", library.names(calls=frozenset({"class"})))
+    return BUILT_KINDS | of_classes - _CALLED_ANYHOW - {""}
 
 
 def _one(kind: str) -> str:

@@ -177,11 +177,11 @@ class Library:
         other = (alias for alias in self._added if self.canonical(alias) in names)
         return frozenset(name.rpartition(".")[2] for name in (*names, *other))
 
-    def words(self, field: str) -> Set[str]:
-        """What the rows say in one of their fields."""
+    def words(self, field: str, names: Iterable[str]) -> Set[str]:
+        """What the rows of some canonical names say in one of their fields."""
         found: set[str] = set()
-        for table in self._tables.values():
-            value = table.get(field, "")
+        for name in names:
+            value = self._tables[name].get(field, "")
             found |= {value} if isinstance(value, str) else set(value)
         return found
 
@@ -243,13 +243,16 @@ class Library:
         """Other spellings, whole or prefixes ending in a dot, and what they stand for."""
         return self._aliases
 
-    def names(self, *, kinds: Set[str] = ANY, families: Set[str] = ANY) -> frozenset[str]:
-        """Every canonical qualified name, or those of some kinds or families."""
+    def names(
+        self, *, kinds: Set[str] = ANY, families: Set[str] = ANY, calls: Set[str] = ANY
+    ) -> frozenset[str]:
+        """Every canonical qualified name, or those of some kinds, families or sorts of call."""
         return frozenset(
             name
             for name, table in self._tables.items()
             if (not kinds or table.get("kind", "") in kinds)
             and (not families or table.get("family", "") in families)
+            and (not calls or table.get("call", "") in calls)
         )
 
     def members(self, module: str) -> Set[str]:
@@ -272,7 +275,7 @@ def _with_rows(files: tuple[Path, ...]) -> Library:
     own = _own_library()
     if not files:
         return own
-    words = {key: own.words(key) for key in CLOSED}
+    words = {key: own.words(key, own.names()) for key in CLOSED}
     rows = [read_rows(file, _FIELD_TYPES, words.__getitem__) for file in files]
     return own.extended(merged_rows(own, rows))
 
