@@ -8,7 +8,7 @@ from functools import lru_cache
 from nnlint.packs import RulePackError
 from nnlint.rule import Builds, Calls, Rule
 from nnlint.semantics.library import BUILT_KINDS, Library, load_library
-from nnlint.text import hint
+from nnlint.text import hint, hint_or_choice
 
 CALLED_KINDS = frozenset({"operation", "layer", "loss"})
 """Kinds of what is called in the flow of tensors."""
@@ -57,7 +57,7 @@ def _wrong(subscription: Calls | Builds, library: Library) -> str:
             return f"{_one(kind)} is built and not called: subscribe to `Builds(kind={kind!r})`"
         if not called and kind in CALLED_KINDS:
             return f"{_one(kind)} is called and not built: subscribe to `Calls(kind={kind!r})`"
-        return f"there is no kind `{kind}`{hint(kind, kinds) or _choice(kinds)}"
+        return f"there is no kind `{kind}`{hint_or_choice(kind, kinds)}"
     asked = subscription.kinds or kinds
     families = library.words("family", library.names(kinds=asked))
     for family in sorted(subscription.families - families):
@@ -75,7 +75,3 @@ def built_kinds(library: Library) -> frozenset[str]:
 
 def _one(kind: str) -> str:
     return f"an {kind}" if kind.startswith(tuple("aeiou")) else f"a {kind}"
-
-
-def _choice(known: Iterable[str]) -> str:
-    return f"; it is one of {', '.join(sorted(known))}"

@@ -53,3 +53,8 @@ def hint(name: str, known: Iterable[str]) -> str:
     """A hint at the known word that `name` may stand for, or nothing."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def hint_or_choice(name: str, known: Iterable[str]) -> str:
+    """A hint at the known word that `name` may stand for, else all that there are."""
+    return hint(name, known) or f"; it is one of {', '.join(sorted(filter(None, known)))}"

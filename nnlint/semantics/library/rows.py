@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from nnlint.packs import RulePackError, is_local
 from nnlint.semantics.library.signatures import LibraryDataError, read_signature
-from nnlint.text import hint
+from nnlint.text import hint, hint_or_choice
 
 CLOSED = ("kind", "axes", "expects", "call", "event", "schedule", "seeds")
 """Fields whose words nnlint itself must know; families and activations may be new ones."""
@@ -165,12 +165,8 @@ def _wrong(key: str, value: Any, kind: str, words: Callable[[str], Set[str]]) ->
         known = words(key)
         for word in value if isinstance(value, list) else (value,):
             if word not in known:
-                return f"cannot be {word!r}{hint(word, known) or _choice(known)}"
+                return f"cannot be {word!r}{hint_or_choice(word, known)}"
     return None
-
-
-def _choice(known: Iterable[str]) -> str:
-    return f"; it is one of {', '.join(sorted(filter(None, known)))}"
 
 
 def _mistyped(value: Any, kind: str) -> str | None:
