@@ -16,6 +16,7 @@ from nnlint.project.results import FileResult
 from nnlint.registry import pack_sources, select_rules
 from nnlint.silence import FAILED, FATAL, reported, tool_finding
 from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
+from nnlint.text import shown_path
 from nnlint.workers import Job, Progress, check_all
 
 if TYPE_CHECKING:
@@ -205,14 +206,9 @@ class Linter:
 def config_problems(files: ConfigFiles) -> list[Finding]:
     """Findings about configuration files inside the linted folders that cannot be used."""
     return [
-        tool_finding("NN006", _shown(path), str(error), Position(error.row, 1))
+        tool_finding("NN006", shown_path(path), str(error), Position(error.row, 1))
         for path, error in files.problems.items()
     ]
-
-
-def _shown(path: str) -> str:
-    relative = os.path.relpath(path)
-    return path if relative.startswith(os.pardir) else relative
 
 
 def _all_known(name: str, roots: Roots) -> bool:

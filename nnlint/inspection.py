@@ -22,6 +22,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site, Tensor, Unknown, Value
 from nnlint.source.discovery import Roots
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.text import shown_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,7 @@ def _row(site: Site) -> int:
 def _place(site: Site) -> str:
     """The file and row that a site begins on, as the user knows them."""
     cell, start, _ = place(site)
-    path = os.path.relpath(site.module.source.path)
-    name = site.module.source.path if path.startswith(os.pardir) else path
+    name = shown_path(site.module.source.path)
     return f"{name}:{start.row}" if cell is None else f"{name}:cell {cell}:{start.row}"
 
 

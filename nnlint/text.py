@@ -1,8 +1,9 @@
-"""Text from files, names and messages, made harmless for terminals and logs; and hints in it."""
+"""Text from files, names and messages, made harmless for terminals and logs; paths and hints."""
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -47,6 +48,12 @@ def json_text(value: Any, indent: int | None = None) -> str:
     # such characters stand in strings only, where the escapes of JSON mean the same
     written = json.dumps(value, indent=indent, ensure_ascii=False).replace("##[", r"##\u005b")
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path from the current folder where it lies below that, else as it is."""
+    relative = os.path.relpath(path)
+    return os.fspath(path) if relative.startswith(os.pardir) else relative
 
 
 def hint(name: str, known: Iterable[str]) -> str:

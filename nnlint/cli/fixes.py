@@ -23,7 +23,7 @@ from nnlint.report.summary import count
 from nnlint.source.notebook import code_cells
 from nnlint.source.reading import decode
 from nnlint.source.rewrite import RewriteError, replace_file
-from nnlint.text import plain
+from nnlint.text import plain, shown_path
 
 if TYPE_CHECKING:
     from nnlint.cli.settings import Settings
@@ -122,7 +122,7 @@ def _write(linter: Linter, found: Discovery, outcome: Outcome) -> Outcome:
         except (RewriteError, OSError) as error:
             failed.add(path)
             reason = getattr(error, "strerror", None) or error
-            click.echo(f"error: {plain(f'{_shown(path)} is not fixed: {reason}')}", err=True)
+            click.echo(f"error: {plain(f'{shown_path(path)} is not fixed: {reason}')}", err=True)
     if not failed:
         return outcome
     # what is reported is what is on disk
@@ -136,7 +136,7 @@ def _show(outcome: Outcome, color: str) -> None:
     style = Styler(wants_color(color, sys.stdout))
     escaped = []
     for path, content in sorted(outcome.contents.items()):
-        name = _shown(path)
+        name = shown_path(path)
         for label, before, after in _parts(name, outcome.originals[path], content):
             for line in _unified(label, before, after):
                 shown = _harmless(line)
@@ -186,8 +186,3 @@ def _colored(style: Styler, line: str) -> str:
         return style(text, BOLD) + end
     kinds = {"+": ADDED, "-": REMOVED, "@": RANGE}
     return (style(text, kinds[text[0]]) if text[:1] in kinds else text) + end
-
-
-def _shown(path: str) -> str:
-    relative = os.path.relpath(path)
-    return path if relative.startswith(os.pardir) else relative

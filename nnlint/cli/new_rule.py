@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from nnlint.text import plain
+from nnlint.text import plain, shown_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -165,7 +165,7 @@ def new_rule(name: str, code: str | None, into: str) -> int:
         files[test] = TEST.format(prefix=code[:-3], below=below)
     for file in files:
         if os.path.lexists(file):
-            raise click.UsageError(f"{_shown(file)} exists already")
+            raise click.UsageError(f"{shown_path(file)} exists already")
     for file, text in files.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -173,9 +173,11 @@ def new_rule(name: str, code: str | None, into: str) -> int:
                 stream.write(text)
         except OSError as error:
             raise click.FileError(str(file), error.strerror or str(error)) from error
-        click.echo(f"wrote {plain(_shown(file))}")
-    click.echo(f"lint with it: nnlint --rules {_shown(home.package)} --extend-select {code} PATHS")
-    click.echo(f"test it:      python -m pytest {_shown(home.top / 'tests')}")
+        click.echo(f"wrote {plain(shown_path(file))}")
+    click.echo(
+        f"lint with it: nnlint --rules {shown_path(home.package)} --extend-select {code} PATHS"
+    )
+    click.echo(f"test it:      python -m pytest {shown_path(home.top / 'tests')}")
     return 0
 
 
@@ -191,7 +193,7 @@ def _home(folder: Path) -> Home:
         package = next((place for place in places if place.is_dir()), None)
         if package is None:
             raise click.UsageError(
-                f"{_shown(top / 'pyproject.toml')} names the package `{'.'.join(module)}` of rules, "
+                f"{shown_path(top / 'pyproject.toml')} names the package `{'.'.join(module)}` of rules, "
                 "which is not there"
             )
         inside = folder == package or package in folder.parents
@@ -205,7 +207,7 @@ def _table(file: Path) -> dict[str, Any]:
     except OSError:
         return {}
     except ValueError as error:
-        raise click.UsageError(f"{_shown(file)} is no valid TOML: {error}") from error
+        raise click.UsageError(f"{shown_path(file)} is no valid TOML: {error}") from error
 
 
 def _next_code(home: Home) -> str:
@@ -241,8 +243,3 @@ def _is_tested(top: Path) -> bool:
         "nnlint.testing" in file.read_text(encoding="utf-8", errors="replace")
         for file in (top / "tests").glob("test_*.py")
     )
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith(os.pardir) else relative
