@@ -26,7 +26,7 @@ EXPECTED = {"one.toml": {"a.b": {"kind": "layer"}}, "two.toml": {"c.d": {"seeds"
 
 def test_the_copy_says_what_the_text_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_tables(folder) == EXPECTED
-    monkeypatch.setattr(tables, "_parse", None)
+    monkeypatch.setattr(tables, "parse", None)
     assert read_tables(folder) == EXPECTED
 
 

@@ -6,7 +6,6 @@ told with the file and the key.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from nnlint.packs import RulePackError, is_local
 from nnlint.semantics.library.signatures import LibraryDataError, read_signature
+from nnlint.semantics.library.tables import parse
 from nnlint.text import hint, hint_or_choice
 
 CLOSED = ("kind", "axes", "expects", "call", "event", "schedule", "seeds")
@@ -132,12 +132,8 @@ class _Merged:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return parse(file)
     except OSError as error:
         raise RulePackError(f"{file}: cannot be read: {error.strerror}") from error
     except ValueError as error:

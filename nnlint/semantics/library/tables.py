@@ -27,13 +27,19 @@ def read_tables(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     known = _load(compiled, stamp) if compiled else None
     if known is not None:
         return known
-    tables = {file.name: _parse(file) for file in files}
+    tables = {file.name: parse(file) for file in files}
     if compiled and not sys.dont_write_bytecode:
         _save(compiled, stamp, tables)
     return tables
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def parse(file: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no valid TOML, or not in UTF-8.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
