@@ -43,6 +43,7 @@ from nnlint.fixing import fix, permits
 from nnlint.offering import Offers
 from nnlint.registry import load_rules
 from nnlint.rule import Rule
+from nnlint.source.discovery import Discovery
 
 _MARKER = re.compile(r"#\s*want(\^)?:\s*(.+?)\s*$")
 _WANTED = re.compile(r'([a-z0-9-]+)(?:\s+"([^"]*)")?')
@@ -164,7 +165,7 @@ def check(
         _compare(case, findings)
         shown = Offers().shown(findings, {})
         if any(finding.fix for finding in shown):
-            _check_fixes(case, linter, shown)
+            _check_fixes(case, linter, found, shown)
 
 
 def check_page(
@@ -197,8 +198,8 @@ def check_page(
             case = Case(file, f"{found.name}: {section}")
             asked = bool(wanted(case.text, str(file)).places)
             assert asked is (section == "Example"), f"{case}: the markers are in the wrong place"
-            linter = _linter(f"{case.text}\n# select: {found.name}\n", select)
-            _compare(case, linter.run(linter.discover([str(file)])).findings)
+            text = f"{case.text}\n# select: {found.name}\n"
+            _compare(case, findings_of([file], text, select))
 
 
 def findings_of(files: Iterable[Path], text: str, select: Sequence[str] = ()) -> list[Finding]:
@@ -245,9 +246,8 @@ def _where(place: Place) -> str:
     return f"{Path(place[0]).name}:{place[1]}"
 
 
-def _check_fixes(case: Case, linter: Linter, shown: Iterable[Finding]) -> None:
+def _check_fixes(case: Case, linter: Linter, found: Discovery, shown: Iterable[Finding]) -> None:
     """Make sure that what is shown with a fix is gone after it, and nothing new has come."""
-    found = linter.discover([str(file) for file in case.files])
     outcome = fix(linter, found, {}, permits(unsafe=True))
     for finding, reason in outcome.dropped:
         place = (finding.filename, finding.start.row, finding.name)
