@@ -65,8 +65,8 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
     """
-    operations = [o for program in context.programs for o in program.operations]
     for dropout in elementwise_dropouts_behind(operation):
+        operations = (o for program in context.programs for o in program.operations)
         place = place_of(dropout)
         whole = "nn.Dropout" if dropout.layer else "F.dropout"
         context.report(
