@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from nnlint.questions.data.randomness import random_events
 from nnlint.questions.model.dropout import OF_ANY_KIND, drops, is_active
@@ -33,7 +34,7 @@ class Drawn:
 
 def drawn_in_training(program: Program) -> Drawn | None:
     """The first thing that is known to be drawn from torch's global state while it trains."""
-    return next(iter((*_in_loss(program), *_in_model(program), *_augmentation(program))), None)
+    return next(chain(_in_loss(program), _in_model(program), _augmentation(program)), None)
 
 
 def _in_loss(program: Program) -> Iterator[Drawn]:

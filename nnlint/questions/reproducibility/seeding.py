@@ -167,6 +167,7 @@ def random_start(program: Program) -> RandomStart | None:
     )
     loading: RandomStart | None = None
     training: RandomStart | None = None
+    loaded = list(_loaded_first(program))
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
     for event, blocks in program.walk():
         if event.kind not in ("build", "fit", "step") or _is_seeded(event):
@@ -175,7 +176,7 @@ def random_start(program: Program) -> RandomStart | None:
             # where it is made, the program does something else than training
             continue
         if event.kind == "build" and (drawn := _drawn_by(event.subject)):
-            if any(_replaces(loaded, event) for loaded in _loaded_first(program)):
+            if any(_replaces(load, event) for load in loaded):
                 continue
             site = _in_program(program, _way(event), models)
             if drawn != IN_ORDER:
