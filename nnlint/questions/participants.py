@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.library import load_library
@@ -40,8 +39,6 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import first_argument
 from nnlint.syntax.module import stands_in
 
-Thing = TypeVar("Thing")
-OPTIMIZER = "torch.optim.Optimizer"
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MODULE = "torch.nn.Module"
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")

@@ -36,8 +36,6 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.statements import enclosing_statements
 
-IMAGENET_PERIOD = 30
-"""Epochs between decays in PyTorch's ImageNet example."""
 HORIZON = 130
 """Epochs over which schedules are simulated: the ImageNet recipe ends at 90."""
 LATER = tuple(m * 10**k for k in range(2, 6) for m in (2, 5, 10))

@@ -39,7 +39,6 @@ class FrozenInTrainMode:
     """A model whose parameters are frozen while its batch norm goes on in training mode."""
 
     freeze: Event
-    model: Value
     forward: Event
     norm: Site
     """Where it gets its batch norm."""
@@ -66,7 +65,7 @@ def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
         states = _follow(program, model, freeze, before).before(found.event)
         modes = {mode for mode, frozen in states if frozen}
         if modes and modes <= {"initial", "train"}:
-            yield FrozenInTrainMode(freeze, model, found.event, norm, _name(freeze, blocks, model))
+            yield FrozenInTrainMode(freeze, found.event, norm, _name(freeze, blocks, model))
 
 
 def _name(freeze: Event, blocks: tuple[Block, ...], model: Value) -> str:
