@@ -251,8 +251,9 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
         return None
     if loop.site is None or _is_reset(loop.site.node, ast.unparse(target)):
         return None
-    if isinstance(target, ast.Name) and _STEP.search(_function_around(gather.site)):
-        if not _goes_over_data(loop.site.node):
+    if isinstance(target, ast.Name) and not _goes_over_data(loop.site.node):
+        function = _function_around(gather.site)
+        if function is not None and _STEP.search(function.name):
             return None
     if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target)):
         return None
@@ -280,11 +281,11 @@ def _goes_over_data(loop: ast.AST) -> bool:
     return bool(_DATA.search(name))
 
 
-def _function_around(place: Site) -> str:
-    """The name of the function in which a place is, whose variables live for one call."""
+def _function_around(place: Site) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function in which a place is, whose variables live for one call."""
     chain = [placed.node for placed in enclosing_statements(place.module, place.node)]
     around = [n for n in chain if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return around[-1].name if around else ""
+    return around[-1] if around else None
 
 
 def _target(node: ast.AST) -> ast.expr | None:
@@ -301,12 +302,10 @@ def _outlives(target: ast.expr, gather: Event) -> bool:
         holder = holder.value
     if holder is target or not isinstance(holder, ast.Name):
         return not isinstance(target, ast.Name)
-    chain = [placed.node for placed in enclosing_statements(gather.site.module, gather.site.node)]
-    around = [n for n in chain if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    function = _function_around(gather.site)
     made = [
         node.value
-        for function in around[-1:]
-        for node in ast.walk(function)
+        for node in (ast.walk(function) if function is not None else ())
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for name in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(name, ast.Name) and name.id == holder.id
