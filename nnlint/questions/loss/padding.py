@@ -10,6 +10,7 @@ from nnlint.questions.loss.losses import averages_over_all_elements, operands
 from nnlint.questions.loss.shifts import MOVES
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.holding import parts
 from nnlint.semantics.values import (
     Constant,
     Items,
@@ -73,10 +74,8 @@ def uses_of(programs: Iterable[Program], padding: Operation) -> Uses:
     seen = True
 
     def has_padded(value: Value) -> bool:
-        if isinstance(value, Items | Table):
-            parts = value.items if isinstance(value, Items) else value.state.values()
-            return any(_is_padded(tensor_of(v), padding) for v in parts)
-        return _is_padded(tensor_of(value), padding)
+        held = parts(value) if isinstance(value, Items | Table) else (value,)
+        return any(_is_padded(tensor_of(v), padding) for v in held)
 
     for program in programs:
         for operation in program.operations:
@@ -94,9 +93,9 @@ def _is_padded(tensor: Tensor | None, padding: Operation, depth: int = 16) -> bo
     producer = tensor.producer if tensor is not None and depth else None
     if isinstance(producer, Operation) and producer.site.key == padding.site.key:
         return True
-    goes_on = isinstance(producer, Join) or (isinstance(producer, Operation) and _moves(producer))
-    inputs = producer.inputs if goes_on and isinstance(producer, Join | Operation) else ()
-    return any(_is_padded(t, padding, depth - 1) for t in inputs)
+    if isinstance(producer, Join) or (isinstance(producer, Operation) and _moves(producer)):
+        return any(_is_padded(t, padding, depth - 1) for t in producer.inputs)
+    return False
 
 
 def _moves(operation: Operation) -> bool:
@@ -117,5 +116,5 @@ def _is_slice(operation: Operation) -> bool:
     node = operation.site.node
     if operation.entry.name != "torch.Tensor.__getitem__" or not isinstance(node, ast.Subscript):
         return False
-    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    return all(isinstance(p, ast.Slice) for p in parts)
+    indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return all(isinstance(i, ast.Slice) for i in indices)

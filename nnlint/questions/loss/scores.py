@@ -159,8 +159,7 @@ def _has_several_batches(loader: Value, division: Site) -> bool:
 def _added(value: Value | None) -> tuple[str, Operation | None]:
     """What is added up: `count`, `mean` or nothing that is known, and the loss."""
     bare = _number_of(value)
-    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
-    producer = tensor.producer if tensor is not None else None
+    producer = _producer(bare)
     if isinstance(producer, Operation):
         if _counted(bare) is not None:
             return COUNT, None
@@ -185,11 +184,16 @@ def _is_given_sum(program: Program, gather: Event) -> bool:
 
 def _loss_of(value: Value | None) -> Operation | None:
     """The loss that a number comes of, if it is known."""
-    bare = _number_of(value)
+    producer = _producer(_number_of(value))
+    if isinstance(producer, Operation) and producer.entry.kind == "loss":
+        return producer
+    return None
+
+
+def _producer(bare: Value | None) -> Operation | Source | Join | None:
+    """What a tensor comes of, where it is one tensor and not one of several."""
     tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
-    producer = tensor.producer if tensor is not None else None
-    known = isinstance(producer, Operation) and producer.entry.kind == "loss"
-    return producer if known and isinstance(producer, Operation) else None
+    return tensor.producer if tensor is not None else None
 
 
 def _number_of(value: Value | None) -> Value | None:

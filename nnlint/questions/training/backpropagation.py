@@ -120,11 +120,11 @@ class Backpropagation:
         comes out of it; a call that was given up may return anything.
         """
         waiting = [] if value is None else [value]
-        seen: dict[int, Value] = {}
+        seen: set[int] = set()
         for current in waiting:
             if id(current) in seen:
                 continue
-            seen[id(current)] = current
+            seen.add(id(current))
             for step in self._through(current):
                 if isinstance(step, Reached):
                     if wanted(step.model):
