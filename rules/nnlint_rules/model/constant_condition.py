@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
@@ -88,13 +88,14 @@ def constant_condition(holder: cst.If, context: Context) -> None:
         return
     test, spelled = context.site(holder.test), context.site(texts[0]).text
     # a text in front of the comparison is its left side, one behind it the right side
-    meant = [f"{left} {operator} {right}" for left, operator, right in complete(operands, context)]
+    meant = complete(operands, lambda node: context.site(node).text)
+    code = complete(operands, lambda node: changes.source_text(context.site(node)))
     context.report(
         test,
         f"`{test.text}` is always true: `{spelled}` is a text of its own there, compared with "
         "nothing",
-        help=f"Write `{' or '.join(meant)}`.",
-        fix=("Compare each text", changes.replace(test, " or ".join(meant))),
+        help=f"Write `{meant}`.",
+        fix=("Compare each text", changes.replace(test, code)),
     )
 
 
@@ -109,25 +110,30 @@ def alternatives(test: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
         yield test
 
 
-def complete(
-    operands: list[cst.BaseExpression], context: Context
-) -> Iterator[tuple[str, str, str]]:
-    """Each alternative as a comparison: its left side, operator and right side."""
+def complete(operands: list[cst.BaseExpression], text: Callable[[cst.BaseExpression], str]) -> str:
+    """What `or` joins, each as a comparison."""
     import libcst as cst
 
     comparison = next(o for o in operands if isinstance(o, cst.Comparison))
-    target = comparison.comparisons[0]
-    operator = cst.Module([]).code_for_node(target.operator).strip()
-    before, after = context.site(comparison.left).text, context.site(target.comparator).text
-    contains = isinstance(target.operator, cst.In | cst.NotIn)
+    left, operator, right = sides(comparison, text)
+    contains = isinstance(comparison.comparisons[0].operator, cst.In | cst.NotIn)
+    meant = []
     for operand in operands:
         if isinstance(operand, cst.Comparison):
-            inner = operand.comparisons[0]
-            yield (
-                context.site(operand.left).text,
-                cst.Module([]).code_for_node(inner.operator).strip(),
-                context.site(inner.comparator).text,
-            )
+            meant.append(" ".join(sides(operand, text)))
+        elif contains:
+            meant.append(f"{text(operand)} {operator} {right}")
         else:
-            text = context.site(operand).text
-            yield (text, operator, after) if contains else (before, operator, text)
+            meant.append(f"{left} {operator} {text(operand)}")
+    return " or ".join(meant)
+
+
+def sides(
+    comparison: cst.Comparison, text: Callable[[cst.BaseExpression], str]
+) -> tuple[str, str, str]:
+    """The left side, the operator and the right side of a comparison."""
+    import libcst as cst
+
+    target = comparison.comparisons[0]
+    operator = cst.Module([]).code_for_node(target.operator).strip()
+    return text(comparison.left), operator, text(target.comparator)

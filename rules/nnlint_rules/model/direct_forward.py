@@ -65,11 +65,15 @@ def direct_forward(call: cst.Call, context: Context) -> None:
     model = context.value_of(call.func.value)
     if not any(is_model(model, program.events()) for program in context.programs):
         return
-    site, name = context.site(call), context.site(call.func.value).text
+    site, called = context.site(call), context.site(call.func.value)
+    name = called.text
     context.report(
         site,
         f"`{site.text}` passes by what calling `{name}` does besides: hooks, wrappers and "
         "compiled code do not run",
         help=f"Call `{name}(…)`.",
-        fix=("Call the model", changes.replace(context.site(call.func), name)),
+        fix=(
+            "Call the model",
+            changes.replace(context.site(call.func), changes.source_text(called)),
+        ),
     )

@@ -101,7 +101,7 @@ def _unscale(program: Program, found: MisplacedClip) -> Changes:
     if unscale is not None and unscale.kind == "unscale":
         return move(unscale.site, before=found.clip.site)
     step = next((event for event in behind if event.kind == "step"), None)
-    text = step.site.text if step else ""
+    text = changes.source_text(step.site) if step else ""
     if step is None or ".step(" not in text or step.site.module is not found.clip.site.module:
         return None
     return changes.insert_before(found.clip.site, text.replace(".step(", ".unscale_(", 1))

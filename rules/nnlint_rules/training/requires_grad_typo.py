@@ -85,7 +85,8 @@ def requires_grad_typo(assignment: cst.Assign | cst.AnnAssign, context: Context)
         effect = f"nothing {'is frozen' if flag.freezes else 'changes'}"
         if flag.is_idle:
             effect = f"`{owner}` has no gradient in any case, so the line does nothing"
-        mended = set_flags(site) if flag.is_module else changes.replace(site, meant)
+        code = f"{changes.source_text(context.site(target.value))}.{FLAG}"
+        mended = set_flags(site) if flag.is_module else changes.replace(site, code)
         context.report(
             site,
             f"`{site.text}` sets an attribute `{target.attr.value}` that PyTorch does not know: "

@@ -66,5 +66,8 @@ def uncalled_method(program: Program, context: Context) -> None:
             f"`{found.site.text}` names the method and does not call it: "
             f"{CONSEQUENCES[found.method]}",
             help=f"Write `{found.site.text}()`.",
-            fix=("Call the method", changes.replace(found.site, f"{found.site.text}()")),
+            fix=(
+                "Call the method",
+                changes.replace(found.site, f"{changes.source_text(found.site)}()"),
+            ),
         )
