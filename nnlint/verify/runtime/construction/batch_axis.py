@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from typing import Optional
 
 from torch import nn
 
+from ..sources import nodes_of
 from .annotated import annotated
 from .constructing import annotations_of
 from .documented import shape_of_all
@@ -36,18 +36,17 @@ def batch_hint(model: nn.Module) -> Optional[int]:
         axes = [i for i, n in enumerate(said.names) if _BATCH.match(n)] if said else []
         if axes:
             return axes[0]
-    tree = _tree(type(model).forward)
-    named = next(_named(tree), None) if tree else None
+    nodes = nodes_of(type(model).forward)
+    named = next(_named(nodes), None)
     if named is not None:
         return named
     if _SEQUENCE_FIRST.search(_documentation(model)):
         return 1
     for module in model.modules():
         if not type(module).__module__.startswith("torch."):
-            inner = _tree(type(module).forward)
-            if inner is not None and _cuts_positions(inner):
+            if _cuts_positions(nodes_of(type(module).forward)):
                 return 1
-    return next(_last_steps(tree), None) if tree else None
+    return next(_last_steps(nodes), None)
 
 
 def time_hint(model: nn.Module) -> Optional[int]:
@@ -57,8 +56,7 @@ def time_hint(model: nn.Module) -> Optional[int]:
         axes = [i for i, n in enumerate(said.names) if _TIME.match(n)] if said else []
         if axes:
             return axes[0]
-    tree = _tree(type(model).forward)
-    named = next(_named(tree, _TIME), None) if tree else None
+    named = next(_named(nodes_of(type(model).forward), _TIME), None)
     if named is not None:
         return named
     told = shape_of_all(_documentation(model)) or []
@@ -69,16 +67,9 @@ def _documentation(model: nn.Module) -> str:
     return "\n".join(filter(None, map(inspect.getdoc, (type(model), type(model).forward))))
 
 
-def _tree(function: object) -> Optional[ast.Module]:
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return None
-
-
-def _named(tree: ast.Module, wanted: re.Pattern[str] = _BATCH) -> Iterator[int]:
+def _named(nodes: list[ast.AST], wanted: re.Pattern[str] = _BATCH) -> Iterator[int]:
     """Axes by the names that sizes are given."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Assign):
             continue
         target, text = node.targets[0], ast.unparse(node.value)
@@ -103,7 +94,7 @@ def _is_count(name: str, first: str = "") -> bool:
     return name.lower() == "n" and not _TIME.match(first)
 
 
-def _cuts_positions(tree: ast.Module) -> bool:
+def _cuts_positions(nodes: list[ast.AST]) -> bool:
     """`self.pe[: x.size(0)]`: a table of positions as long as axis 0."""
     return any(
         isinstance(node, ast.Subscript)
@@ -112,21 +103,21 @@ def _cuts_positions(tree: ast.Module) -> bool:
         and node.slice.upper is not None
         and re.search(r"\.(shape\[0\]|size\(0\))$", ast.unparse(node.slice.upper))
         and ast.unparse(node.value).startswith("self.")
-        for node in ast.walk(tree)
+        for node in nodes
     )
 
 
-def _last_steps(tree: ast.Module) -> Iterator[int]:
+def _last_steps(nodes: list[ast.AST]) -> Iterator[int]:
     """`out[-1]` or `out[:, -1]` of the first thing that a recurrent layer returned."""
     outputs = {
         node.targets[0].elts[0].id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Tuple)
         and isinstance(node.targets[0].elts[0], ast.Name)
         and isinstance(node.value, ast.Call)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) in outputs:
             index = ast.unparse(node.slice)
             if index == "-1":

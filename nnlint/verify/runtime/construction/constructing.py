@@ -6,7 +6,6 @@ import ast
 import inspect
 import re
 import sys
-import textwrap
 import time
 import typing
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from ..sources import nodes_of
 from .guesses import built, candidates, lend, of_lengths
 from .missing import Missing
 
@@ -138,12 +138,8 @@ def _compared(function: Any) -> tuple[dict[str, list[Any]], dict[str, list[int]]
     """
     words: dict[str, list[Any]] = {}
     lengths: dict[str, list[int]] = {}
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return words, lengths
     scope = getattr(function, "__globals__", {})
-    for node in ast.walk(tree):
+    for node in nodes_of(function):
         if not isinstance(node, ast.Compare):
             continue
         values = list(_constants_in(node.comparators[0], scope))

@@ -6,12 +6,12 @@ import ast
 import dataclasses
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from torch import nn
 
+from ..sources import nodes_of
 from .annotated import annotated
 from .constructing import annotations_of
 from .documented import shape_of_all, shapes_named
@@ -61,9 +61,10 @@ class Facts:
         self.documentation = "\n".join(
             filter(None, (inspect.getdoc(type(model)), inspect.getdoc(self.forward)))
         )
-        self.unpacked = dict(_unpackings(self.forward))
-        self.keyed = set(_keyed(self.forward))
-        self.whole = set(_used_whole(self.forward))
+        nodes = nodes_of(self.forward)
+        self.unpacked = dict(_unpackings(nodes))
+        self.keyed = set(_keyed(nodes))
+        self.whole = set(_used_whole(nodes))
         self.hints = annotations_of(self.forward)
         parameters = inspect.signature(self.forward).parameters
         self.of_nodes = any(_ADJACENCY.match(name.lower()) for name in parameters)
@@ -206,13 +207,9 @@ def _shape(rank: int, width: int) -> tuple[int, ...]:
     return (BATCH, width, *(HEIGHT,) * (rank - 2))
 
 
-def _unpackings(function: Any) -> Iterator[tuple[str, int]]:
+def _unpackings(nodes: list[ast.AST]) -> Iterator[tuple[str, int]]:
     """`b, c, h, w = x.shape` (or `.size()`): the rank of an argument."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
             continue
         value = node.value.func if isinstance(node.value, ast.Call) else node.value
@@ -222,13 +219,9 @@ def _unpackings(function: Any) -> Iterator[tuple[str, int]]:
                     yield value.value.id, len(node.targets[0].elts)
 
 
-def _used_whole(function: Any) -> Iterator[str]:
+def _used_whole(nodes: list[ast.AST]) -> Iterator[str]:
     """Arguments that are tensors by their use: `self.project(features)`, `features * weights`."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.BinOp):
             yield from (n.id for n in (node.left, node.right) if isinstance(n, ast.Name))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -236,13 +229,9 @@ def _used_whole(function: Any) -> Iterator[str]:
                 yield node.value.id
 
 
-def _keyed(function: Any) -> Iterator[str]:
+def _keyed(nodes: list[ast.AST]) -> Iterator[str]:
     """Arguments that are read by a word: `features["low_level"]`."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
             if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
                 yield node.value.id

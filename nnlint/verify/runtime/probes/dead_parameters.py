@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import inspect
-import textwrap
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, Optional
@@ -24,6 +22,7 @@ from torch import Tensor, nn
 
 from ..design import is_set_aside
 from ..inputs import seed_all
+from ..sources import nodes_of
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..trees import leaves
 
@@ -135,7 +134,8 @@ def _method_with(cls: type, attribute: str) -> str:
     for name, value in _methods(cls):
         if name != "forward" and attribute in value.__code__.co_names:
             return name
-        inner = (n for node in _nodes(value, ast.If, ast.IfExp) for n in ast.walk(node))
+        branches = (n for n in nodes_of(value) if isinstance(n, (ast.If, ast.IfExp)))
+        inner = (n for node in branches for n in ast.walk(node))
         if any(isinstance(n, ast.Attribute) and n.attr == attribute for n in inner):
             return name
     return ""
@@ -144,14 +144,15 @@ def _method_with(cls: type, attribute: str) -> str:
 def _chooses(cls: type, attribute: str) -> bool:
     """Whether some of a list are taken: by an index that is computed, or by a test in a loop."""
     for _, value in _methods(cls):
-        for node in _nodes(value, ast.Subscript):
-            computed = not isinstance(node.slice, (ast.Constant, ast.Slice, ast.UnaryOp))
-            if computed and ast.unparse(node.value).endswith(f".{attribute}"):
-                return True
-        for node in _nodes(value, ast.For):
-            tests = any(isinstance(n, ast.If) for n in ast.walk(node))
-            if tests and f".{attribute}" in ast.unparse(node.iter):
-                return True
+        for node in nodes_of(value):
+            if isinstance(node, ast.Subscript):
+                computed = not isinstance(node.slice, (ast.Constant, ast.Slice, ast.UnaryOp))
+                if computed and ast.unparse(node.value).endswith(f".{attribute}"):
+                    return True
+            elif isinstance(node, ast.For):
+                tests = any(isinstance(n, ast.If) for n in ast.walk(node))
+                if tests and f".{attribute}" in ast.unparse(node.iter):
+                    return True
     return False
 
 
@@ -161,14 +162,6 @@ def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
             for name, value in vars(base).items():
                 if name != "__init__" and isinstance(value, FunctionType):
                     yield name, value
-
-
-def _nodes(function: FunctionType, *kinds: type) -> Iterator[Any]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return
-    yield from (node for node in ast.walk(tree) if isinstance(node, kinds))
 
 
 def _accumulate(

@@ -13,10 +13,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import textwrap
 
 from ..inputs import SPARSE, Inputs
 from ..running import Leaves, Runner, equal, jittered
+from ..sources import nodes_of
 from ..subject import Answer, Subject, confirmed, inconclusive, parameter_of, refuted
 
 NAME = "input-use"
@@ -73,13 +73,9 @@ _OF_SHAPE = {"shape", "size", "device", "dtype", "dim", "ndim", "type", "is_cuda
 
 def _shape_only(function: object) -> set[str]:
     """Parameters that are only asked for their shape, type or device."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return set()
     reads: dict[str, int] = {}
     asked: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes_of(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             reads[node.id] = reads.get(node.id, 0) + 1
         inner = None
