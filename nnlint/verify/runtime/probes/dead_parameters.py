@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FunctionType
 from typing import Any, Optional
 
@@ -80,11 +80,20 @@ def run(subject: Subject) -> Answer:
 
 def _of_one_step(model: nn.Module, subject: Subject, names: list[str]) -> list[str]:
     """Recurrent weights of layers that get one step: from no state, nothing goes through them."""
-    longest: dict[str, int] = {}
-    handles = []
-    for path, module in model.named_modules():
-        if isinstance(module, nn.RNNBase):
-            handles.append(module.register_forward_pre_hook(_noting(longest, path)))
+    recurrent = [n for n in names if "weight_hh" in n]
+    if not recurrent:
+        return []
+    longest: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, args: Any) -> None:
+        steps = 2
+        if args and isinstance(args[0], Tensor):
+            batched = args[0].dim() == 3
+            steps = args[0].shape[1 if batched and getattr(layer, "batch_first", False) else 0]
+        longest[layer] = max(steps, longest.get(layer, 0))
+
+    layers = [m for m in model.modules() if isinstance(m, nn.RNNBase)]
+    handles = [m.register_forward_pre_hook(note) for m in layers]
     try:
         args, kwargs = subject.inputs.copied()
         with torch.no_grad():
@@ -92,18 +101,7 @@ def _of_one_step(model: nn.Module, subject: Subject, names: list[str]) -> list[s
     finally:
         for handle in handles:
             handle.remove()
-    return [n for n in names if "weight_hh" in n and longest.get(n.rpartition(".")[0]) == 1]
-
-
-def _noting(longest: dict[str, int], path: str) -> Callable[[nn.Module, Any], None]:
-    def note(layer: nn.Module, args: Any) -> None:
-        steps = 2
-        if args and isinstance(args[0], Tensor):
-            batched = args[0].dim() == 3
-            steps = args[0].shape[1 if batched and getattr(layer, "batch_first", False) else 0]
-        longest[path] = max(steps, longest.get(path, 0))
-
-    return note
+    return [n for n in recurrent if longest.get(model.get_submodule(n.rpartition(".")[0])) == 1]
 
 
 def _elsewhere(model: nn.Module, name: str, used: set[str]) -> str:
