@@ -139,20 +139,14 @@ def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bo
     drawn = re.search(r"gumbel|distributions?\.|\.r?sample\(|multinomial", code)
     if drawn or any(_RANDOM.search(name) for name in names):
         return True
-    if any(_SCALES.search(name) for name in names):
-        return _is_drawn_to_scale(operation, code, names, use)
-    if not any(_SAMPLE.search(name) for name in names):
+    scales = any(_SCALES.search(name) for name in names)
+    if not scales and not any(_SAMPLE.search(name) for name in names):
         return False
-    # to take some of many at random is no draw from a distribution: what is left out changes
-    positions = _POSITIONS.search(operation) or _AS_POSITIONS.search(code)
-    return not positions or any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
-
-
-def _is_drawn_to_scale(operation: str, code: str, names: tuple[str, ...], use: str) -> bool:
-    """Whether what is drawn is a sample, and no noise of a fixed size that is added to data."""
     if _POSITIONS.search(operation) or _AS_POSITIONS.search(code):
+        # to take some of many at random is no draw from a distribution: what is left out changes
         return any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
-    return use not in (ADDED, CHOOSES)
+    # noise of a fixed size that is added to data is no sample
+    return not scales or use not in (ADDED, CHOOSES)
 
 
 def keeps_state(name: str) -> bool:
