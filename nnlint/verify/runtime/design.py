@@ -10,7 +10,7 @@ import traceback
 
 import torch
 
-from .inputs import Inputs
+from .inputs import Inputs, is_integer
 from .locate import ADDED, CHOOSES
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
@@ -110,16 +110,11 @@ def _bears_out(name: str, mixture: Mixture | None) -> bool:
 def _is_one_graph(inputs: Inputs) -> bool:
     """Whether inputs are one graph: its edges, a matrix over all rows, or no axis but features."""
     tensors = [tensor for _, tensor in inputs.tensors]
-    if any(t.layout != torch.strided or _is_list_of_edges(t) for t in tensors):
+    if any(is_integer(t) and t.dim() == 2 and t.shape[0] == 2 for t in tensors):
         return True
     if any(tuple(t.shape) == (inputs.count, inputs.count) for t in tensors):
         return True
     return all(t.dim() <= 2 for t in tensors)
-
-
-def _is_list_of_edges(tensor: torch.Tensor) -> bool:
-    whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
-    return whole and tensor.dim() == 2 and tensor.shape[0] == 2
 
 
 def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bool:

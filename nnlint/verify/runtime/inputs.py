@@ -255,7 +255,7 @@ class Inputs:
             if _steps_of(slot, tensor) == steps:
                 changed = tensor.clone()
                 for example, length in enumerate(padding.lengths):
-                    blank = padding.value if _is_integer(tensor) else 0
+                    blank = padding.value if is_integer(tensor) else 0
                     changed[example, length:] = blank
                 return changed
             if _is_lengths(slot, tensor, steps or 0):
@@ -305,7 +305,8 @@ class Inputs:
         return texts
 
 
-def _is_integer(tensor: Tensor) -> bool:
+def is_integer(tensor: Tensor) -> bool:
+    """Whether a tensor holds whole numbers, and no truth values."""
     plain = tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool
     return not plain
 
@@ -314,7 +315,7 @@ def _steps_of(slot: Slot | None, tensor: Tensor) -> int | None:
     """The number of steps of a tensor that may be padded."""
     if slot is None or slot.axis != 0 or slot.unit != 1 or tensor.is_complex():
         return None
-    if _is_integer(tensor) and (slot.high or 0) < 2:
+    if is_integer(tensor) and (slot.high or 0) < 2:
         return None
     wanted = (3,) if tensor.is_floating_point() else (2,)
     return tensor.shape[1] if tensor.dim() in wanted else None
@@ -322,7 +323,7 @@ def _steps_of(slot: Slot | None, tensor: Tensor) -> int | None:
 
 def _is_lengths(slot: Slot, tensor: Tensor, steps: int) -> bool:
     """Whether a tensor holds the lengths of examples: all steps, or one number for all of them."""
-    if not _is_integer(tensor) or tensor.dim() != 1 or not tensor.numel():
+    if not is_integer(tensor) or tensor.dim() != 1 or not tensor.numel():
         return False
     first = int(tensor[0])
     alike = bool(tensor.eq(first).all())
@@ -337,7 +338,7 @@ def _axis(tensor: Tensor, axis: int, count: int) -> int | None:
 
 
 def _bound(tensor: Tensor, known: int | None) -> int | None:
-    if not _is_integer(tensor):
+    if not is_integer(tensor):
         return None
     return known if known is not None else int(tensor.max()) + 1 if tensor.numel() else 1
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..devices import choose
-from ..inputs import Inputs
+from ..inputs import Inputs, is_integer
 from ..recipes import arguments_as_text
 from ..running import Runner
 from ..subject import Options, Subject, parameter_of
@@ -89,8 +89,8 @@ def _with_lengths(model: nn.Module, inputs: Inputs) -> Inputs:
 
     def change(path: Path, tensor: torch.Tensor) -> torch.Tensor:
         named = LENGTHS.search(parameter_of(model, path).lower())
-        whole = not tensor.is_floating_point() and tensor.dtype != torch.bool
-        return tensor.clamp(min=1) if named and whole and tensor.dim() == 1 else tensor
+        lengths = named and is_integer(tensor) and tensor.dim() == 1
+        return tensor.clamp(min=1) if lengths else tensor
 
     args, kwargs = replace((inputs.args, inputs.kwargs), change)
     return dataclasses.replace(inputs, args=args, kwargs=kwargs)
