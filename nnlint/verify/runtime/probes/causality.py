@@ -20,7 +20,16 @@ import time
 from typing import Any, Optional
 
 from ..construction.batch_axis import time_hint
-from ..dependency import Dependency, Layout, Leak, find_layout, measure, rounding, vanishes
+from ..dependency import (
+    TINY,
+    Dependency,
+    Layout,
+    Leak,
+    find_layout,
+    measure,
+    rounding,
+    vanishes,
+)
 from ..extent import Extent, extent_of, spread
 from ..inputs import Inputs
 from ..locate import MOST_FOLLOWED, Culprit, locate
@@ -32,8 +41,6 @@ SHORTEST, LONGEST = 8, 1024
 """Steps of a guessed length."""
 PATIENCE = 25.0
 """Seconds for the runs of one input."""
-FAINT = 1e-5
-"""Relative difference under which it is asked whether rounding explains it."""
 SHOWN = 24
 """Rows of a matrix that is shown whole."""
 _ENCODER = re.compile(r"src|source|memory|context|cond|enc|prompt|image|feature", re.IGNORECASE)
@@ -342,7 +349,7 @@ def _is_faint(found: Dependency) -> bool:
     of all.
     """
     largest = max((v for row in found.matrix for v in row if math.isfinite(v)), default=0.0)
-    return _ahead(found)[0][2] < FAINT * max(found.scale, largest)
+    return _ahead(found)[0][2] < TINY * max(found.scale, largest)
 
 
 def _future(
