@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from typing import Optional
@@ -13,7 +12,7 @@ from torch import nn
 from ..sources import nodes_of
 from .annotated import annotated
 from .constructing import annotations_of
-from .documented import shape_of_all
+from .documented import documentation_of, shape_of_all
 
 _BATCH = re.compile(r"^(b|n|bs|bsz|batch\w*|n_?batch|num_batch\w*)$", re.IGNORECASE)
 _TIME = re.compile(
@@ -40,7 +39,7 @@ def batch_hint(model: nn.Module) -> Optional[int]:
     named = next(_named(nodes), None)
     if named is not None:
         return named
-    if _SEQUENCE_FIRST.search(_documentation(model)):
+    if _SEQUENCE_FIRST.search(documentation_of(model)):
         return 1
     for module in model.modules():
         if not type(module).__module__.startswith("torch."):
@@ -59,12 +58,8 @@ def time_hint(model: nn.Module) -> Optional[int]:
     named = next(_named(nodes_of(type(model).forward), _TIME), None)
     if named is not None:
         return named
-    told = shape_of_all(_documentation(model)) or []
+    told = shape_of_all(documentation_of(model)) or []
     return next((axis for axis, name in enumerate(told) if _TIME.match(name)), None)
-
-
-def _documentation(model: nn.Module) -> str:
-    return "\n".join(filter(None, map(inspect.getdoc, (type(model), type(model).forward))))
 
 
 def _named(nodes: list[ast.AST], wanted: re.Pattern[str] = _BATCH) -> Iterator[int]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
+
+from torch import nn
 
 _FIRST = r"(?:b|n|batch\w*|bs)\b[^)\]\n]*"
 _BATCH = re.compile(r"b|n|bs|batch\w*", re.IGNORECASE)
@@ -14,6 +17,11 @@ _AXIS = re.compile(
 """Names of axes that are called so in few other lists in brackets."""
 _NO_EXAMPLES = re.compile(r"[hwctld]|height|width|channels?|time|(time_?)?steps?|seq\w*|len\w*")
 _RETURNED = re.compile(r"return|output|->|→|yield|result|gives", re.IGNORECASE)
+
+
+def documentation_of(model: nn.Module) -> str:
+    """What the class of a model and its `forward` say of themselves."""
+    return "\n".join(filter(None, map(inspect.getdoc, (type(model), type(model).forward))))
 
 
 def shapes_named(text: str, name: str) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from torch import nn
 from ..sources import nodes_of
 from .annotated import annotated
 from .constructing import annotations_of
-from .documented import shape_of_all, shapes_named
+from .documented import documentation_of, shape_of_all, shapes_named
 from .guesses import VOCABULARY, by_name
 from .known import known_specs, like
 from .specs import (
@@ -58,16 +58,14 @@ class Facts:
         self.model, self.arguments = model, arguments
         self.layers = [m for m in model.modules() if not list(m.children())]
         self.forward = type(model).forward
-        self.documentation = "\n".join(
-            filter(None, (inspect.getdoc(type(model)), inspect.getdoc(self.forward)))
-        )
+        self.documentation = documentation_of(model)
         nodes = nodes_of(self.forward)
         self.unpacked = dict(_unpackings(nodes))
         self.keyed = set(_keyed(nodes))
         self.whole = set(_used_whole(nodes))
         self.hints = annotations_of(self.forward)
-        parameters = inspect.signature(self.forward).parameters
-        self.of_nodes = any(_ADJACENCY.match(name.lower()) for name in parameters)
+        self.parameters = list(inspect.signature(self.forward).parameters.values())[1:]
+        self.of_nodes = any(_ADJACENCY.match(p.name.lower()) for p in self.parameters)
         """Whether a matrix says which nodes of an example are linked."""
         self._named: dict[str, int] = {}
         self.embeddings = [m for m in self.layers if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
@@ -160,14 +158,10 @@ class Facts:
         """Shapes written as `(batch, time, dim)` near the name of the argument."""
         for names in shapes_named(self.documentation, name):
             yield self._bound(names)
-        whole = shape_of_all(self.documentation) if len(self._required()) == 1 else None
+        required = [p for p in self.parameters if p.default is p.empty]
+        whole = shape_of_all(self.documentation) if len(required) == 1 else None
         if whole is not None:
             yield self._bound(whole)
-
-    def _required(self) -> list[inspect.Parameter]:
-        """The arguments of `forward` that have no default."""
-        parameters = list(inspect.signature(self.forward).parameters.values())[1:]
-        return [p for p in parameters if p.default is p.empty]
 
     def _bound(self, names: Sequence[str], strict: bool = False) -> tuple[int, ...]:
         """Sizes for the names of a shape, the first of which is the examples."""
@@ -245,9 +239,8 @@ def first_guesses(facts: Facts, known: Sequence[dict[str, Any]] = ()) -> list[tu
             first.
     """
     hints = facts.hints
-    parameters = list(inspect.signature(facts.forward).parameters.values())[1:]
     columns: list[list[Spec]] = []
-    for parameter in parameters:
+    for parameter in facts.parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL and columns:
