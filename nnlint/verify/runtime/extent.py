@@ -44,9 +44,9 @@ def extent_of(model: nn.Module) -> Extent:
     reach = 1
     for module in model.modules():
         taken.update(v for v in vars(module).values() if _is_size(v))
-        if not _is_torch(type(module)):
+        if not is_torch(type(module)):
             numbers.update(_numbers_of(module))
-            tables.update(_tables(module))
+            tables.update(t.shape[-1] for t in tables_of(module) if _is_size(t.shape[-1]))
         reach += _kernel(module)
     for tensor in (*model.parameters(), *model.buffers()):
         if not is_lazy(tensor):
@@ -58,7 +58,8 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 2 <= value <= MOST
 
 
-def _is_torch(cls: type) -> bool:
+def is_torch(cls: type) -> bool:
+    """Whether a class is one of torch's own."""
     return cls.__module__.partition(".")[0] == "torch"
 
 
@@ -72,18 +73,18 @@ def _kernel(module: nn.Module) -> int:
     return 0
 
 
-def _tables(module: nn.Module) -> Iterator[int]:
-    held = (*module.buffers(recurse=False), *vars(module).values())
-    for tensor in held:
+def tables_of(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Square tables that a module itself holds, such as masks."""
+    for tensor in (*module.buffers(recurse=False), *vars(module).values()):
         if isinstance(tensor, torch.Tensor) and not is_lazy(tensor) and tensor.dim() >= 2:
-            if tensor.shape[-1] == tensor.shape[-2] and _is_size(tensor.shape[-1]):
-                yield tensor.shape[-1]
+            if tensor.shape[-1] == tensor.shape[-2]:
+                yield tensor
 
 
 def _numbers_of(module: nn.Module) -> Iterator[int]:
     """Numbers in the code that runs in `forward`, and those that it reads by name."""
     for cls in type(module).__mro__:
-        if _is_torch(cls) or cls is object:
+        if is_torch(cls) or cls is object:
             continue
         for name, value in vars(cls).items():
             function = getattr(value, "__func__", value)
@@ -153,7 +154,7 @@ def padding_of(model: nn.Module) -> int:
     for module in model.modules():
         for name, value in vars(module).items():
             if name.lower().startswith("pad") and type(value) is int and "size" not in name:
-                if not _is_torch(type(module)):
+                if not is_torch(type(module)):
                     return value
     return 0
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from types import CodeType
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
+
+from .extent import is_torch, tables_of
 
 _NAME = re.compile(r"(?<![Nn]on)(?<![Nn]on_)(Causal|Auto_?[Rr]egressive)|(?<![a-z])causal_")
 _TEXT = re.compile(
@@ -43,7 +43,7 @@ def meant_causal(model: nn.Module) -> str:
         the end of "asked since …".
     """
     cls = type(model)
-    if cls.__module__.partition(".")[0] == "torch":
+    if is_torch(cls):
         return ""
     flags = [
         bool(v) for n, v in vars(model).items() if _FLAG.match(n) and isinstance(v, (bool, int))
@@ -60,23 +60,17 @@ def meant_causal(model: nn.Module) -> str:
         return f"it is called {cls.__name__}"
     if any(_TEXT.search(text) for text in texts):
         return "its documentation says that it is causal"
-    if any(_is_triangular(t) for t in _tables(model)):
+    if any(_is_triangular(t) for t in tables_of(model)):
         return "it holds a triangular mask"
     if _masks_the_future(getattr(cls.forward, "__code__", None)):
         return "it makes a triangular mask"
     return ""
 
 
-def _tables(model: nn.Module) -> Iterator[torch.Tensor]:
-    for tensor in (*model.buffers(recurse=False), *vars(model).values()):
-        if isinstance(tensor, torch.Tensor) and not is_lazy(tensor) and tensor.dim() >= 2:
-            yield tensor
-
-
 def _is_triangular(table: torch.Tensor) -> bool:
     """Whether a square table has one value above and another below its diagonal."""
     size = table.shape[-1]
-    if table.numel() != size * size or table.shape[-2] != size or size < 4:
+    if table.numel() != size * size or size < 4:
         return False
     square = table.reshape(size, size)
     rows, columns = torch.tril_indices(size, size, -2, device=table.device)
