@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..design import is_refusal
-from ..extent import extent_of, groups
+from ..extent import Extent, extent_of, groups
 from ..inputs import Inputs
 from ..running import Runner
 from .first_guess import Facts, first_guesses
@@ -28,8 +28,6 @@ BUDGET = 12.0
 TRIALS = 250
 FURTHER = 30
 """Trials after inputs were found on which the model runs in eval mode alone."""
-
-
 _NO_INPUT = re.compile(r"'(int|float|bool|str|NoneType)' object is not callable")
 """What an argument of the constructor is to blame for."""
 
@@ -62,9 +60,9 @@ def fit_inputs(
         if trial(model, found)[1] is None:
             return found
     facts = Facts(model, arguments)
-    few, more = _apart(model)
-    # what runs on few examples alone may not be what the model takes
     extent = extent_of(model)
+    few, more = _apart(extent)
+    # what runs on few examples alone may not be what the model takes
     by_groups = groups(extent, most=16, largest=2)
     order = itertools.count()
     queue: list[tuple[float, int, tuple[Spec, ...]]] = []
@@ -135,9 +133,9 @@ def _in_training(model: nn.Module, inputs: Inputs) -> Optional[Exception]:
     return None
 
 
-def _apart(model: nn.Module) -> tuple[int, int]:
+def _apart(extent: Extent) -> tuple[int, int]:
     """Two numbers of examples that are no size of the model or of another axis."""
-    taken = extent_of(model).taken | {TIME, HEIGHT, *PRIMES}
+    taken = extent.taken | {TIME, HEIGHT, *PRIMES}
     free = (n for n in itertools.count(BATCH, 2) if n not in taken)
     return next(free), next(free)
 
