@@ -8,7 +8,9 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnlint.config import Config
 from nnlint.context import Reporter
@@ -18,7 +20,7 @@ from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
 from nnlint.registry import is_own
-from nnlint.rule import Calls, Matches, Programs, Rule
+from nnlint.rule import Builds, Calls, Matches, Programs, Rule
 from nnlint.silence import crash, tool_finding
 from nnlint.source.file import SourceError
 from nnlint.source.prose import is_python
@@ -26,6 +28,9 @@ from nnlint.source.reading import content_hash, read_source
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
 from nnlint.subscribing import subscribed_names
 from nnlint.syntax.module import ModuleSyntax
+
+if TYPE_CHECKING:
+    from nnlint.semantics.values import Built, Operation
 
 
 def check_file(
@@ -126,6 +131,22 @@ def _bystander(
     return FileResult(tuple(broken), comments, digest=kept)
 
 
+class _ByKind:
+    """What is called or built in a file, by the kinds and families of the library's entries."""
+
+    def __init__(self, subjects: Iterable[Operation | Built]) -> None:
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._subjects = list(subjects)
+        for place, subject in enumerate(self._subjects):
+            entry = subject.entry
+            self._places.setdefault((entry.kind, entry.family), []).append(place)
+
+    def wanted_by(self, subscription: Calls | Builds) -> Iterator[Operation | Built]:
+        """What a rule subscribes to, in order."""
+        wanted = [places for key, places in self._places.items() if subscription.wants(*key)]
+        return (self._subjects[place] for place in sorted(chain.from_iterable(wanted)))
+
+
 def _run_rules(
     module: ModuleSyntax, modules: ProjectModules, config: Config, rules: Iterable[Rule]
 ) -> tuple[list[Finding], list[str]]:
@@ -146,7 +167,7 @@ def _run_rules(
     except Exception as error:
         return [_crash(display, "the analysis of this file", error)], []
     reporter = Reporter(config.stage, matching, analysis.programs)
-    operations, builds = list(analysis.operations), list(analysis.builds)
+    operations, builds = _ByKind(analysis.operations), _ByKind(analysis.builds)
     crashes: list[Finding] = []
     for rule in rules:
         reporter.rule = rule
@@ -161,9 +182,8 @@ def _run_rules(
                         rule.check(node, reporter)
                 else:
                     subjects = operations if isinstance(subscription, Calls) else builds
-                    for subject in subjects:
-                        if subscription.wants(subject.entry.kind, subject.entry.family):
-                            rule.check(subject, reporter)
+                    for subject in subjects.wanted_by(subscription):
+                        rule.check(subject, reporter)
         except Exception as error:
             crashes.append(_crash(display, f"rule {rule.name}", error))
     return [*reporter.findings.values(), *crashes], reporter.in_order

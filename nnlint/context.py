@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class Reporter:
         *,
         help: str = "",
         related: Iterable[tuple[Site, str]] = (),
-        fix: tuple[str, Changes] | None = None,
+        fix: tuple[str, Changes | Callable[[], Changes]] | None = None,
         level: Level | None = None,
         probe: str | None = None,
     ) -> None:
@@ -70,6 +70,9 @@ class Reporter:
         if level is not None and level.severity < rule.level.severity:
             raise RuleDefinitionError(f"{rule.name} reports {level.value}, and declares less")
         cell, start, end = place(site)
+        key = (site.module.source.display, cell, start, rule.code)
+        if key in self.findings:
+            return
         first, last = _statement_rows(site)
         finding = Finding(
             code=rule.code,
@@ -91,12 +94,13 @@ class Reporter:
             probe=probe or rule.probe,
         )
         title, changes = fix or ("", ())
+        if callable(changes):
+            changes = changes()
         if rule.fix is not None and changes:
             # a fix that reaches beyond the file that the finding is in is nobody's to make
             if all(change.filename == finding.filename for change in changes):
                 finding = replace(finding, fix=Fix(title, rule.fix, changes))
-        key = (finding.filename, cell, start, rule.code)
-        self.findings.setdefault(key, finding)
+        self.findings[key] = finding
 
     def passed(self) -> None:
         """Note a place that is in order; see `nnlint.rule.Context`."""

@@ -22,6 +22,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site, Tensor, Unknown, Value
 from nnlint.source.discovery import Roots
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 from nnlint.text import shown_path
 
 
@@ -93,7 +94,7 @@ def inspect_file(name: str) -> Inspection:
         [(_headline(program), list(_timeline(program))) for program in analysis.programs],
         [
             Seen("function", _place(Site(module, node)), _first_line(Site(module, node)))
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and id(node) not in watcher.interpreted
         ],
@@ -102,7 +103,7 @@ def inspect_file(name: str) -> Inspection:
 
 def _of_interest(tree: ast.Module) -> Iterator[ast.AST]:
     """The expressions of which the value is shown."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Assign() | ast.AnnAssign() | ast.Return() | ast.NamedExpr():
                 if node.value is not None and not isinstance(node.value, ast.Constant):

@@ -18,6 +18,7 @@ from nnlint.semantics.library import load_library
 from nnlint.semantics.values import Site, Unknown, Value, choose
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import first_row
+from nnlint.syntax.walking import walk
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -129,7 +130,7 @@ def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
         together = range(start, end + 1)
         lines = module.lines[start - 1 : end]
         if any(word.search(line) for line in lines for word in words):
-            if pattern.holds is None or any(map(pattern.holds, ast.walk(node))):
+            if pattern.holds is None or any(map(pattern.holds, walk(node))):
                 rows.update(together)
     return frozenset(rows)
 
@@ -144,7 +145,7 @@ def _within(node: cst.CSTNode) -> list[cst.CSTNode]:
 
 def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:
     """Nodes with a place, those that hold others of the same place after them."""
-    nodes = [node for statement in statements for node in ast.walk(statement)]
+    nodes = [node for statement in statements for node in walk(statement)]
     return reversed([node for node in nodes if hasattr(node, "lineno")])
 
 

@@ -206,7 +206,7 @@ class Context(Protocol):
         *,
         help: str = "",
         related: Iterable[tuple[Site, str]] = (),
-        fix: tuple[str, Changes] | None = None,
+        fix: tuple[str, Changes | Callable[[], Changes]] | None = None,
         level: Level | None = None,
         probe: str | None = None,
     ) -> None:
@@ -216,7 +216,8 @@ class Context(Protocol):
             message: what happens, in one sentence that names the user's own variables.
             help: what to write instead, in one sentence.
             related: other places, each with what it shows.
-            fix: a title, as an instruction, and the changes; see the module's "Fixes".
+            fix: a title, as an instruction, and the changes, or a function that works them out,
+                called where the finding is new; see the module's "Fixes".
             level: a lower level than the rule's own, for what does less harm.
             probe: another runtime probe than the rule's own.
 

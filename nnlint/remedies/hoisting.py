@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, loops_around
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.walking import walk
 
 _SAME_EACH_TIME = frozenset({"parameters", "len", "float", "int"})
 """Calls that give the same in every round where what they are given is the same."""
@@ -56,7 +57,7 @@ def _outermost(program: Program, found: Rebuilt) -> Block | None:
 
 def _is_the_same(call: ast.expr, loop: Site) -> bool:
     """Whether the arguments of a call are the same in every round of a loop."""
-    for node in ast.walk(call):
+    for node in walk(call):
         if isinstance(node, ast.Name | ast.Attribute) and stores([loop.node], ast.unparse(node)):
             return False
         if isinstance(node, ast.Call) and node is not call:

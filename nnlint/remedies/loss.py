@@ -25,6 +25,7 @@ from nnlint.rewriting.imports import reference
 from nnlint.semantics.dataflow import keeps_examples
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of, called_name
+from nnlint.syntax.walking import walk
 
 NOWHERE = 1_000
 """A position at which no argument stands: it is given by name alone."""
@@ -65,8 +66,8 @@ def _starts_from(backward: Site, value: ast.expr) -> bool:
     text, starts = ast.unparse(value), [backward.node]
     if not isinstance(backward.node, ast.expr):
         # a trainer goes back from what the method returns
-        starts = [n for n in ast.walk(backward.node) if isinstance(n, ast.Return)]
-    inner = (n for start in starts for n in ast.walk(start))
+        starts = [n for n in walk(backward.node) if isinstance(n, ast.Return)]
+    inner = (n for start in starts for n in walk(start))
     return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in inner)
 
 
@@ -235,7 +236,7 @@ def fit_head(found: Mismatch, loss: Operation) -> Changes:
     """
     head, number = found.head.site, str(found.classes)
     modules = {id(site.module): site.module for site in (head, loss.site)}
-    same = [n for m in modules.values() for n in ast.walk(m.tree) if _is_number(n, found.outputs)]
+    same = [n for m in modules.values() for n in walk(m.tree) if _is_number(n, found.outputs)]
     if found.head.entry.kind == "model":
         written = argument_of(head.node, "num_classes", NOWHERE)
         if written is None and not has_trained_weights(found.head) and not same:

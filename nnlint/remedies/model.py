@@ -13,6 +13,7 @@ from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
 from nnlint.semantics.values import Operation, Site
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.module import ModuleSyntax
 
 _OF_CHANNELS = ("torch.nn.Dropout", "torch.nn.functional.dropout")
 """What has a form that drops channels, with the same parameters, under its name and `2d`."""
@@ -32,15 +33,15 @@ def drop_channels(
     if entry.name not in _OF_CHANNELS or not is_on_maps_only(operations, dropout, dimensions):
         return None
     site = dropout.site if dropout.layer is None else dropout.layer.site
-    if dropout.layer is not None and _is_told_by_class(site.module.tree, "Dropout"):
+    if dropout.layer is not None and _is_told_by_class(site.module, "Dropout"):
         return None
     return call_instead(site, f"{entry.name}{dimensions}d")
 
 
-def _is_told_by_class(tree: ast.Module, name: str) -> bool:
+def _is_told_by_class(module: ModuleSyntax, name: str) -> bool:
     """Whether a file speaks of a class without building it: `isinstance(module, nn.Dropout)`."""
-    built = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return any(last_name(node) == name and id(node) not in built for node in ast.walk(tree))
+    built = {id(node.func) for node in module.nodes if isinstance(node, ast.Call)}
+    return any(last_name(node) == name and id(node) not in built for node in module.nodes)
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

@@ -10,6 +10,7 @@ from nnlint.rewriting.changes import Changes, set_keyword
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Operation, constant
 from nnlint.syntax.calls import argument_of
+from nnlint.syntax.walking import walk
 
 _OVER_CLASSES = frozenset({"cross_entropy", "nll"})
 
@@ -48,7 +49,7 @@ def _embeds_as_padding(use: Operation, value: int) -> bool:
 
 def _is_global(tree: ast.Module, name: str) -> bool:
     """Whether a file gives a name one value, at its top, wherever it is used."""
-    stored = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name]
+    stored = [n for n in walk(tree) if isinstance(n, ast.Name) and n.id == name]
     stores = [n for n in stored if isinstance(n.ctx, ast.Store)]
     top = (s.targets for s in tree.body if isinstance(s, ast.Assign))
     return len(stores) == 1 and any(stores[0] in targets for targets in top)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nnlint.semantics.values import Site
 from nnlint.syntax.statements import enclosing_statement, enclosing_statements
+from nnlint.syntax.walking import walk
 
 _GIVE_BACK = frozenset("to cuda cpu float double half train eval".split())
 """Methods of modules that return the module itself."""
@@ -49,7 +50,7 @@ def stores(nodes: Sequence[ast.AST], name: str) -> list[ast.AST]:
     return [
         inner
         for node in nodes
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(getattr(inner, "ctx", None), ast.Store | ast.Del)
         and isinstance(inner, ast.Name | ast.Attribute)
         and f"{name}.".startswith(f"{ast.unparse(inner)}.")

@@ -31,6 +31,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import Built, Constant, Site, constant
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _SCALED = ("scale", "unscale")
 """Events of a gradient scaler, through which an optimizer has to be stepped."""
@@ -156,7 +157,7 @@ def _loss_in(
     found = [
         (name, statement, value)
         for name, statement, value in assigned
-        if _LOSS.search(name) or any(id(node) in losses for node in ast.walk(value))
+        if _LOSS.search(name) or any(id(node) in losses for node in walk(value))
     ]
     if not found:
         return None
@@ -178,7 +179,7 @@ def _loss_in(
         or isinstance(value, ast.List | ast.ListComp | ast.Dict | ast.Constant)
     ):
         return None
-    inside = {id(node) for n, _, part in found if n == name for node in ast.walk(part)}
+    inside = {id(node) for n, _, part in found if n == name for node in walk(part)}
     events = [e for e, _ in program.walk() if id(e.site.node) in inside]
     operations = [o for o in program.operations if id(o.site.node) in inside]
     if not all(e.grad for e in events) or not all(o.grad for o in operations):
@@ -202,7 +203,7 @@ def _assignments(statements: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.stmt
 
 def _goes_on_from(value: ast.expr, name: str) -> bool:
     """Whether a value is computed from another, graph and all."""
-    read = (n for n in ast.walk(value) if isinstance(n, ast.Name | ast.Attribute))
+    read = (n for n in walk(value) if isinstance(n, ast.Name | ast.Attribute))
     return any(ast.unparse(n) == name for n in read) and _PLAIN.isdisjoint(words(value))
 
 

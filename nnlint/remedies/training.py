@@ -38,6 +38,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.walking import walk
 
 
 def seed_at_start(program: Program, first: Site) -> Changes:
@@ -170,7 +171,7 @@ def evaluate_in_eval_mode(program: Program, forwards: Sequence[Event], trained: 
     node = region.node
     assert isinstance(node, ast.stmt)
     if any(rebinds([node], name) for name in names) or any(
-        isinstance(inner, ast.Return) for inner in ast.walk(node)
+        isinstance(inner, ast.Return) for inner in walk(node)
     ):
         return None
     before = insert_before(region, *(f"{name}.eval()" for name in names))
@@ -301,7 +302,7 @@ def save_what_is_wrapped(found: WrappedState) -> Changes:
     receiver = getattr(getattr(state.node, "func", None), "value", None)
     if receiver is None or name_at(found.wrapped, state) != model:
         return None
-    for node in ast.walk(state.module.tree):
+    for node in state.module.nodes:
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "load_state_dict":
             load = Site(state.module, node)
             before = is_in(load, found.wrapped) and load.key < found.wrapped.key

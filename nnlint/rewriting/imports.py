@@ -27,10 +27,10 @@ def reference(site: Site, name: str) -> tuple[str, Changes]:
         if name == full or name.startswith(f"{full}.")
     ]
     for full, local in sorted(known, reverse=True):
-        if not _means_something_else(tree, site.node, local):
+        if not _means_something_else(site, local):
             return local + name[len(full) :], ()
     package = name.partition(".")[0]
-    if known or _means_something_else(tree, site.node, package):
+    if known or _means_something_else(site, package):
         return name, None
     return name, add_import(site, package)
 
@@ -52,10 +52,11 @@ def _bindings(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str
             yield package, package
 
 
-def _means_something_else(tree: ast.Module, node: ast.AST, name: str) -> bool:
-    """Whether a name is bound by anything but an import, at the top or around a node."""
+def _means_something_else(site: Site, name: str) -> bool:
+    """Whether a name is bound by anything but an import, at the top or around a place."""
+    tree = site.module.tree
     scopes: list[ast.AST] = [s for s in tree.body if not _is_scope(s)]
-    scopes += [s for s in ast.walk(tree) if _is_scope(s) and _around(s, node)]
+    scopes += [s for s in site.module.nodes if _is_scope(s) and _around(s, site.node)]
     defined = {s.name for s in tree.body if isinstance(s, Named)}
     return name in defined or any(name in _assigned(scope) for scope in scopes)
 

@@ -34,6 +34,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
 Answer = TypeVar("Answer")
@@ -478,7 +479,7 @@ def _method_matters(cls: Class, name: str) -> bool:
 def _calls_itself(method: ast.AST) -> bool:
     return any(
         isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "self"
-        for n in ast.walk(method)
+        for n in walk(method)
     )
 
 

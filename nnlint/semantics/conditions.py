@@ -14,6 +14,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.walking import walk
 
 
 def taken_by_default(condition: Condition) -> bool | None:
@@ -76,14 +77,14 @@ def may_be_another(conditions: Iterable[Condition], expression: ast.expr) -> boo
     return any(
         not isinstance(condition.test, Constant)
         and not _TYPE_TESTS.isdisjoint(words(condition.site.node))
-        and any(ast.dump(inner) == wanted for inner in ast.walk(condition.site.node))
+        and any(ast.dump(inner) == wanted for inner in walk(condition.site.node))
         for condition in conditions
     )
 
 
 def words(node: ast.AST) -> Iterator[str]:
     """The names, attributes and strings in an expression, such as a test."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name):
             yield inner.id
         elif isinstance(inner, ast.Attribute):

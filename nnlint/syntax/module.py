@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from nnlint.finding import Position
 from nnlint.source.file import SourceError, SourceFile, with_line_feeds
 from nnlint.syntax.bindings import bindings
+from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words, words
 
 Answer = TypeVar("Answer")
@@ -28,6 +29,7 @@ class ModuleSyntax:
         "_answers",
         "_bindings",
         "_lines",
+        "_nodes",
         "_words",
         "broken",
         "is_package",
@@ -51,6 +53,7 @@ class ModuleSyntax:
         self.broken = broken
         """Cells of a notebook that cannot be parsed and are left out."""
         self._lines: list[str] | None = None
+        self._nodes: list[ast.AST] | None = None
         self._words: dict[ast.AST, Words] = {}
         self._answers: dict[tuple[Callable[..., Any], Hashable], Any] = {}
         self._bindings: dict[str, list[ast.stmt]] | None = None
@@ -61,6 +64,13 @@ class ModuleSyntax:
         if self._lines is None:
             self._lines = with_line_feeds(self.source.text).split("\n")
         return self._lines
+
+    @property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree, those nearer to its root first."""
+        if self._nodes is None:
+            self._nodes = walk(self.tree)
+        return self._nodes
 
     @property
     def bindings(self) -> dict[str, list[ast.stmt]]:
@@ -166,7 +176,7 @@ def _parse(text: str, notebook: bool) -> ast.Module:
 
 def _name_long_literals(tree: ast.Module) -> None:
     """Turn whole numbers that Python refuses to write in decimal into names of themselves."""
-    for parent in ast.walk(tree):
+    for parent in walk(tree):
         for field, child in ast.iter_fields(parent):
             if isinstance(child, list):
                 child[:] = map(_printable, child)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from nnlint.semantics.values import Built, Choice, Instance, Value
+from nnlint.syntax.walking import walk
 
 _REPEATING = frozenset({"repeat", "tile", "repeat_interleave"})
 
@@ -36,10 +37,10 @@ def _repeats(sampler: Instance) -> bool:
 def _given(function: ast.FunctionDef) -> Iterator[ast.expr]:
     """What a generator yields, looked up where it is the variable of the line above."""
     known: dict[str, ast.expr] = {}
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             known[node.targets[0].id] = node.value
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Yield) and node.value is not None:
             value = node.value
             yield known.get(value.id, value) if isinstance(value, ast.Name) else value
@@ -64,6 +65,6 @@ def _is_repeated(value: ast.expr) -> bool:
         case ast.ListComp(elt=ast.Name(id=element), generators=[_, *_] as loops):
             # `[i for i in batch for _ in range(views)]`: what is not given only repeats
             targets = [g.target.id for g in loops if isinstance(g.target, ast.Name)]
-            others = {n.id for g in loops for n in ast.walk(g.iter) if isinstance(n, ast.Name)}
+            others = {n.id for g in loops for n in walk(g.iter) if isinstance(n, ast.Name)}
             return len(loops) > 1 and any(t != element and t not in others for t in targets)
     return False

@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
     choices_of,
     names_of,
 )
+from nnlint.syntax.walking import walk
 
 TRAIN, EVAL = "train", "eval"
 PASS = "pass"
@@ -142,7 +143,7 @@ def _constant_flag(node: ast.AST) -> bool | None:
 
 
 def _strings(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             yield inner.value
 

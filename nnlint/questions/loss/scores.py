@@ -31,6 +31,7 @@ from nnlint.semantics.values import (
     constant,
 )
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 COUNT, MEAN = "count", "mean"
 """What is added up for a batch: how many examples are right, or its mean loss."""
@@ -120,10 +121,10 @@ def _goes_on(division: Site) -> bool:
     chain = enclosing_statements(division.module, division.node)
     if not chain:
         return False
-    for node in ast.walk(chain[-1].node):
+    for node in walk(chain[-1].node):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Mult):
             for inside, outside in ((node.left, node.right), (node.right, node.left)):
-                if division.node in ast.walk(inside) and not isinstance(outside, ast.Constant):
+                if division.node in walk(inside) and not isinstance(outside, ast.Constant):
                     return True
     return False
 

@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     constant,
 )
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.walking import walk
 
 ELEMENTWISE = frozenset({"dropout"})
 DROPPING = frozenset({"dropout", "dropout_channel"})
@@ -132,7 +133,7 @@ def reached(dropout: Operation, norm: Operation) -> Reached:
 def _runs_again(dropout: Operation, norm: Operation, built: bool) -> bool:
     """Whether one module stands for a stack of them: its norm comes before its dropout, with
     no loop of its own around both."""
-    body = ast.walk(norm.function.node) if norm.function and not built else ()
+    body = walk(norm.function.node) if norm.function and not built else ()
     loops = (node for node in body if isinstance(node, ast.For | ast.While))
     looped = any(stands_in(norm.site.node, loop) for loop in loops)
     return not looped and any(

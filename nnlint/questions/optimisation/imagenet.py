@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from nnlint.semantics.analysis import Program
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 
 _NAMED = re.compile(
     r"(?<!tiny)(?<!tiny[-_ ])(?<!mini)(?<!mini[-_ ])image[-_ ]?net(?!te)|ilsvrc", re.IGNORECASE
@@ -43,8 +44,8 @@ def _names_imagenet(module: ModuleSyntax) -> bool:
 
 def _telling_texts(tree: ast.Module) -> Iterator[str]:
     """Names and strings of a module, but for those that tell of weights and constants."""
-    skipped = {s for node in ast.walk(tree) for part in _aside(node) for s in _strings(part)}
-    for node in ast.walk(tree):
+    skipped = {s for node in walk(tree) for part in _aside(node) for s in _strings(part)}
+    for node in walk(tree):
         if isinstance(node, ast.Constant):
             is_text = isinstance(node.value, str) and node not in skipped
             if is_text and not _WEIGHTS.search(str(node.value)):
@@ -112,4 +113,4 @@ def _flags(call: ast.Call) -> str:
 def _strings(node: ast.AST | None) -> Iterator[ast.AST]:
     if node is None:
         return iter(())
-    return (n for n in ast.walk(node) if isinstance(n, ast.Constant))
+    return (n for n in walk(node) if isinstance(n, ast.Constant))

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
+from nnlint.syntax.walking import walk
 
 _A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)
 _MAY_DIVIDE = re.compile(r"compute|calc|get|step", re.IGNORECASE)
@@ -119,7 +120,7 @@ def _rounds_of_step(step: Event, loop: Block) -> str | None:
     own = {condition.site.key for condition in backward.conditions}
     for condition in step.conditions:
         if condition.taken and condition.site.key not in own:
-            for node in ast.walk(condition.site.node):
+            for node in walk(condition.site.node):
                 if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
                     return _written(node.right)
     return None

@@ -12,6 +12,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Class, Function, Instance, Site
 from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.walking import walk
 
 _STATE = re.compile(
     r"hid|state|^h$|^c$|^h_?[nct0]$|^c_?[nt0]$|^hx$|^cx$|^hc$|^hs$|cell|memor|mems|carry|recurrent",
@@ -112,7 +113,7 @@ def _carried(forward: Event, loop: Block) -> tuple[tuple[str, ...], Site] | None
         return None
     given = {name for argument in _arguments(node) for name in _names(argument)}
     names = [n for t in statement.targets for n in _names(t) if n in given and _is_state(n)]
-    uses = set(map(id, ast.walk(statement)))
+    uses = set(map(id, walk(statement)))
     if not names or any(_is_touched(name, around, uses) for name in names):
         return None
     return tuple(dict.fromkeys(names)), Site(module, statement)
@@ -147,8 +148,8 @@ def _is_state(name: str) -> bool:
 
 def _is_touched(name: str, loop: ast.AST, own: set[int]) -> bool:
     """Whether something else in the loop sets a variable, or takes it and may detach it."""
-    parents = {id(c): n for n in ast.walk(loop) for c in ast.iter_child_nodes(n)}
-    for node in ast.walk(loop):
+    parents = {id(c): n for n in walk(loop) for c in ast.iter_child_nodes(n)}
+    for node in walk(loop):
         if id(node) in own or not isinstance(node, ast.Name | ast.Attribute):
             continue
         if ast.unparse(node) != name:

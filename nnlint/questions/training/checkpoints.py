@@ -168,7 +168,7 @@ def _writes_state(step: Event) -> bool:
         isinstance(node, ast.Attribute)
         and node.attr == "state_dict"
         and step.site.module.text(node.value) == name
-        for node in ast.walk(step.site.module.tree)
+        for node in step.site.module.nodes
     )
 
 
@@ -183,7 +183,7 @@ def _optimizer_text(step: Event) -> str:
 
 def _names(value: Site) -> Iterator[str]:
     """What an expression is assigned to."""
-    for node in ast.walk(value.module.tree):
+    for node in value.module.nodes:
         if isinstance(node, ast.Assign) and _is_or_ends_in(node.value, value.node):
             yield from (value.module.text(target) for target in node.targets)
 

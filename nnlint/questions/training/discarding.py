@@ -17,6 +17,7 @@ from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _REPORTS = re.compile(
     r"^(?:add_(?:scalar|histogram|text|figure)|log|print$|info$|debug$|write$|observe$)",
@@ -130,7 +131,7 @@ def _is_given_away(optimizer: Built) -> bool:
 def _given_away(module: ModuleSyntax, _: None) -> frozenset[str]:
     """The names that a module's functions return, and those that it calls `step` of."""
     names: set[str] = set()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
             names.update(words(node.value))
         elif isinstance(node, ast.Attribute) and node.attr == "step":
@@ -172,8 +173,8 @@ def _are_used(loop: Block) -> bool:
         used = not _USES.isdisjoint(site.module.words(node).attributes)
         if used and not _are_only_reported(node):
             return True
-        called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
-        for inner in ast.walk(node):
+        called = {id(n.func) for n in walk(node) if isinstance(n, ast.Call)}
+        for inner in walk(node):
             if isinstance(inner, ast.Yield | ast.YieldFrom):
                 return True
             # stepped by whoever it is given to, or not called by mistake: another rule's
@@ -185,15 +186,15 @@ def _are_used(loop: Block) -> bool:
 
 def _are_only_reported(function: ast.AST) -> bool:
     """Whether gradients are named only in calls that log them."""
-    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
+    calls = [n for n in walk(function) if isinstance(n, ast.Call)]
     reported = {
         id(inner)
         for call in calls
         if _REPORTS.search(getattr(call.func, "attr", getattr(call.func, "id", "")))
         for argument in (*call.args, *(k.value for k in call.keywords))
-        for inner in ast.walk(argument)
+        for inner in walk(argument)
     }
-    uses = (n for n in ast.walk(function) if _uses_gradients(n))
+    uses = (n for n in walk(function) if _uses_gradients(n))
     return all(id(use) in reported for use in uses)
 
 

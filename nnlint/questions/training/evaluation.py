@@ -13,6 +13,7 @@ from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import distinct
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
+from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|generat|play", re.I)
 _MEASURES = re.compile(
@@ -137,7 +138,7 @@ def _says(program: Program, wanted: re.Pattern[str], but: Set[str] = frozenset()
 def _defined(program: Program) -> frozenset[str]:
     """The functions that the file defines: what they measure is seen in them."""
     tree = program.module.tree
-    return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+    return frozenset(n.name for n in walk(tree) if isinstance(n, ast.FunctionDef))
 
 
 def _gives_perplexity(program: Program) -> bool:
@@ -148,5 +149,5 @@ def _gives_perplexity(program: Program) -> bool:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "exp"
         and any("loss" in text(argument).lower() for argument in node.args)
-        for node in ast.walk(program.module.tree)
+        for node in program.module.nodes
     )

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     constant,
     options,
 )
+from nnlint.syntax.walking import walk
 
 FLAG = "requires_grad"
 FARTHEST = 4
@@ -135,7 +136,7 @@ def _reads(tree: ast.AST, name: str, owner: str) -> bool:
         and node.attr == name
         and isinstance(node.ctx, ast.Load)
         and (not owner or getattr(node.value, "id", "") == owner)
-        for node in ast.walk(tree)
+        for node in walk(tree)
     )
 
 

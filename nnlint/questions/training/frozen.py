@@ -24,6 +24,7 @@ from nnlint.semantics.values import (
     Value,
     names_of,
 )
+from nnlint.syntax.walking import walk
 
 FLAGS = ("requires_grad", "freeze")
 _FOLLOWS_ANOTHER = re.compile(r"ema|momentum|target|teacher|key|_k$|average|mean", re.IGNORECASE)
@@ -72,7 +73,7 @@ def _name(freeze: Event, blocks: tuple[Block, ...], model: Value) -> str:
     """How the model is written where it is frozen, else a name that it is given anywhere."""
     loops = [b.site.node for b in blocks if b.kind == "loop" and b.site]
     for place in (*(getattr(loop, "iter", loop) for loop in reversed(loops)), freeze.site.node):
-        for node in ast.walk(place):
+        for node in walk(place):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = node.func.value
                 if node.func.attr in _OF_A_MODEL and isinstance(owner, ast.Name | ast.Attribute):

@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 MOST = 300
 """Values that are looked at behind one."""
@@ -99,7 +100,7 @@ def _may_add_its_own_way(place: Site) -> bool:
         and isinstance(node.left, ast.Subscript)
         and any(
             isinstance(inner, ast.FunctionDef) and inner.name == "__iadd__"
-            for inner in ast.walk(place.module.tree)
+            for inner in place.module.nodes
         )
     )
 
@@ -305,7 +306,7 @@ def _outlives(target: ast.expr, gather: Event) -> bool:
     function = _function_around(gather.site)
     made = [
         node.value
-        for node in (ast.walk(function) if function is not None else ())
+        for node in (walk(function) if function is not None else ())
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for name in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(name, ast.Name) and name.id == holder.id
@@ -326,7 +327,7 @@ def _is_new_container(value: ast.expr | None) -> bool:
 
 def _mentions(node: ast.AST, name: str) -> bool:
     return any(
-        ast.unparse(n) == name for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)
+        ast.unparse(n) == name for n in walk(node) if isinstance(n, ast.Name | ast.Attribute)
     )
 
 

@@ -16,6 +16,7 @@ from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
+from nnlint.syntax.walking import walk
 
 State = tuple[str, bool]
 """The mode of a model (initial, train, eval or unknown), and whether it has loaded weights."""
@@ -199,7 +200,7 @@ def _runs_in_eval_mode(model: Value) -> bool:
         and node.attr == "eval"
         and isinstance(node.value, ast.Name)
         and node.value.id == own
-        for node in ast.walk(run.node)
+        for node in walk(run.node)
     )
 
 

@@ -17,6 +17,7 @@ from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _LEAVES_GRADIENTS = re.compile(
     r"autocast|\bamp|tqdm|progress|\bbar\b|open|profil|record_function|time|device|writer|"
@@ -196,7 +197,7 @@ def _alternatives(site: Site, part: ast.expr) -> list[ast.expr]:
     if isinstance(part, ast.Name):
         made = [
             node.value
-            for node in ast.walk(site.module.tree)
+            for node in site.module.nodes
             if isinstance(node, ast.Assign)
             and any(getattr(target, "id", "") == part.id for target in node.targets)
         ] or made
@@ -240,7 +241,7 @@ def _is_apart(function: ast.AST, region: tuple[Block, ...]) -> bool:
 
 def _spoken(node: ast.AST) -> Iterator[str]:
     yield from words(node)
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.keyword) and inner.arg:
             yield inner.arg
         elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):

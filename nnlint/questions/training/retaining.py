@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _STATEFUL = re.compile(
     r"hidden(?!_?(?:size|dim|units))|^state$|_state$|carry|memory|^h$|^c$", re.IGNORECASE
@@ -160,7 +161,7 @@ def _definitions(root: ast.AST, loop: ast.AST) -> list[ast.AST]:
     found, names = [root], _read(root)
     while True:
         before = len(found)
-        for node in ast.walk(loop):
+        for node in walk(loop):
             match node:
                 case (
                     ast.Assign(targets=targets, value=ast.expr() as value)
@@ -238,7 +239,7 @@ def _goes_on(code: Site, backward: Event) -> bool:
 def _changed(code: ast.AST) -> set[str]:
     """What is changed in place: its items are set, or its methods are given something."""
     changed: set[str] = set()
-    for node in ast.walk(code):
+    for node in walk(code):
         match node:
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
                 changed.add(name)
@@ -251,7 +252,7 @@ def _needed(code: ast.AST, backward: Event) -> set[str]:
     """Names that the loss of a backward pass may be computed from, as far as code says."""
     modules = {
         alias.asname or alias.name.partition(".")[0]
-        for node in ast.walk(backward.site.module.tree)
+        for node in backward.site.module.nodes
         if isinstance(node, ast.Import)
         for alias in node.names
     }
@@ -260,7 +261,7 @@ def _needed(code: ast.AST, backward: Event) -> set[str]:
         return _read(code)
     while True:
         before = len(needed)
-        for node in ast.walk(code):
+        for node in walk(code):
             match node:
                 case (
                     ast.Assign(targets=targets, value=value)
@@ -287,7 +288,7 @@ def _own_methods(code: ast.AST) -> set[str]:
     """Methods of the same object that code calls: what they read is not seen."""
     return {
         ast.unparse(node.func)
-        for node in ast.walk(code)
+        for node in walk(code)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and getattr(node.func.value, "id", "") == "self"
@@ -305,7 +306,7 @@ def _read(node: object) -> set[str]:
         ast.unparse(inner)
         for part in parts
         if isinstance(part, ast.AST)
-        for inner in ast.walk(part)
+        for inner in walk(part)
         if isinstance(inner, ast.Name | ast.Attribute) and getattr(inner, "id", "") != "self"
     }
 
@@ -313,7 +314,7 @@ def _read(node: object) -> set[str]:
 def _stored(node: ast.AST) -> set[str]:
     return {
         ast.unparse(inner)
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store)
     }
 
@@ -353,7 +354,7 @@ def _is_plain(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) or any(
         (isinstance(node, ast.Attribute) and node.attr in _PLAIN)
         or (isinstance(node, ast.Name) and node.id in _PLAIN)
-        for node in ast.walk(value)
+        for node in walk(value)
     )
 
 

@@ -21,6 +21,7 @@ from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement, enclosing_statements
+from nnlint.syntax.walking import walk
 
 _ONLY_READS = re.compile(
     r"^(?:load_)?state_dict$|^get_(?:last_)?lr$|^print_lr$|print|log|info|debug|isinstance|hasattr|"
@@ -206,7 +207,7 @@ def _says_step(part: ast.AST, names: set[str]) -> bool:
         isinstance(node, ast.Attribute)
         and node.attr.startswith("step")
         and getattr(node.value, "attr", getattr(node.value, "id", "")) in names
-        for node in ast.walk(part)
+        for node in walk(part)
     )
 
 
@@ -215,7 +216,7 @@ def _returns(function: ast.AST, names: set[str]) -> bool:
         isinstance(node, ast.Return | ast.Yield)
         and node.value is not None
         and not names.isdisjoint(words(node.value))
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 
@@ -223,7 +224,7 @@ def _is_handed_on(scheduler: Built) -> bool:
     """Whether a scheduler leaves the code that builds it: it is returned, or given to a call."""
     names = _names(scheduler)
     tree = scheduler.site.module.tree
-    return not names or _returns(tree, names) or any(_gives(c, names) for c in ast.walk(tree))
+    return not names or _returns(tree, names) or any(_gives(c, names) for c in walk(tree))
 
 
 def _names(scheduler: Built) -> set[str]:
@@ -251,5 +252,5 @@ def _passes_on(function: ast.AST, names: set[str]) -> bool:
             isinstance(argument, ast.Name) and argument.id in names
             for argument in (*node.args, *(k.value for k in node.keywords))
         )
-        for node in ast.walk(function)
+        for node in walk(function)
     )

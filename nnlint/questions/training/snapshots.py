@@ -166,7 +166,7 @@ def _kept_model(
 
 def assigned(target: Site) -> Site | None:
     """The name or attribute that is assigned to a target, with its methods that return it."""
-    for node in ast.walk(target.module.tree):
+    for node in target.module.nodes:
         if isinstance(node, ast.Assign) and any(t is target.node for t in node.targets):
             named: ast.expr = node.value
             while isinstance(named, ast.Call) and isinstance(named.func, ast.Attribute):
@@ -181,7 +181,7 @@ def assigned(target: Site) -> Site | None:
 def _use_of(target: Site) -> Site | None:
     """Where what is assigned to a target is used, if anywhere."""
     written = ast.unparse(target.node)
-    for node in ast.walk(target.module.tree):
+    for node in target.module.nodes:
         if isinstance(node, type(target.node)) and isinstance(getattr(node, "ctx", None), ast.Load):
             if ast.unparse(node) == written:
                 return Site(target.module, node)
@@ -225,7 +225,7 @@ def _makes(event: Event, model: Value) -> bool:
 def function_around(site: Site) -> ast.AST | None:
     """The innermost function that a place is in."""
     found: ast.AST | None = None
-    for node in ast.walk(site.module.tree):
+    for node in site.module.nodes:
         if isinstance(node, ast.FunctionDef) and stands_in(site.node, node):
             found = node
     return found

@@ -25,6 +25,7 @@ from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
 from nnlint.semantics.values import Constant, Function, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _MAY_FILL = re.compile(r"grad|backward|backprop|train|fit|learn|closure|optim", re.IGNORECASE)
 _MAY_FILL_OF = re.compile(r"step|update|run|process|engine", re.IGNORECASE)
@@ -316,7 +317,7 @@ def _yields(loop: Block, optimizer: Value | None) -> bool:
     node = loop.site.node if loop.site else None
     if not isinstance(node, ast.For) or not isinstance(optimizer, Unknown):
         return False
-    targets = [n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)]
+    targets = [n.id for n in walk(node.target) if isinstance(n, ast.Name)]
     return optimizer.origin == "loop" and optimizer.name in targets
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from nnlint.syntax.walking import walk
+
 _LEAVING = (
     ast.Return,
     ast.Break,
@@ -46,4 +48,4 @@ class Failures:
 
 
 def _may_leave(statement: ast.stmt) -> bool:
-    return any(isinstance(node, _LEAVING) for node in ast.walk(statement))
+    return any(isinstance(node, _LEAVING) for node in walk(statement))

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Value,
     choose,
 )
+from nnlint.syntax.walking import walk
 
 _TESTS = frozenset({"isinstance", "issubclass", "type", "hasattr", "getattr"})
 """Functions that a test may call without any effect."""
@@ -172,7 +173,7 @@ class Narrowing(Binding):
 
 def _tested(test: ast.expr) -> tuple[ast.expr, ...]:
     """The variables in a test; none where evaluating it again could have an effect."""
-    for node in ast.walk(test):
+    for node in walk(test):
         if isinstance(node, ast.Call):
             plain = isinstance(node.func, ast.Name) and node.func.id in _TESTS and not node.keywords
             owner = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -186,7 +187,7 @@ def _tested(test: ast.expr) -> tuple[ast.expr, ...]:
 def _variables(node: ast.expr) -> tuple[ast.expr, ...]:
     """The names in an expression, and the attributes of names and of such attributes, each once."""
     found: dict[str, ast.expr] = {}
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, (ast.Name, ast.Attribute)) and isinstance(inner.ctx, ast.Load):
             name = _dotted(inner)
             if name:

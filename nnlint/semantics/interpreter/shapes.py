@@ -40,6 +40,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.walking import walk
 
 
 class Shapes(ViewWords):
@@ -224,7 +225,7 @@ class Shapes(ViewWords):
     def _symbols_of(self, test: ast.expr) -> set[Symbol]:
         """The sizes that a test is about."""
         found: set[Symbol] = set()
-        for leaf in ast.walk(test):
+        for leaf in walk(test):
             if isinstance(leaf, (ast.Name, ast.Attribute)):
                 whole = self.sizes.of(self.evaluate(leaf))
                 found.update(whole.symbols if whole else ())

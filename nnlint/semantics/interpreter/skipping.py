@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nnlint.semantics.values import Constant, External
+from nnlint.syntax.walking import walk
 
 if TYPE_CHECKING:
     from nnlint.semantics.interpreter.statements import Statements
@@ -33,7 +34,7 @@ class Skipping:
             return
         decisive = [
             (ast.unparse(node), value)
-            for node in ast.walk(test)
+            for node in walk(test)
             if isinstance(node, ast.Name | ast.Attribute)
             and isinstance(value := self.machine.evaluate(node), Constant)
         ]
@@ -50,7 +51,7 @@ class Skipping:
 def _calls(statements: Sequence[ast.stmt]) -> Iterator[ast.Call]:
     """The calls among statements whose words speak of a seed."""
     for statement in statements:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 if _SEED in called:

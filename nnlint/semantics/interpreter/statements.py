@@ -37,6 +37,7 @@ from nnlint.semantics.values import (
     note_choice,
     states,
 )
+from nnlint.syntax.walking import walk
 
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
@@ -403,7 +404,7 @@ class Statements(Narrowing):
 
     def _bind_captures(self, pattern: ast.pattern, subject: Value) -> None:
         """Bind the names of a pattern: `case Plateau() as scheduler`."""
-        for inner in ast.walk(pattern):
+        for inner in walk(pattern):
             name = getattr(inner, "name", None) or getattr(inner, "rest", None)
             if isinstance(name, str):
                 value = subject if inner is pattern else Unknown(name)

@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     options,
     states,
 )
+from nnlint.syntax.walking import walk
 
 RETURNS_SELF = frozenset(
     "to cuda cpu float half double bfloat16 type requires_grad_ apply train eval share_memory "
@@ -310,7 +311,7 @@ def trains(node: ast.AST) -> bool:
         isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
         and inner.func.attr in _TRAINING_CALLS
-        for inner in ast.walk(node)
+        for inner in walk(node)
     )
 
 

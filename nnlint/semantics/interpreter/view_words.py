@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
 )
+from nnlint.syntax.walking import walk
 
 
 class ViewWords(Members):
@@ -40,7 +41,7 @@ class ViewWords(Members):
     def _written(self, site: Site, arguments: Sequence[ast.expr]) -> Callable[[Size], str | None]:
         """How the program writes sizes where a view stands: as in its arguments, or by name."""
         names: dict[Size, str] = {}
-        for leaf in (n for a in arguments for n in ast.walk(a)):
+        for leaf in (n for a in arguments for n in walk(a)):
             if isinstance(leaf, (ast.Name, ast.Attribute, ast.BinOp, ast.Subscript)):
                 whole = self.sizes.of(self.evaluate(leaf))
                 if whole is not None:
@@ -99,7 +100,7 @@ class ViewWords(Members):
     def _given_sizes(self, site: Site) -> Iterator[tuple[Size, str]]:
         """Names and attributes in a view's arguments."""
         call = site.node
-        for leaf in (n for a in _arguments(call) for n in ast.walk(a)):
+        for leaf in (n for a in _arguments(call) for n in walk(a)):
             plain = isinstance(leaf, ast.Attribute) and isinstance(leaf.value, ast.Name)
             if isinstance(leaf, ast.Name) or plain:
                 assert isinstance(leaf, (ast.Name, ast.Attribute))
@@ -109,7 +110,7 @@ class ViewWords(Members):
 
     def _read_sizes(self, site: Site) -> Iterator[tuple[Size, str]]:
         """Sizes that a view's arguments read themselves, `x.shape[2]`, and nobody has named."""
-        for leaf in (n for a in _arguments(site.node) for n in ast.walk(a)):
+        for leaf in (n for a in _arguments(site.node) for n in walk(a)):
             if isinstance(leaf, ast.Subscript):
                 whole = self.sizes.of(self.evaluate(leaf))
                 symbol = whole.symbol if whole else None

@@ -1,3 +1,5 @@
+from functools import partial
+
 from nnlint.questions.model.dropout import elementwise_dropouts_behind
 from nnlint.questions.model.layers import place_of
 from nnlint.remedies.model import drop_channels
@@ -75,5 +77,5 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
             "neighbours carry the same information: it regularises less than its rate says",
             help=f"Use `{whole}{operation.entry.dimensions}d`, which drops whole channels.",
             related=[(place_of(operation), "the convolution that follows")],
-            fix=("Drop whole channels", drop_channels(operations, dropout, operation)),
+            fix=("Drop whole channels", partial(drop_channels, operations, dropout, operation)),
         )
