@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from nnlint.semantics.records import entity
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     DRAWING,
@@ -36,7 +36,7 @@ MODULES = {"random": "random.", "numpy": "numpy.random."}
 """For a family of generators, the functions that draw from its global state as methods do."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Drawing:
     """One random draw, as the program makes it."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import prod
 
 from nnlint.semantics.axes import DIRECTIONS, Axis, Dimension, Shape, size_of
 from nnlint.semantics.axes.sizes import Size, Symbol, default_of, size
+from nnlint.semantics.records import record
 
 PLURALS = {
     "batch": "examples",
@@ -29,7 +30,7 @@ def _anything(name: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """How a place of the program writes sizes and axes."""
 

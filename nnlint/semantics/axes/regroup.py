@@ -16,7 +16,7 @@ appears on one side only is made of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -42,6 +42,7 @@ from nnlint.semantics.axes.sizes import (
     reduced,
     size,
 )
+from nnlint.semantics.records import record
 
 INFERRED = -1
 """The size that a view works out by itself."""
@@ -63,7 +64,7 @@ class Kind(Enum):
 FAULTS = frozenset({Kind.MIXES_BATCH, Kind.SCRAMBLES, Kind.MISNAMES})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ViewResult:
     """The outcome of the regrouping test."""
 
@@ -196,7 +197,7 @@ class _NotRead(Exception):
     """What source and target do not have in common is in no run of axes of the source."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Question:
     """A source and a target, all sizes expressed in the same symbols."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from nnlint.semantics.axes import Axis, Dimension, Shape
 from nnlint.semantics.axes.sizes import ONE, Size
+from nnlint.semantics.records import record
 
 Text = Callable[[Size], "str | None"]
 """What the program can write for a size, if anything."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reordering:
     """A wrong view: the axes as they lie in memory, and as its author takes them to lie.
 

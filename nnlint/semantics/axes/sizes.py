@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from itertools import count
 from math import gcd
+from operator import attrgetter
+
+from nnlint.semantics.records import record
 
 _serial = count(1)
+_serial_of = attrgetter("serial")
 LARGEST = 1 << 63
 """No axis has more elements."""
 MOST_SYMBOLS = 64
@@ -49,7 +52,7 @@ class Symbol:
         return self.name or f"s{self.serial}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Size:
     """A product: a positive integer coefficient times symbols in a fixed order."""
 
@@ -57,6 +60,10 @@ class Size:
     symbols: tuple[Symbol, ...] = ()
 
     def __mul__(self, other: Size) -> Size:
+        if other is ONE:
+            return self
+        if self is ONE:
+            return other
         symbols = (*self.symbols, *other.symbols)
         coefficient = self.coefficient * other.coefficient
         if len(symbols) > MOST_SYMBOLS or coefficient > LARGEST:
@@ -98,8 +105,8 @@ class Size:
 ONE = Size()
 
 
-def _ordered(symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
-    return tuple(sorted(symbols, key=lambda s: s.serial))
+def _ordered(symbols: tuple[Symbol, ...]) -> tuple[Symbol, ...]:
+    return symbols if len(symbols) < 2 else tuple(sorted(symbols, key=_serial_of))
 
 
 def size(value: int | Symbol | Size) -> Size:
@@ -119,6 +126,13 @@ def product(*sizes: Size) -> Size:
 
 def reduced(left: Size, right: Size) -> tuple[Size, Size]:
     """Both sizes without what they have in common."""
+    if not (left.symbols and right.symbols):
+        common = gcd(left.coefficient, right.coefficient)
+        if common == 1:
+            return left, right
+        return Size(left.coefficient // common, left.symbols), Size(
+            right.coefficient // common, right.symbols
+        )
     common = gcd(left.coefficient, right.coefficient)
     rest = list(right.symbols)
     kept = []

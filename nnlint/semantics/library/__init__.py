@@ -14,7 +14,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from nnlint.packs import row_files
 from nnlint.semantics.library.rows import CLOSED, Rows, merged_rows, read_rows
 from nnlint.semantics.library.signatures import LibraryDataError, Parameter, read_signature
 from nnlint.semantics.library.tables import read_tables
+from nnlint.semantics.records import record
 
 ANY: Set[str] = frozenset()
 """No restriction."""
@@ -34,7 +35,7 @@ BUILT_KINDS = frozenset(
 """Kinds of what is built first and used later, whether or not an entry says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What one API means. Empty strings and False say "nothing known"."""
 

@@ -7,13 +7,13 @@ told with the file and the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from nnlint.packs import RulePackError, is_local
 from nnlint.semantics.library.signatures import LibraryDataError, read_signature
 from nnlint.semantics.library.tables import parse
+from nnlint.semantics.records import record
 from nnlint.text import hint, hint_or_choice
 
 CLOSED = ("kind", "axes", "expects", "call", "event", "schedule", "seeds")
@@ -21,7 +21,7 @@ CLOSED = ("kind", "axes", "expects", "call", "event", "schedule", "seeds")
 _SECTIONS = ("aliases", "packages", "classes")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """What one file adds to the library."""
 

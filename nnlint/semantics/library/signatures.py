@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import Any
+
+from nnlint.semantics.records import record
 
 
 class LibraryDataError(Exception):
     """A library file holds an unknown field or a contradiction."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """One formal parameter of a library API."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.library import Entry
+from nnlint.semantics.records import entity
 from nnlint.semantics.values.basic import MEMBERS_OF, PARTS_OF, Value
 from nnlint.semantics.values.sites import Condition, Site
 from nnlint.syntax.module import ModuleSyntax
@@ -33,7 +34,7 @@ class Scope:
         return bool(_CONFIGURATION.search(self.module.name.rpartition(".")[2]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Function(Value):
     """A function or lambda of the project."""
 
@@ -114,7 +115,7 @@ class Instance(Value):
     """The arguments by the names of the constructor's parameters, as far as known."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class External(Value):
     """A name of a library, or an attribute of one."""
 
@@ -122,7 +123,7 @@ class External(Value):
     entry: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class ProjectModule(Value):
     """A module of the project."""
 
@@ -153,7 +154,7 @@ class Built(Value):
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class BoundMethod(Value):
     """`receiver.name`, with the project function behind it where there is one."""
 
@@ -162,14 +163,14 @@ class BoundMethod(Value):
     function: Function | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Parameters(Value):
     """What `model.parameters()` or a group of them yields."""
 
     models: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Partial(Value):
     """`functools.partial(function, ...)`."""
 

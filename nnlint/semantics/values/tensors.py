@@ -8,6 +8,7 @@ from typing import Any
 from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.library import Entry
+from nnlint.semantics.records import entity
 from nnlint.semantics.values.basic import HEAVIEST_FORMULA, PARTS_OF, Value, is_light, without_parts
 from nnlint.semantics.values.objects import Built, Function, Instance
 from nnlint.semantics.values.sites import Condition, Site
@@ -27,7 +28,7 @@ class Tensor(Value):
         return shape
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Extent(Value):
     """The size of an axis, or a product of such sizes."""
 
@@ -36,7 +37,7 @@ class Extent(Value):
     """The product or quotient that it is, where it is written as one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class ShapeOf(Value):
     """`tensor.shape`, or a slice of it."""
 
@@ -45,7 +46,7 @@ class ShapeOf(Value):
     stop: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Arithmetic(Value):
     """Symbolic arithmetic over values that are no tensors, such as `lr * 0.1 ** k`."""
 
@@ -58,7 +59,7 @@ class Arithmetic(Value):
             object.__setattr__(self, "operands", without_parts(self.operands))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Source:
     """A tensor that comes from outside: an input of `forward`, an item of a loader."""
 
@@ -68,7 +69,7 @@ class Source:
     """The unknown value that turned out to be a tensor."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Join:
     """A tensor that has one of several producers, depending on the path."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from nnlint.semantics.axes import Dimension, Shape, one_axis
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, default_of, size
+from nnlint.semantics.records import record
 
 Outcome = Any
 """A shape, a list of shapes, an RNN's output and states, or None when nothing is known."""
@@ -27,7 +28,7 @@ class UnknownShape(Exception):
     """The shape of the result cannot be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One operation: shapes of its tensors, and its arguments by name.
 
