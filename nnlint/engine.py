@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from nnlint.config import Config, ConfigFiles
 from nnlint.finding import Finding, Position
+from nnlint.listing import pack_sources, selected_codes
 from nnlint.project.cache import Cache, fingerprint, home_of
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
-from nnlint.registry import pack_sources, select_rules
 from nnlint.silence import FAILED, FATAL, reported, tool_finding
 from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
 from nnlint.text import shown_path
@@ -67,7 +67,7 @@ def lint(
         on_progress=on_progress,
         executor=executor,
     )
-    select_rules(config)
+    selected_codes(config)
     return linter.run(linter.discover(paths))
 
 
@@ -173,7 +173,7 @@ class Linter:
         return groups.values()
 
     def _cache(self, config: Config, roots: Roots) -> Cache:
-        codes = tuple(rule.code for rule in select_rules(config))
+        codes = selected_codes(config)
         # where imports lead depends on the top of what is linted
         key = codes, config.stage, roots.top
         if key not in self._caches:

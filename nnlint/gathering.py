@@ -20,11 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from nnlint.finding import Finding, Related
+from nnlint.listing import listed_rules
 from nnlint.project.modules import PROJECT_MARKERS
-from nnlint.registry import load_rules
 from nnlint.source.file import SourceError
 from nnlint.source.reading import read_source
-from nnlint.syntax.module import parse_module
 
 ALIKE = 0.9
 """Part of their lines that a script and its notebook, or copies of one name, share."""
@@ -143,6 +142,8 @@ class _Codes:
 
 def _code_lines(name: str, raw: bytes | None) -> tuple[str, ...]:
     """The lines of a file as its tree is written out; none when it cannot be read."""
+    from nnlint.syntax.module import parse_module
+
     try:
         source = read_source(Path(os.path.abspath(name)), name, raw)
         text = ast.unparse(parse_module(source, name, False).tree)
@@ -159,7 +160,7 @@ def _stem(name: str) -> str:
 
 def _by_project(findings: Iterable[Finding], passed: Mapping[str, Sequence[str]]) -> list[Finding]:
     """The findings, those of rules that gather made one for each project that most lack it."""
-    nouns = {rule.code: rule.gather for rule in load_rules() if rule.gather}
+    nouns = {rule.code: rule.gather for rule in listed_rules() if rule.gather}
     in_order = Counter(
         (_project_of(name), code) for name, codes in passed.items() for code in codes
     )

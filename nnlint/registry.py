@@ -11,15 +11,16 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Applicability, Level
-from nnlint.local import local_files, local_modules, package_of
+from nnlint.local import local_modules, package_of
 from nnlint.packs import RulePackError, installed, local_folders, row_files
-from nnlint.rule import OWN_CODE, Rule, RuleDefinitionError
 from nnlint.selection import check_selectors, closest, is_selected
-from nnlint.semantics.library import load_library
-from nnlint.subscribing import check_subscriptions
+
+if TYPE_CHECKING:
+    from nnlint.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def load_rules() -> tuple[Rule, ...]:
 
 @lru_cache(maxsize=8)
 def _load_rules(local: tuple[str, ...]) -> tuple[Rule, ...]:
+    from nnlint.semantics.library import load_library
+    from nnlint.subscribing import check_subscriptions
+
     rules: dict[str, Rule] = {}
     names: dict[str, Rule] = {}
     for point in installed():
@@ -122,16 +126,14 @@ def _add(rule: Rule, origin: str, rules: dict[str, Rule], names: dict[str, Rule]
 
 def is_own(rule: Rule) -> bool:
     """Whether a rule is nnlint's own."""
+    from nnlint.rule import OWN_CODE
+
     return OWN_CODE.fullmatch(rule.code) is not None
 
 
-def pack_sources() -> tuple[str, ...]:
-    """The files of every rule pack, on which the outcome of its rules depends."""
-    return _pack_sources(local_folders())
-
-
-@lru_cache(maxsize=8)
-def _pack_sources(local: tuple[str, ...]) -> tuple[str, ...]:
+def rule_folders() -> tuple[str, ...]:
+    """The folders that the rules of installed packs are in, none of which is in another."""
+    local = local_folders()
     packages = tuple(f"{package_of(folder)}." for folder in local)
     folders = {
         Path(rule.source).parent
@@ -139,12 +141,12 @@ def _pack_sources(local: tuple[str, ...]) -> tuple[str, ...]:
         if not rule.check.__module__.startswith(packages)
     }
     tops = {f for f in folders if not any(other in f.parents for other in folders)}
-    files = {str(p) for top in tops for p in top.rglob("*.py")}
-    files |= {str(file) for folder in local for file in local_files(folder)}
-    return tuple(sorted(files | {str(file) for file in row_files()}))
+    return tuple(sorted(map(str, tops)))
 
 
 def _rules_of(pack: str, modules: Iterable[ModuleType], package: str) -> Iterator[Rule]:
+    from nnlint.rule import Rule, RuleDefinitionError
+
     try:
         for module in modules:
             yield from (v for v in vars(module).values() if isinstance(v, Rule))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Protocol
@@ -95,6 +94,8 @@ def closest(name: str, rules: Iterable[Selectable]) -> str:
 
 def closest_selector(name: str, rules: Iterable[Selectable]) -> str:
     """The code, name or level that `name` may stand for; empty when none is like it."""
+    import difflib
+
     known = {n.lower(): n for rule in rules for n in (rule.code, rule.name)}
     known |= {level.value: level.value for level in Level} | {"all": "ALL"}
     close = difflib.get_close_matches(name.lower(), known, 1)

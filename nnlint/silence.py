@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from nnlint.config import Config
 from nnlint.finding import Applicability, Change, ChangeKind, Finding, Fix, Position
-from nnlint.registry import TOOL, every_rule
+from nnlint.listing import every_name
+from nnlint.registry import TOOL
 from nnlint.selection import Selectable, closest, closest_selector, is_selected, meant
 from nnlint.source.patterns import compiled
 from nnlint.source.suppression import Suppression
@@ -129,11 +130,11 @@ class _File:
             )
             return
         for selector in comment.selectors:
-            rule = next((r for r in every_rule() if _names(selector, r)), None)
+            rule = next((r for r in every_name() if _names(selector, r)), None)
             if rule is None:
                 if comment.ours or selector.upper().startswith("NN"):
-                    hint = closest(selector, every_rule())
-                    fix = self._named(comment, selector, closest_selector(selector, every_rule()))
+                    hint = closest(selector, every_name())
+                    fix = self._named(comment, selector, closest_selector(selector, every_name()))
                     yield "NN005", f"no rule is called `{selector}`{hint}", fix
             elif judged and comment.ours and (comment, selector) not in self._used:
                 if is_selected(self._config, rule) and rule.code not in FATAL:

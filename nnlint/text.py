@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -58,6 +57,8 @@ def shown_path(path: str | os.PathLike[str]) -> str:
 
 def hint(name: str, known: Iterable[str]) -> str:
     """A hint at the known word that `name` may stand for, or nothing."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean `{close[0]}`?" if close else ""
 

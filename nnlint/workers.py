@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nnlint import packs
-from nnlint.checking import check_file, collected_file_by_file
 from nnlint.config import Config
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
@@ -97,6 +96,11 @@ Batch = list[tuple[str, FileResult]]
 
 
 def _serially(files: Sequence[str], job: Job) -> Iterator[Batch]:
+    if not files:
+        # where nothing has changed, what checks files is not loaded
+        return
+    from nnlint.checking import collected_file_by_file
+
     with collected_file_by_file():
         for file in files:
             yield _check_batch([file], job)
@@ -167,10 +171,12 @@ def _forked_pool(workers: int, job: Job) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
+    import nnlint.checking
     import nnlint.semantics.analysis  # noqa: F401
     from nnlint.semantics.library import load_library
 
     load_library()
+    select_rules(job.config)
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(workers, context, _start_fork, (_linted(job),))
@@ -197,6 +203,8 @@ _current = threading.local()
 
 
 def _check_batch(files: Sequence[str], job: Job) -> Batch:
+    from nnlint.checking import check_file, collected_file_by_file
+
     packs.use(job.local_rules)
     if getattr(_current, "number", None) != job.number:
         _current.number = job.number

@@ -548,22 +548,22 @@ class TestCache:
         assert not list((tmp_path / "cache/.nnlint_cache").glob("*.part"))
 
     def test_file_changed_while_it_was_linted(self, tmp_path, monkeypatch):
-        from nnlint import workers
+        from nnlint import checking
 
         (tmp_path / "src").mkdir()
         train = tmp_path / "src/train.py"
         train.write_text(UNSEEDED)
-        real = workers.check_file
+        real = checking.check_file
 
         def edited(*arguments):
             result = real(*arguments)
             train.write_text(SEEDED)
             return result
 
-        monkeypatch.setattr(workers, "check_file", edited)
+        monkeypatch.setattr(checking, "check_file", edited)
         options = {"use_cache": True, "cache_dir": tmp_path / "cache"}
         assert told(run(tmp_path, "src", **options)) == [("train.py", "NN101", 5, 9)]
-        monkeypatch.setattr(workers, "check_file", real)
+        monkeypatch.setattr(checking, "check_file", real)
         assert not run(tmp_path, "src", **options).findings
 
 

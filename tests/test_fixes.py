@@ -55,7 +55,8 @@ def use(monkeypatch, tmp_path):
 
     def chosen(*rules) -> None:
         monkeypatch.setattr(workers, "select_rules", lambda config: rules)
-        monkeypatch.setattr("nnlint.engine.select_rules", lambda config: rules)
+        codes = tuple(rule.code for rule in rules)
+        monkeypatch.setattr("nnlint.engine.selected_codes", lambda config: codes)
 
     return chosen
 

@@ -13,8 +13,9 @@ from nnlint import packs
 from nnlint.cli import run
 from nnlint.config import Config, Selection
 from nnlint.engine import Linter
+from nnlint.listing import pack_sources
 from nnlint.processes import Processes
-from nnlint.registry import load_rules, pack_sources
+from nnlint.registry import load_rules
 
 RULE = '''from nnlint.rule import Builds, Calls, Context, Level, Matches, Programs, rule
 

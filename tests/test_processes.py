@@ -30,7 +30,7 @@ MARK = "open(__file__ + '.ran', 'w').close()\nraise SystemExit('this ran')\n"
 
 DRIVER = """
 import multiprocessing, os, sys, threading, time
-from nnlint import workers
+from nnlint import checking
 
 kind = sys.argv.pop(1)
 if kind in ("spawn", "forkserver"):
@@ -40,7 +40,7 @@ if kind == "spawn":
     sys.platform = "darwin"
 if kind == "forkserver":
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-checked = workers.check_file
+checked = checking.check_file
 
 def check_file(name, *rest):
     if name == "train3.py" and kind == "raises":
@@ -49,7 +49,7 @@ def check_file(name, *rest):
         os._exit(3)
     return checked(name, *rest)
 
-workers.check_file = check_file
+checking.check_file = check_file
 from nnlint.cli import main
 
 main()
@@ -225,18 +225,18 @@ def test_a_run_beside_threads(tmp_path):
 
 
 def test_one_file_that_fails_is_one_finding(tmp_path, monkeypatch):
-    from nnlint import workers
+    from nnlint import checking
 
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text(UNSEEDED)
-    checked = workers.check_file
+    checked = checking.check_file
 
     def check_file(name, *rest):
         if name.endswith("a.py"):
             raise MemoryError("too large")
         return checked(name, *rest)
 
-    monkeypatch.setattr(workers, "check_file", check_file)
+    monkeypatch.setattr(checking, "check_file", check_file)
     result = lint([str(tmp_path)], Config(), jobs=1, use_cache=False)
     assert [f.code for f in result.findings] == ["NN007", "NN101"] and result.failed
     assert "checking it failed: MemoryError: too large" in result.findings[0].message

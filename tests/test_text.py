@@ -166,5 +166,5 @@ class TestCommandLine:
         assert self.said(capfd)[0] == 2
         monkeypatch.undo()
         monkeypatch.chdir(Path(self.NAMES[0]).parent)
-        monkeypatch.setattr("nnlint.workers.check_file", fail)
+        monkeypatch.setattr("nnlint.checking.check_file", fail)
         assert self.said(capfd, "-v", "-j", "1", "--output-format", "concise")[0] == 2

@@ -32,10 +32,10 @@ def _selectors(context: click.Context, parameter: click.Parameter, value: Any) -
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from nnlint.registry import every_rule
+    from nnlint.listing import every_name
 
     *before, last = incomplete.split(",")
-    known = [n for rule in every_rule() for n in (rule.name, rule.code)] + ["ALL"]
+    known = [n for rule in every_name() for n in (rule.name, rule.code)] + ["ALL"]
     return [",".join([*before, n]) for n in known if n.lower().startswith(last.lower())]
 
 

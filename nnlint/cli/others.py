@@ -49,9 +49,9 @@ TEMPLATE = """\
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from nnlint.registry import every_rule
+    from nnlint.listing import every_name
 
-    known = [n for rule in every_rule() for n in (rule.name, rule.code)]
+    known = [n for rule in every_name() for n in (rule.name, rule.code)]
     return [n for n in known if n.lower().startswith(incomplete.lower())]
 
 

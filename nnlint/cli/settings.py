@@ -65,10 +65,10 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: one does not.
     """
-    from nnlint.registry import every_rule
+    from nnlint.listing import every_name
     from nnlint.selection import check_selectors
 
-    check_selectors(config, every_rule())
+    check_selectors(config, every_name())
 
 
 def _start(paths: list[str], options: dict[str, Any]) -> Path:
@@ -115,11 +115,12 @@ def _cache_dir(start: Path, config: Config, options: dict[str, Any]) -> Path:
 
 def shown_settings(settings: Settings) -> str:
     """The settings in use, as a configuration file would have them."""
+    from nnlint.listing import listed_rules
     from nnlint.project.cache import FOLDER
-    from nnlint.registry import select_rules
+    from nnlint.selection import is_selected
 
     config = settings.config
-    rules = [rule.name for rule in select_rules(config)]
+    rules = [rule.name for rule in listed_rules() if is_selected(config, rule)]
     lines = [
         f"# configuration: {plain(config.origin or 'none, defaults')}",
         f"# cache: {plain(str(settings.cache_dir / FOLDER))}",
