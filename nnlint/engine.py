@@ -14,8 +14,12 @@ from nnlint.listing import pack_sources, selected_codes
 from nnlint.project.cache import Cache, fingerprint, home_of
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
+from nnlint.sharding import Known
 from nnlint.silence import FAILED, FATAL, reported, tool_finding
 from nnlint.source.discovery import Discovery, FolderRules, Roots, discover
+from nnlint.source.file import SourceError
+from nnlint.source.reading import read_source
+from nnlint.source.suppression import Suppression, read_suppressions
 from nnlint.text import shown_path
 from nnlint.workers import Job, Progress, check_all
 
@@ -115,18 +119,25 @@ class Linter:
 
         return discover(paths, rules_of, force_exclude)
 
-    def run(self, found: Discovery, overlay: Mapping[str, bytes] | None = None) -> RunResult:
+    def run(
+        self,
+        found: Discovery,
+        overlay: Mapping[str, bytes] | None = None,
+        part: Iterable[str] | None = None,
+    ) -> RunResult:
         """Lint files.
 
         Parameters:
             overlay: the content of files, by absolute path, that is not what is on disk.
+            part: those of the files to lint, by default all; the findings that they lead to in
+                others are told, too.
 
         Raises:
             ConfigError: a rule selector means no rule.
         """
         overlay = overlay or {}
         results: dict[str, FileResult] = {}
-        for config, names in self._by_config(found.files):
+        for config, names in self._by_config(found.files if part is None else part):
             job = Job(config, found.roots, frozenset(found.named), overlay)
             cache = self._cache(config, found.roots)
             cache.look_again(overlay)
@@ -147,7 +158,26 @@ class Linter:
                 results[name] = replace(result, consulted=None)
             if not overlay:
                 cache.save()
-        return self._result(found, {name: results[name] for name in found.files})
+        return self._result(found, {name: results[name] for name in found.files if name in results})
+
+    def known(self, found: Discovery, names: Iterable[str]) -> dict[str, Known]:
+        """What the last run remembers of files, by absolute path."""
+        known: dict[str, Known] = {}
+        for config, group in self._by_config(names):
+            cache, settings = self._cache(config, found.roots), _settings(config)
+            for path in map(os.path.abspath, group):
+                result = cache.known(path)
+                if result is not None:
+                    known[path] = settings, result
+        return known
+
+    def learn(self, found: Discovery, known: Mapping[str, Known]) -> None:
+        """Take over what other machines found; what was found with other settings is left out."""
+        for config, names in self._by_config(found.files):
+            cache, settings = self._cache(config, found.roots), _settings(config)
+            for path in map(os.path.abspath, names):
+                if path in known and known[path][0] == settings:
+                    cache.put(path, known[path][1])
 
     def answer(self, question: str, found: Discovery, find: Callable[[], list[str]]) -> list[str]:
         """What follows from what a run found, remembered as long as its findings are.
@@ -183,18 +213,23 @@ class Linter:
 
     def _result(self, found: Discovery, results: Mapping[str, FileResult]) -> RunResult:
         findings: dict[tuple[object, ...], Finding] = {}
+        files = frozenset(found.files)
+        whole = len(results) == len(files)
         for finding in (f for result in results.values() for f in result.findings):
-            if finding.filename in results:
+            if finding.filename in files:
                 # several rules may crash in one file
                 told = finding.message if finding.code in FATAL else ""
                 key = (finding.filename, finding.cell, finding.start, finding.code, told)
                 findings.setdefault(key, finding)
         problems = [tool_finding("NN002", path, reason) for path, reason in found.problems]
+        comments = {name: result.comments for name, result in results.items()}
+        for name in {finding.filename for finding in findings.values()} - comments.keys():
+            comments[name] = _comments(name)
         kept = reported(
             [*problems, *findings.values()],
-            {name: result.comments for name, result in results.items() if result.comments},
+            {name: told for name, told in comments.items() if told},
             self._config_of,
-            lambda name: _all_known(name, found.roots),
+            lambda name: whole and _all_known(name, found.roots),
         )
         took_part = sum(result.took_part for result in results.values())
         failed = any(f.code in FAILED for f in kept)
@@ -209,6 +244,19 @@ def config_problems(files: ConfigFiles) -> list[Finding]:
         tool_finding("NN006", shown_path(path), str(error), Position(error.row, 1))
         for path, error in files.problems.items()
     ]
+
+
+def _settings(config: Config) -> str:
+    """What the findings in a file depend on besides files, on whatever machine."""
+    return repr((selected_codes(config), config.stage and config.stage.value))
+
+
+def _comments(name: str) -> tuple[Suppression, ...]:
+    """The suppression comments of a file that is not linted itself."""
+    try:
+        return read_suppressions(read_source(Path(name), name))
+    except (SourceError, OSError):
+        return ()
 
 
 def _all_known(name: str, roots: Roots) -> bool:

@@ -129,6 +129,15 @@ class Cache:
         except (LookupError, ValueError, TypeError):
             return None
 
+    def known(self, path: str) -> FileResult | None:
+        """What is remembered of a file, with the files it depends on and absolute paths."""
+        entry = self._contents.results.get(path)
+        if entry is None:
+            return None
+        digest, numbers, data = entry
+        consulted = dict(self._contents.consulted[number] for number in numbers)
+        return replace(unpack(data, str), digest=digest, consulted=consulted)
+
     def put(self, path: str, result: FileResult) -> None:
         """Remember the result of a file, with the files it depends on."""
         if not result.digest:

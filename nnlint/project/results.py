@@ -40,11 +40,15 @@ class FileResult:
     """The code of a rule that gathers, for each place of the file that it found in order."""
 
 
-def pack(result: FileResult) -> list[Any]:
-    """What a result says as JSON data; files are told by their absolute paths."""
+def pack(result: FileResult, name_of: Callable[[str], str] = os.path.abspath) -> list[Any]:
+    """What a result says as JSON data.
+
+    Parameters:
+        name_of: what to call a file, by default its absolute path.
+    """
     return [
-        _plain(result.findings),
-        _plain(result.comments),
+        _plain(result.findings, name_of),
+        _plain(result.comments, name_of),
         result.took_part,
         list(result.passed),
     ]
@@ -54,7 +58,7 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
     """The result that `pack` made the data of.
 
     Parameters:
-        display: the name that the user knows a file by, given its absolute path.
+        display: the name that the user knows a file by, given what it was called.
 
     Raises:
         ValueError, TypeError, KeyError: the data is something else.
@@ -86,15 +90,15 @@ def unpack(data: Any, display: Callable[[str], str]) -> FileResult:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, name_of: Callable[[str], str]) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
+        return [_plain(v, name_of) for v in value]
     if isinstance(value, Finding | Related | Change):
-        value = replace(value, filename=os.path.abspath(value.filename))
+        value = replace(value, filename=name_of(value.filename))
     if isinstance(value, Finding | Related | Fix | Change | Suppression):
-        return [_plain(getattr(value, f.name)) for f in fields(value)]
+        return [_plain(getattr(value, f.name), name_of) for f in fields(value)]
     return value
 
 
