@@ -54,16 +54,18 @@ class Matching:
     def _match(self, wanted: dict[Matches, frozenset[int]]) -> None:
         import libcst.matchers
 
-        from nnlint.rewriting.tree import Refused
+        from nnlint.rewriting.tree import Refused, within
 
         rows = frozenset[int]().union(*wanted.values())
         found: dict[Matches, list[cst.CSTNode]] = {}
         try:
             tree = tree_of(self._module.source, rows)
+            inside = list(within(tree.module))
             for pattern in wanted:
-                nodes = libcst.matchers.findall(tree.module, pattern.pattern(libcst.matchers))
+                matcher = pattern.pattern(libcst.matchers)
+                nodes = [node for node in inside if libcst.matchers.matches(node, matcher)]
                 if nodes:
-                    found[pattern] = list(nodes)
+                    found[pattern] = nodes
             if found:
                 tree.span(tree.module)
         except (Unparsed, Refused):
@@ -82,7 +84,9 @@ class Matching:
         """What interprets the file with an eye on what was matched; None where nothing was."""
         if not self._nodes or self._tree is None:
             return None
-        inside = [n for nodes in self._nodes.values() for node in nodes for n in _within(node)]
+        from nnlint.rewriting.tree import within
+
+        inside = [n for nodes in self._nodes.values() for node in nodes for n in within(node)]
         places = {span for node in inside if (span := self._tree.span(node)) is not None}
         nodes = {node for span in places if (node := self._at.get(span)) is not None}
         return Watcher(load, self._module, nodes, self._values)
@@ -132,14 +136,6 @@ def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
             if pattern.holds is None or any(map(pattern.holds, ast.walk(node))):
                 rows.update(together)
     return frozenset(rows)
-
-
-def _within(node: cst.CSTNode) -> list[cst.CSTNode]:
-    found, waiting = [], [node]
-    while waiting:
-        found.append(waiting.pop())
-        waiting += found[-1].children
-    return found
 
 
 def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:

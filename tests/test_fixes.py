@@ -535,6 +535,13 @@ class TestCommandLine:
         Path("train.py").write_text(UNSEEDED)
         assert "1 can be fixed with `--fix`." in self.nnlint(capfd)[1]
 
+    def test_fixes_of_what_is_not_told_are_not_tried(self, capfd, monkeypatch):
+        self.nnlint(capfd, "--write-baseline", "known.json")
+        tried = []
+        monkeypatch.setattr("nnlint.fixing.fix", lambda *args, **options: tried.append(args))
+        assert self.nnlint(capfd, "--baseline", "known.json")[0] == 0
+        assert not tried
+
     def test_edits_are_worked_out_once_for_a_run(self, capfd, monkeypatch):
         asked = []
 
