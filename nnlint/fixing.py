@@ -169,6 +169,8 @@ class _Fixer:
         kept = set(self._found.files)
         self._lost = [f for f in given.findings if f.filename not in kept]
         self._hopeless: set[tuple[object, ...]] = set()
+        self._blamed: set[str] = set()
+        """The files in which the last trial found what must not be there."""
 
     def run(self) -> Outcome:
         """Fix what can be fixed."""
@@ -212,7 +214,12 @@ class _Fixer:
             self._give_up(batch[0], reason)
             return False
         half = len(batch) // 2
-        return self._try(batch[:half]) or self._try(batch[half:])
+        parts = batch[:half], batch[half:]
+        blamed = [f for f in batch if f.filename in self._blamed]
+        if 0 < len(blamed) < len(batch):
+            # most likely what is wrong with a file is due to its own fixes
+            parts = [f for f in batch if f.filename not in self._blamed], blamed
+        return self._try(parts[0]) or self._try(parts[1])
 
     def _give_up(self, finding: Finding, reason: str) -> None:
         self._hopeless.add(_key(finding))
@@ -229,6 +236,8 @@ class _Fixer:
             findings = sorted([*self._lost, *result.findings], key=lambda f: f.sort_key)
             files = self._outcome.result.files
             result = replace(result, findings=tuple(findings), files=files, failed=True)
+        left = _left_over(self._outcome.result, result, batch)
+        self._blamed = {filename for filename, _ in left}
         reason = _fault(self._outcome.result, result, batch)
         if not reason and self._proof is not None:
             reason = self._proof(batch, self._outcome.contents, contents)
@@ -274,14 +283,19 @@ class _Fixer:
         return raw
 
 
-def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:
-    """What is wrong with the findings after the fixes of a batch; empty when nothing is."""
+def _left_over(
+    before: RunResult, after: RunResult, batch: Sequence[Finding]
+) -> list[tuple[str, str]]:
+    """Files and codes of which more is found after the fixes of a batch than is to be."""
     expected = Counter((f.filename, f.code) for f in before.findings)
     expected.subtract((f.filename, f.code) for f in batch)
     left = Counter((f.filename, f.code) for f in after.findings if f.code not in REMARKS)
-    for (filename, code), number in left.items():
-        if number <= expected[filename, code]:
-            continue
+    return [key for key, number in left.items() if number > expected[key]]
+
+
+def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:
+    """What is wrong with the findings after the fixes of a batch; empty when nothing is."""
+    for filename, code in _left_over(before, after, batch):
         if any(f.code == code and f.filename == filename for f in batch):
             return "the finding is still there afterwards"
         name = next(f.name for f in after.findings if f.code == code and f.filename == filename)
