@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nnlint.finding import Span
@@ -66,14 +67,14 @@ class Matching:
                 nodes = [node for node in inside if libcst.matchers.matches(node, matcher)]
                 if nodes:
                     found[pattern] = nodes
-            if found:
-                tree.span(tree.module)
+            for nodes in found.values():
+                nodes.sort(key=lambda node: _order(tree.span(node)))
         except (Unparsed, Refused):
             # newer syntax than LibCST's, or another layout: rules about meaning have their say
             return
         if found:
             self._nodes, self._tree = found, tree
-            parsed = [node for node in self._module.tree.body if node.lineno in rows]
+            parsed = [node for node in self._module.tree.body if first_row(node) in rows]
             self._at = {span_of(self._module, n): n for n in _outermost_last(parsed)}
 
     def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
@@ -113,6 +114,11 @@ class Matching:
         return self._at[span]
 
 
+def _order(span: Span | None) -> tuple[int, ...]:
+    """Sorts what stands at places as the source does, what holds others before them."""
+    return (*span[0], -span[1].row, -span[1].column) if span else ()
+
+
 @functools.lru_cache(maxsize=64)
 def _expression_of(word: str | re.Pattern[str]) -> re.Pattern[str]:
     """Finds a word, in which blanks before a bracket make no difference."""
@@ -133,9 +139,34 @@ def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
         together = range(start, end + 1)
         lines = module.lines[start - 1 : end]
         if any(word.search(line) for line in lines for word in words):
-            if pattern.holds is None or any(map(pattern.holds, ast.walk(node))):
+            if start < first_row(node):
                 rows.update(together)
+            else:
+                rows.update(_rows_in(module, node, pattern.holds))
     return frozenset(rows)
+
+
+def _rows_in(
+    module: ModuleSyntax, node: ast.stmt, holds: Callable[[ast.AST], bool] | None
+) -> set[int]:
+    """The rows of a statement that are to be parsed: of a class, its head and the statements in
+    it that hold what is looked for."""
+    whole = range(first_row(node), (node.end_lineno or node.lineno) + 1)
+    if holds is None:
+        return set(whole)
+    parts: list[tuple[ast.AST, range]] = [(node, whole)]
+    head = range(0)
+    if isinstance(node, ast.ClassDef):
+        first = first_row(node.body[0])
+        head = range(whole.start, first)
+        spans = [range(first_row(s), (s.end_lineno or s.lineno) + 1) for s in node.body]
+        alone = not module.lines[first - 1][: node.body[0].col_offset].strip()
+        if alone and all(one.stop <= other.start for one, other in pairwise(spans)):
+            parts = list(zip(node.body, spans, strict=True))
+            outside = [*node.decorator_list, *node.bases, *node.keywords]
+            parts += [(part, whole) for part in outside]
+    held = [rows for part, rows in parts if any(map(holds, ast.walk(part)))]
+    return {row for rows in (head, *held) for row in rows} if held else set()
 
 
 def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:

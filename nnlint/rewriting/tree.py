@@ -215,12 +215,12 @@ class _Positions(PositionProvider):
 
 
 def within(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """A node and all that it holds, in the order of the source."""
+    """A node and all that it holds."""
     waiting = [node]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting += reversed([*children(node)])
+        waiting += children(node)
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
