@@ -34,6 +34,8 @@ def test_fixes_hold_in_every_layout(name: str) -> None:
     [
         # the last row of the last cell has no end
         ("missing-eval-mode/bad_chosen_layers.py", "notebook"),
+        # nothing but the calls of a loop tells that it trains
+        ("loop-order/bad_imports_nothing.py", "space before brackets"),
         # a place that is compared with another one is written on two rows
         ("best-state-alias/bad_early_stopping.py", "continued at dots"),
     ],
