@@ -3,6 +3,7 @@
 `python -m benchmarks.speed` fetches the pinned packages, makes TorchFix an environment of its
 own (its pin of LibCST conflicts with ours), runs every tool with one process and with one
 for each core, in turns, and prints a Markdown table of medians and what became of the goals.
+With `--fixes` it only measures what fixes and matching cost, package by package.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ COLD_OVER_PARSE = 1.6
 TORCHFIX_OVER_COLD = 15
 LARGEST_PROCESS = 300
 FIXES_OVER_COLD = 0.05
+NNLINT = (sys.executable, "-m", "nnlint", "check")
+COMMON = ("--isolated", "--quiet", "--exit-zero", "--no-respect-gitignore")
 COLD, PLAIN = "nnlint, cold", "nnlint, cold, no fixes or matching"
 
 
@@ -87,28 +90,36 @@ def tools(folder: Path, cache: Path, torchfix: Path, cores: int, runs: int) -> I
     """Every tool, with one process and with one for each core."""
     target = str(folder)
     python = sys.executable
-    common = ("check", target, "--isolated", "--quiet", "--exit-zero", "--no-respect-gitignore")
-    lint = (python, "-m", "nnlint", *common, "--output-format", "json-lines")
-    ruff = (python, "-m", "ruff", *common, "--no-cache")
+    ruff = (python, "-m", "ruff", "check", target, *COMMON, "--no-cache")
     for processes in dict.fromkeys((1, cores)):
         number = str(processes)
-        kept = cache / number
-        cached = (*lint, "--jobs", number, "--cache-dir", str(kept))
+        cold = _cold(folder, cache, processes, runs)
         parse = (python, "-m", "benchmarks.bare_parse", target, number)
         fix = (str(torchfix), "-j", number, target)
         threads = {"RAYON_NUM_THREADS": number}
         yield Tool("libcst.parse_module", processes, parse, {}, runs=runs)
-        yield Tool(COLD, processes, cached, {}, kept, runs)
-        yield Tool("nnlint, warm", processes, cached, {}, runs=runs)
+        yield cold
+        yield Tool("nnlint, warm", processes, cold.command, {}, runs=runs)
         yield Tool("Ruff, no cache", processes, ruff, threads, runs=runs)
         # it takes minutes, so once is enough
         yield Tool("TorchFix", processes, fix, {}, runs=1)
-    # neither changes source, nor matches it
+    yield _plain(folder, cache, runs)
+
+
+def _plain(folder: Path, cache: Path, runs: int) -> Tool:
+    """A run that neither changes source, nor matches it."""
     kept = cache / "plain"
     matching = ",".join(rule.code for rule in load_rules() if _matches(rule))
     less = ("--output-format", "github", "--ignore", matching, "--jobs", "1")
-    plain = (python, "-m", "nnlint", *common, *less, "--cache-dir", str(kept))
-    yield Tool(PLAIN, 1, plain, {}, kept, runs)
+    plain = (*NNLINT, str(folder), *COMMON, *less, "--cache-dir", str(kept))
+    return Tool(PLAIN, 1, plain, {}, kept, runs)
+
+
+def _cold(folder: Path, cache: Path, processes: int, runs: int) -> Tool:
+    """A run that remembers nothing, and says which fixes hold."""
+    kept = cache / str(processes)
+    more = ("--output-format", "json-lines", "--jobs", str(processes), "--cache-dir", str(kept))
+    return Tool(COLD, processes, (*NNLINT, str(folder), *COMMON, *more), {}, kept, runs)
 
 
 def _matches(rule: Rule) -> bool:
@@ -131,9 +142,21 @@ def torchfix_environment(folder: Path) -> Path:
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 @click.option("--torchfix", type=click.Path(path_type=Path), help="A torchfix command to use.")
 @click.option("--no-torchfix", is_flag=True, help="Leave TorchFix out: it takes minutes.")
-def main(runs: int, folder: Path, torchfix: Path | None, no_torchfix: bool) -> None:
+@click.option("--package", "names", multiple=True, help="A pinned package to take; else all.")
+@click.option("--fixes", is_flag=True, help="Only measure what fixes and matching cost.")
+def main(
+    runs: int,
+    folder: Path,
+    torchfix: Path | None,
+    no_torchfix: bool,
+    names: tuple[str, ...],
+    fixes: bool,
+) -> None:
     """Measure, and print a Markdown table."""
-    chosen = packages()
+    chosen = packages(names)
+    if fixes:
+        click.echo(cost_of_fixes({p.name: fetch(p, folder) for p in chosen}, runs))
+        return
     with tempfile.TemporaryDirectory() as name:
         # only the pinned packages, whatever else lies in the folder
         files = Path(name) / "files"
@@ -155,6 +178,27 @@ def main(runs: int, folder: Path, torchfix: Path | None, no_torchfix: bool) -> N
     click.echo(table(costs))
     click.echo()
     click.echo("\n".join(goals(costs)))
+
+
+def cost_of_fixes(folders: Mapping[str, Path], runs: int) -> str:
+    """What fixes and matching take of a cold run, package by package, as a Markdown table."""
+    rows = ["| | CPU s cold | CPU s without fixes and matching | share |", "|---|--:|--:|--:|"]
+    every: dict[tuple[str, int], list[Cost]] = {}
+    for name, folder in folders.items():
+        with tempfile.TemporaryDirectory() as cache:
+            pair = [_cold(folder, Path(cache), 1, runs), _plain(folder, Path(cache), runs)]
+            costs = measure_in_turns(pair, runs)
+        rows.append(_share(name, costs))
+        for key, measured in costs.items():
+            every.setdefault(key, []).append(median(measured))
+    cold, plain = (sum(cost.cpu for cost in every[name, 1]) for name in (COLD, PLAIN))
+    rows.append(f"| in all | {cold:.1f} | {plain:.1f} | {1 - plain / cold:.0%} |")
+    return "\n".join(rows)
+
+
+def _share(name: str, costs: Mapping[tuple[str, int], Sequence[Cost]]) -> str:
+    cold, plain = (median(costs[kind, 1]).cpu for kind in (COLD, PLAIN))
+    return f"| {name} | {cold:.1f} | {plain:.1f} | {fixes_over_cold(costs):.0%} |"
 
 
 def measure_in_turns(every: Sequence[Tool], runs: int) -> dict[tuple[str, int], list[Cost]]:

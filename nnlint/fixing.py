@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nnlint.checking import collected_file_by_file
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.offering import Offers
@@ -79,25 +80,36 @@ def offered(
     overlay: Mapping[str, bytes],
     result: RunResult,
     offers: Offers,
-) -> RunResult:
-    """A result whose findings offer the fixes that hold, as applying them would show.
+    told: Sequence[Finding],
+) -> list[Finding]:
+    """Findings that offer the fixes that hold, as applying them would show.
 
     Each is made in memory and linted again, safe ones among themselves, since they are applied
     without the others too.
 
     Parameters:
+        result: the outcome of linting.
         offers: gets to know the edits, for the report to tell.
+        told: the findings that are reported; fixes of others are not tried.
     """
-    given = [f for f in result.findings if f.fix is not None]
+    shown = {_spot(f) for f in told if f.fix is not None}
+    given = [f for f in result.findings if f.fix is not None and _spot(f) in shown]
     if not given:
-        return result
+        return list(told)
 
     def find() -> list[str]:
-        return sorted(_dropped(linter, _without_lost(found, result), overlay, given, offers))
+        with collected_file_by_file():
+            return sorted(_dropped(linter, found, overlay, result, given, offers))
 
-    dropped = find() if overlay else linter.answer("fixes that do not hold", found, find)
-    kept = (replace(f, fix=None) if repr(_key(f)) in dropped else f for f in result.findings)
-    return replace(result, findings=tuple(kept))
+    question = repr(("fixes that do not hold", [*map(_key, given)]))
+    keys = find() if overlay else linter.answer(question, found, find)
+    dropped = {_spot(f) for f in given if repr(_key(f)) in keys}
+    return [replace(f, fix=None) if f.fix and _spot(f) in dropped else f for f in told]
+
+
+def _spot(finding: Finding) -> tuple[object, ...]:
+    """What tells a finding from all others of a run, whatever it says."""
+    return (finding.filename, finding.cell, finding.start, finding.code)
 
 
 def _without_lost(found: Discovery, result: RunResult) -> Discovery:
@@ -110,18 +122,27 @@ def _dropped(
     linter: Linter,
     found: Discovery,
     overlay: Mapping[str, bytes],
+    result: RunResult,
     given: Sequence[Finding],
     offers: Offers,
 ) -> set[str]:
     """The keys of the fixes that are dropped when all are applied that may be."""
     is_safe = permits(False)
-    outcome = fix(linter, found, overlay, permits(True), offers=offers)
+    keys = {_key(f) for f in given}
+
+    def tried(wanted: Callable[[Finding], bool]) -> Outcome:
+        def of_given(finding: Finding) -> bool:
+            return wanted(finding) and _key(finding) in keys
+
+        return fix(linter, found, overlay, of_given, first=result, offers=offers)
+
+    outcome = tried(permits(True))
     dropped = {repr(_key(f)) for f, _ in outcome.dropped if not is_safe(f)}
     safe = {f.filename for f in given if is_safe(f)}
     beside = {f.filename for f in given if not is_safe(f)}
     if outcome.dropped or safe & beside:
         # what holds together with others may not hold alone
-        outcome = fix(linter, found, overlay, is_safe, offers=offers)
+        outcome = tried(is_safe)
     return dropped | {repr(_key(f)) for f, _ in outcome.dropped if is_safe(f)}
 
 
@@ -148,6 +169,8 @@ class _Fixer:
         kept = set(self._found.files)
         self._lost = [f for f in given.findings if f.filename not in kept]
         self._hopeless: set[tuple[object, ...]] = set()
+        self._blamed: set[str] = set()
+        """The files in which the last trial found what must not be there."""
 
     def run(self) -> Outcome:
         """Fix what can be fixed."""
@@ -191,7 +214,12 @@ class _Fixer:
             self._give_up(batch[0], reason)
             return False
         half = len(batch) // 2
-        return self._try(batch[:half]) or self._try(batch[half:])
+        parts = batch[:half], batch[half:]
+        blamed = [f for f in batch if f.filename in self._blamed]
+        if 0 < len(blamed) < len(batch):
+            # most likely what is wrong with a file is due to its own fixes
+            parts = [f for f in batch if f.filename not in self._blamed], blamed
+        return self._try(parts[0]) or self._try(parts[1])
 
     def _give_up(self, finding: Finding, reason: str) -> None:
         self._hopeless.add(_key(finding))
@@ -208,6 +236,8 @@ class _Fixer:
             findings = sorted([*self._lost, *result.findings], key=lambda f: f.sort_key)
             files = self._outcome.result.files
             result = replace(result, findings=tuple(findings), files=files, failed=True)
+        left = _left_over(self._outcome.result, result, batch)
+        self._blamed = {filename for filename, _ in left}
         reason = _fault(self._outcome.result, result, batch)
         if not reason and self._proof is not None:
             reason = self._proof(batch, self._outcome.contents, contents)
@@ -253,14 +283,19 @@ class _Fixer:
         return raw
 
 
-def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:
-    """What is wrong with the findings after the fixes of a batch; empty when nothing is."""
+def _left_over(
+    before: RunResult, after: RunResult, batch: Sequence[Finding]
+) -> list[tuple[str, str]]:
+    """Files and codes of which more is found after the fixes of a batch than is to be."""
     expected = Counter((f.filename, f.code) for f in before.findings)
     expected.subtract((f.filename, f.code) for f in batch)
     left = Counter((f.filename, f.code) for f in after.findings if f.code not in REMARKS)
-    for (filename, code), number in left.items():
-        if number <= expected[filename, code]:
-            continue
+    return [key for key, number in left.items() if number > expected[key]]
+
+
+def _fault(before: RunResult, after: RunResult, batch: Sequence[Finding]) -> str:
+    """What is wrong with the findings after the fixes of a batch; empty when nothing is."""
+    for filename, code in _left_over(before, after, batch):
         if any(f.code == code and f.filename == filename for f in batch):
             return "the finding is still there afterwards"
         name = next(f.name for f in after.findings if f.code == code and f.filename == filename)

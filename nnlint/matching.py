@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nnlint.finding import Span
@@ -55,24 +56,26 @@ class Matching:
     def _match(self, wanted: dict[Matches, frozenset[int]]) -> None:
         import libcst.matchers
 
-        from nnlint.rewriting.tree import Refused
+        from nnlint.rewriting.tree import Refused, within
 
         rows = frozenset[int]().union(*wanted.values())
         found: dict[Matches, list[cst.CSTNode]] = {}
         try:
             tree = tree_of(self._module.source, rows)
+            inside = list(within(tree.module))
             for pattern in wanted:
-                nodes = libcst.matchers.findall(tree.module, pattern.pattern(libcst.matchers))
+                matcher = pattern.pattern(libcst.matchers)
+                nodes = [node for node in inside if libcst.matchers.matches(node, matcher)]
                 if nodes:
-                    found[pattern] = list(nodes)
-            if found:
-                tree.span(tree.module)
+                    found[pattern] = nodes
+            for nodes in found.values():
+                nodes.sort(key=lambda node: _order(tree.span(node)))
         except (Unparsed, Refused):
             # newer syntax than LibCST's, or another layout: rules about meaning have their say
             return
         if found:
             self._nodes, self._tree = found, tree
-            parsed = [node for node in self._module.tree.body if node.lineno in rows]
+            parsed = [node for node in self._module.tree.body if first_row(node) in rows]
             self._at = {span_of(self._module, n): n for n in _outermost_last(parsed)}
 
     def nodes(self, pattern: Matches) -> list[cst.CSTNode]:
@@ -83,7 +86,9 @@ class Matching:
         """What interprets the file with an eye on what was matched; None where nothing was."""
         if not self._nodes or self._tree is None:
             return None
-        inside = [n for nodes in self._nodes.values() for node in nodes for n in _within(node)]
+        from nnlint.rewriting.tree import within
+
+        inside = [n for nodes in self._nodes.values() for node in nodes for n in within(node)]
         places = {span for node in inside if (span := self._tree.span(node)) is not None}
         nodes = {node for span in places if (node := self._at.get(span)) is not None}
         return Watcher(load, self._module, nodes, self._values)
@@ -110,6 +115,11 @@ class Matching:
         return self._at[span]
 
 
+def _order(span: Span | None) -> tuple[int, ...]:
+    """Sorts what stands at places as the source does, what holds others before them."""
+    return (*span[0], -span[1].row, -span[1].column) if span else ()
+
+
 @functools.lru_cache(maxsize=64)
 def _expression_of(word: str | re.Pattern[str]) -> re.Pattern[str]:
     """Finds a word, in which blanks before a bracket make no difference."""
@@ -130,17 +140,34 @@ def _rows_for(module: ModuleSyntax, pattern: Matches) -> frozenset[int]:
         together = range(start, end + 1)
         lines = module.lines[start - 1 : end]
         if any(word.search(line) for line in lines for word in words):
-            if pattern.holds is None or any(map(pattern.holds, walk(node))):
+            if start < first_row(node):
                 rows.update(together)
+            else:
+                rows.update(_rows_in(module, node, pattern.holds))
     return frozenset(rows)
 
 
-def _within(node: cst.CSTNode) -> list[cst.CSTNode]:
-    found, waiting = [], [node]
-    while waiting:
-        found.append(waiting.pop())
-        waiting += found[-1].children
-    return found
+def _rows_in(
+    module: ModuleSyntax, node: ast.stmt, holds: Callable[[ast.AST], bool] | None
+) -> set[int]:
+    """The rows of a statement that are to be parsed: of a class, its head and the statements in
+    it that hold what is looked for."""
+    whole = range(first_row(node), (node.end_lineno or node.lineno) + 1)
+    if holds is None:
+        return set(whole)
+    parts: list[tuple[ast.AST, range]] = [(node, whole)]
+    head = range(0)
+    if isinstance(node, ast.ClassDef):
+        first = first_row(node.body[0])
+        head = range(whole.start, first)
+        spans = [range(first_row(s), (s.end_lineno or s.lineno) + 1) for s in node.body]
+        alone = not module.lines[first - 1][: node.body[0].col_offset].strip()
+        if alone and all(one.stop <= other.start for one, other in pairwise(spans)):
+            parts = list(zip(node.body, spans, strict=True))
+            outside = [*node.decorator_list, *node.bases, *node.keywords]
+            parts += [(part, whole) for part in outside]
+    held = [rows for part, rows in parts if any(map(holds, walk(part)))]
+    return {row for rows in (head, *held) for row in rows} if held else set()
 
 
 def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:

@@ -147,7 +147,8 @@ class Matches:
     make no difference."""
     holds: Callable[[ast.AST], bool] | None
     """What a node of Python's own `ast` is, without which the pattern matches nothing around it:
-    asked where words alone would let too much be parsed."""
+    asked where words alone would let too much be parsed. Of a class only the statements are parsed
+    that it stands in."""
 
     def __init__(
         self,

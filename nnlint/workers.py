@@ -208,7 +208,8 @@ def _check_batch(files: Sequence[str], job: Job) -> Batch:
     packs.use(job.local_rules)
     if getattr(_current, "number", None) != job.number:
         _current.number = job.number
-        _current.modules = ProjectModules(job.roots, job.overlay)
+        before: ProjectModules | None = getattr(_current, "modules", None)
+        _current.modules = ProjectModules(job.roots, job.overlay, before)
     rules = select_rules(job.config)
     modules: ProjectModules = _current.modules
     results: Batch = []

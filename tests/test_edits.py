@@ -15,6 +15,7 @@ from nnlint.finding import ChangeKind, Edit, Position
 from nnlint.rewriting import ChangeRefused, edits_of
 from nnlint.rewriting import changes as edits
 from nnlint.rewriting.imports import reference
+from nnlint.rewriting.oracles import fault_outside
 from nnlint.rewriting.transforming import CARRIED_OUT
 from nnlint.semantics.values import Site
 from nnlint.source.reading import read_source
@@ -502,12 +503,43 @@ class TestNotebooks:
             with pytest.raises(RewriteError):
                 rewritten(raw, "a.ipynb", [edit((7, 1), (7, 1), "x", number)])
 
+    def test_statements_behind_the_last_row_of_a_cell(self):
+        for text, cell in (("x = 1", 1), ("y = 2", 2), ("z = 3", 3)):
+            module = parsed(json.dumps(NOTEBOOK).encode(), "a.ipynb")
+            made = edits_of(module.source, edits.insert_after(site(module, text), "w = 4"))
+            changed = json.loads(rewritten(module.source.raw, "a.ipynb", made))
+            assert "".join(changed["cells"][cell]["source"]).endswith(f"{text}\nw = 4")
+
     def test_delete_the_only_statement_of_a_cell(self):
         module = parsed(json.dumps(NOTEBOOK).encode(), "a.ipynb")
         changes = edits.delete_statement(site(module, "y = 2"))
         made = edits_of(module.source, changes)
         changed = json.loads(rewritten(module.source.raw, "a.ipynb", made))
         assert [c["source"] for c in changed["cells"][2:]] == ["", ["z = 3"]]
+
+
+class TestFaultOutside:
+    TEXT = "import a\n\n\ndef f():\n    return 1\n\n\n@a.b\ndef g():\n    return 2\n"
+
+    def fault(self, old: str, new: str) -> str:
+        return fault_outside(self.TEXT, self.TEXT.replace(old, new), range(2, 8))
+
+    def test_other_statements_move_with_their_decorators(self):
+        assert self.fault("return 1", "x = 1\n    return x") == ""
+
+    @pytest.mark.parametrize(
+        ("old", "new", "reason"),
+        [
+            ("return 1\n", 'return """\n', "the result is no Python"),
+            ("    return 1\n\n\n", "    return (\n", "the result is no Python"),
+            ("    return 1\n\n\n", "    return 1; \\\n", "the result is no Python"),
+            ("return 2", "return 3", "more would change"),
+            ("@a.b\n", "", "more would change"),
+            ("import a", "import b", "more would change"),
+        ],
+    )
+    def test_what_stands_elsewhere_stays(self, old, new, reason):
+        assert self.fault(old, new).startswith(reason)
 
 
 class TestReplacingFiles:

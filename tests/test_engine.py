@@ -9,9 +9,10 @@ import pytest
 
 from nnlint import workers
 from nnlint.config import Config
-from nnlint.engine import lint
+from nnlint.engine import Linter, lint
 from nnlint.registry import load_rules
 from nnlint.source.discovery import MissingPathError
+from nnlint.syntax.module import parse_module
 
 BAD = """import torch
 from torch import nn
@@ -277,3 +278,42 @@ def test_a_folder_without_init_is_a_namespace(tmp_path):
     )
     (tmp_path / "train.py").write_text(f"import helpers.seeding\nhelpers.seeding.fix()\n{BAD}")
     assert codes(run(tmp_path)) == []
+
+
+class TestRunsAfterAnother:
+    """What is parsed is parsed once, as long as it is the same."""
+
+    @pytest.fixture
+    def parsed(self, monkeypatch, tmp_path):
+        names = []
+
+        def counted(source, name, is_package):
+            names.append(name)
+            return parse_module(source, name, is_package)
+
+        monkeypatch.setattr("nnlint.project.modules.parse_module", counted)
+        for name in ("train", "other"):
+            (tmp_path / f"{name}.py").write_text(f"from model import Net\n{BAD}print(Net)\n")
+        (tmp_path / "model.py").write_text("import torch\nclass Net(torch.nn.Module):\n    pass\n")
+        return names
+
+    def test_only_what_is_changed_is_parsed_again(self, tmp_path, parsed):
+        linter = Linter(lambda folder: Config(), jobs=1)
+        found = linter.discover([str(tmp_path)])
+        first = linter.run(found)
+        assert sorted(parsed) == ["model", "other", "train"]
+        parsed.clear()
+        path = str(tmp_path / "train.py")
+        changed = linter.run(found, {path: f"import torch\ntorch.manual_seed(0)\n{BAD}".encode()})
+        assert parsed == ["train"] and len(changed.findings) == len(first.findings) - 1
+        parsed.clear()
+        (tmp_path / "model.py").write_text("import torch\n\ntorch.manual_seed(0)\nNet = 1\n")
+        assert not [f for f in linter.run(found).findings if f.code == "NN101"]
+        assert sorted(parsed) == ["model", "train"]
+
+    def test_under_other_names_they_are_others(self, tmp_path, parsed, monkeypatch):
+        linter = Linter(lambda folder: Config(), jobs=1)
+        monkeypatch.chdir(tmp_path)
+        for given, folder in ((str(tmp_path), tmp_path), (".", Path()), ("train.py", Path())):
+            (finding, *_) = linter.run(linter.discover([given])).findings
+            assert Path(finding.filename).parent == folder

@@ -76,6 +76,33 @@ def text_of(outcome, name: str = "train.py") -> str:
     return outcome.contents[os.path.abspath(name)].decode()
 
 
+def test_what_does_not_hold_is_sought_in_the_files_that_it_spoils(use, monkeypatch):
+    def name_it(program, context):
+        for site in steps(program):
+            if "closure" not in site.module.source.text:
+                change = changes.insert_before(site, "closure = None")
+                context.report(site, "no closure", fix=("Name one", change))
+            elif site.module.name.startswith("bad"):
+                context.report(site, "no closure")
+
+    use(made_up_rule("closure", name_it))
+    for name in ("a", "b", "bad_c", "d", "e", "f", "bad_g", "h"):
+        Path(f"{name}.py").write_text(UNSEEDED)
+    tried = []
+    run_all = Linter.run
+
+    def counted(linter, found, overlay=None):
+        tried.append(set(map(os.path.basename, overlay or {})))
+        return run_all(linter, found, overlay)
+
+    monkeypatch.setattr(Linter, "run", counted)
+    outcome = fixed()
+    assert sorted(f.filename for f, _ in outcome.dropped) == ["bad_c.py", "bad_g.py"]
+    assert len(outcome.fixed) == 6 and len(outcome.contents) == 6
+    # all, those of the other files, then both that are left, and each of them
+    assert [len(names) for names in tried] == [0, 8, 6, 8, 7, 7]
+
+
 def test_a_fix_is_applied_and_its_finding_gone(use):
     def check(program, context):
         for site in steps(program):
@@ -535,6 +562,13 @@ class TestCommandLine:
         )
         Path("train.py").write_text(UNSEEDED)
         assert "1 can be fixed with `--fix`." in self.nnlint(capfd)[1]
+
+    def test_fixes_of_what_is_not_told_are_not_tried(self, capfd, monkeypatch):
+        self.nnlint(capfd, "--write-baseline", "known.json")
+        tried = []
+        monkeypatch.setattr("nnlint.fixing.fix", lambda *args, **options: tried.append(args))
+        assert self.nnlint(capfd, "--baseline", "known.json")[0] == 0
+        assert not tried
 
     def test_edits_are_worked_out_once_for_a_run(self, capfd, monkeypatch):
         asked = []

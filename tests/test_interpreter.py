@@ -641,3 +641,35 @@ def test_a_name_that_nothing_binds_is_one_unknown_value():
     held = built(program, "SGD").arguments["params"]
     (clearing,) = program.events("zero_grad")
     assert held.models[0] is clearing.subject
+
+
+NESTED = """
+import torch
+from torch import nn
+
+def block():
+    return nn.Sequential(nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.Sequential(nn.ReLU()))
+
+model = nn.Sequential(nn.Sequential(block(), block()), block())
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "",
+        "model(torch.randn(4, 8))",
+        "x = torch.randn(4, 8)\nfor part in model:\n    x = part(x)",
+        "x = torch.randn(4, 8)\nfor part in model[:1]:\n    x = part(x)\nx = model[1](x)",
+    ],
+)
+def test_layers_of_nested_sequences_are_run_once(use):
+    program = main_program(NESTED + use)
+    assert len(program.operations) - ("randn" in use) == 9
+    assert len({id(operation.layer) for operation in program.operations if operation.layer}) == 9
+
+
+def test_what_nothing_runs_is_a_path_of_its_own_beside_what_is_run():
+    program = main_program(f"{NESTED}other = nn.Sequential(block(), nn.Tanh())\nmodel(x)")
+    assert [op.entry.name for op in program.operations].count("torch.nn.Tanh") == 1
+    assert len(program.operations) == 9 + 4

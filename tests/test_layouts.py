@@ -29,6 +29,22 @@ def test_fixes_hold_in_every_layout(name: str) -> None:
     assert len(made) > 30 and sum(not t.refused for t in made) > 30
 
 
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        # the last row of the last cell has no end
+        ("missing-eval-mode/bad_chosen_layers.py", "notebook"),
+        # nothing but the calls of a loop tells that it trains
+        ("loop-order/bad_imports_nothing.py", "space before brackets"),
+        # a place that is compared with another one is written on two rows
+        ("best-state-alias/bad_early_stopping.py", "continued at dots"),
+    ],
+)
+def test_fixes_hold_in_a_layout(name: str, layout: str) -> None:
+    (made,) = trials(FIXTURES / name, [layout])
+    assert not made.faults and not made.refused
+
+
 def test_layouts_keep_the_program() -> None:
     text = "import torch\n\n\ndef f(x):\n    y = g(x, k=[1, 2])\n    return y + h(y)\n\n\nf(1)\n"
     for layout in LAYOUTS:

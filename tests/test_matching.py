@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from program_text import module_of
 
 from nnlint.matching import Matching
@@ -49,3 +51,46 @@ def test_what_holds_no_word_is_not_parsed() -> None:
     matching = Matching(module_of(TEXT.replace(".forward(", "(")), [FORWARD])
     assert not matching.nodes(FORWARD)
     assert matching.interpreter(lambda name, importer: None) is None
+
+
+HELD = Matches(
+    lambda m: m.Call(func=m.Attribute(attr=m.Name("forward"))),
+    words=".forward(",
+    holds=lambda node: isinstance(node, ast.Attribute) and node.attr == "forward",
+)
+CLASSES = '''\
+@register(model.forward(0))
+class First(
+    Base,
+): size = model.forward(1)
+
+
+class Second(Base):
+    """Calls model.forward(2), as a text does."""
+
+    size = 3; other = model.forward(
+        3
+    ); more = 4
+
+    @decorated(model.forward(4))
+    # between
+    def run(self):
+        return self.model.forward(5), """
+text"""
+
+    class Inner:
+        def run(self):
+            return model.forward(6)
+
+
+class Third(meta=model.forward(7)):
+    @property
+    def apart(self):
+        return 1
+'''
+
+
+def test_of_classes_the_statements_are_parsed_that_hold_what_is_looked_for() -> None:
+    matching = Matching(module_of(CLASSES), [HELD])
+    found = [matching.site(node) for node in matching.nodes(HELD)]
+    assert [ast.literal_eval(site.node.args[0]) for site in found] == [0, 1, 3, 4, 5, 6, 7]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,36 +154,30 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
             from nnlint.cli.fixes import fix_files
 
             fixed = fix_files(linter, found, overlay, settings, options)
-        result = fixed.result if fixed else linter.run(found, overlay)
+        linted = fixed.result if fixed else linter.run(found, overlay)
         by_now = {**overlay, **fixed.contents} if fixed else overlay
         offers = fixed.offers if fixed else None
-        tells_fixes = _tells_fixes(settings, options)
+        result = _with_problems(linted, settings)
+        findings: Sequence[Finding] = ()
+        reports = not (options["diff"] or options["write_baseline"])
+        tells_fixes = reports and _tells_fixes(settings, options)
+        if reports:
+            findings = _told(result, settings, options, by_now)
         if tells_fixes:
             from nnlint.fixing import offered
             from nnlint.offering import Offers
 
             offers = offers or Offers()
-            result = offered(linter, found, by_now, result, offers)
-    result = _with_problems(result, settings)
+            findings = offered(linter, found, by_now, linted, offers, findings)
     _remarks(result, settings, time.monotonic() - started, options)
     if options["diff"]:
         _tell_unparsed(offers)
         return 2 if result.failed else int(bool(fixed and fixed.contents))
     if options["write_baseline"]:
         return _write_baseline(options["write_baseline"], result)
-    findings: Sequence[Finding] = result.findings
-    baseline = options["baseline"] or settings.config.baseline
-    if baseline:
-        from nnlint.baseline import without_baseline
-
-        findings = without_baseline(Path(baseline), findings)
     if options["verify"]:
         findings = _verified(findings, settings, options, fixed)
-    if not options["statistics"]:
-        # which counts every place
-        from nnlint.gathering import gathered
-
-        findings = gathered(findings, result.passed, by_now)
+        findings = _gathered(findings, result, options, by_now)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
     if offers is not None and tells_fixes:
         findings = offers.shown(findings, by_now)
@@ -196,10 +190,35 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     return status
 
 
+def _told(
+    result: RunResult, settings: Settings, options: dict[str, Any], texts: Mapping[str, bytes]
+) -> Sequence[Finding]:
+    """The findings to report, as far as that does not depend on what running the code shows."""
+    findings: Sequence[Finding] = result.findings
+    baseline = options["baseline"] or settings.config.baseline
+    if baseline:
+        from nnlint.baseline import without_baseline
+
+        findings = without_baseline(Path(baseline), findings)
+    return findings if options["verify"] else _gathered(findings, result, options, texts)
+
+
+def _gathered(
+    findings: Sequence[Finding],
+    result: RunResult,
+    options: dict[str, Any],
+    texts: Mapping[str, bytes],
+) -> Sequence[Finding]:
+    """The findings with those that say the same told once, unless every place is counted."""
+    if options["statistics"]:
+        return findings
+    from nnlint.gathering import gathered
+
+    return gathered(findings, result.passed, texts)
+
+
 def _tells_fixes(settings: Settings, options: dict[str, Any]) -> bool:
     """Whether the report says what can be fixed, which takes trying the fixes in memory."""
-    if options["diff"] or options["write_baseline"]:
-        return False
     return options["statistics"] or settings.config.output_format not in WITHOUT_FIXES
 
 

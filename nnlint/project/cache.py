@@ -95,6 +95,8 @@ class Cache:
         self._holds: dict[int, bool] = {}
         self._tried: dict[str, tuple[str, tuple[int, ...], Any]] = {}
         """Results under an overlay: they are of no use to the next run."""
+        self._unpacked: dict[str, tuple[object, Callable[[str], str], FileResult]] = {}
+        """What was made last of the entry of a file, for whom."""
         self._contents = _Contents()
         if self._file is not None:
             try:
@@ -125,7 +127,7 @@ class Cache:
             return None
         try:
             holds = all(map(self._still_holds, entry[1]))
-            return replace(unpack(entry[2], display), digest=entry[0]) if holds else None
+            return self._unpack(path, entry, display) if holds else None
         except (LookupError, ValueError, TypeError):
             return None
 
@@ -137,6 +139,20 @@ class Cache:
         digest, numbers, data = entry
         consulted = dict(self._contents.consulted[number] for number in numbers)
         return replace(unpack(data, str), digest=digest, consulted=consulted)
+
+    def _unpack(
+        self, path: str, entry: tuple[str, tuple[int, ...], Any], display: Callable[[str], str]
+    ) -> FileResult:
+        """The result of an entry, made once for runs that follow one another.
+
+        Raises:
+            LookupError, ValueError, TypeError: it is none.
+        """
+        known = self._unpacked.get(path)
+        if known is None or known[0] is not entry or known[1] != display:
+            result = replace(unpack(entry[2], display), digest=entry[0])
+            known = self._unpacked[path] = entry, display, result
+        return known[2]
 
     def put(self, path: str, result: FileResult) -> None:
         """Remember the result of a file, with the files it depends on."""

@@ -31,6 +31,7 @@ _FROM_PROJECT = re.compile(rb"^[ \t]*from[ \t]+(?!__future__\b)[.\w]+[ \t]+impor
 _STARRED = re.compile(rb"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\*", re.MULTILINE)
 _HANDED_ON = re.compile(rb"\b(?:torch|nn|F|optim)\.\w")
 """What a project's modules hand on with a star: `torch` and its parts under their usual names."""
+_TRAINS = (re.compile(rb"\.backward[ \t]*\("), re.compile(rb"\.zero_grad[ \t]*\("))
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 
 
@@ -48,5 +49,5 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
         _IMPORTS.search(raw)
         or (_MAIN.search(raw) and _FROM_PROJECT.search(raw))
         or (_STARRED.search(raw) and _HANDED_ON.search(raw))
-        or (b".backward(" in raw and b".zero_grad(" in raw)
+        or all(called.search(raw) for called in _TRAINS)
     )

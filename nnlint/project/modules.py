@@ -55,16 +55,27 @@ class ProjectModules:
 
     Parameters:
         overlay: the content of files that is not what is on disk.
+        before: what was known in an earlier run: the trees of files that hold the same are taken
+            over.
     """
 
     def __init__(
-        self, roots: Roots | None = None, overlay: Mapping[str, bytes] | None = None
+        self,
+        roots: Roots | None = None,
+        overlay: Mapping[str, bytes] | None = None,
+        before: ProjectModules | None = None,
     ) -> None:
         self._roots = roots or Roots()
         self._overlay = overlay or {}
         self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
         self._kept = 0
         """Bytes of source whose trees are kept now."""
+        self._unasked: set[str] = set()
+        """Files of which it is to be seen whether they hold what they did in an earlier run."""
+        if before is not None and before._roots == self._roots:
+            self._parsed = {path: known for path, known in before._parsed.items() if known[0]}
+            self._kept = before._kept
+            self._unasked = set(self._parsed)
         self._found: dict[tuple[str, str], tuple[str | None, _Consulted]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
@@ -99,11 +110,20 @@ class ProjectModules:
             SourceError: it cannot be read or parsed.
         """
         module, digest = self._parsed.pop(path, (None, ABSENT))
+        if module is not None and path in self._unasked:
+            self._kept -= len(module.source.raw)
+            raw = self.read(path) if raw is None else raw
+            if (raw, *self._name(path)) != (module.source.raw, module.name, module.is_package):
+                module = None
+            else:
+                self._unasked.remove(path)
+                self._kept += len(raw)
         if module is None:
             raw = self.read(path) if raw is None else raw
             source = read_source(Path(path), self._roots.display(path), raw)
             name, is_package = self._name(path)
             module, digest = parse_module(source, name, is_package), content_hash(source.raw)
+            self._unasked.discard(path)
             self._kept += len(source.raw)
         self._parsed[path] = module, digest
         self.consulted[path] = digest

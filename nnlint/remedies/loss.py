@@ -140,7 +140,7 @@ def log_softmax_first(loss: Operation, activation: str) -> Changes:
 
 def average_over_batch(loss: Operation) -> Changes:
     """Divide a KL divergence by the number of examples only."""
-    call = loss.site if loss.layer is None else loss.layer.site
+    call = loss.written_at
     if loss.layer is not None and not _is_near(loss.layer, loss):
         return None
     return set_keyword(call, "reduction", '"batchmean"')

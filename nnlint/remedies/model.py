@@ -32,7 +32,7 @@ def drop_channels(
     dimensions = convolution.entry.dimensions
     if entry.name not in _OF_CHANNELS or not is_on_maps_only(operations, dropout, dimensions):
         return None
-    site = dropout.site if dropout.layer is None else dropout.layer.site
+    site = dropout.written_at
     if dropout.layer is not None and _is_told_by_class(site.module, "Dropout"):
         return None
     return call_instead(site, f"{entry.name}{dimensions}d")
@@ -46,7 +46,7 @@ def _is_told_by_class(module: ModuleSyntax, name: str) -> bool:
 
 def keep_batch_axis(flatten: Operation) -> Changes:
     """Let a flatten that takes in all axes begin behind the batch axis."""
-    site = flatten.site if flatten.layer is None else flatten.layer.site
+    site = flatten.written_at
     call = site.node
     if not isinstance(call, ast.Call):
         return None

@@ -25,7 +25,7 @@ def leave_padding_out(programs: Iterable[Program], loss: Operation, padding: Ope
     if uses.seen and all(_ignores_by_default(use) for use in uses.operations):
         return set_keyword(padding.site, "padding_value", str(IGNORED))
     value = constant(padding.arguments.get("padding_value"), soft=False)
-    call = loss.site if loss.layer is None else loss.layer.site
+    call = loss.written_at
     if type(value) is not int or not any(_embeds_as_padding(u, value) for u in uses.operations):
         return None
     given = argument_of(padding.site.node, "padding_value", 2)

@@ -65,7 +65,7 @@ def _made(
     """
     from nnlint.rewriting.comments import rewritten_comments
     from nnlint.rewriting.differences import differences, patched
-    from nnlint.rewriting.oracles import fault
+    from nnlint.rewriting.oracles import fault, fault_outside
     from nnlint.rewriting.transforming import transformed
     from nnlint.rewriting.tree import Refused
 
@@ -75,7 +75,9 @@ def _made(
     except (Refused, RecursionError) as error:
         raise ChangeRefused(str(error)) from error
     made = list(differences(tree.text, after))
-    wrong = fault(before, patched(before, made), made, rewritten_comments(changes))
+    wrong = fault(tree.text, patched(tree.text, made), made, rewritten_comments(changes))
+    if not wrong and rows is not None:
+        wrong = fault_outside(before, patched(before, made), rows)
     if wrong:
         raise ChangeRefused(wrong)
     return made
@@ -84,13 +86,15 @@ def _made(
 def _rows_around(text: str, changes: Sequence[Change]) -> frozenset[int] | None:
     """The rows of the functions, classes and loops at the top of a module that changes are made
     in, with what stands between them and their neighbours; None where more has to be known."""
+    from nnlint.rewriting.oracles import first_row
+
     if any(change.kind is ChangeKind.ADD_IMPORT or not change.places for change in changes):
         return None
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    starts = [min([n.lineno, *(d.lineno for d in getattr(n, "decorator_list", ()))]) for n in body]
+    starts = [first_row(node) for node in body]
     ends = [node.end_lineno or node.lineno for node in body]
     if any(start <= end for start, end in zip(starts[1:], ends, strict=False)):
         # statements that share a row can only be parsed together
@@ -164,7 +168,9 @@ def _of_rows(
     """An edit of whole rows told by the ends of rows, where a cell ends behind the last one."""
     if start != end and source.position(*start)[0] == source.position(*end)[0]:
         return start, end, content
-    if start.row == 1 or source.position(start.row - 1, 1)[0] == source.position(*end)[0]:
+    behind_all = start.row == len(lines) and not lines[-1]
+    same_cell = source.position(start.row - 1, 1)[0] == source.position(*end)[0]
+    if start.row == 1 or (same_cell and not behind_all):
         return start, end, content
     last = Position(end.row - 1, len(lines[end.row - 2]) + 1)
     if start != end and source.position(start.row - 1, 1)[0] != source.position(*start)[0]:

@@ -30,10 +30,6 @@ class Module(Protocol):
     def tree(self) -> ast.Module:
         """The syntax tree."""
 
-    @property
-    def nodes(self) -> list[ast.AST]:
-        """All nodes of the tree."""
-
     def span(self, node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
         """Start and end of a node as (row, column), both from 1, in characters."""
 

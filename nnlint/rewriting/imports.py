@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 
 from nnlint.rewriting.changes import Changes, Site, add_import
@@ -27,10 +28,10 @@ def reference(site: Site, name: str) -> tuple[str, Changes]:
         if name == full or name.startswith(f"{full}.")
     ]
     for full, local in sorted(known, reverse=True):
-        if not _means_something_else(site, local):
+        if not _means_something_else(tree, site.node, local):
             return local + name[len(full) :], ()
     package = name.partition(".")[0]
-    if known or _means_something_else(site, package):
+    if known or _means_something_else(tree, site.node, package):
         return name, None
     return name, add_import(site, package)
 
@@ -52,33 +53,35 @@ def _bindings(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str
             yield package, package
 
 
-def _means_something_else(site: Site, name: str) -> bool:
-    """Whether a name is bound by anything but an import, at the top or around a place."""
-    tree = site.module.tree
-    scopes: list[ast.AST] = [s for s in tree.body if not _is_scope(s)]
-    scopes += [s for s in site.module.nodes if _is_scope(s) and _around(s, site.node)]
-    defined = {s.name for s in tree.body if isinstance(s, Named)}
-    return name in defined or any(name in _assigned(scope) for scope in scopes)
+def _means_something_else(tree: ast.Module, node: ast.AST, name: str) -> bool:
+    """Whether a name is bound by anything but an import, at the top or around a node."""
+    row = getattr(node, "lineno", 0)
+    top, scopes = _bound(tree)
+    return name in top or any(name in names for rows, names in scopes if row in rows)
 
 
-Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def _is_scope(node: ast.AST) -> bool:
-    return isinstance(node, Scope | ast.ClassDef)
-
-
-def _around(scope: ast.AST, node: ast.AST) -> bool:
-    start, end = getattr(scope, "lineno", 0), getattr(scope, "end_lineno", 0) or 0
-    return start <= getattr(node, "lineno", 0) <= end
-
-
-def _assigned(scope: ast.AST) -> set[str]:
-    names = set()
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
-    return names
+@functools.lru_cache(maxsize=8)
+def _bound(tree: ast.Module) -> tuple[set[str], list[tuple[range, set[str]]]]:
+    """The names that the top of a module binds but by imports, and those that each scope does."""
+    top = {s.name for s in tree.body if isinstance(s, Named)}
+    scopes: list[tuple[range, set[str]]] = []
+    waiting: list[tuple[ast.AST, tuple[set[str], ...]]] = [
+        (s, () if isinstance(s, Scope) else (top,)) for s in tree.body
+    ]
+    while waiting:
+        node, around = waiting.pop()
+        if isinstance(node, Scope):
+            own: set[str] = set()
+            scopes.append((range(node.lineno, (node.end_lineno or node.lineno) + 1), own))
+            around = (*around, own)
+        elif isinstance(node, ast.arg) or (
+            isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        ):
+            for names in around:
+                names.add(node.arg if isinstance(node, ast.arg) else node.id)
+        waiting += [(child, around) for child in ast.iter_child_nodes(node)]
+    return top, scopes

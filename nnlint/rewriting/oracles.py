@@ -6,7 +6,7 @@ import ast
 import io
 import tokenize
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from nnlint.rewriting.differences import Difference
 
@@ -36,6 +36,30 @@ def fault(
     return ""
 
 
+def fault_outside(before: str, after: str, rows: Container[int]) -> str:
+    """What is wrong with a text that was changed in the statements of some rows, where these are
+    in order by themselves; empty when nothing is.
+
+    Parameters:
+        rows: whole statements at the top of the text, with what stands between them.
+    """
+    try:
+        left = Counter(written for _, written in _top(after))
+    except (SyntaxError, RecursionError, ValueError, MemoryError):
+        return "the result is no Python"
+    if Counter(written for row, written in _top(before) if row not in rows) - left:
+        return "more would change than what is meant"
+    return ""
+
+
+def _top(text: str) -> Iterator[tuple[int, str]]:
+    """The statements at the top of a text: the first row, and what is written on its rows."""
+    lines = text.split("\n")
+    for node in ast.parse(text).body:
+        first = first_row(node)
+        yield first, "\n".join(lines[first - 1 : node.end_lineno])
+
+
 def _comments(text: str) -> Counter[str]:
     found: Counter[str] = Counter()
     try:
@@ -58,12 +82,18 @@ def outlines(text: str) -> Iterator[tuple[Outline, range]]:
             outline = (*around, type(node).__name__)
             inner = [n.lineno for n in _inside(node) if isinstance(n, ast.stmt)]
             last = node.end_lineno or node.lineno
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+            first = first_row(node)
             yield (
                 (*around, _header(node)),
                 range(first, (max(first, min(inner) - 1) if inner else last) + 1),
             )
         waiting += [(child, outline) for child in _inside(node)]
+
+
+def first_row(statement: ast.stmt) -> int:
+    """The row that a statement begins on, with its decorators."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(d.lineno for d in decorators)])
 
 
 def _inside(node: ast.AST) -> Iterator[ast.AST]:

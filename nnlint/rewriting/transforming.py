@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 import libcst as cst
-from libcst.codemod import CodemodContext
-from libcst.codemod.visitors import AddImportsVisitor, ImportItem
 
 from nnlint.finding import Change, ChangeKind
 from nnlint.rewriting import arguments, blocks, comments, expressions
@@ -48,6 +46,10 @@ def transformed(tree: SourceTree, changes: Iterable[Change]) -> str:
         CARRIED_OUT[change.kind](plan, change)
     module = tree.module.visit(_Carrier(plan))
     if plan.imports:
+        # loading them takes as long as working out several fixes
+        from libcst.codemod import CodemodContext
+        from libcst.codemod.visitors import AddImportsVisitor, ImportItem
+
         items = [ImportItem(name) for name in sorted(plan.imports)]
         module = AddImportsVisitor(CodemodContext(), items).transform_module(module)
     return module.code

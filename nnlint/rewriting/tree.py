@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, PositionProvider
 
 from nnlint.finding import Position, Span
 
@@ -60,8 +61,7 @@ class SourceTree:
         try:
             if self.module.code != self.text:
                 raise Refused("the file's layout cannot be kept")
-            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-            positions = wrapper.resolve(PositionProvider)
+            positions = _Positions().of(self.module)
         except RecursionError as error:
             raise Refused("the file is nested too deeply") from error
         places = _Places({}, {}, {})
@@ -69,10 +69,10 @@ class SourceTree:
         while waiting:
             node = waiting.pop()
             place = positions.get(node)
-            if place is not None:
+            if isinstance(place, CodeRange):
                 span = places.spans[node] = self._span(node, place)
                 places.at.setdefault(span, []).append(node)
-            for child in node.children:
+            for child in children(node):
                 places.parents[child] = node
                 waiting.append(child)
         return places
@@ -203,6 +203,39 @@ class SourceTree:
         except (cst.ParserSyntaxError, RecursionError) as error:
             raise Refused("the change is no statement here") from error
         return [s for s in parsed.body if isinstance(s, cst.BaseStatement)]
+
+
+class _Positions(PositionProvider):
+    """Finds the places of nodes; `MetadataWrapper` would go through the tree once more for it."""
+
+    def of(self, module: cst.Module) -> Mapping[cst.CSTNode, object]:
+        """The place of every node of a module that no other tree has a part in."""
+        self._gen_impl(module)
+        return self._computed
+
+
+def within(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node and all that it holds."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)
+
+
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes right below one: `node.children` visits them all to find them."""
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from (item for item in value if isinstance(item, cst.CSTNode))
+
+
+@functools.cache
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _is_expression(text: str) -> bool:

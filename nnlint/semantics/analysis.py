@@ -33,6 +33,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.bindings import is_main_guard
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
@@ -487,5 +488,4 @@ def _may_be_tensor(parameter: ast.arg) -> bool:
     annotation = parameter.annotation
     if isinstance(annotation, ast.Subscript):
         annotation = annotation.value
-    name = getattr(annotation, "id", getattr(annotation, "attr", None))
-    return name not in NOT_TENSORS
+    return last_name(annotation) not in NOT_TENSORS

@@ -14,6 +14,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
 
@@ -58,7 +59,7 @@ def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozens
             case ast.Call(func=ast.Name(id="isinstance"), args=[tested, kinds]) if part.taken:
                 if ast.dump(tested) == ast.dump(expression):
                     several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-                    found.update(getattr(k, "attr", getattr(k, "id", "")) for k in several)
+                    found.update(map(last_name, several))
     return frozenset(found)
 
 

@@ -11,6 +11,7 @@ from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.telling import local_names, names_any
 from nnlint.semantics.values import Class, Function, Value
 from nnlint.syntax.bindings import is_main_guard
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.words import Words
 
@@ -97,7 +98,7 @@ def _never_runs(test: ast.expr) -> bool:
 
 
 def _is_for_types(test: ast.expr) -> bool:
-    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
+    return last_name(test) == "TYPE_CHECKING"
 
 
 def _imports_within(node: ast.AST) -> Iterator[ast.AST]:

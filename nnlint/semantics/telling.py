@@ -30,8 +30,6 @@ TRAINING_NAMES = frozenset(
 )
 MEANT_AS_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?", re.IGNORECASE)
 """Attributes that are `requires_grad`, or were meant to be."""
-GRADIENT_FLAG = "req"
-"""How `requires_grad` begins, and what was meant to be it."""
 
 
 @lru_cache(maxsize=4)
@@ -54,7 +52,7 @@ def matters(words: Words, construction: bool = True) -> bool:
     return (
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
-        or any(name.startswith(GRADIENT_FLAG) and "grad" in name for name in words.attributes)
+        or any(map(MEANT_AS_FLAG.fullmatch, words.attributes))
     )
 
 

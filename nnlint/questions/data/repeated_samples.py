@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from nnlint.semantics.values import Built, Choice, Instance, Value
+from nnlint.semantics.values import Built, Choice, Function, Instance, Value
 from nnlint.syntax.walking import walk
 
 _REPEATING = frozenset({"repeat", "tile", "repeat_interleave"})
@@ -22,19 +22,12 @@ def repeats_samples(loader: Value | None) -> bool:
 
 
 def _repeats(sampler: Instance) -> bool:
-    iterate = next(
-        (
-            f
-            for f in sampler.cls.node.body
-            if isinstance(f, ast.FunctionDef) and f.name == "__iter__"
-        ),
-        None,
-    )
-    given = list(_given(iterate)) if iterate is not None else []
+    iterate = sampler.cls.find("__iter__")
+    given = list(_given(iterate.node)) if isinstance(iterate, Function) else []
     return bool(given) and all(_is_repeated(value) for value in given)
 
 
-def _given(function: ast.FunctionDef) -> Iterator[ast.expr]:
+def _given(function: ast.AST) -> Iterator[ast.expr]:
     """What a generator yields, looked up where it is the variable of the line above."""
     known: dict[str, ast.expr] = {}
     for node in walk(function):

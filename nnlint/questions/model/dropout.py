@@ -179,9 +179,9 @@ def is_on_maps_only(operations: Iterable[Operation], dropout: Operation, dimensi
         operations: all in which it may be called.
         dimensions: of the convolutions that give the maps.
     """
-    place = dropout.site if dropout.layer is None else dropout.layer.site
+    place = dropout.written_at
     for operation in operations:
-        site = operation.site if operation.layer is None else operation.layer.site
+        site = operation.written_at
         if site.key != place.key or operation.entry.family not in ELEMENTWISE:
             continue
         if not _drops_elements_of_map(operation):

@@ -57,12 +57,12 @@ def undivided_losses(program: Program) -> Iterator[Undivided]:
         count = _batches_per_step(step, loop) if loop else None
         if loop is None or count is None or not _length_matters(step, loop) or not loop.known:
             continue
-        given = [e for _, e in program.elsewhere(step) if isinstance(e.subject, Built)]
-        if given and not any(_length_matters(e, loop) for e in given):
-            continue
         backwards = loop.events("backward")
         first = backwards[0]
         if first.site.key in seen or not _accumulates(loop, step):
+            continue
+        given = [e for _, e in program.elsewhere(step) if isinstance(e.subject, Built)]
+        if given and not any(_length_matters(e, loop) for e in given):
             continue
         if all(
             _is_mean(e.subject) or _is_called_loss(e) for e in backwards

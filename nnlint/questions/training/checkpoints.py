@@ -132,7 +132,7 @@ def _plain(condition: Condition) -> tuple[str, bool]:
     node, taken = condition.site.node, condition.taken
     while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         node, taken = node.operand, not taken
-    return condition.site.module.text(node), taken
+    return ast.unparse(node), taken
 
 
 def _holds_more(save: Event) -> bool:
@@ -167,7 +167,7 @@ def _writes_state(step: Event) -> bool:
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == "state_dict"
-        and step.site.module.text(node.value) == name
+        and Site(step.site.module, node.value).text == name
         for node in step.site.module.nodes
     )
 
@@ -177,7 +177,7 @@ def _optimizer_text(step: Event) -> str:
     node = step.site.node
     given = first_argument(node) if isinstance(node, ast.Call) else None
     if given is not None and steps_through_scaler(step):
-        return step.site.module.text(given)
+        return Site(step.site.module, given).text
     return receiver_text(step.site)
 
 
@@ -185,7 +185,7 @@ def _names(value: Site) -> Iterator[str]:
     """What an expression is assigned to."""
     for node in value.module.nodes:
         if isinstance(node, ast.Assign) and _is_or_ends_in(node.value, value.node):
-            yield from (value.module.text(target) for target in node.targets)
+            yield from (Site(value.module, target).text for target in node.targets)
 
 
 def _is_or_ends_in(node: ast.expr, call: ast.AST) -> bool:

@@ -15,6 +15,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
+from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
@@ -135,7 +136,7 @@ def _given_away(module: ModuleSyntax, _: None) -> frozenset[str]:
         if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
             names.update(words(node.value))
         elif isinstance(node, ast.Attribute) and node.attr == "step":
-            names.add(getattr(node.value, "attr", getattr(node.value, "id", "")))
+            names.add(last_name(node.value))
     return frozenset(names)
 
 
@@ -190,7 +191,7 @@ def _are_only_reported(function: ast.AST) -> bool:
     reported = {
         id(inner)
         for call in calls
-        if _REPORTS.search(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        if _REPORTS.search(called_name(call))
         for argument in (*call.args, *(k.value for k in call.keywords))
         for inner in walk(argument)
     }

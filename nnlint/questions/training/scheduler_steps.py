@@ -19,6 +19,7 @@ from nnlint.semantics.conditions import (
 from nnlint.semantics.holding import covers, distinct, same_model
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement, enclosing_statements
 from nnlint.syntax.walking import walk
@@ -206,7 +207,7 @@ def _says_step(part: ast.AST, names: set[str]) -> bool:
     return any(
         isinstance(node, ast.Attribute)
         and node.attr.startswith("step")
-        and getattr(node.value, "attr", getattr(node.value, "id", "")) in names
+        and last_name(node.value) in names
         for node in walk(part)
     )
 
@@ -234,7 +235,7 @@ def _names(scheduler: Built) -> set[str]:
     if own or not placed or not isinstance(placed.node, ast.Assign | ast.AnnAssign):
         return set(own)
     targets = placed.node.targets if isinstance(placed.node, ast.Assign) else [placed.node.target]
-    return {getattr(target, "attr", getattr(target, "id", "")) for target in targets}
+    return {last_name(target) for target in targets}
 
 
 def _gives(call: ast.AST, names: set[str]) -> bool:

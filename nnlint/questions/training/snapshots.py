@@ -111,7 +111,7 @@ class _Life:
         kept = self.keep.site
         if not self.keep.conditions or not isinstance(kept.node, ast.Attribute):
             return None
-        place = kept.module.text(kept.node)
+        place = ast.unparse(kept.node)
         function = function_around(kept)
         if not place.startswith("self.") or function is None:
             return None
@@ -119,8 +119,7 @@ class _Life:
             site = event.site
             argument = first_argument(site.node) if isinstance(site.node, ast.Call) else None
             if event.kind == "load" and argument is not None:
-                given = site.module.text(argument)
-                if site.module is kept.module and given == place:
+                if site.module is kept.module and ast.unparse(argument) == place:
                     if function_around(site) is not function:
                         return site
         return None

@@ -53,7 +53,7 @@ def _belongs(event: Event, events: list[Event]) -> bool:
 
 def _uncalled(site: Site, node: ast.AST) -> Uncalled:
     assert isinstance(node, ast.Attribute)
-    return Uncalled(Site(site.module, node), site.module.text(node.value), node.attr)
+    return Uncalled(Site(site.module, node), Site(site.module, node.value).text, node.attr)
 
 
 def _saved(event: Event) -> Iterator[Uncalled]:

@@ -289,7 +289,8 @@ class LibraryCalls(Shapes):
         """
         called = {id(operation.layer) for operation in self.operations}
         for layer in reversed(self.waiting):
-            if layer.site.module is module and called.isdisjoint(map(id, layer.members)):
+            called.update(map(id, self.sequences_run))
+            if layer.site.module is module and called.isdisjoint(map(id, (layer, *layer.members))):
                 with self.untold():
                     self._run_sequential(layer, (Unknown("input", "parameter"),), layer.site)
                 called.update(id(operation.layer) for operation in self.operations)
@@ -306,6 +307,7 @@ class LibraryCalls(Shapes):
         return None
 
     def _run_sequential(self, layer: Built, positional: Sequence[Value], site: Site) -> Value:
+        self.sequences_run.append(layer)
         self.emit_forward(site, layer, positional)
         value: Value = positional[0] if positional else Unknown()
         if layer.state.get("unordered"):

@@ -118,7 +118,9 @@ class Machine(ABC):
         self.standing: dict[tuple[int, str], tuple[Value, Unknown]] = {}
         """By the identity of a default None, and its name, what is given in its place."""
         self.waiting: list[Built] = []
-        """Sequences of layers that nothing has run yet, in the order in which they are built."""
+        """Sequences of layers, in the order in which they are built."""
+        self.sequences_run: list[Built] = []
+        """Those that are run, by the program or after it."""
         self.steps = 0
         self.complete = True
         """Whether no call was given up."""

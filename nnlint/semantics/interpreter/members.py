@@ -53,6 +53,7 @@ from nnlint.semantics.values import (
     choose,
     softened,
 )
+from nnlint.syntax.calls import last_name
 
 WRAPPED = frozenset({"module", "_orig_mod", "_forward_module"})
 """Attributes under which a wrapper (DataParallel, compile, Fabric) keeps the model itself."""
@@ -180,7 +181,7 @@ class Members(TrainingCalls):
 
     def _is_property(self, function: Function) -> bool:
         return any(
-            getattr(d, "id", getattr(d, "attr", "")) in ("property", "cached_property")
+            last_name(d) in ("property", "cached_property")
             for d in getattr(function.node, "decorator_list", ())
         )
 

@@ -37,6 +37,7 @@ from nnlint.semantics.values import (
     note_choice,
     states,
 )
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
 ANY = object()
@@ -104,7 +105,7 @@ class Statements(Narrowing):
     def _is_exit(self, node: ast.expr) -> bool:
         """Whether an expression ends the program: `exit()`, `sys.exit(1)`."""
         called = node.func if isinstance(node, ast.Call) else None
-        name = getattr(called, "attr", getattr(called, "id", ""))
+        name = last_name(called)
         if called is None or name not in ("exit", "quit", "_exit"):
             return False
         function = self.evaluate(called)
@@ -123,7 +124,7 @@ class Statements(Narrowing):
         """Note that the state of a model is kept, or a model itself as the best one."""
         if not isinstance(value, _KEPT):
             return
-        name = getattr(target, "id", getattr(target, "attr", ""))
+        name = last_name(target)
         named = isinstance(value, _MODELS) and _SECOND_MODEL.search(name)
         if named or any(states(value)):
             self.emit("keep", self.site(target), value, name=name)

@@ -126,7 +126,7 @@ class TrainingCalls(Calls):
             return
         site = self.site(node)
         self.emit("uncalled", site, choose(known), (), node.attr)
-        called = site.module.text(node.value)
+        called = self.site(node.value).text
         if all(has_method(receiver, node.attr, called) for receiver in known):
             self.call(value, (), {}, site)
 

@@ -106,6 +106,11 @@ class Operation:
     twins: list[Operation] = field(default_factory=list)
     """Of a reshape or layer: all at this place, whoever the callers are, this one included."""
 
+    @property
+    def written_at(self) -> Site:
+        """Where it is written what it does: where the layer is built that is applied, if one is."""
+        return self.site if self.layer is None else self.layer.site
+
 
 PARTS_OF[Extent] = lambda value: (value.made,) if value.made is not None else ()
 PARTS_OF[Arithmetic] = lambda value: value.operands

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from nnlint.rule import Context, Level, Matches, rule
@@ -12,6 +14,28 @@ TO_UNIT_RANGE = 0.5
 """As mean and as deviation it takes [0, 1] to [-1, 1], which is often meant."""
 
 
+def may_get_equal_numbers(node: ast.AST) -> bool:
+    """Whether a node calls a `Normalize` of which two arguments may be the same numbers."""
+    match node:
+        case ast.Call(func=ast.Name(id="Normalize") | ast.Attribute(attr="Normalize")):
+            given = [literal(a) for a in (*node.args, *(k.value for k in node.keywords))]
+            return any(
+                one == other and any(number != TO_UNIT_RANGE for number in one)
+                for one, other in combinations(given, 2)
+                if one and other
+            ) or (len(given) > 1 and not all(given))
+    return False
+
+
+def literal(node: ast.expr) -> tuple[Any, ...]:
+    """The numbers that are written out in an argument; none where it is no literal."""
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
 @rule(
     "NN218",
     level=Level.WARNING,
@@ -22,6 +46,7 @@ TO_UNIT_RANGE = 0.5
             args=[m.AtLeastN(n=2)],
         ),
         words="Normalize(",
+        holds=may_get_equal_numbers,
     ),
 )
 def std_equals_mean(call: cst.Call, context: Context) -> None:

@@ -17,20 +17,36 @@ def conditions(m: Any) -> Any:
     return m.OneOf(*(holder(test=either) for holder in holders))
 
 
-def is_text_or(node: ast.AST) -> bool:
-    """Whether a text is one of the values that `or` joins."""
-    return (
-        isinstance(node, ast.BoolOp)
-        and isinstance(node.op, ast.Or)
-        and any(isinstance(v, ast.Constant) and isinstance(v.value, str) for v in node.values)
-    )
+def holds_text(node: ast.AST) -> bool:
+    """Whether a node decides by texts that `or` joins to comparisons."""
+    match node:
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+            return is_text_or(test)
+        case ast.comprehension(ifs=tests):
+            return any(map(is_text_or, tests))
+    return False
+
+
+def is_text_or(test: ast.expr) -> bool:
+    operands, kinds = [test], set()
+    while operands:
+        match operands.pop():
+            case ast.BoolOp(op=ast.Or(), values=values):
+                operands += values
+            case ast.Constant(value=str() | bytes()):
+                kinds.add("text")
+            case ast.Compare():
+                kinds.add("comparison")
+            case _:
+                return False
+    return len(kinds) == 2
 
 
 @rule(
     "NN338",
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
-    on=Matches(conditions, words=('" or', "' or", ' or "', " or '"), holds=is_text_or),
+    on=Matches(conditions, words=('" or', "' or", ' or "', " or '"), holds=holds_text),
     fix=Applicability.UNSAFE,
 )
 def constant_condition(holder: cst.If, context: Context) -> None:

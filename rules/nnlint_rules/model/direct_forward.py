@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from nnlint.questions.participants import is_model
@@ -7,6 +8,17 @@ from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
 
 if TYPE_CHECKING:
     import libcst as cst
+
+
+def is_called_from_outside(node: ast.AST) -> bool:
+    """Whether `forward` is called of something else than `self`, `cls` or `super()`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner, attr="forward")):
+            match owner:
+                case ast.Name(id="self" | "cls") | ast.Call(func=ast.Name(id="super")):
+                    return False
+            return True
+    return False
 
 
 @rule(
@@ -21,6 +33,7 @@ if TYPE_CHECKING:
             )
         ),
         words=".forward(",
+        holds=is_called_from_outside,
     ),
     fix=Applicability.SAFE,
 )

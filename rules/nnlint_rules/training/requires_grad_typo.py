@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,18 @@ def assignments(m: Any) -> Any:
     return m.Assign(targets=targets) | m.AnnAssign(target=flag, value=m.BaseExpression())
 
 
+def sets_flag(node: ast.AST) -> bool:
+    """Whether a node is an attribute that is set, and meant to be the flag."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
+        return False
+    return node.attr != FLAG and MEANT_AS_FLAG.fullmatch(node.attr) is not None
+
+
 @rule(
     "NN526",
     level=Level.ERROR,
     recipe="set up the end-to-end skeleton",
-    on=Matches(assignments, words=NAMES),
+    on=Matches(assignments, words=NAMES, holds=sets_flag),
     fix=Applicability.SAFE,
 )
 def requires_grad_typo(assignment: cst.Assign | cst.AnnAssign, context: Context) -> None:
