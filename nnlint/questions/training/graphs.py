@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
@@ -63,17 +64,20 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     ]
     backwards = [(e, b) for e, b in placed if e.kind != "gather" and not _retains(e)]
     seen: set[object] = set()
-    for event, blocks in placed if backwards else ():
+    starts = _Starts(e for e, _ in placed if e.kind != "gather") if backwards else None
+    hanging = _Hanging(e for e, _ in backwards)
+    for event, blocks in placed if starts else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
         if any(map(_is_bounded, event.operands)) or _may_add_its_own_way(event.site):
             continue
-        if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
+        if starts is None or starts.include(event):
             continue
-        for backward, around in backwards:
+        for number in hanging.with_graph_of(event):
+            backward, around = backwards[number]
             # without the option, what is added here has not been backpropagated
             optional = set(backward.conditions) - set(event.conditions)
-            if off_by_default(optional) or not _same_graph(backward, event):
+            if off_by_default(optional):
                 continue
             site = _place(event, blocks, around)
             if site is not None and site.module is program.module:
@@ -118,15 +122,26 @@ def _retains(backward: Event) -> bool:
     )
 
 
-def _same_graph(backward: Event, gather: Event) -> bool:
-    """Whether what is added still hangs on the graph that a backward pass has gone through."""
-    assert gather.subject is not None
-    added = {id(v) for v in _scaled(gather.subject)}
-    for loss in _losses(backward):
-        parts = [*_scaled(loss)]
-        if any(id(v) in added and (v is parts[0] or _has_graph(v)) for v in parts):
-            return True
-    return False
+class _Hanging:
+    """The graphs that backward passes have gone through, found by what hangs on them."""
+
+    def __init__(self, backwards: Iterable[Event]) -> None:
+        self._of: dict[int, list[int]] = {}
+        self._kept: list[Value] = []
+        """What keeps identities from being those of something else later."""
+        for number, backward in enumerate(backwards):
+            for loss in _losses(backward):
+                parts = [*_scaled(loss)]
+                self._kept += parts
+                for part in parts:
+                    if part is parts[0] or _has_graph(part):
+                        self._of.setdefault(id(part), []).append(number)
+
+    def with_graph_of(self, gather: Event) -> list[int]:
+        """The numbers of the backward passes through the graph of what is added, in order."""
+        assert gather.subject is not None
+        added = [*_scaled(gather.subject)]
+        return sorted({number for part in added for number in self._of.get(id(part), ())})
 
 
 def _has_graph(part: Value) -> bool:
@@ -188,28 +203,45 @@ def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> 
     return [*tensors, *(unknown if len(unknown) == len(operands) == 1 else called)]
 
 
-def _collected(value: Value, gather: Event) -> bool:
-    """Whether a backward pass starts from the sum or list that something is added to."""
-    total = gather.operands[0]
-    total = tensor_of(total) or total
-    added = {id(v) for v in _scaled(gather.subject)} if gather.subject is not None else set()
-    waiting, seen = [value], set[int]()
-    while waiting and len(seen) <= MOST:
-        current = waiting.pop(0)
-        known = current if isinstance(current, Choice | Maybe) else tensor_of(current) or current
-        if known is total:
+class _Starts:
+    """What backward passes start from, and what that is computed from."""
+
+    def __init__(self, backwards: Iterable[Event]) -> None:
+        self._parts: dict[int, Value] = {}
+        self._collected: dict[int, Value] = {}
+        """What lists hold that are put together on the way."""
+        looked_at: set[int] = set()
+        for backward in backwards:
+            for loss in _losses(backward):
+                if id(loss) not in looked_at:
+                    looked_at.add(id(loss))
+                    self._look_behind(loss)
+
+    def _look_behind(self, loss: Value) -> None:
+        waiting, seen = deque([loss]), set[int]()
+        while waiting and len(seen) <= MOST:
+            current = waiting.popleft()
+            chosen = isinstance(current, Choice | Maybe)
+            known = current if chosen else tensor_of(current) or current
+            if id(known) in seen:
+                continue
+            seen.add(id(known))
+            self._parts[id(known)] = known
+            producer = known.producer if isinstance(known, Tensor) else None
+            if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
+                collected = (tensor_of(v) or v for v in producer.inputs)
+                self._collected.update((id(v), v) for v in collected)
+            waiting += _parts(known)
+
+    def include(self, gather: Event) -> bool:
+        """Whether a backward pass starts from the sum or list that something is added to."""
+        total = gather.operands[0]
+        total = tensor_of(total) or total
+        if id(total) in self._parts:
             return True
-        if id(known) in seen:
-            continue
-        seen.add(id(known))
-        producer = known.producer if isinstance(known, Tensor) else None
-        if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
-            if isinstance(total, Items) and any(
-                id(tensor_of(t) or t) in added for t in producer.inputs
-            ):
-                return True
-        waiting += _parts(known)
-    return False
+        if not isinstance(total, Items) or gather.subject is None:
+            return False
+        return any(id(v) in self._collected for v in [*_scaled(gather.subject)])
 
 
 def _parts(value: Value) -> list[Value]:
