@@ -65,6 +65,7 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     backwards = [(e, b) for e, b in placed if e.kind != "gather" and not _retains(e)]
     seen: set[object] = set()
     starts = _Starts(e for e, _ in placed if e.kind != "gather") if backwards else None
+    resets = _Resets()
     hanging = _Hanging(e for e, _ in backwards)
     for event, blocks in placed if starts else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
@@ -79,7 +80,7 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
             optional = set(backward.conditions) - set(event.conditions)
             if off_by_default(optional):
                 continue
-            site = _place(event, blocks, around)
+            site = _place(event, blocks, around, resets)
             if site is not None and site.module is program.module:
                 seen.add(event.site.key)
                 yield KeptGraph(site, event, backward)
@@ -265,7 +266,9 @@ def _parts(value: Value) -> list[Value]:
             return []
 
 
-def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) -> Site | None:
+def _place(
+    gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...], resets: _Resets
+) -> Site | None:
     """Where a loop that also has the backward pass adds to what outlives its rounds.
 
     None where there is no such loop, or where each round has a sum of its own.
@@ -281,25 +284,25 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
     inner = [b for b in blocks[at + 1 :] if b.kind == "call" and b.site is not None]
     if target is None or (inner and not _outlives(target, gather)):
         return None
-    if loop.site is None or _is_reset(loop.site.node, ast.unparse(target)):
+    if loop.site is None or resets.include(loop.site.node, ast.unparse(target)):
         return None
     if isinstance(target, ast.Name) and not _goes_over_data(loop.site.node):
         function = _function_around(gather.site)
         if function is not None and _STEP.search(function.name):
             return None
-    if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target)):
+    if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target), resets):
         return None
     apart = [b for b in blocks[len(shared) :] if b.kind == "call" and b.site is not None]
     return apart[0].site if apart else gather.site
 
 
-def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str) -> bool:
+def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str, resets: _Resets) -> bool:
     """Whether a loop repeats steps on one batch, and the next batch begins the sum anew."""
     return not _goes_over_data(loop) and any(
         block.kind == "loop"
         and block.site is not None
         and _goes_over_data(block.site.node)
-        and _is_reset(block.site.node, name)
+        and resets.include(block.site.node, name)
         for block in around
     )
 
@@ -356,47 +359,49 @@ def _is_new_container(value: ast.expr | None) -> bool:
     return isinstance(value, literals)
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(
-        ast.unparse(n) == name for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)
-    )
+class _Resets:
+    """Which sums and lists loops begin anew, in every round or in some of them."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, set[str]] = {}
+
+    def include(self, loop: ast.AST, name: str) -> bool:
+        """Whether a loop begins the sum or list of a name anew."""
+        if id(loop) not in self._of:
+            self._of[id(loop)] = {*_reset_names(loop)}
+        return name in self._of[id(loop)]
 
 
-def _is_reset(loop: ast.AST, name: str) -> bool:
-    """Whether a loop begins the sum or list anew, in every round or in some of them."""
+def _reset_names(loop: ast.AST) -> Iterator[str]:
     waiting = [s for s in getattr(loop, "body", []) if isinstance(s, ast.stmt)]
     while waiting:
         statement = waiting.pop()
-        if _empties(statement, name):
-            return True
+        yield from _emptied_names(statement)
         if isinstance(statement, ast.Assign | ast.AnnAssign):
-            if statement.value is None or _mentions(statement.value, name):
+            if statement.value is None:
                 continue
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
-            if any(ast.unparse(n) == name for n in names):
-                return True
+            yield from {ast.unparse(n) for n in names} - _mentioned(statement.value)
         elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While) or (
             isinstance(statement, ast.If) and not _is_once(statement.test)
         ):
             waiting += statement.body
-    return False
 
 
-def _empties(statement: ast.stmt, name: str) -> bool:
-    """Whether a statement takes everything out of a list: `losses.clear()`, `del losses[:]`."""
+def _mentioned(node: ast.AST) -> set[str]:
+    return {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)}
+
+
+def _emptied_names(statement: ast.stmt) -> Iterator[str]:
+    """What a statement takes everything out of: `losses.clear()`, `del losses[:]`."""
     match statement:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=emptied, attr="clear"))):
-            return ast.unparse(emptied) == name
+            yield ast.unparse(emptied)
         case ast.Delete(targets=targets) | ast.Assign(targets=targets):
-            return any(
-                isinstance(t, ast.Subscript)
-                and isinstance(t.slice, ast.Slice)
-                and ast.unparse(t.value) == name
-                for t in targets
-            )
-        case _:
-            return False
+            for target in targets:
+                if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+                    yield ast.unparse(target.value)
 
 
 def _is_once(test: ast.expr) -> bool:
