@@ -99,7 +99,7 @@ fit_{0}()
     return "import copy\n" + "".join(phase.format(i) for i in range(count))
 
 
-@pytest.mark.parametrize(("program", "most"), [(pairs, 2.2), (losses, 2.2), (kept_states, 3.0)])
+@pytest.mark.parametrize(("program", "most"), [(pairs, 2.2), (losses, 2.5), (kept_states, 3.0)])
 def test_work_grows_with_the_number_of_parts(
     program: Callable[[int], str], most: float, tmp_path: Path
 ) -> None:
