@@ -207,7 +207,9 @@ class Linter:
         # where imports lead depends on the top of what is linted
         key = codes, config.stage, roots.top
         if key not in self._caches:
-            whole = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
+            whole = ""
+            if self._cache_dir is not None:
+                whole = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
             self._caches[key] = Cache(self._cache_dir, whole)
         return self._caches[key]
 

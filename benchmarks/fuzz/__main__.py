@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(".fuzz"), help="where faults are kept")
     options = parser.parse_args()
     mutants = Mutants(_texts(options.paths or [FIXTURES]), options.seed)
-    # what every process shares is loaded before they start
+    # what every process shares is loaded before they start, here and by `watch`
     lint([str(Path(__file__))], Config(), jobs=1, use_cache=False)
     started = time.perf_counter()
     numbers = range(options.first, options.first + options.inputs)

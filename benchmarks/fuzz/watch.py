@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
+# what every process shares is loaded before they start
+import libcst.matchers  # noqa: F401
+
 from benchmarks.fuzz.mutants import Mutant
 from nnlint.config import Config
 from nnlint.engine import lint

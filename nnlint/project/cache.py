@@ -368,7 +368,12 @@ def fingerprint(*settings: object, sources: Iterable[str]) -> str:
     digest = hashlib.sha1(usedforsecurity=False)
     digest.update(f"{__version__} {sys.version_info[:3]} {settings!r}".encode())
     engine = Path(__file__).resolve().parent.parent
-    own = (str(p) for pattern in ("*.py", "*.toml") for p in engine.rglob(pattern))
+    own = (
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(engine)
+        for name in names
+        if name.endswith((".py", ".toml"))
+    )
     for source in sorted({*sources, *own}):
         try:
             status = os.stat(source)

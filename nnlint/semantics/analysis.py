@@ -90,6 +90,7 @@ class Program:
     """The programs of the project's other files that mention what is entered here: they may
     call it with what they know. Looked for when it is asked for."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
+    _events: dict[tuple[str, ...], list[Event]] = field(default_factory=dict)
     _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
 
     def walk(self) -> list[tuple[Event, tuple[Block, ...]]]:
@@ -107,7 +108,11 @@ class Program:
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of the given kinds, or all of them, in source order."""
-        return [event for event, _ in self.walk() if not kinds or event.kind in kinds]
+        known = self._events.get(kinds)
+        if known is None:
+            known = [event for event, _ in self.walk() if not kinds or event.kind in kinds]
+            self._events[kinds] = known
+        return known.copy()
 
     def elsewhere(self, event: Event, depth: int = 2) -> list[tuple[Program, Event]]:
         """The same event where the project's other files get to it, through what is entered here:

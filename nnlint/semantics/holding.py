@@ -104,10 +104,16 @@ class Indexed(Generic[Thing]):
 
     def __init__(self, things: Iterable[tuple[Value | None, Thing]]) -> None:
         self._things: list[Thing] = []
+        self._models: list[Value | None] = []
+        self._vague: list[int] = []
+        """Things about what is no object that is known: it may be another one."""
         self._parts: dict[int, list[int]] = {}
         self._wholes: dict[int, list[int]] = {}
         for place, (model, thing) in enumerate(things):
             self._things.append(thing)
+            self._models.append(model)
+            if not isinstance(model, Instance | Built):
+                self._vague.append(place)
             if model is not None:
                 for value in _holders(model):
                     self._parts.setdefault(id(value), []).append(place)
@@ -116,9 +122,29 @@ class Indexed(Generic[Thing]):
 
     def of(self, model: Value) -> list[Thing]:
         """What is about a model, a part of it or what holds it (see `same_model`), in order."""
-        places = {place for held in _held(model) for place in self._parts.get(held, ())}
-        for value in _holders(model):
-            places.update(self._wholes.get(id(value), ()))
+        return self._at(self._same(model))
+
+    def around(self, model: Value) -> list[Thing]:
+        """What is about a model or what holds it (see `covers`), in order."""
+        return self._at(self._covering(model))
+
+    def perhaps(self, model: Value | None) -> list[Thing]:
+        """What is not certainly about another object (see `distinct`), in order."""
+        if model is None:
+            return list(self._things)
+        known = isinstance(model, Instance | Built)
+        asked = self._vague if known else range(len(self._things))
+        unsettled = {place for place in asked if not distinct(self._models[place], model)}
+        return self._at(self._same(model) | unsettled)
+
+    def _same(self, model: Value) -> set[int]:
+        parts = {place for held in _held(model) for place in self._parts.get(held, ())}
+        return parts | self._covering(model)
+
+    def _covering(self, model: Value) -> set[int]:
+        return {place for v in _holders(model) for place in self._wholes.get(id(v), ())}
+
+    def _at(self, places: set[int]) -> list[Thing]:
         return [self._things[place] for place in sorted(places)]
 
 

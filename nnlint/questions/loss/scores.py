@@ -71,17 +71,18 @@ def averages(program: Program) -> Iterator[Average]:
     evaluating = _evaluation_loops(program) if divisions else set()
     seen: set[object] = set()
     yield from _means_of_lists(program, placed)
+    dividing = _by_terms(divisions)
     for gather, blocks in placed if divisions else ():
         kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
         if not kind or loop is None:
             continue
-        for division in divisions:
+        for division in dividing.get(id(gather.subject), ()):
             assert isinstance(division.operands[0], Unknown)
             loader = division.operands[0].state.get(MADE_OF)
             if not isinstance(loader, Value) or not _goes_over(loop, loader):
                 continue
-            if division.site.key in seen or not _holds(division.subject, gather.subject):
+            if division.site.key in seen:
                 continue
             if _has_several_batches(loader, division.site) and not _is_given_sum(program, gather):
                 seen.add(division.site.key)
@@ -245,35 +246,52 @@ def _counted(value: Value | None) -> Operation | None:
     return _comparison(next(iter(summed.arguments.values()), None))
 
 
-def _holds(value: Value | None, part: Value | None, seen: set[int] | None = None) -> bool:
-    """Whether a sum, or a multiple of one, has something among its terms."""
-    seen = set() if seen is None else seen
-    if value is None or id(value) in seen or len(seen) > MOST:
-        return False
-    seen.add(id(value))
-    if value is part or (tensor_of(value) or value) is part:
-        return True
-    parts: tuple[Value, ...] = ()
+def _by_terms(divisions: list[Event]) -> dict[int, list[Event]]:
+    """Divisions by the identities of what the sum that is divided has among its terms."""
+    found: dict[int, list[Event]] = {}
+    for division in divisions:
+        for identity in _terms(division.subject):
+            found.setdefault(identity, []).append(division)
+    return found
+
+
+def _terms(value: Value | None) -> set[int]:
+    """The identities of what is added up in a sum or a multiple of one, itself included."""
+    seen: set[int] = set()
+    terms: set[int] = set()
+    waiting = [value]
+    while waiting and len(seen) <= MOST:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        terms |= {id(current), id(tensor_of(current) or current)}
+        waiting += reversed(_summands(current))
+    return terms
+
+
+def _summands(value: Value) -> tuple[Value, ...]:
     match value:
         case Arithmetic(operator="+" | "*" | "float" | "int"):
-            parts = value.operands
+            return value.operands
         case Extent(made=Arithmetic() as made):
-            parts = made.operands
+            return made.operands
         case Choice():
-            parts = value.options
+            return value.options
         case Maybe():
-            parts = (value.value,)
+            return (value.value,)
         case Tensor(producer=Join() as join):
-            parts = join.inputs
+            return join.inputs
         case Unknown(name="item()"):
             inner = value.state.get(MADE_OF)
-            parts = (inner,) if isinstance(inner, Value) else ()
+            return (inner,) if isinstance(inner, Value) else ()
         case Tensor(producer=Operation() as operation) if operation.entry.name in (
             "torch.add",
             "torch.mul",
         ) or operation.entry.family in ("detach", "item", "cast"):
-            parts = tuple(operation.arguments.values())
-    return any(_holds(p, part, seen) for p in parts)
+            return tuple(operation.arguments.values())
+        case _:
+            return ()
 
 
 def is_uneven(loader: Value) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import parts
 from nnlint.semantics.values import (
     IN_MODEL,
@@ -74,7 +75,7 @@ def mode_dependence(
     """How a model depends on its mode, through all of its parts.
 
     Parameters:
-        operations: what has been computed in the program, for `F.dropout` in a `forward`.
+        operations: the `functional_dropouts` of the program.
         as_built: whether the mode of no part has been set since it was built. Parts that are
             built in eval mode then stay in it, and compute what they compute in evaluation.
     """
@@ -194,13 +195,19 @@ def _number(value: Value | None) -> object:
     return value.value if isinstance(value, Constant) else None
 
 
-def _functional_dropout(owners: set[int], operations: Iterable[Operation]) -> Site | None:
-    for operation in operations:
-        if operation.layer is not None or operation.entry.family not in DROPOUTS:
-            continue
-        if id(operation.owner) in owners and follows_mode(operation):
-            return operation.site
-    return None
+def functional_dropouts(program: Program) -> tuple[Operation, ...]:
+    """The calls of `F.dropout` in a program, in whatever `forward`, that follow a mode."""
+    return tuple(
+        operation
+        for operation in program.operations
+        if operation.layer is None
+        and operation.entry.family in DROPOUTS
+        and follows_mode(operation)
+    )
+
+
+def _functional_dropout(owners: set[int], dropouts: Iterable[Operation]) -> Site | None:
+    return next((o.site for o in dropouts if id(o.owner) in owners), None)
 
 
 def follows_mode(dropout: Operation) -> bool:

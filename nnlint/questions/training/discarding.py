@@ -12,7 +12,7 @@ from nnlint.questions.training.ownership import Ownership
 from nnlint.questions.training.stepping import Following, follow
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.holding import covers, distinct
+from nnlint.semantics.holding import Indexed, covers, distinct
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
 from nnlint.syntax.calls import called_name, last_name
@@ -74,7 +74,8 @@ def never_stepped(program: Program) -> Iterator[NeverStepped]:
     if not program.complete or not program.events("backward"):
         return
     owner = program.once(Ownership)
-    idle = [o for o in _built_optimizers(program) if _is_idle(program, o)]
+    built = _built_optimizers(program)
+    idle = [o for o in _not_stepped(program, built) if _is_idle(program, o)]
     for backward, blocks in program.walk() if idle else ():
         loop = innermost_loop(blocks, "step") if backward.kind == "backward" else None
         if loop is None or not loop.known or not backward.grad or _are_used(loop):
@@ -93,6 +94,19 @@ def _built_optimizers(program: Program) -> list[Built]:
         event.subject
         for event in program.events("build")
         if isinstance(event.subject, Built) and is_optimizer(event.subject)
+    ]
+
+
+def _not_stepped(program: Program, optimizers: list[Built]) -> list[Built]:
+    """The optimizers of which no model is one that a step updates, or updates perhaps."""
+    held = [held_models(event.subject) for event in program.events("step")]
+    if not all(held):
+        return []
+    stepped = Indexed((model, model) for models in held for model in models or ())
+    return [
+        optimizer
+        for optimizer in optimizers
+        if not any(stepped.perhaps(model) for model in held_models(optimizer) or ())
     ]
 
 

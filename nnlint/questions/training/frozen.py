@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.model.layers import batch_norm_of
-from nnlint.questions.training.modes import concerns_mode, mode_after
+from nnlint.questions.training.modes import mode_after, of_mode
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
@@ -140,5 +140,4 @@ def _follow(program: Program, model: Value, freeze: Event, before: bool) -> Path
             return "initial", False
         return mode_after(event, model, mode), frozen
 
-    timeline = program.timeline.only(lambda e: e is freeze or concerns_mode(e, model))
-    return Paths(after, {("initial", before)}).follow(timeline)
+    return Paths(after, {("initial", before)}).follow(of_mode(program, model, freeze))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
@@ -64,19 +65,23 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     ]
     backwards = [(e, b) for e, b in placed if e.kind != "gather" and not _retains(e)]
     seen: set[object] = set()
-    for event, blocks in placed if backwards else ():
+    starts = _Starts(e for e, _ in placed if e.kind != "gather") if backwards else None
+    resets = _Resets()
+    hanging = _Hanging(e for e, _ in backwards)
+    for event, blocks in placed if starts else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
         if any(map(_is_bounded, event.operands)) or _may_add_its_own_way(event.site):
             continue
-        if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
+        if starts is None or starts.include(event):
             continue
-        for backward, around in backwards:
+        for number in hanging.with_graph_of(event):
+            backward, around = backwards[number]
             # without the option, what is added here has not been backpropagated
             optional = set(backward.conditions) - set(event.conditions)
-            if off_by_default(optional) or not _same_graph(backward, event):
+            if off_by_default(optional):
                 continue
-            site = _place(event, blocks, around)
+            site = _place(event, blocks, around, resets)
             if site is not None and site.module is program.module:
                 seen.add(event.site.key)
                 yield KeptGraph(site, event, backward)
@@ -119,15 +124,26 @@ def _retains(backward: Event) -> bool:
     )
 
 
-def _same_graph(backward: Event, gather: Event) -> bool:
-    """Whether what is added still hangs on the graph that a backward pass has gone through."""
-    assert gather.subject is not None
-    added = {id(v) for v in _scaled(gather.subject)}
-    for loss in _losses(backward):
-        parts = [*_scaled(loss)]
-        if any(id(v) in added and (v is parts[0] or _has_graph(v)) for v in parts):
-            return True
-    return False
+class _Hanging:
+    """The graphs that backward passes have gone through, found by what hangs on them."""
+
+    def __init__(self, backwards: Iterable[Event]) -> None:
+        self._of: dict[int, list[int]] = {}
+        self._kept: list[Value] = []
+        """What keeps identities from being those of something else later."""
+        for number, backward in enumerate(backwards):
+            for loss in _losses(backward):
+                parts = [*_scaled(loss)]
+                self._kept += parts
+                for part in parts:
+                    if part is parts[0] or _has_graph(part):
+                        self._of.setdefault(id(part), []).append(number)
+
+    def with_graph_of(self, gather: Event) -> list[int]:
+        """The numbers of the backward passes through the graph of what is added, in order."""
+        assert gather.subject is not None
+        added = [*_scaled(gather.subject)]
+        return sorted({number for part in added for number in self._of.get(id(part), ())})
 
 
 def _has_graph(part: Value) -> bool:
@@ -189,28 +205,45 @@ def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> 
     return [*tensors, *(unknown if len(unknown) == len(operands) == 1 else called)]
 
 
-def _collected(value: Value, gather: Event) -> bool:
-    """Whether a backward pass starts from the sum or list that something is added to."""
-    total = gather.operands[0]
-    total = tensor_of(total) or total
-    added = {id(v) for v in _scaled(gather.subject)} if gather.subject is not None else set()
-    waiting, seen = [value], set[int]()
-    while waiting and len(seen) <= MOST:
-        current = waiting.pop(0)
-        known = current if isinstance(current, Choice | Maybe) else tensor_of(current) or current
-        if known is total:
+class _Starts:
+    """What backward passes start from, and what that is computed from."""
+
+    def __init__(self, backwards: Iterable[Event]) -> None:
+        self._parts: dict[int, Value] = {}
+        self._collected: dict[int, Value] = {}
+        """What lists hold that are put together on the way."""
+        looked_at: set[int] = set()
+        for backward in backwards:
+            for loss in _losses(backward):
+                if id(loss) not in looked_at:
+                    looked_at.add(id(loss))
+                    self._look_behind(loss)
+
+    def _look_behind(self, loss: Value) -> None:
+        waiting, seen = deque([loss]), set[int]()
+        while waiting and len(seen) <= MOST:
+            current = waiting.popleft()
+            chosen = isinstance(current, Choice | Maybe)
+            known = current if chosen else tensor_of(current) or current
+            if id(known) in seen:
+                continue
+            seen.add(id(known))
+            self._parts[id(known)] = known
+            producer = known.producer if isinstance(known, Tensor) else None
+            if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
+                collected = (tensor_of(v) or v for v in producer.inputs)
+                self._collected.update((id(v), v) for v in collected)
+            waiting += _parts(known)
+
+    def include(self, gather: Event) -> bool:
+        """Whether a backward pass starts from the sum or list that something is added to."""
+        total = gather.operands[0]
+        total = tensor_of(total) or total
+        if id(total) in self._parts:
             return True
-        if id(known) in seen:
-            continue
-        seen.add(id(known))
-        producer = known.producer if isinstance(known, Tensor) else None
-        if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
-            if isinstance(total, Items) and any(
-                id(tensor_of(t) or t) in added for t in producer.inputs
-            ):
-                return True
-        waiting += _parts(known)
-    return False
+        if not isinstance(total, Items) or gather.subject is None:
+            return False
+        return any(id(v) in self._collected for v in [*_scaled(gather.subject)])
 
 
 def _parts(value: Value) -> list[Value]:
@@ -234,7 +267,9 @@ def _parts(value: Value) -> list[Value]:
             return []
 
 
-def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) -> Site | None:
+def _place(
+    gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...], resets: _Resets
+) -> Site | None:
     """Where a loop that also has the backward pass adds to what outlives its rounds.
 
     None where there is no such loop, or where each round has a sum of its own.
@@ -250,25 +285,25 @@ def _place(gather: Event, blocks: tuple[Block, ...], around: tuple[Block, ...]) 
     inner = [b for b in blocks[at + 1 :] if b.kind == "call" and b.site is not None]
     if target is None or (inner and not _outlives(target, gather)):
         return None
-    if loop.site is None or _is_reset(loop.site.node, ast.unparse(target)):
+    if loop.site is None or resets.include(loop.site.node, ast.unparse(target)):
         return None
     if isinstance(target, ast.Name) and not _goes_over_data(loop.site.node):
         function = _function_around(gather.site)
         if function is not None and _STEP.search(function.name):
             return None
-    if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target)):
+    if _is_one_batch(shared[:at], loop.site.node, ast.unparse(target), resets):
         return None
     apart = [b for b in blocks[len(shared) :] if b.kind == "call" and b.site is not None]
     return apart[0].site if apart else gather.site
 
 
-def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str) -> bool:
+def _is_one_batch(around: Sequence[Block], loop: ast.AST, name: str, resets: _Resets) -> bool:
     """Whether a loop repeats steps on one batch, and the next batch begins the sum anew."""
     return not _goes_over_data(loop) and any(
         block.kind == "loop"
         and block.site is not None
         and _goes_over_data(block.site.node)
-        and _is_reset(block.site.node, name)
+        and resets.include(block.site.node, name)
         for block in around
     )
 
@@ -325,47 +360,49 @@ def _is_new_container(value: ast.expr | None) -> bool:
     return isinstance(value, literals)
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(
-        ast.unparse(n) == name for n in walk(node) if isinstance(n, ast.Name | ast.Attribute)
-    )
+class _Resets:
+    """Which sums and lists loops begin anew, in every round or in some of them."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, set[str]] = {}
+
+    def include(self, loop: ast.AST, name: str) -> bool:
+        """Whether a loop begins the sum or list of a name anew."""
+        if id(loop) not in self._of:
+            self._of[id(loop)] = {*_reset_names(loop)}
+        return name in self._of[id(loop)]
 
 
-def _is_reset(loop: ast.AST, name: str) -> bool:
-    """Whether a loop begins the sum or list anew, in every round or in some of them."""
+def _reset_names(loop: ast.AST) -> Iterator[str]:
     waiting = [s for s in getattr(loop, "body", []) if isinstance(s, ast.stmt)]
     while waiting:
         statement = waiting.pop()
-        if _empties(statement, name):
-            return True
+        yield from _emptied_names(statement)
         if isinstance(statement, ast.Assign | ast.AnnAssign):
-            if statement.value is None or _mentions(statement.value, name):
+            if statement.value is None:
                 continue
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
-            if any(ast.unparse(n) == name for n in names):
-                return True
+            yield from {ast.unparse(n) for n in names} - _mentioned(statement.value)
         elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While) or (
             isinstance(statement, ast.If) and not _is_once(statement.test)
         ):
             waiting += statement.body
-    return False
 
 
-def _empties(statement: ast.stmt, name: str) -> bool:
-    """Whether a statement takes everything out of a list: `losses.clear()`, `del losses[:]`."""
+def _mentioned(node: ast.AST) -> set[str]:
+    return {ast.unparse(n) for n in walk(node) if isinstance(n, ast.Name | ast.Attribute)}
+
+
+def _emptied_names(statement: ast.stmt) -> Iterator[str]:
+    """What a statement takes everything out of: `losses.clear()`, `del losses[:]`."""
     match statement:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=emptied, attr="clear"))):
-            return ast.unparse(emptied) == name
+            yield ast.unparse(emptied)
         case ast.Delete(targets=targets) | ast.Assign(targets=targets):
-            return any(
-                isinstance(t, ast.Subscript)
-                and isinstance(t.slice, ast.Slice)
-                and ast.unparse(t.value) == name
-                for t in targets
-            )
-        case _:
-            return False
+            for target in targets:
+                if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+                    yield ast.unparse(target.value)
 
 
 def _is_once(test: ast.expr) -> bool:

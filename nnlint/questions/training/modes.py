@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
+from nnlint.questions.model.layers import (
+    ModeDependence,
+    functional_dropouts,
+    has_trained_weights,
+    mode_dependence,
+)
 from nnlint.questions.participants import held_models, is_library_call, is_model
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.excerpts import excerpts_of
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
 from nnlint.syntax.walking import walk
 
@@ -77,7 +83,7 @@ class _Model:
     def dependence(self) -> ModeDependence:
         """How the model depends on its mode."""
         if self._dependence is None:
-            self._dependence = mode_dependence(self.model, self.program.operations)
+            self._dependence = mode_dependence(self.model, self.program.once(functional_dropouts))
         return self._dependence
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
@@ -97,7 +103,9 @@ class _Model:
         layer = self.dependence.site
         if modes == {"initial"} and not isinstance(self.model, Unknown):
             # what is not known of it may have been built in eval mode
-            layer = mode_dependence(self.model, self.program.operations, as_built=True).site
+            layer = mode_dependence(
+                self.model, self.program.once(functional_dropouts), as_built=True
+            ).site
             if layer is None:
                 return None
         if trained is None:
@@ -115,7 +123,7 @@ class _Model:
         """Whether the project's other files run the same pass with models that are certainly the
         same in both modes, wherever they run it."""
         given = [
-            mode_dependence(event.subject, program.operations)
+            mode_dependence(event.subject, program.once(functional_dropouts))
             for program, event in self.program.elsewhere(found.event)
             if event.subject is not None
         ]
@@ -163,7 +171,7 @@ class _Model:
 
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:
-            timeline = self.program.timeline.only(lambda e: concerns_mode(e, self.model))
+            timeline = of_mode(self.program, self.model)
             start = _initial(self.model) if isinstance(self.model, Built) else ("initial", False)
             self._paths = Paths(self._after, {start}).follow(timeline)
         return self._paths.before(event)
@@ -219,19 +227,46 @@ def modes_before(program: Program, forward: Event) -> frozenset[str]:
     return frozenset(mode for mode, _ in states)
 
 
-def concerns_mode(event: Event, model: Value) -> bool:
-    """Whether an event sets or may set the mode of a model, builds, loads or runs it."""
-    match event.kind:
-        case "train" | "eval" | "mode" | "load":
-            return True
-        case "build":
-            return event.subject is model
-        case "forward":
-            return same_model(event.subject, model) or may_change_mode(event, model)
-        case "opaque" | "fit":
-            return may_change_mode(event, model)
-        case _:
-            return False
+def of_mode(program: Program, model: Value, *others: Event) -> Block:
+    """What of a program sets or may set the mode of a model, builds, loads or runs it.
+
+    Parameters:
+        others: what else matters to the question.
+    """
+    return program.once(_ModeEvents).of(model, others)
+
+
+class _ModeEvents:
+    """The events that concern modes, found by the model."""
+
+    def __init__(self, program: Program) -> None:
+        self._excerpts = program.once(excerpts_of)
+        self._set = _indexed(program.events("train", "eval", "mode", "load"))
+        self._runs = _indexed(program.events("forward"))
+        self._given = Indexed(
+            (value, event)
+            for event in program.events("forward", "opaque", "fit")
+            for value in (event.subject, *event.operands)
+        )
+        self._builds: dict[int, list[Event]] = {}
+        for event in program.events("build"):
+            self._builds.setdefault(id(event.subject), []).append(event)
+
+    def of(self, model: Value, others: Iterable[Event]) -> Block:
+        given = {id(event): event for event in self._given.around(model)}
+        return self._excerpts.of(
+            [
+                *others,
+                *self._set.perhaps(model),
+                *self._runs.of(model),
+                *(event for event in given.values() if may_change_mode(event, model)),
+                *self._builds.get(id(model), ()),
+            ]
+        )
+
+
+def _indexed(events: Iterable[Event]) -> Indexed[Event]:
+    return Indexed((event.subject, event) for event in events)
 
 
 def mode_after(event: Event, model: Value, mode: str) -> str:

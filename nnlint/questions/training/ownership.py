@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from nnlint.questions.participants import held_models, is_library_call
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, distinct, same_model
+from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MODEL_OF, Tensor, Unknown, Value
 
@@ -65,15 +66,19 @@ class Ownership:
 
     def unowned(self, block: Block, optimizer: Value | None) -> frozenset[int]:
         """Those of them that are for no optimizer: a program must apply them by hand, if at all."""
-        holders = [e.subject for e in self._program.events("build", "step")]
-        held = [m for models in map(held_models, holders) for m in models or ()]
         foreign = self.foreign(block, optimizer)
         return frozenset(
             id(event)
             for event in block.events("backward")
             if id(event) in foreign
-            and not any(same_model(m, r.model) for m in held for r in self.reached(event))
+            and not any(self._all_held.of(r.model) for r in self.reached(event))
         )
+
+    @cached_property
+    def _all_held(self) -> Indexed[Value]:
+        """The models that the optimizers of the program hold."""
+        holders = [e.subject for e in self._program.events("build", "step")]
+        return Indexed((m, m) for models in map(held_models, holders) for m in models or ())
 
     def is_fed(self, optimizer: Value | None) -> bool:
         """Whether a backward pass reaches what an optimizer holds."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.model.layers import mode_dependence
+from nnlint.questions.model.layers import functional_dropouts, mode_dependence
 from nnlint.questions.participants import held_models, made_within
 from nnlint.questions.training.backpropagation import trained_places
-from nnlint.questions.training.modes import concerns_mode, mode_after
+from nnlint.questions.training.modes import mode_after, of_mode
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import same_model
+from nnlint.semantics.holding import Indexed, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown, Value
@@ -39,18 +39,20 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
     reached = program.once(trained_places)
     found: set[object] = set()
     paths: dict[int, Paths[Since]] = {}
+    stepped = program.once(_Stepped)
+    runs = Indexed((p.event.subject, p) for p in every)
     for trained in every:
         model = trained.event.subject
-        if model is None or not _is_trained(trained, program):
+        if model is None or not _trains(trained) or not stepped.may_be(model):
             continue
         if reached and trained.event.site.key not in reached:
             continue
         if id(model) not in paths:
-            paths[id(model)] = _follow(program, model, every)
+            paths[id(model)] = _follow(program, model, runs.of(model))
         mode = _mode_left_on(paths[id(model)].before(trained.event))
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
-        dependence = mode_dependence(model, program.operations)
+        dependence = mode_dependence(model, program.once(functional_dropouts))
         if not dependence.is_free and not _is_as_built(program, model):
             found.add(mode.site.key)
             yield UnrestoredMode(mode, trained.event, dependence.site)
@@ -63,22 +65,28 @@ def _is_as_built(program: Program, model: Value) -> bool:
         same_model(e.subject, model) for e in program.events("train")
     ):
         return False
-    return mode_dependence(model, program.operations, as_built=True).site is None
+    return mode_dependence(model, program.once(functional_dropouts), as_built=True).site is None
 
 
-def _is_trained(found: Pass, program: Program) -> bool:
-    """Whether a pass is one for a step of an optimizer that may hold its model."""
-    if found.role != "train" or any(b.kind == "loop" for b in found.region):
-        return False
-    for step in program.events("step"):
-        held = held_models(step.subject)
-        if held is None or any(same_model(found.event.subject, m) for m in held):
-            return True
-    return False
+def _trains(found: Pass) -> bool:
+    """Whether a pass is one for a step of an optimizer."""
+    return found.role == "train" and not any(b.kind == "loop" for b in found.region)
 
 
-def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Since]:
-    runs = [p for p in every if same_model(p.event.subject, model)]
+class _Stepped:
+    """The models that the optimizers which a program steps hold."""
+
+    def __init__(self, program: Program) -> None:
+        held = [held_models(step.subject) for step in program.events("step")]
+        self._any = None in held
+        self._held = Indexed((model, model) for models in held for model in models or ())
+
+    def may_be(self, model: Value) -> bool:
+        """Whether an optimizer that is stepped may hold a model."""
+        return self._any or bool(self._held.of(model))
+
+
+def _follow(program: Program, model: Value, runs: list[Pass]) -> Paths[Since]:
     evaluations = {id(p.event) for p in runs if p.role == "eval" or not p.event.grad}
     evaluations |= _without_backward(program, runs)
 
@@ -99,8 +107,7 @@ def _follow(program: Program, model: Value, every: tuple[Pass, ...]) -> Paths[Si
             case _:
                 return "unknown", mode
 
-    timeline = program.timeline.only(lambda event: concerns_mode(event, model))
-    return Paths(after, {START}).follow(timeline)
+    return Paths(after, {START}).follow(of_mode(program, model))
 
 
 def _without_backward(program: Program, runs: list[Pass]) -> set[int]:
@@ -129,4 +136,9 @@ def _in_one_loop(program: Program, mode: Event, forward: Event) -> bool:
 
 
 def _loops(program: Program, event: Event) -> list[Block]:
-    return next(loops_around(blocks) for found, blocks in program.walk() if found is event)
+    return loops_around(program.once(_blocks)[id(event)])
+
+
+def _blocks(program: Program) -> dict[int, tuple[Block, ...]]:
+    """The blocks that each event stands in, by its identity."""
+    return {id(event): blocks for event, blocks in reversed(program.walk())}

@@ -11,7 +11,8 @@ from nnlint.questions.participants import is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.holding import distinct
+from nnlint.semantics.excerpts import excerpts_of
+from nnlint.semantics.holding import Indexed, distinct
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop, loops_around
 from nnlint.semantics.values import (
@@ -75,43 +76,81 @@ class MisplacedStep:
 
 def early_steps(program: Program) -> Iterator[EarlyStep]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
+    found: _Steps | None = None
     for event, blocks in program.walk():
+        if not _is_plain_step(event):
+            continue
         loop = innermost_loop(blocks)
-        if loop is None or not _is_plain_step(event) or is_counted(event) or not loop.known:
+        if loop is None or is_counted(event) or not loop.known:
             continue
-        steps = [e for e in loop.events("step") if _is_its_step(e, event.subject)]
-        if not steps:
+        found = found or _Steps(program)
+        own = found.of(event.subject)
+        first = next((e for e in loop.events("step") if id(e) in own), None)
+        if first is None:
             continue
-        states = Paths(_first_step(event), {"fresh"}).follow(program.timeline).before(event)
+        body = found.around(event)
+        states = Paths(_first_step(event, own), {"fresh"}).follow(body).before(event)
         if "fresh" in states and states <= {"fresh", "done"}:
-            yield EarlyStep(event, steps[0], loop)
+            yield EarlyStep(event, first, loop)
+
+
+class _Steps:
+    """The optimizer steps of a program, and what else tells whether a scheduler's come first."""
+
+    def __init__(self, program: Program) -> None:
+        self._excerpts = program.once(excerpts_of)
+        self._steps = Indexed((event.subject, event) for event in program.events("step"))
+        self._of: dict[int, dict[int, Event]] = {}
+        self._builds: dict[int, list[Event]] = {}
+        for event in program.events("build"):
+            self._builds.setdefault(id(event.subject), []).append(event)
+        self._unknown = [e for e in program.events(*_MAY_STEP) if _may_step(e)]
+
+    def of(self, scheduler: Value | None) -> dict[int, Event]:
+        """The steps that are or may be those of a scheduler's optimizer, by their identities."""
+        optimizer = _optimizer_of(scheduler)
+        if id(optimizer) not in self._of:
+            steps = self._steps.perhaps(optimizer)
+            own = [e for e in steps if optimizer is not None or steps_optimizer(e)]
+            self._of[id(optimizer)] = {id(event): event for event in own}
+        return self._of[id(optimizer)]
+
+    def around(self, step: Event) -> Block:
+        """What of the program matters to the question whether a scheduler's step comes first."""
+        builds = self._builds.get(id(step.subject), ())
+        own = self.of(step.subject).values()
+        return self._excerpts.of([step, *builds, *own, *self._unknown])
 
 
 class _first_step:
     """Whether the optimizer has been stepped: fresh, stepped, unknown, or done when the
     scheduler's step is past."""
 
-    def __init__(self, step: Event) -> None:
+    def __init__(self, step: Event, own: dict[int, Event]) -> None:
         self.step = step
+        self.own = own
 
     def __call__(self, event: Event, state: str) -> str:
         if event is self.step:
             return "done" if state == "fresh" else state
-        if state != "fresh" and event.kind != "build":
+        if event.kind == "build":
+            return "fresh" if event.subject is self.step.subject else state
+        if state != "fresh":
             return state
-        match event.kind:
-            case "build" if event.subject is self.step.subject:
-                return "fresh"
-            case "step":
-                return "stepped" if _is_its_step(event, self.step.subject) else state
-            case "given_up":
-                return "unknown"
-            case "opaque" | "forward" | "fit":
-                given = (event.subject, *event.operands)
-                may = event.kind == "fit" or any(_holds_optimizer(v) for v in given)
-                return "unknown" if may else state
-            case _:
-                return state
+        if event.kind == "step":
+            return "stepped" if id(event) in self.own else state
+        return "unknown" if event.kind in _MAY_STEP and _may_step(event) else state
+
+
+_MAY_STEP = ("given_up", "fit", "opaque", "forward")
+"""Kinds of events in which steps may be hidden."""
+
+
+def _may_step(event: Event) -> bool:
+    """Whether an event may step any optimizer."""
+    if event.kind in ("given_up", "fit"):
+        return True
+    return any(_holds_optimizer(value) for value in (event.subject, *event.operands))
 
 
 def _holds_optimizer(value: Value | None) -> bool:
@@ -142,10 +181,14 @@ def _is_plain_step(event: Event) -> bool:
 
 def _is_its_step(event: Event, scheduler: Value | None) -> bool:
     """Whether a step is or may be that of a scheduler's optimizer."""
-    optimizer = scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
+    optimizer = _optimizer_of(scheduler)
     if optimizer is None:
         return steps_optimizer(event)
     return not distinct(event.subject, optimizer)
+
+
+def _optimizer_of(scheduler: Value | None) -> Value | None:
+    return scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
 
 
 def is_counted(event: Event) -> bool:

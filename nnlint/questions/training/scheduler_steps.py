@@ -16,7 +16,7 @@ from nnlint.semantics.conditions import (
     off_by_default,
     words,
 )
-from nnlint.semantics.holding import covers, distinct, same_model
+from nnlint.semantics.holding import Indexed, covers, distinct
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.calls import last_name
@@ -53,7 +53,7 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
             continue
         if number < unknown or not all(loop.known for loop in loops_around(blocks)):
             continue
-        step = _step_in_loop(program, scheduler.arguments.get("optimizer"))
+        step = program.once(_Steps).in_loop(scheduler.arguments.get("optimizer"))
         if step is None or scheduler.site.key in seen:
             continue
         if off_by_default(event.conditions) and _is_handed_on(scheduler):
@@ -127,18 +127,31 @@ def _is_schedule(built: Built) -> bool:
     return entry.schedule != "constant" or "factor" in built.arguments
 
 
-def _step_in_loop(program: Program, optimizer: Value | None) -> Event | None:
-    """The first step of an optimizer in a loop."""
-    for event, blocks in program.walk():
-        if event.kind == "step" and any(b.kind == "loop" for b in blocks):
-            if same_model(event.subject, optimizer):
-                return event
-    return None
+class _Steps:
+    """The steps of optimizers in loops and those of schedulers, found by what is stepped."""
+
+    def __init__(self, program: Program) -> None:
+        self._in_loops = Indexed(
+            (event.subject, event)
+            for event, blocks in program.walk()
+            if event.kind == "step" and any(b.kind == "loop" for b in blocks)
+        )
+        self._of_schedulers = Indexed((e.subject, e) for e in program.events("scheduler_step"))
+
+    def in_loop(self, optimizer: Value | None) -> Event | None:
+        """The first step of an optimizer in a loop."""
+        return next(iter(self._in_loops.of(optimizer)), None) if optimizer else None
+
+    def of(self, scheduler: Built) -> bool:
+        """Whether a step is or may be a scheduler's own."""
+        return bool(self._of_schedulers.perhaps(scheduler))
 
 
 def _may_be_stepped(program: Program, scheduler: Built) -> bool:
     """Whether something steps a scheduler, or is given it and may."""
-    return any(_may_step(event, scheduler) for event, _ in program.walk())
+    return program.once(_Steps).of(scheduler) or any(
+        _may_step(event, scheduler) for event, _ in program.walk()
+    )
 
 
 def _may_step(event: Event, scheduler: Built) -> bool:

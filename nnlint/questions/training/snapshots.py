@@ -9,17 +9,22 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, is_model, steps_optimizer
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.excerpts import excerpts_of
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
 from nnlint.syntax.calls import first_argument
-from nnlint.syntax.module import stands_in
+from nnlint.syntax.module import ModuleSyntax, stands_in
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
 _RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
 """Methods of a module that return the module itself."""
-_CONCERNS = frozenset("keep step fit build copy forward opaque load save returned".split())
+_USES = frozenset("load save returned".split())
+_TRAINING = frozenset("step fit opaque forward".split())
+"""Kinds of events by which a model may be trained."""
+_MOVES = frozenset("keep step fit build copy forward opaque load save returned".split())
+"""Kinds of events by which a model may be trained, or at whose places it may be made anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +64,7 @@ class _Life:
     ) -> None:
         self.program, self.events, self.keep = program, events, keep
         self.state, self.model = state, model
-        self.training = [e for e in events if trains(e, model, events)]
+        self.training = [e for e in program.events(*_TRAINING) if trains(e, model, events)]
         self.trains = {id(event) for event in self.training}
 
     def aliases(self) -> Iterator[Alias]:
@@ -71,25 +76,45 @@ class _Life:
             yield Alias(self.keep.site, made, training, use)
 
     def _used_stale(self) -> Site | None:
-        body = self.program.timeline.only(lambda event: event.kind in _CONCERNS)
-        paths = Paths(self._after, {""}).follow(body)
-        for event in self.events:
-            if event.kind in ("load", "save", "returned") and "stale" in paths.before(event):
+        keeps, moving = self.program.events("keep"), self._moving()
+        kept = {id(event): what for event in keeps if (what := self._kept_by(event))}
+        moved = {id(event): what for event in moving if (what := self._moved_by(event))}
+
+        def after(event: Event, state: str) -> str:
+            if id(event) in kept:
+                return kept[id(event)]
+            return moved.get(id(event), state) if state == "fresh" else state
+
+        concerned = (e for e in (*keeps, *moving) if id(e) in kept or id(e) in moved)
+        uses = self.program.events(*_USES)
+        body = self.program.once(excerpts_of).of((*uses, *concerned))
+        paths = Paths(after, {""}).follow(body)
+        for event in uses:
+            if "stale" in paths.before(event):
                 if self._makes_anew(event):
                     continue
                 if any(self._holds(v) for v in (*event.operands, event.subject)):
                     return event.site
         return self._used_by_another_method()
 
-    def _after(self, event: Event, state: str) -> str:
-        if event.kind == "keep" and self._holds(event.subject):
+    def _kept_by(self, event: Event) -> str:
+        """What is in the place of the state once an event has put something there."""
+        if self._holds(event.subject):
             return "fresh"
-        if event.kind == "keep" and _is_same_variable(event.site, self.keep.site):
-            # something else takes its place, as in the other arm of a test
+        # something else takes its place, as in the other arm of a test
+        return "apart" if _is_same_variable(event.site, self.keep.site) else ""
+
+    def _moving(self) -> list[Event]:
+        """The events by which the model may be trained, or made anew."""
+        if isinstance(self.model, Unknown) and self.model.state.get(MADE):
+            return self.program.events(*_MOVES)
+        return [*self.program.events("build", "copy"), *self.training]
+
+    def _moved_by(self, event: Event) -> str:
+        """What a state that is as it was kept becomes: apart from the model, or stale."""
+        if _makes(event, self.model):
             return "apart"
-        if state == "fresh" and _makes(event, self.model):
-            return "apart"
-        return "stale" if state == "fresh" and id(event) in self.trains else state
+        return "stale" if id(event) in self.trains else ""
 
     def _holds(self, value: Value | None) -> bool:
         """Whether a value holds the state, or one made by the same calls of the same model."""
@@ -223,8 +248,10 @@ def _makes(event: Event, model: Value) -> bool:
 
 def function_around(site: Site) -> ast.AST | None:
     """The innermost function that a place is in."""
-    found: ast.AST | None = None
-    for node in site.module.nodes:
-        if isinstance(node, ast.FunctionDef) and stands_in(site.node, node):
-            found = node
-    return found
+    functions = site.module.once(_functions, None)
+    return next((f for f in reversed(functions) if stands_in(site.node, f)), None)
+
+
+def _functions(module: ModuleSyntax, _: None) -> list[ast.FunctionDef]:
+    """The functions of a module, each before those inside of it."""
+    return [node for node in module.nodes if isinstance(node, ast.FunctionDef)]

@@ -71,6 +71,12 @@ class _Search:
         self.program = program
         self.flow = program.once(Backpropagation)
         self.events = program.events()
+        self.freezing = [
+            event
+            for event in self.events
+            if event.kind in ("requires_grad", "freeze")
+            or (event.kind in ("opaque", "forward") and _FREEZES.search(event.name))
+        ]
         self.held = [
             held_models(e.subject) for e in self.events if e.kind == "step" and steps_optimizer(e)
         ]
@@ -133,13 +139,12 @@ class _Search:
 
     def _is_frozen(self, model: Value) -> bool:
         """Whether gradients of a model are turned off somewhere, or may be."""
-        for event in self.events:
+        for event in self.freezing:
             if event.kind in ("requires_grad", "freeze"):
                 if _related(event.subject, model) and not _is_true(event.operands):
                     return True
-            elif event.kind in ("opaque", "forward") and _FREEZES.search(event.name):
-                if any(_related(v, model) for v in (event.subject, *event.operands)):
-                    return True
+            elif any(_related(v, model) for v in (event.subject, *event.operands)):
+                return True
         return False
 
     def _is_bootstrapped(self, target: Value) -> bool:
