@@ -39,15 +39,17 @@ def check_file(
     rules: Iterable[Rule],
     modules: ProjectModules,
     named: bool = False,
+    folder: str = "",
 ) -> FileResult:
     """Check one file: every finding that its interpretation leads to.
 
     Parameters:
         named: whether the user names the file, which is then parsed even if it uses no
             PyTorch.
+        folder: where its name begins, by default the current one.
     """
     modules.start()
-    path = os.path.abspath(display)
+    path = os.path.abspath(os.path.join(folder, display))
     digest = ""
     try:
         raw = modules.read(path)

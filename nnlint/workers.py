@@ -51,6 +51,8 @@ class Job:
     """The content of files, by absolute path, that is not what is on disk."""
     local_rules: tuple[str, ...] = field(default_factory=packs.local_folders)
     """Folders of local rules."""
+    folder: str = field(default_factory=os.getcwd)
+    """Where the names of files begin; another machine may be somewhere else."""
     number: tuple[int, int] = (0, 0)
     """Tells runs apart in a worker that serves several."""
 
@@ -216,7 +218,7 @@ def _check_batch(files: Sequence[str], job: Job) -> Batch:
     with collected_file_by_file() as collect:
         for file in files:
             try:
-                result = check_file(file, job.config, rules, modules, file in job.named)
+                result = check_file(file, job.config, rules, modules, file in job.named, job.folder)
             except Exception as error:
                 # one file is no reason to lose the others
                 result = _failed(file, error)

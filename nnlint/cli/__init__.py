@@ -119,9 +119,10 @@ def _expected(error: Exception) -> str | None:
     """The message of an error that the user can mend; None for a fault of nnlint."""
     from nnlint.config import ConfigError
     from nnlint.packs import RulePackError
+    from nnlint.sharding import ResultsError
     from nnlint.source.discovery import MissingPathError
 
     if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-    known = isinstance(error, ConfigError | RulePackError | MissingPathError)
+    known = isinstance(error, ConfigError | RulePackError | MissingPathError | ResultsError)
     return str(error) if known else None

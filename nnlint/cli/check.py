@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.authors import local_rules_option
+from nnlint.cli.machines import cluster, machines_options, shard_of
 from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
 from nnlint.config import FAIL_ON, FORMATS, WITHOUT_FIXES
@@ -109,6 +110,7 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
     help="Folder that the cache lies in (default: the top of the project).",
 )
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.")
+@machines_options
 @click.option("--stdin-filename", metavar="NAME", help="Name of the file given as `-` on stdin.")
 @click.option(
     "--color",
@@ -138,10 +140,18 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     from nnlint.engine import Linter
 
     started = time.monotonic()
+    shard = shard_of(options)
     cache = None if options["no_cache"] else _cache_dir(settings)
-    with progress_bar(enabled=not options["quiet"]) as on_progress:
+    with (
+        progress_bar(enabled=not options["quiet"]) as on_progress,
+        cluster(options["executor"]) as (executor, cores),
+    ):
         linter = Linter(
-            settings.config_of, jobs=options["jobs"], cache_dir=cache, on_progress=on_progress
+            settings.config_of,
+            jobs=options["jobs"] or cores,
+            cache_dir=cache,
+            on_progress=on_progress,
+            executor=executor,
         )
         found, overlay = _input(linter, settings, options)
         if options["show_files"]:
@@ -149,18 +159,29 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
             return 0
         for remark in dict.fromkeys(found.remarks):
             click.echo(f"warning: {plain(remark)}", err=True)
+        if options["merge"]:
+            from nnlint.sharding import read_results
+
+            linter.learn(found, read_results([Path(name) for name in options["merge"]]))
+        part = shard.part(found.files) if shard else None
         fixed = None
         if options["fix"] or options["diff"]:
             from nnlint.cli.fixes import fix_files
 
             fixed = fix_files(linter, found, overlay, settings, options)
-        linted = fixed.result if fixed else linter.run(found, overlay)
+        linted = fixed.result if fixed else linter.run(found, overlay, part)
+        if options["write_results"]:
+            from nnlint.sharding import write_results
+
+            known = linter.known(found, found.files if part is None else part)
+            write_results(Path(options["write_results"]), known)
         by_now = {**overlay, **fixed.contents} if fixed else overlay
         offers = fixed.offers if fixed else None
         result = _with_problems(linted, settings)
         findings: Sequence[Finding] = ()
         reports = not (options["diff"] or options["write_baseline"])
-        tells_fixes = reports and _tells_fixes(settings, options)
+        # to try fixes, and to tell what is told once, takes all files
+        tells_fixes = reports and shard is None and _tells_fixes(settings, options)
         if reports:
             findings = _told(result, settings, options, by_now)
         if tells_fixes:
@@ -210,7 +231,7 @@ def _gathered(
     texts: Mapping[str, bytes],
 ) -> Sequence[Finding]:
     """The findings with those that say the same told once, unless every place is counted."""
-    if options["statistics"]:
+    if options["statistics"] or options["shard"]:
         return findings
     from nnlint.gathering import gathered
 
