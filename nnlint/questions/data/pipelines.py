@@ -131,7 +131,9 @@ def _of_dataset(
         parts: tuple[Built | Instance, ...] = (transform, *_containers(blocks))
         conditions = [c for part in parts for c in (*part.conditions, *choices_of(part))]
         conditions += used.conditions
-        role = _role(conditions, told, parts)
+        # the branches that the whole dataset is built in are weighed in what is told of it
+        own = [c for c in conditions if not (told and _is_among(c, event.conditions))]
+        role = _role(own, told, parts)
         if role == EVAL and uses.seeded.get(id(holder)):
             # every evaluation sees the same samples
             continue
@@ -249,6 +251,10 @@ def _named(parts: Sequence[Built | Instance]) -> Built | Instance:
     if len(parts) > 1 and isinstance(own, Built) and not own.entry.builds:
         return parts[1] if isinstance(parts[1], Instance) else own
     return own
+
+
+def _is_among(condition: Condition, others: Sequence[Condition]) -> bool:
+    return any(o.site.key == condition.site.key and o.taken is condition.taken for o in others)
 
 
 def _role(conditions: Sequence[Condition], told: str, parts: Sequence[Built | Instance]) -> str:
