@@ -298,6 +298,13 @@ def target_of(text: str) -> list:
         ("B C H W", "B C -1 2", Kind.UNKNOWN),
         ("B T C", "-1 -1 C", Kind.UNKNOWN),
         ("B T C", "B T", Kind.UNKNOWN),
+        # what fails scrambles nothing
+        ("10 2 129 21", "-1 7998", Kind.UNKNOWN),
+        ("10 2 129 21", "10 7998", Kind.UNKNOWN),
+        ("4 512 7 7", "-1 3 4096", Kind.UNKNOWN),
+        ("10 2 129 31", "-1 7998", Kind.REGROUPING),
+        ("10 3 5 7", "10 7 5 3", Kind.SCRAMBLES),
+        ("6 10 7", "-1 4 7", Kind.SCRAMBLES),
     ],
 )
 def test_catalogue(source, target, kind):

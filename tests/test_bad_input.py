@@ -468,7 +468,9 @@ class TestNotebooks:
 
     def test_commands_without_a_percent_sign(self, tmp_path):
         commands = "pip install torch\nls data/*.png\n%cd ..\ntime train()\n"
-        cells = [commands, UNSEEDED, "run = time = 3\ntime -run\nrun in (time, 4)\n"]
+        paths = "mkdir '/kaggle/working/out'\ncd \"My Drive/runs\"\ncd ..\nls *\ncat $name\n"
+        python = "run = time = 3\ntime -run\nrun in (time, 4)\ncat = 'a'\ncat * 2\n"
+        cells = [commands + paths, UNSEEDED, python]
         notebook = {
             "cells": [
                 {"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells
@@ -477,6 +479,12 @@ class TestNotebooks:
         (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
         (finding,) = run(tmp_path).findings
         assert (finding.code, finding.cell) == ("NN101", 2)
+
+    def test_a_mistake_is_no_command(self, tmp_path):
+        cell = {"cell_type": "code", "source": ["import torch\n", "mkdir = 'a' 3\n", "x = cd '..'"]}
+        (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+        (finding,) = run(tmp_path).findings
+        assert finding.name == "syntax-error"
 
     def test_of_the_old_format(self, tmp_path):
         cell = {"cell_type": "code", "input": UNSEEDED.splitlines(keepends=True)}

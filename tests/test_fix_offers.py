@@ -39,6 +39,8 @@ def shown(path: Path, rule: str) -> list[Finding]:
         # there is another backward pass in the loop
         "missing-step/bad_gan_discriminator.py",
         "missing-step/bad_second_network.py",
+        # its own backward pass is missing
+        "missing-step/bad_discriminator_without_backward.py",
         # a scaled loss has another name
         "missing-backward/bad_amp.py",
         # the loss is computed in a closure, or in a loop of its own
@@ -48,6 +50,8 @@ def shown(path: Path, rule: str) -> list[Finding]:
         "missing-backward/bad_script.py",
         # nothing adds the losses up
         "missing-backward/bad_two_losses_apart.py",
+        # what gives the batches need not have a dataset
+        "mean-of-batch-means/bad_unknown_iterator.py",
         # it needs a metric
         "scheduler-never-stepped/bad_plateau_without_metric.py",
         # what its rounds are is not said

@@ -43,3 +43,8 @@ def test_a_mode_that_matters_only_if_an_unknown_model_has_such_layers_is_a_warni
     rule: str, name: str, expected: Level
 ) -> None:
     assert set(levels(rule, name).values()) == {expected}
+
+
+def test_evaluation_that_no_name_tells_of_is_a_warning() -> None:
+    found = levels("augmentation-in-eval", "bad_examples_scored.py")
+    assert found == {7: Level.WARNING, 8: Level.ERROR}

@@ -119,7 +119,14 @@ def _uses_as_model(event: Event, value: Value) -> bool:
 
 
 def steps_optimizer(event: Event) -> bool:
-    """Whether a step is an optimizer's, by what steps or by what the program calls it."""
+    """Whether a step is an optimizer's, by what steps or by what the program calls it.
+
+    One of an unknown class that is given a loss, as a differentiable optimizer's is, computes its
+    gradients by itself: none that a backward pass leaves matter to it.
+    """
+    given = event.operands[0] if event.operands else None
+    if isinstance(event.subject, Unknown) and isinstance(given, Tensor):
+        return False
     if is_optimizer(event.subject):
         return True
     called = spoken_name(event).rpartition(".")[2]

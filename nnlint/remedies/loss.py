@@ -23,7 +23,7 @@ from nnlint.rewriting.changes import (
 )
 from nnlint.rewriting.imports import reference
 from nnlint.semantics.dataflow import keeps_examples
-from nnlint.semantics.values import Built, Operation, Site
+from nnlint.semantics.values import Built, Operation, Site, Unknown, Value
 from nnlint.syntax.calls import argument_of, called_name
 from nnlint.syntax.walking import walk
 
@@ -71,23 +71,35 @@ def _starts_from(backward: Site, value: ast.expr) -> bool:
     return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in inner)
 
 
-def divide_by_examples(division: Site) -> Changes:
-    """Divide by the number of a loader's examples instead of its batches."""
+def divide_by_examples(division: Site, loader: Value) -> Changes:
+    """Divide by the number of a loader's examples instead of its batches.
+
+    Parameters:
+        loader: what gives the batches.
+    """
     length = division.node.right if isinstance(division.node, ast.BinOp) else None
     if not isinstance(length, ast.Call) or len(length.args) != 1:
         return None
-    loader = Site(division.module, length.args[0])
-    if not isinstance(loader.node, ast.Name | ast.Attribute):
+    place = Site(division.module, length.args[0])
+    if not isinstance(place.node, ast.Name | ast.Attribute) or not _has_dataset(loader, place):
         return None
-    return replace(loader, f"{source_text(loader)}.dataset")
+    return replace(place, f"{source_text(place)}.dataset")
 
 
-def weigh_by_batch(gather: Site, division: Site, loss: Operation | None) -> Changes:
+def _has_dataset(loader: Value, place: Site) -> bool:
+    """Whether what gives the batches is torch's loader or, where it is not known, is called one:
+    an iterator of the program's own keeps its data under another name."""
+    if isinstance(loader, Built):
+        return loader.entry.kind == "loader"
+    return isinstance(loader, Unknown) and "load" in source_text(place).lower()
+
+
+def weigh_by_batch(gather: Site, division: Site, loader: Value, loss: Operation | None) -> Changes:
     """Weigh a batch's mean loss by its number of examples, and divide by that of all."""
     call = loss.site.node if loss is not None else None
     target = argument_of(call, "target", 1)
     added = gather.node.right if isinstance(gather.node, ast.BinOp) else None
-    whole = divide_by_examples(division)
+    whole = divide_by_examples(division, loader)
     if not isinstance(target, ast.Name) or added is None or whole is None:
         return None
     if loss is None or loss.site.module is not gather.module:

@@ -75,6 +75,9 @@ def step_like_the_other(program: Program, found: NeverStepped) -> Changes:
         return None
     block, number = own
     clears = [e for e in loop.events("zero_grad") if _number(block, e.site) < number]
+    if any(e.subject is found.optimizer and e not in clears for e in loop.events("zero_grad")):
+        # cleared for a pass of its own, which is missing
+        return None
     steps = [e for e in loop.events("step") if _number(block, e.site) > number]
     if len(steps) != 1 or not all(map(_is_statement, (*steps, *clears))):
         return None

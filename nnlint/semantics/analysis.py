@@ -18,6 +18,7 @@ from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import local_names_that_matter, matters
 from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.trainer_hooks import PREPARING, is_part_of_evaluation, mode_of_step
 from nnlint.semantics.values import (
     Built,
     Class,
@@ -47,8 +48,6 @@ ROOT_STEPS = 10_000
 """Steps of interpretation after which a root is given up: it bounds the time per file."""
 IMPORT_STEPS = 2_000
 """Steps of interpretation for what one module does when it is imported."""
-PREPARING = ("prepare_data", "setup", "configure_model")
-"""Methods of Lightning classes that run before the others and set attributes for them."""
 COMMANDS = frozenset({"command", "hydra_main", "main", "callback"})
 NOT_TENSORS = frozenset(
     {
@@ -388,7 +387,7 @@ class _Roots:
         mark = len(machine.journal)
         with self._entered(function, owner, symbolic):
             returned = machine.run_function(function, names, owner, None)
-            if self._hook(function, owner) == "train":
+            if mode_of_step(machine.objects, function, owner) == "train":
                 # Lightning's automatic optimisation goes on from it
                 machine.emit("returned_loss", Site(self.module, function.node), returned)
         if undo:
@@ -400,34 +399,20 @@ class _Roots:
         loop and in a mode, and calls of a module its `forward`."""
         machine = self.machine
         site = Site(self.module, function.node)
-        hook = self._hook(function, owner)
+        hook = mode_of_step(machine.objects, function, owner)
         with ExitStack() as stack:
             stack.enter_context(machine.inside("entry", site, function.name))
-            recorded = hook == "train" if hook else machine.grad
+            evaluates = is_part_of_evaluation(machine.objects, function, owner)
+            recorded = hook == "train" if hook else machine.grad and not evaluates
             stack.enter_context(machine.gradients(recorded))
             if hook:
                 stack.enter_context(machine.inside("loop", site))
                 machine.emit(hook, site, owner)
+            elif evaluates:
+                machine.emit("eval", site, owner)
             if symbolic and owner:
                 stack.enter_context(machine.calling(owner))
             yield
-
-    def _hook(self, function: Function, owner: Value | None) -> str:
-        """The mode in which a Lightning trainer calls a method for every batch, if it does."""
-        mode = LIGHTNING_HOOKS.get(function.name, "")
-        if mode and isinstance(owner, Instance):
-            return mode if self.machine.objects.derives(owner.cls, LIGHTNING_MODULE) else ""
-        return ""
-
-
-LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
-LIGHTNING_HOOKS = {
-    "training_step": "train",
-    "validation_step": "eval",
-    "test_step": "eval",
-    "predict_step": "eval",
-}
-"""Methods that a Lightning trainer calls for every batch, and the mode it sets before."""
 
 
 def is_test(module: ModuleSyntax) -> bool:

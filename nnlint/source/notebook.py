@@ -15,7 +15,8 @@ _MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.]+\?{1,2}\s*$|[\w,][\w, ]*=\s*[%!])")
 _AUTOMAGIC = re.compile(
     r"^(?:pip3?|conda|mamba|cd|ls|cat|mkdir|cp|mv|rm|rmdir|man|more|less|run|time|timeit|load_ext|"
     r"reload_ext|matplotlib|env|config|store|who|whos)"
-    r"[ \t]+(?!(?:in|is|if|and|or|not|for|else)\b)[\w~./-]*[A-Za-z]"
+    r"[ \t]+(?!(?:in|is|if|and|or|not|for|else)\b)"
+    r"(?:['\"$]?[\w~./*$-]*[A-Za-z]|[~.*-]+(?:[/\s]|$))"
 )
 """Commands that a notebook takes without `%` in front. No Python has two names side by side."""
 _FOREIGN_CELL = re.compile(r"^\s*%%(?!time|capture|timeit|prun)\w+")

@@ -66,6 +66,9 @@ class RandomTransform:
     """The program trains on the same kind of dataset without it, too."""
     parts: tuple[Built | Instance, ...]
     """The transform, and the containers that it stands in, innermost first."""
+    told: bool = True
+    """The program says what the data are for; of a transform in a loop it may only be seen that
+    no gradients are recorded there, as where examples are scored to choose among them."""
 
     @property
     def makes_patches(self) -> bool:
@@ -131,7 +134,9 @@ def _of_dataset(
         parts: tuple[Built | Instance, ...] = (transform, *_containers(blocks))
         conditions = [c for part in parts for c in (*part.conditions, *choices_of(part))]
         conditions += used.conditions
-        role = _role(conditions, told, parts)
+        # the branches that the whole dataset is built in are weighed in what is told of it
+        own = [c for c in conditions if not (told and _is_among(c, event.conditions))]
+        role = _role(own, told, parts)
         if role == EVAL and uses.seeded.get(id(holder)):
             # every evaluation sees the same samples
             continue
@@ -182,7 +187,7 @@ def _of_loop(
     """A transform that the program applies to batches itself."""
     if not any(event is other for other, _ in random):
         return
-    role = _role_of_place(event, blocks)
+    role, told = _role_of_place(event, blocks)
     if not role or (role == EVAL and _is_made_once(blocks)):
         return
     if role == TRAIN and is_done_to_outputs(event, list(blocks[0].walk())):
@@ -202,6 +207,7 @@ def _of_loop(
         any(_AVERAGING.search(b.name) for b in blocks),
         False,
         parts,
+        told,
     )
 
 
@@ -211,20 +217,20 @@ def _is_made_once(blocks: tuple[Block, ...]) -> bool:
     return run is None or (run.kind != "loop" and trains(run))
 
 
-def _role_of_place(event: Event, blocks: tuple[Block, ...]) -> str:
-    """The role of a transform by the method or loop it is applied in."""
+def _role_of_place(event: Event, blocks: tuple[Block, ...]) -> tuple[str, bool]:
+    """The role of a transform by the method or loop it is applied in, and whether that is said."""
     for condition in reversed(event.conditions):
         if role := role_of_condition(condition):
-            return role
+            return role, True
+    evaluates = False
     for block in reversed(blocks):
-        if block.kind == "loop":
+        if block.kind == "loop" and not evaluates:
             if block.events("backward", "step"):
-                return TRAIN
-            if any(not e.grad for e in block.events("forward")):
-                return EVAL
+                return TRAIN, True
+            evaluates = any(not e.grad for e in block.events("forward"))
         if block.kind in ("call", "entry") and (role := role_of_name(block.name)):
-            return role
-    return ""
+            return (role, True) if not evaluates or role == EVAL else (EVAL, False)
+    return (EVAL, False) if evaluates else ("", False)
 
 
 def _path(event: Event, blocks: Sequence[Block]) -> tuple[Condition, ...]:
@@ -249,6 +255,10 @@ def _named(parts: Sequence[Built | Instance]) -> Built | Instance:
     if len(parts) > 1 and isinstance(own, Built) and not own.entry.builds:
         return parts[1] if isinstance(parts[1], Instance) else own
     return own
+
+
+def _is_among(condition: Condition, others: Sequence[Condition]) -> bool:
+    return any(o.site.key == condition.site.key and o.taken is condition.taken for o in others)
 
 
 def _role(conditions: Sequence[Condition], told: str, parts: Sequence[Built | Instance]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
-from nnlint.semantics.values import Class, Operation, Site, Tensor
+from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
 
 
@@ -61,20 +61,35 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
 
 
 def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
-    """Whether the elements have no order to get wrong: learned, or made up beside the view."""
+    """Whether the elements have no order to get wrong: learned, or made up or written out beside
+    the view, as where it is tried out."""
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation) or producer.layer is not None:
         return False
     if producer.entry.family == "parameter":
         return True
-    if producer.entry.family == "create":
+    if producer.entry.family == "create" or _is_written_out(producer):
         return _place(view) is _place(producer)
-    moved = producer.entry.transparent or producer.entry.axes == "same"
+    viewed = producer.view is not None
+    moved = viewed or producer.entry.transparent or producer.entry.axes in ("same", "data")
     return (
         moved
         and bool(producer.inputs)
         and all(_orderless(t, view, depth - 1) for t in producer.inputs)
     )
+
+
+def _is_written_out(producer: Operation) -> bool:
+    """Whether an array is made of numbers that stand in the program."""
+    if producer.entry.family not in ("tensor", "numpy_array") or not producer.arguments:
+        return False
+    return all(map(_is_literal, producer.arguments.values()))
+
+
+def _is_literal(value: Value) -> bool:
+    if isinstance(value, Items):
+        return all(map(_is_literal, value.items))
+    return isinstance(value, Constant)
 
 
 def _place(operation: Operation) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
@@ -70,16 +70,23 @@ def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
     """Layers with weights that are put into a model after its optimizer was built."""
     place = {id(event): number for number, event in enumerate(events)}
     built = {id(e.subject): e for e in events if e.kind == "build" and isinstance(e.subject, Built)}
+    taken_out: list[tuple[int, Value]] = []
     for event in events:
-        if event.kind != "replace" or not event.operands or not has_weights(event.operands[0]):
+        if event.kind != "replace" or not event.operands:
+            continue
+        taken_out += ((place[id(event)], value) for value in event.operands[1:])
+        if not has_weights(event.operands[0]):
             continue
         for step in steps:
             start = built.get(id(step.subject))
             if start is None or not _is_held(event, held_models(step.subject) or ()):
                 continue
+            # what is taken out meanwhile may be put in again, or what is put around it
+            held = [value for at, value in taken_out if at > place[id(start)]]
             if (
                 place[id(start)] < place[id(event)] < place[id(step)]
                 and start.callers == event.callers
+                and has_weights(event.operands[0], besides=held)
             ):
                 yield Uncovered("replaced", event.site, event.site.text, start.site, step.site)
                 break
@@ -216,14 +223,18 @@ def is_given_weights(value: Value, depth: int = 8) -> bool:
     return depth > 0 and any(is_given_weights(part, depth - 1) for part in parts(value))
 
 
-def has_weights(value: Value, depth: int = 8) -> bool:
-    """Whether a module certainly has parameters, and no computed tensors in their place."""
-    if depth == 0 or is_given_weights(value):
+def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> bool:
+    """Whether a module certainly has parameters, and no computed tensors in their place.
+
+    Parameters:
+        besides: modules whose parameters do not count.
+    """
+    if depth == 0 or is_given_weights(value) or any(covers(other, value) for other in besides):
         return False
     if isinstance(value, Choice):
-        return all(has_weights(option, depth - 1) for option in value.options)
+        return all(has_weights(option, depth - 1, besides) for option in value.options)
     if isinstance(value, Built) and value.entry.kind == "layer":
         return bool(_WEIGHTED.search(value.entry.name.rpartition(".")[2]))
     if isinstance(value, Built) and value.entry.kind == "model":
         return True
-    return any(has_weights(part, depth - 1) for part in parts(value))
+    return any(has_weights(part, depth - 1, besides) for part in parts(value))

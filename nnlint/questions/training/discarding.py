@@ -70,12 +70,18 @@ class NeverStepped:
 
 
 def never_stepped(program: Program) -> Iterator[NeverStepped]:
-    """Optimizers in sight of everything, beside others that step, and that nothing steps."""
+    """Optimizers in sight of everything, beside others that step, and that nothing steps.
+
+    One whose own backward pass is known, since its gradients are cleared before, is left out:
+    another pass that goes through its model is not for it.
+    """
     if not program.complete or not program.events("backward"):
         return
     owner = program.once(Ownership)
     built = _built_optimizers(program)
     idle = [o for o in _not_stepped(program, built) if _is_idle(program, o)]
+    cleared = [found.optimizer for found in discarded_gradients(program)] if idle else []
+    idle = [o for o in idle if all(o is not other for other in cleared)]
     for backward, blocks in program.walk() if idle else ():
         loop = innermost_loop(blocks, "step") if backward.kind == "backward" else None
         if loop is None or not loop.known or not backward.grad or _are_used(loop):

@@ -74,7 +74,9 @@ def misspelt_flag(setting: Setting, programs: Iterable[Program]) -> PlainFlag | 
         return None
     freezes = _freezes(setting)
     events = [event for program in programs for event in program.events()]
-    idle = bool(freezes) and all(map(_has_no_gradient, options(setting.owner)))
+    # of one call in which nothing is known of it, nothing is said
+    known = [o for o in options(setting.owner) if not isinstance(o, Unknown) or o.name]
+    idle = bool(freezes and known) and all(map(_has_no_gradient, known))
     return PlainFlag(setting.site, freezes, is_model(setting.owner, events), idle)
 
 

@@ -100,6 +100,9 @@ class _Model:
         modes = {mode for mode, _ in states}
         if not states or not modes <= {"initial", "train"}:
             return None
+        if "initial" in modes and found.entry is not None and found.entry.name == "forward":
+            # the parts of a module are in the mode in which it is called
+            return None
         layer = self.dependence.site
         if modes == {"initial"} and not isinstance(self.model, Unknown):
             # what is not known of it may have been built in eval mode

@@ -117,6 +117,8 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     if not apart and scopes:
         # in the midst of training: only its data can say that it evaluates
         evaluates = named and not event.grad
+    elif _is_trained_on(event, scopes[: len(scopes) - len(apart)]):
+        evaluates = False
     else:
         over_data = loop is not None and goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
@@ -132,6 +134,16 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         role = "train" if event.grad and len(apart) < len(scopes) else ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     return Pass(event, role, named, tuple(apart), entry)
+
+
+def _is_trained_on(event: Event, scopes: list[Block]) -> bool:
+    """Whether a backward pass can be of no other forward pass: its loop has no other with
+    gradients, though the function that it is in is called as if it evaluated."""
+    loop = next((b for b in reversed(scopes) if b.kind == "loop"), None)
+    if loop is None or not event.grad or not loop.events("backward"):
+        return False
+    runs = [e for e in loop.events("forward") if e.grad]
+    return all(e.subject is event.subject and e.site.key == event.site.key for e in runs)
 
 
 def _around(event: Event, blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -169,6 +169,8 @@ def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> View
     if sum(t == INFERRED for t in target) > 1:
         return unknown
     atoms = [axis for dimension in source for axis in dimension]
+    if _fails(atoms, target):
+        return unknown
     try:
         questions = list(_questions(atoms, target, symbols))
     except _NotRead:
@@ -186,6 +188,17 @@ def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> View
         shape = meant.target if meant else unknown.shape
         return ViewResult(Kind.UNKNOWN, shape, meant, suspected=questions[0].answer(certain=False))
     return unknown
+
+
+def _fails(atoms: Sequence[Axis], target: Sequence[Target]) -> bool:
+    """Whether a view surely cannot be made: it holds other numbers of elements than its source."""
+    whole = product(*(axis.size for axis in atoms)).integer
+    given = [t for t in target if t != INFERRED]
+    sizes = [t for t in given if isinstance(t, Size)]
+    wanted = product(*sizes).integer
+    if whole is None or not wanted or len(sizes) < len(given):
+        return False
+    return whole % wanted != 0 if len(given) < len(target) else whole != wanted
 
 
 def target_shape(target: Sequence[Target]) -> Shape:

@@ -210,6 +210,9 @@ class Operators:
                 break
         else:
             return values[-1]
+        if any(isinstance(v, Constant) and v.value is stops and not v.soft for v in values):
+            # `test and False` switches off what it guards, whatever the test is
+            return Constant(stops)
         if all(truth is not None for truth, _ in truths):
             outcome = next(
                 (v for v, (t, _) in zip(values, truths, strict=True) if t is stops), values[-1]

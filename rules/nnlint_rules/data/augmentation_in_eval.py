@@ -74,6 +74,7 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
             f"`{transform_name(first)}` changes the evaluation data at random: the score differs "
             "from one evaluation of the same model to the next",
             help="Give evaluation data a deterministic pipeline of its own.",
+            level=None if any(f.told for f in found) else Level.WARNING,
             related=[(first.holder, "the evaluation data")] if first.holder else [],
             fix=("Leave out what is random", changes),
         )

@@ -70,6 +70,6 @@ def mean_of_batch_means(program: Program, context: Context) -> None:
                 related=[(found.gather.site, "the mean of each batch is added here")],
                 fix=(
                     "Weigh each batch by its size",
-                    weigh_by_batch(found.gather.site, found.site, found.loss),
+                    weigh_by_batch(found.gather.site, found.site, found.loader, found.loss),
                 ),
             )

@@ -67,7 +67,7 @@ def metric_over_batch(program: Program, context: Context) -> None:
                 related=[(found.gather.site, "examples are counted here")],
                 fix=(
                     "Divide by the number of examples",
-                    divide_by_examples(found.site) if found.is_of_examples else None,
+                    divide_by_examples(found.site, found.loader) if found.is_of_examples else None,
                 ),
             )
     for largest, comparison in maxima_over_batch(program):
