@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
-from nnlint.semantics.values import Class, Operation, Site, Tensor
+from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement
 
@@ -102,7 +102,7 @@ def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
         return False
     if producer.entry.family == "parameter":
         return True
-    if producer.entry.family == "create":
+    if producer.entry.family == "create" or _is_written_out(producer):
         return _place(view) is _place(producer)
     moved = producer.entry.transparent or producer.entry.axes == "same"
     return (
@@ -110,6 +110,18 @@ def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
         and bool(producer.inputs)
         and all(_orderless(t, view, depth - 1) for t in producer.inputs)
     )
+
+
+def _is_written_out(operation: Operation) -> bool:
+    """Whether a tensor is made of numbers that stand there: `torch.tensor([[1, 2], [3, 4]])`."""
+    given = [operation.arguments.get(p.name) for p in operation.entry.signature[:1]]
+    return operation.entry.axes == "data" and all(map(_is_literal, given))
+
+
+def _is_literal(value: Value | None) -> bool:
+    if isinstance(value, Items):
+        return not value.open and all(map(_is_literal, value.in_order))
+    return isinstance(value, Constant)
 
 
 def _place(operation: Operation) -> object:
