@@ -424,9 +424,9 @@ def _is_short(items: Sequence[Value]) -> bool:
 def _differ(items: Sequence[Value]) -> bool:
     """Whether there are layers or models of several kinds among some elements."""
     plain = [v.value if isinstance(v, Maybe) else v for v in items]
-    kinds = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
-    kinds |= {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
-    return len(kinds) > 1
+    layers = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
+    models = {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
+    return len(layers) + len(models) > 1
 
 
 def _some_part(parts: Unknown, target: ast.expr) -> Value:
