@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import NamedTuple
 
@@ -73,6 +73,20 @@ def last_activation(loss: Operation) -> Last | None:
     if names or not name or any(_may_exclude(loss, operation) for operation in made):
         return None
     return Last(name, made[0].site, made[0])
+
+
+def others_take(activation: Operation, loss: Operation, programs: Iterable[Program]) -> bool:
+    """Whether another loss is given what an activation makes, and counts on it."""
+    place = activation.site.key
+    return any(
+        other.entry.kind == "loss"
+        and other.site.key != loss.site.key
+        and (last := last_activation(other)) is not None
+        and last.site.key == place
+        and other.entry.family != loss.entry.family
+        for program in programs
+        for other in program.operations
+    )
 
 
 def has_raw_target(loss: Operation) -> bool:
