@@ -88,9 +88,7 @@ def _is_only_measured(view: Operation) -> bool:
 def _is_measured(around: ast.AST, nodes: list[ast.AST] | list[ast.Name]) -> bool:
     """Whether each of some expressions is read for its size alone."""
     measured = {
-        id(n.value)
-        for n in ast.walk(around)
-        if isinstance(n, ast.Attribute) and n.attr in MEASURES
+        id(n.value) for n in ast.walk(around) if isinstance(n, ast.Attribute) and n.attr in MEASURES
     }
     return all(id(node) in measured for node in nodes)
 
