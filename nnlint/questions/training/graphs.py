@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,12 +64,16 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     ]
     backwards = [(e, b) for e, b in placed if e.kind != "gather" and not _retains(e)]
     seen: set[object] = set()
+    behind: list[_Behind] | None = None
     for event, blocks in placed if backwards else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
         if any(map(_is_bounded, event.operands)) or _may_add_its_own_way(event.site):
             continue
-        if any(_collected(v, event) for b, _ in placed if b.kind != "gather" for v in _losses(b)):
+        if behind is None:
+            losses = (v for b, _ in placed if b.kind != "gather" for v in _losses(b))
+            behind = [_Behind(value) for value in losses]
+        if _collected(behind, event):
             continue
         for backward, around in backwards:
             # without the option, what is added here has not been backpropagated
@@ -188,28 +193,39 @@ def _scaled_factor(operands: list[Value] | tuple[Value, ...], operator: str) -> 
     return [*tensors, *(unknown if len(unknown) == len(operands) == 1 else called)]
 
 
-def _collected(value: Value, gather: Event) -> bool:
+class _Behind:
+    """What a backward pass goes through, looked at once for all that is added somewhere."""
+
+    def __init__(self, value: Value) -> None:
+        self.values: dict[int, Value] = {}
+        self.collected: dict[int, Value] = {}
+        """What is joined to one on the way: stacked, concatenated."""
+        waiting = deque([value])
+        while waiting and len(self.values) <= MOST:
+            current = waiting.popleft()
+            known = (
+                current if isinstance(current, Choice | Maybe) else tensor_of(current) or current
+            )
+            if id(known) in self.values:
+                continue
+            self.values[id(known)] = known
+            producer = known.producer if isinstance(known, Tensor) else None
+            if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
+                joined = [tensor_of(t) or t for t in producer.inputs]
+                self.collected.update((id(t), t) for t in joined)
+            waiting += _parts(known)
+
+
+def _collected(behind: Sequence[_Behind], gather: Event) -> bool:
     """Whether a backward pass starts from the sum or list that something is added to."""
     total = gather.operands[0]
     total = tensor_of(total) or total
     added = {id(v) for v in _scaled(gather.subject)} if gather.subject is not None else set()
-    waiting, seen = [value], set[int]()
-    while waiting and len(seen) <= MOST:
-        current = waiting.pop(0)
-        known = current if isinstance(current, Choice | Maybe) else tensor_of(current) or current
-        if known is total:
-            return True
-        if id(known) in seen:
-            continue
-        seen.add(id(known))
-        producer = known.producer if isinstance(known, Tensor) else None
-        if isinstance(producer, Operation) and producer.entry.family in COLLECTS:
-            if isinstance(total, Items) and any(
-                id(tensor_of(t) or t) in added for t in producer.inputs
-            ):
-                return True
-        waiting += _parts(known)
-    return False
+    return any(
+        id(total) in one.values
+        or (isinstance(total, Items) and not added.isdisjoint(one.collected))
+        for one in behind
+    )
 
 
 def _parts(value: Value) -> list[Value]:
