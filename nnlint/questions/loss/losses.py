@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import NamedTuple
 
-from nnlint.questions.loss.exponents import is_among_itself
+from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -160,7 +160,8 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         return None
     operation = made[0]
     if operation.entry.activation in ("softmax", "sigmoid"):
-        return operation.entry.activation, operation
+        picked = is_most_likely(logarithm, operation)
+        return None if picked else (operation.entry.activation, operation)
     inner = makers(operation.inputs[0]) if operation.inputs else None
     name = inner[0].entry.activation if inner and len(inner) == 1 else ""
     if operation.entry.name == "torch.sub" and name == "sigmoid":
