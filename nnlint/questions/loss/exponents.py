@@ -7,6 +7,7 @@ import ast
 from nnlint.semantics.dataflow import makers
 from nnlint.semantics.values import Operation, Tensor
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import stands_in
 
 
 def rounds_to_zero(total: Operation) -> bool:
@@ -49,7 +50,9 @@ def is_most_likely(logarithm: Operation, softmax: Operation) -> bool:
     if not isinstance(index, ast.Name):
         return False
     same = _names(given[0].value) | _names(softmax.site.node)
-    around = logarithm.function.node if logarithm.function else logarithm.site.module.tree
+    whole = logarithm.function.node if logarithm.function else logarithm.site.module.tree
+    loops = (n for n in ast.walk(whole) if isinstance(n, ast.For | ast.While))
+    around = [whole, *(loop for loop in loops if stands_in(node, loop))][-1]
     values = [
         n.value
         for n in ast.walk(around)
@@ -60,7 +63,9 @@ def is_most_likely(logarithm: Operation, softmax: Operation) -> bool:
         )
     ]
     told = [value for value in values if value is not None and not _goes_on(value, index.id)]
-    return bool(told) and all(_picks(value, same) for value in told)
+    return bool(told) and all(
+        value.lineno <= given[0].lineno and _picks(value, same) for value in told
+    )
 
 
 def _picks(value: ast.expr, scores: set[str]) -> bool:
