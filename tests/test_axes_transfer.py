@@ -265,6 +265,25 @@ def test_several_tensors(name, sources, arguments, run):
     assert world.numbers(found) == list(run(*(world.tensor(s) for s in sources)).shape)
 
 
+@pytest.mark.parametrize("name", ["functional_linear", "functional_conv"])
+def test_a_weight_without_axes_tells_no_width(name):
+    """A shape that is wrong makes the result unknown; it stops nothing."""
+    world = World()
+    shapes = [world.shape("B C H W"), ()]
+    found = transfer(name, shapes, {"dimensions": 2}, world.symbols)
+    assert found is not None
+    assert len(found) == 4
+
+
+def test_a_number_times_what_is_not_known_is_not_known():
+    """`largest * rounded(weight)`: the other side may have any axes."""
+    world = World()
+    assert transfer("broadcast", [()], {"input": (), "other": UNKNOWN}, world.symbols) is None
+    assert transfer("broadcast", [()], {"input": (), "other": 2}, world.symbols) == ()
+    wide = world.shape("B T C")
+    assert transfer("broadcast", [wide], {"input": (), "other": UNKNOWN}, world.symbols) == wide
+
+
 @pytest.mark.parametrize(
     ("equation", "sources"),
     [

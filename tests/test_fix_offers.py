@@ -52,6 +52,8 @@ def shown(path: Path, rule: str) -> list[Finding]:
         "missing-backward/bad_two_losses_apart.py",
         # what gives the batches need not have a dataset
         "mean-of-batch-means/bad_unknown_iterator.py",
+        # another loss needs what it leaves out
+        "softmax-into-cross-entropy/bad_likelihood_beside.py",
         # it needs a metric
         "scheduler-never-stepped/bad_plateau_without_metric.py",
         # what its rounds are is not said

@@ -6,6 +6,9 @@ import ast
 
 from nnlint.semantics.dataflow import makers
 from nnlint.semantics.values import Operation, Tensor
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import stands_in
+from nnlint.syntax.walking import walk
 
 
 def rounds_to_zero(total: Operation) -> bool:
@@ -31,6 +34,57 @@ def is_among_itself(exponential: Operation, depth: int = 8) -> bool:
             return producer.arguments.get("x1") is producer.arguments.get("x2")
         tensor = producer.inputs[0] if len(producer.inputs) == 1 else None
     return False
+
+
+_PICKS = frozenset({"max", "argmax", "topk"})
+
+
+def is_most_likely(logarithm: Operation, softmax: Operation) -> bool:
+    """Whether a logarithm is taken of the probability that a maximum of the same scores picks,
+    as greedy decoding does: among `n` it is at least `1 / n`."""
+    node = logarithm.site.node
+    given = getattr(node, "args", None) or [getattr(getattr(node, "func", None), "value", None)]
+    if not isinstance(given[0], ast.Subscript):
+        return False
+    taken = given[0].slice
+    index = taken.elts[-1] if isinstance(taken, ast.Tuple) else taken
+    if not isinstance(index, ast.Name):
+        return False
+    same = _names(given[0].value) | _names(softmax.site.node)
+    whole = logarithm.function.node if logarithm.function else logarithm.site.module.tree
+    loops = (n for n in walk(whole) if isinstance(n, ast.For | ast.While))
+    around = [whole, *(loop for loop in loops if stands_in(node, loop))][-1]
+    values = [
+        n.value
+        for n in walk(around)
+        if isinstance(n, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        and any(
+            isinstance(t, ast.Name) and t.id == index.id and isinstance(t.ctx, ast.Store)
+            for t in walk(n)
+        )
+    ]
+    told = [value for value in values if value is not None and not _goes_on(value, index.id)]
+    return bool(told) and all(
+        value.lineno <= given[0].lineno and _picks(value, same) for value in told
+    )
+
+
+def _picks(value: ast.expr, scores: set[str]) -> bool:
+    calls = (n for n in walk(value) if isinstance(n, ast.Call))
+    return any(called_name(n) in _PICKS and not scores.isdisjoint(_names(n)) for n in calls)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)} - {"torch", "F", "self"}
+
+
+def _goes_on(value: ast.expr, name: str) -> bool:
+    """Whether a value is the name's own in another form, `index.item()`, or nothing yet."""
+    if isinstance(value, ast.Constant):
+        return value.value is None
+    while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):
+        value = value.func if isinstance(value, ast.Call) else value.value
+    return isinstance(value, ast.Name) and value.id == name
 
 
 def _sign(node: ast.expr) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import NamedTuple
 
-from nnlint.questions.loss.exponents import is_among_itself
+from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -73,6 +73,20 @@ def last_activation(loss: Operation) -> Last | None:
     if names or not name or any(_may_exclude(loss, operation) for operation in made):
         return None
     return Last(name, made[0].site, made[0])
+
+
+def others_take(activation: Operation, loss: Operation, programs: Iterable[Program]) -> bool:
+    """Whether another loss is given what an activation makes, and counts on it."""
+    place = activation.site.key
+    return any(
+        other.entry.kind == "loss"
+        and other.site.key != loss.site.key
+        and (last := last_activation(other)) is not None
+        and last.site.key == place
+        and other.entry.family != loss.entry.family
+        for program in programs
+        for other in program.operations
+    )
 
 
 def has_raw_target(loss: Operation) -> bool:
@@ -146,7 +160,8 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         return None
     operation = made[0]
     if operation.entry.activation in ("softmax", "sigmoid"):
-        return operation.entry.activation, operation
+        picked = is_most_likely(logarithm, operation)
+        return None if picked else (operation.entry.activation, operation)
     inner = makers(operation.inputs[0]) if operation.inputs else None
     name = inner[0].entry.activation if inner and len(inner) == 1 else ""
     if operation.entry.name == "torch.sub" and name == "sigmoid":

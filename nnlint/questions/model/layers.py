@@ -148,7 +148,10 @@ class _Search:
         elif built.entry.kind in ("layer", "container"):
             if depends_on_mode(built):
                 self.site = built.site
-            self.known = self.known and not built.state.get("open")
+            # more layers like those that are known depend on the mode as these do
+            self.known = self.known and not (
+                built.state.get("open") and not built.state.get("alike")
+            )
 
 
 def _replaced_layer(value: Value) -> Value | None:

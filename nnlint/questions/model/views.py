@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.walking import walk
+
+MEASURES = frozenset("size shape numel nelement dim ndim".split())
+"""What is read of a tensor without its elements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,35 @@ def wrong_view(operation: Operation) -> Operation | None:
 
 
 def _is_wrong(operation: Operation, view: ViewResult) -> bool:
-    return view.kind in FAULTS and not _orderless(operation.inputs[0], operation)
+    return (
+        view.kind in FAULTS
+        and not _orderless(operation.inputs[0], operation)
+        and not _is_only_measured(operation)
+    )
+
+
+def _is_only_measured(view: Operation) -> bool:
+    """Whether nothing but sizes is read of a view, where it stands or by the name it is given."""
+    module, node = view.site.module, view.site.node
+    if _is_measured(module.tree, [node]):
+        return True
+    placed = enclosing_statement(module, node)
+    match placed.node if placed else None:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
+            scope = view.function.node if view.function else module.tree
+            loads = [n for n in walk(scope) if isinstance(n, ast.Name) and n.id == name]
+            loads = [n for n in loads if isinstance(n.ctx, ast.Load)]
+            return bool(loads) and _is_measured(scope, loads)
+        case _:
+            return False
+
+
+def _is_measured(around: ast.AST, nodes: list[ast.AST] | list[ast.Name]) -> bool:
+    """Whether each of some expressions is read for its size alone."""
+    measured = {
+        id(n.value) for n in walk(around) if isinstance(n, ast.Attribute) and n.attr in MEASURES
+    }
+    return all(id(node) in measured for node in nodes)
 
 
 def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
@@ -79,16 +113,15 @@ def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
     )
 
 
-def _is_written_out(producer: Operation) -> bool:
-    """Whether an array is made of numbers that stand in the program."""
-    if producer.entry.family not in ("tensor", "numpy_array") or not producer.arguments:
-        return False
-    return all(map(_is_literal, producer.arguments.values()))
+def _is_written_out(operation: Operation) -> bool:
+    """Whether a tensor is made of numbers that stand there: `torch.tensor([[1, 2], [3, 4]])`."""
+    given = [operation.arguments.get(p.name) for p in operation.entry.signature[:1]]
+    return operation.entry.axes == "data" and all(map(_is_literal, given))
 
 
-def _is_literal(value: Value) -> bool:
+def _is_literal(value: Value | None) -> bool:
     if isinstance(value, Items):
-        return all(map(_is_literal, value.items))
+        return not value.open and all(map(_is_literal, value.in_order))
     return isinstance(value, Constant)
 
 

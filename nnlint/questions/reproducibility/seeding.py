@@ -13,15 +13,19 @@ from nnlint.questions.participants import is_library_call, steps_optimizer, upda
 from nnlint.questions.reproducibility.drawing import AUGMENTATION, drawn_in_training
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import behind
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (
+    IS_CALLED,
     NONE,
     SAMPLE,
     Built,
     Constant,
     Instance,
+    Operation,
     Site,
+    Tensor,
     Unknown,
     Value,
     constant,
@@ -54,9 +58,10 @@ _MEASURES = frozenset(
 def trains_in_a_loop(program: Program) -> bool:
     """Whether a program trains: a trainer fits, or an optimizer steps in a loop.
 
-    One that measures steps on made-up data trains nothing that anyone keeps.
+    One that measures steps on made-up data trains nothing that anyone keeps, nor does one in which
+    a trainer only looks for a batch size or learning rate.
     """
-    if program.events("fit"):
+    if any(event.name.rpartition(".")[2] != "tune" for event in program.events("fit")):
         return True
     if _only_measures(program):
         return False
@@ -163,7 +168,10 @@ def random_start(program: Program) -> RandomStart | None:
     # without a model or a draw, training is the same calculation every time
     is_random = bool(program.events("fit", "draw")) or not (
         all(updates_no_model(program.events(), e.subject) for e in program.events("step"))
-        or all(_is_fixed(program, e.subject) or _is_formula(e) for e in program.events("forward"))
+        or all(
+            _is_fixed(program, e.subject) or _begins_fixed(e.subject) or _is_formula(e)
+            for e in program.events("forward")
+        )
     )
     loading: RandomStart | None = None
     training: RandomStart | None = None
@@ -278,14 +286,39 @@ def _replaces(loaded: Event, built: Event) -> bool:
 
 
 _FORMULA = re.compile(
-    r"loss|criteri|fidelity|likelihood|physics|psnr|ssim|metric|mse|\bL[12]$", re.IGNORECASE
+    r"loss|criteri|fidelity|likelihood|physics|psnr|ssim|metric|mse|render|raster|\bL[12]$",
+    re.IGNORECASE,
 )
-"""Names of what computes a number from what it is given, and has no weights of its own."""
+"""Names of what computes numbers or images from what it is given, and has no weights of its own."""
 
 
 def _is_formula(event: Event) -> bool:
     """Whether something unresolved that is called is no model: a loss, a measurement."""
     return isinstance(event.subject, Unknown) and bool(_FORMULA.search(event.subject.name))
+
+
+def _begins_fixed(model: Value | None) -> bool:
+    """Whether all that a model learns begins at given numbers, as the place of a camera does."""
+    own, within = False, set[int]()
+    waiting: list[Value] = [model] if isinstance(model, Instance) else []
+    while waiting:
+        value = waiting.pop()
+        if id(value) in within:
+            continue
+        within.add(id(value))
+        match value:
+            case Tensor(producer=Operation() as made):
+                if behind(value, lambda operation: operation.entry.random, lambda _: False):
+                    return False
+                own = own or made.entry.family == "parameter"
+            case Instance() if not value.cls.known:
+                return False
+            case Built() if value.entry.kind == "model" or _drawn_by(value):
+                return False
+            case Unknown() if value.state.get(IS_CALLED) and not _FORMULA.search(value.name):
+                return False
+        waiting += parts(value)
+    return own
 
 
 def _is_seeded(event: Event) -> bool:

@@ -18,7 +18,8 @@ from nnlint.semantics.values import Site, Unknown, Value
 
 Since = tuple[str, Event | None]
 """What has become of a model's mode since an `eval`, and that event: "" before the first one,
-then set, used (something was evaluated in it), restored or unknown."""
+then set, used (something was evaluated in it), shown (only passes that record gradients, of which
+none comes back), restored or unknown."""
 START: Since = ("", None)
 
 
@@ -88,15 +89,16 @@ class _Stepped:
 
 def _follow(program: Program, model: Value, runs: list[Pass]) -> Paths[Since]:
     evaluations = {id(p.event) for p in runs if p.role == "eval" or not p.event.grad}
-    evaluations |= _without_backward(program, runs)
+    shows = _without_backward(program, runs)
 
     def after(event: Event, state: Since) -> Since:
         since, mode = state
         if event.kind == "build":
             return START
         if event.kind == "forward" and same_model(event.subject, model):
-            used = since == "set" and id(event) in evaluations
-            return ("used", mode) if used else state
+            if since in ("set", "shown") and id(event) in evaluations:
+                return "used", mode
+            return ("shown", mode) if since == "set" and id(event) in shows else state
         match mode_after(event, model, "same"):
             case "same":
                 return state
@@ -118,10 +120,16 @@ def _without_backward(program: Program, runs: list[Pass]) -> set[int]:
 
 
 def _mode_left_on(states: frozenset[Since]) -> Event | None:
-    """The `eval` in force, when on no path anything has been done about it."""
-    if any(since in ("restored", "unknown") for since, _ in states):
+    """The `eval` in force, when on no path anything has been done about it.
+
+    A model that is in eval mode from the first round on, for passes like all others, is kept so
+    on purpose.
+    """
+    since = {what for what, _ in states}
+    if since & {"restored", "unknown"}:
         return None
-    left = [mode for since, mode in states if since == "used"]
+    signs = {"used", "shown"} if "" in since else {"used"}
+    left = [mode for what, mode in states if what in signs]
     return left[0] if left else None
 
 

@@ -91,7 +91,7 @@ class _Life:
         paths = Paths(after, {""}).follow(body)
         for event in uses:
             if "stale" in paths.before(event):
-                if self._makes_anew(event):
+                if self._makes_anew(event) or (event.kind == "save" and self._is_live_view()):
                     continue
                 if any(self._holds(v) for v in (*event.operands, event.subject)):
                     return event.site
@@ -115,6 +115,19 @@ class _Life:
         if _makes(event, self.model):
             return "apart"
         return "stale" if id(event) in self.trains else ""
+
+    def _is_live_view(self) -> bool:
+        """Whether the state is taken before any training, and nothing takes its place: nobody
+        would save that, so what is meant is the model as it is at each save."""
+        if any(
+            e.kind == "keep" and e is not self.keep and _is_same_variable(e.site, self.keep.site)
+            for e in self.events
+        ):
+            return False
+        told = {*self.trains, id(self.keep)}
+        body = self.program.timeline.only(lambda event: id(event) in told)
+        paths = Paths(lambda event, trained: trained or id(event) in self.trains, {False})
+        return True not in paths.follow(body).before(self.keep)
 
     def _holds(self, value: Value | None) -> bool:
         """Whether a value holds the state, or one made by the same calls of the same model."""

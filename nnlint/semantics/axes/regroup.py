@@ -366,6 +366,8 @@ def _questions(
         product(*sizes), product(*(w for w in wanted if w is not None))
     )
     if None in wanted and target_left == ONE:
+        if _may_be_numbers(wanted, source_left):
+            coupled |= {*source_left.symbols}
         filled = tuple(source_left if w is None else w for w in wanted)
         yield _Question(tuple(atoms), tuple(sizes), filled, coupled)
         return
@@ -378,6 +380,17 @@ def _questions(
         yield _Question(tuple(atoms), tuple(sizes), tuple(known), coupled)
     elif source_left != ONE and target_left != ONE:
         yield from _solved(atoms, sizes, known, source_left, target_left, coupled)
+
+
+def _may_be_numbers(wanted: Sequence[Size | None], left: Size) -> bool:
+    """Whether the numbers that a target begins with may be what symbols of the source stand for.
+
+    `(batch * time, 1200)` as `(2, 12, -1)`: the numbers cut nothing off the 1200, if there are
+    two examples of twelve steps.
+    """
+    given = [one for one in wanted if one is not None]
+    numbers = wanted[0] is not None and not any(one.symbols for one in given)
+    return numbers and bool(left.symbols) and left.coefficient > 1
 
 
 def _factored(sizes: list[Size], wanted: list[Size | None]) -> tuple[list[Size], frozenset[Symbol]]:

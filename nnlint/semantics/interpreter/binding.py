@@ -151,7 +151,7 @@ class Binding(Scopes):
                 items[index] = value
                 self.fill(receiver, tuple(items))
             else:
-                self.write(receiver.state, "open", True)
+                self.open(receiver)
         elif isinstance(receiver, Unknown) and isinstance(key, Constant) and is_hashable(key.value):
             self.write(receiver.state, key.value, value)
         elif isinstance(receiver, Built) and receiver.entry.kind == "container":

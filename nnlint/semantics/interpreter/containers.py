@@ -41,10 +41,10 @@ class Containers:
             spread = self.machine.spread(positional[0])
             self.machine.fill(built, (*built.members, *added(positional[0], spread)))
             if spread is None:
-                self.machine.write(built.state, "open", True)
+                self.machine.open(built)
             return built
         if name == "insert":
-            self.machine.write(built.state, "open", True)
+            self.machine.open(built)
             self.machine.write(built.state, "unordered", True)
             return built
         if name in ("values", "children"):
@@ -78,7 +78,7 @@ class Containers:
             spread = self.machine.spread(positional[0])
             self.machine.fill(items, (*items.in_order, *added(positional[0], spread)))
             if spread is None:
-                self.machine.write(items.state, "open", True)
+                self.machine.open(items)
         elif name == "insert" and len(positional) > 1:
             index = positional[0].value if isinstance(positional[0], Constant) else None
             if isinstance(index, int):
@@ -86,7 +86,7 @@ class Containers:
                 changed.insert(index, positional[1])
                 self.machine.fill(items, tuple(changed))
             else:
-                self.machine.write(items.state, "open", True)
+                self.machine.open(items)
         elif name == "pop":
             return self._pop(items, positional)
         elif name == "copy":

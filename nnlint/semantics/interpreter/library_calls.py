@@ -212,7 +212,7 @@ class LibraryCalls(Shapes):
     def _fill(self, built: Built, arguments: dict[str, Value]) -> None:
         items: list[Value] = []
         names: dict[str, Value] = {}
-        unknown = False
+        unknown = alike = False
         if built.entry.kind == "transform":
             first = next(iter(p.name for p in built.entry.signature), "")
             arguments = {k: v for k, v in arguments.items() if k == first}
@@ -220,7 +220,8 @@ class LibraryCalls(Shapes):
             for condition in choices_of(value):
                 note_choice(built, condition)
             given = value.in_order if isinstance(value, Items) else (value,)
-            unknown = unknown or (isinstance(value, Items) and value.open)
+            if isinstance(value, Items) and value.open:
+                unknown, alike = unknown or not value.alike, True
             for item in given:
                 bare = item.value if isinstance(item, Maybe) else item
                 if isinstance(bare, Table):
@@ -235,7 +236,8 @@ class LibraryCalls(Shapes):
                     pairs = [_named(v) for v in bare.in_order]
                     items += (member for _, member in pairs)
                     names.update(pair for pair in pairs if pair[0])
-                    unknown = unknown or bare.open
+                    if bare.open:
+                        unknown, alike = unknown or not bare.alike, True
                 elif not isinstance(bare, Constant):
                     # what a list of modules is made of is many, a layer of a Sequential is one
                     many = isinstance(bare, Unknown) and built.entry.family != "sequential"
@@ -243,7 +245,8 @@ class LibraryCalls(Shapes):
                     items.append(gap() if many else item)
         built.state["items"] = followed = held(tuple(items), built)
         built.state["names"] = names
-        built.state["open"] = unknown or len(followed) < len(items)
+        unknown = unknown or len(followed) < len(items)
+        built.state["open"], built.state["alike"] = unknown or alike, alike and not unknown
 
     def apply_layer(
         self, layer: Built, positional: Sequence[Value], keywords: dict[str, Value], site: Site

@@ -347,8 +347,13 @@ class Machine(ABC):
         if len(known) < len(items):
             if container.state.get("open") and len(container.state.get("items", ())) == len(known):
                 return
-            self.write(container.state, "open", True)
+            self.open(container)
         self.write(container.state, "items", known)
+
+    def open(self, container: Items | Built) -> None:
+        """Let a sequence hold more than what is known of it, of whatever kind."""
+        self.write(container.state, "open", True)
+        self.write(container.state, "alike", False)
 
     def leave(self, mark: int) -> None:
         """Undo what has been written since `mark` to what was there before.

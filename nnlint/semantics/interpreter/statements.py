@@ -10,7 +10,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
-from nnlint.semantics.interpreter.loops import UNROLL, Loops
+from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
 from nnlint.semantics.interpreter.skipping import Skipping
@@ -280,7 +280,7 @@ class Statements(Narrowing):
 
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
-        if isinstance(iterable, Items) and not iterable.open and len(iterable.items) <= UNROLL:
+        if isinstance(iterable, Items) and not iterable.open and _is_short(iterable.items):
             if iterable.grown and not iterable.items:
                 return None
             return [v.value if isinstance(v, Maybe) else v for v in iterable.items]
@@ -289,7 +289,7 @@ class Statements(Narrowing):
             if iterable.entry.family == "dict":
                 names = iterable.state.get("names", {})
                 return [Constant(name) for name in names] if len(names) == len(members) else None
-            if len(members) <= UNROLL and not iterable.state.get("open"):
+            if _is_short(members) and not iterable.state.get("open"):
                 return [v.value if isinstance(v, Maybe) else v for v in members]
         if isinstance(iterable, Table) and ... not in iterable.state:
             return [Constant(k) for k in iterable.state] if len(iterable.state) <= UNROLL else None
@@ -302,11 +302,9 @@ class Statements(Narrowing):
         """Some element of a long or unknown iterable."""
         name = target.id if isinstance(target, ast.Name) else ""
         if isinstance(iterable, Items) and iterable.items:
-            first = iterable.items[0]
-            return first.value if isinstance(first, Maybe) else first
+            return _one_for_all(iterable.items, name)
         if isinstance(iterable, Built) and iterable.members:
-            first = iterable.members[0]
-            return first.value if isinstance(first, Maybe) else first
+            return _one_for_all(iterable.members, name)
         if isinstance(iterable, Arithmetic) and iterable.operator in ("enumerate", "zip"):
             parts = [self.any_element(o, ast.Name("", ast.Load())) for o in iterable.operands]
             if iterable.operator == "enumerate":
@@ -410,6 +408,27 @@ class Statements(Narrowing):
             if isinstance(name, str):
                 value = subject if inner is pattern else Unknown(name)
                 self.bind(ast.copy_location(ast.Name(name, ast.Store()), pattern), value)
+
+
+def _one_for_all(items: Sequence[Value], name: str) -> Value:
+    """The first of some elements, where they are no different layers: what one layer makes of
+    its input says nothing of what the next makes of it."""
+    if _differ(items):
+        return Unknown(name, "loop")
+    return items[0].value if isinstance(items[0], Maybe) else items[0]
+
+
+def _is_short(items: Sequence[Value]) -> bool:
+    """Whether a loop is run for each of some elements: a network's different layers are many."""
+    return len(items) <= UNROLL or (len(items) <= UNROLL_LAYERS and _differ(items))
+
+
+def _differ(items: Sequence[Value]) -> bool:
+    """Whether there are layers or models of several kinds among some elements."""
+    plain = [v.value if isinstance(v, Maybe) else v for v in items]
+    layers = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
+    models = {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
+    return len(layers) + len(models) > 1
 
 
 def _some_part(parts: Unknown, target: ast.expr) -> Value:

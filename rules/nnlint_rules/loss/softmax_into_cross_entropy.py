@@ -1,4 +1,4 @@
-from nnlint.questions.loss.losses import last_activation
+from nnlint.questions.loss.losses import last_activation, others_take
 from nnlint.remedies.pipelines import bypass
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -65,6 +65,7 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
         return
     name, place, operation = found
     once = name == "softmax"
+    apart = operation is not None and not others_take(operation, loss, context.programs)
     harm = MESSAGES[name] if loss.grad or not once else UNTRAINED
     context.report(
         loss.site,
@@ -73,6 +74,6 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
         if once
         else "Give it the logits, or take `nll_loss`.",
         related=[(place, f"{name} is applied here")],
-        fix=(f"Leave out the {name}", bypass(operation) if operation else None),
+        fix=(f"Leave out the {name}", bypass(operation) if operation and apart else None),
         level=None if once else Level.WARNING,
     )

@@ -83,7 +83,8 @@ def broadcast(call: Call) -> Shape:
     """Elementwise arithmetic.
 
     An unknown partner is taken to fit one that has an axis for everything, as the arms
-    of a residual connection do.
+    of a residual connection do, and what is not known to be a tensor for a number, except
+    beside a single number.
     """
     known = [shape for shape in call.inputs if shape is not None]
     if not known:
@@ -92,6 +93,8 @@ def broadcast(call: Call) -> Shape:
     for shape in known[1:]:
         result = broadcast_shapes(result, shape)
     if len(known) < len(call.inputs) and (len(result) < 3 or not all(result)):
+        raise UnknownShape
+    if not result and any(value is UNKNOWN for value in call.arguments.values()):
         raise UnknownShape
     return result
 

@@ -45,7 +45,7 @@ def linear(call: Call) -> Shape:
 def functional(call: Call) -> Shape:
     """`F.linear`: the weight says how wide the result is."""
     weight = call.inputs[1] if len(call.inputs) > 1 else None
-    wide = (new_axis("", "channel"),) if weight is None else weight[0]
+    wide = weight[0] if weight else (new_axis("", "channel"),)
     return (*call.first[:-1], wide)
 
 
@@ -57,7 +57,7 @@ def convolution(call: Call) -> Shape:
 def functional_convolution(call: Call) -> Shape:
     """`F.conv2d`: the weight says how many channels there are, if its shape is known."""
     weight = call.inputs[1] if len(call.inputs) > 1 else None
-    channels = (new_axis("", "channel"),) if weight is None else with_role(weight[0], "channel")
+    channels = with_role(weight[0], "channel") if weight else (new_axis("", "channel"),)
     unsized = Call(call.inputs, {**call.arguments, "kernel_size": None}, call.symbols)
     return _spatial(unsized, channels, _convolved)
 
