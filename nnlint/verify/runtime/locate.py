@@ -18,6 +18,7 @@ from .trace import (
     Labeller,
     Node,
     Recorder,
+    Step,
     Trace,
     results_of,
     visible_numpy,
@@ -200,10 +201,14 @@ class Judge:
         parents = [p for p in dict.fromkeys(parents) if p != index]
         kinds = {p: self.kind(p) for p in parents}
         found = [p for p in parents if kinds[p] in _BLAMES[self.kind(index)]]
+        in_order = any(kinds[p] == "pure" and self._many(p) for p in parents)
         if self.kind(index) == MIX and all(kinds[p] == PERMUTE for p in found):
             # sorted by length, say: every input in the same order is no reason to mix
-            if not any(kinds[p] == "pure" and self._many(p) for p in parents):
+            if not in_order:
                 return []
+        if self.kind(index) == PERMUTE and not found and not in_order:
+            # packed, say, of what was sorted above
+            return [p for p in parents if kinds[p] == MIX]
         return found
 
     def _read_by_call(self, node: Node) -> list[int]:
@@ -249,14 +254,18 @@ class Judge:
 
 
 def _walk(
-    trace: Trace, judge: Judge, better: Callable[[Trace, int], int] | None = None
+    trace: Trace,
+    judge: Judge,
+    better: Callable[[Trace, int], int] | None = None,
+    starts: Sequence[int] | None = None,
 ) -> Culprit | None:
     """Back from the impure results to what made the first of them impure.
 
     Parameters:
         better: gives a node that is at fault instead of the one found.
+        starts: where to begin instead of the results.
     """
-    pending = [r for r in trace.results if judge.impure(r)]
+    pending = [r for r in (trace.results if starts is None else starts) if judge.impure(r)]
     seen: set[int] = set()
     culprits: list[int] = []
     while pending:
@@ -295,9 +304,10 @@ _CUT_OFF = -1e4
 
 
 def _masking(trace: Trace, index: int) -> int:
-    """The mask that lets the future through, where scores are masked later on.
+    """The mask that lets the future through, or what was done before it.
 
-    Scores of all pairs of steps are no fault; they are cut off behind.
+    Scores of all pairs of steps are no fault; they are cut off behind. Where only their softmax
+    is, it has taken the later ones into its sum.
     """
     start = trace.nodes[index]
     if start.value is None or not start.value.is_floating_point() or start.value.dim() < 2:
@@ -308,11 +318,35 @@ def _masking(trace: Trace, index: int) -> int:
         if not behind.intersection(step.reads):
             continue
         if "softmax" in step.name:
-            return index
+            return _cut_after(trace, step, index)
         behind.update(made)
         if step.name.rstrip("_").startswith(_MASKING) and any(_cuts(trace, o) for o in made):
             return _triangle(trace, step.reads) or made[0]
     return index
+
+
+def _cut_after(trace: Trace, softmax: Step, scores: int) -> int:
+    """The softmax if what it gave is set to zero above the diagonal, else the scores."""
+    at = trace.steps.index(softmax)
+    behind = {o for o in softmax.outputs if o is not None}
+    start = next(iter(behind), scores)
+    for step in trace.steps[at + 1 :]:
+        if not behind.intersection(step.reads):
+            continue
+        if not step.name.rstrip("_").startswith((*_MASKING, *_TRIANGLES)):
+            break
+        made = [o for o in step.outputs if o is not None]
+        behind.update(made)
+        if any(_is_lower(trace.nodes[o].value) for o in made):
+            return start
+    return scores
+
+
+def _is_lower(value: Tensor | None) -> bool:
+    """Whether all is zero above the diagonal, and not below it."""
+    if value is None or value.dim() < 2 or value.shape[-1] != value.shape[-2]:
+        return False
+    return not bool(value.triu(1).any()) and bool(value.tril(-1).any())
 
 
 def _cuts(trace: Trace, index: int) -> bool:
@@ -361,6 +395,10 @@ def _fork(trace: Trace, judge: Judge, at: int) -> Culprit:
         if step.scalar_label:
             return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
     step = steps[-1]
+    # no number was read: what it was given, such as lengths that were sorted, has another size
+    mixed = _walk(trace, judge, starts=step.reads)
+    if mixed is not None:
+        return mixed
     return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
 
 

@@ -28,13 +28,10 @@ def spoiling_write(trace: Trace, index: int, spoiled: Callable[[Tensor], bool]) 
     if node.memory is None or len(node.memory) < 4 or all(n != index for _, n in taken):
         return None
     storage, offset, shape, stride = node.memory
-    made = [
-        number
-        for number in range(index)
-        if (trace.nodes[number].memory or (None,))[0] == storage
-        and len(trace.nodes[number].memory or ()) == 4
-    ]
-    writes = [n for n in node.parents if n in made]
+    # views of what is not filled yet hold nothing that counts
+    writes = [n for n in node.parents if _lies_in(trace, n, storage)]
+    begun = next(n for n in range(index + 1) if _lies_in(trace, n, storage))
+    made = list(dict.fromkeys((begun, *writes)))
     if not writes:
         return None
     cells = torch.zeros(max(_end(trace, n) for n in (*made, index)), dtype=torch.uint8)
@@ -52,6 +49,11 @@ def spoiling_write(trace: Trace, index: int, spoiled: Callable[[Tensor], bool]) 
         if number in writes and spoiled(cells.as_strided(shape, stride, offset).clone()):
             return number
     return None
+
+
+def _lies_in(trace: Trace, number: int, storage: object) -> bool:
+    memory = trace.nodes[number].memory or ()
+    return len(memory) == 4 and memory[0] == storage
 
 
 def _end(trace: Trace, number: int) -> int:
