@@ -10,7 +10,7 @@ import traceback
 
 import torch
 
-from .draws import ADDED, CHOOSES
+from .draws import ADDED, CENTRED, CHOOSES
 from .inputs import Inputs, is_integer
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
@@ -138,9 +138,10 @@ def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bo
         return True
     # to take some of many at random is no draw from a distribution: what is left out changes
     positions = _POSITIONS.search(operation) or _AS_POSITIONS.search(code)
-    if any(_ALWAYS_ON.search(name) for name in names) and not positions and use != ADDED:
-        # noise of a fixed size on data tells nothing of what a model is sure of
-        return True
+    if any(_ALWAYS_ON.search(name) for name in names):
+        # noise of a fixed size tells nothing of what a model is sure of
+        if not positions and use not in (ADDED, CENTRED):
+            return True
     if "dropout" in operation or re.search(r"drop", code):
         # one that is always on is the commonest fault of this kind
         return False
@@ -150,13 +151,15 @@ def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bo
         named = (_RANDOM, _SCALES, _SAMPLE)
         spoken = any(said.search(name) for said in named for name in names)
         return spoken and any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
+    # normal noise of a fixed size is what some add to a mean, and Gumbel's is a logarithm
+    is_noise = "norm" in operation or "randn" in operation or "log" in code
     if any(_RANDOM.search(name) for name in names):
-        # normal noise of a fixed size is what some add to a mean, and Gumbel's is a logarithm
-        is_noise = "norm" in operation or "randn" in operation or "log" in code
-        return use != CHOOSES and (use != ADDED or is_noise)
-    if any(said.search(name) for said in (_SCALES, _SAMPLE) for name in names):
-        return use not in (ADDED, CHOOSES)
-    return False
+        return use != CHOOSES and (use not in (ADDED, CENTRED) or is_noise)
+    if use in (ADDED, CHOOSES):
+        return False
+    if any(_SAMPLE.search(name) for name in names):
+        return use != CENTRED or is_noise
+    return use != CENTRED and any(_SCALES.search(name) for name in names)
 
 
 def keeps_state(name: str) -> bool:

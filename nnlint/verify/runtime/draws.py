@@ -11,10 +11,11 @@ from .locate import Culprit, call_model, culprit_of, plain_attention
 from .running import Runner
 from .trace import Diverged, Labeller, Recorder, Step, Trace, results_of, visible_numpy
 
-SCALED, FED, ADDED, CHOOSES, WEIGHED = "scaled", "fed", "added", "chooses", "weighed"
+SCALED, FED, ADDED, CENTRED = "scaled", "fed", "added", "centred"
+CHOOSES, WEIGHED = "chooses", "weighed"
 """What happens to numbers that are drawn: they are multiplied by a tensor, go into a layer, are
-added to data as they are or times a fixed number, are ranked or compared with a fixed number, or
-with a tensor of chances."""
+added as they are or times a fixed number, to data or to what a layer made, are ranked or compared
+with a fixed number, or with a tensor of chances."""
 
 
 def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
@@ -40,6 +41,7 @@ def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
 
 
 _LAYERS = re.compile(r"mm$|conv|linear|matmul|bmm|lstm|gru|rnn|embedding|index|dot_product")
+_LEARNED = re.compile(r"mm$|conv|linear|lstm|gru|rnn|embedding")
 _SIGNS = re.compile(r"^(sign|sgn|heaviside|lt|le|gt|ge|ceil|round)(_|$)")
 _COMPARISONS = re.compile(r"^(lt|le|gt|ge|eq|sort|topk|argsort|argmax|argmin|floor)")
 
@@ -49,6 +51,20 @@ def _decides(trace: Trace, difference: Step) -> bool:
     at = trace.steps.index(difference)
     readers = (s for s in trace.steps[at + 1 :] if set(difference.outputs).intersection(s.reads))
     return any(_SIGNS.search(s.name.replace("aten::", "")) for s in itertools.islice(readers, 1))
+
+
+def _is_computed(trace: Trace, nodes: list[int]) -> bool:
+    """Whether a layer is among what made any of the nodes."""
+    pending, seen = list(nodes), set(nodes)
+    while pending:
+        node = trace.nodes[pending.pop()]
+        if 0 <= node.step < len(trace.steps):
+            if _LEARNED.search(trace.steps[node.step].name):
+                return True
+        fresh = [p for p in node.parents if p not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return False
 
 
 def _use(trace: Trace, drawn: int) -> str:
@@ -73,7 +89,9 @@ def _use(trace: Trace, drawn: int) -> str:
         if name in ("mul", "div", "addcmul") and (others or learned):
             return SCALED
         if name in ("add", "sub") and (others or learned):
-            return WEIGHED if _decides(trace, step) else ADDED
+            if _decides(trace, step):
+                return WEIGHED
+            return CENTRED if _is_computed(trace, step.reads) else ADDED
         if others:
             return ""
         same.update(n for n in step.outputs if n is not None)
