@@ -51,6 +51,18 @@ def test_clearing_another_optimizer_does_not_count():
     assert len(list(uncleared_steps(program))) == 1
 
 
+@pytest.mark.parametrize(("count", "unasked"), [(3, 0), (20, 0), (23, 3)])
+def test_steps_of_a_loop_that_are_not_asked_about_are_told(count: int, unasked: int):
+    steps = "\n".join(f"    o{i}.step()" for i in range(count))
+    optimizers = "\n".join(
+        f"o{i} = torch.optim.SGD(net.parameters(), lr=0.{i + 1})" for i in range(count)
+    )
+    body = f"{optimizers}\nfor x in loader:\n    net(x).mean().backward()\n{steps}\n"
+    found = list(uncleared_steps(main_program(LOOP + body)))
+    assert len(found) == min(count, 20)
+    assert [step.unasked for step in found] == [0] * (len(found) - 1) + [unasked]
+
+
 def test_scaler_steps_its_optimizer():
     program = main_program(
         LOOP + "scaler = torch.amp.GradScaler()\n"

@@ -77,3 +77,28 @@ def test_what_is_added_and_taken_away(share: float, status: str):
     subject = Subject(Runner(Undone(share)), Inputs.of((torch.randn(5, 6),)), Options())
     answer = batch_dependency.run(subject)
     assert answer.status == status, answer.summary
+
+
+class Overflows(nn.Module):
+    """Numbers beyond single precision, of another example's making or of each one's own."""
+
+    def __init__(self, way: str, apart: bool):
+        super().__init__()
+        self.way, self.apart, self.layer = way, apart, nn.Linear(6, 6)
+
+    def forward(self, x):
+        x = self.layer(x)
+        other = x if self.apart else x.roll(1, 0)
+        if self.way == "exponential":
+            return x + other.exp()
+        if self.way == "power":
+            return x * (10 * other).pow(30)
+        return torch.sinh(x - other / 2)
+
+
+@pytest.mark.parametrize("way", ["exponential", "power", "hyperbolic"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_overflows_is_no_rounding(way: str, apart: bool):
+    subject = Subject(Runner(Overflows(way, apart)), Inputs.of((torch.randn(5, 6),)), Options())
+    answer = batch_dependency.run(subject)
+    assert answer.status != ("CONFIRMED" if apart else "REFUTED"), answer.summary

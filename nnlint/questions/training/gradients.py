@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from nnlint.questions.participants import (
@@ -47,10 +47,22 @@ class UnclearedStep:
     backward: Event
     loop: Block
     """The loop around it, or the method that does it once for each call."""
+    unasked: int = 0
+    """Further steps of the loop that were not asked about; told with the last that was."""
 
 
 def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
     """Steps that follow gradients from before an earlier step, on every way round their loop."""
+    passed: dict[int, set[object]] = {}
+    found = list(_uncleared(program, passed))
+    last = {id(step.loop): step for step in found}
+    for step in found:
+        more = len(passed.get(id(step.loop), ()))
+        yield replace(step, unasked=more) if more and last[id(step.loop)] is step else step
+
+
+def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[UnclearedStep]:
+    """The same; which steps of which loop were passed over is noted."""
     seen: set[object] = set()
     asked: Counter[int] = Counter()
     for step, blocks in program.walk():
@@ -66,6 +78,8 @@ def uncleared_steps(program: Program) -> Iterator[UnclearedStep]:
                 yield UnclearedStep(step, own[0], method)
             continue
         asked[id(loop)] += 1
+        if loop.known and asked[id(loop)] > _STEPS_OF_A_LOOP:
+            passed.setdefault(id(loop), set()).add(step.site.key)
         if not loop.known or asked[id(loop)] > _STEPS_OF_A_LOOP:
             continue
         foreign = program.once(Ownership).foreign(loop, step.subject)

@@ -358,7 +358,9 @@ def rounding(
     left = faults(again)
     if not left:
         return True if again.complete else None
-    return left[0][2] < 1e-4 * faults(found)[0][2]
+    shown = faults(found)[0][2]
+    # what overflows says nothing of how large a difference is: it is seen against all there is
+    return left[0][2] < (1e-4 * shown if math.isfinite(shown) else 1e-9 * again.scale)
 
 
 def vanishes(

@@ -10,8 +10,8 @@ import traceback
 
 import torch
 
+from .draws import ADDED, CENTRED, CHOOSES
 from .inputs import Inputs, is_integer
-from .locate import ADDED, CHOOSES
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _COMPARES = re.compile(r"mini_?batch|contrastive|infonce|nt_?xent", re.IGNORECASE)
@@ -27,10 +27,14 @@ _GRAPH = re.compile(
     re.IGNORECASE,
 )
 """Names of modules of graphs; the rows of one graph are nodes, not examples."""
-_MIXES_IN_TRAINING = re.compile(r"ghost|mixup|cutmix|batch_?norm(\dd)?$", re.IGNORECASE)
-"""Names of what mixes examples to train better; in evaluation it keeps them apart."""
+_BLENDS = re.compile(r"mixup|cutmix", re.IGNORECASE)
+"""Names of what trains on two examples at once; in evaluation it keeps them apart."""
+_TAKES_OTHERS = re.compile(r"^_?(index|gather|take|flip|roll|sort|slice|select|cat|chunk|split)")
+"""Operations that put another example in the place of each."""
+_NORMALISES = re.compile(r"ghost|batch_?norm(\dd)?$", re.IGNORECASE)
+"""Names of what normalises by the batch in training, or by parts of it."""
 _RANDOM = re.compile(r"repara|gumbel|langevin|posterior", re.IGNORECASE)
-"""Names of what draws from a distribution, whatever is done with it."""
+"""Names of what draws from a distribution, by its size, a mean or scores."""
 _SCALES = re.compile(r"(?<!de)nois[ey]|vae|diffus", re.IGNORECASE)
 """Names of models in which numbers are drawn, and scaled or fed to layers."""
 _SAMPLE = re.compile(r"(?<!up)(?<!down)(?<!sub)(?<!over)(?<!grid_)sampl", re.IGNORECASE)
@@ -89,17 +93,21 @@ def mixes_by_design(
         mixture: what happens; where it is not known, the name decides.
     """
     names = (cls.__name__, *functions)
-    if training and any(_MIXES_IN_TRAINING.search(name) for name in names):
-        return True
-    if any(_bears_out(name, mixture) for name in names):
+    if any(_bears_out(name, mixture, training) for name in names):
         return True
     return any(_GRAPH.search(name) for name in names) and _is_one_graph(inputs)
 
 
-def _bears_out(name: str, mixture: Mixture | None) -> bool:
+def _bears_out(name: str, mixture: Mixture | None, training: bool) -> bool:
     """Whether a name says that examples mix, and what happens is what it speaks of."""
+    in_training = (_BLENDS, _NORMALISES) if training else ()
     if mixture is None:
-        return any(said.search(name) for said in (_COMPARES, _SPREAD, _MEMORY))
+        return any(said.search(name) for said in (_COMPARES, _SPREAD, _MEMORY, *in_training))
+    if training and _BLENDS.search(name) and _TAKES_OTHERS.search(mixture.operation):
+        return True
+    if training and _NORMALISES.search(name) and mixture.kept:
+        # what evaluation reads in place of the batch; without it, it has nothing
+        return bool(_STATISTIC.search(mixture.operation) or "norm" in mixture.operation)
     if _SPREAD.search(name) and _STATISTIC.search(mixture.operation):
         return True
     if _MEMORY.search(name) and (mixture.kept or mixture.compares):
@@ -126,22 +134,32 @@ def draws_by_design(operation: str, code: str, *names: str, use: str = "") -> bo
         use: what happens to the numbers, as `locate_random` tells it; empty where it is not
             known.
     """
-    if any(_ALWAYS_ON.search(name) for name in names) or re.search(r"training\s*=\s*True", code):
+    if re.search(r"training\s*=\s*True", code):
         return True
+    # to take some of many at random is no draw from a distribution: what is left out changes
+    positions = _POSITIONS.search(operation) or _AS_POSITIONS.search(code)
+    if any(_ALWAYS_ON.search(name) for name in names):
+        # noise of a fixed size tells nothing of what a model is sure of
+        if not positions and use not in (ADDED, CENTRED):
+            return True
     if "dropout" in operation or re.search(r"drop", code):
         # one that is always on is the commonest fault of this kind
         return False
-    drawn = re.search(r"gumbel|distributions?\.|\.r?sample\(|multinomial", code)
-    if drawn or any(_RANDOM.search(name) for name in names):
+    if re.search(r"gumbel|distributions?\.|\.r?sample\(|multinomial", code):
         return True
-    scales = any(_SCALES.search(name) for name in names)
-    if not scales and not any(_SAMPLE.search(name) for name in names):
+    if positions:
+        named = (_RANDOM, _SCALES, _SAMPLE)
+        spoken = any(said.search(name) for said in named for name in names)
+        return spoken and any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
+    # normal noise of a fixed size is what some add to a mean, and Gumbel's is a logarithm
+    is_noise = "norm" in operation or "randn" in operation or "log" in code
+    if any(_RANDOM.search(name) for name in names):
+        return use != CHOOSES and (use not in (ADDED, CENTRED) or is_noise)
+    if use in (ADDED, CHOOSES):
         return False
-    if _POSITIONS.search(operation) or _AS_POSITIONS.search(code):
-        # to take some of many at random is no draw from a distribution: what is left out changes
-        return any(_DRAWN_POSITIONS.search(text) for text in (code, *names))
-    # noise of a fixed size that is added to data is no sample
-    return not scales or use not in (ADDED, CHOOSES)
+    if any(_SAMPLE.search(name) for name in names):
+        return use != CENTRED or is_noise
+    return use != CENTRED and any(_SCALES.search(name) for name in names)
 
 
 def keeps_state(name: str) -> bool:

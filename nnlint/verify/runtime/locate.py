@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,14 +13,21 @@ from torch import Tensor
 from .inputs import Inputs, seed_all
 from .places import Place
 from .running import Runner
-from .trace import Diverged, Labeller, Node, Recorder, Trace, results_of, visible_numpy
+from .trace import (
+    Diverged,
+    Labeller,
+    Node,
+    Recorder,
+    Step,
+    Trace,
+    results_of,
+    visible_numpy,
+)
+from .writes import spoiling_write
 
 MIX, SCRAMBLE, PERMUTE, DIVERGENCE = "mix", "scramble", "permute", "divergence"
 FUTURE = "future"
 """An element depends on a later time step."""
-SCALED, FED, ADDED, CHOOSES = "scaled", "fed", "added", "chooses"
-"""What happens to numbers that are drawn: they are multiplied by a tensor, go into a layer, are
-added to data as they are or times a fixed number, or are compared with something."""
 MOST_FOLLOWED = 8
 """Examples that a label has bits for."""
 
@@ -104,7 +110,7 @@ def record(
             return results_of(result)
 
     forked: list[int] = []
-    with _plain_attention():
+    with plain_attention():
         args, kwargs = inputs.copied()
         base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
         recorder = Recorder(runner.model, [t for _, t in base.tensors])
@@ -131,7 +137,7 @@ def call_model(runner: Runner, inputs: Inputs, mode: Any, seed: int) -> Any:
         return runner.model(*inputs.args, **inputs.kwargs)
 
 
-class _plain_attention:
+class plain_attention:
     """Keep the fused fast path of nn.TransformerEncoderLayer from hiding its operations."""
 
     def __enter__(self) -> None:
@@ -164,6 +170,19 @@ class Judge:
             )
         return self._kinds[index]
 
+    def written(self, index: int) -> int:
+        """The write that made a tensor impure, for one that was filled part by part."""
+
+        def spoiled(label: Tensor) -> bool:
+            return self._classify(label, self.count, self.followed) == kind
+
+        kind = self.kind(index)
+        found = spoiling_write(self.trace, index, spoiled)
+        if found is None:
+            return index
+        self._kinds[found] = kind
+        return found
+
     def impure(self, index: int) -> bool:
         """Whether a node's labels are not pure."""
         return self.kind(index) not in ("clean", "pure")
@@ -182,10 +201,14 @@ class Judge:
         parents = [p for p in dict.fromkeys(parents) if p != index]
         kinds = {p: self.kind(p) for p in parents}
         found = [p for p in parents if kinds[p] in _BLAMES[self.kind(index)]]
+        in_order = any(kinds[p] == "pure" and self._many(p) for p in parents)
         if self.kind(index) == MIX and all(kinds[p] == PERMUTE for p in found):
             # sorted by length, say: every input in the same order is no reason to mix
-            if not any(kinds[p] == "pure" and self._many(p) for p in parents):
+            if not in_order:
                 return []
+        if self.kind(index) == PERMUTE and not found and not in_order:
+            # packed, say, of what was sorted above
+            return [p for p in parents if kinds[p] == MIX]
         return found
 
     def _read_by_call(self, node: Node) -> list[int]:
@@ -231,14 +254,18 @@ class Judge:
 
 
 def _walk(
-    trace: Trace, judge: Judge, better: Callable[[Trace, int], int] | None = None
+    trace: Trace,
+    judge: Judge,
+    better: Callable[[Trace, int], int] | None = None,
+    starts: Sequence[int] | None = None,
 ) -> Culprit | None:
     """Back from the impure results to what made the first of them impure.
 
     Parameters:
         better: gives a node that is at fault instead of the one found.
+        starts: where to begin instead of the results.
     """
-    pending = [r for r in trace.results if judge.impure(r)]
+    pending = [r for r in (trace.results if starts is None else starts) if judge.impure(r)]
     seen: set[int] = set()
     culprits: list[int] = []
     while pending:
@@ -250,6 +277,7 @@ def _walk(
         if blamed:
             pending += blamed
         else:
+            index = judge.written(index)
             culprits.append(better(trace, index) if better else index)
     culprits = list(dict.fromkeys(culprits))
     if not culprits:
@@ -259,10 +287,10 @@ def _walk(
     if first in judge.decisions:
         step = trace.steps[judge.decisions[first]]
         return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
-    culprit = _culprit(trace, trace.nodes[first], judge.kind(first))
+    culprit = culprit_of(trace, trace.nodes[first], judge.kind(first))
     rows = {_row(culprit.place)}
     for index in culprits[1:]:
-        other = _culprit(trace, trace.nodes[index], judge.kind(index))
+        other = culprit_of(trace, trace.nodes[index], judge.kind(index))
         if _row(other.place) not in rows and len(culprit.others) < 4:
             rows.add(_row(other.place))
             culprit.others.append(other.as_dict())
@@ -276,9 +304,10 @@ _CUT_OFF = -1e4
 
 
 def _masking(trace: Trace, index: int) -> int:
-    """The mask that lets the future through, where scores are masked later on.
+    """The mask that lets the future through, or what was done before it.
 
-    Scores of all pairs of steps are no fault; they are cut off behind.
+    Scores of all pairs of steps are no fault; they are cut off behind. Where only their softmax
+    is, it has taken the later ones into its sum.
     """
     start = trace.nodes[index]
     if start.value is None or not start.value.is_floating_point() or start.value.dim() < 2:
@@ -289,11 +318,35 @@ def _masking(trace: Trace, index: int) -> int:
         if not behind.intersection(step.reads):
             continue
         if "softmax" in step.name:
-            return index
+            return _cut_after(trace, step, index)
         behind.update(made)
         if step.name.rstrip("_").startswith(_MASKING) and any(_cuts(trace, o) for o in made):
             return _triangle(trace, step.reads) or made[0]
     return index
+
+
+def _cut_after(trace: Trace, softmax: Step, scores: int) -> int:
+    """The softmax if what it gave is set to zero above the diagonal, else the scores."""
+    at = trace.steps.index(softmax)
+    behind = {o for o in softmax.outputs if o is not None}
+    start = next(iter(behind), scores)
+    for step in trace.steps[at + 1 :]:
+        if not behind.intersection(step.reads):
+            continue
+        if not step.name.rstrip("_").startswith((*_MASKING, *_TRIANGLES)):
+            break
+        made = [o for o in step.outputs if o is not None]
+        behind.update(made)
+        if any(_is_lower(trace.nodes[o].value) for o in made):
+            return start
+    return scores
+
+
+def _is_lower(value: Tensor | None) -> bool:
+    """Whether all is zero above the diagonal, and not below it."""
+    if value is None or value.dim() < 2 or value.shape[-1] != value.shape[-2]:
+        return False
+    return not bool(value.triu(1).any()) and bool(value.tril(-1).any())
 
 
 def _cuts(trace: Trace, index: int) -> bool:
@@ -321,7 +374,7 @@ def _row(place: Place | None) -> Any:
     return (place.filename, place.row) if place else None
 
 
-def _culprit(trace: Trace, node: Node, kind: str) -> Culprit:
+def culprit_of(trace: Trace, node: Node, kind: str) -> Culprit:
     if not 0 <= node.step < len(trace.steps):
         last = trace.steps[-1] if trace.steps else None
         return Culprit(kind, "a value made outside torch", last.place if last else None, [])
@@ -342,6 +395,10 @@ def _fork(trace: Trace, judge: Judge, at: int) -> Culprit:
         if step.scalar_label:
             return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
     step = steps[-1]
+    # no number was read: what it was given, such as lengths that were sorted, has another size
+    mixed = _walk(trace, judge, starts=step.reads)
+    if mixed is not None:
+        return mixed
     return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
 
 
@@ -424,58 +481,3 @@ def _looks_back(label: Tensor, axis: int, count: int, followed: tuple[int, ...])
     if size % count == 0 and size > count:
         readings += [index // (size // count), index % count]
     return any(bool((latest <= reading).all()) for reading in readings)
-
-
-def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
-    """The first operation in eval mode whose result depends on the seed alone."""
-    with visible_numpy(), _plain_attention():
-        args, kwargs = inputs.copied()
-        base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
-        recorder = Recorder(runner.model, [t for _, t in base.tensors])
-        with runner.state(runner.model, False):
-            trace = recorder.finish(results_of(call_model(runner, base, recorder, 0)))
-        labeller = Labeller(trace, 0)
-        try:
-            with runner.state(runner.model, False):
-                labeller.finish(results_of(call_model(runner, inputs, labeller, 1)))
-        except Diverged:
-            # what was labelled until there has the first random operation in it
-            pass
-    for index, node in enumerate(trace.nodes):
-        if node.label is not None and node.step >= 0:
-            culprit = _culprit(trace, node, "random")
-            return dataclasses.replace(culprit, use=_use(trace, index))
-    return None
-
-
-_LAYERS = re.compile(r"mm$|conv|linear|matmul|bmm|lstm|gru|rnn|embedding|index|dot_product")
-_COMPARISONS = re.compile(r"^(lt|le|gt|ge|eq|sort|topk|argsort|argmax|argmin|floor)")
-
-
-def _use(trace: Trace, drawn: int) -> str:
-    """What happens to numbers that a node holds, as far as it is one of the four uses."""
-    start = trace.nodes[drawn].step
-    first = trace.steps[start]
-    if first.name == "aten::normal" and first.reads:
-        # a mean or a standard deviation for each number
-        return SCALED
-    same = {drawn}
-    for step in trace.steps[start + 1 :]:
-        if not same.intersection(step.reads):
-            continue
-        name = step.name.replace("aten::", "").rstrip("_")
-        others = any(n not in same for n in step.reads)
-        # parameters are among no reads, and numbers are told apart
-        learned = len(step.reads) == 1 and not step.numbers
-        if _LAYERS.search(name):
-            return FED
-        if _COMPARISONS.search(name):
-            return CHOOSES
-        if name in ("mul", "div", "addcmul") and (others or learned):
-            return SCALED
-        if name in ("add", "sub") and (others or learned):
-            return ADDED
-        if others:
-            return ""
-        same.update(n for n in step.outputs if n is not None)
-    return ""

@@ -119,14 +119,20 @@ def neutralise(model: nn.Module) -> list[nn.Module]:
 
 
 def is_batch_norm(module: nn.Module) -> bool:
-    """Whether a module normalises over the batch by design."""
+    """Whether a module normalises over the batch by design.
+
+    One of the project's is called so, and holds what evaluation reads in place of the batch.
+    """
     kinds = nn.modules.batchnorm
     if isinstance(module, nn.modules.instancenorm._InstanceNorm):
         return False
     if isinstance(module, kinds._BatchNorm):
         return True
     name = type(module).__name__
-    return bool(_BATCH_NORM_NAME.search(name)) and not list(module.children())
+    if not _BATCH_NORM_NAME.search(name) or list(module.children()):
+        return False
+    held = (*module.buffers(), *(v for v in vars(module).values() if isinstance(v, Tensor)))
+    return any(t.is_floating_point() and t.dim() for t in held)
 
 
 def equal(left: Leaves, right: Leaves) -> bool:

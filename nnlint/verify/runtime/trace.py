@@ -52,6 +52,8 @@ class Node:
     """Nodes that the step read."""
     outside: bool = False
     """Not made by a recorded operation: an input, or a value that came back from numpy."""
+    memory: Key | None = None
+    """Where its elements lie: their storage, and the view of it."""
     label: Tensor | None = None
     """For every element the examples that change it, one bit each; None: no example."""
     _has_nan: bool | None = None
@@ -235,6 +237,7 @@ class Recorder(_Mode):
     def _add(self, tensor: Tensor, node: Node) -> int:
         index = len(self.trace.nodes)
         self.trace.nodes.append(node)
+        node.memory = _key(tensor)
         self._alive.append(tensor)
         storage = _storage(tensor)
         self._known[_key(tensor)] = index

@@ -61,12 +61,13 @@ def missing_zero_grad(program: Program, context: Context) -> None:
     """
     for found in uncleared_steps(program):
         name = spoken_name(found.step)
+        more = f"; {found.unasked} more steps of this loop are not looked at" * (found.unasked > 0)
         where = "nothing in the loop" if found.loop.kind == "loop" else "nothing in the program"
         context.report(
             found.step.site,
             f"`{found.step.site.text}` follows the gradients of every batch so far: "
             f"`backward` adds to them, and {where} clears them",
-            help=f"Call `{name}.zero_grad()` before the backward pass.",
+            help=f"Call `{name}.zero_grad()` before the backward pass{more}.",
             related=[(found.backward.site, "gradients are added here")],
             fix=("Clear the gradients of each step", clear_gradients(program, found.step)),
         )

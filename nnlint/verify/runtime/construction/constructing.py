@@ -151,6 +151,32 @@ def _compared(function: Any) -> tuple[dict[str, list[Any]], dict[str, list[int]]
     return words, lengths
 
 
+def _taken_apart(cls: type[nn.Module]) -> dict[str, int]:
+    """Into how many parts an attribute is unpacked (`h, w = self.resolution`), by its name.
+
+    A part of a model may do so with what the model itself was given.
+    """
+    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    parts: dict[str, int] = {}
+    for owner in (cls, *(c for c in scope.values() if isinstance(c, type) and c is not cls)):
+        if not issubclass(owner, nn.Module) or owner.__module__ != cls.__module__:
+            continue
+        for node in nodes_of(owner):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+                value, targets = node.value, node.targets[0].elts
+                if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "self":
+                    if not any(isinstance(t, ast.Starred) for t in targets):
+                        parts.setdefault(value.attr, len(targets))
+    return parts
+
+
+def _in_parts(values: list[Any], count: int) -> list[Any]:
+    """The candidates that are tuples of so many, or the first number so many times."""
+    whole = [v for v in values if isinstance(v, tuple) and len(v) == count > 0]
+    numbers = [v for v in values if type(v) is int][: min(count, 1)]
+    return whole or [(v,) * count for v in numbers]
+
+
 def _relatives(name: str, cls: type[nn.Module]) -> tuple[list[Any], list[Any]]:
     """Instances of classes of the same module that a parameter is called after.
 
@@ -204,6 +230,7 @@ class _Search:
         self.last = ""
         hints = annotations_of(getattr(cls, "__init__", cls))
         words, lengths = _compared(getattr(cls, "__init__", cls))
+        parts = _taken_apart(cls)
         self.options: dict[str, list[Any]] = {}
         self.optional: dict[str, list[Any]] = {}
         for parameter in signature_of(cls):
@@ -212,11 +239,13 @@ class _Search:
             if parameter.name in self.fixed:
                 continue
             namesake, relatives = _relatives(parameter.name, cls)
+            guesses = candidates(parameter, hints.get(parameter.name))
             values = [
                 *namesake,
                 *words.get(parameter.name, []),
                 *of_lengths(parameter.name, lengths.get(parameter.name, [])),
-                *candidates(parameter, hints.get(parameter.name)),
+                *_in_parts(guesses, parts.get(parameter.name, 0)),
+                *guesses,
                 *relatives,
             ]
             if parameter.default is True and "pretrained" in parameter.name:

@@ -16,7 +16,7 @@ from .annotated import annotated
 from .constructing import annotations_of
 from .documented import documentation_of, shape_of_all, shapes_named
 from .guesses import VOCABULARY, by_name
-from .known import known_specs, like
+from .known import known_specs, like, with_examples
 from .specs import (
     BATCH,
     BOOL,
@@ -283,7 +283,9 @@ def _known_rows(
         # what has a default, and the call gives nevertheless
         more = (s for s in told.values() if s.kind not in (NONE, CONSTANT))
         filled += [[dataclasses.replace(s, keyword=True)] for s in more]
-        yield from _rows(filled)
+        for row in _rows(filled):
+            yield with_examples(row)
+            yield row
 
 
 def vars_of(spec: Spec) -> dict[str, Any]:

@@ -16,7 +16,21 @@ from typing import Any, Callable
 from torch import nn
 
 from .guesses import built as built_by_guess
-from .specs import BATCH, BOOL, CONSTANT, DICT, FLOAT, HEIGHT, LIST, NONE, PRIMES, TIME, Spec
+from .specs import (
+    BATCH,
+    BOOL,
+    CONSTANT,
+    DICT,
+    FLOAT,
+    HEIGHT,
+    LIST,
+    LONG,
+    NONE,
+    PRIMES,
+    TIME,
+    Examples,
+    Spec,
+)
 
 Load = Callable[[str, str], Any]
 
@@ -155,6 +169,23 @@ def _spec(name: str, data: Any, sizes: Sizes, as_batch: bool) -> Spec | None:
     if as_batch and shape and data["shape"][0] and isinstance(data["shape"][0][0], int):
         shape = (BATCH, *shape[1:])
     return Spec(name, FLOAT, shape)
+
+
+def with_examples(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """The same with the first axis as that of the examples, where nothing says which is.
+
+    A shape of which only names are known (`molecules, atoms = numbers.shape`) begins with the
+    examples where it is of ids, or has three axes. Rows of numbers may be nodes of one graph.
+    """
+    shaped = [s for s in specs if s.shape]
+    first = next((s.shape[0] for s in shaped), 0)
+    if any(isinstance(n, Examples) for s in specs for n in s.shape) or first not in PRIMES:
+        return specs
+    if any(s.shape[0] != first or first in s.shape[1:] for s in shaped):
+        return specs
+    if not any(len(s.shape) > (1 if s.kind == LONG else 2) for s in shaped):
+        return specs
+    return tuple(s.resized(0, BATCH) if s.shape else s for s in specs)
 
 
 def like(spec: Spec, guess: Spec) -> Spec:

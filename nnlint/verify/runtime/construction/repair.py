@@ -10,6 +10,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
+from .comparisons import compared_sizes
 from .first_guess import Facts
 from .specs import BATCH, BOOL, CONSTANT, DICT, FLOAT, LIST, LONG, NONE, TIME, Spec, replaced
 
@@ -25,6 +26,10 @@ def repairs(specs: Specs, error: BaseException, facts: Facts) -> Iterator[Specs]
         yield from _for_layer(specs, layer, given, facts)
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
         yield from _with_key(specs, error.args[0], facts)
+    for one, other in compared_sizes(error):
+        # either may be the one that is wrong
+        yield from _resized(specs, one, other)
+        yield from _resized(specs, other, one)
     yield from _for_view(specs, text)
     yield from _for_text(specs, text, facts)
     yield from _by_numbers(specs, text, given)
@@ -183,6 +188,14 @@ def _tokens(specs: Specs, high: int) -> Iterator[Specs]:
                 yield replaced(specs, index, integers)
 
 
+def _halved(specs: Specs) -> Iterator[Specs]:
+    """Integers below ever smaller halves: columns may share one table, each with a part of it."""
+    for index, spec in enumerate(specs):
+        if spec.kind == LONG:
+            for halvings in range(1, spec.high.bit_length() - 1):
+                yield replaced(specs, index, dataclasses.replace(spec, high=spec.high >> halvings))
+
+
 def _shorter(specs: Specs, most: int) -> Iterator[Specs]:
     """Steps that a table of positions has room for, in all inputs alike."""
     long = {n for s in specs for n in s.shape[1:] if n > most}
@@ -285,8 +298,9 @@ def _for_text(specs: Specs, text: str, facts: Facts) -> Iterator[Specs]:
             yield from _with_rank(specs, rank, rank + 1, facts._width(rank + 1))
             if rank > 2:
                 yield from _with_rank(specs, rank, rank - 1, facts._width(rank - 1))
-    if re.search(r"Long|Int\b|integer|index|embedding", text):
+    if re.search(r"Long|Int\b|integer|[Ii]ndex|embedding", text):
         yield from _tokens(specs, facts.vocabulary)
+        yield from _halved(specs)
         yield from _tokens(specs, 2)
     if re.search(r"Float|dtype|floating", text):
         for index, spec in enumerate(specs):

@@ -398,16 +398,27 @@ def _keeps(first: Run, part: nn.Module) -> bool:
         return {**plain, **dict(part.named_buffers())}
 
     try:
-        return _changes(first, held, first.training)
+        return _changes(first, held, first.training, part)
     except Exception:
         # what cannot be run once more keeps nothing that is known
         return False
 
 
-def _changes(first: Run, held: Callable[[], dict[str, torch.Tensor]], training: bool) -> bool:
-    """Whether a run changes any of the tensors of numbers, in place or by another."""
+def _changes(
+    first: Run,
+    held: Callable[[], dict[str, torch.Tensor]],
+    training: bool,
+    part: nn.Module | None = None,
+) -> bool:
+    """Whether a run changes any of the tensors of numbers, in place or by another.
+
+    Parameters:
+        part: its batch norms do what they do in training, too.
+    """
     runner = first.runner
     with runner.state(runner.model, training), torch.no_grad():
+        for module in part.modules() if part is not None else ():
+            module.training = training
         floats = {n: t for n, t in held().items() if t.is_floating_point() and t.dim()}
         before = {n: t.clone() for n, t in floats.items()}
         args, kwargs = first.inputs.copied()

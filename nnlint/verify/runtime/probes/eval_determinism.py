@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from ..design import draws_by_design, keeps_state
+from ..draws import locate_random
 from ..inputs import seed_all
-from ..locate import Culprit, locate_random
+from ..locate import Culprit
 from ..running import Leaves, Runner, equal
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..trees import differing, leaves
