@@ -185,10 +185,14 @@ def _by_project(findings: Iterable[Finding], passed: Mapping[str, Sequence[str]]
     return told
 
 
-@lru_cache(maxsize=4096)
 def _project_of(name: str) -> str:
     """The folder of the project that a file belongs to; empty when nothing marks one."""
-    folders = Path(os.path.abspath(name)).parents
+    return _project_at(os.path.dirname(os.path.abspath(name)))
+
+
+@lru_cache(maxsize=4096)
+def _project_at(folder: str) -> str:
+    folders = (Path(folder), *Path(folder).parents)
     return next((str(f) for f in folders if any((f / m).exists() for m in PROJECT_MARKERS)), "")
 
 
