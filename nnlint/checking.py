@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -72,24 +70,6 @@ def check_file(
         modules.consulted,
         tuple(passed),
     )
-
-
-@contextmanager
-def collected_file_by_file() -> Iterator[Callable[[], object]]:
-    """Keep the garbage collector from running in the middle of files; yields what to call
-    after each.
-
-    What interpreting a file allocates lives until its end: looking through it again and
-    again while it grows took a third of a run.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        # the young generation is what was allocated since the last call
-        yield lambda: gc.collect(0)
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _source_finding(display: str, error: SourceError) -> Finding:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nnlint.checking import collected_file_by_file
+from nnlint.collecting import collected_file_by_file
 from nnlint.engine import Linter, RunResult
 from nnlint.finding import Applicability, Edit, Finding, Verdict
 from nnlint.offering import Offers

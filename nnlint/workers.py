@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nnlint import packs
+from nnlint.collecting import collected_file_by_file
 from nnlint.config import Config
 from nnlint.project.modules import ProjectModules
 from nnlint.project.results import FileResult
@@ -98,11 +99,6 @@ Batch = list[tuple[str, FileResult]]
 
 
 def _serially(files: Sequence[str], job: Job) -> Iterator[Batch]:
-    if not files:
-        # where nothing has changed, what checks files is not loaded
-        return
-    from nnlint.checking import collected_file_by_file
-
     with collected_file_by_file():
         for file in files:
             yield _check_batch([file], job)
@@ -205,7 +201,8 @@ _current = threading.local()
 
 
 def _check_batch(files: Sequence[str], job: Job) -> Batch:
-    from nnlint.checking import check_file, collected_file_by_file
+    # where nothing has changed, what checks files is not loaded
+    from nnlint.checking import check_file
 
     packs.use(job.local_rules)
     if getattr(_current, "number", None) != job.number:

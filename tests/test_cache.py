@@ -217,12 +217,12 @@ class TestModulesThatCome:
         assert codes(tmp_path, "scripts/deep/train.py") == []
 
     def test_other_files_that_come_change_nothing(self, tmp_path, monkeypatch):
-        from nnlint import workers
+        from nnlint import checking
 
         (tmp_path / "train.py").write_text(UNSEEDED)
         assert codes(tmp_path) == ["NN101"]
         (tmp_path / "notes.txt").write_text("")
         (tmp_path / "more").mkdir()
-        monkeypatch.setattr(workers, "check_file", None)
+        monkeypatch.setattr(checking, "check_file", None)
         found = lint([str(tmp_path / ".")], Config(), jobs=1, cache_dir=tmp_path / "cache")
         assert [f.code for f in found.findings] == ["NN101"]

@@ -557,7 +557,7 @@ def test_interrupted():
     for i in range(80):
         write(**{f"train{i}": UNSEEDED})
     program = (
-        "import time, nnlint.workers as w\n"
+        "import time, nnlint.checking as w\n"
         "real = w.check_file\n"
         "def slow(*a):\n    time.sleep(0.5)\n    return real(*a)\n"
         "w.check_file = slow\nfrom nnlint.cli import main\nmain(['--jobs', '2', '--no-cache'])\n"

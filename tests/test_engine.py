@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlint import workers
+from nnlint import checking, workers
 from nnlint.config import Config
 from nnlint.engine import Linter, lint
 from nnlint.registry import load_rules
@@ -220,7 +220,7 @@ class TestCache:
         (tmp_path / "src").mkdir()
         (tmp_path / "src/train.py").write_text(BAD)
         first = self.lint(tmp_path)
-        monkeypatch.setattr(workers, "check_file", None)
+        monkeypatch.setattr(checking, "check_file", None)
         assert self.lint(tmp_path) == first
 
     def test_changed_dependency_is_noticed(self, tmp_path):

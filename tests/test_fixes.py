@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from training_scripts import UNSEEDED
 
-from nnlint import workers
+from nnlint import checking, workers
 from nnlint.cli import run
 from nnlint.config import Config
 from nnlint.engine import Linter, lint
@@ -629,7 +629,7 @@ class TestCommandLine:
 
     def test_which_fixes_hold_is_remembered(self, capfd, monkeypatch):
         first = self.nnlint(capfd)
-        monkeypatch.setattr(workers, "check_file", None)
+        monkeypatch.setattr(checking, "check_file", None)
         assert self.nnlint(capfd) == first and "1 can be fixed" in first[1]
 
     def test_one_change_elsewhere_decides_anew(self, capfd):

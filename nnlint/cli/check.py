@@ -184,7 +184,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         tells_fixes = reports and shard is None and _tells_fixes(settings, options)
         if reports:
             findings = _told(result, settings, options, by_now)
-        if tells_fixes:
+        if tells_fixes and any(finding.fix for finding in findings):
             from nnlint.fixing import offered
             from nnlint.offering import Offers
 

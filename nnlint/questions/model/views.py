@@ -115,8 +115,9 @@ def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:
 
 def _is_written_out(operation: Operation) -> bool:
     """Whether a tensor is made of numbers that stand there: `torch.tensor([[1, 2], [3, 4]])`."""
+    made = operation.entry.axes == "data" or operation.entry.family == "numpy_array"
     given = [operation.arguments.get(p.name) for p in operation.entry.signature[:1]]
-    return operation.entry.axes == "data" and all(map(_is_literal, given))
+    return made and bool(given) and all(map(_is_literal, given))
 
 
 def _is_literal(value: Value | None) -> bool:

@@ -138,19 +138,23 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
         outer: what they become parts of: a value that holds itself has no end. The layers of a
             container are called one by one, so those in a container of layers count, too.
     """
-    parts_by_type = PARTS_OF | MEMBERS_OF if type(outer) in MEMBERS_OF else PARTS_OF
+    contains = type(outer) in MEMBERS_OF
+    parts_of = PARTS_OF.get
     seen = depth = 0
     level = list(parts)
     while level:
-        if outer is not None and any(value is outer for value in level):
-            return False
         seen += len(level)
         depth += 1
         inner: list[Any] = []
         for value in level:
-            parts_of = parts_by_type.get(type(value))
-            if parts_of is not None:
-                inner += parts_of(value)
+            if value is outer and outer is not None:
+                return False
+            kind = type(value)
+            found = parts_of(kind)
+            if contains and kind in MEMBERS_OF:
+                found = MEMBERS_OF[kind]
+            if found is not None:
+                inner += found(value)
         if inner and (seen + len(inner) > most or depth > DEEPEST):
             return False
         level = inner
