@@ -25,6 +25,8 @@ else:
 FAIL_ON = ("error", "warning", "advice", "never")
 WITHOUT_FIXES = frozenset({"github", "gitlab", "junit"})
 """Formats of reports that say nothing of fixes."""
+WITH_EDITS = frozenset({"json", "json-lines", "sarif"})
+"""Formats of reports that say what a fix changes, which takes working it out."""
 FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "sarif", "junit", "html")
 
 

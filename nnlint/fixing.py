@@ -22,6 +22,8 @@ MOST_ROUNDS = 50
 """Rounds of fixing after which what is left is left: two fixes may undo each other."""
 CRASH = "NN007"
 """The finding about a file whose check crashed."""
+_UNPARSED = "no tree: "
+"""In front of a file that LibCST cannot parse, among what is remembered of fixes."""
 REMARKS = frozenset({"NN004", "NN005"})
 """Findings about comments, which may well come when a finding goes."""
 
@@ -99,10 +101,13 @@ def offered(
 
     def find() -> list[str]:
         with collected_file_by_file():
-            return sorted(_dropped(linter, found, overlay, result, given, offers))
+            keys = _dropped(linter, found, overlay, result, given, offers)
+        keys |= {repr(_key(f)) for f in given if not offers.has_room(f, overlay)}
+        return sorted(keys | {_UNPARSED + name for name in offers.unparsed})
 
     question = repr(("fixes that do not hold", [*map(_key, given)]))
     keys = find() if overlay else linter.answer(question, found, find)
+    offers.unparsed |= {k.removeprefix(_UNPARSED) for k in keys if k.startswith(_UNPARSED)}
     dropped = {_spot(f) for f in given if repr(_key(f)) in keys}
     return [replace(f, fix=None) if f.fix and _spot(f) in dropped else f for f in told]
 

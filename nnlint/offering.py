@@ -46,6 +46,14 @@ class Offers:
             raise answer
         return answer
 
+    def has_room(self, finding: Finding, contents: Mapping[str, bytes]) -> bool:
+        """Whether a finding's fix can be made in its file as it is written."""
+        try:
+            self.edits(finding, contents)
+        except (ChangeRefused, SourceError, OSError):
+            return False
+        return True
+
     def _worked_out(self, source: SourceFile, changes: tuple[Change, ...]) -> Answer:
         try:
             return edits_of(source, changes)
@@ -71,7 +79,6 @@ class Offers:
     def _shown(self, finding: Finding, contents: Mapping[str, bytes]) -> Finding:
         if finding.fix is None:
             return finding
-        try:
-            return replace(finding, fix=replace(finding.fix, edits=self.edits(finding, contents)))
-        except (ChangeRefused, SourceError, OSError):
+        if not self.has_room(finding, contents):
             return replace(finding, fix=None)
+        return replace(finding, fix=replace(finding.fix, edits=self.edits(finding, contents)))

@@ -16,7 +16,7 @@ from nnlint.cli.authors import local_rules_option
 from nnlint.cli.machines import cluster, machines_options, shard_of
 from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
-from nnlint.config import FAIL_ON, FORMATS, WITHOUT_FIXES
+from nnlint.config import FAIL_ON, FORMATS, WITH_EDITS, WITHOUT_FIXES
 from nnlint.finding import Finding, Stage
 from nnlint.report import Report
 from nnlint.text import plain
@@ -200,7 +200,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         findings = _verified(findings, settings, options, fixed)
         findings = _gathered(findings, result, options, by_now)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
-    if offers is not None and tells_fixes:
+    if offers is not None and tells_fixes and settings.config.output_format in WITH_EDITS:
         findings = offers.shown(findings, by_now)
     _tell_unparsed(offers)
     result = replace(result, findings=tuple(findings))
