@@ -1,8 +1,10 @@
-"""How fast nnlint is, beside a bare parse, TorchFix and Ruff, on the same files in one run.
+"""How fast nnlint is, beside a bare parse, other linters of PyTorch code, and Ruff.
 
-`python -m benchmarks.speed` fetches the pinned packages, makes TorchFix an environment of its
-own (its pin of LibCST conflicts with ours), runs every tool with one process and with one
-for each core, in turns, and prints a Markdown table of medians and what became of the goals.
+`python -m benchmarks.speed` fetches the pinned packages, makes TorchFix and torch-preflight
+environments of their own (the pin of LibCST of the one conflicts with ours), runs every tool on
+the same files with one process and with one for each core, in turns, and prints a Markdown table
+of medians and what became of the goals. Python keeps its bytecode from the second run on; one row
+is of a run that has none.
 With `--fixes` it only measures what fixes and matching cost, package by package.
 """
 
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +29,8 @@ from benchmarks.packages import FOLDER, fetch, packages, python_files
 from nnlint.registry import load_rules
 from nnlint.rule import Matches, Rule
 
-TORCHFIX = "torchfix==0.7.0"
+OTHERS = {"TorchFix": "torchfix==0.7.0", "torch-preflight": "torch-preflight==0.5.0"}
+"""Linters of PyTorch code, which take minutes, as pip gets them; their commands are named alike."""
 COLD_OVER_PARSE = 1.6
 TORCHFIX_OVER_COLD = 15
 LARGEST_PROCESS = 300
@@ -86,8 +89,14 @@ def measure(tool: Tool) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
 
-def tools(folder: Path, cache: Path, torchfix: Path, cores: int, runs: int) -> Iterator[Tool]:
-    """Every tool, with one process and with one for each core."""
+def tools(
+    folder: Path, cache: Path, others: Mapping[str, Path], cores: int, runs: int
+) -> Iterator[Tool]:
+    """Every tool, with one process and with one for each core.
+
+    Parameters:
+        others: the commands of other linters of PyTorch code.
+    """
     target = str(folder)
     python = sys.executable
     ruff = (python, "-m", "ruff", "check", target, *COMMON, "--no-cache")
@@ -95,15 +104,19 @@ def tools(folder: Path, cache: Path, torchfix: Path, cores: int, runs: int) -> I
         number = str(processes)
         cold = _cold(folder, cache, processes, runs)
         parse = (python, "-m", "benchmarks.bare_parse", target, number)
-        fix = (str(torchfix), "-j", number, target)
         threads = {"RAYON_NUM_THREADS": number}
         yield Tool("libcst.parse_module", processes, parse, {}, runs=runs)
         yield cold
         yield Tool("nnlint, warm", processes, cold.command, {}, runs=runs)
         yield Tool("Ruff, no cache", processes, ruff, threads, runs=runs)
-        # it takes minutes, so once is enough
-        yield Tool("TorchFix", processes, fix, {}, runs=1)
+        for name, command in others.items():
+            asked = ("check", "--quiet") if name == "torch-preflight" else ()
+            # they take minutes, so once is enough
+            yield Tool(name, processes, (str(command), *asked, "-j", number, target), {}, runs=1)
     yield _plain(folder, cache, runs)
+    first = _cold(folder, cache, 1, runs)
+    none = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(cache / "no bytecode")}
+    yield replace(first, name=f"{COLD}, no bytecode", environment=none)
 
 
 def _plain(folder: Path, cache: Path, runs: int) -> Tool:
@@ -126,29 +139,30 @@ def _matches(rule: Rule) -> bool:
     return any(isinstance(subscription, Matches) for subscription in rule.on)
 
 
-def torchfix_environment(folder: Path) -> Path:
-    """Make TorchFix a virtual environment, once; returns its command."""
-    environment = folder / "torchfix"
+def command_of(requirement: str, folder: Path) -> Path:
+    """Make a tool a virtual environment, once; returns its command."""
+    name = requirement.partition("==")[0]
+    environment = folder / name
     scripts = environment / ("Scripts" if os.name == "nt" else "bin")
-    if not (scripts / "torchfix").exists():
+    if not (scripts / name).exists():
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-        install = [str(scripts / "python"), "-m", "pip", "install", "--quiet", TORCHFIX]
+        install = [str(scripts / "python"), "-m", "pip", "install", "--quiet", requirement]
         subprocess.run(install, check=True)
-    return scripts / "torchfix"
+    return scripts / name
 
 
 @click.command()
-@click.option("--runs", default=3, show_default=True, help="Runs of each tool but TorchFix.")
+@click.option("--runs", default=3, show_default=True, help="Runs of each tool that takes seconds.")
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
-@click.option("--torchfix", type=click.Path(path_type=Path), help="A torchfix command to use.")
 @click.option("--no-torchfix", is_flag=True, help="Leave TorchFix out: it takes minutes.")
+@click.option("--no-preflight", is_flag=True, help="Leave torch-preflight out: so does it.")
 @click.option("--package", "names", multiple=True, help="A pinned package to take; else all.")
 @click.option("--fixes", is_flag=True, help="Only measure what fixes and matching cost.")
 def main(
     runs: int,
     folder: Path,
-    torchfix: Path | None,
     no_torchfix: bool,
+    no_preflight: bool,
     names: tuple[str, ...],
     fixes: bool,
 ) -> None:
@@ -163,13 +177,10 @@ def main(
         files.mkdir()
         for package in chosen:
             shutil.copytree(fetch(package, folder), files / package.name)
-        command = torchfix or Path("-" if no_torchfix else torchfix_environment(folder))
+        left_out = {"TorchFix": no_torchfix, "torch-preflight": no_preflight}
+        others = {n: command_of(r, folder) for n, r in OTHERS.items() if not left_out[n]}
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        every = [
-            tool
-            for tool in tools(files, Path(name) / "cache", command, cores or 1, runs)
-            if not (no_torchfix and tool.name == "TorchFix")
-        ]
+        every = [*tools(files, Path(name) / "cache", others, cores or 1, runs)]
         costs = measure_in_turns(every, runs)
         paths = python_files(files)
         lines = sum(path.read_bytes().count(b"\n") for path in paths)
@@ -264,7 +275,8 @@ def _goal(what: str, value: float, relation: str, limit: float) -> str:
 def _machine(files: int, lines: int) -> str:
     parts = [f"{files} files, {lines / 1000:.0f} kloc", f"Python {platform.python_version()}"]
     parts += [f"{name} {version(name)}" for name in ("libcst", "ruff")]
-    parts += [TORCHFIX.replace("==", " "), f"{os.cpu_count()} cores {_processor()}".strip()]
+    parts += [requirement.replace("==", " ") for requirement in OTHERS.values()]
+    parts += [f"{os.cpu_count()} cores {_processor()}".strip()]
     parts.append(f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
     return ", ".join(filter(None, parts))
 
