@@ -209,7 +209,9 @@ class TrainingCalls(Calls):
         if not isinstance(given, Constant) or given.value is not None:
             return operands
         call = site.node
-        written = [*call.args, *(k.value for k in call.keywords)] if isinstance(call, ast.Call) else []
+        written = (
+            [*call.args, *(k.value for k in call.keywords)] if isinstance(call, ast.Call) else []
+        )
         return self.stand_in(given, written[0] if written else None), *operands[1:]
 
     def note_frozen(self, name: str, module: Value, operands: Sequence[Value], site: Site) -> None:
