@@ -298,6 +298,10 @@ def target_of(text: str) -> list:
         ("B C H W", "B C -1 2", Kind.UNKNOWN),
         ("B T C", "-1 -1 C", Kind.UNKNOWN),
         ("B T C", "B T", Kind.UNKNOWN),
+        # right for one example
+        ("B T C", "T ?", Kind.UNKNOWN),
+        ("B T C", "T -1", Kind.MIXES_BATCH),
+        ("B C H W", "? C", Kind.SCRAMBLES),
         # what fails scrambles nothing
         ("10 2 129 21", "-1 7998", Kind.UNKNOWN),
         ("10 2 129 21", "10 7998", Kind.UNKNOWN),

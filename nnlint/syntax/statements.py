@@ -1,4 +1,4 @@
-"""The statement that a node stands in."""
+"""Statements: which one a node stands in, and what one amounts to."""
 
 from __future__ import annotations
 
@@ -93,3 +93,28 @@ def _holder(block: list[ast.stmt], node: ast.AST) -> ast.stmt | None:
 def _start(statement: ast.stmt) -> tuple[int, int]:
     row = first_row(statement)
     return row, statement.col_offset if row == statement.lineno else 0
+
+
+def only_sets_mode(node: ast.If) -> bool:
+    """Whether a statement puts a model into a mode unless it is in it: `if not net.training:
+    net.train()`."""
+    match node:
+        case (
+            ast.If(
+                test=ast.UnaryOp(
+                    op=ast.Not(), operand=ast.Attribute(value=tested, attr="training")
+                ),
+                body=[
+                    ast.Expr(value=ast.Call(func=ast.Attribute(value=model, attr="train"), args=[]))
+                ],
+                orelse=[],
+            )
+            | ast.If(
+                test=ast.Attribute(value=tested, attr="training"),
+                body=[ast.Expr(value=ast.Call(func=ast.Attribute(value=model, attr="eval")))],
+                orelse=[],
+            )
+        ):
+            return ast.dump(tested) == ast.dump(model)
+        case _:
+            return False

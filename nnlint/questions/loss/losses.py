@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Tensor,
     constant,
 )
+from nnlint.syntax.calls import last_name
 
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
@@ -206,6 +207,9 @@ def built_with_data(build: Event) -> Built | None:
         return None
     call = build.site.node
     if not isinstance(call, ast.Call) or len(call.args) < 2:
+        return None
+    if any(last_name(a) == p.name for a, p in zip(call.args, loss.entry.signature, strict=False)):
+        # an option that is called as it is called here
         return None
     given = [loss.arguments.get(p.name) for p in loss.entry.signature[:2]]
     return loss if not any(isinstance(v, Constant | NoneType) for v in given) else None

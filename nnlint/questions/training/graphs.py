@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import SCALES, tensor_of
+from nnlint.semantics.dataflow import SCALES, is_array, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -71,7 +71,7 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
     for event, blocks in placed if starts else ():
         if event.kind != "gather" or not event.grad or event.site.key in seen:
             continue
-        if any(map(_is_bounded, event.operands)) or _may_add_its_own_way(event.site):
+        if any(map(_keeps_few, event.operands)) or _may_add_its_own_way(event.site):
             continue
         if starts is None or starts.include(event):
             continue
@@ -88,13 +88,28 @@ def kept_graphs(program: Program) -> Iterator[KeptGraph]:
                 break
 
 
-def _is_bounded(collection: Value) -> bool:
-    """Whether what a loss is added to keeps so many at most: `deque(maxlen=100)`."""
+def _keeps_few(collection: Value) -> bool:
+    """Whether what a loss is added to keeps so many at most, as `deque(maxlen=100)`, or no
+    graph, as an array of numpy."""
+    if isinstance(collection, Tensor):
+        return _is_array_sum(collection)
     if not isinstance(collection, Unknown) or collection.name.rpartition(".")[2] != "deque":
         return False
     return any(
         isinstance(v, Constant) and v.value is not None for v in collection.state.get(ARGUMENTS, ())
     )
+
+
+def _is_array_sum(total: Tensor, depth: int = 8) -> bool:
+    """Whether a running sum begins with an array, to which no tensor with a graph is added."""
+    producer = total.producer
+    if is_array(total):
+        return True
+    if depth == 0 or not isinstance(producer, Operation | Join):
+        return False
+    # the sum so far, or what it may be
+    sums = producer.inputs if isinstance(producer, Join) else producer.inputs[:1]
+    return any(_is_array_sum(one, depth - 1) for one in sums)
 
 
 def _may_add_its_own_way(place: Site) -> bool:

@@ -104,11 +104,28 @@ def classify_view(
         numbers = _classify(_settled(source, defaults), settled, symbols)
         if numbers.kind is not Kind.UNKNOWN:
             result = replace(numbers, shape=result.shape)
+    if result.kind in FAULTS and _is_right_for_one(_settled(source, ones), target, symbols):
+        return ViewResult(Kind.UNKNOWN, target_shape(target))
     if result.kind in FAULTS and (learned := _learned_order(source)) != source:
         whole = _classify(_settled(learned, ones), [_replaced(t, ones) for t in target], symbols)
         if whole.kind not in FAULTS:
             return ViewResult(Kind.UNKNOWN, result.shape)
     return result
+
+
+def _is_right_for_one(source: Shape, target: Sequence[Target], symbols: Symbols) -> bool:
+    """Whether a view whose target has a size of which nothing is known is right if the source
+    has one example, whose axis no other size of the target has.
+
+    `(batch, time, words)` as `(1 * time, words)`, where what is given is known to be one.
+    """
+    if target.count(None) != 1 or INFERRED in target or not source or len(source[0]) != 1:
+        return False
+    axis = source[0][0]
+    used = {s for t in target if isinstance(t, Size) for s in t.symbols}
+    if axis.size.symbol is None or axis.size.symbol in used or axis.meaning not in ("", "batch"):
+        return False
+    return _classify(source[1:], target, symbols).kind is Kind.REGROUPING
 
 
 def _learned_order(source: Shape) -> Shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -340,7 +339,8 @@ class Members(TrainingCalls):
                 return self.containers.table_method(receiver, name, positional)
             case Constant(None) if name in TRAINING_METHODS:
                 # an argument that may be left out is there where its methods are called
-                standing = self.stand_in(receiver, site)
+                func = getattr(site.node, "func", None)
+                standing = self.stand_in(receiver, getattr(func, "value", None))
                 return self.duck_call(standing, name, positional, keywords, site)
             case Constant() if name == "format" and isinstance(receiver.value, str):
                 return Unknown(re.sub(r"\{[^{}]*\}", "{}", receiver.value), "string")
@@ -356,16 +356,6 @@ class Members(TrainingCalls):
                 return Unknown()
             case _:
                 return self.duck_call(receiver, name, positional, keywords, site)
-
-    def stand_in(self, default: Constant, site: Site) -> Unknown:
-        """What is given in the place of a default: one object, wherever it is met by a name."""
-        func = site.node.func if isinstance(site.node, ast.Call) else None
-        owner = func.value if isinstance(func, ast.Attribute) else None
-        name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
-        known = self.standing.get((id(default), name))
-        if known is None:
-            known = self.standing[id(default), name] = (default, Unknown(name, "parameter"))
-        return known[1]
 
     def _inherited_init(
         self, proxy: SuperProxy, positional: Sequence[Value], keywords: dict[str, Value], site: Site
@@ -423,6 +413,7 @@ class Members(TrainingCalls):
             draws = method_draw(entry.family, name)
             return self.draw(draws, built, built, positional, keywords, site)
         if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
+            operands = self.scaled(operands, site) if entry.family == "scaler" else operands
             subject = operands[0] if entry.family == "scaler" and operands else built
             if event == "step":
                 self.run_closures(operands, site)

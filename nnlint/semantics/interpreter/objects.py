@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,10 @@ class Objects:
     def instantiate(
         self, cls: Class, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
-        """An instance of a project class, its constructor interpreted."""
+        """An instance of a project class, its constructor interpreted; something unknown of a
+        call that stops the program, as when the class has meanwhile been defined anew."""
+        if _refuses(cls, keywords):
+            return Unknown(cls.node.name, "call")
         instance = Instance(
             cls, {}, site, (*positional, *keywords.values()), self.machine.conditions
         )
@@ -114,6 +118,17 @@ class Objects:
         if owner is None or cls is None:
             return Unknown("super")
         return SuperProxy(owner, cls)
+
+
+def _refuses(cls: Class, keywords: dict[str, Value]) -> bool:
+    """Whether a class has a constructor that takes no argument by a name that it is given."""
+    constructor = cls.find("__init__")
+    if not isinstance(constructor, Function) or isinstance(constructor.node, ast.Lambda):
+        return False
+    arguments = constructor.node.args
+    taken = {a.arg for a in (*arguments.args, *arguments.kwonlyargs)}
+    plain = not (constructor.node.decorator_list or cls.node.decorator_list or cls.node.keywords)
+    return plain and arguments.kwarg is None and not taken.issuperset({*keywords} - {"**"})
 
 
 class SuperProxy(Value):

@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     states,
 )
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import only_sets_mode
 from nnlint.syntax.walking import walk
 
 ANY = object()
@@ -196,6 +197,9 @@ class Statements(Narrowing):
                 self.write(self.frame.scope.names, target.id, Unknown(target.id))
 
     def _if(self, node: ast.If) -> str:
+        if only_sets_mode(node):
+            # a later round of a loop comes by in another mode: what it leads to is the same
+            return self.execute(node.body)
         test = self.evaluate(node.test)
         truth, soft = self.truth(test)
         site = self.site(node.test)

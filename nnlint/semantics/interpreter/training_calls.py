@@ -153,6 +153,7 @@ class TrainingCalls(Calls):
             self.emit(DUCK_EVENTS[name], site, receiver, operands, name)
             return NONE
         if name in SCALER_EVENTS and operands and _is_called_scaler(receiver, site):
+            operands = self.scaled(operands, site)
             self.emit(SCALER_EVENTS[name], site, operands[0], operands, name)
             return operands[0] if name == "scale" else Unknown()
         if name == "update" and _is_called_scaler(receiver, site):
@@ -193,6 +194,25 @@ class TrainingCalls(Calls):
             self.emit_opaque(site, receiver, positional, keywords, name)
         called = f"{getattr(receiver, 'name', '')}.{name}"
         return Unknown(called, "call", {ARGUMENTS: operands, CALLED_ON: receiver})
+
+    def stand_in(self, default: Constant, met: ast.AST | None) -> Unknown:
+        """What is given in the place of a default: one object, wherever it is met by a name."""
+        name = met.attr if isinstance(met, ast.Attribute) else getattr(met, "id", "")
+        known = self.standing.get((id(default), name))
+        if known is None:
+            known = self.standing[id(default), name] = (default, Unknown(name, "parameter"))
+        return known[1]
+
+    def scaled(self, operands: tuple[Value, ...], site: Site) -> tuple[Value, ...]:
+        """What a gradient scaler is given, in which a default that is nothing is an optimizer."""
+        given = operands[0] if operands else None
+        if not isinstance(given, Constant) or given.value is not None:
+            return operands
+        call = site.node
+        written = (
+            [*call.args, *(k.value for k in call.keywords)] if isinstance(call, ast.Call) else []
+        )
+        return self.stand_in(given, written[0] if written else None), *operands[1:]
 
     def note_frozen(self, name: str, module: Value, operands: Sequence[Value], site: Site) -> None:
         """Note `module.requires_grad_(...)`."""
