@@ -37,7 +37,8 @@ def imported_modules(
         for name in names:
             if name in seen or len(seen) > MOST_MODULES:
                 continue
-            found = load(name, importer)
+            # whatever imports it, Python looks in the folder of the script
+            found = load(name, importer) or load(name, module)
             if found is None or found is module or found.name in seen:
                 continue
             seen |= {name, found.name}

@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Site,
     Unknown,
     Value,
     choices_of,
@@ -84,7 +85,19 @@ def texts(value: Value) -> Iterator[str]:
 
 def role_of_condition(condition: Condition) -> str:
     """The part of the data for which a branch is taken: `if train:`, `split == "val"`."""
-    return _role_of_test(condition.site.node, condition.taken, condition.test)
+    told = _role_of_test(condition.site.node, condition.taken, condition.test)
+    return told or (_role_of_result(condition.test) if condition.taken else "")
+
+
+def _role_of_result(value: Value | None) -> str:
+    """The role for which a value is true that was worked out before: `flip = train and draw`."""
+    match value.state.get(TEST) if isinstance(value, Unknown) else None:
+        case Arithmetic(operator="==", operands=(result, Constant(value=True))):
+            return _role_of_result(result)
+        case Arithmetic(operator="and", site=Site(node=node)):
+            return _role_of_test(node, True, None)
+        case _:
+            return ""
 
 
 def _role_of_test(node: ast.AST, taken: bool, value: Value | None) -> str:

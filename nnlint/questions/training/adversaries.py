@@ -118,11 +118,15 @@ def _steps(step: Event, reached: Reached) -> bool:
 def _intruded(
     flow: Backpropagation, operand: Value, following: list[Event], steps: list[Event]
 ) -> Reached | None:
-    """The forward pass behind an operand of a network that other steps are for."""
-    for reached in flow.reaches(operand):
-        if not _is_stepped(reached, following) and _is_stepped(reached, steps):
-            return reached
-    return None
+    """The forward pass behind an operand of a network that other steps are for.
+
+    None, where the operand is made by a network too that this step is for: no judge's step is.
+    """
+    behind = flow.reaches(operand)
+    makers = [r for r in behind if not _is_stepped(r, following)]
+    if len(makers) < len(behind):
+        return None
+    return next((r for r in makers if _is_stepped(r, steps)), None)
 
 
 def _is_game(judge: Reached, maker: Reached) -> bool:

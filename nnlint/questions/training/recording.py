@@ -79,8 +79,11 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or _may_want_gradients(found)
         ):
             continue
+        main = _main_pass(found, every, program)
+        if main is found.event and _is_called_loss(found) and _is_judged_without(found):
+            continue
         seen.add(id(found.region[-1]))
-        yield RecordedEvaluation(_main_pass(found, every, program), loop, *shown)
+        yield RecordedEvaluation(main, loop, *shown)
 
 
 def _main_pass(found: Pass, every: tuple[Pass, ...], program: Program) -> Event:
@@ -96,6 +99,12 @@ def _main_pass(found: Pass, every: tuple[Pass, ...], program: Program) -> Event:
 
 def _is_called_loss(found: Pass) -> bool:
     return bool(_LOSS_NAME.search(spoken_name(found.event).rpartition(".")[2]))
+
+
+def _is_judged_without(loss: Pass) -> bool:
+    """Whether what a loss is asked about is made with gradients off: it has nothing to keep."""
+    made = (e for e, _ in loss.region[-1].walk() if e.kind in ("forward", "opaque"))
+    return any(not event.grad for event in made)
 
 
 def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:

@@ -54,7 +54,9 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
         dependence = mode_dependence(model, program.once(functional_dropouts))
-        if not dependence.is_free and not _is_as_built(program, model):
+        if dependence.is_free or _is_as_built(program, model):
+            continue
+        if _is_applied(program, trained.event):
             found.add(mode.site.key)
             yield UnrestoredMode(mode, trained.event, dependence.site)
 
@@ -72,6 +74,22 @@ def _is_as_built(program: Program, model: Value) -> bool:
 def _trains(found: Pass) -> bool:
     """Whether a pass is one for a step of an optimizer."""
     return found.role == "train" and not any(b.kind == "loop" for b in found.region)
+
+
+def _is_applied(program: Program, forward: Event) -> bool:
+    """Whether a step may apply the gradients of a pass: it is taken in a loop around the pass.
+
+    An attack that an evaluation makes on its examples has a backward pass too, but no step.
+    """
+    around = _loops(program, forward)
+    for step in program.events("step"):
+        held = held_models(step.subject)
+        if held is not None and not any(same_model(m, forward.subject) for m in held):
+            continue
+        trains = [loop for loop in _loops(program, step) if loop.events("backward")]
+        if not trains or trains[-1] in around:
+            return True
+    return False
 
 
 class _Stepped:

@@ -27,6 +27,7 @@ from nnlint.semantics.values import (
     Items,
     Parameters,
     ShapeOf,
+    Site,
     Tensor,
     Unknown,
     Value,
@@ -219,7 +220,8 @@ class Operators:
             )
             truth, _ = self.machine.truth(outcome)
             return Constant(outcome.value, True) if isinstance(outcome, Constant) else outcome
-        return undecided("or" if stops else "and", *values)
+        site = self.machine.site(node) if self.machine.frames else None
+        return undecided("or" if stops else "and", *values, site=site)
 
     def evaluate_comparison(self, node: ast.Compare) -> Value:
         """`left < right`, chained ones too."""
@@ -284,9 +286,9 @@ def _is_carried(value: Value | None) -> bool:
     return isinstance(value, Constant) and (value.carried or _is_carried(value.made))
 
 
-def undecided(symbol: str, *operands: Value) -> Unknown:
+def undecided(symbol: str, *operands: Value, site: Site | None = None) -> Unknown:
     """The outcome of a comparison that is not known: it remembers what is compared."""
-    return Unknown(origin="test", state={TEST: Arithmetic(symbol, operands)})
+    return Unknown(origin="test", state={TEST: Arithmetic(symbol, operands, site)})
 
 
 def _formatted(template: Constant, values: Constant) -> Value:
