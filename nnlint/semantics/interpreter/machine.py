@@ -32,6 +32,7 @@ from nnlint.semantics.values import (
     Join,
     Maybe,
     Operation,
+    Pending,
     Scope,
     Site,
     SiteKey,
@@ -403,10 +404,10 @@ class Machine(ABC):
                 self.write(state, key, joined)
 
     def join(self, a: Any, b: Any, reasons: Reasons = ((), ())) -> Any:
-        """The least value that covers both; MISSING covers what is not bound."""
-        if a is b or b is MISSING:
+        """The least value that covers both; MISSING covers what is not bound, or not yet."""
+        if a is b or b is MISSING or isinstance(b, Pending):
             return a
-        if a is MISSING:
+        if a is MISSING or isinstance(a, Pending):
             return b
         if isinstance(a, tuple) and isinstance(b, tuple):
             return self._join_items(a, b, reasons)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Sequence
 from typing import Any
 
 from nnlint.semantics.interpreter.blocks import OutOfBudget
@@ -15,6 +14,7 @@ from nnlint.semantics.values import (
     Class,
     External,
     Function,
+    Pending,
     ProjectModule,
     Scope,
     Unknown,
@@ -23,15 +23,6 @@ from nnlint.semantics.values import (
     softened,
 )
 from nnlint.syntax.module import ModuleSyntax
-
-
-class Pending:
-    """A top-level name whose binding statements have not been evaluated."""
-
-    __slots__ = ("nodes",)
-
-    def __init__(self, nodes: Sequence[ast.stmt]) -> None:
-        self.nodes = nodes
 
 
 class Stars:

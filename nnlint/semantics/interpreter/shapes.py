@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
-from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult, classify_view, target_shape
+from nnlint.semantics.axes.regroup import (
+    FAULTS,
+    INFERRED,
+    Kind,
+    Target,
+    ViewResult,
+    classify_view,
+    target_shape,
+)
 from nnlint.semantics.axes.sizes import Size, Symbol, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
@@ -154,7 +162,7 @@ class Shapes(ViewWords):
         target = self.sizes.targets(given[1:])
         if not target or not operation.inputs:
             return None
-        source = operation.inputs[0].shape or self._outline(operation.inputs[0])
+        source = operation.inputs[0].shape or self._outline(operation.inputs[0], target)
         if source is None or _is_padded(operation.inputs[0]):
             return ViewResult(Kind.UNKNOWN, target_shape(target))
         overridden = self._overridden()
@@ -231,42 +239,27 @@ class Shapes(ViewWords):
                 found.update(whole.symbols if whole else ())
         return found
 
-    def _outline(self, tensor: Tensor) -> Shape | None:
+    def _outline(self, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
         """A tensor of unknown rank, if its first and last axes are known.
 
         All axes between are one here: which they are makes no difference to a view that
         keeps them together.
         """
-        first, second, last = self._ends(tensor, 0), self._ends(tensor, 1), self._ends(tensor, -1)
+        first, second, last = (
+            self.sizes.end(tensor, 0),
+            self.sizes.end(tensor, 1),
+            self.sizes.end(tensor, -1),
+        )
         if first is None or last is None:
             return None
         batch = Axis(first, "", "batch")
         if second is not None:
+            others = [t for t in target if t not in (first, second)]
+            if len(others) == 1 and others[0] not in (INFERRED, last):
+                # what has no room for the last axis has it already: it is the second of two
+                return None
             return ((batch,), (Axis(second),), (Axis(last),))
-        return ((batch,), (Axis(self._between(tensor)),), (Axis(last),))
-
-    def _between(self, tensor: Tensor) -> Size:
-        """The size of all axes between the first and the last."""
-        producer = tensor.producer
-        if isinstance(producer, Operation) and producer.inputs and producer.entry.axes in KEEP_RANK:
-            return self._between(producer.inputs[0])
-        between: Symbol = tensor.state.setdefault("between", Symbol(small=True))
-        return size(between)
-
-    def _ends(self, tensor: Tensor, index: int) -> Size | None:
-        """The size of an axis, as the program reads it or as the last layer makes it."""
-        known: dict[int, Size] = tensor.state.get("extents", {})
-        producer = tensor.producer
-        if index in known or not isinstance(producer, Operation) or not producer.inputs:
-            return known.get(index)
-        axes = producer.entry.axes
-        if index == -1 and axes in ("linear", "embedding"):
-            width = "out_features" if axes == "linear" else "embedding_dim"
-            value = producer.arguments.get(width)
-            return None if value is None else self.sizes.of(value)
-        if axes in KEEP_RANK or (axes == "embedding" and index >= 0):
-            return self._ends(producer.inputs[0], index)
-        return None
+        return ((batch,), (Axis(self.sizes.between(tensor)),), (Axis(last),))
 
     def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
         """The axes that an operation wants its input to have: a role and the argument that
@@ -456,7 +449,6 @@ class Shapes(ViewWords):
             return None
 
 
-KEEP_RANK = frozenset({"same", "linear"})
 INDEX = Entry("torch.Tensor.__getitem__", kind="operation", family="index", transparent=True)
 
 

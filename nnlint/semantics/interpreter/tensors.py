@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     Extent,
     External,
     Items,
+    Operation,
     ShapeOf,
     Table,
     Tensor,
@@ -70,6 +71,10 @@ def name_size(whole: Size, name: str) -> None:
         symbol.role = symbol.role or role_of(name)
     if symbol is not None and name != "_":
         symbol.small = False
+
+
+KEEP_RANK = frozenset({"same", "linear"})
+"""What leaves all axes of its tensor but the last as they are."""
 
 
 class Sizes:
@@ -194,6 +199,29 @@ class Sizes:
                 case _:
                     found.append(self.target(value))
         return found
+
+    def between(self, tensor: Tensor) -> Size:
+        """The size of all axes between the first and the last."""
+        producer = tensor.producer
+        if isinstance(producer, Operation) and producer.inputs and producer.entry.axes in KEEP_RANK:
+            return self.between(producer.inputs[0])
+        between: Symbol = tensor.state.setdefault("between", Symbol(small=True))
+        return size(between)
+
+    def end(self, tensor: Tensor, index: int) -> Size | None:
+        """The size of an axis, as the program reads it or as the last layer makes it."""
+        known: dict[int, Size] = tensor.state.get("extents", {})
+        producer = tensor.producer
+        if index in known or not isinstance(producer, Operation) or not producer.inputs:
+            return known.get(index)
+        axes = producer.entry.axes
+        if index == -1 and axes in ("linear", "embedding"):
+            width = "out_features" if axes == "linear" else "embedding_dim"
+            value = producer.arguments.get(width)
+            return None if value is None else self.of(value)
+        if axes in KEEP_RANK or (axes == "embedding" and index >= 0):
+            return self.end(producer.inputs[0], index)
+        return None
 
     def plain(self, value: Value) -> Any:
         """An argument as the axes layer takes it: plain Python, sizes, or `UNKNOWN`."""

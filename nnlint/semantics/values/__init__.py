@@ -85,6 +85,7 @@ from nnlint.semantics.values.objects import (
     Instance,
     Parameters,
     Partial,
+    Pending,
     ProjectModule,
     Scope,
 )
@@ -160,6 +161,7 @@ __all__ = [
     "Operation",
     "Parameters",
     "Partial",
+    "Pending",
     "ProjectModule",
     "Scope",
     "ShapeOf",

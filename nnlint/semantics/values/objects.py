@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,15 @@ class Scope:
     def is_configuration(self) -> bool:
         """Whether it is a module whose name says that people set values in it."""
         return bool(_CONFIGURATION.search(self.module.name.rpartition(".")[2]))
+
+
+class Pending:
+    """A top-level name whose binding statements have not been evaluated."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, nodes: Sequence[ast.stmt]) -> None:
+        self.nodes = nodes
 
 
 @entity
