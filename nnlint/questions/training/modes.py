@@ -91,7 +91,9 @@ class _Model:
         training = self._training.get(id(found.entry), ())
         trained = next((p for p in training if not _collects(p, found)), None)
         if trained is not None:
-            differs = found.role == "eval" and self._may_differ(found)
+            # what is trained on data and run on made-up tensors is tried out, not evaluated
+            tried = found.on_made_up_data and not trained.on_made_up_data
+            differs = found.role == "eval" and not tried and self._may_differ(found)
         else:
             differs = self._only_runs(found) and not found.on_made_up_data
         if not differs or self._set_on_purpose(found) or _runs_in_eval_mode(self.model):
