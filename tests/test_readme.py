@@ -141,7 +141,14 @@ def test_command_works(command: str, project: Path, monkeypatch: pytest.MonkeyPa
         shell("nnlint --write-baseline nnlint-baseline.json", project)
     if "--rules" in command:
         shell("nnlint new-rule unsmoothed-labels --into tools", project)
+    for number in (1, 2, 3) if "--merge" in command else ():
+        shell(f"nnlint --shard {number}/3 --write-results shard-{number}.json", project)
     result = shell(command, project)
+    if "--executor" in command:
+        # the reader's cluster is none of ours; tests/test_sharding.py has one
+        pytest.importorskip("distributed")
+        assert result.returncode == 2 and "nothing answers at dask://" in result.stderr
+        return
     expected = (0,) if "baseline" in command or "--exit-zero" in command else (0, 1)
     assert result.returncode in expected, result.stderr
 
