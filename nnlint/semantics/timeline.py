@@ -13,7 +13,8 @@ class Event:
     """Something that happens to the training run.
 
     `kind` is one of: build, seed, seed_off (seeding is passed over, by a value that is the
-    subject and has the name), forward, loss, backward, step, zero_grad, set_grad, train,
+    subject and has the name), forward, loss, backward, step, zero_grad, clear_off (it is passed
+    over, by a value that is known), set_grad, train,
     eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
     looked at), unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,

@@ -35,7 +35,7 @@ _NEVER_CLEARS = re.compile(
 _STEPS_OF_A_LOOP = 20
 """Steps of one loop that are asked about: each follows every path through all of it."""
 GRADIENT_EVENTS = frozenset(
-    "build backward step zero_grad set_grad forward opaque fit clip unscale update".split()
+    "build backward step zero_grad clear_off set_grad forward opaque fit clip unscale update".split()
 )
 
 
@@ -130,7 +130,8 @@ class _accumulation:
 def may_clear(event: Event, optimizer: Value | None) -> bool:
     """Whether an event clears or replaces the gradients of an optimizer, or may do so."""
     match event.kind:
-        case "zero_grad" | "set_grad":
+        case "zero_grad" | "set_grad" | "clear_off":
+            # what the program is told to leave out is not forgotten
             return not _of_another(event.subject, optimizer)
         case "build":
             # parameters that are made anew have no gradients
