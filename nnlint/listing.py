@@ -92,7 +92,8 @@ def _packs() -> tuple[tuple[str, str, str], ...]:
 
 
 def _stamps(folders: Iterable[str]) -> Stamps:
-    return stamps_of(sorted({*_files(folders), *row_files()}))
+    # how they are listed is told by this file
+    return stamps_of(sorted({*_files(folders), *row_files(), Path(__file__)}))
 
 
 def _files(folders: Iterable[str]) -> Iterator[Path]:

@@ -72,7 +72,7 @@ def _size(file: str) -> int:
 
 
 def write_results(path: Path, known: Mapping[str, Known]) -> None:
-    """Write what was found, at once or not at all.
+    """Write what was found.
 
     Parameters:
         known: by absolute path.
@@ -91,9 +91,7 @@ def write_results(path: Path, known: Mapping[str, Known]) -> None:
         consulted = {relative(p): digest for p, digest in (result.consulted or {}).items()}
         found[relative(name)] = [settings, result.digest, consulted, pack(result, relative)]
     text = json.dumps({"nnlint": __version__, "results": found}, separators=(",", ":"))
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text + "\n", encoding="ascii")
-    os.replace(part, path)
+    path.write_text(text + "\n", encoding="ascii")
 
 
 def read_results(paths: Sequence[Path]) -> dict[str, Known]:
