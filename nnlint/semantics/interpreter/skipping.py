@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nnlint.semantics.values import Constant, External
+from nnlint.syntax.calls import called_name
 from nnlint.syntax.walking import walk
 
 if TYPE_CHECKING:
@@ -52,7 +53,5 @@ def _calls(statements: Sequence[ast.stmt]) -> Iterator[ast.Call]:
     """The calls among statements whose words speak of a seed."""
     for statement in statements:
         for node in walk(statement):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-                called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-                if _SEED in called:
-                    yield node
+            if isinstance(node, ast.Call) and _SEED in called_name(node):
+                yield node
