@@ -94,9 +94,7 @@ class Excerpts:
                 children.append(self._copy(child, wanted))
             else:
                 children.append(_left_by(child.kind, self._ways[id(child)]))
-        return Block(
-            block.kind, block.site, children, block.name, block.end, block.unrolled, block.subject
-        )
+        return block.holding(children)
 
 
 def _left_by(kind: str, ways: Ways) -> Block:

@@ -130,6 +130,10 @@ class Block:
             inner = child.only(keep)
             if child.kind in ("arm", "iteration") or inner.consequential:
                 children.append(inner)
+        return self.holding(children)
+
+    def holding(self, children: list[Event | Block]) -> Block:
+        """A copy that has other children, and remembers no answers."""
         return Block(
             self.kind, self.site, children, self.name, self.end, self.unrolled, self.subject
         )

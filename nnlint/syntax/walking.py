@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-_NO_NODES = frozenset(
+NO_NODES = frozenset(
     "arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module rest simple str "
     "tag type_comment".split()
 )
+"""Fields that hold no nodes, or none but the contexts of variables."""
 _WITH_GAPS = frozenset({"keys", "kw_defaults"})
 """Lists in which None stands where there is no node: `{**more}`, `def f(*, x)`."""
 _CHILDREN: dict[type[Any], tuple[str, ...]] = {
@@ -28,7 +29,7 @@ def walk(node: ast.AST) -> list[ast.AST]:
         kind = type(inner)
         fields = known(kind)
         if fields is None:
-            fields = tuple(field for field in kind._fields if field not in _NO_NODES)
+            fields = tuple(field for field in kind._fields if field not in NO_NODES)
             _CHILDREN[kind] = fields
         for field in fields:
             value = getattr(inner, field, None)

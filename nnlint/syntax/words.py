@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
+from nnlint.syntax.walking import NO_NODES
+
 
 class Words(NamedTuple):
     """What a syntax tree names."""
@@ -22,14 +24,11 @@ class Words(NamedTuple):
 
 _CHILDREN: dict[type[Any], tuple[str, ...]] = dict.fromkeys((str, bool, int, type(None)), ())
 """The fields of each node type that can hold a node with words below it."""
-_WORDLESS = frozenset(
-    "arg asname attr conversion ctx id is_async kind level module name names op ops rest simple "
-    "tag type_comment type_ignores".split()
-)
+_WORDLESS = NO_NODES | {"name", "names", "op", "ops", "type_ignores"}
 
 
 def words(node: ast.AST) -> Words:
-    """The words of a syntax tree; a quarter of the time that `ast.walk` takes."""
+    """The words of a syntax tree; not by way of `walk`, which takes a third more time."""
     names: set[str] = set()
     attributes: set[str] = set()
     strings: set[str] = set()

@@ -126,24 +126,25 @@ def product(*sizes: Size) -> Size:
 
 def reduced(left: Size, right: Size) -> tuple[Size, Size]:
     """Both sizes without what they have in common."""
-    if not (left.symbols and right.symbols):
-        common = gcd(left.coefficient, right.coefficient)
-        if common == 1:
-            return left, right
-        return Size(left.coefficient // common, left.symbols), Size(
-            right.coefficient // common, right.symbols
-        )
     common = gcd(left.coefficient, right.coefficient)
-    rest = list(right.symbols)
-    kept = []
-    for symbol in left.symbols:
+    kept, rest = left.symbols, right.symbols
+    if kept and rest:
+        kept, rest = _without_common(kept, rest)
+    elif common == 1:
+        return left, right
+    return Size(left.coefficient // common, kept), Size(right.coefficient // common, rest)
+
+
+def _without_common(
+    left: tuple[Symbol, ...], right: tuple[Symbol, ...]
+) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...]]:
+    kept, rest = [], [*right]
+    for symbol in left:
         if symbol in rest:
             rest.remove(symbol)
         else:
             kept.append(symbol)
-    return Size(left.coefficient // common, tuple(kept)), Size(
-        right.coefficient // common, tuple(rest)
-    )
+    return tuple(kept), tuple(rest)
 
 
 class Symbols:

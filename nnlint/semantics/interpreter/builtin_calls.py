@@ -39,6 +39,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    options,
     softened,
     states,
     text_of,
@@ -265,15 +266,11 @@ def _deepcopy(
     if not positional:
         return Unknown()
     twin = copied(positional[0], {})
-    for original, alone in zip(_options(positional[0]), _options(twin), strict=True):
+    for original, alone in zip(options(positional[0]), options(twin), strict=True):
         if isinstance(alone, Unknown):
             alone.state[COPY] = original
     machine.emit("copy", site, twin, positional)
     return twin
-
-
-def _options(value: Value) -> tuple[Value, ...]:
-    return value.options if isinstance(value, Choice) else (value,)
 
 
 def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
@@ -294,8 +291,8 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
         case Table():
             twin = Table({}, value.site)
         case Choice():
-            options = tuple(copied(option, known, depth - 1) for option in value.options)
-            return known.setdefault(id(value), Choice(options, value.reasons))
+            twins = tuple(copied(option, known, depth - 1) for option in value.options)
+            return known.setdefault(id(value), Choice(twins, value.reasons))
         case Maybe():
             return Maybe(copied(value.value, known, depth - 1), value.reasons)
         case _:

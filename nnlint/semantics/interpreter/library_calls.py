@@ -290,13 +290,16 @@ class LibraryCalls(Shapes):
         One whose layers are called one by one is left alone, for what happens between them
         is not known.
         """
-        called = {id(operation.layer) for operation in self.operations}
+        called = self._called_layers()
         for layer in reversed(self.waiting):
-            called.update(map(id, self.sequences_run))
             if layer.site.module is module and called.isdisjoint(map(id, (layer, *layer.members))):
                 with self.untold():
                     self._run_sequential(layer, (Unknown("input", "parameter"),), layer.site)
-                called.update(id(operation.layer) for operation in self.operations)
+                called |= self._called_layers()
+
+    def _called_layers(self) -> set[int]:
+        """The identities of the layers and sequences that are run."""
+        return {id(o.layer) for o in self.operations}.union(map(id, self.sequences_run))
 
     def _replaced_head(self, model: Built) -> Value | None:
         """The layer that the program has put in place of a library model's last one."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nnlint.semantics.values import NONE, Constant, Items, Site, Table, Unknown, Value, softened
+from nnlint.syntax.calls import called_name
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
 PARSING = frozenset({"parse_args", "parse_intermixed_args"})
@@ -77,10 +78,7 @@ def _default(key: str, keywords: dict[str, Value]) -> Value:
 def click_defaults(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """The defaults that click's decorators give to the parameters of a command."""
     for decorator in getattr(node, "decorator_list", ()):
-        if not isinstance(decorator, ast.Call) or _last(decorator.func) not in (
-            "option",
-            "argument",
-        ):
+        if called_name(decorator) not in ("option", "argument"):
             continue
         texts = [a.value for a in decorator.args if isinstance(a, ast.Constant)]
         flags = [t for t in texts if isinstance(t, str)]
@@ -93,10 +91,6 @@ def click_defaults(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         name = plain or destination(flags)
         if default is not None and name:
             yield name, default
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _parser(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:

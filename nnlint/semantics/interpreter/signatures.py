@@ -14,6 +14,7 @@ from nnlint.semantics.values import (
     Items,
     Value,
 )
+from nnlint.syntax.calls import last_name
 
 
 def defaults_of(
@@ -78,7 +79,6 @@ def is_decorated(function: Function | Class, name: str) -> bool:
         return False
     for decorator in function.node.decorator_list:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        last = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-        if last == name:
+        if last_name(target) == name:
             return True
     return False

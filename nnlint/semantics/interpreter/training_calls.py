@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     options,
     states,
 )
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
 RETURNS_SELF = frozenset(
@@ -197,7 +198,7 @@ class TrainingCalls(Calls):
 
     def stand_in(self, default: Constant, met: ast.AST | None) -> Unknown:
         """What is given in the place of a default: one object, wherever it is met by a name."""
-        name = met.attr if isinstance(met, ast.Attribute) else getattr(met, "id", "")
+        name = last_name(met)
         known = self.standing.get((id(default), name))
         if known is None:
             known = self.standing[id(default), name] = (default, Unknown(name, "parameter"))
@@ -363,6 +364,6 @@ def _called(receiver: Value, site: Site) -> tuple[str, str]:
     it is called here alone; both in lower case."""
     func = site.node.func if isinstance(site.node, ast.Call) else None
     owner = func.value if isinstance(func, ast.Attribute) else None
-    written = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    written = last_name(owner)
     own = receiver.name if isinstance(receiver, Unknown) else ""
     return f"{own.rpartition('.')[2]} {written}".lower(), written.lower()

@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
 )
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
 
@@ -106,7 +107,7 @@ class ViewWords(Members):
                 assert isinstance(leaf, (ast.Name, ast.Attribute))
                 whole = self.sizes.of(self.evaluate(leaf))
                 if whole is not None:
-                    yield whole, leaf.id if isinstance(leaf, ast.Name) else leaf.attr
+                    yield whole, last_name(leaf)
 
     def _read_sizes(self, site: Site) -> Iterator[tuple[Size, str]]:
         """Sizes that a view's arguments read themselves, `x.shape[2]`, and nobody has named."""
