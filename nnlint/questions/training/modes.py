@@ -8,12 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from nnlint.questions.model.layers import (
-    ModeDependence,
-    functional_dropouts,
-    has_trained_weights,
-    mode_dependence,
-)
+from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import held_models, is_library_call, is_model
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
@@ -83,7 +78,7 @@ class _Model:
     def dependence(self) -> ModeDependence:
         """How the model depends on its mode."""
         if self._dependence is None:
-            self._dependence = mode_dependence(self.model, self.program.once(functional_dropouts))
+            self._dependence = mode_dependence(self.model, self.program)
         return self._dependence
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
@@ -108,9 +103,7 @@ class _Model:
         layer = self.dependence.site
         if modes == {"initial"} and not isinstance(self.model, Unknown):
             # what is not known of it may have been built in eval mode
-            layer = mode_dependence(
-                self.model, self.program.once(functional_dropouts), as_built=True
-            ).site
+            layer = mode_dependence(self.model, self.program, as_built=True).site
             if layer is None:
                 return None
         if trained is None:
@@ -128,7 +121,7 @@ class _Model:
         """Whether the project's other files run the same pass with models that are certainly the
         same in both modes, wherever they run it."""
         given = [
-            mode_dependence(event.subject, program.once(functional_dropouts))
+            mode_dependence(event.subject, program)
             for program, event in self.program.elsewhere(found.event)
             if event.subject is not None
         ]

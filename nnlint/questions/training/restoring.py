@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.model.layers import functional_dropouts, mode_dependence
+from nnlint.questions.model.layers import mode_dependence
 from nnlint.questions.participants import held_models, made_within
 from nnlint.questions.training.backpropagation import trained_places
 from nnlint.questions.training.modes import mode_after, of_mode
@@ -53,7 +53,7 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
         mode = _mode_left_on(paths[id(model)].before(trained.event))
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
-        dependence = mode_dependence(model, program.once(functional_dropouts))
+        dependence = mode_dependence(model, program)
         if dependence.is_free or _is_as_built(program, model):
             continue
         if _is_applied(program, trained.event):
@@ -68,7 +68,7 @@ def _is_as_built(program: Program, model: Value) -> bool:
         same_model(e.subject, model) for e in program.events("train")
     ):
         return False
-    return mode_dependence(model, program.once(functional_dropouts), as_built=True).site is None
+    return mode_dependence(model, program, as_built=True).site is None
 
 
 def _trains(found: Pass) -> bool:
