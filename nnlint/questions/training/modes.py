@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
-from nnlint.questions.participants import held_models, is_library_call, is_model
+from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.excerpts import excerpts_of
@@ -238,7 +238,7 @@ class _ModeEvents:
     """The events that concern modes, found by the model."""
 
     def __init__(self, program: Program) -> None:
-        self._excerpts = program.once(excerpts_of)
+        self._program = program
         self._set = _indexed(program.events("train", "eval", "mode", "load"))
         self._runs = _indexed(program.events("forward"))
         self._given = Indexed(
@@ -246,19 +246,16 @@ class _ModeEvents:
             for event in program.events("forward", "opaque", "fit")
             for value in (event.subject, *event.operands)
         )
-        self._builds: dict[int, list[Event]] = {}
-        for event in program.events("build"):
-            self._builds.setdefault(id(event.subject), []).append(event)
 
     def of(self, model: Value, others: Iterable[Event]) -> Block:
         given = {id(event): event for event in self._given.around(model)}
-        return self._excerpts.of(
+        return self._program.once(excerpts_of).of(
             [
                 *others,
                 *self._set.perhaps(model),
                 *self._runs.of(model),
                 *(event for event in given.values() if may_change_mode(event, model)),
-                *self._builds.get(id(model), ()),
+                *builds_of(self._program, model),
             ]
         )
 
