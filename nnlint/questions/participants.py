@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.library import load_library
 from nnlint.semantics.methods import MODEL_NAME
@@ -254,6 +255,19 @@ def receiver_text(call: Site) -> str:
     """What the method of a call is called on, on one line; empty where there is none."""
     owner = getattr(getattr(call.node, "func", None), "value", None)
     return Site(call.module, owner).text if owner is not None else ""
+
+
+def builds_of(program: Program, value: Value | None) -> Sequence[Event]:
+    """The events that build an object, in order."""
+    return program.once(_builds).get(id(value), ())
+
+
+def _builds(program: Program) -> dict[int, list[Event]]:
+    """The events that build each object, by its identity."""
+    found: dict[int, list[Event]] = {}
+    for event in program.events("build"):
+        found.setdefault(id(event.subject), []).append(event)
+    return found
 
 
 def made_within(value: Value, loop: Block) -> bool:

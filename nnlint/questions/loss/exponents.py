@@ -15,13 +15,17 @@ def rounds_to_zero(total: Operation) -> bool:
     """Whether what is summed are exponentials of minus a square or the like, as their call says:
     they cannot overflow, but all round to 0."""
     made = makers(total.inputs[0]) if total.inputs else None
-    node = made[0].site.node if made else None
-    if not isinstance(node, ast.Call):
-        return False
-    exponent = node.args[0] if node.args else None
-    if exponent is None and isinstance(node.func, ast.Attribute):
-        exponent = node.func.value
+    exponent = _operand(made[0].site.node) if made else None
     return exponent is not None and _sign(exponent) == -1
+
+
+def _operand(call: ast.AST) -> ast.expr | None:
+    """`x` of `torch.exp(x)` and of `x.exp()`."""
+    if not isinstance(call, ast.Call):
+        return None
+    if call.args:
+        return call.args[0]
+    return call.func.value if isinstance(call.func, ast.Attribute) else None
 
 
 def is_among_itself(exponential: Operation, depth: int = 8) -> bool:
@@ -43,14 +47,13 @@ def is_most_likely(logarithm: Operation, softmax: Operation) -> bool:
     """Whether a logarithm is taken of the probability that a maximum of the same scores picks,
     as greedy decoding does: among `n` it is at least `1 / n`."""
     node = logarithm.site.node
-    given = getattr(node, "args", None) or [getattr(getattr(node, "func", None), "value", None)]
-    if not isinstance(given[0], ast.Subscript):
+    given = _operand(node)
+    if not isinstance(given, ast.Subscript):
         return False
-    taken = given[0].slice
-    index = taken.elts[-1] if isinstance(taken, ast.Tuple) else taken
+    index = given.slice.elts[-1] if isinstance(given.slice, ast.Tuple) else given.slice
     if not isinstance(index, ast.Name):
         return False
-    same = _names(given[0].value) | _names(softmax.site.node)
+    same = _names(given.value) | _names(softmax.site.node)
     whole = logarithm.function.node if logarithm.function else logarithm.site.module.tree
     loops = (n for n in walk(whole) if isinstance(n, ast.For | ast.While))
     around = [whole, *(loop for loop in loops if stands_in(node, loop))][-1]
@@ -65,7 +68,7 @@ def is_most_likely(logarithm: Operation, softmax: Operation) -> bool:
     ]
     told = [value for value in values if value is not None and not _goes_on(value, index.id)]
     return bool(told) and all(
-        value.lineno <= given[0].lineno and _picks(value, same) for value in told
+        value.lineno <= given.lineno and _picks(value, same) for value in told
     )
 
 

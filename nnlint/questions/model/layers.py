@@ -69,22 +69,21 @@ def has_trained_weights(model: Built) -> bool:
     )
 
 
-def mode_dependence(
-    model: Value, operations: Iterable[Operation] = (), as_built: bool = False
-) -> ModeDependence:
+def mode_dependence(model: Value, program: Program, as_built: bool = False) -> ModeDependence:
     """How a model depends on its mode, through all of its parts.
 
     Parameters:
-        operations: the `functional_dropouts` of the program.
+        program: what runs it, for `F.dropout` in a `forward`.
         as_built: whether the mode of no part has been set since it was built. Parts that are
             built in eval mode then stay in it, and compute what they compute in evaluation.
     """
     search = _Search(as_built)
     search.visit(model)
+    dropouts = program.once(_functional_dropouts)
     if search.site is None:
-        search.site = _functional_dropout(search.seen, operations)
+        search.site = _functional_dropout(search.seen, dropouts)
     # what is there on some paths only proves nothing
-    known = search.known and _functional_dropout(search.optional, operations) is None
+    known = search.known and _functional_dropout(search.optional, dropouts) is None
     return ModeDependence(search.site, known)
 
 
@@ -198,7 +197,7 @@ def _number(value: Value | None) -> object:
     return value.value if isinstance(value, Constant) else None
 
 
-def functional_dropouts(program: Program) -> tuple[Operation, ...]:
+def _functional_dropouts(program: Program) -> tuple[Operation, ...]:
     """The calls of `F.dropout` in a program, in whatever `forward`, that follow a mode."""
     return tuple(
         operation

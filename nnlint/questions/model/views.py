@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
@@ -12,7 +13,7 @@ from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
-MEASURES = frozenset("size shape numel nelement dim ndim".split())
+_MEASURES = frozenset("size shape numel nelement dim ndim".split())
 """What is read of a tensor without its elements."""
 
 
@@ -73,24 +74,22 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
 def _is_only_measured(view: Operation) -> bool:
     """Whether nothing but sizes is read of a view, where it stands or by the name it is given."""
     module, node = view.site.module, view.site.node
-    if _is_measured(module.tree, [node]):
+    if _are_measured([node], module.nodes):
         return True
     placed = enclosing_statement(module, node)
     match placed.node if placed else None:
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
-            scope = view.function.node if view.function else module.tree
-            loads = [n for n in walk(scope) if isinstance(n, ast.Name) and n.id == name]
+            scope = walk(view.function.node) if view.function else module.nodes
+            loads = [n for n in scope if isinstance(n, ast.Name) and n.id == name]
             loads = [n for n in loads if isinstance(n.ctx, ast.Load)]
-            return bool(loads) and _is_measured(scope, loads)
+            return bool(loads) and _are_measured(loads, scope)
         case _:
             return False
 
 
-def _is_measured(around: ast.AST, nodes: list[ast.AST] | list[ast.Name]) -> bool:
-    """Whether each of some expressions is read for its size alone."""
-    measured = {
-        id(n.value) for n in walk(around) if isinstance(n, ast.Attribute) and n.attr in MEASURES
-    }
+def _are_measured(nodes: Sequence[ast.AST], around: Iterable[ast.AST]) -> bool:
+    """Whether each of some expressions is read for its size alone, by what stands around."""
+    measured = {id(n.value) for n in around if isinstance(n, ast.Attribute) and n.attr in _MEASURES}
     return all(id(node) in measured for node in nodes)
 
 

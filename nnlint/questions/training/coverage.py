@@ -10,7 +10,7 @@ from nnlint.questions.participants import held_models, spoken_name, steps_optimi
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import Indexed, covers, parts, same_model
+from nnlint.semantics.holding import covers, parts, same_model
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
     GIVEN_WEIGHTS,
@@ -58,7 +58,7 @@ def uncovered(program: Program) -> Iterator[Uncovered]:
     replaced = list(_replaced(events, steps))
     yield from replaced
     stale = {found.step.key for found in replaced}
-    yield from (found for found in _unheld(program, events, steps) if found.step.key not in stale)
+    yield from (found for found in _unheld(program, events) if found.step.key not in stale)
 
 
 def _is_open(step: Event) -> bool:
@@ -106,14 +106,12 @@ def _is_held(replaced: Event, models: tuple[Value, ...]) -> bool:
     return False
 
 
-def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
+def _unheld(program: Program, events: list[Event]) -> Iterator[Uncovered]:
     owner = program.once(Ownership)
     flow = program.once(Backpropagation)
     # what an optimizer holds that never steps is another rule's
-    holders = [e.subject for e in (*events, *steps) if e.kind in ("build", "step")]
-    every = [m for held in map(held_models, holders) for m in held or ()]
-    every_known = all(isinstance(m, Instance | Built) for m in every)
-    all_held = Indexed((m, m) for m in every)
+    if not all(isinstance(m, Instance | Built) for m in owner.held):
+        return
     seen: set[int] = set()
     for event, blocks in program.walk():
         step = _step_after(event, blocks) if event.kind == "backward" else None
@@ -121,13 +119,13 @@ def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterat
             continue
         reached = [r for v in (event.subject, *event.operands) for r in flow.reaches(v)]
         known = bool(reached) and all(isinstance(r.model, Instance | Built) for r in reached)
-        if not known or not every_known:
+        if not known:
             continue
         held = held_models(step.subject) or ()
         if owner.is_looked_at(event, _scope(blocks), held):
             continue
-        missing = [r for r in reached if _is_missing(r, all_held)]
-        if len(missing) == len(reached) and not _only_chained(flow, missing, every):
+        missing = [r for r in reached if _is_missing(r, owner)]
+        if len(missing) == len(reached) and not _only_chained(flow, missing, owner.held):
             if owner.is_fed(step.subject) and not loops_around(blocks):
                 # a demonstration before training, or between two of its phases
                 continue
@@ -141,7 +139,7 @@ def _unheld(program: Program, events: list[Event], steps: list[Event]) -> Iterat
                 kind, site = "left out", first.site
             yield Uncovered(kind, site, spoken_name(first), step.subject.site, step.site)
             continue
-        for found in (r for r in owner.reached(event) if _is_missing(r, all_held)):
+        for found in (r for r in owner.reached(event) if _is_missing(r, owner)):
             name = spoken_name(found.forward)
             meant = _is_meant_to_train(found, events) and not owner.is_used_by_hand(found.model)
             if id(found.model) not in seen and meant:
@@ -182,8 +180,8 @@ def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Val
     )
 
 
-def _is_missing(reached: Reached, held: Indexed[Value]) -> bool:
-    return has_weights(reached.model) and not held.perhaps(reached.model)
+def _is_missing(reached: Reached, owner: Ownership) -> bool:
+    return has_weights(reached.model) and not owner.may_hold(reached.model)
 
 
 def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:

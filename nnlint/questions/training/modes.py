@@ -8,13 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from nnlint.questions.model.layers import (
-    ModeDependence,
-    functional_dropouts,
-    has_trained_weights,
-    mode_dependence,
-)
-from nnlint.questions.participants import held_models, is_library_call, is_model
+from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
+from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.excerpts import excerpts_of
@@ -83,7 +78,7 @@ class _Model:
     def dependence(self) -> ModeDependence:
         """How the model depends on its mode."""
         if self._dependence is None:
-            self._dependence = mode_dependence(self.model, self.program.once(functional_dropouts))
+            self._dependence = mode_dependence(self.model, self.program)
         return self._dependence
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
@@ -108,9 +103,7 @@ class _Model:
         layer = self.dependence.site
         if modes == {"initial"} and not isinstance(self.model, Unknown):
             # what is not known of it may have been built in eval mode
-            layer = mode_dependence(
-                self.model, self.program.once(functional_dropouts), as_built=True
-            ).site
+            layer = mode_dependence(self.model, self.program, as_built=True).site
             if layer is None:
                 return None
         if trained is None:
@@ -128,7 +121,7 @@ class _Model:
         """Whether the project's other files run the same pass with models that are certainly the
         same in both modes, wherever they run it."""
         given = [
-            mode_dependence(event.subject, program.once(functional_dropouts))
+            mode_dependence(event.subject, program)
             for program, event in self.program.elsewhere(found.event)
             if event.subject is not None
         ]
@@ -245,7 +238,7 @@ class _ModeEvents:
     """The events that concern modes, found by the model."""
 
     def __init__(self, program: Program) -> None:
-        self._excerpts = program.once(excerpts_of)
+        self._program = program
         self._set = _indexed(program.events("train", "eval", "mode", "load"))
         self._runs = _indexed(program.events("forward"))
         self._given = Indexed(
@@ -253,19 +246,16 @@ class _ModeEvents:
             for event in program.events("forward", "opaque", "fit")
             for value in (event.subject, *event.operands)
         )
-        self._builds: dict[int, list[Event]] = {}
-        for event in program.events("build"):
-            self._builds.setdefault(id(event.subject), []).append(event)
 
     def of(self, model: Value, others: Iterable[Event]) -> Block:
         given = {id(event): event for event in self._given.around(model)}
-        return self._excerpts.of(
+        return self._program.once(excerpts_of).of(
             [
                 *others,
                 *self._set.perhaps(model),
                 *self._runs.of(model),
                 *(event for event in given.values() if may_change_mode(event, model)),
-                *self._builds.get(id(model), ()),
+                *builds_of(self._program, model),
             ]
         )
 

@@ -75,10 +75,18 @@ class Ownership:
         )
 
     @cached_property
-    def _all_held(self) -> Indexed[Value]:
-        """The models that the optimizers of the program hold."""
+    def held(self) -> list[Value]:
+        """The models that the optimizers of the program hold, be they stepped or not."""
         holders = [e.subject for e in self._program.events("build", "step")]
-        return Indexed((m, m) for models in map(held_models, holders) for m in models or ())
+        return [m for models in map(held_models, holders) for m in models or ()]
+
+    @cached_property
+    def _all_held(self) -> Indexed[Value]:
+        return Indexed((m, m) for m in self.held)
+
+    def may_hold(self, model: Value) -> bool:
+        """Whether an optimizer of the program holds a model, or may hold it."""
+        return bool(self._all_held.perhaps(model))
 
     def is_fed(self, optimizer: Value | None) -> bool:
         """Whether a backward pass reaches what an optimizer holds."""

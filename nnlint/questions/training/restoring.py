@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.model.layers import functional_dropouts, mode_dependence
+from nnlint.questions.model.layers import mode_dependence
 from nnlint.questions.participants import held_models, made_within
 from nnlint.questions.training.backpropagation import trained_places
 from nnlint.questions.training.modes import mode_after, of_mode
@@ -40,11 +40,11 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
     reached = program.once(trained_places)
     found: set[object] = set()
     paths: dict[int, Paths[Since]] = {}
-    stepped = program.once(_Stepped)
+    steps = program.once(_Steps)
     runs = Indexed((p.event.subject, p) for p in every)
     for trained in every:
         model = trained.event.subject
-        if model is None or not _trains(trained) or not stepped.may_be(model):
+        if model is None or not _trains(trained) or not steps.perhaps_of(model):
             continue
         if reached and trained.event.site.key not in reached:
             continue
@@ -53,10 +53,10 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
         mode = _mode_left_on(paths[id(model)].before(trained.event))
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
-        dependence = mode_dependence(model, program.once(functional_dropouts))
+        dependence = mode_dependence(model, program)
         if dependence.is_free or _is_as_built(program, model):
             continue
-        if _is_applied(program, trained.event):
+        if _is_applied(program, trained.event, steps.perhaps_of(model)):
             found.add(mode.site.key)
             yield UnrestoredMode(mode, trained.event, dependence.site)
 
@@ -68,7 +68,7 @@ def _is_as_built(program: Program, model: Value) -> bool:
         same_model(e.subject, model) for e in program.events("train")
     ):
         return False
-    return mode_dependence(model, program.once(functional_dropouts), as_built=True).site is None
+    return mode_dependence(model, program, as_built=True).site is None
 
 
 def _trains(found: Pass) -> bool:
@@ -76,33 +76,31 @@ def _trains(found: Pass) -> bool:
     return found.role == "train" and not any(b.kind == "loop" for b in found.region)
 
 
-def _is_applied(program: Program, forward: Event) -> bool:
-    """Whether a step may apply the gradients of a pass: it is taken in a loop around the pass.
+def _is_applied(program: Program, forward: Event, steps: list[Event]) -> bool:
+    """Whether one of some steps may apply the gradients of a pass: it is taken in a loop around
+    the pass.
 
     An attack that an evaluation makes on its examples has a backward pass too, but no step.
     """
     around = _loops(program, forward)
-    for step in program.events("step"):
-        held = held_models(step.subject)
-        if held is not None and not any(same_model(m, forward.subject) for m in held):
-            continue
+    for step in steps:
         trains = [loop for loop in _loops(program, step) if loop.events("backward")]
         if not trains or trains[-1] in around:
             return True
     return False
 
 
-class _Stepped:
-    """The models that the optimizers which a program steps hold."""
+class _Steps:
+    """The steps of a program, found by the models that their optimizers hold."""
 
     def __init__(self, program: Program) -> None:
-        held = [held_models(step.subject) for step in program.events("step")]
-        self._any = None in held
-        self._held = Indexed((model, model) for models in held for model in models or ())
+        held = [(step, held_models(step.subject)) for step in program.events("step")]
+        self._of_any = [step for step, models in held if models is None]
+        self._held = Indexed((model, step) for step, models in held for model in models or ())
 
-    def may_be(self, model: Value) -> bool:
-        """Whether an optimizer that is stepped may hold a model."""
-        return self._any or bool(self._held.of(model))
+    def perhaps_of(self, model: Value) -> list[Event]:
+        """The steps of optimizers that may hold a model."""
+        return [*self._of_any, *self._held.of(model)]
 
 
 def _follow(program: Program, model: Value, runs: list[Pass]) -> Paths[Since]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.participants import is_optimizer, steps_optimizer
+from nnlint.questions.participants import builds_of, is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
@@ -98,12 +98,9 @@ class _Steps:
     """The optimizer steps of a program, and what else tells whether a scheduler's come first."""
 
     def __init__(self, program: Program) -> None:
-        self._excerpts = program.once(excerpts_of)
+        self._program = program
         self._steps = Indexed((event.subject, event) for event in program.events("step"))
         self._of: dict[int, dict[int, Event]] = {}
-        self._builds: dict[int, list[Event]] = {}
-        for event in program.events("build"):
-            self._builds.setdefault(id(event.subject), []).append(event)
         self._unknown = [e for e in program.events(*_MAY_STEP) if _may_step(e)]
 
     def of(self, scheduler: Value | None) -> dict[int, Event]:
@@ -117,9 +114,9 @@ class _Steps:
 
     def around(self, step: Event) -> Block:
         """What of the program matters to the question whether a scheduler's step comes first."""
-        builds = self._builds.get(id(step.subject), ())
+        builds = builds_of(self._program, step.subject)
         own = self.of(step.subject).values()
-        return self._excerpts.of([step, *builds, *own, *self._unknown])
+        return self._program.once(excerpts_of).of([step, *builds, *own, *self._unknown])
 
 
 class _first_step:

@@ -119,13 +119,10 @@ class _Life:
     def _is_live_view(self) -> bool:
         """Whether the state is taken before any training, and nothing takes its place: nobody
         would save that, so what is meant is the model as it is at each save."""
-        if any(
-            e.kind == "keep" and e is not self.keep and _is_same_variable(e.site, self.keep.site)
-            for e in self.events
-        ):
+        others = (e for e in self.program.events("keep") if e is not self.keep)
+        if any(_is_same_variable(other.site, self.keep.site) for other in others):
             return False
-        told = {*self.trains, id(self.keep)}
-        body = self.program.timeline.only(lambda event: id(event) in told)
+        body = self.program.once(excerpts_of).of((*self.training, self.keep))
         paths = Paths(lambda event, trained: trained or id(event) in self.trains, {False})
         return True not in paths.follow(body).before(self.keep)
 
