@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 
 from .inputs import Inputs
-from .locate import Culprit, call_model, culprit_of, plain_attention
+from .locate import Culprit, base_run, culprit_of, run_under
 from .running import Runner
-from .trace import Diverged, Labeller, Recorder, Trace, results_of, visible_numpy
+from .trace import Diverged, Labeller, Trace
 
 SCALED, FED, ADDED, CENTRED = "scaled", "fed", "added", "centred"
 CHOOSES, WEIGHED = "chooses", "weighed"
@@ -19,19 +20,11 @@ with a fixed number, or with a tensor of chances."""
 
 def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
     """The first operation in eval mode whose result depends on the seed alone."""
-    with visible_numpy(), plain_attention():
-        args, kwargs = inputs.copied()
-        base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
-        recorder = Recorder(runner.model, [t for _, t in base.tensors])
-        with runner.state(runner.model, False):
-            trace = recorder.finish(results_of(call_model(runner, base, recorder, 0)))
-        labeller = Labeller(trace, 0)
-        try:
-            with runner.state(runner.model, False):
-                labeller.finish(results_of(call_model(runner, inputs, labeller, 1)))
-        except Diverged:
-            # what was labelled until there has the first random operation in it
-            pass
+    trace = base_run(runner, inputs, False, 0)
+    labeller = Labeller(trace, 0)
+    # what is labelled until a run takes another way has the first random operation in it
+    with contextlib.suppress(Diverged):
+        labeller.finish(run_under(labeller, runner, inputs, False, 1))
     for index, node in enumerate(trace.nodes):
         if node.label is not None and node.step >= 0:
             culprit = culprit_of(trace, index, "random")

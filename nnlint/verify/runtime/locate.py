@@ -102,31 +102,35 @@ def record(
 ) -> tuple[Trace, list[int]]:
     """A labelled trace, and the steps at which perturbed runs took another way."""
 
-    def run(arguments: Inputs, mode: Any) -> list[Tensor]:
-        model = runner.model
-        with visible_numpy(), runner.state(model, training):
-            result = call_model(runner, arguments, mode, seed)
-            return results_of(result)
-
     forked: list[int] = []
-    with plain_attention():
-        args, kwargs = inputs.copied()
-        base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
-        recorder = Recorder(runner.model, [t for _, t in base.tensors])
-        trace = recorder.finish(run(base, recorder))
-        for bit, example in enumerate(followed):
-            for draw in draws:
-                changed = inputs.perturbed(example, draw, seed)
-                for node, (_, tensor) in zip(trace.nodes, changed.tensors):
-                    node.mark(tensor, bit)
-                labeller = Labeller(trace, bit)
-                try:
-                    labeller.finish(run(changed, labeller))
-                except Diverged as fork:
-                    forked.append(fork.step)
-                except (RuntimeError, ValueError, IndexError, AssertionError):
-                    continue
+    trace = base_run(runner, inputs, training, seed)
+    for bit, example in enumerate(followed):
+        for draw in draws:
+            changed = inputs.perturbed(example, draw, seed)
+            for node, (_, tensor) in zip(trace.nodes, changed.tensors):
+                node.mark(tensor, bit)
+            labeller = Labeller(trace, bit)
+            try:
+                labeller.finish(run_under(labeller, runner, changed, training, seed))
+            except Diverged as fork:
+                forked.append(fork.step)
+            except (RuntimeError, ValueError, IndexError, AssertionError):
+                continue
     return trace, forked
+
+
+def base_run(runner: Runner, inputs: Inputs, training: bool, seed: int) -> Trace:
+    """The trace of a run, on a copy of its inputs and without labels."""
+    args, kwargs = inputs.copied()
+    base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
+    recorder = Recorder(runner.model, [t for _, t in base.tensors])
+    return recorder.finish(run_under(recorder, runner, base, training, seed))
+
+
+def run_under(mode: Any, runner: Runner, inputs: Inputs, training: bool, seed: int) -> list[Tensor]:
+    """The results of a run of which a dispatch mode sees every operation."""
+    with visible_numpy(), _plain_attention(), runner.state(runner.model, training):
+        return results_of(call_model(runner, inputs, mode, seed))
 
 
 def call_model(runner: Runner, inputs: Inputs, mode: Any, seed: int) -> Any:
@@ -136,7 +140,7 @@ def call_model(runner: Runner, inputs: Inputs, mode: Any, seed: int) -> Any:
         return runner.model(*inputs.args, **inputs.kwargs)
 
 
-class plain_attention:
+class _plain_attention:
     """Keep the fused fast path of nn.TransformerEncoderLayer from hiding its operations."""
 
     def __enter__(self) -> None:
