@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import itertools
 import re
 
 from .inputs import Inputs
-from .locate import Culprit, call_model, culprit_of, plain_attention
+from .locate import Culprit, base_run, culprit_of, run_under
 from .running import Runner
-from .trace import Diverged, Labeller, Recorder, Step, Trace, results_of, visible_numpy
+from .trace import Diverged, Labeller, Trace
 
 SCALED, FED, ADDED, CENTRED = "scaled", "fed", "added", "centred"
 CHOOSES, WEIGHED = "chooses", "weighed"
@@ -20,22 +20,14 @@ with a fixed number, or with a tensor of chances."""
 
 def locate_random(runner: Runner, inputs: Inputs) -> Culprit | None:
     """The first operation in eval mode whose result depends on the seed alone."""
-    with visible_numpy(), plain_attention():
-        args, kwargs = inputs.copied()
-        base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
-        recorder = Recorder(runner.model, [t for _, t in base.tensors])
-        with runner.state(runner.model, False):
-            trace = recorder.finish(results_of(call_model(runner, base, recorder, 0)))
-        labeller = Labeller(trace, 0)
-        try:
-            with runner.state(runner.model, False):
-                labeller.finish(results_of(call_model(runner, inputs, labeller, 1)))
-        except Diverged:
-            # what was labelled until there has the first random operation in it
-            pass
+    trace = base_run(runner, inputs, False, 0)
+    labeller = Labeller(trace, 0)
+    # what is labelled until a run takes another way has the first random operation in it
+    with contextlib.suppress(Diverged):
+        labeller.finish(run_under(labeller, runner, inputs, False, 1))
     for index, node in enumerate(trace.nodes):
         if node.label is not None and node.step >= 0:
-            culprit = culprit_of(trace, node, "random")
+            culprit = culprit_of(trace, index, "random")
             return dataclasses.replace(culprit, use=_use(trace, index))
     return None
 
@@ -46,38 +38,27 @@ _SIGNS = re.compile(r"^(sign|sgn|heaviside|lt|le|gt|ge|ceil|round)(_|$)")
 _COMPARISONS = re.compile(r"^(lt|le|gt|ge|eq|sort|topk|argsort|argmax|argmin|floor)")
 
 
-def _decides(trace: Trace, difference: Step) -> bool:
+def _decides(trace: Trace, at: int) -> bool:
     """Whether only the sign of a difference counts: `(chance - rand).sign()`."""
-    at = trace.steps.index(difference)
-    readers = (s for s in trace.steps[at + 1 :] if set(difference.outputs).intersection(s.reads))
-    return any(_SIGNS.search(s.name.replace("aten::", "")) for s in itertools.islice(readers, 1))
+    first = next(trace.readers(trace.steps[at].made, at), None)
+    return first is not None and bool(_SIGNS.search(first[1].name.replace("aten::", "")))
 
 
 def _is_computed(trace: Trace, nodes: list[int]) -> bool:
     """Whether a layer is among what made any of the nodes."""
-    pending, seen = list(nodes), set(nodes)
-    while pending:
-        node = trace.nodes[pending.pop()]
-        if 0 <= node.step < len(trace.steps):
-            if _LEARNED.search(trace.steps[node.step].name):
-                return True
-        fresh = [p for p in node.parents if p not in seen]
-        seen.update(fresh)
-        pending += fresh
-    return False
+    steps = (trace.step_of(index) for index in trace.sources(nodes))
+    return any(step is not None and _LEARNED.search(step.name) for step in steps)
 
 
 def _use(trace: Trace, drawn: int) -> str:
-    """What happens to numbers that a node holds, as far as it is one of the four uses."""
+    """What happens to numbers that a node holds, as far as it is one of the uses above."""
     start = trace.nodes[drawn].step
     first = trace.steps[start]
     if first.name == "aten::normal" and first.reads:
         # a mean or a standard deviation for each number
         return SCALED
     same = {drawn}
-    for step in trace.steps[start + 1 :]:
-        if not same.intersection(step.reads):
-            continue
+    for number, step in trace.readers(same, start):
         name = step.name.replace("aten::", "").rstrip("_")
         others = any(n not in same for n in step.reads)
         # parameters are among no reads, and numbers are told apart
@@ -89,10 +70,10 @@ def _use(trace: Trace, drawn: int) -> str:
         if name in ("mul", "div", "addcmul") and (others or learned):
             return SCALED
         if name in ("add", "sub") and (others or learned):
-            if _decides(trace, step):
+            if _decides(trace, number):
                 return WEIGHED
             return CENTRED if _is_computed(trace, step.reads) else ADDED
         if others:
             return ""
-        same.update(n for n in step.outputs if n is not None)
+        same.update(step.made)
     return ""

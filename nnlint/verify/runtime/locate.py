@@ -18,7 +18,6 @@ from .trace import (
     Labeller,
     Node,
     Recorder,
-    Step,
     Trace,
     results_of,
     visible_numpy,
@@ -103,31 +102,35 @@ def record(
 ) -> tuple[Trace, list[int]]:
     """A labelled trace, and the steps at which perturbed runs took another way."""
 
-    def run(arguments: Inputs, mode: Any) -> list[Tensor]:
-        model = runner.model
-        with visible_numpy(), runner.state(model, training):
-            result = call_model(runner, arguments, mode, seed)
-            return results_of(result)
-
     forked: list[int] = []
-    with plain_attention():
-        args, kwargs = inputs.copied()
-        base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
-        recorder = Recorder(runner.model, [t for _, t in base.tensors])
-        trace = recorder.finish(run(base, recorder))
-        for bit, example in enumerate(followed):
-            for draw in draws:
-                changed = inputs.perturbed(example, draw, seed)
-                for node, (_, tensor) in zip(trace.nodes, changed.tensors):
-                    node.mark(tensor, bit)
-                labeller = Labeller(trace, bit)
-                try:
-                    labeller.finish(run(changed, labeller))
-                except Diverged as fork:
-                    forked.append(fork.step)
-                except (RuntimeError, ValueError, IndexError, AssertionError):
-                    continue
+    trace = base_run(runner, inputs, training, seed)
+    for bit, example in enumerate(followed):
+        for draw in draws:
+            changed = inputs.perturbed(example, draw, seed)
+            for node, (_, tensor) in zip(trace.nodes, changed.tensors):
+                node.mark(tensor, bit)
+            labeller = Labeller(trace, bit)
+            try:
+                labeller.finish(run_under(labeller, runner, changed, training, seed))
+            except Diverged as fork:
+                forked.append(fork.step)
+            except (RuntimeError, ValueError, IndexError, AssertionError):
+                continue
     return trace, forked
+
+
+def base_run(runner: Runner, inputs: Inputs, training: bool, seed: int) -> Trace:
+    """The trace of a run, on a copy of its inputs and without labels."""
+    args, kwargs = inputs.copied()
+    base = dataclasses.replace(inputs, args=args, kwargs=kwargs)
+    recorder = Recorder(runner.model, [t for _, t in base.tensors])
+    return recorder.finish(run_under(recorder, runner, base, training, seed))
+
+
+def run_under(mode: Any, runner: Runner, inputs: Inputs, training: bool, seed: int) -> list[Tensor]:
+    """The results of a run of which a dispatch mode sees every operation."""
+    with visible_numpy(), _plain_attention(), runner.state(runner.model, training):
+        return results_of(call_model(runner, inputs, mode, seed))
 
 
 def call_model(runner: Runner, inputs: Inputs, mode: Any, seed: int) -> Any:
@@ -137,7 +140,7 @@ def call_model(runner: Runner, inputs: Inputs, mode: Any, seed: int) -> Any:
         return runner.model(*inputs.args, **inputs.kwargs)
 
 
-class plain_attention:
+class _plain_attention:
     """Keep the fused fast path of nn.TransformerEncoderLayer from hiding its operations."""
 
     def __enter__(self) -> None:
@@ -191,9 +194,10 @@ class Judge:
         """The impure values that explain an impure node; empty for a culprit."""
         node = self.trace.nodes[index]
         found = self._explaining(index, node.parents)
-        if not found and 0 <= node.step < len(self.trace.steps):
-            found = self._explaining(index, self._read_by_call(node))
-            if not found and self.trace.steps[node.step].number_label:
+        step = self.trace.step_of(index)
+        if not found and step is not None:
+            found = self._explaining(index, self._read_by_call(node, step.place))
+            if not found and step.number_label:
                 found = self._read_by_number(index)
         return found
 
@@ -211,25 +215,18 @@ class Judge:
             return [p for p in parents if kinds[p] == MIX]
         return found
 
-    def _read_by_call(self, node: Node) -> list[int]:
+    def _read_by_call(self, node: Node, place: Place | None) -> list[int]:
         """What the user's call as a whole read.
 
         Inside one call, such as a linear layer that flattens its input and unflattens its
         output, a scrambled value may look pure for a moment.
         """
-        steps, nodes = self.trace.steps, self.trace.nodes
-        place = steps[node.step].place
-        pending, seen, outside = list(node.parents), set(node.parents), []
-        while pending:
-            index = pending.pop()
-            step = nodes[index].step
-            if 0 <= step < len(steps) and steps[step].place == place:
-                fresh = [p for p in nodes[index].parents if p not in seen]
-                seen.update(fresh)
-                pending += fresh
-            else:
-                outside.append(index)
-        return outside
+
+        def inside(index: int) -> bool:
+            step = self.trace.step_of(index)
+            return step is not None and step.place == place
+
+        return [i for i in self.trace.sources(node.parents, inside) if not inside(i)]
 
     def _read_by_number(self, index: int) -> list[int]:
         """The impure values behind a number that went through Python (`x.max().item()`).
@@ -287,10 +284,10 @@ def _walk(
     if first in judge.decisions:
         step = trace.steps[judge.decisions[first]]
         return Culprit(DIVERGENCE, step.name.replace("aten::", ""), step.place, [])
-    culprit = culprit_of(trace, trace.nodes[first], judge.kind(first))
+    culprit = culprit_of(trace, first, judge.kind(first))
     rows = {_row(culprit.place)}
     for index in culprits[1:]:
-        other = culprit_of(trace, trace.nodes[index], judge.kind(index))
+        other = culprit_of(trace, index, judge.kind(index))
         if _row(other.place) not in rows and len(culprit.others) < 4:
             rows.add(_row(other.place))
             culprit.others.append(other.as_dict())
@@ -313,31 +310,24 @@ def _masking(trace: Trace, index: int) -> int:
     if start.value is None or not start.value.is_floating_point() or start.value.dim() < 2:
         return index
     behind = {index}
-    for step in trace.steps[start.step + 1 :]:
-        made = [o for o in step.outputs if o is not None]
-        if not behind.intersection(step.reads):
-            continue
+    for number, step in trace.readers(behind, start.step):
         if "softmax" in step.name:
-            return _cut_after(trace, step, index)
-        behind.update(made)
-        if step.name.rstrip("_").startswith(_MASKING) and any(_cuts(trace, o) for o in made):
-            return _triangle(trace, step.reads) or made[0]
+            return _cut_after(trace, number, index)
+        behind.update(step.made)
+        if step.name.rstrip("_").startswith(_MASKING) and any(_cuts(trace, o) for o in step.made):
+            return _triangle(trace, step.reads) or step.made[0]
     return index
 
 
-def _cut_after(trace: Trace, softmax: Step, scores: int) -> int:
+def _cut_after(trace: Trace, softmax: int, scores: int) -> int:
     """The softmax if what it gave is set to zero above the diagonal, else the scores."""
-    at = trace.steps.index(softmax)
-    behind = {o for o in softmax.outputs if o is not None}
+    behind = set(trace.steps[softmax].made)
     start = next(iter(behind), scores)
-    for step in trace.steps[at + 1 :]:
-        if not behind.intersection(step.reads):
-            continue
+    for _, step in trace.readers(behind, softmax):
         if not step.name.rstrip("_").startswith((*_MASKING, *_TRIANGLES)):
             break
-        made = [o for o in step.outputs if o is not None]
-        behind.update(made)
-        if any(_is_lower(trace.nodes[o].value) for o in made):
+        behind.update(step.made)
+        if any(_is_lower(trace.nodes[o].value) for o in step.made):
             return start
     return scores
 
@@ -356,17 +346,15 @@ def _cuts(trace: Trace, index: int) -> bool:
 
 def _triangle(trace: Trace, reads: list[int]) -> int | None:
     """The triangle among what a mask was made of in this run."""
-    pending, seen = list(reads), set(reads)
-    while pending:
-        node = trace.nodes[pending.pop()]
-        step = trace.steps[node.step] if 0 <= node.step < len(trace.steps) else None
-        if node.label is not None or step is None:
-            continue
-        if step.name.startswith(_TRIANGLES) and step.outputs and step.outputs[0] is not None:
-            return step.outputs[0]
-        fresh = [p for p in node.parents if p not in seen]
-        seen.update(fresh)
-        pending += fresh
+
+    def unlabelled(index: int) -> bool:
+        return trace.nodes[index].label is None
+
+    for index in trace.sources(reads, unlabelled):
+        step = trace.step_of(index)
+        if step is not None and unlabelled(index) and step.name.startswith(_TRIANGLES):
+            if step.outputs and step.outputs[0] is not None:
+                return step.outputs[0]
     return None
 
 
@@ -374,11 +362,12 @@ def _row(place: Place | None) -> Any:
     return (place.filename, place.row) if place else None
 
 
-def culprit_of(trace: Trace, node: Node, kind: str) -> Culprit:
-    if not 0 <= node.step < len(trace.steps):
+def culprit_of(trace: Trace, index: int, kind: str) -> Culprit:
+    """What a node is made by, as what is at fault."""
+    node, step = trace.nodes[index], trace.step_of(index)
+    if step is None:
         last = trace.steps[-1] if trace.steps else None
         return Culprit(kind, "a value made outside torch", last.place if last else None, [])
-    step = trace.steps[node.step]
     shapes = [list(trace.nodes[i].value.shape) for i in step.reads]  # type: ignore[union-attr]
     if node.value is not None:
         shapes.append(list(node.value.shape))

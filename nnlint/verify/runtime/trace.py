@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -94,6 +94,11 @@ class Step:
     number_label: int = 0
     """Examples that change a number that Python passed in."""
 
+    @property
+    def made(self) -> list[int]:
+        """Nodes of what it returned or wrote, without memory that is not filled yet."""
+        return [node for node in self.outputs if node is not None]
+
 
 def _numbers(value: Any) -> tuple[float, ...]:
     if isinstance(value, (int, float)):
@@ -110,6 +115,36 @@ class Trace:
         self.steps: list[Step] = []
         self.nodes: list[Node] = []
         self.results: list[int] = []
+
+    def step_of(self, index: int) -> Step | None:
+        """The step that made or first read a node; None for an input, or what came after all."""
+        step = self.nodes[index].step
+        return self.steps[step] if 0 <= step < len(self.steps) else None
+
+    def readers(self, read: Collection[int], after: int) -> Iterator[tuple[int, Step]]:
+        """Later steps that read any of some nodes, to which may be added on the way."""
+        for number in range(after + 1, len(self.steps)):
+            step = self.steps[number]
+            if any(index in read for index in step.reads):
+                yield number, step
+
+    def sources(
+        self, indices: Iterable[int], through: Callable[[int], bool] = lambda _: True
+    ) -> Iterator[int]:
+        """Nodes, and all that they were made of.
+
+        Parameters:
+            through: whether to go on to what a node was made of.
+        """
+        pending = list(indices)
+        seen = set(pending)
+        while pending:
+            index = pending.pop()
+            yield index
+            if through(index):
+                fresh = [p for p in self.nodes[index].parents if p not in seen]
+                seen.update(fresh)
+                pending += fresh
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -224,9 +259,8 @@ class Recorder(_Mode):
                 value = value.clone()
             node = Node(index, value, reads)
             step.outputs.append(self._add(tensor, node))
-        made = [o for o in step.outputs if o is not None]
         for tensor in written:
-            self._writers.setdefault(_storage(tensor), []).extend(made)
+            self._writers.setdefault(_storage(tensor), []).extend(step.made)
         return result
 
     def _is_blank(self, tensor: Tensor) -> bool:

@@ -23,17 +23,16 @@ def spoiling_write(trace: Trace, index: int, spoiled: Callable[[Tensor], bool]) 
     Returns:
         the node of the write; None where the tensor was not filled in this way.
     """
-    node = trace.nodes[index]
-    taken = trace.steps[node.step].taken if node.step < len(trace.steps) else [(0, index)]
-    if node.memory is None or len(node.memory) < 4 or all(n != index for _, n in taken):
+    node, step = trace.nodes[index], trace.step_of(index)
+    if node.memory is None or len(node.memory) < 4 or (step is not None and index in step.made):
         return None
     storage, offset, shape, stride = node.memory
     # views of what is not filled yet hold nothing that counts
     writes = [n for n in node.parents if _lies_in(trace, n, storage)]
-    begun = next(n for n in range(index + 1) if _lies_in(trace, n, storage))
-    made = list(dict.fromkeys((begun, *writes)))
     if not writes:
         return None
+    begun = next(n for n in range(index + 1) if _lies_in(trace, n, storage))
+    made = list(dict.fromkeys((begun, *writes)))
     cells = torch.zeros(max(_end(trace, n) for n in (*made, index)), dtype=torch.uint8)
     for number in made:
         part = trace.nodes[number]

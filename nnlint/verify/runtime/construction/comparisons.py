@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
+
+from ..sources import nodes_of
 
 _PLAIN = (
     ast.Expression,
@@ -48,15 +48,10 @@ def compared_sizes(error: BaseException) -> Iterator[tuple[int, int]]:
 
 def _tests_at(code: CodeType, line: int) -> Iterator[ast.expr]:
     """The conditions of an assertion, or of what raises, at a line of a function."""
-    try:
-        lines, first = inspect.getsourcelines(code)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes_of(code):
         if isinstance(node, (ast.Assert, ast.If)) and node.end_lineno:
             refuses = isinstance(node, ast.Assert) or isinstance(node.body[0], ast.Raise)
-            if refuses and node.lineno <= line - first + 1 <= node.end_lineno:
+            if refuses and node.lineno <= line <= node.end_lineno:
                 yield node.test
 
 

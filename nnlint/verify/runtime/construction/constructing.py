@@ -156,17 +156,14 @@ def _taken_apart(cls: type[nn.Module]) -> dict[str, int]:
 
     A part of a model may do so with what the model itself was given.
     """
-    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     parts: dict[str, int] = {}
-    for owner in (cls, *(c for c in scope.values() if isinstance(c, type) and c is not cls)):
-        if not issubclass(owner, nn.Module) or owner.__module__ != cls.__module__:
-            continue
-        for node in nodes_of(owner):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-                value, targets = node.value, node.targets[0].elts
-                if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "self":
-                    if not any(isinstance(t, ast.Starred) for t in targets):
-                        parts.setdefault(value.attr, len(targets))
+    own = [c for c in _beside(cls) if c.__module__ == cls.__module__]
+    for node in (n for owner in (cls, *own) for n in nodes_of(owner)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            value, targets = node.value, node.targets[0].elts
+            if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "self":
+                if not any(isinstance(t, ast.Starred) for t in targets):
+                    parts.setdefault(value.attr, len(targets))
     return parts
 
 
@@ -177,6 +174,13 @@ def _in_parts(values: list[Any], count: int) -> list[Any]:
     return whole or [(v,) * count for v in numbers]
 
 
+def _beside(cls: type[nn.Module]) -> list[type[nn.Module]]:
+    """The other models that the module of a class holds or imports."""
+    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    models = (c for c in scope.values() if isinstance(c, type) and issubclass(c, nn.Module))
+    return [c for c in models if c is not cls]
+
+
 def _relatives(name: str, cls: type[nn.Module]) -> tuple[list[Any], list[Any]]:
     """Instances of classes of the same module that a parameter is called after.
 
@@ -184,17 +188,9 @@ def _relatives(name: str, cls: type[nn.Module]) -> tuple[list[Any], list[Any]]:
         that of the very name (`RNN` for `rnn`), and those that have it in theirs.
     """
     plain = name.lower().replace("_", "")
-    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     if len(plain) < 3:
         return [], []
-    alike = [
-        c
-        for c in scope.values()
-        if isinstance(c, type)
-        and issubclass(c, nn.Module)
-        and c is not cls
-        and plain in c.__name__.lower()
-    ]
+    alike = [c for c in _beside(cls) if plain in c.__name__.lower()]
     alike.sort(key=lambda c: len(c.__name__))
     namesake = [c for c in alike if c.__name__.lower() == plain][:1]
     return (
