@@ -15,7 +15,7 @@ from nnlint.semantics.axes import Shape, display, one_axis, same_sizes
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer import UNKNOWN, transfer
 from nnlint.semantics.axes.transfer.call import UnknownShape
-from nnlint.semantics.axes.transfer.joining import INTEGER, index_shape
+from nnlint.semantics.axes.transfer.joining import INTEGER, Rows, index_shape
 
 SIZES = {"B": 2, "T": 5, "C": 24, "H": 12, "W": 20, "S": 3, "K": 7, "one": 1}
 ROLES = {"B": "batch", "T": "time", "C": "channel", "H": "height", "W": "width"}
@@ -356,6 +356,15 @@ def test_indexing(source, index):
     world = World()
     found = index_shape(world.shape(source), index, world.symbols)
     assert world.numbers(found) == list(world.tensor(source)[index].shape)
+
+
+@pytest.mark.parametrize("rows", [[1, 0], [2], [0, 0, 1, 2]])
+def test_a_list_of_integers_has_a_length(rows):
+    world = World()
+    found = index_shape(world.shape("B T C"), (slice(None), Rows(len(rows))), world.symbols)
+    assert world.numbers(found) == list(world.tensor("B T C")[:, rows].shape)
+    unknown = index_shape(world.shape("B T C"), (slice(None), Rows(None)), world.symbols)
+    assert len(unknown) == 3 and not same_sizes(unknown, found)
 
 
 def test_joined_lengths_add_up():

@@ -10,7 +10,7 @@ from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.regroup import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
-from nnlint.semantics.axes.transfer.joining import INTEGER, ROWS
+from nnlint.semantics.axes.transfer.joining import INTEGER, Rows
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
@@ -264,7 +264,9 @@ class Sizes:
             case Tensor() if value.state.get("integers") and value.shape is not None:
                 return value.shape
             case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
-                return ROWS
+                # a list of truths is a mask, of which nobody knows how much it takes
+                counted = not (value.open or value.grown) and all(map(_is_integer, value.items))
+                return Rows(len(value.items) if counted and value.items else None)
             case _:
                 return UNKNOWN
 
@@ -293,6 +295,10 @@ def _is_channel(whole: Size) -> bool:
 def _minus_one(value: Arithmetic) -> bool:
     right = value.operands[1]
     return isinstance(right, Constant) and right.value == 1 and _is_none(value.operands[0])
+
+
+def _is_integer(value: Value) -> bool:
+    return isinstance(value, Constant) and type(value.value) is int
 
 
 def _is_none(value: Value) -> bool:

@@ -13,12 +13,19 @@ from nnlint.semantics.axes.transfer.call import (
     as_integer,
     as_size,
 )
+from nnlint.semantics.records import record
 
 MOST_PARTS = 16
 INTEGER = object()
 """An index that is some integer."""
-ROWS = object()
-"""An index that is a list of some integers."""
+
+
+@record
+class Rows:
+    """An index that is a list of integers."""
+
+    count: int | None
+    """How many, where that is known."""
 
 
 def concatenate(call: Call) -> Shape:
@@ -167,7 +174,7 @@ def unfold(call: Call) -> Shape:
 def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape:
     """The shape of `tensor[indices]`.
 
-    Indices are integers, `INTEGER`, `ROWS`, None, `...`, slices of numbers and sizes, or
+    Indices are integers, `INTEGER`, `Rows`, None, `...`, slices of numbers and sizes, or
     the shape of a tensor of integers.
 
     Raises:
@@ -177,7 +184,7 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
     at = 0
     taken = sum(1 for i in indices if i is not None and i is not Ellipsis)
     tensors: list[Shape] = [i for i in indices if isinstance(i, tuple)]
-    if sum(1 for i in indices if i is ROWS) > (0 if tensors else 1):
+    if sum(1 for i in indices if isinstance(i, Rows)) > (0 if tensors else 1):
         raise UnknownShape  # lists side by side are matched, element by element
     placed = False
     for index in indices:
@@ -193,8 +200,11 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
             raise UnknownShape
         if isinstance(index, slice):
             result.append(_sliced(shape[at], index, symbols))
-        elif index is ROWS:
-            result.append((new_axis("", _role(shape[at])),))
+        elif isinstance(index, Rows):
+            role = _role(shape[at])
+            # examples in another order are still as many as the batch has
+            count = None if role == "batch" else index.count
+            result.append((new_axis("", role),) if count is None else one_axis(count, "", role))
         elif isinstance(index, tuple):
             if not placed:
                 result += sorted(tensors, key=len)[-1]
