@@ -248,7 +248,7 @@ def fit_head(found: Mismatch, loss: Operation) -> Changes:
     """
     head, number = found.head.site, str(found.classes)
     modules = {id(site.module): site.module for site in (head, loss.site)}
-    same = [n for m in modules.values() for n in walk(m.tree) if _is_number(n, found.outputs)]
+    same = [n for m in modules.values() for n in m.nodes if _is_number(n, found.outputs)]
     if found.head.entry.kind == "model":
         written = argument_of(head.node, "num_classes", NOWHERE)
         if written is None and not has_trained_weights(found.head) and not same:

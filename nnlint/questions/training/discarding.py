@@ -223,9 +223,7 @@ def _uses_gradients(node: ast.AST) -> bool:
     """Whether an attribute is a tensor's gradient or hook, not `torch.autograd.grad`."""
     if not isinstance(node, ast.Attribute) or node.attr not in _USES:
         return False
-    owner = node.value
-    named = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
-    return not (node.attr == "grad" and named == "autograd")
+    return not (node.attr == "grad" and last_name(node.value) == "autograd")
 
 
 def _outermost(site: Site) -> ast.AST | None:
