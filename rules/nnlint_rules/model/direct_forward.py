@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from nnlint.questions.model.bypassing import is_meant
 from nnlint.questions.participants import is_model
 from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
 
@@ -79,6 +80,8 @@ def direct_forward(call: cst.Call, context: Context) -> None:
     if not any(is_model(model, program.events()) for program in context.programs):
         return
     site, called = context.site(call), context.site(call.func.value)
+    if is_meant(called):
+        return
     name = called.text
     context.report(
         site,

@@ -1,0 +1,51 @@
+"""Questions about calls of `forward`: of whose, and whether on purpose."""
+
+from __future__ import annotations
+
+import ast
+
+from nnlint.questions.training.snapshots import function_around
+from nnlint.semantics.values import Site
+from nnlint.syntax.module import ModuleSyntax
+
+_OTHER_FRAMEWORKS = frozenset(
+    "cv2 flax jax keras mxnet onnxruntime openvino paddle tensorflow tf".split()
+)
+"""Modules with networks of their own, which are run by their `forward` or not at all."""
+
+
+def is_meant(called: Site) -> bool:
+    """Whether it is right to call the `forward` of what stands at a place.
+
+    A forward hook that called the module would be called by it again, and what another
+    framework makes is no module of PyTorch, whatever the program calls it.
+    """
+    return _is_hooked(called) or called.text in called.module.once(_made_by_others, None)
+
+
+def _is_hooked(called: Site) -> bool:
+    """Whether a module is what a forward hook is given, `hook(module, inputs, output)`."""
+    function = function_around(called)
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    given = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+    given = given[1:] if given[:1] == ["self"] else given
+    return len(given) == 3 and called.text == given[0] == "module"
+
+
+def _made_by_others(module: ModuleSyntax, _: None) -> frozenset[str]:
+    """What a module assigns that another framework makes, as it is written."""
+    return frozenset(
+        ast.unparse(target)
+        for node in module.nodes
+        if isinstance(node, ast.Assign) and _root(node.value) in _OTHER_FRAMEWORKS
+        for target in node.targets
+    )
+
+
+def _root(made: ast.expr) -> str:
+    """What the name of what a call calls begins with; empty for all else."""
+    called = made.func if isinstance(made, ast.Call) else None
+    while isinstance(called, ast.Attribute):
+        called = called.value
+    return called.id if isinstance(called, ast.Name) else ""
