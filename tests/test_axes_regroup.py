@@ -10,7 +10,8 @@ import torch
 from hypothesis import assume, example, given, settings
 
 from nnlint.semantics.axes import DIRECTIONS, Dimension, Shape, display, new_axis, one_axis
-from nnlint.semantics.axes.regroup import INFERRED, Kind, classify_view
+from nnlint.semantics.axes.defaults import INFERRED
+from nnlint.semantics.axes.regroup import Kind, classify_view
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, product, size
 
 PRIMES = [2, 3, 5, 7, 11, 13]

@@ -226,13 +226,27 @@ def _drawn_by(value: Value | None) -> str:
     if not isinstance(value, Built):
         return ""
     if value.entry.family in WEIGHTED_FAMILIES:
-        return "the initial weights"
+        return "" if _is_given_weights(value) else "the initial weights"
+    if value.entry.family == "hub" and constant(value.arguments.get("pretrained")) is not False:
+        # a hub has tokenizers and trained models, too
+        return ""
     if value.entry.kind == "model" and not (_is_trained_whole(value) or _has_no_new_head(value)):
         return "the initial weights"
     if value.entry.kind == "loader":
         drawn = _draws_order(value) or "**" in value.arguments
         return "the order of the data" if drawn else IN_ORDER
     return ""
+
+
+def _is_given_weights(layer: Built) -> bool:
+    """Whether tensors that are not drawn are put in the place of all weights of a layer."""
+    names = ("weight",) if constant(layer.arguments.get("bias")) is False else ("weight", "bias")
+    given = [layer.state.get(name) for name in names]
+    return all(isinstance(tensor, Tensor) and not _is_drawn(tensor) for tensor in given)
+
+
+def _is_drawn(tensor: Tensor) -> bool:
+    return bool(behind(tensor, lambda operation: operation.entry.random, lambda _: False))
 
 
 def _draws_order(loader: Built) -> bool:
@@ -300,7 +314,7 @@ def _is_formula(event: Event) -> bool:
 def _begins_fixed(model: Value | None) -> bool:
     """Whether all that a model learns begins at given numbers, as the place of a camera does."""
     own, within = False, set[int]()
-    waiting: list[Value] = [model] if isinstance(model, Instance) else []
+    waiting: list[Value] = [model] if isinstance(model, Instance | Built) else []
     while waiting:
         value = waiting.pop()
         if id(value) in within:
@@ -308,7 +322,7 @@ def _begins_fixed(model: Value | None) -> bool:
         within.add(id(value))
         match value:
             case Tensor(producer=Operation() as made):
-                if behind(value, lambda operation: operation.entry.random, lambda _: False):
+                if _is_drawn(value):
                     return False
                 own = own or made.entry.family == "parameter"
             case Instance() if not value.cls.known:

@@ -30,6 +30,7 @@ from nnlint.semantics.axes import (
     one_axis,
     size_of,
 )
+from nnlint.semantics.axes.defaults import INFERRED, Target, defaults_of, replaced, settled
 from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.reorder import Reordering, reordering
 from nnlint.semantics.axes.sizes import (
@@ -37,17 +38,11 @@ from nnlint.semantics.axes.sizes import (
     Size,
     Symbol,
     Symbols,
-    default_of,
     product,
     reduced,
     size,
 )
 from nnlint.semantics.records import record
-
-INFERRED = -1
-"""The size that a view works out by itself."""
-Target = Size | int | None
-"""A size of a target: a size, `INFERRED`, or None when unknown."""
 
 
 class Kind(Enum):
@@ -96,18 +91,22 @@ def classify_view(
     if len(source) > HIGHEST_RANK or len(target) > HIGHEST_RANK:
         return ViewResult(Kind.UNKNOWN, None)
     symbols = symbols or Symbols()
-    defaults = _defaults([a.size for d in source for a in d], target, symbols, overridden)
+    defaults = defaults_of([a.size for d in source for a in d], target, symbols, overridden)
     ones = {s: ONE for s, value in defaults.items() if value == ONE}
-    result = _classify(_settled(source, ones), [_replaced(t, ones) for t in target], symbols)
+    result = _classify(settled(source, ones), [replaced(t, ones) for t in target], symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
-        settled = [_replaced(t, defaults) for t in target]
-        numbers = _classify(_settled(source, defaults), settled, symbols)
+        numbered = [replaced(t, defaults) for t in target]
+        numbers = _classify(settled(source, defaults), numbered, symbols)
         if numbers.kind is not Kind.UNKNOWN:
             result = replace(numbers, shape=result.shape)
-    if result.kind in FAULTS and _is_right_for_one(_settled(source, ones), target, symbols):
-        return ViewResult(Kind.UNKNOWN, target_shape(target))
+    if result.kind in FAULTS:
+        settled_source = settled(source, ones)
+        if _is_right_for_one(settled_source, target, symbols) or _is_right_in_place(
+            settled_source, target, symbols
+        ):
+            return ViewResult(Kind.UNKNOWN, target_shape(target))
     if result.kind in FAULTS and (learned := _learned_order(source)) != source:
-        whole = _classify(_settled(learned, ones), [_replaced(t, ones) for t in target], symbols)
+        whole = _classify(settled(learned, ones), [replaced(t, ones) for t in target], symbols)
         if whole.kind not in FAULTS:
             return ViewResult(Kind.UNKNOWN, result.shape)
     return result
@@ -128,6 +127,38 @@ def _is_right_for_one(source: Shape, target: Sequence[Target], symbols: Symbols)
     return _classify(source[1:], target, symbols).kind is Kind.REGROUPING
 
 
+def _is_right_in_place(source: Shape, target: Sequence[Target], symbols: Symbols) -> bool:
+    """Whether a view is right if a size that the source does not speak of is that of the source's
+    axis in its place, a quotient or not known at all, and what the other sizes leave over is one.
+
+    `(episodes, ways * shots)` as `(episodes, ways)`, with one shot: the sizes of the episodes come
+    from different calls, and with more shots the view cannot be made.
+    """
+    if INFERRED in target:
+        return False
+    spoken = {s for d in source for a in d for s in a.size.symbols}
+    foreign = [
+        i for i, t in enumerate(target) if not isinstance(t, Size) or spoken.isdisjoint(t.symbols)
+    ]
+    place = foreign[0] if len(foreign) == 1 else len(source)
+    if place >= len(source) or len(source[place]) != 1:
+        return False
+    axis, count = source[place][0], source[place][0].size.symbol
+    if axis.name or axis.meaning or count is None or (count.name and count.parts is None):
+        return False
+    others = (*source[:place], *source[place + 1 :])
+    wanted = [t for i, t in enumerate(target) if isinstance(t, Size) and i != place]
+    left = product(*(a.size for d in others for a in d)).divided(product(*wanted))
+    if (
+        left is None
+        or left.coefficient != 1
+        or any(s in t.symbols for t in wanted for s in left.symbols)
+    ):
+        return False
+    single = dict.fromkeys(left.symbols, ONE)
+    return _classify(settled(others, single), wanted, symbols).kind is Kind.REGROUPING
+
+
 def _learned_order(source: Shape) -> Shape:
     """The source with the features of a bidirectional layer as one axis.
 
@@ -137,48 +168,6 @@ def _learned_order(source: Shape) -> Shape:
     return tuple(
         one_axis(size_of(d)) if len(d) > 1 and d[0].name == DIRECTIONS else d for d in source
     )
-
-
-def _defaults(
-    sizes: Sequence[Size],
-    target: Sequence[Target],
-    symbols: Symbols,
-    overridden: frozenset[Symbol],
-) -> dict[Symbol, Size]:
-    """The numbers that overridable symbols stand for when nothing overrides them, and what
-    quotients of others become with these."""
-    given = [*sizes, *(t for t in target if isinstance(t, Size))]
-    found: dict[Symbol, Size] = {}
-
-    def settle(one: Size) -> None:
-        for symbol in one.symbols:
-            if symbol in overridden:
-                continue
-            value = default_of(size(symbol))
-            if value is not None and value > 0:
-                found[symbol] = size(value)
-            elif symbol.parts is not None and symbol not in found:
-                above, below = symbol.parts
-                settle(above)
-                settle(below)
-                parts = above.replaced(found), below.replaced(found)
-                if parts != symbol.parts:
-                    found[symbol] = symbols.quotient(*parts, symbol.role, small=symbol.small)
-
-    for one in given:
-        settle(one)
-    return found
-
-
-def _settled(source: Shape, values: dict[Symbol, Size]) -> Shape:
-    if not values:
-        return source
-    kept = [[a._replace(size=a.size.replaced(values)) for a in d] for d in source]
-    return tuple(tuple(a for a in d if a.size != ONE) for d in kept)
-
-
-def _replaced(target: Target, values: dict[Symbol, Size]) -> Target:
-    return target.replaced(values) if isinstance(target, Size) else target
 
 
 def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> ViewResult:

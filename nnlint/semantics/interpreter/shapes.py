@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
+from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.regroup import (
     FAULTS,
-    INFERRED,
     Kind,
-    Target,
     ViewResult,
     classify_view,
     target_shape,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
-from nnlint.semantics.axes.regroup import INFERRED, Target
+from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
 from nnlint.semantics.axes.transfer.joining import INTEGER, Rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nnlint.semantics.axes import Dimension, Shape, one_axis
-from nnlint.semantics.axes.regroup import INFERRED, classify_view
+from nnlint.semantics.axes.defaults import INFERRED
+from nnlint.semantics.axes.regroup import classify_view
 from nnlint.semantics.axes.transfer.call import (
     Call,
     UnknownShape,

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Dimension, Shape, new_axis, one_axis
+from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.notation import ELLIPSIS, Group, read_equation, read_pattern
-from nnlint.semantics.axes.regroup import FAULTS, INFERRED, Kind, Target, ViewResult, classify_view
+from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult, classify_view
 from nnlint.semantics.axes.transfer.call import UNKNOWN, Call, UnknownShape, as_size
 
 
