@@ -1,7 +1,8 @@
-from nnlint.questions.loss.scores import MEAN, averages, is_uneven
+from nnlint.questions.loss.scores import MEAN, Average, averages, is_uneven
 from nnlint.remedies.loss import weigh_by_batch
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import SiteKey
 
 
 @rule(
@@ -60,16 +61,21 @@ def mean_of_batch_means(program: Program, context: Context) -> None:
     ## References
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     """
+    sums: dict[SiteKey, list[Average]] = {}
     for found in averages(program):
         if found.kind == MEAN and found.evaluates and is_uneven(found.loader):
-            context.report(
-                found.site,
-                f"`{found.site.text}` averages the means of batches: the last, smaller batch counts as "
-                "much as a full one, and the evaluation is off by that",
-                help="Weigh each batch's loss by its size, and divide by the number of examples.",
-                related=[(found.gather.site, "the mean of each batch is added here")],
-                fix=(
-                    "Weigh each batch by its size",
-                    weigh_by_batch(found.gather.site, found.site, found.loader, found.loss),
-                ),
-            )
+            sums.setdefault(found.gather.site.key, []).append(found)
+    for first, *others in sums.values():
+        fix = weigh_by_batch(first.gather.site, first.site, first.loader, first.loss)
+        context.report(
+            first.site,
+            f"`{first.site.text}` averages the means of batches: the last, smaller batch counts as "
+            "much as a full one, and the evaluation is off by that",
+            help="Weigh each batch's loss by its size, and divide by the number of examples.",
+            related=[
+                (first.gather.site, "the mean of each batch is added here"),
+                *((other.site, "the same sum is divided here") for other in others),
+            ],
+            # each of the divisions would have to be changed
+            fix=("Weigh each batch by its size", () if others else fix),
+        )

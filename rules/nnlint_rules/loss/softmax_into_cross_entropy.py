@@ -32,8 +32,9 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     step, since it gives back log-probabilities as they are: it is a warning only.
 
     ## Why it hurts training
-    The loss normalises its input again. It cannot come near zero (for ten classes it stops
-    at 1.46), gradients shrink, nothing raises, and the model trains slowly to a worse end.
+    The loss normalises its input again. On probabilities it cannot come near zero (for ten
+    classes it stops at 1.46), gradients shrink, nothing raises, and the model trains slowly to a
+    worse end. On log-probabilities it is right, and the first pass is wasted.
 
     ## Example
     ```python
