@@ -47,6 +47,17 @@ def drop_elements(program: Program) -> Iterator[list[Replacement]]:
         yield [(call, text.replace("Dropout2d", "Dropout", 1))]
 
 
+def forget_mode(program: Program) -> Iterator[list[Replacement]]:
+    """`F.dropout(x, 0.5, training=self.training)` loses its last argument."""
+    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d"):
+        for call in program.calls(name):
+            given = [k for k in call.keywords if k.arg == "training"]
+            if given and program.source(given[0].value).endswith(".training"):
+                kept = [program.source(a) for a in call.args]
+                kept += [program.source(k) for k in call.keywords if k.arg != "training"]
+                yield [(call, f"{program.source(call.func)}({', '.join(kept)})")]
+
+
 def augment_evaluation(program: Program) -> Iterator[list[Replacement]]:
     for node in ast.walk(program.tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
@@ -75,6 +86,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "view-mixes-batch": (forget_transpose,),
     "dropout-before-batchnorm": (dropout_before_norm,),
     "elementwise-dropout-on-conv": (drop_elements,),
+    "dropout-always-on": (forget_mode,),
     "augmentation-in-eval": (augment_evaluation,),
     "default-step-decay": (copy_imagenet_schedule,),
 }

@@ -62,3 +62,20 @@ def keep_batch_axis(flatten: Operation) -> Changes:
     if isinstance(tensor, PLAIN):
         return replace(site, f"{source_text(Site(site.module, tensor))}.flatten(1)")
     return None
+
+
+def follow_mode(dropout: Operation) -> Changes:
+    """Let a dropout that is called as a function follow the mode of its module."""
+    function = dropout.function
+    own = function.node.args.args[:1] if function and function.owner else []
+    call = dropout.site.node
+    if dropout.layer is not None or not own or not isinstance(call, ast.Call):
+        return None
+    mode = f"{own[0].arg}.training"
+    if dropout.entry.parameter("training") is not None:
+        return set_keyword(dropout.site, "training", mode)
+    rate = next((k.value for k in call.keywords if k.arg == "dropout_p"), None)
+    if rate is None:
+        return None
+    place = Site(dropout.site.module, rate)
+    return replace(place, f"{source_text(place)} if {mode} else 0.0")

@@ -46,17 +46,18 @@ def is_active(operation: Operation, families: frozenset[str]) -> bool:
     if operation.entry.family not in families:
         return False
     training = operation.arguments.get("training")
-    return _is_positive(operation.arguments.get("p")) and constant(training, True) is not False
+    return is_positive(operation.arguments.get("p")) and constant(training, True) is not False
 
 
 def drops(layer: Built) -> bool:
     """Whether a layer is a dropout of any kind that drops something in training."""
-    return layer.entry.family in OF_ANY_KIND and _is_positive(layer.arguments.get("p"))
+    return layer.entry.family in OF_ANY_KIND and is_positive(layer.arguments.get("p"))
 
 
-def _is_positive(rate: Value | None) -> bool:
+def is_positive(rate: Value | None) -> bool:
+    """Whether a rate is known to be more than 0, whichever of its alternatives it is."""
     if isinstance(rate, Choice):
-        return all(_is_positive(option) for option in rate.options)
+        return all(is_positive(option) for option in rate.options)
     return isinstance(rate, Constant) and isinstance(rate.value, int | float) and rate.value > 0
 
 
