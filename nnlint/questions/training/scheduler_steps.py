@@ -6,8 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nnlint.questions.participants import is_library_call, steps_optimizer
+from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import (
     exclude,
@@ -17,7 +19,7 @@ from nnlint.semantics.conditions import (
     words,
 )
 from nnlint.semantics.holding import Indexed, covers, distinct
-from nnlint.semantics.timeline import Block, Event, loops_around
+from nnlint.semantics.timeline import Block, Event, entered, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
@@ -53,15 +55,20 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
             continue
         if number < unknown or not all(loop.known for loop in loops_around(blocks)):
             continue
-        step = program.once(_Steps).in_loop(scheduler.arguments.get("optimizer"))
-        if step is None or scheduler.site.key in seen:
+        steps = program.once(_Steps).in_loops(scheduler.arguments.get("optimizer"))
+        if not steps or scheduler.site.key in seen:
             continue
         if off_by_default(event.conditions) and _is_handed_on(scheduler):
             # what gets it was followed with the default in its place
             continue
         if not _may_be_stepped(program, scheduler) and not _is_named_in_step(program, scheduler):
+            if all(_is_round(step, blocks) for step in steps):
+                # who calls it goes through the epochs, and may step what it holds
+                continue
+            if _is_stepped_by_users(program, event):
+                continue
             seen.add(scheduler.site.key)
-            yield UnsteppedScheduler(scheduler, step)
+            yield UnsteppedScheduler(scheduler, steps[0].event)
 
 
 def _last_given_up(program: Program) -> int:
@@ -127,20 +134,38 @@ def _is_schedule(built: Built) -> bool:
     return entry.schedule != "constant" or "factor" in built.arguments
 
 
+class _Placed(NamedTuple):
+    """A step of an optimizer, and the blocks that it stands in."""
+
+    event: Event
+    blocks: tuple[Block, ...]
+
+
+def _is_round(step: _Placed, build: tuple[Block, ...]) -> bool:
+    """Whether a step is in one pass over the data, which is entered on its own.
+
+    Parameters:
+        build: the blocks that its optimizer's scheduler is built in.
+    """
+    loops = [block for block in step.blocks if block.kind == "loop"]
+    apart = entered(step.blocks) is not entered(build)
+    return apart and len(loops) == 1 and goes_over_data(loops[0])
+
+
 class _Steps:
     """The steps of optimizers in loops and those of schedulers, found by what is stepped."""
 
     def __init__(self, program: Program) -> None:
         self._in_loops = Indexed(
-            (event.subject, event)
+            (event.subject, _Placed(event, blocks))
             for event, blocks in program.walk()
             if event.kind == "step" and any(b.kind == "loop" for b in blocks)
         )
         self._of_schedulers = Indexed((e.subject, e) for e in program.events("scheduler_step"))
 
-    def in_loop(self, optimizer: Value | None) -> Event | None:
-        """The first step of an optimizer in a loop."""
-        return next(iter(self._in_loops.of(optimizer)), None) if optimizer else None
+    def in_loops(self, optimizer: Value | None) -> list[_Placed]:
+        """The steps of an optimizer in loops."""
+        return list(self._in_loops.of(optimizer)) if optimizer else []
 
     def of(self, scheduler: Built) -> bool:
         """Whether a step is or may be a scheduler's own."""
@@ -172,6 +197,15 @@ def _may_step(event: Event, scheduler: Built) -> bool:
             return event.subject is not scheduler and _takes_over(event, scheduler)
         case _:
             return False
+
+
+def _is_stepped_by_users(program: Program, build: Event) -> bool:
+    """Whether other files of the project use what builds a scheduler, and step it there."""
+    return any(
+        isinstance(other.subject, Built)
+        and (_may_be_stepped(user, other.subject) or _is_named_in_step(user, other.subject))
+        for user, other in program.elsewhere(build)
+    )
 
 
 def _is_of_same(value: Value | None, scheduler: Built) -> bool:
