@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, is_optimizer
-from nnlint.questions.training.scaling import is_enabled, scaled_before
+from nnlint.questions.training.scaling import is_enabled, scaled_before, steps_through_scaler
 from nnlint.questions.training.stepping import follow
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import distinct, same_model
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop
-from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value
+from nnlint.semantics.values import Constant, Instance, Items, Parameters, Value, options
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +24,8 @@ class MisplacedClip:
     """`early`, before the backward pass; `late`, after the step; `scaled` gradients."""
     other: Event
     """The backward pass or the step that it is on the wrong side of."""
+    unscales: bool = False
+    """Whether the step is a scaler's, which unscales the gradients not before it."""
 
 
 def misplaced_clips(program: Program) -> Iterator[MisplacedClip]:
@@ -65,7 +67,13 @@ def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip |
     if following is not None and following.kind == "backward":
         return MisplacedClip(clip, "early", following)
     steps = [e for e in scope.events("step") if e.subject is optimizer]
-    return MisplacedClip(clip, "late", steps[-1]) if steps else None
+    return _late(clip, steps[-1], scope) if steps else None
+
+
+def _late(clip: Event, step: Event, scope: Block) -> MisplacedClip:
+    return MisplacedClip(
+        clip, "late", step, steps_through_scaler(step) and not scope.events("unscale")
+    )
 
 
 def _following(scope: Block, clip: Event, optimizer: Value) -> Event | None:
@@ -117,10 +125,16 @@ def _models(given: list[Value]) -> list[Value]:
 
 
 def _of_scaled(program: Program, clip: Event, scope: Block) -> MisplacedClip | None:
-    """Whether gradients are clipped that a scaler has scaled and not unscaled."""
+    """Whether gradients are clipped that a scaler has scaled and not unscaled, or has applied."""
     if not clip.name.startswith("torch.nn.utils") or not is_enabled(program):
         return None
     scaled = scaled_before(scope, clip)
     if scaled is None or scaled.kind != "scaled" or scaled.backward is None:
         return None
+    if scaled.step is not None:
+        # of several optimizers, it may be meant for one that is not stepped yet
+        stepped = scaled.step.subject
+        own = () if stepped is None else (stepped, *options(stepped))
+        sole = all(any(e.subject is o for o in own) for e in scope.events("step"))
+        return _late(clip, scaled.step, scope) if sole else None
     return MisplacedClip(clip, "scaled", scaled.backward)

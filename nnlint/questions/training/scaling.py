@@ -29,6 +29,8 @@ class Scale(NamedTuple):
     """The scaling of a loss that no backward pass has followed yet."""
     scale: Event | None = None
     """The scaling of the loss that the backward pass is of."""
+    step: Event | None = None
+    """The last step of the scaler, which has unscaled and applied those of its optimizer."""
 
 
 def _scaling(event: Event, state: Scale) -> Scale:
@@ -43,6 +45,8 @@ def _scaling(event: Event, state: Scale) -> Scale:
             return Scale("plain", event)
         case "unscale":
             return state._replace(kind="unscaled") if state.kind == "scaled" else state
+        case "step" if state.kind == "scaled" and steps_through_scaler(event):
+            return state._replace(step=event)
         case "zero_grad" | "update" | "build":
             return Scale()
         case "set_grad" | "fit":
@@ -81,7 +85,7 @@ def scaled_before(scope: Block, event: Event) -> Scale | None:
     assert backward is not None
     if "plain" in kinds and not _begins(backward.conditions, event.conditions):
         return None
-    return scaled[0]
+    return next((state for state in scaled if state.step is None), scaled[0])
 
 
 def _begins(longer: tuple[Condition, ...], shorter: tuple[Condition, ...]) -> bool:

@@ -80,8 +80,11 @@ def clip_misplaced(program: Program, context: Context) -> None:
                     "gradients already, at any length"
                 )
                 place = "they are applied here"
-                help_ = f"Clip before `{other.text}`."
-                fix = ("Clip before the step", move(clip, before=other))
+                first = "Unscale the gradients and clip them" if found.unscales else "Clip"
+                help_ = f"{first} before `{other.text}`."
+                # they would be clipped scaled
+                moved = None if found.unscales else move(clip, before=other)
+                fix = ("Clip before the step", moved)
             case _:
                 message = (
                     f"`{clip.text}` clips gradients that `{other.text}` has scaled: against the "
