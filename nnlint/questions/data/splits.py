@@ -69,6 +69,11 @@ def _role_of_word(word: str) -> str:
     return EVAL if word in _EVAL_WORDS else ""
 
 
+def _is_plain_role(name: str) -> bool:
+    """Whether a name says nothing but a part of the data: `train`, and not `coco_train`."""
+    return all(map(_role_of_word, _words_of(name)))
+
+
 def role_of_text(value: Value) -> str:
     """What a text or path says: its last part that says something counts."""
     parts = [part for text in texts(value) for part in re.split(r"[/\\]", text)]
@@ -117,8 +122,12 @@ def _role_of_test(node: ast.AST, taken: bool, value: Value | None) -> str:
             flag = _constant_flag(right)
             if flag is not None:
                 return _role_of_test(left, taken is (equal is flag), None)
-            said = {role_of_name(t) for side in (left, right) for t in _strings(side)}
+            written = [text for side in (left, right) for text in _strings(side)]
+            said = {role_of_name(text) for text in written}
             role = said.pop() if len(said) == 1 else ""
+            if taken is not equal and not all(map(_is_plain_role, written)):
+                # what is not one set for training may be another
+                return ""
             return _either(role, taken is equal)
         case ast.BoolOp(op=ast.And(), values=values) if taken:
             roles = {_role_of_test(v, True, None) for v in values} - {""}
