@@ -64,9 +64,44 @@ def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozens
 
 
 def exclude(left: tuple[Condition, ...], right: tuple[Condition, ...]) -> bool:
-    """Whether two places are never reached in one round: they ask the same for opposite answers."""
+    """Whether two places are never reached in one round: they ask the same for opposite answers,
+    or for values of the same that cannot both be."""
     answers = {condition.site.text: condition.taken for condition in left}
-    return any(answers.get(c.site.text, c.taken) != c.taken for c in right)
+    if any(answers.get(c.site.text, c.taken) != c.taken for c in right):
+        return True
+    ours = [held for c in left if (held := _held(c.site.node, c.taken))]
+    theirs = [held for c in right if (held := _held(c.site.node, c.taken))] if ours else []
+    return any(a == b and not x & y for a, x in ours for b, y in theirs)
+
+
+_FEW = 64
+"""The most remainders that are gone through one by one."""
+
+
+def _held(node: ast.AST, answer: bool) -> tuple[str, frozenset[object]] | None:
+    """What a test asks about, and the values that it has if the test is answered so."""
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _held(operand, not answer)
+        case ast.Compare(left=asked, ops=[ast.NotEq()], comparators=[ast.Constant(value=value)]):
+            return _among(asked, value, not answer)
+        case ast.Compare(left=asked, ops=[ast.Eq()], comparators=[ast.Constant(value=value)]):
+            return _among(asked, value, answer)
+        case ast.BinOp(op=ast.Mod()):
+            return _among(node, 0, not answer)
+        case _:
+            return None
+
+
+def _among(asked: ast.expr, value: object, equal: bool) -> tuple[str, frozenset[object]] | None:
+    """What is asked about, and the one value that it has, or the others where these are known."""
+    if equal:
+        return ast.dump(asked), frozenset({value})
+    match asked:
+        case ast.BinOp(op=ast.Mod(), right=ast.Constant(value=int(count))) if 0 < count <= _FEW:
+            return ast.dump(asked), frozenset(range(count)) - {value}
+        case _:
+            return None
 
 
 _TYPE_TESTS = frozenset({"isinstance", "issubclass", "hasattr", "type", "__class__", "signature"})

@@ -11,10 +11,12 @@ from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.frozen import may_set
 from nnlint.questions.training.gradients import may_clear
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import exclude
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Site, Value
+from nnlint.semantics.values import Join, Site, Value
 from nnlint.syntax.calls import argument_of
 
 _JUDGES = re.compile(r"disc(?!ount)|critic|(?:^|[._]|net_?|opt\w*?_?|solver_?)[dD](?:$|_|is)|D$")
@@ -61,6 +63,13 @@ def intrusions(program: Program) -> Iterator[Intrusion]:
                 maker = _intruded(flow, operand, following, steps)
                 if maker is None or may_set(program, maker.model, False):
                     # a maker that is frozen for the judge's step gets no gradient
+                    continue
+                if exclude(maker.forward.conditions, event.conditions):
+                    continue
+                if len(event.conditions) > len(judge.forward.conditions) and _is_cut_in_a_branch(
+                    flow, operand, maker
+                ):
+                    # the pass may be for the rounds in which it is
                     continue
                 if _is_game(judge, maker):
                     leaks = _leak(program, event, [s for s in steps if s not in following], maker)
@@ -127,6 +136,17 @@ def _intruded(
     if len(makers) < len(behind):
         return None
     return next((r for r in makers if _is_stepped(r, steps)), None)
+
+
+def _is_cut_in_a_branch(flow: Backpropagation, judged: Value, maker: Reached) -> bool:
+    """Whether one of the branches that a judged tensor comes from does not lead to its maker."""
+    tensor = tensor_of(judged)
+    if tensor is None or not isinstance(tensor.producer, Join):
+        return False
+    return any(
+        all(r.forward is not maker.forward for r in flow.reaches(way))
+        for way in tensor.producer.inputs
+    )
 
 
 def _is_game(judge: Reached, maker: Reached) -> bool:
