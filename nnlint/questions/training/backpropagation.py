@@ -256,6 +256,21 @@ def _model_of(operation: Operation) -> Value | None:
     return None
 
 
+def measured_passes(program: Program) -> frozenset[int]:
+    """The identities of the forward passes that gradients by weights are asked of, without a
+    backward pass: to measure them, as they are in training."""
+    flow = program.once(Backpropagation)
+    found: set[int] = set()
+    for operation in program.operations:
+        if operation.entry.family == "gradient":
+            by = tensor_of(operation.arguments.get("inputs"))
+            for reached in flow.reaches(operation.arguments.get("outputs")):
+                given = map(tensor_of, reached.forward.operands)
+                if by is None or all(by is not tensor for tensor in given):
+                    found.add(id(reached.forward))
+    return frozenset(found)
+
+
 def trained_places(program: Program) -> frozenset[object]:
     """Where gradients reach a forward pass; nowhere if one backward pass cannot be followed."""
     flow = program.once(Backpropagation)

@@ -10,8 +10,10 @@ from itertools import takewhile
 
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
+from nnlint.questions.training.backpropagation import measured_passes
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.excerpts import excerpts_of
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
@@ -83,7 +85,11 @@ class _Model:
 
     def judge(self, found: Pass) -> TrainModeEvaluation | None:
         """The finding for a pass, if it evaluates in training mode on every path."""
+        if id(found.event) in self.program.once(measured_passes):
+            return None
         training = self._training.get(id(found.entry), ())
+        if any(_is_of_same_batch(found, run) for run in training):
+            return None
         trained = next((p for p in training if not _collects(p, found)), None)
         if trained is not None:
             # what is trained on data and run on made-up tensors is tried out, not evaluated
@@ -192,6 +198,15 @@ class _Model:
                 return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _is_of_same_batch(found: Pass, run: Pass) -> bool:
+    """Whether a pass with gradients is of the very tensors of one that trains: it is measured
+    how training goes, as it is in training."""
+    if not found.event.grad or found.batches is None or found.batches is not run.batches:
+        return False
+    given = {id(tensor) for v in run.event.operands if (tensor := tensor_of(v)) is not None}
+    return any(id(tensor_of(v)) in given for v in found.event.operands)
 
 
 def _runs_in_eval_mode(model: Value) -> bool:

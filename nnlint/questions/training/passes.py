@@ -49,6 +49,8 @@ class Pass:
     """The loops and functions around it in which no training happens, innermost first."""
     entry: Block | None
     """The function or method, entered on its own, in which it is; None in a whole program."""
+    batches: Block | None
+    """The innermost loop around it that goes over data and trains."""
 
     @property
     def on_made_up_data(self) -> bool:
@@ -133,7 +135,9 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     else:
         role = "train" if event.grad and len(apart) < len(scopes) else ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
-    return Pass(event, role, named, tuple(apart), entry)
+    around = reversed(scopes[: len(scopes) - len(apart)])
+    batches = next((b for b in around if b.kind == "loop" and goes_over_data(b)), None)
+    return Pass(event, role, named, tuple(apart), entry, batches)
 
 
 def _is_trained_on(event: Event, scopes: list[Block]) -> bool:
