@@ -81,7 +81,7 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
         if not _is_plain_step(event):
             continue
         loop = innermost_loop(blocks)
-        if loop is None or is_counted(event) or not loop.known:
+        if loop is None or is_counted(event) or not loop.known or _is_overwritten(event, loop):
             continue
         found = found or _Steps(program)
         own = found.of(event.subject)
@@ -92,6 +92,13 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
         states = Paths(_first_step(event, own), {"fresh"}).follow(body).before(event)
         if "fresh" in states and states <= {"fresh", "done"}:
             yield EarlyStep(event, first, loop)
+
+
+def _is_overwritten(step: Event, loop: Block) -> bool:
+    """Whether each round of a scheduler's loop sets the rate itself behind the scheduler's step."""
+    events = loop.events("scheduler_step", "set_lr")
+    behind = events[next(i for i, e in enumerate(events) if e is step) + 1 :]
+    return any(e.kind == "set_lr" and len(e.conditions) <= len(step.conditions) for e in behind)
 
 
 class _Steps:
