@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, ProcessPoolExecutor
 
     from nnlint.processes import Processes
+    from nnlint.rule import Rule
 
 SMALL_RUN = 24
 """Files below which starting worker processes costs more than it saves."""
@@ -209,7 +210,8 @@ def _check_batch(files: Sequence[str], job: Job) -> Batch:
         _current.number = job.number
         before: ProjectModules | None = getattr(_current, "modules", None)
         _current.modules = ProjectModules(job.roots, job.overlay, before)
-    rules = select_rules(job.config)
+        _current.rules = select_rules(job.config)
+    rules: tuple[Rule, ...] = _current.rules
     modules: ProjectModules = _current.modules
     results: Batch = []
     with collected_file_by_file() as collect:

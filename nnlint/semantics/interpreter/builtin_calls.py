@@ -39,9 +39,9 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    holds_state,
     options,
     softened,
-    states,
     text_of,
 )
 
@@ -254,7 +254,7 @@ def _chain(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 
 
 def _copy(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    if positional and any(states(positional[0])):
+    if positional and holds_state(positional[0]):
         # the tables are two, their tensors the same
         return positional[0]
     return copied(positional[0], {}, depth=1) if positional else Unknown()

@@ -17,7 +17,7 @@ from nnlint.semantics.values import (
     Value,
     as_part,
     gap,
-    states,
+    holds_state,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Containers:
         if name in ("append", "add") and positional:
             self.machine.gather(site, positional[0], items)
             self.machine.fill(items, (*items.items, positional[0]))
-            if any(states(positional[0])):
+            if holds_state(positional[0]):
                 self.machine.emit("keep", site, positional[0], name=name)
         elif name in ("extend", "update", "__iadd__") and positional:
             spread = self.machine.spread(positional[0])

@@ -67,14 +67,16 @@ class Expressions(Statements):
     def _constant(self, node: ast.Constant) -> Value:
         known = self._constants.get(node)
         if known is None:
-            known = Constant(node.value, site=self.site(node))
-            self._constants[node] = known
-        if isinstance(node.value, (int, complex)) and not fits(node.value):
-            return Unknown()
+            if isinstance(node.value, (int, complex)) and not fits(node.value):
+                return Unknown()
+            known = self._constants[node] = Constant(node.value, site=self.site(node))
         return known
 
     def _name(self, node: ast.Name) -> Value:
-        found = self.lookup(self.frames[-1].scope, node.id)
+        scope = self.frames[-1].scope
+        here = scope.names.get(node.id)
+        plain = isinstance(here, Value) and not scope.declared_global
+        found: Value | None = here if plain else self.lookup(scope, node.id)
         if found is not None:
             return found
         if node.id == "__name__":

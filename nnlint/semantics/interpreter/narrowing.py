@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nnlint.semantics.interpreter.binding import Binding
@@ -58,6 +57,23 @@ Narrowed = list[tuple[Place, Value, Value]]
 """Places, with what they hold and what they can hold where a test ended in one way."""
 
 
+class Told:
+    """What a test has told, for as long as the program is where it holds."""
+
+    __slots__ = ("_machine", "_told")
+
+    def __init__(self, machine: Narrowing, told: Narrowed) -> None:
+        self._machine = machine
+        self._told = told
+
+    def __enter__(self) -> None:
+        self._machine.settle(self._told)
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
+            self._machine.unsettle(self._told)
+
+
 class Narrowing(Binding):
     """Tests variables that hold one of several values, one value after the other."""
 
@@ -84,13 +100,16 @@ class Narrowing(Binding):
     def told_by(self, test: ast.expr, taken: bool) -> Narrowed:
         """What variables can be where a test is true (`taken`), or false."""
 
+        variables = self._variables_of.get(test)
+        if variables is None:
+            variables = self._variables_of[test] = _tested(test)
+        if not variables:
+            return []
+
         def ends_so(option: Value) -> bool:
             truth, soft = self.truth(self.evaluate(test))
             return truth is None or soft or truth is taken
 
-        variables = self._variables_of.get(test)
-        if variables is None:
-            variables = self._variables_of[test] = _tested(test)
         return self._narrowed(variables, ends_so)
 
     def matched(self, subject: ast.expr, pattern: ast.pattern, taken: bool) -> Narrowed:
@@ -137,19 +156,20 @@ class Narrowing(Binding):
             return None
         return Place(owner.state, node.attr)
 
-    @contextmanager
-    def narrowed(self, told: Narrowed) -> Iterator[None]:
+    def narrowed(self, told: Narrowed) -> Told:
         """Interpret the body with what a test has told."""
-        self.settle(told)
-        yield
-        for place, before, less in told:
-            if place.state.get(place.key) is less:
-                self.write(place.state, place.key, before)
+        return Told(self, told)
 
     def settle(self, told: Narrowed) -> None:
         """Go on with what a test has told."""
         for place, _, less in told:
             self.write(place.state, place.key, less)
+
+    def unsettle(self, told: Narrowed) -> None:
+        """Go on without it, where nothing else has been assigned since."""
+        for place, before, less in told:
+            if place.state.get(place.key) is less:
+                self.write(place.state, place.key, before)
 
     def fits(self, subject: Value, pattern: ast.pattern) -> bool | None:
         """Whether a value fits the pattern of a `case`; None where that is not known."""

@@ -56,9 +56,11 @@ class ParameterBinding:
         elif function.owner is not None and is_decorated(function, "classmethod"):
             given.insert(0, function.owner)
         names: dict[str, Any] = {}
-        spread = next(
-            (i for i, v in enumerate(given) if isinstance(v, Items) and v.kind == "star"), None
-        )
+        spread: int | None = None
+        for place, value in enumerate(given):
+            if isinstance(value, Items) and value.kind == "star":
+                spread = place
+                break
         certain = given if spread is None else given[:spread]
         for parameter, value in zip(formal, certain, strict=False):
             names[parameter.arg] = value

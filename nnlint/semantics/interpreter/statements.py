@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from nnlint.semantics.interpreter.contexts import Contexts
@@ -34,8 +34,8 @@ from nnlint.semantics.values import (
     Table,
     Unknown,
     Value,
+    holds_state,
     note_choice,
-    states,
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import only_sets_mode
@@ -73,9 +73,11 @@ class Statements(Narrowing):
             self.tick()
             runner: Callable[[Statements, Any], str | None] | None = _RUNNERS.get(type(statement))
             end = runner(self, statement) if runner else None
+            if end is None or end == "next":
+                continue
             if end == "rest-conditional":
                 return self._rest(statements[index + 1 :])
-            if end and end != "next":
+            if end:
                 if end == "return" and isinstance(statement, ast.If):
                     self.skipping.note(statement.test, statements[index + 1 :])
                 return end
@@ -126,8 +128,8 @@ class Statements(Narrowing):
         if not isinstance(value, _KEPT):
             return
         name = last_name(target)
-        named = isinstance(value, _MODELS) and _SECOND_MODEL.search(name)
-        if named or any(states(value)):
+        named = isinstance(value, _MODELS) and _means_second_model(name)
+        if named or holds_state(value):
             self.emit("keep", self.site(target), value, name=name)
 
     def _annotated_assign(self, node: ast.AnnAssign) -> None:
@@ -148,7 +150,10 @@ class Statements(Narrowing):
             return None
         if len(node.targets) > 1 or type(whole.left) is not type(target):
             return None
-        if ast.unparse(whole.left) != ast.unparse(target):
+        if isinstance(whole.left, ast.Name) and isinstance(target, ast.Name):
+            if whole.left.id != target.id:
+                return None
+        elif ast.unparse(whole.left) != ast.unparse(target):
             return None
         return self.augmented(ast.copy_location(ast.BinOp(whole.left, whole.op, whole.right), node))
 
@@ -158,7 +163,7 @@ class Statements(Narrowing):
 
     def _return(self, node: ast.Return) -> str:
         value = self.evaluate(node.value) if node.value else NONE
-        if any(states(value)):
+        if holds_state(value):
             self.emit("returned", self.site(node), value)
         self.frame.returns.append(value)
         self.frame.reasons.append(self.conditions)
@@ -412,6 +417,11 @@ class Statements(Narrowing):
             if isinstance(name, str):
                 value = subject if inner is pattern else Unknown(name)
                 self.bind(ast.copy_location(ast.Name(name, ast.Store()), pattern), value)
+
+
+@lru_cache(1024)
+def _means_second_model(name: str) -> bool:
+    return _SECOND_MODEL.search(name) is not None
 
 
 def _one_for_all(items: Sequence[Value], name: str) -> Value:

@@ -35,8 +35,8 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     choose,
+    holds_state,
     options,
-    states,
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
@@ -178,7 +178,7 @@ class TrainingCalls(Calls):
             return Parameters((receiver,))
         if name == "state_dict":
             return self.state_of(receiver, site)
-        if name == "copy" and any(states(receiver)):
+        if name == "copy" and holds_state(receiver):
             # the tables are two, their tensors the same
             return receiver
         if name in PARTS:

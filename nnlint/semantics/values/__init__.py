@@ -10,6 +10,7 @@ from __future__ import annotations
 from nnlint.semantics.values.alternatives import (
     choose,
     constant,
+    holds_state,
     is_dataset,
     options,
     same,
@@ -178,6 +179,7 @@ __all__ = [
     "constant",
     "gap",
     "held",
+    "holds_state",
     "is_dataset",
     "is_gap",
     "is_light",

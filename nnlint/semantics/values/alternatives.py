@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -59,6 +59,14 @@ def states(value: Value | None, depth: int = 3) -> Iterator[Unknown]:
             yield from states(value.value, depth - 1)
 
 
+def holds_state(value: Value | None) -> bool:
+    """Whether a value is the result of a `state_dict()`, or holds one."""
+    return isinstance(value, _HOLDERS) and any(states(value))
+
+
+_HOLDERS = (Unknown, Table, Items, Choice, Maybe)
+
+
 def softened(value: Value, carried: bool = False) -> Value:
     """A constant as one of several values it may have; anything else as it is.
 
@@ -94,12 +102,13 @@ def choose(values: Sequence[Value], reasons: Sequence[tuple[Condition, ...]] = (
     for position, value in enumerate(values):
         outer = reasons[position] if reasons else ()
         for option, inner in _reasoned(value):
-            seen = next((i for i, v in enumerate(flat) if same(option, v)), None)
-            if seen is None:
+            for seen, known in enumerate(flat):
+                if option is known or same(option, known):
+                    why[seen] = ()
+                    break
+            else:
                 flat.append(option)
                 why.append((*outer, *inner))
-            else:
-                why[seen] = ()
     if len(flat) == 1:
         return flat[0]
     if len(flat) > 6 or not is_light(flat, HEAVIEST_FORMULA):
@@ -107,11 +116,10 @@ def choose(values: Sequence[Value], reasons: Sequence[tuple[Condition, ...]] = (
     return Choice(tuple(flat), tuple(why) if any(why) else ())
 
 
-def _reasoned(value: Value) -> Iterator[tuple[Value, tuple[Condition, ...]]]:
+def _reasoned(value: Value) -> Iterable[tuple[Value, tuple[Condition, ...]]]:
     if not isinstance(value, Choice):
-        yield value, ()
-        return
-    yield from zip(value.options, value.reasons or ((),) * len(value.options), strict=True)
+        return ((value, ()),)
+    return zip(value.options, value.reasons or ((),) * len(value.options), strict=True)
 
 
 def same(left: Value, right: Value) -> bool:

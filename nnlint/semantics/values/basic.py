@@ -138,7 +138,7 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
         outer: what they become parts of: a value that holds itself has no end. The layers of a
             container are called one by one, so those in a container of layers count, too.
     """
-    contains = type(outer) in MEMBERS_OF
+    members_of = MEMBERS_OF if type(outer) in MEMBERS_OF else {}
     parts_of = PARTS_OF.get
     seen = depth = 0
     level = list(parts)
@@ -150,9 +150,9 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
             if value is outer and outer is not None:
                 return False
             kind = type(value)
-            found = parts_of(kind)
-            if contains and kind in MEMBERS_OF:
-                found = MEMBERS_OF[kind]
+            if kind is Constant and value.made is None:
+                continue
+            found = members_of.get(kind) or parts_of(kind)
             if found is not None:
                 inner += found(value)
         if inner and (seen + len(inner) > most or depth > DEEPEST):
