@@ -190,7 +190,7 @@ def predict(model, loader, device, flips=True):
         if flips:
             scores = (scores + model(images.flip(-1)).softmax(dim=1)) / 2
         confidence, species = scores.max(dim=1)
-        for place, guess, value in zip(places.tolist(), species.tolist(), confidence.tolist()):
+        for place, guess, value in zip(places.tolist(), species.tolist(), confidence.tolist(), strict=True):
             rows.append({"place": place, "species": guess, "confidence": value})
     return rows
 
