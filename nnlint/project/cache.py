@@ -133,7 +133,25 @@ class Cache:
 
     def known(self, path: str) -> FileResult | None:
         """What is remembered of a file, with the files it depends on and absolute paths."""
-        entry = self._contents.results.get(path)
+        return self._whole(self._contents.results.get(path))
+
+    def last(self, path: str) -> FileResult | None:
+        """What was found last in a file, holding or not, as `known` gives it."""
+        try:
+            return self._whole(self._tried.get(path) or self._contents.results.get(path))
+        except (LookupError, ValueError, TypeError):
+            return None
+
+    def identity(self, path: str) -> str:
+        """The identity of what a file or folder holds now, as results rest on it."""
+        return self._digest(path)
+
+    def _whole(self, entry: tuple[str, tuple[int, ...], Any] | None) -> FileResult | None:
+        """The result of an entry, with all that is kept with it.
+
+        Raises:
+            LookupError, ValueError, TypeError: it is none.
+        """
         if entry is None:
             return None
         digest, numbers, data = entry

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.tensorboard import SummaryWriter
-
 from data import build_loaders, build_test_loader
 from losses import build_loss, class_weights, distillation, mixed
 from metrics import Confusion, Mean, top_k
 from model import LeafNet, build_model
 from schedules import Average, build_optimizer, build_schedule
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
 
 
 def parse_arguments():
@@ -190,7 +189,9 @@ def predict(model, loader, device, flips=True):
         if flips:
             scores = (scores + model(images.flip(-1)).softmax(dim=1)) / 2
         confidence, species = scores.max(dim=1)
-        for place, guess, value in zip(places.tolist(), species.tolist(), confidence.tolist(), strict=True):
+        for place, guess, value in zip(
+            places.tolist(), species.tolist(), confidence.tolist(), strict=True
+        ):
             rows.append({"place": place, "species": guess, "confidence": value})
     return rows
 

@@ -98,6 +98,7 @@ from nnlint.semantics.values.tensors import (
     ShapeOf,
     Source,
     Tensor,
+    Twins,
 )
 
 __all__ = [
@@ -170,6 +171,7 @@ __all__ = [
     "Source",
     "Table",
     "Tensor",
+    "Twins",
     "Unknown",
     "Value",
     "as_part",
