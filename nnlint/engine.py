@@ -143,7 +143,7 @@ class Linter:
         for config, names in self._by_config(found.files if part is None else part):
             job = Job(config, found.roots, frozenset(found.named), overlay)
             cache = self._cache(config, found.roots)
-            cache.look_again(overlay)
+            cache.look_again(overlay, found.roots)
             for name in names:
                 known = cache.get(os.path.abspath(name), found.roots.display)
                 if known is None and len(names) < SMALL_RUN:
@@ -221,7 +221,7 @@ class Linter:
         cache = self._cache(configs[0], found.roots)
         paths = sorted(os.path.abspath(name) for name in found.files)
         known: list[str] = cache.answer(repr((question, found.files)), paths, find)
-        cache.look_again({})
+        cache.look_again({}, found.roots)
         cache.save()
         return known
 

@@ -24,8 +24,6 @@ from nnlint.source.suppression import read_suppressions
 
 LARGEST = 3_000_000
 """Bytes of the contents of files that are kept to compare with."""
-_WORD = re.compile(r"\w+")
-_DEFINITION = re.compile(r"\b(?:def|class)[ \t]+(\w+)")
 
 
 class _StandsElsewhereError(Exception):
@@ -89,10 +87,6 @@ class Moving:
                 return None
             shifts[file], texts[file] = shift, after
         own = _content(path, overlay) or b""
-        others = [c for file, shift in shifts.items() if file != path for c in shift.changed]
-        if _mention(others, own):
-            # what mentions a name of a file is looked into for calls
-            return None
         comments = last.comments
         if path in shifts:
             words = [w for r in rules for s in r.on if isinstance(s, Matches) for w in s.words]
@@ -132,12 +126,6 @@ def _as_utf8(raw: bytes) -> str:
     if text.startswith("\ufeff") or "\0" in text:
         raise ValueError("rows and columns are counted otherwise")
     return text
-
-
-def _mention(comments: Iterable[str], raw: bytes) -> bool:
-    """Whether comments mention something that a file defines."""
-    words = frozenset(_WORD.findall("\n".join(comments)))
-    return not words.isdisjoint(_DEFINITION.findall(raw.decode(errors="replace")))
 
 
 def _say(comments: Iterable[str], words: Iterable[str | re.Pattern[str]]) -> bool:
