@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-FILES = 200
+FILES = 400
 """Files after which all that lives is looked through: trees of modules that are dropped with what
 was found out about them are garbage that is too old for the young generation."""
 

@@ -6,11 +6,17 @@ import random
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nnlint.checking import check_file
 from nnlint.config import Config
 from nnlint.engine import Linter
+from nnlint.moving import Moving
+from nnlint.project.results import FileResult
+from nnlint.source.layout import Layout, Shift
+from nnlint.source.reading import content_hash
 
 ROOT = Path(__file__).parent.parent
 PROJECTS = [
@@ -129,3 +135,174 @@ def test_random_edits(tmp_path: Path, project: Path, seed: int = 0, steps: int =
         assert mine.digests == fresh.digests
         editor.edit()
         done.append(editor.done)
+
+
+TEXT = """import torch
+from model import Net
+
+
+def main():
+    net = Net()  # the model
+    print(
+        net,  # in brackets
+    )
+    '''a
+    # b'''
+
+
+main()
+"""
+
+
+def moved_rows(before: str, after: str) -> dict[int, int] | None:
+    shift = Shift.between(before, after)
+    if shift is None:
+        return None
+    rows = range(1, before.count("\n") + 1)
+    return {row: to for row in rows if (to := shift.row(row)) is not None}
+
+
+def test_rows_of_code_are_found_again() -> None:
+    same = moved_rows(TEXT, TEXT)
+    assert same == {row: row for row in (1, 2, 5, 6, 7, 8, 9, 10, 11, 14)}
+    more = TEXT.replace("\n\n\ndef", "\n# one\n\n# two\ndef").replace("# the model", "# another")
+    assert moved_rows(TEXT, more) == {row: row + (row > 2) for row in same}
+    assert moved_rows(more, TEXT) == {row + (row > 2): row for row in same}
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("Net()", "Net( )"),
+        ("# in brackets", "# between brackets"),
+        ("# b", "# c"),
+        ("    net = Net()", "  net = Net()"),
+        ("main()\n", "main()\nmain()\n"),
+        ("main():", "main() :"),
+        ("import torch\n", "import torch\r\n"),
+        ("import torch\n", "import torch\f\n"),
+        ("import torch\n", "import (torch\n"),
+    ],
+)
+def test_other_code_is_nowhere_else(old: str, new: str) -> None:
+    assert old in TEXT and moved_rows(TEXT, TEXT.replace(old, new, 1)) is None
+
+
+def test_comments_belong_to_the_code_around_them() -> None:
+    shift = Shift.between(
+        TEXT, TEXT.replace("# the model", "# best").replace("\n\n\nmain", "\nmain")
+    )
+    assert shift is not None and shift.changed == ["# the model", "# best"]
+    assert Layout.of("") == Layout((), (), ((),))
+
+
+BAD = """import torch
+from model import Net
+
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(10):
+    optimizer.zero_grad()
+    net(torch.randn(4, 8)).mean().backward()
+    optimizer.step()
+"""
+MODEL = """import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(BAD)
+    (tmp_path / "model.py").write_text(MODEL)
+    return tmp_path
+
+
+class TestWhatIsInterpretedAgain:
+    @pytest.fixture
+    def checked(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        names: list[str] = []
+
+        def counted(display: str, *rest: Any) -> FileResult:
+            names.append(Path(display).name)
+            return check_file(display, *rest)
+
+        monkeypatch.setattr("nnlint.checking.check_file", counted)
+        return names
+
+    @pytest.mark.parametrize(
+        "name, old, new, again",
+        [
+            ("train.py", "net =", "# the net\nnet =", []),
+            ("train.py", "Net()\n", "Net()  # nnlint: ignore[NN101]\n", []),
+            ("model.py", "import torch", "# a model of Net and train\n\nimport torch", []),
+            ("model.py", "Linear(8, 1)", "Linear(8, 2)", ["model.py", "train.py"]),
+            ("train.py", "range(10)", "range(11)", ["train.py"]),
+            # what tells where a pattern may match
+            ("train.py", "net =", "# calls net.forward(x)\nnet =", ["train.py"]),
+            (
+                "train.py",
+                "import torch\n",
+                "# coding: utf-8\nimport torch\n",
+                ["train.py"],
+            ),
+        ],
+    )
+    def test_after_an_edit(
+        self, project: Path, checked: list[str], name: str, old: str, new: str, again: list[str]
+    ) -> None:
+        kept = linter()
+        found = kept.discover([str(project)])
+        kept.run(found)
+        checked.clear()
+        path = project / name
+        overlay = {str(path): path.read_text().replace(old, new, 1).encode()}
+        mine = kept.run(found, overlay)
+        assert checked == again
+        assert mine.findings == linter().run(found, overlay).findings
+        # and back
+        assert kept.run(found).findings == linter().run(found).findings
+
+    def test_where_others_rules_look_on_everything_is(
+        self, project: Path, checked: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("nnlint.moving.is_own", lambda rule: False)
+        kept = linter()
+        found = kept.discover([str(project)])
+        kept.run(found)
+        checked.clear()
+        path = str(project / "train.py")
+        kept.run(found, {path: f"# new\n{BAD}".encode()}, [path])
+        assert checked == ["train.py"]
+
+
+def test_findings_move_with_their_rows(project: Path) -> None:
+    kept = linter()
+    found = kept.discover([str(project)])
+    (first,) = kept.run(found).findings
+    train = project / "train.py"
+    for number in range(1, 4):
+        train.write_text("# a row\n" * number + BAD)
+        (finding,) = kept.run(found).findings
+        assert finding.start.row == first.start.row + number
+        assert finding.rows == tuple(row + number for row in first.rows)
+
+
+def test_no_more_contents_are_kept_than_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnlint.moving.LARGEST", 10_000)
+    kept = Moving()
+    for number in range(50):
+        raw = f"{number}\n{BAD}".encode()
+        path = str(tmp_path / f"m{number}.py")
+        kept.note(path, FileResult(digest=content_hash(raw)), {path: raw})
+    assert 5_000 < sum(map(len, kept._contents.values())) == kept._bytes <= 10_000
