@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+FILES = 400
+"""Files after which all that lives is looked through: trees of modules that are dropped with what
+was found out about them are garbage that is too old for the young generation."""
+
+_done = itertools.count(1)
 
 
 @contextmanager
@@ -18,8 +25,12 @@ def collected_file_by_file() -> Iterator[Callable[[], object]]:
     enabled = gc.isenabled()
     gc.disable()
     try:
-        # the young generation is what was allocated since the last call
-        yield lambda: gc.collect(0)
+        yield _collect
     finally:
         if enabled:
             gc.enable()
+
+
+def _collect() -> None:
+    # the young generation is what was allocated since the last call
+    gc.collect(2 if next(_done) % FILES == 0 else 0)

@@ -21,10 +21,12 @@ from nnlint.source.file import SourceError
 from nnlint.source.reading import read_source
 from nnlint.source.suppression import Suppression, read_suppressions
 from nnlint.text import shown_path
-from nnlint.workers import Job, Progress, check_all
+from nnlint.workers import SMALL_RUN, Job, Progress, check_all
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from nnlint.moving import Moving
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Linter:
         self._on_progress = on_progress
         self._executor = executor
         self._caches: dict[tuple[object, ...], Cache] = {}
+        self._moving: Moving | None = None
 
     def discover(self, paths: Sequence[str], force_exclude: bool = False) -> Discovery:
         """The files to lint.
@@ -140,9 +143,11 @@ class Linter:
         for config, names in self._by_config(found.files if part is None else part):
             job = Job(config, found.roots, frozenset(found.named), overlay)
             cache = self._cache(config, found.roots)
-            cache.look_again(overlay)
+            cache.look_again(overlay, found.roots)
             for name in names:
                 known = cache.get(os.path.abspath(name), found.roots.display)
+                if known is None and len(names) < SMALL_RUN:
+                    known = self._moved(cache, name, job)
                 if known is not None and (known.took_part or name not in found.named):
                     results[name] = known
             waiting = [name for name in names if name not in results]
@@ -154,11 +159,36 @@ class Linter:
                 on_progress=self._on_progress,
             ):
                 cache.put(os.path.abspath(name), result)
+                if len(waiting) < SMALL_RUN:
+                    self._note(os.path.abspath(name), result, overlay)
                 # what it depended on is of no use any more
                 results[name] = replace(result, consulted=None)
             if not overlay:
                 cache.save()
         return self._result(found, {name: results[name] for name in found.files if name in results})
+
+    def _note(self, path: str, result: FileResult, overlay: Mapping[str, bytes]) -> None:
+        """Keep what a result rests on, to see later what an edit leaves of it."""
+        if self._moving is None:
+            # where nothing has changed, what it needs is not loaded
+            from nnlint.moving import Moving
+
+            self._moving = Moving()
+        self._moving.note(path, result, overlay)
+
+    def _moved(self, cache: Cache, name: str, job: Job) -> FileResult | None:
+        """What was found in a file before comments and blank rows were edited."""
+        path = os.path.abspath(name)
+        result = cache.last(path) if self._moving else None
+        if result is None or self._moving is None:
+            return None
+        now = {file: cache.identity(file) for file in (path, *(result.consulted or {}))}
+        moved = self._moving.moved(path, result, now, job.config, job.overlay)
+        if moved is None:
+            return None
+        cache.put(path, moved)
+        self._moving.note(path, moved, job.overlay)
+        return cache.get(path, job.roots.display)
 
     def known(self, found: Discovery, names: Iterable[str]) -> dict[str, Known]:
         """What the last run remembers of files, by absolute path."""
@@ -191,7 +221,7 @@ class Linter:
         cache = self._cache(configs[0], found.roots)
         paths = sorted(os.path.abspath(name) for name in found.files)
         known: list[str] = cache.answer(repr((question, found.files)), paths, find)
-        cache.look_again({})
+        cache.look_again({}, found.roots)
         cache.save()
         return known
 

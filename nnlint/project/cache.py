@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlint import __version__
-from nnlint.project.modules import ABSENT, PROJECT_MARKERS, signposts
+from nnlint.project.mentions import ASKED, Users, identity
+from nnlint.project.modules import ABSENT, PROJECT_MARKERS, ProjectModules, signposts
 from nnlint.project.results import FileResult, pack, unpack
+from nnlint.source.discovery import Roots
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes
 
@@ -90,6 +92,9 @@ class Cache:
         self._file = own / f"results-{fingerprint}.json" if own else None
         self._changed = False
         self._overlay: Mapping[str, bytes] = {}
+        self._users = Users(ProjectModules())
+        self._around: dict[str, Stamp | None] = {}
+        """What tells of a change among the files that are around those of a folder."""
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
         self._holds: dict[int, bool] = {}
@@ -106,9 +111,15 @@ class Cache:
                 self._changed = True
         self._numbers = {pair: i for i, pair in enumerate(self._contents.consulted)}
 
-    def look_again(self, overlay: Mapping[str, bytes]) -> None:
-        """Forget what files held, and take the content of some as given from now on."""
+    def look_again(self, overlay: Mapping[str, bytes], roots: Roots) -> None:
+        """Forget what files held, and take the content of some as given from now on.
+
+        Parameters:
+            roots: what is linted.
+        """
         self._overlay = overlay
+        self._users = Users(ProjectModules(roots, overlay))
+        self._around.clear()
         self._stamps.clear()
         self._digests.clear()
         self._holds.clear()
@@ -133,7 +144,25 @@ class Cache:
 
     def known(self, path: str) -> FileResult | None:
         """What is remembered of a file, with the files it depends on and absolute paths."""
-        entry = self._contents.results.get(path)
+        return self._whole(self._contents.results.get(path))
+
+    def last(self, path: str) -> FileResult | None:
+        """What was found last in a file, holding or not, as `known` gives it."""
+        try:
+            return self._whole(self._tried.get(path) or self._contents.results.get(path))
+        except (LookupError, ValueError, TypeError):
+            return None
+
+    def identity(self, path: str) -> str:
+        """The identity of what a file or folder holds now, as results rest on it."""
+        return self._digest(path)
+
+    def _whole(self, entry: tuple[str, tuple[int, ...], Any] | None) -> FileResult | None:
+        """The result of an entry, with all that is kept with it.
+
+        Raises:
+            LookupError, ValueError, TypeError: it is none.
+        """
         if entry is None:
             return None
         digest, numbers, data = entry
@@ -213,6 +242,8 @@ class Cache:
             return content_hash(overlaid)
         if path.endswith(os.sep):
             return signposts(path)
+        if ASKED in path:
+            return self._find_users(path)
         stamp = self._stamp(path)
         if stamp is None:
             return ABSENT
@@ -227,6 +258,30 @@ class Cache:
             return "unreadable"
         self._remember_stamp(path, digest)
         return digest
+
+    def _find_users(self, asked: str) -> str:
+        """Identity of which files mention a name; they are searched only after one has changed."""
+        path, _, name = asked.rpartition(ASKED)
+        folder = os.path.dirname(path)
+        if folder not in self._around:
+            self._around[folder] = self._stamp_of_all(self._users.candidates(path))
+        stamp, remembered = self._around[folder], self._contents.stamps.get(asked)
+        if stamp is not None and remembered is not None and remembered[0] == stamp:
+            return remembered[1]
+        found = identity(path, self._users.files(path, name))
+        if stamp is not None:
+            self._changed = True
+            self._contents.stamps[asked] = stamp, found
+        return found
+
+    def _stamp_of_all(self, files: Iterable[str]) -> Stamp | None:
+        """One for many files; None where one may change without changing its own."""
+        stamps = sorted((file, *(self._stamp(file) or (0, 0))) for file in files)
+        newest = max((changed for _, changed, _ in stamps), default=0)
+        if self._overlay or newest >= time.time_ns() - SETTLED:
+            return None
+        digest = hashlib.sha1(repr(stamps).encode("utf-8", "surrogatepass"), usedforsecurity=False)
+        return int.from_bytes(digest.digest()[:7], "big"), len(stamps)
 
     def _stamp(self, path: str) -> Stamp | None:
         stamp = self._stamps.get(path)
@@ -259,7 +314,8 @@ class Cache:
     def _pruned(self) -> _Contents:
         """The contents without files that are gone and what only they depended on."""
         old = self._contents
-        kept = _Contents({p: s for p, s in old.stamps.items() if self._stamp(p)})
+        stamps = old.stamps.items()
+        kept = _Contents({p: s for p, s in stamps if self._stamp(p.partition(ASKED)[0])})
         numbers: dict[int, int] = {}
         for path, (digest, consulted, result) in old.results.items():
             if self._stamp(path):

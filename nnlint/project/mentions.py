@@ -4,40 +4,52 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from pathlib import Path
 
 from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
 from nnlint.source.file import SourceError
+from nnlint.source.reading import content_hash
 from nnlint.syntax.module import ModuleSyntax
 
 MOST_FILES = 12
 """Files that are looked into, of those that mention a name."""
+FEW = 8
+"""Names that are looked for by searching files; for more, the words of all are noted once."""
+ASKED = os.sep + "?"
+"""What stands between a file and a name of it, where a result rests on which files mention it."""
+_WORD = re.compile(rb"\w+")
 
 
 def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
     """A file, then others of its project that mention a name, nearest first."""
     yield path
-    yield from _naming(modules, path, name, modules.files(_top_of(modules, path)))
+    yield from _nearest(path, _naming(modules, path, name, modules.files(_top_of(modules, path))))
+
+
+def _nearest(path: str, files: Iterable[str]) -> list[str]:
+    """Of files those that are nearest to another, in an order that is the same everywhere."""
+    near = os.path.dirname(path)
+    return nsmallest(MOST_FILES, files, key=lambda f: (-len(os.path.commonpath([near, f])), f))
 
 
 def _naming(
     modules: ProjectModules, path: str, name: str, candidates: Iterable[str]
 ) -> Iterator[str]:
-    """The first candidates that mention a name, nearest to `path` first, but for that itself."""
+    """The Python files that mention a name, but for `path` itself."""
     pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
-    near = os.path.dirname(path)
-    count = 0
-    for file in sorted(candidates, key=lambda f: -len(os.path.commonpath([near, f]))):
-        if file == path or not file.endswith(".py") or count >= MOST_FILES:
-            continue
-        try:
-            hit = pattern.search(modules.read(file))
-        except (FileNotFoundError, SourceError):
-            continue
-        if hit:
-            count += 1
+    for file in candidates:
+        if file != path and file.endswith(".py") and pattern.search(_content(modules, file)):
             yield file
+
+
+def _content(modules: ProjectModules, file: str) -> bytes:
+    try:
+        return modules.read(file)
+    except (FileNotFoundError, SourceError):
+        return b""
 
 
 def _top_of(modules: ProjectModules, path: str) -> str:
@@ -59,14 +71,59 @@ class Users:
     def __call__(self, module: ModuleSyntax, name: str) -> Iterator[ModuleSyntax]:
         """The modules that mention `name`, but for `module` itself."""
         path = str(module.source.path)
-        for file in _naming(self._modules, path, name, self._candidates(path)):
+        found = self.files(path, name)
+        self._modules.consulted[path + ASKED + name] = identity(path, found)
+        for file in found:
             try:
                 yield self._modules.parse(file)
             except (SourceError, FileNotFoundError):
                 continue
 
-    def _candidates(self, path: str) -> set[str]:
+    def files(self, path: str, name: str) -> list[str]:
+        """The files that mention a name of the one at `path`, nearest first."""
+        around = self._around(path)
+        below = {file for folder in around for file in self._modules.files(folder)}
+        found = set(_naming(self._modules, path, name, self._beside(path) - below))
+        for folder in around:
+            found.update(self._modules.once(_Words, folder).files(name))
+        return _nearest(path, found - {path})
+
+    def candidates(self, path: str) -> set[str]:
+        """The files that may mention a name of the one at `path`."""
+        below = (file for folder in self._around(path) for file in self._modules.files(folder))
+        return {*below, *self._beside(path)}
+
+    def _around(self, path: str) -> list[str]:
+        return [f for f in self._modules.folders if Path(path).is_relative_to(f)]
+
+    def _beside(self, path: str) -> set[str]:
         folder = os.path.dirname(path)
-        linted = [f for f in self._modules.folders if Path(path).is_relative_to(f)]
-        below = (file for top in linted for file in self._modules.files(top))
-        return {*below, *(os.path.join(folder, n) for n in self._modules.names(folder))}
+        return {os.path.join(folder, name) for name in self._modules.names(folder)}
+
+
+class _Words:
+    """Which files of a folder hold a word."""
+
+    def __init__(self, modules: ProjectModules, folder: str) -> None:
+        self._modules = modules
+        self._files: Sequence[str] = [f for f in modules.files(folder) if f.endswith(".py")]
+        self._asked = 0
+        self._places: dict[bytes, array[int]] = {}
+
+    def files(self, name: str) -> Iterable[str]:
+        """The files in which a name is a word."""
+        self._asked += 1
+        if self._asked <= FEW or not name.isascii():
+            return _naming(self._modules, "", name, self._files)
+        if not self._places:
+            for place, file in enumerate(self._files):
+                for word in frozenset(_WORD.findall(_content(self._modules, file))):
+                    self._places.setdefault(word, array("L")).append(place)
+        return (self._files[place] for place in self._places.get(name.encode(), ()))
+
+
+def identity(path: str, files: Iterable[str]) -> str:
+    """The identity of an answer to which files mention a name of the one at `path`."""
+    folder = os.path.dirname(path)
+    text = "\n".join(os.path.relpath(file, folder) for file in files)
+    return content_hash(text.encode("utf-8", "surrogateescape"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from nnlint.project.ecosystem import LIBRARIES
 from nnlint.source.discovery import MissingPathError, Roots, discover
@@ -13,6 +14,7 @@ from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
 
+Answer = TypeVar("Answer")
 PROJECT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 """What lies in the top folder of a project."""
 DEEPEST = 8
@@ -80,6 +82,7 @@ class ProjectModules:
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
         self._files: dict[str, list[str]] = {}
+        self._answers: dict[tuple[Any, str], Any] = {}
         self.consulted: dict[str, str] = {}
         """Files that the outcome for the file being checked depends on, each with its
         content's identity."""
@@ -165,6 +168,14 @@ class ProjectModules:
                 known = []
             self._files[folder] = known
         return known
+
+    def once(self, question: Callable[[ProjectModules, str], Answer], folder: str) -> Answer:
+        """The answer to a question about a folder, looked for once."""
+        key = question, folder
+        if key not in self._answers:
+            self._answers[key] = question(self, folder)
+        answer: Answer = self._answers[key]
+        return answer
 
     def root_of(self, path: str) -> str:
         """The folder that the module of a file is named from."""

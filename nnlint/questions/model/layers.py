@@ -51,8 +51,8 @@ def place_of(operation: Operation) -> Site:
 
     `layer(x)` in a loop over a container applies one layer after the other.
     """
-    layers = {o.layer.site.key for o in operation.twins if o.layer is not None}
-    return operation.layer.site if operation.layer and len(layers) > 1 else operation.site
+    layer = operation.layer
+    return layer.site if layer and len(operation.twins.built_at) > 1 else operation.site
 
 
 def is_tried_alone(operation: Operation) -> bool:

@@ -32,6 +32,7 @@ from nnlint.semantics.values import (
     Site,
     Table,
     Tensor,
+    Twins,
     Unknown,
     Value,
     choices_of,
@@ -408,7 +409,7 @@ class LibraryCalls(Shapes):
         if layer is not None and self.modules:
             layer.state[IN_MODEL] = True
         if layer is not None or entry.axes == "view":
-            operation.twins = self.twins.setdefault(site.key, [])
+            operation.twins = self.twins.setdefault(site.key, Twins())
             operation.twins.append(operation)
         result = self.output(operation, given)
         operation.result = result

@@ -39,6 +39,7 @@ from nnlint.semantics.values import (
     Source,
     Table,
     Tensor,
+    Twins,
     Unknown,
     Value,
     choose,
@@ -91,7 +92,7 @@ class Machine(ABC):
         self.operations: list[Operation] = []
         self.builds: list[Built] = []
         """Objects of library classes that are built, in order."""
-        self.twins: dict[SiteKey, list[Operation]] = {}
+        self.twins: dict[SiteKey, Twins] = {}
         """The views and layers at each place, whichever root or caller led there."""
         self.interpreted: set[int] = set()
         self.set_later: dict[Class, frozenset[str]] = {}

@@ -99,6 +99,7 @@ from nnlint.semantics.values.tensors import (
     ShapeOf,
     Source,
     Tensor,
+    Twins,
 )
 
 __all__ = [
@@ -171,6 +172,7 @@ __all__ = [
     "Source",
     "Table",
     "Tensor",
+    "Twins",
     "Unknown",
     "Value",
     "as_part",

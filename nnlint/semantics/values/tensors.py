@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.records import entity
 from nnlint.semantics.values.basic import HEAVIEST_FORMULA, PARTS_OF, Value, is_light, without_parts
 from nnlint.semantics.values.objects import Built, Function, Instance
-from nnlint.semantics.values.sites import Condition, Site
+from nnlint.semantics.values.sites import Condition, Site, SiteKey
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +77,26 @@ class Join:
     inputs: tuple[Tensor, ...]
 
 
+class Twins(list["Operation"]):
+    """The operations at one place, whoever the callers are."""
+
+    __slots__ = ("_built", "_looked_at")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._built: set[SiteKey] = set()
+        self._looked_at = 0
+
+    @property
+    def built_at(self) -> Set[SiteKey]:
+        """Where the layers are built that they apply: each operation is looked at once."""
+        for operation in self[self._looked_at :]:
+            if operation.layer is not None:
+                self._built.add(operation.layer.site.key)
+        self._looked_at = len(self)
+        return self._built
+
+
 @dataclass(slots=True, eq=False)
 class Operation:
     """One interpreted call of a library API on values."""
@@ -103,7 +124,7 @@ class Operation:
     """The modules in whose calls this one stands, outermost first."""
     drawing: Any = None
     """For what draws at random: the `Drawing` of the draws layer."""
-    twins: list[Operation] = field(default_factory=list)
+    twins: Twins = field(default_factory=Twins)
     """Of a reshape or layer: all at this place, whoever the callers are, this one included."""
 
     @property
