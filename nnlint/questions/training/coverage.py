@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
     Value,
+    constant,
     states,
 )
 
@@ -232,7 +233,14 @@ def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> 
     if isinstance(value, Choice):
         return all(has_weights(option, depth - 1, besides) for option in value.options)
     if isinstance(value, Built) and value.entry.kind == "layer":
-        return bool(_WEIGHTED.search(value.entry.name.rpartition(".")[2]))
+        named = _WEIGHTED.search(value.entry.name.rpartition(".")[2])
+        return bool(named) and not _may_only_normalise(value)
     if isinstance(value, Built) and value.entry.kind == "model":
         return True
     return any(has_weights(part, depth - 1, besides) for part in parts(value))
+
+
+def _may_only_normalise(layer: Built) -> bool:
+    """Whether a normalisation is built without weights: `nn.InstanceNorm2d(64)`."""
+    given = [layer.arguments.get(name) for name in ("affine", "elementwise_affine")]
+    return any(value is not None and not constant(value, False) for value in given)

@@ -25,6 +25,7 @@ from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.dataflow import is_array
 from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch, settled
 from nnlint.semantics.interpreter.data import data_shape
+from nnlint.semantics.interpreter.relative_positions import is_padded, judge_shift
 from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -64,6 +65,7 @@ class Shapes(ViewWords):
         if entry.axes == "view":
             operation.view = self._view(operation, given)
             shape = operation.view.shape if operation.view else None
+            judge_shift(operation, self.sizes.targets(given[1:]) or ())
             return Tensor(operation, {"shape": shape})
         if entry.axes == "einops":
             operation.view = self._pattern(operation)
@@ -162,7 +164,7 @@ class Shapes(ViewWords):
         if not target or not operation.inputs:
             return None
         source = operation.inputs[0].shape or self._outline(operation.inputs[0], target)
-        if source is None or _is_padded(operation.inputs[0]):
+        if source is None or is_padded(operation.inputs[0]):
             return ViewResult(Kind.UNKNOWN, target_shape(target))
         overridden = self._overridden()
         ones = {symbol: Size() for symbol in self._ones()}
@@ -457,27 +459,6 @@ def _replaced(shape: Shape, sizes: dict[Symbol, Size]) -> Shape:
 
 def _without_ones(shape: Shape) -> Shape:
     return tuple(tuple(a for a in d if a.size != Size()) for d in shape)
-
-
-def _is_padded(tensor: Tensor) -> bool:
-    """Whether a tensor comes from padding: to view it in another width shifts each row by one,
-    as relative positions are aligned (Transformer-XL, Dai et al. 2019, appendix B)."""
-    producer = tensor.producer
-    while isinstance(producer, Operation) and _keeps_padding(producer):
-        producer = producer.inputs[0].producer
-    if not isinstance(producer, Operation):
-        return False
-    if producer.entry.axes == "cat":
-        sources = [part.producer for part in producer.inputs]
-        return any(isinstance(s, Operation) and s.entry.family == "create" for s in sources)
-    return producer.entry.axes == "pad"
-
-
-def _keeps_padding(operation: Operation) -> bool:
-    # what is left of the padding is cut off, and the rest viewed as it was
-    return bool(operation.inputs) and (
-        operation.entry.axes in ("same", "view") or operation.entry is INDEX
-    )
 
 
 def _count(tensors: Value | None) -> int | None:
