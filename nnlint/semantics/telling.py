@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from nnlint.semantics.library import Library, load_library
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
 LocalNames = Callable[[ModuleSyntax, frozenset[str]], frozenset[str]]
@@ -53,6 +55,38 @@ def matters(words: Words, construction: bool = True) -> bool:
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
         or any(map(MEANT_AS_FLAG.fullmatch, words.attributes))
+    )
+
+
+_DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.DictComp)
+_MAKES_CONTAINER = frozenset({"list", "tuple", "set", "dict"})
+
+
+@lru_cache(maxsize=2)
+def _layer_names(library: Library) -> frozenset[str]:
+    """Names of layers with weights, and of dropouts."""
+    return library.last_names(library.names(kinds=LAYERS))
+
+
+def keeps_layers_aside(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class that names layers gives an attribute a plain container, which may hold them."""
+    layers = _layer_names(load_library())
+    if not words.set_attributes or layers.isdisjoint(words.names | words.attributes):
+        return False
+    return any(
+        isinstance(node, ast.Assign | ast.AnnAssign)
+        and _is_container(node.value)
+        and any(
+            isinstance(t, ast.Attribute)
+            for t in getattr(node, "targets", (getattr(node, "target", None),))
+        )
+        for node in walk(cls)
+    )
+
+
+def _is_container(value: ast.expr | None) -> bool:
+    return isinstance(value, _DISPLAYS) or (
+        isinstance(value, ast.Call) and last_name(value.func) in _MAKES_CONTAINER
     )
 
 
