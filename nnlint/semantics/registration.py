@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     GIVEN_WEIGHTS,
     Built,
     Choice,
+    Constant,
     External,
     Instance,
     Items,
@@ -29,7 +30,14 @@ from nnlint.semantics.values import (
 
 _MODULE = "torch.nn.Module"
 _MODULE_KINDS = frozenset({"layer", "container", "model", "loss"})
-_WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
+_WEIGHTED = re.compile(
+    r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU|"
+    r"^Bilinear$|Multihead|^Transformer"
+)
+_AFFINE = ("affine", "elementwise_affine")
+"""Arguments without which a normalisation has no weights."""
+_NORMS = frozenset({"norm", "batch_norm", "activation"})
+"""Families of layers whose weights begin at 1 and 0, or another number."""
 _DEEPEST = 4
 """Lists in lists that are looked through for modules."""
 
@@ -129,6 +137,15 @@ def is_given_weights(value: Value, depth: int = 8) -> bool:
     return depth > 0 and any(is_given_weights(part, depth - 1) for part in parts(value))
 
 
+def _is_off(value: Value | None) -> bool:
+    return isinstance(value, Constant) and not value.value
+
+
+def starts_random(layer: Value | None) -> bool:
+    """Whether a library's layer certainly has weights that are drawn at random."""
+    return isinstance(layer, Built) and layer.entry.family not in _NORMS and has_weights(layer)
+
+
 def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> bool:
     """Whether a module certainly has parameters, and no computed tensors in their place.
 
@@ -140,7 +157,8 @@ def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> 
     if isinstance(value, Choice):
         return all(has_weights(option, depth - 1, besides) for option in value.options)
     if isinstance(value, Built) and value.entry.kind == "layer":
-        return bool(_WEIGHTED.search(value.entry.name.rpartition(".")[2]))
+        named = bool(_WEIGHTED.search(value.entry.name.rpartition(".")[2]))
+        return named and not any(map(_is_off, map(value.arguments.get, _AFFINE)))
     if isinstance(value, Built) and value.entry.kind == "model":
         return True
     return any(has_weights(part, depth - 1, besides) for part in parts(value))

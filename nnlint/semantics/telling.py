@@ -68,19 +68,37 @@ def _layer_names(library: Library) -> frozenset[str]:
     return library.last_names(library.names(kinds=LAYERS))
 
 
-def keeps_layers_aside(cls: ast.ClassDef, words: Words) -> bool:
-    """Whether a class that names layers gives an attribute a plain container, which may hold them."""
-    layers = _layer_names(load_library())
-    if not words.set_attributes or layers.isdisjoint(words.names | words.attributes):
+@lru_cache(maxsize=2)
+def _tensor_makers(library: Library) -> frozenset[str]:
+    """Names of what makes tensors of anything else."""
+    return library.last_names(
+        library.names(families=frozenset({"create", "tensor", "parameter"}))
+    ) - {"array"}
+
+
+def may_not_register(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class may keep layers or tensors that it does not register: layers in a plain
+    container, or a tensor that is no parameter."""
+    if not words.set_attributes:
         return False
-    return any(
+    named = words.names | words.attributes
+    layers = not _layer_names(load_library()).isdisjoint(named)
+    tensors = not _tensor_makers(load_library()).isdisjoint(named)
+    return (layers or tensors) and any(
         isinstance(node, ast.Assign | ast.AnnAssign)
-        and _is_container(node.value)
+        and ((layers and _is_container(node.value)) or (tensors and _makes_tensor(node.value)))
         and any(
             isinstance(t, ast.Attribute)
             for t in getattr(node, "targets", (getattr(node, "target", None),))
         )
         for node in walk(cls)
+    )
+
+
+def _makes_tensor(value: ast.expr | None) -> bool:
+    makers = _tensor_makers(load_library())
+    return value is not None and any(
+        isinstance(node, ast.Call) and last_name(node.func) in makers for node in walk(value)
     )
 
 

@@ -89,6 +89,11 @@ def unregistered_modules(program: Program) -> Iterator[Unregistered]:
                 yield Unregistered(site, hidden.attribute, kind, weighted, owner.cls, pure)
 
 
+def modules_in(program: Program) -> list[Instance]:
+    """The modules of the project's own classes that a program builds or runs."""
+    return program.once(_Search).owners
+
+
 class _Search:
     """What a program knows of the modules that it uses."""
 
@@ -127,9 +132,11 @@ class _Search:
         uses = self.used.get(id(module))
         if not uses or not any(uses) or id(module) in self.registered:
             return False
-        if _is_set_aside(hidden) or _is_kept_by_hand(owner.cls):
+        if _is_set_aside(hidden) or is_kept_by_hand(owner.cls):
             return False
-        if not self.program.trains and _is_reached_elsewhere(self.program, hidden):
+        if not self.program.trains and is_reached_elsewhere(
+            self.program, owner.cls, hidden.attribute
+        ):
             return False
         if self._is_given(module, owner) and OPTIMISED not in owner.state:
             return False
@@ -175,7 +182,7 @@ def _is_set_aside(hidden: Hidden) -> bool:
     return bool(_SET_ASIDE.search(hidden.attribute))
 
 
-def _is_kept_by_hand(cls: Class) -> bool:
+def is_kept_by_hand(cls: Class) -> bool:
     """Whether a class looks after what it has not registered itself."""
     for ancestor in cls.ancestry():
         if not isinstance(ancestor, Class):
@@ -200,16 +207,16 @@ def _asks_parts(node: ast.AST) -> bool:
     )
 
 
-def _is_reached_elsewhere(program: Program, hidden: Hidden) -> bool:
-    """Whether other code of the project gets hold of what a container holds: it may train it."""
-    home = hidden.owner.cls.scope.module
+def is_reached_elsewhere(program: Program, cls: Class, attribute: str) -> bool:
+    """Whether other code of the project reads or writes an attribute: it may look after it."""
+    home = cls.scope.module
     modules = {id(module): module for module in (home, *(u.module for u in program.users()))}
     return any(
         isinstance(node, ast.Attribute)
-        and node.attr == hidden.attribute
-        and not is_own_attribute(node, hidden.attribute)
+        and node.attr == attribute
+        and not is_own_attribute(node, attribute)
         for module in modules.values()
-        if hidden.attribute in module.words(module.tree).attributes
+        if attribute in module.words(module.tree).attributes
         for node in module.nodes
     )
 
