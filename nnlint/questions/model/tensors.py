@@ -223,7 +223,8 @@ class _Uses:
             return frozenset({id(tensor)})
         made = tensor.producer
         if isinstance(made, Join):
-            known = [part for t in made.inputs if (part := self._origins(t)) is not None]
+            ways = [self._origins(inner) for inner in made.inputs]
+            known = [way for way in ways if way is not None]
             # what is elsewhere on one path only is taken along on the other
             return frozenset[int]().union(*known) if known else None
         if isinstance(made, Operation) and made.layer is None:
