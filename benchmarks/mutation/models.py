@@ -81,9 +81,37 @@ def copy_imagenet_schedule(program: Program) -> Iterator[list[Replacement]]:
             yield [(call, f"{prefix}.StepLR({program.source(call.args[0])}, 30)")]
 
 
+def plain_container(program: Program) -> Iterator[list[Replacement]]:
+    """`nn.ModuleList([...])` becomes the list that it is given, and `nn.ModuleDict` the dict."""
+    for node in ast.walk(program.tree):
+        value = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(value, ast.Call) and isinstance(node.targets[0], ast.Attribute):
+            name = last_name(value.func)
+            if name in ("ModuleList", "ModuleDict") and len(value.args) <= 1:
+                empty = "[]" if name == "ModuleList" else "{}"
+                yield [(value, program.source(value.args[0]) if value.args else empty)]
+
+
+def parameter_moved(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("Parameter"):
+        text = program.source(call)
+        if "requires_grad" not in text:
+            yield [(call, f'{text}.to("cuda")')]
+
+
+def buffer_as_attribute(program: Program) -> Iterator[list[Replacement]]:
+    """`self.register_buffer("mask", mask)` becomes `self.mask = mask`."""
+    for call in program.calls("register_buffer"):
+        name = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else ""
+        if isinstance(name, str) and name.isidentifier() and len(call.args) > 1:
+            yield [(call, f"self.{name} = {program.source(call.args[1])}")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
+    "unregistered-module": (plain_container,),
+    "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "dropout-before-batchnorm": (dropout_before_norm,),
     "elementwise-dropout-on-conv": (drop_elements,),
     "dropout-always-on": (forget_mode,),

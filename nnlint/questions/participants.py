@@ -10,6 +10,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.library import load_library
 from nnlint.semantics.methods import MODEL_NAME
+from nnlint.semantics.registration import is_module
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -41,7 +42,6 @@ from nnlint.syntax.calls import first_argument
 from nnlint.syntax.module import stands_in
 
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
-_MODULE = "torch.nn.Module"
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
 """How programs call functions that make models, and classes."""
 _OF_OBJECTS = frozenset({"parameter", "attribute", "call", "loop"})
@@ -76,8 +76,7 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
         case Built():
             return value.entry.kind in ("layer", "container", "model")
         case Instance():
-            bases = [a.name for a in value.cls.ancestry() if isinstance(a, External)]
-            return any(load_library().is_subclass(base, _MODULE) for base in bases)
+            return is_module(value)
         case Choice():
             return all(is_model(option, program_events) for option in value.options)
         case Unknown():

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from nnlint.semantics.library import Library, load_library
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
 LocalNames = Callable[[ModuleSyntax, frozenset[str]], frozenset[str]]
@@ -53,6 +55,56 @@ def matters(words: Words, construction: bool = True) -> bool:
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
         or any(map(MEANT_AS_FLAG.fullmatch, words.attributes))
+    )
+
+
+_DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.DictComp)
+_MAKES_CONTAINER = frozenset({"list", "tuple", "set", "dict"})
+
+
+@lru_cache(maxsize=2)
+def _layer_names(library: Library) -> frozenset[str]:
+    """Names of layers with weights, and of dropouts."""
+    return library.last_names(library.names(kinds=LAYERS))
+
+
+@lru_cache(maxsize=2)
+def _tensor_makers(library: Library) -> frozenset[str]:
+    """Names of what makes tensors of anything else."""
+    return library.last_names(
+        library.names(families=frozenset({"create", "tensor", "parameter"}))
+    ) - {"array"}
+
+
+def may_not_register(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class may keep layers or tensors that it does not register: layers in a plain
+    container, or a tensor that is no parameter."""
+    if not words.set_attributes:
+        return False
+    named = words.names | words.attributes
+    layers = not _layer_names(load_library()).isdisjoint(named)
+    tensors = not _tensor_makers(load_library()).isdisjoint(named)
+    return (layers or tensors) and any(
+        isinstance(node, ast.Assign | ast.AnnAssign)
+        and ((layers and _is_container(node.value)) or (tensors and _makes_tensor(node.value)))
+        and any(
+            isinstance(t, ast.Attribute)
+            for t in getattr(node, "targets", (getattr(node, "target", None),))
+        )
+        for node in walk(cls)
+    )
+
+
+def _makes_tensor(value: ast.expr | None) -> bool:
+    makers = _tensor_makers(load_library())
+    return value is not None and any(
+        isinstance(node, ast.Call) and last_name(node.func) in makers for node in walk(value)
+    )
+
+
+def _is_container(value: ast.expr | None) -> bool:
+    return isinstance(value, _DISPLAYS) or (
+        isinstance(value, ast.Call) and last_name(value.func) in _MAKES_CONTAINER
     )
 
 

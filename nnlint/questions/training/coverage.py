@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, parts, same_model
+from nnlint.semantics.holding import covers, same_model
+from nnlint.semantics.registration import has_weights
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
-    GIVEN_WEIGHTS,
     PART_OF,
     RECEIVER,
     Built,
-    Choice,
     Instance,
     Site,
     Unknown,
     Value,
-    constant,
     states,
 )
 
-_WEIGHTED = re.compile(r"Linear|Conv|Norm\d|LayerNorm|GroupNorm|Embedding|LSTM|GRU|RNN|PReLU")
 _FIXED = re.compile(
     r"teacher|target|ema|momentum|frozen|fixed|pretrain|vgg|perceptual|lpips|feature|random|prior|"
     r"reference|old|reward|clip|oracle|attack|victim|blackbox",
@@ -212,35 +209,3 @@ def _starts_random(model: Value) -> bool:
     """Whether a program writes out what a model is made of, so that its weights are new."""
     layers = isinstance(model, Built) and model.entry.kind in ("container", "layer")
     return layers or isinstance(model, Instance)
-
-
-def is_given_weights(value: Value, depth: int = 8) -> bool:
-    """Whether weights of a module, or of a part of it, are put there as another network, or an
-    optimizer that is learned, has computed them."""
-    if isinstance(value, Built | Instance) and GIVEN_WEIGHTS in value.state:
-        return True
-    return depth > 0 and any(is_given_weights(part, depth - 1) for part in parts(value))
-
-
-def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> bool:
-    """Whether a module certainly has parameters, and no computed tensors in their place.
-
-    Parameters:
-        besides: modules whose parameters do not count.
-    """
-    if depth == 0 or is_given_weights(value) or any(covers(other, value) for other in besides):
-        return False
-    if isinstance(value, Choice):
-        return all(has_weights(option, depth - 1, besides) for option in value.options)
-    if isinstance(value, Built) and value.entry.kind == "layer":
-        named = _WEIGHTED.search(value.entry.name.rpartition(".")[2])
-        return bool(named) and not _may_only_normalise(value)
-    if isinstance(value, Built) and value.entry.kind == "model":
-        return True
-    return any(has_weights(part, depth - 1, besides) for part in parts(value))
-
-
-def _may_only_normalise(layer: Built) -> bool:
-    """Whether a normalisation is built without weights: `nn.InstanceNorm2d(64)`."""
-    given = [layer.arguments.get(name) for name in ("affine", "elementwise_affine")]
-    return any(value is not None and not constant(value, False) for value in given)

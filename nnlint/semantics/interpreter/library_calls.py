@@ -174,6 +174,9 @@ class LibraryCalls(Shapes):
 
     def _build(self, entry: Entry, bound: dict[str, Value], site: Site) -> Value:
         arguments = with_defaults(entry.signature, bound)
+        if entry.kind == "optimizer" and isinstance(listed := arguments.get("params"), Items):
+            # it copies the list: what becomes of that later, or is undone, is not its own
+            arguments["params"] = Items(listed.kind, dict(listed.state), listed.site)
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
         self.built_states.append(built.state)
         self.builds.append(built)
