@@ -30,6 +30,15 @@ TRAINING_NAMES = frozenset(
     "backward step zero_grad manual_backward fit unscale_ clip_grad_norm_ clip_grad_norm "
     "clip_grad_value_ grad scaler optim optimizer optimizers scheduler set_grad_enabled".split()
 )
+MOVES = frozenset("to cuda float long int half double bool bfloat16 type type_as".split())
+"""Methods of tensors that other objects, such as batches of a library, have in place."""
+NEVER_IN_PLACE = MOVES | frozenset(
+    """squeeze unsqueeze view reshape flatten permute transpose contiguous expand repeat
+    clamp clip softmax log_softmax sigmoid tanh relu detach normalize masked_fill
+    index_fill index_add index_copy scatter scatter_add add sub mul div abs exp log sqrt pow
+    round floor neg""".split()
+)
+"""Names of operations that give a new tensor or view and leave what they are given alone."""
 MEANT_AS_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?", re.IGNORECASE)
 """Attributes that are `requires_grad`, or were meant to be."""
 
@@ -105,6 +114,18 @@ def _makes_tensor(value: ast.expr | None) -> bool:
 def _is_container(value: ast.expr | None) -> bool:
     return isinstance(value, _DISPLAYS) or (
         isinstance(value, ast.Call) and last_name(value.func) in _MAKES_CONTAINER
+    )
+
+
+def discards(node: ast.AST, words: Words) -> bool:
+    """Whether the result of what may be an operation on a tensor is thrown away in some code."""
+    if NEVER_IN_PLACE.isdisjoint(words.attributes) and NEVER_IN_PLACE.isdisjoint(words.names):
+        return False
+    return any(
+        isinstance(inner, ast.Expr)
+        and isinstance(inner.value, ast.Call)
+        and last_name(inner.value.func) in NEVER_IN_PLACE
+        for inner in walk(node)
     )
 
 
