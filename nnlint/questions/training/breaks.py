@@ -117,8 +117,16 @@ class _Search:
             return
         owner = self.program.once(Ownership)
         seen: set[int] = set()
-        for step in self.program.events("step"):
-            if not steps_optimizer(step) or not isinstance(step.subject, Built):
+        before = ""
+        for step in self.program.events("step", "backward", "returned_loss"):
+            # a step without a backward pass of its own lacks that, whatever is cut
+            own, before = before == "backward", step.kind
+            if (
+                step.kind != "step"
+                or not own
+                or not steps_optimizer(step)
+                or not isinstance(step.subject, Built)
+            ):
                 continue
             for model in held_models(step.subject) or ():
                 if id(model) in seen:
