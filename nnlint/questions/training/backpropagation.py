@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nnlint.questions.participants import is_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.differentiability import INDEXED, is_flat
 from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -16,6 +17,7 @@ from nnlint.semantics.values import (
     CALLED_ON,
     CALLEE,
     MADE,
+    MADE_BY,
     MADE_OF,
     PART_OF,
     RECEIVER,
@@ -34,18 +36,12 @@ from nnlint.semantics.values import (
     Value,
 )
 
-FLAT = frozenset(
-    {"detach", "argmax", "compare", "create", "tensor", "draw", "gradient", "rounding"}
-)
-"""Families of operations through which no gradient flows."""
 CRITERION = re.compile(r"criter|loss|distill|(?:^|_)(?:mse|kl|huber|bce|l1|ce)", re.IGNORECASE)
 """How programs call the losses that a function is given."""
 _COMES_FROM = (CALLED_ON, RECEIVER, MADE_OF, PART_OF)
 """Keys of the state of something unresolved for what it comes from."""
 _CALL_IS_KNOWN = frozenset({ARGUMENTS, CALLEE, CALLED_ON, MADE_OF})
 """Keys of the state of what a call gives, of which it has one unless the call was given up."""
-INDEXED = frozenset({"gather", "index", "select", "embedding"})
-"""Families of operations whose further inputs are indices."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +175,7 @@ class Backpropagation:
                 yield value.value
 
     def _of_operation(self, operation: Operation) -> Iterator[Reached | Value]:
-        if not operation.grad or operation.entry.family in FLAT:
+        if not operation.grad or is_flat(operation.entry):
             return
         model = _model_of(operation)
         if model is not None:
@@ -207,6 +203,23 @@ class Backpropagation:
         """The first of some forward passes that is one with gradients, and of a model."""
         recorded = {self._recorded[id(e)]: e for e in events if id(e) in self._recorded}
         return next((e for _, e in sorted(recorded.items()) if covers(e.subject, model)), None)
+
+    def output_of(self, result: Unknown) -> tuple[bool, Value | None, tuple[Value, ...]] | None:
+        """What an unresolved call that gave a value is, where it is known: whether gradients are
+        recorded there, the model, or None for a loss, and what it is given."""
+        given = result.state.get(ARGUMENTS, ())
+        if MADE_BY in result.state:
+            return True, result.state[MADE_BY], given
+        callee = result.state.get(CALLEE)
+        if not isinstance(callee, Unknown):
+            return None
+        if CRITERION.search(callee.name.rpartition(".")[2]):
+            return True, None, given
+        for site in result.state.get(MADE, ())[-1:]:
+            for event in self._by_place.get(site.key, ()):
+                if event.subject is callee and is_callable(callee):
+                    return event.grad, callee, event.operands
+        return None
 
     def _of_call(self, result: Unknown) -> Iterator[Reached | Value]:
         """The call of an unknown model that returned a value."""

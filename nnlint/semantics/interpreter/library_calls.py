@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.signatures import bind_signature, in_order, wi
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
+    CALLEE,
     DRAWING,
     IN_MODEL,
     MADE_BY,
@@ -383,9 +384,9 @@ class LibraryCalls(Shapes):
         site: Site,
         layer: Built | None,
     ) -> Value:
-        inputs = self._tensor_inputs(given)
-        if entry.family == "identity":
+        if entry.family == "identity" or (entry.family == "variable" and not _is_computed(given)):
             return given[0] if given else Unknown()
+        inputs = self._tensor_inputs(given)
         frame = self.frame
         owner = frame.owner
         operation = Operation(
@@ -448,6 +449,19 @@ GRADIENT_MODES = {
     "set_grad_enabled": True,
 }
 """Contexts that switch gradients, and whether their argument is the mode itself."""
+
+
+def _is_computed(given: Sequence[Value]) -> bool:
+    """Whether a tensor that is given is computed, and no data: of that `Variable(x)` makes a leaf."""
+    match given[0] if given else None:
+        case Tensor(producer=Operation() as made):
+            return made.entry.family not in ("create", "tensor", "draw")
+        case Tensor(producer=Join()):
+            return True
+        case Unknown() as value:
+            return CALLEE in value.state
+        case _:
+            return False
 
 
 def _named(value: Value) -> tuple[str, Value]:

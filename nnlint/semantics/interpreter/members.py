@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     MODEL_OF,
     NONE,
     OWNER,
+    READ_AT,
     RECEIVER,
     REWRAPPED,
     Arithmetic,
@@ -271,6 +272,8 @@ class Members(TrainingCalls):
             member = gradient_of(value, full)
         else:
             member = Unknown(full, value.origin, {RECEIVER: value})
+            if name == "data":
+                member.state[READ_AT] = site
         if name == "param_groups":
             member = Unknown(name, "param_groups", {OWNER: value})
         value.state[name] = member

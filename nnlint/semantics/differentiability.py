@@ -1,0 +1,282 @@
+"""Where gradients come from, and where they are lost: the ways from a value back to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from nnlint.semantics.library import Entry
+from nnlint.semantics.values import (
+    ARGUMENTS,
+    CALLEE,
+    ELEMENT_OF,
+    MADE,
+    MADE_OF,
+    READ_AT,
+    RECEIVER,
+    WRITTEN,
+    Arithmetic,
+    Choice,
+    Constant,
+    Extent,
+    Items,
+    Join,
+    Maybe,
+    Operation,
+    ShapeOf,
+    Site,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+FLAT = frozenset("detach argmax compare create tensor draw gradient rounding variable item".split())
+"""Families of operations through which no gradient flows."""
+INDEXED = frozenset({"gather", "index", "select", "embedding"})
+"""Families of operations whose further inputs are indices."""
+TO_NUMBERS = {"item()": "item", "tolist()": "item", "numpy()": "numpy"}
+"""What reads the numbers of a tensor, and how its result is called by the interpreter."""
+_WITHOUT_VALUES = frozenset({"create", "gradient"})
+"""Flat families whose results say nothing of the values of their inputs, or too much to tell."""
+_SCALINGS = frozenset({"torch.mul", "torch.div"})
+_SUMS = frozenset({"torch.add", "torch.sub"})
+LONGEST_WAY = 5_000
+"""Values that are followed from one value on."""
+
+
+def is_flat(entry: Entry) -> bool:
+    """Whether no gradient flows through what an API computes.
+
+    `options.differentiable` says of single members of a family that it does: `torch.as_tensor`
+    gives a tensor back as it is, while `torch.tensor` copies it.
+    """
+    return entry.family in FLAT and not entry.options.get("differentiable")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A place behind which no gradient flows on."""
+
+    how: str
+    """detach, data, item, number (`float(x)`), numpy, tensor, variable, argmax, compare, rounding,
+    draw or no_grad."""
+    site: Site
+    behind: tuple[Value, ...]
+    """What is used there by its value alone."""
+
+
+@dataclass(slots=True, eq=False)
+class Origins:
+    """What a value depends on differentiably, and what by its value alone."""
+
+    live: list[Value] = field(default_factory=list)
+    """Models, layers and parameters whose weights a gradient of the value reaches."""
+    leaves: list[Unknown | Source] = field(default_factory=list)
+    """Values from outside that are no result of a call: data, or anything else."""
+    cuts: list[Cut] = field(default_factory=list)
+    """Where gradients stop that would reach further."""
+    seen: set[int] = field(default_factory=set)
+    """The identities of the values that a gradient passes."""
+    unknown: bool = False
+    """Whether something on the way is not known: anything may be behind it."""
+
+
+Passes = Callable[[Unknown], tuple[bool, Value | None, tuple[Value, ...]] | None]
+"""What tells of the result of an unresolved call what it is: whether gradients are recorded there,
+the model, or None where nothing in it has weights, and what it is given."""
+
+
+def origins(value: Value | None, passes: Passes) -> Origins:
+    """Where the gradients of a value lead, and where they are lost on the way."""
+    found = Origins()
+    waiting = [] if value is None else [value]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in found.seen:
+            continue
+        found.seen.add(id(current))
+        if len(found.seen) > LONGEST_WAY:
+            found.unknown = True
+            break
+        waiting += _behind(current, found, passes)
+    return found
+
+
+def _behind(value: Value, found: Origins, passes: Passes) -> Iterable[Value]:
+    """The values that the gradient of one goes on to; what else is met there is noted."""
+    match value:
+        case Tensor(producer=Join(inputs=inputs)):
+            return (*inputs, *_written(value))
+        case Tensor(producer=Operation() as operation):
+            return (*_behind_operation(operation, found), *_written(value))
+        case Tensor(producer=Source(of=Value() as unresolved)):
+            return (unresolved,)
+        case Tensor(producer=Source() as source):
+            found.leaves.append(source)
+        case Arithmetic(operator="float" | "int" | "round", site=Site() as site):
+            found.cuts.append(Cut("number", site, value.operands))
+        case Arithmetic():
+            return value.operands
+        case Choice():
+            return value.options
+        case Items():
+            found.unknown = found.unknown or (value.open and not value.alike)
+            return value.items
+        case Maybe():
+            return (value.value,)
+        case Unknown():
+            return _behind_unresolved(value, found, passes)
+        case Constant() | Extent() | ShapeOf():
+            pass
+        case _:
+            found.unknown = True
+    return ()
+
+
+def _written(tensor: Tensor) -> tuple[Value, ...]:
+    return tuple(v for v in tensor.state.get(WRITTEN, ()) if isinstance(v, Value))
+
+
+def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]:
+    entry = operation.entry
+    if entry.family == "size":
+        return ()
+    if entry.family == "parameter":
+        if operation.result is not None:
+            found.live.append(operation.result)
+        return ()
+    if entry.family == "gradient":
+        found.unknown = True
+        return ()
+    given = operands(operation)
+    if is_flat(entry) or not operation.grad:
+        if entry.family not in _WITHOUT_VALUES:
+            found.cuts.append(Cut(_how(operation), operation.site, given))
+        return ()
+    if operation.layer is not None and entry.kind == "layer":
+        found.live.append(operation.layer)
+    return given[:1] if entry.family in INDEXED else given
+
+
+def _how(operation: Operation) -> str:
+    """How an operation cuts the gradient."""
+    if not is_flat(operation.entry):
+        return "no_grad"
+    if operation.entry.family == "detach":
+        # the interpreter reads `x.data` as a detach
+        called = operation.site.text.rpartition(".")[2]
+        return {"data": "data", "numpy()": "numpy"}.get(called, "detach")
+    return operation.entry.family
+
+
+def operands(operation: Operation) -> tuple[Value, ...]:
+    """What an operation computes with: its inputs, and what is given beside them and is none yet."""
+    built = operation.layer.arguments.keys() if operation.layer is not None else ()
+    inputs = operation.inputs
+    known = {id(t) for t in inputs} | {
+        id(t.producer.of) for t in inputs if isinstance(t.producer, Source)
+    }
+    given = [v for name, v in operation.arguments.items() if name not in built]
+    loose = Unknown | Arithmetic | Items | Choice
+    return (*inputs, *(v for v in given if isinstance(v, loose) and id(v) not in known))
+
+
+def _behind_unresolved(value: Unknown, found: Origins, passes: Passes) -> tuple[Value, ...]:
+    state = value.state
+    made = state.get(MADE, ())
+    if value.name in TO_NUMBERS and MADE_OF in state:
+        if made:
+            found.cuts.append(Cut(TO_NUMBERS[value.name], made[-1], (state[MADE_OF],)))
+        else:
+            found.unknown = True
+        return ()
+    if READ_AT in state:
+        found.cuts.append(Cut("data", state[READ_AT], (state[RECEIVER],)))
+        return ()
+    if value.origin == "parameter_tensor":
+        found.live.append(value)
+        return ()
+    if value.origin == "length":
+        return ()
+    if value.name in ("sum", "max", "min") and CALLEE not in state and ARGUMENTS in state:
+        return tuple(state[ARGUMENTS])
+    told = passes(value)
+    if told is not None:
+        recorded, model, given = told
+        if not recorded:
+            behind = given if model is None else (model, *given)
+            found.cuts.append(Cut("no_grad", made[-1], behind))
+            return ()
+        if model is not None:
+            found.live.append(model)
+        return given
+    if value.origin in ("loop", "parameter"):
+        found.leaves.append(value)
+        return ()
+    found.unknown = True
+    return ()
+
+
+def values_behind(values: Iterable[Value], passes: Passes) -> Iterator[Value]:
+    """All that some values depend on, by value or by gradient: models, layers and weights too."""
+    seen: set[int] = set()
+    waiting = list(values)
+    while waiting and len(seen) < LONGEST_WAY:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        met = Origins()
+        waiting += _behind(current, met, passes)
+        waiting += met.live
+        waiting += (v for cut in met.cuts for v in cut.behind)
+
+
+def terms(value: Value) -> list[Value]:
+    """The terms of a sum, without the numbers that they are multiplied by."""
+    found: list[Value] = []
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        further = _added(current)
+        if further is None or len(seen) > LONGEST_WAY:
+            found.append(current)
+        else:
+            waiting += reversed(further)
+    return found
+
+
+def _added(value: Value) -> tuple[Value, ...] | None:
+    """The terms that a value is the sum of, or what it is a multiple of; None where it is none."""
+    match value:
+        case Tensor(producer=Operation() as made) if made.grad:
+            name = made.entry.name
+            operator = "+" if name in _SUMS else "*" if name in _SCALINGS else ""
+            given = (made.arguments.get("input"), made.arguments.get("other"))
+            parts = tuple(v for v in given if v is not None)
+        case Arithmetic():
+            operator, parts = value.operator, value.operands
+        case _:
+            return None
+    if operator in ("+", "-", "sum"):
+        return parts
+    scaled = tuple(v for v in parts if not isinstance(v, Constant))
+    return scaled if operator in ("*", "/") and len(scaled) == 1 < len(parts) else None
+
+
+def root_of(leaf: Unknown | Source) -> object:
+    """What a value from outside is an element or attribute of."""
+    value: object = leaf.of if isinstance(leaf, Source) and leaf.of is not None else leaf
+    while isinstance(value, Unknown):
+        owner = value.state.get(RECEIVER)
+        if owner is None:
+            element = value.state.get(ELEMENT_OF)
+            return element[0] if element else value
+        value = owner
+    return value
