@@ -41,6 +41,23 @@ def dropout_before_norm(program: Program) -> Iterator[list[Replacement]]:
                     yield [(before, f"{program.source(before)}, {prefix}.Dropout(0.5)")]
 
 
+def throw_away(program: Program) -> Iterator[list[Replacement]]:
+    """`x = x.squeeze(1)` becomes `x.squeeze(1)`, inside of blocks."""
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        target, call = node.targets[0], node.value
+        if len(node.targets) != 1 or not isinstance(target, ast.Name) or not node.col_offset:
+            continue
+        if not isinstance(call.func, ast.Attribute) or last_name(call.func) not in _NEVER_IN_PLACE:
+            continue
+        if isinstance(call.func.value, ast.Name) and call.func.value.id == target.id:
+            yield [(node, program.source(call))]
+
+
+_NEVER_IN_PLACE = frozenset("squeeze unsqueeze clamp softmax masked_fill permute flatten".split())
+
+
 def drop_elements(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("Dropout2d"):
         text = program.source(call)
@@ -85,6 +102,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "dropout-before-batchnorm": (dropout_before_norm,),
+    "discarded-tensor-op": (throw_away,),
     "elementwise-dropout-on-conv": (drop_elements,),
     "dropout-always-on": (forget_mode,),
     "augmentation-in-eval": (augment_evaluation,),

@@ -14,6 +14,7 @@ from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, sourc
 from nnlint.semantics.values import Operation, Site
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import enclosing_statement
 
 _OF_CHANNELS = ("torch.nn.Dropout", "torch.nn.functional.dropout")
 """What has a form that drops channels, with the same parameters, under its name and `2d`."""
@@ -42,6 +43,24 @@ def _is_told_by_class(module: ModuleSyntax, name: str) -> bool:
     """Whether a file speaks of a class without building it: `isinstance(module, nn.Dropout)`."""
     built = {id(node.func) for node in module.nodes if isinstance(node, ast.Call)}
     return any(last_name(node) == name and id(node) not in built for node in module.nodes)
+
+
+def keep_result(operation: Operation, name: str) -> Changes:
+    """Let a variable hold the result of the operation that it is given to.
+
+    Parameters:
+        name: of the variable; a parameter of a module, or a part of something, is left alone.
+    """
+    made = operation.inputs[0].producer
+    if not name.isidentifier() or (
+        isinstance(made, Operation) and made.entry.family == "parameter"
+    ):
+        return None
+    site = operation.site
+    placed = enclosing_statement(site.module, site.node)
+    if placed is None:
+        return None
+    return replace(Site(site.module, placed.node), f"{name} = {source_text(site)}")
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

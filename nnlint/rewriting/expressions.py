@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 
 import libcst as cst
@@ -39,17 +40,29 @@ SLOTS = (
 def replace(plan: Plan, change: Change) -> None:
     """An expression, or a statement, in the place of another."""
     (place,), (text,) = change.places, change.texts
-    for node in plan.tree.at(place):
-        if isinstance(node, cst.BaseExpression):
+    nodes = list(plan.tree.at(place))
+    statement = not _is_expression(text)
+    for node in nodes:
+        if isinstance(node, cst.BaseExpression) and not statement:
             _put(plan, node, plan.tree.expression(text))
             return
-        if isinstance(node, cst.Assign | cst.AugAssign | cst.AnnAssign):
+        if isinstance(node, cst.Assign | cst.AugAssign | cst.AnnAssign) or (
+            isinstance(node, cst.Expr) and statement
+        ):
             (line,) = plan.tree.statements([text])
             assert isinstance(line, cst.SimpleStatementLine)
             new = line.body[0].with_changes(semicolon=node.semicolon)
             plan.updates[node].append(partial(_instead, new))
             return
     raise Refused("no expression stands there")
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(f"({text}\n)", mode="eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def unwrap(plan: Plan, change: Change) -> None:

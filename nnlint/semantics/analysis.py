@@ -16,7 +16,7 @@ from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
-from nnlint.semantics.telling import local_names_that_matter, matters
+from nnlint.semantics.telling import discards, local_names_that_matter, matters
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.trainer_hooks import PREPARING, is_part_of_evaluation, mode_of_step
 from nnlint.semantics.values import (
@@ -330,6 +330,7 @@ class _Roots:
             return
         words = self.module.words(cls.node)
         told = matters(words) or cls.node.name in self.wanted or self._asks_for(words, cls.node)
+        told = told or discards(cls.node, words)
         if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))
@@ -364,6 +365,7 @@ class _Roots:
             return
         words = self.module.words(function.node)
         told = matters(words, construction=False) or self._asks_for(words, function.node)
+        told = told or discards(function.node, words)
         if not told and words.names.isdisjoint(self.told):
             return
         self._root(

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from nnlint.semantics.library import Library, load_library
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
 LocalNames = Callable[[ModuleSyntax, frozenset[str]], frozenset[str]]
@@ -28,6 +30,15 @@ TRAINING_NAMES = frozenset(
     "backward step zero_grad manual_backward fit unscale_ clip_grad_norm_ clip_grad_norm "
     "clip_grad_value_ grad scaler optim optimizer optimizers scheduler set_grad_enabled".split()
 )
+MOVES = frozenset("to cuda float long int half double bool bfloat16 type type_as".split())
+"""Methods of tensors that other objects, such as batches of a library, have in place."""
+NEVER_IN_PLACE = MOVES | frozenset(
+    """squeeze unsqueeze view reshape flatten permute transpose contiguous expand repeat
+    clamp clip softmax log_softmax sigmoid tanh relu detach normalize masked_fill
+    index_fill index_add index_copy scatter scatter_add add sub mul div abs exp log sqrt pow
+    round floor neg""".split()
+)
+"""Names of operations that give a new tensor or view and leave what they are given alone."""
 MEANT_AS_FLAG = re.compile(r"re?q\w*gr?a?r?d(?:ient)?s?_?", re.IGNORECASE)
 """Attributes that are `requires_grad`, or were meant to be."""
 
@@ -53,6 +64,18 @@ def matters(words: Words, construction: bool = True) -> bool:
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
         or any(map(MEANT_AS_FLAG.fullmatch, words.attributes))
+    )
+
+
+def discards(node: ast.AST, words: Words) -> bool:
+    """Whether the result of what may be an operation on a tensor is thrown away in some code."""
+    if NEVER_IN_PLACE.isdisjoint(words.attributes) and NEVER_IN_PLACE.isdisjoint(words.names):
+        return False
+    return any(
+        isinstance(inner, ast.Expr)
+        and isinstance(inner.value, ast.Call)
+        and last_name(inner.value.func) in NEVER_IN_PLACE
+        for inner in walk(node)
     )
 
 

@@ -1,0 +1,117 @@
+"""Whether the result of an operation that changes nothing in place is thrown away."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from nnlint.semantics.analysis import is_test
+from nnlint.semantics.telling import MOVES, NEVER_IN_PLACE
+from nnlint.semantics.values import Operation, Source, Tensor
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.walking import walk
+
+_MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")
+_EXPECTS_ERROR = re.compile(r"raise|warn|profil|suppress|time")
+
+
+def discarded_tensor(operation: Operation) -> str | None:
+    """What an operation is given whose result is thrown away as a statement, as it is written.
+
+    None where something may come of it: it writes in place, its result may be displayed, it is
+    tried for its errors or its time, or what it is called on may be no tensor.
+    """
+    call, entry = operation.site.node, operation.entry
+    if operation.layer is not None or not operation.inputs or not isinstance(call, ast.Call):
+        return None
+    name = last_name(call.func)
+    if name not in NEVER_IN_PLACE or entry.options.get("in_place"):
+        return None
+    if not entry.name.startswith("torch.") or not {"out", "inplace"}.isdisjoint(operation.explicit):
+        return None
+    if any(keyword.arg is None for keyword in call.keywords):
+        return None
+    chain = enclosing_statements(operation.site.module, call)
+    statement = chain[-1].node if chain else None
+    if not isinstance(statement, ast.Expr) or statement.value is not call:
+        return None
+    if _may_be_displayed(chain) or _is_tried(operation, chain):
+        return None
+    given = _given(call, operation.site.module)
+    if given is None or not _is_tensor(operation.inputs[0], name in MOVES):
+        return None
+    return operation.site.module.text(given)
+
+
+def _given(call: ast.Call, module: ModuleSyntax) -> ast.expr | None:
+    """The tensor that a call is about, if it lives on: a name, an attribute or an element."""
+    taken = call.func.value if isinstance(call.func, ast.Attribute) else None
+    bound = isinstance(taken, ast.Name) and _is_imported(taken.id, module)
+    dotted = isinstance(taken, ast.Attribute) and _is_imported(_root(taken), module)
+    if taken is None or bound or dotted:
+        taken = call.args[0] if call.args else None
+    return taken if isinstance(taken, ast.Name | ast.Attribute | ast.Subscript) else None
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_imported(name: str, module: ModuleSyntax) -> bool:
+    return any(
+        (alias.asname or alias.name.partition(".")[0]) == name
+        for node in module.nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+def _may_be_displayed(chain: list[Placed]) -> bool:
+    """Whether a statement stands at the top of a file: cells and consoles show what it gives."""
+    return len(chain) < 2
+
+
+def _is_tried(operation: Operation, chain: list[Placed]) -> bool:
+    """Whether a statement is there for its errors or for the time that it takes."""
+    module = operation.site.module
+    if is_test(module):
+        return True
+    for node in (placed.node for placed in chain):
+        if isinstance(node, ast.Try):
+            return True
+        if isinstance(node, ast.With):
+            words = {last_name(n) for item in node.items for n in walk(item.context_expr)}
+            if any(_EXPECTS_ERROR.search(word.lower()) for word in words):
+                return True
+    for around in module.nodes:
+        if isinstance(around, ast.FunctionDef) and stands_in(operation.site.node, around):
+            told = module.words(around).names | module.words(around).attributes
+            if around.name.startswith("test") or _MEASURES.search(around.name):
+                return True
+            if any(map(_MEASURES.fullmatch, told)):
+                return True
+    return False
+
+
+def _is_tensor(tensor: Tensor, moved: bool) -> bool:
+    """Whether something is certainly a tensor.
+
+    Parameters:
+        moved: whether what is done with it is something that other objects do in place.
+    """
+    producer = tensor.producer
+    if isinstance(producer, Source):
+        return producer.of is None and (not moved or tensor.shape is not None)
+    parts = producer.inputs
+    if not isinstance(producer, Operation):
+        return all(_is_tensor(part, moved) for part in parts)
+    if moved and producer.entry.family == "create":
+        # it may be made as it is asked to be
+        return False
+    if producer.layer is not None or not producer.entry.transparent or not parts:
+        return producer.entry.name.startswith("torch.")
+    return _is_tensor(parts[0], moved)
