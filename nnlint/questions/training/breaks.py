@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation
-from nnlint.questions.training.coverage import has_weights
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.differentiability import (
@@ -20,6 +19,7 @@ from nnlint.semantics.differentiability import (
     values_behind,
 )
 from nnlint.semantics.holding import same_model
+from nnlint.semantics.registration import has_weights
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     Built,
