@@ -47,12 +47,16 @@ def discarded_tensor(operation: Operation) -> str | None:
 
 def _given(call: ast.Call, module: ModuleSyntax) -> ast.expr | None:
     """The tensor that a call is about, if it lives on: a name, an attribute or an element."""
-    taken = call.func.value if isinstance(call.func, ast.Attribute) else None
-    bound = isinstance(taken, ast.Name) and _is_imported(taken.id, module)
-    dotted = isinstance(taken, ast.Attribute) and _is_imported(_root(taken), module)
-    if taken is None or bound or dotted:
+    taken = _receiver(call, module)
+    if taken is None:
         taken = call.args[0] if call.args else None
     return taken if isinstance(taken, ast.Name | ast.Attribute | ast.Subscript) else None
+
+
+def _receiver(call: ast.Call, module: ModuleSyntax) -> ast.expr | None:
+    """What a method is called on; None where a function of an imported module is called."""
+    taken = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return None if taken is None or _is_imported(_root(taken), module) else taken
 
 
 def _root(node: ast.expr) -> str:
@@ -111,6 +115,11 @@ def _is_tensor(tensor: Tensor, moved: bool) -> bool:
         return all(_is_tensor(part, moved) for part in parts)
     if moved and producer.entry.family == "create":
         # it may be made as it is asked to be
+        return False
+    call = producer.site.node
+    method = isinstance(call, ast.Call) and _receiver(call, producer.site.module) is not None
+    if producer.layer is None and method and parts and not _is_tensor(parts[0], moved):
+        # other objects have methods of the same names: `tree.add(branch)`
         return False
     if producer.layer is not None or not producer.entry.transparent or not parts:
         return producer.entry.name.startswith("torch.")

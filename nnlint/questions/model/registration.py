@@ -234,6 +234,10 @@ def _place(hidden: Hidden) -> Site | None:
     holder, module = hidden.holder.site, getattr(hidden.module, "site", None)
     cls = hidden.owner.cls
     if module is not None:
+        for assigned in assignments(cls, hidden.attribute):
+            # lists in lists are told once
+            if _is_within(module, assigned.module, assigned.node):
+                return assigned
         own = _is_within(module, cls.scope.module, cls.node)
         if own and holder is not None and _is_within(module, holder.module, holder.node):
             return holder
