@@ -47,7 +47,9 @@ _BY_HAND = frozenset(
     train state_dict""".split()
 )
 """Methods of a module whose own version may reach what is not registered."""
-_REGISTERS = frozenset("_modules add_module register_module setattr __setattr__ __dict__".split())
+_REGISTERS = frozenset(
+    "_modules add_module register_module setattr __setattr__ __dict__ vars exec".split()
+)
 """Words of code that registers modules under names that are made at run time."""
 _FIXES = frozenset({"freeze", "requires_grad", "load", "eval", "copy"})
 
@@ -234,9 +236,10 @@ def _place(hidden: Hidden) -> Site | None:
     holder, module = hidden.holder.site, getattr(hidden.module, "site", None)
     cls = hidden.owner.cls
     if module is not None:
+        written = holder if holder and not getattr(hidden.holder, "grown", False) else module
         for assigned in assignments(cls, hidden.attribute):
             # lists in lists are told once
-            if _is_within(module, assigned.module, assigned.node):
+            if any(_is_within(s, assigned.module, assigned.node) for s in (written, module)):
                 return assigned
         own = _is_within(module, cls.scope.module, cls.node)
         if own and holder is not None and _is_within(module, holder.module, holder.node):
