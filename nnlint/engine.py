@@ -72,6 +72,7 @@ def lint(
         cache_dir=(cache_dir or _home(paths)) if use_cache else None,
         on_progress=on_progress,
         executor=executor,
+        follows_edits=False,
     )
     selected_codes(config)
     return linter.run(linter.discover(paths))
@@ -90,6 +91,8 @@ class Linter:
         cache_dir: the folder that the cache has its own folder in; None keeps results in
             memory only.
         executor: where to run checks, instead of processes of this machine.
+        follows_edits: whether files are read once more when they have been checked, to see later
+            what an edit of comments and blank rows leaves of what was found.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Linter:
         cache_dir: Path | None = None,
         on_progress: Progress | None = None,
         executor: Executor | None = None,
+        follows_edits: bool = True,
     ) -> None:
         self._config_of = config_of
         self._jobs = jobs
@@ -107,6 +111,7 @@ class Linter:
         self._on_progress = on_progress
         self._executor = executor
         self._caches: dict[tuple[object, ...], Cache] = {}
+        self._follows_edits = follows_edits
         self._moving: Moving | None = None
 
     def discover(self, paths: Sequence[str], force_exclude: bool = False) -> Discovery:
@@ -159,7 +164,7 @@ class Linter:
                 on_progress=self._on_progress,
             ):
                 cache.put(os.path.abspath(name), result)
-                if len(waiting) < SMALL_RUN:
+                if self._follows_edits and len(waiting) < SMALL_RUN:
                     self._note(os.path.abspath(name), result, overlay)
                 # what it depended on is of no use any more
                 results[name] = replace(result, consulted=None)

@@ -215,7 +215,7 @@ def _linter(text: str, select: Sequence[str]) -> Linter:
         stage=Stage(stage[1]) if stage else None,
         selection=Selection(select=tuple(select) or None, extend_select=more),
     )
-    return Linter(lambda folder: config, jobs=1)
+    return Linter(lambda folder: config, jobs=1, follows_edits=False)
 
 
 def _compare(case: Case, findings: Iterable[Finding]) -> None:

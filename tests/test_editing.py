@@ -12,7 +12,7 @@ import pytest
 
 from nnlint.checking import check_file
 from nnlint.config import Config
-from nnlint.engine import Linter
+from nnlint.engine import Linter, lint
 from nnlint.moving import Moving
 from nnlint.project.results import FileResult
 from nnlint.source.layout import Layout, Shift
@@ -294,6 +294,16 @@ def test_findings_move_with_their_rows(project: Path) -> None:
         (finding,) = kept.run(found).findings
         assert finding.start.row == first.start.row + number
         assert finding.rows == tuple(row + number for row in first.rows)
+
+
+def test_a_run_that_is_the_only_one_keeps_no_contents(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr(Moving, "note", lambda self, path, *rest: noted.append(path))
+    assert lint([str(project)], Config(), jobs=1, use_cache=False).findings and not noted
+    kept = linter()
+    assert kept.run(kept.discover([str(project)])).findings and len(noted) == 2
 
 
 def test_no_more_contents_are_kept_than_bound(

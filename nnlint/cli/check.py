@@ -152,6 +152,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
             cache_dir=cache,
             on_progress=on_progress,
             executor=executor,
+            follows_edits=False,
         )
         found, overlay = _input(linter, settings, options)
         if options["show_files"]:

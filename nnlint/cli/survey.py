@@ -42,7 +42,7 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
     probes = _probes(options)
     found = find_config(Path.cwd())
     config = load_config(found) if found else Config()
-    linter = Linter(lambda folder: config, cache_dir=None)
+    linter = Linter(lambda folder: config, cache_dir=None, follows_edits=False)
     try:
         discovered = linter.discover([path])
     except MissingPathError as error:

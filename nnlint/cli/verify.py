@@ -131,7 +131,7 @@ def _doubted(target: Target, config: Config) -> list[int]:
 
     if not target.file:
         return []
-    linter = Linter(lambda folder: config, cache_dir=None)
+    linter = Linter(lambda folder: config, cache_dir=None, follows_edits=False)
     models = {m.target.name: m for m in models_in([target.file])}
     if target.name not in models:
         return []
