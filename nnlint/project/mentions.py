@@ -26,22 +26,20 @@ _WORD = re.compile(rb"\w+")
 def mentioning(modules: ProjectModules, path: str, name: str) -> Iterator[str]:
     """A file, then others of its project that mention a name, nearest first."""
     yield path
-    yield from _nearest(path, _naming(modules, path, name, modules.files(_top_of(modules, path))))
+    yield from _nearest(path, _naming(modules, name, modules.files(_top_of(modules, path))))
 
 
 def _nearest(path: str, files: Iterable[str]) -> list[str]:
-    """Of files those that are nearest to another, in an order that is the same everywhere."""
-    near = os.path.dirname(path)
-    return nsmallest(MOST_FILES, files, key=lambda f: (-len(os.path.commonpath([near, f])), f))
+    """Of files those that are nearest to one of them, in an order that is the same everywhere."""
+    near, others = os.path.dirname(path), (file for file in files if file != path)
+    return nsmallest(MOST_FILES, others, key=lambda f: (-len(os.path.commonpath([near, f])), f))
 
 
-def _naming(
-    modules: ProjectModules, path: str, name: str, candidates: Iterable[str]
-) -> Iterator[str]:
-    """The Python files that mention a name, but for `path` itself."""
+def _naming(modules: ProjectModules, name: str, candidates: Iterable[str]) -> Iterator[str]:
+    """The Python files that mention a name."""
     pattern = re.compile(rf"\b{re.escape(name)}\b".encode())
     for file in candidates:
-        if file != path and file.endswith(".py") and pattern.search(_content(modules, file)):
+        if file.endswith(".py") and pattern.search(_content(modules, file)):
             yield file
 
 
@@ -83,10 +81,10 @@ class Users:
         """The files that mention a name of the one at `path`, nearest first."""
         around = self._around(path)
         below = {file for folder in around for file in self._modules.files(folder)}
-        found = set(_naming(self._modules, path, name, self._beside(path) - below))
+        found = set(_naming(self._modules, name, self._beside(path) - below))
         for folder in around:
             found.update(self._modules.once(_Words, folder).files(name))
-        return _nearest(path, found - {path})
+        return _nearest(path, found)
 
     def candidates(self, path: str) -> set[str]:
         """The files that may mention a name of the one at `path`."""
@@ -114,7 +112,7 @@ class _Words:
         """The files in which a name is a word."""
         self._asked += 1
         if self._asked <= FEW or not name.isascii():
-            return _naming(self._modules, "", name, self._files)
+            return _naming(self._modules, name, self._files)
         if not self._places:
             for place, file in enumerate(self._files):
                 for word in frozenset(_WORD.findall(_content(self._modules, file))):
