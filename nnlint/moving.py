@@ -86,9 +86,9 @@ class Moving:
             if shift is None:
                 return None
             shifts[file], texts[file] = shift, after
-        own = _content(path, overlay) or b""
         comments = last.comments
         if path in shifts:
+            own = texts[path]
             words = [w for r in rules for s in r.on if isinstance(s, Matches) for w in s.words]
             if not takes_part(own) or _say(shifts[path].changed, words):
                 return None
