@@ -131,7 +131,7 @@ class Cache:
             display: the name that the user knows a file by.
         """
         entries = [self._tried.get(path), self._contents.results.get(path)]
-        entry = next((e for e in entries if e and self._digest(path) == e[0]), None)
+        entry = next((e for e in entries if e and self.identity(path) == e[0]), None)
         if entry is None:
             # known before the file is read, so that a change in between is not missed
             self._stamp(path)
@@ -154,8 +154,14 @@ class Cache:
             return None
 
     def identity(self, path: str) -> str:
-        """The identity of what a file or folder holds now, as results rest on it."""
-        return self._digest(path)
+        """The identity of what a file or folder holds now, as results rest on it.
+
+        A file is read only when its stamp is not a known one.
+        """
+        known = self._digests.get(path)
+        if known is None:
+            known = self._digests[path] = self._find_digest(path)
+        return known
 
     def _whole(self, entry: tuple[str, tuple[int, ...], Any] | None) -> FileResult | None:
         """The result of an entry, with all that is kept with it.
@@ -226,14 +232,7 @@ class Cache:
         known = self._holds.get(number)
         if known is None:
             path, digest = self._contents.consulted[number]
-            known = self._holds[number] = self._digest(path) == digest
-        return known
-
-    def _digest(self, path: str) -> str:
-        """Identity of a file's content, read only when its stamp is not a known one."""
-        known = self._digests.get(path)
-        if known is None:
-            known = self._digests[path] = self._find_digest(path)
+            known = self._holds[number] = self.identity(path) == digest
         return known
 
     def _find_digest(self, path: str) -> str:
