@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from functools import partial
 
 import libcst as cst
 
 from nnlint.finding import Change
 from nnlint.rewriting.blocks import Plan
-from nnlint.rewriting.tree import Refused
+from nnlint.rewriting.tree import Refused, is_expression
 
 ATOMS = (
     cst.Name
@@ -40,14 +39,14 @@ SLOTS = (
 def replace(plan: Plan, change: Change) -> None:
     """An expression, or a statement, in the place of another."""
     (place,), (text,) = change.places, change.texts
-    nodes = list(plan.tree.at(place))
-    statement = not _is_expression(text)
+    nodes = plan.tree.at(place)
+    expression = is_expression(f"({text}\n)")
     for node in nodes:
-        if isinstance(node, cst.BaseExpression) and not statement:
+        if isinstance(node, cst.BaseExpression) and expression:
             _put(plan, node, plan.tree.expression(text))
             return
         if isinstance(node, cst.Assign | cst.AugAssign | cst.AnnAssign) or (
-            isinstance(node, cst.Expr) and statement
+            isinstance(node, cst.Expr) and not expression
         ):
             (line,) = plan.tree.statements([text])
             assert isinstance(line, cst.SimpleStatementLine)
@@ -55,14 +54,6 @@ def replace(plan: Plan, change: Change) -> None:
             plan.updates[node].append(partial(_instead, new))
             return
     raise Refused("no expression stands there")
-
-
-def _is_expression(text: str) -> bool:
-    try:
-        ast.parse(f"({text}\n)", mode="eval")
-    except SyntaxError:
-        return False
-    return True
 
 
 def unwrap(plan: Plan, change: Change) -> None:

@@ -184,7 +184,7 @@ class SourceTree:
             Refused: it is none.
         """
         try:
-            if "\n" in text and not _is_expression(text):
+            if "\n" in text and not is_expression(text):
                 # it was written within brackets that it does not bring along
                 text = f"({text})"
             return cst.parse_expression(text, self.module.config_for_parsing)
@@ -238,7 +238,8 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-def _is_expression(text: str) -> bool:
+def is_expression(text: str) -> bool:
+    """Whether a text is an expression as it stands: one over several rows needs brackets."""
     try:
         ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from nnlint.semantics.dataflow import SCALES
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -39,7 +40,6 @@ TO_NUMBERS = {"item()": "item", "tolist()": "item", "numpy()": "numpy"}
 """What reads the numbers of a tensor, and how its result is called by the interpreter."""
 _WITHOUT_VALUES = frozenset({"create", "gradient"})
 """Flat families whose results say nothing of the values of their inputs, or too much to tell."""
-_SCALINGS = frozenset({"torch.mul", "torch.div"})
 _SUMS = frozenset({"torch.add", "torch.sub"})
 LONGEST_WAY = 5_000
 """Values that are followed from one value on."""
@@ -257,7 +257,7 @@ def _added(value: Value) -> tuple[Value, ...] | None:
     match value:
         case Tensor(producer=Operation() as made) if made.grad:
             name = made.entry.name
-            operator = "+" if name in _SUMS else "*" if name in _SCALINGS else ""
+            operator = "+" if name in _SUMS else "*" if name in SCALES else ""
             given = (made.arguments.get("input"), made.arguments.get("other"))
             parts = tuple(v for v in given if v is not None)
         case Arithmetic():

@@ -36,8 +36,6 @@ _WEIGHTED = re.compile(
 )
 _AFFINE = ("affine", "elementwise_affine")
 """Arguments without which a normalisation has no weights."""
-_NORMS = frozenset({"norm", "batch_norm", "activation"})
-"""Families of layers whose weights begin at 1 and 0, or another number."""
 _DEEPEST = 4
 """Lists in lists that are looked through for modules."""
 
@@ -140,11 +138,6 @@ def is_given_weights(value: Value, depth: int = 8) -> bool:
 def _is_off(value: Value | None) -> bool:
     """Whether an option is given and may be off."""
     return value is not None and not (isinstance(value, Constant) and value.value)
-
-
-def starts_random(layer: Value | None) -> bool:
-    """Whether a library's layer certainly has weights that are drawn at random."""
-    return isinstance(layer, Built) and layer.entry.family not in _NORMS and has_weights(layer)
 
 
 def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from nnlint.semantics.library import Library, load_library
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import targets_of
 from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
@@ -73,7 +74,7 @@ _MAKES_CONTAINER = frozenset({"list", "tuple", "set", "dict"})
 
 @lru_cache(maxsize=2)
 def _layer_names(library: Library) -> frozenset[str]:
-    """Names of layers with weights, and of dropouts."""
+    """Names of layers, with and without weights."""
     return library.last_names(library.names(kinds=LAYERS))
 
 
@@ -95,11 +96,8 @@ def may_not_register(cls: ast.ClassDef, words: Words) -> bool:
     tensors = not _tensor_makers(load_library()).isdisjoint(named)
     return (layers or tensors) and any(
         isinstance(node, ast.Assign | ast.AnnAssign)
+        and any(isinstance(target, ast.Attribute) for target in targets_of(node))
         and ((layers and _is_container(node.value)) or (tensors and _makes_tensor(node.value)))
-        and any(
-            isinstance(t, ast.Attribute)
-            for t in getattr(node, "targets", (getattr(node, "target", None),))
-        )
         for node in walk(cls)
     )
 

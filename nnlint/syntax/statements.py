@@ -48,6 +48,11 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield inner
 
 
+def targets_of(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    """What an assignment assigns to."""
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+
+
 def statement_rows(module: ModuleSyntax, node: ast.AST) -> tuple[int, int]:
     """First and last row of the statement around a node; of a compound one, of its header."""
     placed = enclosing_statement(module, node)

@@ -34,6 +34,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import targets_of
 from nnlint.syntax.walking import walk
 
 _SET_ASIDE = re.compile(
@@ -256,12 +257,10 @@ def _is_within(site: Site, module: object, node: ast.AST) -> bool:
 def assignments(cls: Class, attribute: str) -> Iterator[Site]:
     """What a class assigns to one of its attributes, in all of its methods."""
     for node in walk(cls.node):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(value, ast.expr):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
-        if any(is_own_attribute(target, attribute) for target in targets):
-            yield Site(cls.scope.module, value)
+        if any(is_own_attribute(target, attribute) for target in targets_of(node)):
+            yield Site(cls.scope.module, node.value)
 
 
 def is_own_attribute(node: ast.AST | None, attribute: str) -> bool:

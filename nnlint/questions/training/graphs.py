@@ -28,7 +28,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.calls import called_name, last_name
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.statements import enclosing_statements, targets_of
 from nnlint.syntax.walking import walk
 
 MOST = 300
@@ -358,7 +358,7 @@ def _outlives(target: ast.expr, gather: Event) -> bool:
         node.value
         for node in (walk(function) if function is not None else ())
         if isinstance(node, ast.Assign | ast.AnnAssign)
-        for name in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        for name in targets_of(node)
         if isinstance(name, ast.Name) and name.id == holder.id
     ]
     return not made or not all(map(_is_new_container, made))
@@ -396,7 +396,7 @@ def _reset_names(loop: ast.AST) -> Iterator[str]:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             if statement.value is None:
                 continue
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            targets = targets_of(statement)
             names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t])]
             yield from {ast.unparse(n) for n in names} - _mentioned(statement.value)
         elif isinstance(statement, ast.With | ast.Try | ast.For | ast.While) or (

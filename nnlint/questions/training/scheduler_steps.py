@@ -23,7 +23,7 @@ from nnlint.semantics.timeline import Block, Event, entered, loops_around
 from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statement, enclosing_statements
+from nnlint.syntax.statements import enclosing_statement, enclosing_statements, targets_of
 from nnlint.syntax.walking import walk
 
 _ONLY_READS = re.compile(
@@ -281,8 +281,7 @@ def _names(scheduler: Built) -> set[str]:
     own = names_of(scheduler)
     if own or not placed or not isinstance(placed.node, ast.Assign | ast.AnnAssign):
         return set(own)
-    targets = placed.node.targets if isinstance(placed.node, ast.Assign) else [placed.node.target]
-    return {last_name(target) for target in targets}
+    return {last_name(target) for target in targets_of(placed.node)}
 
 
 def _gives(call: ast.AST, names: set[str]) -> bool:

@@ -93,20 +93,19 @@ def classify_view(
     symbols = symbols or Symbols()
     defaults = defaults_of([a.size for d in source for a in d], target, symbols, overridden)
     ones = {s: ONE for s, value in defaults.items() if value == ONE}
-    result = _classify(settled(source, ones), [replaced(t, ones) for t in target], symbols)
+    single, wanted = settled(source, ones), [replaced(t, ones) for t in target]
+    result = _classify(single, wanted, symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
         numbered = [replaced(t, defaults) for t in target]
         numbers = _classify(settled(source, defaults), numbered, symbols)
         if numbers.kind is not Kind.UNKNOWN:
             result = replace(numbers, shape=result.shape)
-    if result.kind in FAULTS:
-        settled_source = settled(source, ones)
-        if _is_right_for_one(settled_source, target, symbols) or _is_right_in_place(
-            settled_source, target, symbols
-        ):
-            return ViewResult(Kind.UNKNOWN, target_shape(target))
+    if result.kind in FAULTS and (
+        _is_right_for_one(single, target, symbols) or _is_right_in_place(single, target, symbols)
+    ):
+        return ViewResult(Kind.UNKNOWN, target_shape(target))
     if result.kind in FAULTS and (learned := _learned_order(source)) != source:
-        whole = _classify(settled(learned, ones), [replaced(t, ones) for t in target], symbols)
+        whole = _classify(settled(learned, ones), wanted, symbols)
         if whole.kind not in FAULTS:
             return ViewResult(Kind.UNKNOWN, result.shape)
     return result

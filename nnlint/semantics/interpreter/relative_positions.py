@@ -42,8 +42,8 @@ def judge_shift(second: Operation, target: Sequence[Target]) -> None:
     Parameters:
         target: the sizes that the second view is given.
     """
-    first, cut = _view_before(second)
-    if first is None or not cut:
+    first = _view_before_cut(second)
+    if first is None:
         return
     one, other = first.view, second.view
     if not isinstance(one, ViewResult) or not isinstance(other, ViewResult):
@@ -53,18 +53,18 @@ def judge_shift(second: Operation, target: Sequence[Target]) -> None:
             view.view = replace(view.view, kind=Kind.UNKNOWN, suspected=Kind.UNKNOWN)
 
 
-def _view_before(view: Operation) -> tuple[Operation | None, bool]:
-    """The view whose elements another views, and whether some of them were cut off."""
+def _view_before_cut(view: Operation) -> Operation | None:
+    """The view whose elements another views, if some of them were cut off in between."""
     cut = False
     producer = view.inputs[0].producer if view.inputs else None
     while isinstance(producer, Operation) and producer.inputs:
         if producer.entry.axes == "view":
-            return producer, cut
+            return producer if cut else None
         if producer.entry.axes != "same" and producer.entry.family != "index":
             break
         cut = cut or producer.entry.family == "index"
         producer = producer.inputs[0].producer
-    return None, False
+    return None
 
 
 def _sizes(shape: Shape | None) -> list[Size]:

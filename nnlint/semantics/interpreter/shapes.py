@@ -63,9 +63,10 @@ class Shapes(ViewWords):
         if demanded is not None and operation.inputs:
             self._refine(operation.inputs[0], demanded)
         if entry.axes == "view":
-            operation.view = self._view(operation, given)
+            target = self.sizes.targets(given[1:]) or ()
+            operation.view = self._view(operation, target)
             shape = operation.view.shape if operation.view else None
-            judge_shift(operation, self.sizes.targets(given[1:]) or ())
+            judge_shift(operation, target)
             return Tensor(operation, {"shape": shape})
         if entry.axes == "einops":
             operation.view = self._pattern(operation)
@@ -158,9 +159,8 @@ class Shapes(ViewWords):
             options["batch_first"] = True
         return options
 
-    def _view(self, operation: Operation, given: Sequence[Value]) -> ViewResult | None:
+    def _view(self, operation: Operation, target: Sequence[Target]) -> ViewResult | None:
         """How a `view` or `reshape` regroups the axes of its input, if they are known."""
-        target = self.sizes.targets(given[1:])
         if not target or not operation.inputs:
             return None
         source = operation.inputs[0].shape or self._outline(operation.inputs[0], target)
