@@ -16,10 +16,16 @@ ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 """What drops attention weights at the rate that it is given, in whichever mode."""
 _ON_PURPOSE = re.compile(
     r"\bmc|_mc|monte|bayes|uncertain|stochastic|ensemble|perturb|corrupt|nois|augment|drop_|mask"
-    r"|always|train|loss|sampl",
+    r"|always|train|loss|sampl|pre_?net",
     re.IGNORECASE,
 )
-"""Names of functions and classes that drop on purpose, or in training only."""
+"""Names of functions and classes that drop on purpose, or in training only. A pre-net drops in
+synthesis, too (Shen et al., Natural TTS Synthesis by Conditioning WaveNet, 2018)."""
+_SAID = re.compile(
+    r"#.*(?:always (?:on|appl|activ|drop|us)|infer|evaluation|test time|synthesis|on purpose|deliberate)",
+    re.I,
+)
+"""Comments by which an author says that it is meant."""
 _MODES = re.compile(r"train|eval|mode|infer|test|determin|sampl|\bmc|_mc", re.IGNORECASE)
 """Words of conditions that may tell training from evaluation."""
 
@@ -31,7 +37,7 @@ def is_always_on(dropout: Operation) -> bool:
     if not isinstance(owner, Instance) or not is_model(owner) or function is None:
         return False
     named = (function.name, owner.cls.node.name)
-    if any(map(_ON_PURPOSE.search, named)) or _depends_on_mode(dropout):
+    if any(map(_ON_PURPOSE.search, named)) or _is_said(dropout) or _depends_on_mode(dropout):
         return False
     if dropout.entry.name == ATTENTION:
         return _drops_attention(dropout) and not _asks_for_mode(function)
@@ -46,6 +52,17 @@ def is_always_on(dropout: Operation) -> bool:
         and constant(dropout.arguments.get("training")) is True
         and not _is_zero(dropout)
     )
+
+
+def _is_said(dropout: Operation) -> bool:
+    """Whether a comment in the rows of a dropout's statement, or above it, says that it is meant."""
+    module = dropout.site.module
+    placed = enclosing_statement(module, dropout.site.node)
+    if placed is None:
+        return False
+    node = placed.node
+    rows = module.lines[max(node.lineno - 2, 0) : node.end_lineno]
+    return any(map(_SAID.search, rows))
 
 
 def _is_zero(dropout: Operation) -> bool:
