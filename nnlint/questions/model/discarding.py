@@ -104,23 +104,41 @@ def _is_tried(operation: Operation, chain: list[Placed]) -> bool:
 def _is_tensor(tensor: Tensor, moved: bool) -> bool:
     """Whether something is certainly a tensor.
 
+    Each is looked at once: behind branches there are as many ways as two to the power of them.
+
     Parameters:
         moved: whether what is done with it is something that other objects do in place.
     """
+    seen: set[int] = set()
+    waiting = [tensor]
+    for current in waiting:
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        others = _has_to_be(current, moved)
+        if others is None:
+            return False
+        waiting += others
+    return True
+
+
+def _has_to_be(tensor: Tensor, moved: bool) -> tuple[Tensor, ...] | None:
+    """What has to be a tensor, so that another value is one; None where that may be none anyway."""
     producer = tensor.producer
     if isinstance(producer, Source):
-        return producer.of is None and (not moved or tensor.shape is not None)
+        known = producer.of is None and (not moved or tensor.shape is not None)
+        return () if known else None
     parts = producer.inputs
     if not isinstance(producer, Operation):
-        return all(_is_tensor(part, moved) for part in parts)
+        return parts
     if moved and producer.entry.family == "create":
         # it may be made as it is asked to be
-        return False
+        return None
+    if producer.layer is None and producer.entry.transparent and parts:
+        return parts[:1]
+    if not producer.entry.name.startswith("torch."):
+        return None
     call = producer.site.node
     method = isinstance(call, ast.Call) and _receiver(call, producer.site.module) is not None
-    if producer.layer is None and method and parts and not _is_tensor(parts[0], moved):
-        # other objects have methods of the same names: `tree.add(branch)`
-        return False
-    if producer.layer is not None or not producer.entry.transparent or not parts:
-        return producer.entry.name.startswith("torch.")
-    return _is_tensor(parts[0], moved)
+    # other objects have methods of the same names: `tree.add(branch)`
+    return parts[:1] if producer.layer is None and method else ()
