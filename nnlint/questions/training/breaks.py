@@ -184,14 +184,11 @@ class _Search:
     def _model_behind(self, cut: Cut, any_model: bool = False) -> str | None:
         """What the program calls the model whose gradient a cut loses; None where it is none that
         is trained."""
+        owner = self.program.once(Ownership)
         for value in values_behind(cut.behind, self.flow.output_of):
-            if _is_module(value) and _may_learn(value) and (any_model or self._is_trained(value)):
+            if _is_module(value) and _may_learn(value) and (any_model or owner.holds(value)):
                 return self._spoken(value)
         return None
-
-    def _is_trained(self, model: Value) -> bool:
-        held = [held_models(e.subject) or () for e in self.program.events("step", "build")]
-        return any(same_model(m, model) for models in held for m in models)
 
     def _is_reached(self, model: Value) -> bool:
         return any(same_model(model, v) for o in self.behind.values() for v in o.live)
