@@ -117,9 +117,7 @@ class _Search:
         self.owners = [module for module in modules if isinstance(module, Instance)]
         containers = [b for b in program.builds if b.entry.kind == "container"]
         self.everything = [*users.values(), *built]
-        listed = [
-            value for model in _optimised(program) for value in (model.models if model else ())
-        ]
+        listed = [model for held in _optimised(program) for model in held.models]
         hidden = {id(h.module) for owner in self.owners for h in hidden_in(owner)}
         whole = [m for m in modules if id(m) not in hidden]
         self.registered = registered_in([*whole, *listed])
