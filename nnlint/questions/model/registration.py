@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.model.layers import DROPOUTS, has_trained_weights
+from nnlint.questions.participants import FIXED
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.registration import (
@@ -37,8 +38,8 @@ from nnlint.syntax.module import stands_in
 from nnlint.syntax.walking import walk
 
 _SET_ASIDE = re.compile(
-    r"teacher|target|ema|momentum|frozen|fixed|pretrain|vgg|perceptual|lpips|reference|reward|"
-    r"oracle|victim|critic|discriminator|expert_model|hidden_from",
+    rf"{FIXED}|ema|vgg|perceptual|lpips|reward|oracle|victim|critic|discriminator|expert_model|"
+    r"hidden_from",
     re.IGNORECASE,
 )
 """How networks are called that are kept out of a module on purpose."""

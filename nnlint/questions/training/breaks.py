@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.participants import FIXED, held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
@@ -35,10 +35,7 @@ from nnlint.semantics.values import (
 _BY_CHANCE = frozenset("data item number numpy tensor variable argmax compare rounding".split())
 """Cuts that nobody writes to stop a gradient: a loss has use for none of them among its terms."""
 _NEW_LEAVES = frozenset({"tensor", "variable"})
-_FIXED = re.compile(
-    r"teacher|target|ema(?:_|$)|momentum|frozen|fixed|pretrain|reference|(?:^|_)(?:ref|old|prior)",
-    re.IGNORECASE,
-)
+_FIXED = re.compile(rf"{FIXED}|ema(?:_|$)|(?:^|_)(?:ref|old|prior)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
