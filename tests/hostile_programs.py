@@ -164,6 +164,9 @@ OTHERS = {
     "views of joins": "a = x\n"
     + "if given:\n    a = a.view(-1, 2)\nelse:\n    a = F.dropout(a + a)\na = torch.cat([a, a])\n"
     * 150,
+    "branches before a result that is thrown away": "def f(x):\n"
+    + _repeated("    if given.a@:\n        x = x.abs()\n", 40)
+    + "    x.squeeze(1)\n    return x\nf(layer(x))\n",
     "many appended": "s = []\n" + "s.append(layer)\n" * 900 + "nn.Sequential(*s)(x)\n",
     "lists that hold each other": "a, b = [], {}\na.append(b)\nb['a'] = a\na.append(a)\nb['b'] = b\n"
     "layer(a)\nx.view(a)\nlayer(b)\ntorch.save(b, 'b')\n",

@@ -44,6 +44,8 @@ from nnlint.syntax.module import stands_in
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
 """How programs call functions that make models, and classes."""
+FIXED = "teacher|target|momentum|frozen|fixed|pretrain|reference"
+"""A pattern of how networks are called that are not trained on purpose; questions add to it."""
 _OF_OBJECTS = frozenset({"parameter", "attribute", "call", "loop"})
 """Where objects come from that are called as models are; others are functions of a module."""
 

@@ -44,22 +44,19 @@ def register_layers(found: Unregistered) -> Changes:
 
 def _inner(place: Site, table: bool) -> str | None:
     """What the container is made from, as it is written; None where that is not known."""
-    node = place.node
-    if isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict) or called_name(node) in (
-        "list",
-        "dict",
-    ):
-        is_empty = not getattr(node, "elts", None) and not getattr(node, "keys", None)
-        if isinstance(node, ast.Call):
-            return "" if not (node.args or node.keywords) else None
-        if is_empty:
+    match place.node:
+        case ast.Call(args=[], keywords=[]) as made if called_name(made) in ("list", "dict"):
             return ""
-        if isinstance(node, ast.Dict):
-            named = all(isinstance(k, ast.Constant) and type(k.value) is str for k in node.keys)
-            return _text(place) if named and table else None
-        # `()` around a tuple are not always a part of it
-        return _text(place) if isinstance(node, ast.List) else None
-    return _text(place) if isinstance(node, ast.ListComp) else None
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Set(elts=[]) | ast.Dict(keys=[]):
+            return ""
+        case ast.Dict(keys=keys) if table:
+            named = all(isinstance(k, ast.Constant) and type(k.value) is str for k in keys)
+            return _text(place) if named else None
+        case ast.List() | ast.ListComp():
+            return _text(place)
+        case _:
+            # `()` around a tuple are not always a part of it
+            return None
 
 
 def _text(place: Site) -> str | None:

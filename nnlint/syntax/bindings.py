@@ -10,7 +10,7 @@ def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     """The names that a module's top level binds, each with the statements that do, in order."""
     found: dict[str, list[ast.stmt]] = {}
     for statement in _binding_statements(tree.body):
-        for name in _bound_names(statement):
+        for name in bound_names(statement):
             found.setdefault(name, []).append(statement)
     return found
 
@@ -47,7 +47,8 @@ _MAIN_GUARD = {
 }
 
 
-def _bound_names(statement: ast.stmt) -> Iterator[str]:
+def bound_names(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement binds by itself: what it defines, imports or assigns."""
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             yield statement.name

@@ -10,6 +10,13 @@ def last_name(node: ast.AST | None) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
+def first_name(node: ast.AST | None) -> str:
+    """What a name or attribute begins with: `self` of `self.net.head`; empty for all else."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return getattr(node, "id", "")
+
+
 def called_name(call: ast.AST | None) -> str:
     """What the name of what a call calls ends with; empty for what is no call."""
     return last_name(getattr(call, "func", None))

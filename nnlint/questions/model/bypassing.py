@@ -6,6 +6,7 @@ import ast
 
 from nnlint.questions.training.snapshots import function_around
 from nnlint.semantics.values import Site
+from nnlint.syntax.calls import first_name
 from nnlint.syntax.module import ModuleSyntax
 
 _OTHER_FRAMEWORKS = frozenset(
@@ -38,14 +39,7 @@ def _made_by_others(module: ModuleSyntax, _: None) -> frozenset[str]:
     return frozenset(
         ast.unparse(target)
         for node in module.nodes
-        if isinstance(node, ast.Assign) and _root(node.value) in _OTHER_FRAMEWORKS
+        if isinstance(node, ast.Assign)
+        and first_name(getattr(node.value, "func", None)) in _OTHER_FRAMEWORKS
         for target in node.targets
     )
-
-
-def _root(made: ast.expr) -> str:
-    """What the name of what a call calls begins with; empty for all else."""
-    called = made.func if isinstance(made, ast.Call) else None
-    while isinstance(called, ast.Attribute):
-        called = called.value
-    return called.id if isinstance(called, ast.Name) else ""

@@ -8,8 +8,9 @@ import re
 from nnlint.semantics.analysis import is_test
 from nnlint.semantics.telling import MOVES, NEVER_IN_PLACE
 from nnlint.semantics.values import Operation, Source, Tensor
-from nnlint.syntax.calls import last_name
-from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.bindings import bound_names
+from nnlint.syntax.calls import first_name, last_name
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import Placed, enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -56,21 +57,16 @@ def _given(call: ast.Call, module: ModuleSyntax) -> ast.expr | None:
 def _receiver(call: ast.Call, module: ModuleSyntax) -> ast.expr | None:
     """What a method is called on; None where a function of an imported module is called."""
     taken = call.func.value if isinstance(call.func, ast.Attribute) else None
-    return None if taken is None or _is_imported(_root(taken), module) else taken
+    return None if first_name(taken) in module.once(_imported, None) else taken
 
 
-def _root(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _is_imported(name: str, module: ModuleSyntax) -> bool:
-    return any(
-        (alias.asname or alias.name.partition(".")[0]) == name
+def _imported(module: ModuleSyntax, _: None) -> frozenset[str]:
+    """The names that a module imports, wherever it does."""
+    return frozenset(
+        name
         for node in module.nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
+        for name in bound_names(node)
     )
 
 
@@ -85,42 +81,60 @@ def _is_tried(operation: Operation, chain: list[Placed]) -> bool:
     if is_test(module):
         return True
     for node in (placed.node for placed in chain):
-        if isinstance(node, ast.Try):
-            return True
-        if isinstance(node, ast.With):
-            words = {last_name(n) for item in node.items for n in walk(item.context_expr)}
-            if any(_EXPECTS_ERROR.search(word.lower()) for word in words):
+        match node:
+            case ast.Try():
                 return True
-    for around in module.nodes:
-        if isinstance(around, ast.FunctionDef) and stands_in(operation.site.node, around):
-            told = module.words(around).names | module.words(around).attributes
-            if around.name.startswith("test") or _MEASURES.search(around.name):
-                return True
-            if any(map(_MEASURES.fullmatch, told)):
-                return True
+            case ast.With():
+                words = {last_name(n) for item in node.items for n in walk(item.context_expr)}
+                if any(_EXPECTS_ERROR.search(word.lower()) for word in words):
+                    return True
+            case ast.FunctionDef():
+                told = module.words(node).names | module.words(node).attributes
+                if node.name.startswith("test") or _MEASURES.search(node.name):
+                    return True
+                if any(map(_MEASURES.fullmatch, told)):
+                    return True
     return False
 
 
 def _is_tensor(tensor: Tensor, moved: bool) -> bool:
     """Whether something is certainly a tensor.
 
+    Each is looked at once: behind branches there are as many ways as two to the power of them.
+
     Parameters:
         moved: whether what is done with it is something that other objects do in place.
     """
+    seen: set[int] = set()
+    waiting = [tensor]
+    for current in waiting:
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        others = _has_to_be(current, moved)
+        if others is None:
+            return False
+        waiting += others
+    return True
+
+
+def _has_to_be(tensor: Tensor, moved: bool) -> tuple[Tensor, ...] | None:
+    """What has to be a tensor, so that another value is one; None where that may be none anyway."""
     producer = tensor.producer
     if isinstance(producer, Source):
-        return producer.of is None and (not moved or tensor.shape is not None)
+        known = producer.of is None and (not moved or tensor.shape is not None)
+        return () if known else None
     parts = producer.inputs
     if not isinstance(producer, Operation):
-        return all(_is_tensor(part, moved) for part in parts)
+        return parts
     if moved and producer.entry.family == "create":
         # it may be made as it is asked to be
-        return False
+        return None
+    if producer.layer is None and producer.entry.transparent and parts:
+        return parts[:1]
+    if not producer.entry.name.startswith("torch."):
+        return None
     call = producer.site.node
     method = isinstance(call, ast.Call) and _receiver(call, producer.site.module) is not None
-    if producer.layer is None and method and parts and not _is_tensor(parts[0], moved):
-        # other objects have methods of the same names: `tree.add(branch)`
-        return False
-    if producer.layer is not None or not producer.entry.transparent or not parts:
-        return producer.entry.name.startswith("torch.")
-    return _is_tensor(parts[0], moved)
+    # other objects have methods of the same names: `tree.add(branch)`
+    return parts[:1] if producer.layer is None and method else ()

@@ -8,7 +8,15 @@ import re
 from nnlint.questions.model.dropout import OF_ANY_KIND, is_positive
 from nnlint.questions.participants import is_model
 from nnlint.semantics.conditions import words
-from nnlint.semantics.values import Built, Choice, Constant, Function, Instance, Operation, constant
+from nnlint.semantics.values import (
+    Built,
+    Constant,
+    Function,
+    Instance,
+    Operation,
+    constant,
+    options,
+)
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement
 
@@ -68,8 +76,8 @@ def _is_said(dropout: Operation) -> bool:
 def _is_zero(dropout: Operation) -> bool:
     """Whether a rate is known to be 0; where it is asked for around, a default of 0 is left."""
     rate = dropout.arguments.get("p")
-    options = rate.options if isinstance(rate, Choice) else (rate,)
-    return any(constant(o, soft=not _is_asked_for(dropout)) == 0 for o in options)
+    soft = not _is_asked_for(dropout)
+    return rate is not None and any(constant(o, soft=soft) == 0 for o in options(rate))
 
 
 def _is_asked_for(dropout: Operation) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.model.layers import DROPOUTS, has_trained_weights
+from nnlint.questions.participants import FIXED
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.registration import (
@@ -38,8 +39,8 @@ from nnlint.syntax.statements import targets_of
 from nnlint.syntax.walking import walk
 
 _SET_ASIDE = re.compile(
-    r"teacher|target|ema|momentum|frozen|fixed|pretrain|vgg|perceptual|lpips|reference|reward|"
-    r"oracle|victim|critic|discriminator|expert_model|hidden_from",
+    rf"{FIXED}|ema|vgg|perceptual|lpips|reward|oracle|victim|critic|discriminator|expert_model|"
+    r"hidden_from",
     re.IGNORECASE,
 )
 """How networks are called that are kept out of a module on purpose."""
@@ -118,9 +119,7 @@ class _Search:
         self.owners = [module for module in modules if isinstance(module, Instance)]
         containers = [b for b in program.builds if b.entry.kind == "container"]
         self.everything = [*users.values(), *built]
-        listed = [
-            value for model in _optimised(program) for value in (model.models if model else ())
-        ]
+        listed = [model for held in _optimised(program) for model in held.models]
         hidden = {id(h.module) for owner in self.owners for h in hidden_in(owner)}
         whole = [m for m in modules if id(m) not in hidden]
         self.registered = registered_in([*whole, *listed])

@@ -211,12 +211,10 @@ class _Uses:
     def _origins(self, tensor: Tensor) -> frozenset[int] | None:
         """Which of the tensors another one is made of; None where it comes from an input, a layer or
         a parameter, too, and so lies where the module is."""
-        known = self._behind.get(id(tensor), ())
-        if known == ():
+        if id(tensor) not in self._behind:
             self._behind[id(tensor)] = None
-            known = self._behind[id(tensor)] = self._look(tensor)
-        assert not isinstance(known, tuple)
-        return known
+            self._behind[id(tensor)] = self._look(tensor)
+        return self._behind[id(tensor)]
 
     def _look(self, tensor: Tensor) -> frozenset[int] | None:
         if id(tensor) in self.asked:
@@ -227,15 +225,14 @@ class _Uses:
             known = [way for way in ways if way is not None]
             # what is elsewhere on one path only is taken along on the other
             return frozenset[int]().union(*known) if known else None
-        if isinstance(made, Operation) and made.layer is None:
-            inputs = _placed_like(made)
-            if made.entry.name in _MOVES:
-                for part in inputs[:1]:
-                    self.moved |= self._origins(part) or frozenset()
-                return None
-            if made.entry.family == "parameter":
-                return None
-        else:
+        if not isinstance(made, Operation) or made.layer is not None:
+            return None
+        inputs = _placed_like(made)
+        if made.entry.name in _MOVES:
+            for part in inputs[:1]:
+                self.moved |= self._origins(part) or frozenset()
+            return None
+        if made.entry.family == "parameter":
             return None
         found = [self._origins(part) for part in inputs]
         if any(part is None for part in found):

@@ -215,11 +215,8 @@ class Backpropagation:
             return None
         if CRITERION.search(callee.name.rpartition(".")[2]):
             return True, None, given
-        for site in result.state.get(MADE, ())[-1:]:
-            for event in self._by_place.get(site.key, ()):
-                if event.subject is callee and is_callable(callee):
-                    return event.grad, callee, event.operands
-        return None
+        event = next(self._passes_of(callee, result), None)
+        return None if event is None else (event.grad, callee, event.operands)
 
     def _of_call(self, result: Unknown) -> Iterator[Reached | Value]:
         """The call of an unknown model that returned a value."""
@@ -229,12 +226,16 @@ class Backpropagation:
         if CRITERION.search(callee.name.rpartition(".")[2]):
             yield from result.state.get(ARGUMENTS, ())
             return
-        for site in result.state.get(MADE, ())[-1:]:
-            for event in self._by_place.get(site.key, ()):
-                # `network.apply(parameters, x)`, as in JAX, records nothing
-                applied = getattr(getattr(site.node, "func", None), "attr", "") == "apply"
-                if event.grad and event.subject is callee and not applied and is_callable(callee):
-                    yield Reached(event, callee)
+        for event in self._passes_of(callee, result):
+            # `network.apply(parameters, x)`, as in JAX, records nothing
+            called = getattr(result.state[MADE][-1].node, "func", None)
+            if event.grad and getattr(called, "attr", "") != "apply":
+                yield Reached(event, callee)
+
+    def _passes_of(self, callee: Unknown, result: Unknown) -> Iterator[Event]:
+        """The forward passes of an unknown model in the call that returned a value."""
+        for site in result.state.get(MADE, ())[-1:] if is_callable(callee) else ():
+            yield from (e for e in self._by_place.get(site.key, ()) if e.subject is callee)
 
 
 def _inputs(last: Operation, model: Value) -> set[int]:

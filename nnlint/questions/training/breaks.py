@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.participants import FIXED, held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
@@ -35,10 +35,7 @@ from nnlint.semantics.values import (
 _BY_CHANCE = frozenset("data item number numpy tensor variable argmax compare rounding".split())
 """Cuts that nobody writes to stop a gradient: a loss has use for none of them among its terms."""
 _NEW_LEAVES = frozenset({"tensor", "variable"})
-_FIXED = re.compile(
-    r"teacher|target|ema(?:_|$)|momentum|frozen|fixed|pretrain|reference|(?:^|_)(?:ref|old|prior)",
-    re.IGNORECASE,
-)
+_FIXED = re.compile(rf"{FIXED}|ema(?:_|$)|(?:^|_)(?:ref|old|prior)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,14 +181,11 @@ class _Search:
     def _model_behind(self, cut: Cut, any_model: bool = False) -> str | None:
         """What the program calls the model whose gradient a cut loses; None where it is none that
         is trained."""
+        owner = self.program.once(Ownership)
         for value in values_behind(cut.behind, self.flow.output_of):
-            if _is_module(value) and _may_learn(value) and (any_model or self._is_trained(value)):
+            if _is_module(value) and _may_learn(value) and (any_model or owner.holds(value)):
                 return self._spoken(value)
         return None
-
-    def _is_trained(self, model: Value) -> bool:
-        held = [held_models(e.subject) or () for e in self.program.events("step", "build")]
-        return any(same_model(m, model) for models in held for m in models)
 
     def _is_reached(self, model: Value) -> bool:
         return any(same_model(model, v) for o in self.behind.values() for v in o.live)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.participants import held_models, spoken_name, steps_optimizer
+from nnlint.questions.participants import FIXED, held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
@@ -25,8 +25,8 @@ from nnlint.semantics.values import (
 )
 
 _FIXED = re.compile(
-    r"teacher|target|ema|momentum|frozen|fixed|pretrain|vgg|perceptual|lpips|feature|random|prior|"
-    r"reference|old|reward|clip|oracle|attack|victim|blackbox",
+    rf"{FIXED}|ema|vgg|perceptual|lpips|feature|random|prior|old|reward|clip|oracle|attack|victim|"
+    r"blackbox",
     re.IGNORECASE,
 )
 

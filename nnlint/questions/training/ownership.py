@@ -70,8 +70,7 @@ class Ownership:
         return frozenset(
             id(event)
             for event in block.events("backward")
-            if id(event) in foreign
-            and not any(self._all_held.of(r.model) for r in self.reached(event))
+            if id(event) in foreign and not any(self.holds(r.model) for r in self.reached(event))
         )
 
     @cached_property
@@ -83,6 +82,10 @@ class Ownership:
     @cached_property
     def _all_held(self) -> Indexed[Value]:
         return Indexed((m, m) for m in self.held)
+
+    def holds(self, model: Value) -> bool:
+        """Whether an optimizer of the program holds a model, a part of it or what it is part of."""
+        return bool(self._all_held.of(model))
 
     def may_hold(self, model: Value) -> bool:
         """Whether an optimizer of the program holds a model, or may hold it."""

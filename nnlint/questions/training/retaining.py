@@ -21,6 +21,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
@@ -251,10 +252,10 @@ def _changed(code: ast.AST) -> set[str]:
 def _needed(code: ast.AST, backward: Event) -> set[str]:
     """Names that the loss of a backward pass may be computed from, as far as code says."""
     modules = {
-        alias.asname or alias.name.partition(".")[0]
+        name
         for node in backward.site.module.nodes
         if isinstance(node, ast.Import)
-        for alias in node.names
+        for name in bound_names(node)
     }
     needed = _read(backward.site.node)
     if not needed & _stored(code):

@@ -78,12 +78,11 @@ def dropout_always_on(dropout: Operation, context: Context) -> None:
             help="Build it in `__init__`, where `eval()` reaches it.",
         )
         return
-    rate = "dropout_p" if dropout.entry.name == ATTENTION else "training"
     context.report(
         place,
         f"`{place.text}` drops values in evaluation, too: the function does not know of `eval()`",
-        help="Give it `training=self.training`."
-        if rate == "training"
-        else "Give it a rate of 0 unless `self.training`.",
+        help="Give it a rate of 0 unless `self.training`."
+        if dropout.entry.name == ATTENTION
+        else "Give it `training=self.training`.",
         fix=("Follow the mode of the module", follow_mode(dropout)),
     )
