@@ -30,8 +30,8 @@ _ON_PURPOSE = re.compile(
 """Names of functions and classes that drop on purpose, or in training only. A pre-net drops in
 synthesis, too (Shen et al., Natural TTS Synthesis by Conditioning WaveNet, 2018)."""
 _SAID = re.compile(
-    r"#.*(?:always (?:on|appl|activ|drop|us)|infer|evaluation|test time|synthesis|on purpose|deliberate)",
-    re.I,
+    r"always (?:on|appl|activ|drop|us)|infer|evaluation|test time|synthesis|on purpose|deliberate",
+    re.IGNORECASE,
 )
 """Comments by which an author says that it is meant."""
 _MODES = re.compile(r"train|eval|mode|infer|test|determin|sampl|\bmc|_mc", re.IGNORECASE)
@@ -70,7 +70,7 @@ def _is_said(dropout: Operation) -> bool:
         return False
     node = placed.node
     rows = module.lines[max(node.lineno - 2, 0) : node.end_lineno]
-    return any(map(_SAID.search, rows))
+    return any(_SAID.search(row.partition("#")[2]) for row in rows)
 
 
 def _is_zero(dropout: Operation) -> bool:
