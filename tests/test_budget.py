@@ -285,3 +285,46 @@ def test_a_long_helper_that_says_nothing_hides_nothing(statement: str) -> None:
     programs = analysed(EVALUATE, utils=log_every(statement)).programs
     program = next(p for p in programs if p.name == "evaluate")
     assert program.complete == (statement == "print(x1)")
+
+
+TRAINER = """
+    import torch
+
+
+    class Trainer:
+        def __init__(self, generator, judge):
+            self.generator = generator
+            self.judge = judge
+            self.optimizer = torch.optim.Adam(judge.parameters(), lr=1e-4)
+
+        def train(self, loader, epochs):
+            for epoch in range(epochs):
+                self.train_epoch(loader)
+
+        def train_epoch(self, loader):
+            for images in loader:
+                self.optimizer.zero_grad()
+                fakes = self.generator(torch.rand(8, 16)).detach()
+                judged = self.judge(fakes).mean() - self.judge(images).mean()
+                judged.backward()
+                self.optimizer.step()
+"""
+PREPARES = """
+    from torch import nn
+    from trainer import Trainer
+
+
+    def trained(loader):
+        trainer = Trainer(nn.Linear(16, 64), nn.Linear(64, 1))
+        trainer.train(loader, epochs=4)
+        return trainer
+"""
+
+
+@pytest.mark.parametrize("steps", range(20, 120, 4))
+def test_a_method_that_is_given_up_says_what_its_class_says(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnlint.semantics.interpreter.abroad.HELPER_STEPS", steps)
+    for program in analysed(PREPARES, trainer=TRAINER).programs:
+        assert not list(discarded_gradients(program))

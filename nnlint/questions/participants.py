@@ -38,8 +38,8 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
-from nnlint.syntax.calls import first_argument
-from nnlint.syntax.module import stands_in
+from nnlint.syntax.calls import first_argument, last_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
 
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
@@ -95,6 +95,32 @@ def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:
             return owned and is_model(value.receiver) and bool(MODEL_NAME.search(value.name))
         case _:
             return False
+
+
+def differentiates_itself(called: Site) -> bool:
+    """Whether what `forward` is called of has a `backward` of its own, which its file calls with
+    a gradient: a network written in NumPy has; a module of torch has none.
+
+    Parameters:
+        called: the call `model.forward(…)`.
+    """
+    match called.node:
+        case ast.Call(func=ast.Attribute(value=owner, attr="forward")):
+            return last_name(owner) in called.module.once(_with_own_backward, None)
+        case _:
+            return False
+
+
+def _with_own_backward(module: ModuleSyntax, _: None) -> frozenset[str]:
+    """The names of what a file calls both `forward` and `backward` of."""
+    called: dict[str, set[str]] = {"forward": set(), "backward": set()}
+    for node in module.nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr="forward" | "backward" as name)):
+                called[name].add(last_name(owner))
+            case _:
+                pass
+    return frozenset(called["forward"] & called["backward"])
 
 
 def is_output(value: Unknown) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.participants import is_model
+from nnlint.questions.participants import is_model, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.differentiability import INDEXED, is_flat
@@ -282,6 +282,22 @@ def measured_passes(program: Program) -> frozenset[int]:
                 given = map(tensor_of, reached.forward.operands)
                 if by is None or all(by is not tensor for tensor in given):
                     found.add(id(reached.forward))
+    return frozenset(found)
+
+
+def stepped_passes(program: Program) -> frozenset[tuple[object, int]]:
+    """The place and the model of each forward pass through which gradients go that are stepped on
+    in the same loop: those of an attack on an evaluation are not."""
+    flow = program.once(Backpropagation)
+    found: set[tuple[object, int]] = set()
+    for event, blocks in program.walk():
+        if event.kind != "backward":
+            continue
+        loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+        if loop is not None and any(map(steps_optimizer, loop.events("step"))):
+            for value in (event.subject, *event.operands):
+                for reached in flow.reaches(value):
+                    found.add((reached.forward.site.key, id(reached.model)))
     return frozenset(found)
 
 

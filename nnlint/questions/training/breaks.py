@@ -153,7 +153,18 @@ class _Search:
         if _is_perhaps_off(origin):
             return False
         leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in self._data()]
-        return not leaves and not (origin.leaves and self._optimizes_tensors())
+        asked = self.program.events("requires_grad")
+        own = (
+            origin.leaves
+            or origin.fresh
+            or any(map(self._is_of_numbers, origin.cuts))
+            or any(id(event.subject) in origin.seen for event in asked)
+        )
+        return not leaves and not (own and self._optimizes_tensors())
+
+    def _is_of_numbers(self, cut: Cut) -> bool:
+        """Whether a new leaf is made of what no model has computed, as an optimized scalar is."""
+        return cut.how in _NEW_LEAVES and self._model_behind(cut, any_model=True) is None
 
     def _data(self) -> set[object]:
         """What the models of the program are fed with, by what it is an element of."""

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
-from nnlint.questions.training.backpropagation import measured_passes
+from nnlint.questions.training.backpropagation import measured_passes, stepped_passes
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
@@ -27,6 +27,8 @@ _CHANGES_MODE = re.compile(
     r"eval|test|infer|predict|(?<!pre)train|fit|freeze|mode|prepare|convert|quant|load|summary",
     re.IGNORECASE,
 )
+_TELLS_MODE = re.compile(r"^(?:is_?)?train(?:ing)?(?:_mode)?$|^deterministic$", re.IGNORECASE)
+"""Arguments of a forward pass that say whether it trains."""
 _KEEPS_MODE = re.compile(r"save|count|print|log|plot|num_param|size", re.IGNORECASE)
 
 
@@ -87,6 +89,9 @@ class _Model:
         """The finding for a pass, if it evaluates in training mode on every path."""
         if id(found.event) in self.program.once(measured_passes):
             return None
+        if (found.event.site.key, id(self.model)) in self.program.once(stepped_passes):
+            # its gradients train, whatever the method is called that runs it
+            return None
         training = self._training.get(id(found.entry), ())
         if any(_is_of_same_batch(found, run) for run in training):
             return None
@@ -97,7 +102,12 @@ class _Model:
             differs = found.role == "eval" and not tried and self._may_differ(found)
         else:
             differs = self._only_runs(found) and not found.on_made_up_data
-        if not differs or self._set_on_purpose(found) or _runs_in_eval_mode(self.model):
+        if (
+            not differs
+            or _is_told_its_mode(found)
+            or self._set_on_purpose(found)
+            or _runs_in_eval_mode(self.model)
+        ):
             return None
         states = self._states(found.event)
         modes = {mode for mode, _ in states}
@@ -198,6 +208,14 @@ class _Model:
                 return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _is_told_its_mode(found: Pass) -> bool:
+    """Whether an argument of the call tells the model in which mode it is run."""
+    node = found.event.site.node
+    return isinstance(node, ast.Call) and any(
+        keyword.arg is not None and _TELLS_MODE.search(keyword.arg) for keyword in node.keywords
+    )
 
 
 def _is_of_same_batch(found: Pass, run: Pass) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.data.splits import role_of_name
-from nnlint.questions.participants import spoken_name, steps_optimizer
+from nnlint.questions.participants import differentiates_itself, spoken_name, steps_optimizer
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers
@@ -70,7 +70,7 @@ def _passes(program: Program) -> tuple[Pass, ...]:
     return tuple(
         _classify(event, blocks, trains)
         for event, blocks in program.walk()
-        if event.kind == "forward"
+        if event.kind == "forward" and not differentiates_itself(event.site)
     )
 
 

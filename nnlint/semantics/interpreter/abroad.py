@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,22 +82,21 @@ class CallsAbroad:
         return function.owner is not None and self.machine.objects.derives(function.owner, MODULE)
 
     def _says_nothing(self, function: Function) -> bool:
-        """Whether neither a helper nor what it names in its module is anything rules speak of.
+        """Whether neither a helper, nor its class, nor what they name in their modules is anything
+        rules speak of.
 
         What it is given is seen from outside, as with anything unresolved.
         """
-        return not self._is_of_model(function) and not names_any(
-            function.scope.module, function.node, matters, local_names_that_matter
+        return not self._is_of_model(function) and not any(
+            names_any(part.scope.module, part.node, matters, local_names_that_matter)
+            for part in _parts(function)
         )
 
     def _may_train(self, function: Function) -> bool:
         """Whether a function, its class or what they name in their modules may train a model."""
-        parts: list[Function | Class] = [function]
-        if function.owner is not None:
-            parts += [c for c in function.owner.ancestry() if isinstance(c, Class)]
         return any(
             names_any(part.scope.module, part.node, may_train, local_names_that_may_train)
-            for part in parts
+            for part in _parts(function)
         )
 
     def _give_up(
@@ -126,3 +125,10 @@ class CallsAbroad:
             if isinstance(block, Block):
                 block.forget("given_up")
         return Unknown(function.name, "call")
+
+
+def _parts(function: Function) -> Iterator[Function | Class]:
+    """A function, and where it is a method what it may call by `self`: its class and its bases."""
+    yield function
+    if function.owner is not None:
+        yield from (c for c in function.owner.ancestry() if isinstance(c, Class))

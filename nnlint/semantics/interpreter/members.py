@@ -392,6 +392,9 @@ class Members(TrainingCalls):
             return ShapeOf(tensor) if not positional else Unknown()
         if name in ("item", "tolist", "numpy", "dim", "numel", "get_device"):
             return Unknown(f"{name}()", "call", {MADE_OF: tensor})
+        if name == "requires_grad_":
+            wanted = (*positional, *keywords.values()) or (Constant(True),)
+            self.emit("requires_grad", site, tensor, wanted, name)
         entry = self.library.tensor_method(name)
         if entry is not None:
             return self.library_call(entry, (tensor, *positional), keywords, site)

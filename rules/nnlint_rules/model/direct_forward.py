@@ -4,7 +4,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnlint.questions.model.bypassing import is_meant
-from nnlint.questions.participants import is_model
+from nnlint.questions.participants import differentiates_itself, is_model
 from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def direct_forward(call: cst.Call, context: Context) -> None:
     if not any(is_model(model, program.events()) for program in context.programs):
         return
     site, called = context.site(call), context.site(call.func.value)
-    if is_meant(called):
+    if is_meant(called) or differentiates_itself(site):
         return
     name = called.text
     context.report(
