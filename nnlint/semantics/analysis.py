@@ -17,6 +17,7 @@ from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import (
+    builds_when_called,
     discards,
     local_names_that_matter,
     matters,
@@ -335,7 +336,9 @@ class _Roots:
             return
         words = self.module.words(cls.node)
         told = matters(words) or cls.node.name in self.wanted or self._asks_for(words, cls.node)
-        told = told or may_not_register(cls.node, words)
+        told = (
+            told or may_not_register(cls.node, words) or builds_when_called(self.module, cls.node)
+        )
         told = told or discards(cls.node, words)
         if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
