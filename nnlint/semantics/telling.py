@@ -146,6 +146,31 @@ def builds_when_called(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
     return False
 
 
+def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
+    """Whether a rule could speak about how a class keeps and builds what it is made of."""
+    words = module.words(cls)
+    return (
+        may_not_register(cls, words)
+        or builds_when_called(module, cls)
+        or may_hold_unused(cls, words)
+        or discards(cls, words)
+    )
+
+
+def may_hold_unused(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class with a `forward` sets an attribute to what it builds, and reads it nowhere."""
+    never_read = words.set_attributes - words.read_attributes - words.strings
+    methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
+    if not never_read or not {"__init__", "forward"} <= methods.keys():
+        return False
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and any(isinstance(t, ast.Attribute) and t.attr in never_read for t in node.targets)
+        for node in walk(methods["__init__"])
+    )
+
+
 def _draws_weights(words: Words) -> bool:
     """Whether a function or class names a layer whose weights are drawn."""
     drawn = _drawn_layer_names(load_library())
