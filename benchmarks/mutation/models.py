@@ -124,11 +124,42 @@ def buffer_as_attribute(program: Program) -> Iterator[list[Replacement]]:
             yield [(call, f"self.{name} = {program.source(call.args[1])}")]
 
 
+def layer_in_forward(program: Program) -> Iterator[list[Replacement]]:
+    """`self.fc = nn.Linear(64, 10)` and `self.fc(x)` become `nn.Linear(64, 10)(x)`."""
+    for cls in (n for n in ast.walk(program.tree) if isinstance(n, ast.ClassDef)):
+        methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
+        if not {"__init__", "forward"} <= methods.keys():
+            continue
+        for node in methods["__init__"].body:
+            value = node.value if isinstance(node, ast.Assign) else None
+            if not isinstance(value, ast.Call) or last_name(value.func) not in _DRAWN:
+                continue
+            given = [*value.args, *(k.value for k in value.keywords)]
+            uses = [
+                n
+                for n in ast.walk(cls)
+                if isinstance(n, ast.Attribute)
+                and isinstance(n.ctx, ast.Load)
+                and n.attr == last_name(node.targets[0])
+            ]
+            called = [
+                n.func
+                for n in ast.walk(methods["forward"])
+                if isinstance(n, ast.Call) and n.func in uses
+            ]
+            if len(uses) == 1 and called and all(isinstance(g, ast.Constant) for g in given):
+                yield [(node, "pass"), (uses[0], program.source(value))]
+
+
+_DRAWN = frozenset("Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding LSTM GRU".split())
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
+    "layer-in-forward": (layer_in_forward,),
     "dropout-before-batchnorm": (dropout_before_norm,),
     "discarded-tensor-op": (throw_away,),
     "elementwise-dropout-on-conv": (drop_elements,),

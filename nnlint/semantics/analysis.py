@@ -17,10 +17,10 @@ from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import (
+    class_matters,
     discards,
     local_names_that_matter,
     matters,
-    may_not_register,
 )
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.trainer_hooks import PREPARING, is_part_of_evaluation, mode_of_step
@@ -93,6 +93,8 @@ class Program:
     users: Callable[[], tuple[Program, ...]] = tuple
     """The programs of the project's other files that mention what is entered here: they may
     call it with what they know. Looked for when it is asked for."""
+    naming: Callable[[str], tuple[ModuleSyntax, ...]] = lambda name: ()
+    """The project's other files that mention a name, the nearest ones where there are many."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
     _events: dict[tuple[str, ...], list[Event]] = field(default_factory=dict)
     _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
@@ -261,6 +263,8 @@ class _Roots:
             program.imports = self._import_all()
         if self.users is not None and not is_entry:
             program.users = lambda: self._users(name)
+        if (users := self.users) is not None:
+            program.naming = lambda mentioned: tuple(users(self.module, mentioned))
         self.programs.append(program)
         return program
 
@@ -335,8 +339,7 @@ class _Roots:
             return
         words = self.module.words(cls.node)
         told = matters(words) or cls.node.name in self.wanted or self._asks_for(words, cls.node)
-        told = told or may_not_register(cls.node, words)
-        told = told or discards(cls.node, words)
+        told = told or class_matters(self.module, cls.node)
         if not told and words.names.isdisjoint(self.told - {cls.node.name}):
             return
         self._root(cls.node.name, scope, lambda: self._methods(cls, methods, inherited))

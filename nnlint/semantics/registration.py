@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.library import load_library
 from nnlint.semantics.records import entity
+from nnlint.semantics.telling import DRAWN_FAMILIES
 from nnlint.semantics.values import (
     ARGUMENTS,
     GIVEN_WEIGHTS,
@@ -156,3 +157,14 @@ def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> 
     if isinstance(value, Built) and value.entry.kind == "model":
         return True
     return any(has_weights(part, depth - 1, besides) for part in parts(value))
+
+
+def draws_weights(value: Value, depth: int = 8) -> bool:
+    """Whether a module certainly has weights that are drawn at random when it is built."""
+    if depth == 0 or is_given_weights(value):
+        return False
+    if isinstance(value, Choice):
+        return all(draws_weights(option, depth - 1) for option in value.options)
+    if isinstance(value, Built) and value.entry.kind == "layer":
+        return value.entry.family in DRAWN_FAMILIES and has_weights(value)
+    return any(draws_weights(part, depth - 1) for part in parts(value))

@@ -23,6 +23,10 @@ TOLD_FAMILIES = frozenset(
 )
 
 LAYERS = frozenset({"layer"})
+DRAWN_FAMILIES = frozenset(
+    "linear conv conv_transpose embedding rnn attention transformer graph_conv".split()
+)
+"""Families of layers whose weights are drawn at random when they are built."""
 TOLD_NAMES = frozenset(
     "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
     "set_transform eval zero_grad state_dict".split()
@@ -79,6 +83,12 @@ def _layer_names(library: Library) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2)
+def _drawn_layer_names(library: Library) -> frozenset[str]:
+    """Names of layers whose weights are drawn at random."""
+    return library.last_names(library.names(kinds=LAYERS, families=DRAWN_FAMILIES))
+
+
+@lru_cache(maxsize=2)
 def _tensor_makers(library: Library) -> frozenset[str]:
     """Names of what makes tensors of anything else."""
     return library.last_names(
@@ -113,6 +123,58 @@ def _is_container(value: ast.expr | None) -> bool:
     return isinstance(value, _DISPLAYS) or (
         isinstance(value, ast.Call) and last_name(value.func) in _MAKES_CONTAINER
     )
+
+
+def builds_when_called(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
+    """Whether the `forward` of a class, or a method that it calls, builds what has weights: a
+    layer, or something of its module that builds layers."""
+    methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
+    waiting = [methods.pop("forward")] if "forward" in methods else []
+    if not waiting:
+        return False
+    drawn = _drawn_layer_names(load_library())
+    local = module.once(local_names_that_draw, frozenset()) | drawn
+    for method in waiting:
+        for node in walk(method):
+            if isinstance(node, ast.Call):
+                called = last_name(node.func)
+                own = isinstance(node.func, ast.Attribute) and last_name(node.func.value) == "self"
+                if not own and called in (local if isinstance(node.func, ast.Name) else drawn):
+                    return True
+                if own and called in methods:
+                    waiting.append(methods.pop(called))
+    return False
+
+
+def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
+    """Whether a rule could speak about how a class keeps and builds what it is made of."""
+    words = module.words(cls)
+    return (
+        may_not_register(cls, words)
+        or builds_when_called(module, cls)
+        or may_hold_unused(cls, words)
+        or discards(cls, words)
+    )
+
+
+def may_hold_unused(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class with a `forward` sets an attribute to what it builds, and reads it nowhere."""
+    never_read = words.set_attributes - words.read_attributes - words.strings
+    methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
+    if not never_read or not {"__init__", "forward"} <= methods.keys():
+        return False
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and any(isinstance(t, ast.Attribute) and t.attr in never_read for t in node.targets)
+        for node in walk(methods["__init__"])
+    )
+
+
+def _draws_weights(words: Words) -> bool:
+    """Whether a function or class names a layer whose weights are drawn."""
+    drawn = _drawn_layer_names(load_library())
+    return not (drawn.isdisjoint(words.names) and drawn.isdisjoint(words.attributes))
 
 
 def discards(node: ast.AST, words: Words) -> bool:
@@ -157,6 +219,11 @@ def local_names_that_matter(module: ModuleSyntax, imported: frozenset[str]) -> f
 def local_names_that_may_train(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
     """Names of a module that may train: by what they name, or through others that may."""
     return local_names(module, may_train, imported)
+
+
+def local_names_that_draw(module: ModuleSyntax, imported: frozenset[str]) -> frozenset[str]:
+    """Names of a module for what builds layers whose weights are drawn."""
+    return local_names(module, _draws_weights, imported)
 
 
 def local_names(

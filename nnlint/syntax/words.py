@@ -20,6 +20,8 @@ class Words(NamedTuple):
     """Variables that are written."""
     set_attributes: frozenset[str]
     """Attributes that are written."""
+    read_attributes: frozenset[str]
+    """Attributes that are read, or deleted."""
 
 
 _CHILDREN: dict[type[Any], tuple[str, ...]] = dict.fromkeys((str, bool, int, type(None)), ())
@@ -34,6 +36,7 @@ def words(node: ast.AST) -> Words:
     strings: set[str] = set()
     assigned: set[str] = set()
     set_attributes: set[str] = set()
+    read_attributes: set[str] = set()
     waiting: list[Any] = [node]
     pop, append, extend, known = waiting.pop, waiting.append, waiting.extend, _CHILDREN.get
     while waiting:
@@ -47,6 +50,8 @@ def words(node: ast.AST) -> Words:
             attributes.add(inner.attr)
             if type(inner.ctx) is ast.Store:
                 set_attributes.add(inner.attr)
+            else:
+                read_attributes.add(inner.attr)
             append(inner.value)
         elif kind is ast.Constant:
             if type(inner.value) is str and inner.value.isidentifier():
@@ -62,4 +67,5 @@ def words(node: ast.AST) -> Words:
                     extend(value)
                 elif value is not None:
                     append(value)
-    return Words(*map(frozenset, (names, attributes, strings, assigned, set_attributes)))
+    found = (names, attributes, strings, assigned, set_attributes, read_attributes)
+    return Words(*map(frozenset, found))

@@ -13,16 +13,22 @@ DEEPEST = 6
 
 def path_to(whole: Value, part: Value) -> str:
     """The shortest way from a module to one of its parts; empty when none is known."""
+    return "".join(step for step, _ in way_to(whole, part)).lstrip(".")
+
+
+def way_to(whole: Value, part: Value) -> tuple[tuple[str, Value], ...]:
+    """The modules on the shortest way from one to a part of it, each with how it is reached from
+    the one before; empty when none is known."""
     seen = {id(whole)}
-    waiting = [(whole, "", 0)]
-    for value, path, depth in waiting:
-        for step, inner in _members(value) if depth < DEEPEST else ():
+    waiting: list[tuple[Value, tuple[tuple[str, Value], ...]]] = [(whole, ())]
+    for value, way in waiting:
+        for step, inner in _members(value) if len(way) < DEEPEST else ():
             if inner is part:
-                return (path + step).lstrip(".")
+                return (*way, (step, inner))
             if id(inner) not in seen:
                 seen.add(id(inner))
-                waiting.append((inner, path + step, depth + 1))
-    return ""
+                waiting.append((inner, (*way, (step, inner))))
+    return ()
 
 
 def _members(value: Value) -> Iterator[tuple[str, Value]]:

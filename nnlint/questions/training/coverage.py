@@ -10,25 +10,23 @@ from nnlint.questions.participants import FIXED, held_models, spoken_name, steps
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, same_model
+from nnlint.semantics.holding import same_model
 from nnlint.semantics.registration import has_weights
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
-    PART_OF,
-    RECEIVER,
     Built,
     Instance,
     Site,
-    Unknown,
     Value,
     states,
 )
 
-_FIXED = re.compile(
+FIXED_NAME = re.compile(
     rf"{FIXED}|ema|vgg|perceptual|lpips|feature|random|prior|old|reward|clip|oracle|attack|victim|"
     r"blackbox",
     re.IGNORECASE,
 )
+"""How models are called that are trained by no optimizer on purpose."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,75 +34,23 @@ class Uncovered:
     """Parameters that a training step does not reach."""
 
     kind: str
-    """`replaced`: a layer put in after the optimizer was built; `other`: the optimizer holds
-    another model; `left out`: a model that no optimizer holds."""
+    """`replaced`: a layer put in after the optimizer was built; `late`: one that the model first
+    builds when it is called; `other`: the optimizer holds another model; `left out`: a model that
+    no optimizer holds; `part`: a part of a model whose other parts it holds."""
     site: Site
-    """The layer that is put in, the step, or the forward pass of the model."""
+    """The layer that is put in, the step, the forward pass of the model, or the optimizer."""
     name: str
-    """What the program calls the layer or model."""
+    """What the program calls the layer, model or part."""
     optimizer: Site
     """Where the optimizer is built."""
     step: Site
+    held: str = ""
+    """Of a part that is left out, what the optimizer holds of the model."""
 
 
-def uncovered(program: Program) -> Iterator[Uncovered]:
-    """Parameters that are trained by no optimizer, though they are meant to be."""
+def unheld(program: Program) -> Iterator[Uncovered]:
+    """Models that a backward pass reaches and that no optimizer of the program holds."""
     events = program.events()
-    steps = [event for event in events if event.kind == "step" and steps_optimizer(event)]
-    if not steps or any(not held_models(step.subject) or _is_open(step) for step in steps):
-        return
-    replaced = list(_replaced(events, steps))
-    yield from replaced
-    stale = {found.step.key for found in replaced}
-    yield from (found for found in _unheld(program, events) if found.step.key not in stale)
-
-
-def _is_open(step: Event) -> bool:
-    """Whether parameters are added to an optimizer after it was built."""
-    return isinstance(step.subject, Built) and bool(step.subject.state.get("open"))
-
-
-def _replaced(events: list[Event], steps: list[Event]) -> Iterator[Uncovered]:
-    """Layers with weights that are put into a model after its optimizer was built."""
-    place = {id(event): number for number, event in enumerate(events)}
-    built = {id(e.subject): e for e in events if e.kind == "build" and isinstance(e.subject, Built)}
-    taken_out: list[tuple[int, Value]] = []
-    for event in events:
-        if event.kind != "replace" or not event.operands:
-            continue
-        taken_out += ((place[id(event)], value) for value in event.operands[1:])
-        if not has_weights(event.operands[0]):
-            continue
-        for step in steps:
-            start = built.get(id(step.subject))
-            if start is None or not _is_held(event, held_models(step.subject) or ()):
-                continue
-            # what is taken out meanwhile may be put in again, or what is put around it
-            held = [value for at, value in taken_out if at > place[id(start)]]
-            if (
-                place[id(start)] < place[id(event)] < place[id(step)]
-                and start.callers == event.callers
-                and has_weights(event.operands[0], besides=held)
-            ):
-                yield Uncovered("replaced", event.site, event.site.text, start.site, step.site)
-                break
-
-
-def _is_held(replaced: Event, models: tuple[Value, ...]) -> bool:
-    """Whether an optimizer holds the model that a part is put into, or just the part before."""
-    for model in models:
-        if covers(model, replaced.subject):
-            return True
-        if isinstance(model, Unknown) and model.name.rpartition(".")[2] == replaced.name:
-            owner = model.state.get(PART_OF) or model.state.get(RECEIVER)
-            if owner is replaced.subject:
-                return True
-        if any(covers(before, model) for before in replaced.operands[1:]):
-            return True
-    return False
-
-
-def _unheld(program: Program, events: list[Event]) -> Iterator[Uncovered]:
     owner = program.once(Ownership)
     flow = program.once(Backpropagation)
     # what an optimizer holds that never steps is another rule's
@@ -112,7 +58,7 @@ def _unheld(program: Program, events: list[Event]) -> Iterator[Uncovered]:
         return
     seen: set[int] = set()
     for event, blocks in program.walk():
-        step = _step_after(event, blocks) if event.kind == "backward" else None
+        step = step_after(event, blocks) if event.kind == "backward" else None
         if step is None or not isinstance(step.subject, Built):
             continue
         reached = [r for v in (event.subject, *event.operands) for r in flow.reaches(v)]
@@ -120,7 +66,7 @@ def _unheld(program: Program, events: list[Event]) -> Iterator[Uncovered]:
         if not known:
             continue
         held = held_models(step.subject) or ()
-        if owner.is_looked_at(event, _scope(blocks), held):
+        if owner.is_looked_at(event, scope_of(blocks), held):
             continue
         missing = [r for r in reached if _is_missing(r, owner)]
         if len(missing) == len(reached) and not _only_chained(flow, missing, owner.held):
@@ -139,13 +85,13 @@ def _unheld(program: Program, events: list[Event]) -> Iterator[Uncovered]:
             continue
         for found in (r for r in owner.reached(event) if _is_missing(r, owner)):
             name = spoken_name(found.forward)
-            meant = _is_meant_to_train(found, events) and not owner.is_used_by_hand(found.model)
+            meant = is_meant_to_train(found, events) and not owner.is_used_by_hand(found.model)
             if id(found.model) not in seen and meant:
                 seen.add(id(found.model))
                 yield Uncovered("left out", found.forward.site, name, step.subject.site, step.site)
 
 
-def _scope(blocks: tuple[Block, ...]) -> Block:
+def scope_of(blocks: tuple[Block, ...]) -> Block:
     """The innermost loop around a place, or else its function."""
     return [
         *(b for b in blocks if b.kind in ("root", "entry", "call")),
@@ -153,19 +99,25 @@ def _scope(blocks: tuple[Block, ...]) -> Block:
     ][-1]
 
 
-def _step_after(backward: Event, blocks: tuple[Block, ...]) -> Event | None:
+def step_after(backward: Event, blocks: tuple[Block, ...]) -> Event | None:
     """The step that a backward pass is for: the next one in its loop, or else its function.
 
-    A loop further in that goes back itself steps for its own backward passes.
+    A loop further in that goes back itself steps for its own backward passes. What a loop computes
+    behind all of its steps is for the first one of the next round.
     """
+    scope = scope_of(blocks)
+    before: Event | None = None
     passed = False
-    for event, around in _scope(blocks).walk():
+    for event, around in scope.walk():
         passed = passed or event is backward
-        if passed and event.kind == "step" and steps_optimizer(event):
+        if event.kind == "step" and steps_optimizer(event):
             loops = [b for b in loops_around(around) if b not in blocks]
-            if not any(loop.events("backward") for loop in loops):
+            if any(loop.events("backward") for loop in loops):
+                continue
+            if passed:
                 return event
-    return None
+            before = before or event
+    return before if scope.kind == "loop" else None
 
 
 def _only_chained(flow: Backpropagation, reached: list[Reached], every: list[Value]) -> bool:
@@ -182,9 +134,9 @@ def _is_missing(reached: Reached, owner: Ownership) -> bool:
     return has_weights(reached.model) and not owner.may_hold(reached.model)
 
 
-def _is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
+def is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
     """Whether nothing says that a model is fixed on purpose."""
-    if _FIXED.search(spoken_name(reached.forward)) or not _starts_random(reached.model):
+    if FIXED_NAME.search(spoken_name(reached.forward)) or not _starts_random(reached.model):
         return False
     # what goes back to training mode was in eval mode for a while only
     fixes = ["freeze", "requires_grad", "load", "eval", "copy"]

@@ -110,7 +110,7 @@ class Binding(Scopes):
         note_name(value, name)
         if name in ("weight", "bias"):
             _note_weights(receiver, value)
-        own = receiver is self.frame.owner
+        own = receiver is self.frame.owner and not any(m is receiver for m in self.modules)
         if isinstance(receiver, Instance) and OPTIMISED in receiver.state:
             own = False
         if not own and isinstance(value, (Built, Instance)):

@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.signatures import bind_signature, in_order, wi
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
+    BUILT_IN,
     CALLEE,
     DRAWING,
     IN_MODEL,
@@ -181,6 +182,8 @@ class LibraryCalls(Shapes):
         built = Built(entry, arguments, frozenset(bound), site, self.conditions)
         self.built_states.append(built.state)
         self.builds.append(built)
+        if self.modules:
+            built.state[BUILT_IN] = self.modules
         if entry.family in GRADIENT_MODES:
             mode = self._gradients_are(arguments.get("mode", Constant(True)))
             built.state["grad"] = (

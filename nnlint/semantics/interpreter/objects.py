@@ -11,6 +11,7 @@ from nnlint.semantics.interpreter.signatures import (
 )
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    BUILT_IN,
     Built,
     Class,
     Constant,
@@ -46,6 +47,8 @@ class Objects:
             cls, {}, site, (*positional, *keywords.values()), self.machine.conditions
         )
         self.machine.built_states.append(instance.state)
+        if self.machine.modules:
+            instance.state[BUILT_IN] = self.machine.modules
         if self.is_module(instance):
             instance.state["training"] = Constant(True)
         constructor = cls.find("__init__")

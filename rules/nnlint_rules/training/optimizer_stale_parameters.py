@@ -1,10 +1,14 @@
-from nnlint.questions.training.coverage import uncovered
+from nnlint.questions.training.stale_parameters import uncovered
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 EFFECTS = {
     "replaced": "`{name}` is put in after the optimizer took the model's parameters: the new "
     "layer is never updated",
+    "late": "`{name}` is first built when the model is called, after the optimizer took the "
+    "model's parameters: the layer is never updated",
+    "part": "of the model in the loss, the optimizer holds `{held}` and no optimizer holds "
+    "`{name}`, which stays as it was initialised",
     "other": "the optimizer holds the parameters of another model than `{name}`, which the loss "
     "is computed with: `{name}` is never updated",
     "left out": "`{name}` is trained by the loss and held by no optimizer: it stays as it was "
@@ -12,6 +16,8 @@ EFFECTS = {
 }
 HELP = {
     "replaced": "Build the optimizer after the model is complete.",
+    "late": "Build the layer in `__init__`, or call the model once before the optimizer is built.",
+    "part": "Give its parameters to the optimizer too, or freeze it if it is meant to be fixed.",
     "other": "Build the optimizer from the parameters of the model that is trained.",
     "left out": "Give its parameters to the optimizer, or freeze it if it is meant to be fixed.",
 }
@@ -29,7 +35,8 @@ def optimizer_stale_parameters(program: Program, context: Context) -> None:
 
     ## What it does
     Reports layers that are replaced or added after the optimizer was built, optimizers over
-    another model than the one in the loss, and trained models that no optimizer holds.
+    another model than the one in the loss, and trained models, or parts of one, that no
+    optimizer holds. So it does for layers that a model first builds when it is called.
 
     ## Why it hurts training
     An optimizer keeps the tensors that it was given. What is not among them gets gradients
@@ -80,7 +87,9 @@ def optimizer_stale_parameters(program: Program, context: Context) -> None:
     for found in uncovered(program):
         context.report(
             found.site,
-            EFFECTS[found.kind].format(name=found.name),
+            EFFECTS[found.kind].format(name=found.name, held=found.held),
             help=HELP[found.kind],
-            related=[(found.optimizer, "the optimizer takes its parameters here")],
+            related=[(found.optimizer, "the optimizer takes its parameters here")]
+            if found.optimizer != found.site
+            else [(found.step, "only those are updated here")],
         )
