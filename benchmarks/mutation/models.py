@@ -154,7 +154,38 @@ def layer_in_forward(program: Program) -> Iterator[list[Replacement]]:
 _DRAWN = frozenset("Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding LSTM GRU".split())
 
 
+_DRAWS = tuple(
+    "xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ normal_ trunc_normal_ "
+    "orthogonal_".split()
+)
+
+
+def constant_weights(program: Program) -> Iterator[list[Replacement]]:
+    """`nn.init.kaiming_normal_(m.weight)` becomes `nn.init.constant_(m.weight, 0.1)`."""
+    for call in program.calls(*_DRAWS):
+        given = call.args[0] if call.args and isinstance(call.func, ast.Attribute) else None
+        if isinstance(given, ast.Attribute) and given.attr in ("weight", "data"):
+            owner = program.source(call.func).rpartition(".")[0]
+            if owner.endswith("init"):
+                yield [(call, f"{owner}.constant_({program.source(given)}, 0.1)")]
+
+
+def norms_around_zero(program: Program) -> Iterator[list[Replacement]]:
+    """The weights of batch norms are drawn around 0 where they are set to 1."""
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.If) and "BatchNorm" in program.source(node.test):
+            for call in (c for s in node.body for c in ast.walk(s) if isinstance(c, ast.Call)):
+                name, text = last_name(call.func), program.source(call)
+                owner = text.partition("(")[0].rpartition(".")[0]
+                if name in ("constant_", "ones_", "normal_") and "weight" in text and call.args:
+                    yield [(call, f"{owner}.normal_({program.source(call.args[0])}, 0.0, 0.02)")]
+                elif name == "fill_" and "weight" in owner:
+                    yield [(call, f"{owner}.normal_(0.0, 0.02)")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "constant-init": (constant_weights,),
+    "batchnorm-init-around-zero": (norms_around_zero,),
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "unregistered-module": (plain_container,),

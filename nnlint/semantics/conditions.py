@@ -10,6 +10,7 @@ from nnlint.semantics.values import (
     Arithmetic,
     Condition,
     Constant,
+    Function,
     Site,
     Unknown,
     Value,
@@ -61,6 +62,60 @@ def told_types(conditions: Iterable[Condition], expression: ast.expr) -> frozens
                     several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
                     found.update(map(last_name, several))
     return frozenset(found)
+
+
+def classes_told(
+    conditions: Iterable[Condition], expression: ast.expr, function: Function | None
+) -> frozenset[str]:
+    """The names of classes, or what is looked for in such names, of which tests say that the class
+    of an expression may be one: by `isinstance`, or by the name of its class.
+
+    Parameters:
+        function: what the tests stand in, where the name may be put aside.
+    """
+    found: set[str] = set()
+    for part in (part for condition in conditions for part in parts_of(condition)):
+        if part.taken and isinstance(part.site.node, ast.expr):
+            found |= _class_told(part.site.node, expression, function)
+    return frozenset(found) | told_types(conditions, expression)
+
+
+def _class_told(test: ast.expr, asked: ast.expr, function: Function | None) -> set[str]:
+    match test:
+        case ast.Compare(left=ast.Constant(value=str() as word), ops=[ast.In()]):
+            named = test.comparators[0]
+        case ast.Compare(left=named, ops=[ast.Eq()], comparators=[ast.Constant(str() as word)]):
+            pass
+        case ast.Compare(
+            left=ast.Call(
+                func=ast.Attribute(value=named, attr="find"),
+                args=[ast.Constant(value=str() as word)],
+            ),
+            ops=[ast.NotEq() | ast.Gt() | ast.GtE()],
+        ):
+            pass
+        case ast.Call(
+            func=ast.Attribute(value=named, attr="startswith" | "endswith"),
+            args=[ast.Constant(value=str() as word)],
+        ):
+            pass
+        case _:
+            return set()
+    wanted = ast.dump(asked)
+    for node in (named, *_assigned(named, function)):
+        if "__name__" in words(node) and any(ast.dump(n) == wanted for n in walk(node)):
+            return {word}
+    return set()
+
+
+def _assigned(named: ast.expr, function: Function | None) -> Iterator[ast.expr]:
+    """What a name is assigned in a function."""
+    if isinstance(named, ast.Name) and function is not None:
+        for node in walk(function.node):
+            if isinstance(node, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == named.id for target in node.targets
+            ):
+                yield node.value
 
 
 def exclude(left: tuple[Condition, ...], right: tuple[Condition, ...]) -> bool:

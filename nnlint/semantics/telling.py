@@ -29,8 +29,9 @@ DRAWN_FAMILIES = frozenset(
 """Families of layers whose weights are drawn at random when they are built."""
 TOLD_NAMES = frozenset(
     "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
-    "set_transform eval zero_grad state_dict".split()
+    "set_transform eval zero_grad state_dict constant_ ones_ zeros_ zero_ fill_".split()
 )
+_DRAWN_IN_PLACE = frozenset({"normal_", "trunc_normal_", "uniform_"})
 TRAINING_NAMES = frozenset(
     "backward step zero_grad manual_backward fit unscale_ clip_grad_norm_ clip_grad_norm "
     "clip_grad_value_ grad scaler optim optimizer optimizers scheduler set_grad_enabled".split()
@@ -69,6 +70,15 @@ def matters(words: Words, construction: bool = True) -> bool:
         not (told.isdisjoint(words.names) and told.isdisjoint(words.attributes))
         or "lr" in words.strings
         or any(map(MEANT_AS_FLAG.fullmatch, words.attributes))
+        or _draws_norms(words)
+    )
+
+
+def _draws_norms(words: Words) -> bool:
+    """Whether code that names batch norms draws something in place."""
+    named = words.names | words.attributes
+    return not _DRAWN_IN_PLACE.isdisjoint(named) and any(
+        "BatchNorm" in word for word in named | words.strings
     )
 
 

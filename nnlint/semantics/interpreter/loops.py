@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from nnlint.semantics.interpreter.model_parts import go_through_parts
 from nnlint.semantics.interpreter.rewrites import names_assigned_in
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import (
@@ -64,6 +66,7 @@ class Loops:
         self._soften_carried(node)
         self.machine.bind(node.target, self.machine.any_element(iterable, node.target))
         end = self.machine.execute(node.body)
+        go_through_parts(self.machine, node, iterable, partial(self._run_round, node))
         if end in LEAVES:
             block.end = end
         elif _only_builds(block) and len(self.machine.jumps) <= _DEEPEST_SECOND_ROUND:
@@ -71,6 +74,10 @@ class Loops:
             with self.machine.untold():
                 self.machine.bind(node.target, self.machine.any_element(iterable, node.target))
                 self.machine.execute(node.body)
+
+    def _run_round(self, node: ast.For | ast.AsyncFor, element: Value) -> None:
+        self.machine.bind(node.target, element)
+        self.machine.execute(node.body)
 
     def _unroll(self, node: ast.For | ast.AsyncFor, elements: list[Value], block: Block) -> None:
         """Run a loop round by round; a counted loop in which training goes on stays one."""

@@ -130,6 +130,8 @@ class Machine(ABC):
         """Whether a call into another module than `home` is being interpreted."""
         self.steps_abroad = 0
         """Steps that such calls have taken so far."""
+        self.parts_met: set[object] = set()
+        """Code that goes over the parts of models, each time with the part that it was run for."""
         self.frames: list[Frame] = []
         self.jumps: list[list[tuple[Writes, Condition]]] = []
         """For each loop around, what was written where a round is left, and under what."""

@@ -51,6 +51,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     choose,
+    constant,
     softened,
 )
 from nnlint.syntax.calls import last_name
@@ -198,13 +199,15 @@ class Members(TrainingCalls):
             return groups
         if name == "dataset" and "dataset" in value.arguments:
             return value.arguments["dataset"]
-        if name in value.arguments and value.entry.parameter(name) is not None:
-            # `ModuleDict(modules)` has a method of that name
-            return BoundMethod(value, name) if name in PARTS else value.arguments[name]
         if name in ("weight", "bias") and value.entry.kind == "layer":
+            if constant(value.arguments.get(name), soft=False) is False:
+                return NONE
             weight = Unknown(name, "parameter_tensor", {MODEL_OF: value})
             value.state[name] = weight
             return weight
+        if name in value.arguments and value.entry.parameter(name) is not None:
+            # `ModuleDict(modules)` has a method of that name
+            return BoundMethod(value, name) if name in PARTS else value.arguments[name]
         if name in WRAPPED and value.entry.kind in ("layer", "container", "model"):
             return value
         if any(name == place[0] for place in head_places(value.entry)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nnlint.semantics.interpreter.model_parts import apply_to_parts
 from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.interpreter.training_calls import (
     FIRST,
@@ -85,6 +86,7 @@ class ModuleMethods:
             return module
         if name == "apply":
             self.machine.run_callbacks(positional, (some_module_of(module),), site)
+            apply_to_parts(self.machine, positional, module, site, self.machine.call)
         if name in RETURNS_SELF:
             self.machine.note_frozen(name, module, (*positional, *keywords.values()), site)
             return module

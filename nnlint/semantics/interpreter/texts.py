@@ -11,7 +11,7 @@ from nnlint.semantics.values import Constant, Site, Unknown, Value
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
 FOLDED = frozenset(
     "lower upper strip lstrip rstrip title capitalize startswith endswith replace split "
-    "removeprefix removesuffix".split()
+    "removeprefix removesuffix find rfind count".split()
 )
 """Methods of text that have no effect but their result."""
 LONGEST = 2_000
