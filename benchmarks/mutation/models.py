@@ -183,11 +183,20 @@ def norms_around_zero(program: Program) -> Iterator[list[Replacement]]:
                     yield [(call, f"{owner}.normal_(0.0, 0.02)")]
 
 
+def softmax_over_examples(program: Program) -> Iterator[list[Replacement]]:
+    """`F.softmax(x, dim=1)` and `dim=-1` become `dim=0`."""
+    for call in program.calls("softmax", "log_softmax", "Softmax", "LogSoftmax"):
+        given = [k.value for k in call.keywords if k.arg == "dim"] or call.args[-1:]
+        if given and program.source(given[0]) in ("1", "-1"):
+            yield [(given[0], "0")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
+    "softmax-over-batch": (softmax_over_examples,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),

@@ -98,3 +98,22 @@ def follow_mode(dropout: Operation) -> Changes:
         return None
     place = Site(dropout.site.module, rate)
     return replace(place, f"{source_text(place)} if {mode} else 0.0")
+
+
+def set_axis(operation: Operation, axis: int) -> Changes:
+    """Let an operation, or a layer where it is built, work along another axis."""
+    site = operation.written_at
+    call = site.node
+    if not isinstance(call, ast.Call):
+        return None
+    if any(keyword.arg == "dim" for keyword in call.keywords) or not operation.explicit & {"dim"}:
+        return set_keyword(site, "dim", str(axis))
+    names = [parameter.name for parameter in operation.entry.signature]
+    if operation.layer is None and isinstance(call.func, ast.Attribute):
+        given = len(call.args) + len(call.keywords)
+        # what a method is called on is its first argument
+        names = names[1:] if len(operation.explicit) > given else names
+    at = names.index("dim")
+    if at >= len(call.args):
+        return None
+    return replace(Site(site.module, call.args[at]), str(axis))
