@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from nnlint.semantics.values import (
     AS_TENSOR,
@@ -10,9 +10,12 @@ from nnlint.semantics.values import (
     WRITTEN,
     Choice,
     Constant,
+    Extent,
+    Items,
     Join,
     Maybe,
     Operation,
+    ShapeOf,
     SiteKey,
     Source,
     Tensor,
@@ -29,6 +32,9 @@ RESHAPES = frozenset(
     "view reshape flatten ravel permute transpose rearrange masked_select where".split()
 )
 """Names and families of operations after which the first axis may be another one."""
+
+_COMPUTED = frozenset({"call", "item", "loop"})
+"""Where an unknown value comes from when it may be data."""
 
 
 def tensor_of(value: Value | None) -> Tensor | None:
@@ -172,6 +178,40 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
     moved = producer.entry.transparent and producer.entry.family not in MIXING
     parts = producer.inputs[:1] if moved else producer.inputs
     return bool(parts) and all(made_up(t, depth - 1) for t in parts)
+
+
+def is_tried_out(values: Iterable[Value]) -> bool | None:
+    """Whether what is done to some values only tries it out: the tensors among them are made of
+    random or constant ones whose sizes are written down. None where there are no tensors."""
+    given = [v for value in values for v in (value.items if isinstance(value, Items) else (value,))]
+    waiting = [value for value in given if isinstance(value, Tensor)]
+    if not waiting:
+        return None
+    if any(isinstance(v, Unknown) and v.origin in _COMPUTED for v in given):
+        return False
+    seen: set[int] = set()
+    while waiting:
+        producer = waiting.pop().producer
+        if id(producer) in seen:
+            continue
+        seen.add(id(producer))
+        if isinstance(producer, Source):
+            if not producer.name.startswith("numpy.random."):
+                return False
+        elif producer.inputs:
+            waiting += producer.inputs
+        elif isinstance(producer, Operation) and not _is_of_written_size(producer):
+            return False
+    return True
+
+
+def _is_of_written_size(made: Operation) -> bool:
+    """Whether a tensor is random or constant, and no data says how large it is."""
+    if made.entry.family != "create" and made.entry.axes not in ("create", "data"):
+        return False
+    given = [made.arguments[name] for name in made.explicit]
+    flat = [i for v in given for i in (v.items if isinstance(v, Items) else (v,))]
+    return not any(isinstance(v, Extent | ShapeOf | Unknown) for v in flat)
 
 
 def _is_overwritten(operation: Operation) -> bool:

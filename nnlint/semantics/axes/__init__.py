@@ -36,6 +36,8 @@ ONE_EXAMPLE = "batch of 1"
 """What the batch axis is called where the program makes batches of one example."""
 DIRECTIONS = "directions"
 """What the two directions of a bidirectional layer are called, as an axis."""
+PARTS = "parts"
+"""What tensors that are joined along an axis are called, as an axis."""
 HIGHEST_RANK = 64
 """No tensor has more dimensions: PyTorch's own limit."""
 Dimension = tuple[Axis, ...]

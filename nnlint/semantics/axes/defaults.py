@@ -44,6 +44,19 @@ def defaults_of(
     return found
 
 
+def only_ones(defaults: dict[Symbol, Size], symbols: Symbols) -> dict[Symbol, Size]:
+    """Of what sizes stand for by default what follows from those that are 1: of `dim // heads`
+    with one head, the whole `dim`."""
+    ones = {symbol: ONE for symbol, value in defaults.items() if value == ONE}
+    found = dict(ones)
+    for symbol in defaults:
+        if symbol.parts is not None and symbol not in ones:
+            parts = symbol.parts[0].replaced(ones), symbol.parts[1].replaced(ones)
+            if parts != symbol.parts:
+                found[symbol] = symbols.quotient(*parts, symbol.role, small=symbol.small)
+    return found
+
+
 def settled(source: Shape, values: dict[Symbol, Size]) -> Shape:
     """A shape with numbers in the place of symbols, without the axes that have one element."""
     if not values:

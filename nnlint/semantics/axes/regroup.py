@@ -21,16 +21,22 @@ from enum import Enum
 from itertools import pairwise
 
 from nnlint.semantics.axes import (
-    DIRECTIONS,
     HIGHEST_RANK,
     Axis,
     Dimension,
     Shape,
     new_axis,
     one_axis,
-    size_of,
 )
-from nnlint.semantics.axes.defaults import INFERRED, Target, defaults_of, replaced, settled
+from nnlint.semantics.axes.defaults import (
+    INFERRED,
+    Target,
+    defaults_of,
+    only_ones,
+    replaced,
+    settled,
+)
+from nnlint.semantics.axes.features import learned_order
 from nnlint.semantics.axes.naming import Names
 from nnlint.semantics.axes.reorder import Reordering, reordering
 from nnlint.semantics.axes.sizes import (
@@ -81,18 +87,21 @@ def classify_view(
     target: Sequence[Target],
     symbols: Symbols | None = None,
     overridden: frozenset[Symbol] = frozenset(),
+    made_up: bool = False,
 ) -> ViewResult:
     """Compare a view's target sizes with the axes of its source.
 
     Parameters:
         symbols: where the size that -1 stands for finds its symbol.
         overridden: symbols that do not have their defaults here.
+        made_up: whether the sizes are those of made-up data, which do not tell of what kind the
+            axes are that have been made one dimension.
     """
     if len(source) > HIGHEST_RANK or len(target) > HIGHEST_RANK:
         return ViewResult(Kind.UNKNOWN, None)
     symbols = symbols or Symbols()
     defaults = defaults_of([a.size for d in source for a in d], target, symbols, overridden)
-    ones = {s: ONE for s, value in defaults.items() if value == ONE}
+    ones = only_ones(defaults, symbols)
     single, wanted = settled(source, ones), [replaced(t, ones) for t in target]
     result = _classify(single, wanted, symbols)
     if result.kind is Kind.UNKNOWN and len(defaults) > len(ones):
@@ -104,7 +113,7 @@ def classify_view(
         _is_right_for_one(single, target, symbols) or _is_right_in_place(single, target, symbols)
     ):
         return ViewResult(Kind.UNKNOWN, target_shape(target))
-    if result.kind in FAULTS and (learned := _learned_order(source)) != source:
+    if result.kind in FAULTS and (learned := learned_order(source, made_up)) != source:
         whole = _classify(settled(learned, ones), wanted, symbols)
         if whole.kind not in FAULTS:
             return ViewResult(Kind.UNKNOWN, result.shape)
@@ -156,17 +165,6 @@ def _is_right_in_place(source: Shape, target: Sequence[Target], symbols: Symbols
         return False
     single = dict.fromkeys(left.symbols, ONE)
     return _classify(settled(others, single), wanted, symbols).kind is Kind.REGROUPING
-
-
-def _learned_order(source: Shape) -> Shape:
-    """The source with the features of a bidirectional layer as one axis.
-
-    In which order a layer puts out its features is learned, those of its directions
-    included: to split them is right wherever the border is.
-    """
-    return tuple(
-        one_axis(size_of(d)) if len(d) > 1 and d[0].name == DIRECTIONS else d for d in source
-    )
 
 
 def _classify(source: Shape, target: Sequence[Target], symbols: Symbols) -> ViewResult:
@@ -269,7 +267,8 @@ class _Question:
             for other in target:
                 parts = reduced(cut, other)
                 symbols = [s for part in parts for s in part.symbols]
-                if self._apart(cut, other, frozenset()) and any(s.near for s in symbols):
+                exchanged = all(part.symbols for part in parts) and any(s.near for s in symbols)
+                if exchanged and self._apart(cut, other, frozenset()):
                     return not any(s.role in ("batch", "channel") for s in symbols)
         return False
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
+from nnlint.semantics.dataflow import is_tried_out
 from nnlint.semantics.interpreter.abroad import CallsAbroad
 from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.expressions import Expressions
@@ -309,7 +310,11 @@ class Calls(Expressions):
     ) -> Value:
         """Interpret a function's body with its parameters bound."""
         node = function.node
-        self.interpreted.add(id(node))
+        tried = self.tried_out
+        if tried is None:
+            self.tried_out = is_tried_out(names.values())
+        if not self.tried_out:
+            self.interpreted.add(id(node))
         scope = Scope(function.scope.module, names, function.scope)
         instance = owner if isinstance(owner, Instance) else self._enclosing_owner(function)
         frame = Frame(scope, function, instance, function.owner, on_yield=on_yield)
@@ -334,7 +339,7 @@ class Calls(Expressions):
             # giving up inside a context manager's body has taken it off already
             if frame in self.frames:
                 self.frames.remove(frame)
-            self.callers, self.conditions = callers, conditions
+            self.callers, self.conditions, self.tried_out = callers, conditions, tried
             if mode is not None or on_yield is not None:
                 # a decorator switches gradients for one call
                 self.grad = grad

@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.signatures import bind_signature, in_order, wi
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
+    AS_TENSOR,
     BUILT_IN,
     CALLEE,
     DRAWING,
@@ -416,7 +417,7 @@ class LibraryCalls(Shapes):
         if layer is not None and self.modules:
             layer.state[IN_MODEL] = True
         if layer is not None or entry.axes == "view":
-            operation.twins = self.twins.setdefault(site.key, Twins())
+            operation.twins = self.twins.setdefault((site.key, self.tried_out is True), Twins())
             operation.twins.append(operation)
         result = self.output(operation, given)
         operation.result = result
@@ -438,11 +439,21 @@ class LibraryCalls(Shapes):
                 found += (Tensor(Join(tensors)),) if len(tensors) > 1 else tensors
             elif isinstance(value, Maybe):
                 found += self._tensor_inputs((value.value,))
-            elif isinstance(value, Tensor) or (position == 0 and isinstance(value, Unknown)):
+            elif (
+                isinstance(value, Tensor)
+                or (position == 0 and isinstance(value, Unknown))
+                or _is_known_tensor(value)
+            ):
                 tensor = self.tensor(value)
                 if tensor is not None:
                     found.append(tensor)
         return tuple(found)
+
+
+def _is_known_tensor(value: Value) -> bool:
+    """Whether something unknown has turned out to be a tensor, its axes included."""
+    known = value.state.get(AS_TENSOR) if isinstance(value, Unknown) else None
+    return isinstance(known, Tensor) and known.shape is not None
 
 
 GRADIENT_MODES = {

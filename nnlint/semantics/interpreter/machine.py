@@ -92,9 +92,12 @@ class Machine(ABC):
         self.operations: list[Operation] = []
         self.builds: list[Built] = []
         """Objects of library classes that are built, in order."""
-        self.twins: dict[SiteKey, Twins] = {}
-        """The views and layers at each place, whichever root or caller led there."""
+        self.twins: dict[tuple[SiteKey, bool], Twins] = {}
+        """The views and layers at each place, whichever root or caller led there; apart from
+        others those that are only tried out."""
         self.interpreted: set[int] = set()
+        """The functions that are reached, but for those that are only tried out: the numbers of
+        made-up data may agree by chance, so that these are entered on their own, too."""
         self.set_later: dict[Class, frozenset[str]] = {}
         """Attributes that methods of a class other than its constructor assign."""
         self.failures = Failures()
@@ -117,6 +120,9 @@ class Machine(ABC):
         self.grad = True
         self.autocast = False
         self.model_call: ModelCall | None = None
+        self.tried_out: bool | None = None
+        """Whether what is called is given random or constant tensors alone; None where it is
+        given no tensors."""
         self.standing: dict[tuple[int, str], tuple[Value, Unknown]] = {}
         """By the identity of a default None, and its name, what is given in its place."""
         self.waiting: list[Built] = []

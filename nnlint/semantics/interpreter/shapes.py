@@ -16,7 +16,7 @@ from nnlint.semantics.axes.regroup import (
     classify_view,
     target_shape,
 )
-from nnlint.semantics.axes.sizes import Size, Symbol, size
+from nnlint.semantics.axes.sizes import Size, Symbol, product, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape
@@ -171,7 +171,8 @@ class Shapes(ViewWords):
         if ones:
             source = _without_ones(_replaced(source, ones))
             target = [t.replaced(ones) if isinstance(t, Size) else t for t in target]
-        result = classify_view(source, target, self.sizes.symbols, overridden)
+        made_up = self.tried_out is True
+        result = classify_view(source, target, self.sizes.symbols, overridden, made_up)
         if result.kind in FAULTS and off_by_default(self.conditions):
             # the layers and sizes that led here may be those of the other choice
             return ViewResult(Kind.UNKNOWN, result.shape)
@@ -241,26 +242,30 @@ class Shapes(ViewWords):
         return found
 
     def _outline(self, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
-        """A tensor of unknown rank, if its first and last axes are known.
+        """A tensor of unknown rank, if its first axes are known, or its first and last ones.
 
-        All axes between are one here: which they are makes no difference to a view that
-        keeps them together.
+        All axes of which nothing is known are one here: which they are makes no difference to a
+        view that keeps them together. A view to the sizes of the first axes shows that there are
+        no others.
         """
-        first, second, last = (
-            self.sizes.end(tensor, 0),
-            self.sizes.end(tensor, 1),
-            self.sizes.end(tensor, -1),
-        )
-        if first is None or last is None:
+        first, last = self.sizes.start(tensor), self.sizes.end(tensor, -1)
+        if not first:
             return None
-        batch = Axis(first, "", "batch")
-        if second is not None:
-            others = [t for t in target if t not in (first, second)]
+        batch = (Axis(first[0], "", "batch"),)
+        if last is None:
+            start = (batch, *((Axis(whole),) for whole in first[1:]))
+            given = [t for t in target if isinstance(t, Size)]
+            if len(given) == len(target) and product(*given) == product(*first):
+                return start
+            beyond = tensor.state.setdefault("beyond", Symbol(vague=True))
+            return (*start, (Axis(size(beyond)),))
+        if len(first) > 1:
+            others = [t for t in target if t not in first[:2]]
             if len(others) == 1 and others[0] not in (INFERRED, last):
                 # what has no room for the last axis has it already: it is the second of two
                 return None
-            return ((batch,), (Axis(second),), (Axis(last),))
-        return ((batch,), (Axis(self.sizes.between(tensor)),), (Axis(last),))
+            return (batch, (Axis(first[1]),), (Axis(last),))
+        return (batch, (Axis(self.sizes.between(tensor)),), (Axis(last),))
 
     def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
         """The axes that an operation wants its input to have: a role and the argument that

@@ -208,6 +208,13 @@ class Sizes:
         between: Symbol = tensor.state.setdefault("between", Symbol(small=True))
         return size(between)
 
+    def start(self, tensor: Tensor) -> list[Size]:
+        """The sizes of the first axes, as far as the program reads them one after the other."""
+        found: list[Size] = []
+        while (whole := self.end(tensor, len(found))) is not None:
+            found.append(whole)
+        return found
+
     def end(self, tensor: Tensor, index: int) -> Size | None:
         """The size of an axis, as the program reads it or as the last layer makes it."""
         known: dict[int, Size] = tensor.state.get("extents", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard
 
 from nnlint.rewriting.changes import PLAIN
 from nnlint.semantics.axes.naming import Names, first_name
@@ -43,7 +44,7 @@ class ViewWords(Members):
         """How the program writes sizes where a view stands: as in its arguments, or by name."""
         names: dict[Size, str] = {}
         for leaf in (n for a in arguments for n in walk(a)):
-            if isinstance(leaf, (ast.Name, ast.Attribute, ast.BinOp, ast.Subscript)):
+            if isinstance(leaf, (ast.Name, ast.Attribute, ast.BinOp)) or _is_size(leaf):
                 whole = self.sizes.of(self.evaluate(leaf))
                 if whole is not None:
                     names.setdefault(whole, Site(site.module, leaf).text)
@@ -110,9 +111,9 @@ class ViewWords(Members):
                     yield whole, last_name(leaf)
 
     def _read_sizes(self, site: Site) -> Iterator[tuple[Size, str]]:
-        """Sizes that a view's arguments read themselves, `x.shape[2]`, and nobody has named."""
+        """Sizes that a view's arguments read themselves, `x.size(2)`, and nobody has named."""
         for leaf in (n for a in _arguments(site.node) for n in walk(a)):
-            if isinstance(leaf, ast.Subscript):
+            if _is_size(leaf):
                 whole = self.sizes.of(self.evaluate(leaf))
                 symbol = whole.symbol if whole else None
                 if whole is not None and symbol and not symbol.role and not symbol.parts:
@@ -134,6 +135,13 @@ class ViewWords(Members):
                 shared |= {a.arg for a in (*arguments.args, *arguments.kwonlyargs)}
                 shared |= module.words(constructor.node).assigned
         return frozenset(shared)
+
+
+def _is_size(node: ast.AST) -> TypeGuard[ast.Subscript | ast.Call]:
+    """Whether an expression reads a size: `x.shape[2]`, `x.size(2)`."""
+    called = node.func if isinstance(node, ast.Call) else None
+    reads = isinstance(called, ast.Attribute) and called.attr == "size"
+    return reads or isinstance(node, ast.Subscript)
 
 
 def _receiver(call: ast.Call) -> tuple[ast.expr, list[ast.expr]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnlint.semantics.axes import Axis, Dimension, Shape, new_axis, one_axis, size_of
+from nnlint.semantics.axes import PARTS, Axis, Dimension, Shape, new_axis, one_axis, size_of
 from nnlint.semantics.axes.sizes import Size, Symbols
 from nnlint.semantics.axes.transfer.call import (
     Call,
@@ -50,7 +50,7 @@ def _joined(parts: Sequence[Dimension], count: Any, symbols: Symbols) -> Dimensi
     role = _role(parts[0])
     if all(s == sizes[0] for s in sizes):
         many = as_size(count)
-        outer = (new_axis("parts"),) if many is None else one_axis(many)
+        outer = (new_axis(PARTS),) if many is None else one_axis(many, PARTS)
         return (*outer, *parts[0])
     if as_size(count) is None:
         return (new_axis("", role),)
