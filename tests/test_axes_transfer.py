@@ -278,7 +278,9 @@ def test_a_weight_without_axes_tells_no_width(name):
 def test_a_number_times_what_is_not_known_is_not_known():
     """`largest * rounded(weight)`: the other side may have any axes."""
     world = World()
-    assert transfer("broadcast", [()], {"input": (), "other": UNKNOWN}, world.symbols) is None
+    given = {"input": UNKNOWN, "other": UNKNOWN}
+    assert transfer("broadcast", [()], given, world.symbols) is None
+    assert transfer("broadcast", [()], {**given, "other": 0.5}, world.symbols) == ()
     assert transfer("broadcast", [()], {"input": (), "other": 2}, world.symbols) == ()
     wide = world.shape("B T C")
     assert transfer("broadcast", [wide], {"input": (), "other": UNKNOWN}, world.symbols) == wide

@@ -32,6 +32,11 @@ RESHAPES = frozenset(
     "view reshape flatten ravel permute transpose rearrange masked_select where".split()
 )
 """Names and families of operations after which the first axis may be another one."""
+POSITIONS = frozenset(
+    f"torch.{name}"
+    for name in "randperm arange randint argsort argmax argmin multinomial Tensor.long".split()
+) | {"numpy.arange"}
+"""What gives whole numbers, which are mostly positions in something."""
 
 _COMPUTED = frozenset({"call", "item", "loop"})
 """Where an unknown value comes from when it may be data."""
@@ -81,6 +86,17 @@ def is_array(tensor: Tensor) -> bool:
         producer = producer.inputs[0].producer
     name = producer.entry.name if isinstance(producer, Operation) else getattr(producer, "name", "")
     return name.startswith("numpy.")
+
+
+def holds_positions(tensor: Tensor) -> bool:
+    """Whether a tensor is shown to hold whole numbers, by what makes it: an index, and no mask."""
+    producer = tensor.producer
+    while isinstance(producer, Operation) and producer.entry.name not in POSITIONS:
+        moved = producer.entry.transparent and producer.entry.name != "torch.Tensor.bool"
+        if not moved or not producer.inputs:
+            return False
+        producer = producer.inputs[0].producer
+    return isinstance(producer, Operation)
 
 
 def _moved(tensor: Tensor) -> tuple[Tensor, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.loss.differences import summed_difference
+from nnlint.questions.loss.differences import summed_differences
 from nnlint.questions.loss.losses import operands
 from nnlint.semantics.axes import ONE_EXAMPLE, Dimension, Shape, display, new_axis, size_of
-from nnlint.semantics.dataflow import origins, tensor_of, upstream
+from nnlint.semantics.dataflow import tensor_of, upstream
+from nnlint.semantics.outlines import comes_from_vectors, is_column, is_row, outline
 from nnlint.semantics.values import Operation, Tensor, constant
-
-KEEP_LAST = frozenset({"same", "like"})
-"""Transfers that leave every axis as it is."""
+from nnlint.syntax.walking import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,75 +28,84 @@ class Table:
     """Whether what is written second lacks the axis of size 1."""
 
 
-def table_of(loss: Operation) -> Table | None:
-    """What a loss makes of a column and a row: a table of all pairs; None if it makes none."""
+def tables_of(loss: Operation) -> Iterator[Table]:
+    """What a loss makes of columns and rows: tables of all pairs."""
     if loss.entry.options.get("broadcasts"):
-        return _table(loss, loss, *operands(loss))
-    difference = summed_difference(loss)
-    if difference is None:
+        prediction, target = operands(loss)
+        if prediction is not None and target is not None:
+            shapes = _opposite(prediction, target) or (outline(prediction), outline(target))
+            yield from _table(loss, *shapes)
+        return
+    for difference in summed_differences(loss):
+        left, right = (tensor_of(difference.arguments.get(name)) for name in ("input", "other"))
+        if left is None or right is None or _is_paired(difference, left, right):
+            continue
+        made, other = _output(left, right), _output(right, left)
+        if other is not None and (made is None or (other.grad and not made.grad)):
+            yield from _table(difference, outline(right), outline(left), swapped=True)
+        elif made is not None:
+            yield from _table(difference, outline(left), outline(right))
+
+
+def _output(tensor: Tensor, other: Tensor) -> Operation | None:
+    """The layer of one output that gives a tensor, where it has no part in another one: all pairs
+    of one thing are taken on purpose."""
+    made = next((o for o in upstream(tensor, lambda o: False) if o.entry.axes == "linear"), None)
+    if made is None or constant(made.arguments.get("out_features")) != 1:
         return None
-    left, right = (tensor_of(difference.arguments.get(name)) for name in ("input", "other"))
-    if left is None or right is None or not _is_error(left, right):
-        return None
-    return _table(loss, difference, left, right)
+    return None if any(o is made for o in upstream(other, lambda o: False)) else made
 
 
-def _is_error(left: Tensor, right: Tensor) -> bool:
-    """Whether one side of a difference is a model's output and the other one is something else:
-    all pairs of one thing are taken on purpose."""
-    column = next((t for t in (left, right) if _last_is_one(t)), None)
-    if column is None:
-        return False
-    row = right if column is left else left
-    made = next((o for o in upstream(column, lambda o: False) if o.entry.axes == "linear"), None)
-    return made is not None and not any(o is made for o in upstream(row, lambda o: False))
-
-
-def _table(
-    loss: Operation, comparison: Operation, prediction: Tensor | None, target: Tensor | None
-) -> Table | None:
-    if prediction is None or target is None:
-        return None
-    left, right = _outline(prediction), _outline(target)
-    if left is None or right is None:
-        return None
-    column, row = (left, right) if len(left) > len(right) else (right, left)
-    if len(column) != 2 or len(row) != 1 or not _is_one(column[1]):
-        return None
-    if not _is_many(row[0]) or not _is_many(column[0]):
-        return None
-    sides = (right, left) if comparison is not loss and right is column else (left, right)
-    return Table(comparison, display(sides[0]), display(sides[1]), left is column)
-
-
-def _outline(tensor: Tensor) -> Shape | None:
-    """The shape of a tensor; one that a layer of one output made is taken for a batch of them."""
-    if tensor.shape is not None:
-        return tensor.shape
-    return ((new_axis("batch", "batch"),), ()) if _last_is_one(tensor) else None
-
-
-def _last_is_one(tensor: Tensor) -> bool:
-    """Whether the last axis of a tensor of unknown rank has size 1: a layer made it so."""
-    made = origins(tensor, _keeps_last)
-    return bool(made) and all(
-        o.entry.axes == "linear" and constant(o.arguments.get("out_features")) == 1
-        for o in made or ()
+def _is_paired(difference: Operation, *sides: Tensor) -> bool:
+    """Whether a difference is written to be one of all pairs: `a - b[:, None]`."""
+    written = {id(node) for node in walk(difference.site.node)}
+    return any(
+        isinstance(made := tensor.producer, Operation)
+        and is_column(tensor.shape)
+        and id(made.site.node) in written
+        and (made.entry.axes == "unsqueeze" or _adds_axis(made.site.node))
+        for tensor in sides
     )
 
 
-def _keeps_last(tensor: Tensor) -> tuple[Tensor, ...]:
-    """The tensor that another one has its last axis from."""
-    producer = tensor.producer
-    if isinstance(producer, Operation) and producer.entry.axes in KEEP_LAST:
-        return producer.inputs[:1]
-    return ()
+def _adds_axis(node: ast.AST) -> bool:
+    """Whether an index adds an axis: `x[:, None]`."""
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    parts = index.elts if isinstance(index, ast.Tuple) else ()
+    return any(isinstance(part, ast.Constant) and part.value is None for part in parts)
 
 
-def _is_one(dimension: Dimension) -> bool:
-    whole = size_of(dimension)
-    symbol = whole.symbol
-    return whole.integer == 1 or (symbol is not None and symbol.value == 1)
+def _opposite(prediction: Tensor, target: Tensor) -> tuple[Shape, Shape] | None:
+    """The row and the column that two sides are after opposite repairs of one fault: the
+    prediction has lost its last axis, and the target has been given one."""
+    given = target.producer
+    if target.shape is not None or prediction.shape is not None:
+        return None
+    if not isinstance(given, Operation) or given.entry.axes != "unsqueeze":
+        return None
+    if constant(given.arguments.get("dim")) not in (1, -1) or outline(given.inputs[0]) is not None:
+        return None
+    row = outline(prediction)
+    if row is None or not is_row(row) or not comes_from_vectors(prediction):
+        return None
+    return row, ((new_axis("batch", "batch"),), ())
+
+
+def _table(
+    comparison: Operation, left: Shape | None, right: Shape | None, swapped: bool = False
+) -> Iterator[Table]:
+    """The table that a prediction and a target make, if they make one.
+
+    Parameters:
+        swapped: the prediction is what is written second.
+    """
+    if left is None or right is None:
+        return
+    column, row = (left, right) if len(left) > len(right) else (right, left)
+    if is_column(column) and is_row(row) and _is_many(row[0]) and _is_many(column[0]):
+        # an axis without a name is as long as there are examples
+        prediction, target = (display(shape).replace("(_,", "(n,") for shape in (left, right))
+        yield Table(comparison, prediction, target, (left is column) is not swapped)
 
 
 def _is_many(dimension: Dimension) -> bool:

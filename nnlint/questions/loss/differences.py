@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from nnlint.semantics.dataflow import SCALES
 from nnlint.semantics.values import Constant, Operation, constant
 
 REDUCTIONS = frozenset({"torch.mean", "torch.sum"})
-MOST = 6
-"""Operations between a difference and the sum over it."""
+ELEMENTWISE = SCALES | {
+    f"torch.{name}" for name in ("add", "sub", "neg", "clamp", "maximum", "minimum", "sqrt")
+}
+"""Operations on the way that compute each element of an error."""
+MOST = 24
+"""Operations before a sum that are looked at."""
 
 
 def squares(operation: Operation) -> bool:
@@ -23,26 +28,29 @@ def squares(operation: Operation) -> bool:
     return two and (entry.name == "torch.pow" or power)
 
 
-def summed_difference(reduction: Operation) -> Operation | None:
-    """The difference whose squares or absolute values are summed or averaged over everything:
-    the mean squared error, as `((a - b) ** 2).mean()`."""
+def summed_differences(reduction: Operation) -> Iterator[Operation]:
+    """The differences whose squares or absolute values are summed or averaged over everything,
+    on whatever way of elementwise operations: the mean squared error, as `((a - b) ** 2).mean()`.
+    """
     if reduction.entry.name not in REDUCTIONS or not reduction.inputs:
-        return None
+        return
     if (
         constant(reduction.arguments.get("dim"), soft=False) is not None
         or "dim" in reduction.explicit
     ):
-        return None
-    tensor, sizes = reduction.inputs[0], False
-    for _ in range(MOST):
+        return
+    waiting = [(reduction.inputs[0], False)]
+    seen: set[int] = set()
+    while waiting and len(seen) < MOST:
+        tensor, sizes = waiting.pop()
         made = tensor.producer
-        if not isinstance(made, Operation) or not made.inputs:
-            return None
-        if made.entry.name == "torch.sub":
-            return made if sizes else None
-        if squares(made) or made.entry.name == "torch.abs":
+        if not isinstance(made, Operation) or id(made) in seen:
+            continue
+        seen.add(id(made))
+        if made.entry.name == "torch.sub" and sizes:
+            yield made
+        elif squares(made) or made.entry.name == "torch.abs":
             sizes = True
-        elif made.entry.name not in SCALES or len(made.inputs) != 1:
-            return None
-        tensor = made.inputs[0]
-    return None
+        elif made.entry.name not in ELEMENTWISE:
+            continue
+        waiting += ((one, sizes) for one in reversed(made.inputs))

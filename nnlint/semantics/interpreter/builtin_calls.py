@@ -57,11 +57,14 @@ class Interpreter(Tables):
         """A call of a library name that has no entry."""
         handler = _HANDLERS.get(name)
         if handler is not None:
-            return handler(self, positional, keywords, site)
+            found = handler(self, positional, keywords, site)
+            self.keep_shape(name, positional, found, site)
+            return found
         operands = (*positional, *keywords.values())
         self.emit_opaque(site, None, positional, keywords, name)
         result = Unknown(name, "call", {ARGUMENTS: operands})
         self.sample_unknown(result, keywords, site)
+        self.keep_shape(name, positional, result, site)
         return result
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
@@ -117,10 +120,12 @@ def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     if isinstance(source, (Unknown, Choice, Parameters)):
         return source
     spread = machine.spread(source)
+    if isinstance(source, Items) and source.alike:
+        return Items("list", dict(source.state), site)
     if spread is None:
         members = source.members if isinstance(source, Built) else ()
         return Items("list", {"items": members, "open": True}, site)
-    return Items("list", {"items": spread}, site)
+    return Items("list", {"items": spread, "grown": _is_grown(source)}, site)
 
 
 def _dict(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -145,7 +150,11 @@ def _zip(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
     columns = [machine.elements(v) for v in positional]
     if columns and all(c is not None for c in columns):
         rows = zip(*(c for c in columns if c is not None), strict=False)
-        return Items("list", {"items": tuple(Items("tuple", {"items": tuple(r)}) for r in rows)})
+        # the columns of `zip(*rows)` are as long as there are rows
+        given = getattr(site.node, "args", ())
+        state = {"grown": any(isinstance(a, ast.Starred) for a in given)}
+        tuples = tuple(Items("tuple", {"items": tuple(r), **state}) for r in rows)
+        return Items("list", {"items": tuples, "grown": any(map(_is_grown, positional))})
     return Arithmetic("zip", tuple(positional), site)
 
 
@@ -157,12 +166,20 @@ def _reversed(
     machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site
 ) -> Value:
     elements = machine.elements(positional[0]) if positional else None
-    return Items("list", {"items": tuple(reversed(elements))}) if elements else Unknown()
+    if positional and isinstance(positional[0], Items) and positional[0].alike:
+        return Items("list", dict(positional[0].state))
+    if not elements:
+        return Unknown()
+    grown = _is_grown(positional[0])
+    return Items("list", {"items": tuple(reversed(elements)), "grown": grown})
+
+
+def _is_grown(value: Value) -> bool:
+    """Whether how much a list holds depends on the run."""
+    return isinstance(value, Items) and value.grown
 
 
 def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    import ast
-
     if positional and isinstance(positional[0], (Items, Unknown)):
         return machine.any_element(positional[0], ast.Name("batch", ast.Load()))
     loader = positional[0] if positional else None

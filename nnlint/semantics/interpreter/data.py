@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from nnlint.semantics.axes import Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.transfer.arithmetic import broadcast_shapes
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import (
+    TAKEN_AT,
     Arithmetic,
+    Choice,
     Constant,
     Extent,
     Items,
@@ -20,7 +23,11 @@ from nnlint.semantics.values import (
     is_gap,
 )
 
-DEPTH = 6
+DEPTH = 10
+REWARD = re.compile(r"(?:^|[._])(?:rewards?|rews?|r)(?:\[|$)", re.IGNORECASE)
+"""How programs call what one step of an environment gives: a number."""
+ELEMENTWISE = frozenset("+ - * / // ** % abs round floor ceil sqrt exp log cos sin clip".split())
+"""Arithmetic that is taken of arrays element by element."""
 
 
 def data_shape(value: Value | None, depth: int = DEPTH, single: bool = False) -> Shape | None:
@@ -40,8 +47,10 @@ def data_shape(value: Value | None, depth: int = DEPTH, single: bool = False) ->
             return _of_literal(numbers)
         case Items(kind="list" | "tuple"):
             return _of_items(value, depth, single)
-        case Arithmetic(operator="+" | "-" | "*" | "/" | "//" | "**" | "%"):
+        case Arithmetic(operator=operator) if operator in ELEMENTWISE:
             return _of_arithmetic(value.operands, depth)
+        case Choice():
+            return _of_choice(value.options, depth, single)
         case Tensor():
             return value.shape
         case Unknown():
@@ -74,11 +83,30 @@ def _of_items(value: Items, depth: int, single: bool) -> Shape | None:
     return (count, *first)
 
 
+def _of_choice(options: Sequence[Value], depth: int, single: bool) -> Shape | None:
+    """The shape that a value has whichever it is: sizes that differ are not known."""
+    shapes = [data_shape(option, depth, single) for option in options]
+    first = shapes[0]
+    if first is None or any(shape is None or len(shape) != len(first) for shape in shapes):
+        return None
+    if all(shape == first for shape in shapes):
+        return first
+    return tuple((new_axis(),) for _ in first)
+
+
 def _of_arithmetic(operands: Sequence[Value], depth: int) -> Shape | None:
     result: Shape = ()
     for operand in operands:
-        shape = data_shape(operand, depth - 1)
+        shape = () if _is_reward(operand) else data_shape(operand, depth - 1)
         if shape is None:
             return None
         result = broadcast_shapes(result, shape)
     return result
+
+
+def _is_reward(value: Value) -> bool:
+    """Whether a value that a sum goes on with is the reward of one step."""
+    if not isinstance(value, Unknown) or value.origin not in ("loop", "item"):
+        return False
+    place = value.state.get(TAKEN_AT)
+    return bool(REWARD.search(value.name or (place.text if place is not None else "")))

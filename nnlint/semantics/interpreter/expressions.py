@@ -345,7 +345,10 @@ class Expressions(Statements):
         if isinstance(receiver, ShapeOf) and step is None:
             return self.slice_shape(receiver, lower or 0, upper)
         if isinstance(receiver, Items) and not receiver.open:
-            return Items(receiver.kind, {"items": receiver.items[lower:upper:step]})
+            part = {"items": receiver.items[lower:upper:step], "grown": receiver.grown}
+            return Items(receiver.kind, part)
+        if isinstance(receiver, Items) and receiver.alike:
+            return Items(receiver.kind, dict(receiver.state))
         if isinstance(receiver, Constant) and isinstance(receiver.value, (str, tuple, list)):
             return Constant(receiver.value[lower:upper:step], receiver.soft)
         if isinstance(receiver, Built) and receiver.entry.kind == "container":

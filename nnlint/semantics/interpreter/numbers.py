@@ -10,6 +10,7 @@ from typing import Any
 from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.values import (
     ARGUMENTS,
+    INDEX,
     Arithmetic,
     Constant,
     Extent,
@@ -86,7 +87,7 @@ def _handler(operator: str) -> Handler:
             if operands[0].open:
                 return Unknown(operator, "call", {ARGUMENTS: operands[0].items})
             operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
-        if operator == "int" and len(operands) == 1 and isinstance(operands[0], (Extent, Unknown)):
+        if operator == "int" and len(operands) == 1 and _is_whole(operands[0]):
             return operands[0]
         if not operands or keywords or any(isinstance(v, Tensor) for v in operands):
             if operator in ("float", "int"):
@@ -97,6 +98,14 @@ def _handler(operator: str) -> Handler:
         return Arithmetic(operator, operands, site)
 
     return compute
+
+
+def _is_whole(value: Value) -> bool:
+    """Whether `int(value)` is the value: a size, or a setting that is written as text."""
+    settings = ("parameter", "attribute", "option", "length")
+    if not isinstance(value, Unknown) or INDEX in value.state:
+        return isinstance(value, Extent)
+    return value.origin in settings
 
 
 def _folded(operator: str, operands: list[Constant]) -> Value:

@@ -121,6 +121,8 @@ class ParameterBinding:
         cls = self.machine.evaluate(annotation)
         if isinstance(cls, External):
             unknown.state[TYPED] = cls.name
+            if cls.entry is not None and cls.entry.kind == "frame":
+                return Unknown(parameter.arg, "frame", unknown.state)
         if not isinstance(cls, Class) or not self._is_buildable(cls):
             return unknown
         with self.machine.untold():

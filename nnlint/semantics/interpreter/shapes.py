@@ -19,13 +19,14 @@ from nnlint.semantics.axes.regroup import (
 from nnlint.semantics.axes.sizes import Size, Symbol, product, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
-from nnlint.semantics.axes.transfer.joining import index_shape
+from nnlint.semantics.axes.transfer.joining import index_shape, some_part
 from nnlint.semantics.axes.transfer.notation import misread
 from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.dataflow import is_array
 from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch, settled
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.relative_positions import is_padded, judge_shift
+from nnlint.semantics.interpreter.statements import ANY
 from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -363,8 +364,20 @@ class Shapes(ViewWords):
         if name in ("attention", "unpack"):
             return _tensors(operation, [None, None])
         if name in ("chunk", "split", "tensor_split", "unbind"):
-            return Unknown("parts", "call", {AS_TENSOR: Tensor(operation)})
+            return self._unknown_parts(operation)
         return Tensor(operation, {"shape": shape})
+
+    def _unknown_parts(self, operation: Operation) -> Unknown:
+        """The parts of a tensor, of which nobody knows how many there are."""
+        parts = Unknown("parts", "call", {AS_TENSOR: Tensor(operation)})
+        whole = operation.inputs[0].shape if operation.inputs else None
+        if whole is not None and operation.entry.axes != "unbind":
+            try:
+                call = Call([whole], self._options(operation), self.sizes.symbols)
+                parts.state[ANY] = Tensor(operation, {"shape": some_part(call)})
+            except UnknownShape:
+                pass
+        return parts
 
     def _recurrent(self, operation: Operation, shape: Any) -> Value:
         output, hidden = (None, None) if shape is None else shape

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from nnlint.semantics.axes import Shape, new_axis
 from nnlint.semantics.axes.transfer import transfer
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.samples import Samples
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
+    ARGUMENTS,
     AS_TENSOR,
+    CALLED_ON,
     MADE_OF,
     Arithmetic,
     BoundMethod,
@@ -23,6 +26,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.walking import walk
 
 FRAME, COLUMN = "frame", "column"
 """Origins of a table, and of one of its columns."""
@@ -33,6 +37,15 @@ KEEPS = frozenset(
     "drop apply map replace clip rename query shift interpolate loc iloc".split()
 )
 """Methods and attributes of a table or column that give one of the same sort."""
+
+ONLY_TABLES = frozenset("to_numpy columns iloc iterrows itertuples dropna fillna set_index".split())
+"""What a table is asked for, and no dictionary."""
+OF_ELEMENTS = frozenset(
+    "abs absolute arctan ceil clip cos exp exp2 expm1 floor log log10 log1p log2 maximum minimum "
+    "nan_to_num negative power reciprocal rint round sign sin sqrt square tan tanh float32 float64 "
+    "ascontiguousarray".split()
+)
+"""numpy's functions that compute each element of what they are given first, and keep its shape."""
 
 
 class Tables(Samples):
@@ -101,9 +114,37 @@ class Tables(Samples):
     ) -> Value:
         """A method call on a value of unknown class; an environment's step gives a number."""
         result = super().duck_call(receiver, name, positional, keywords, site)
+        if name == "to_numpy" and self._is_column(receiver):
+            return _of_rank(1, name, site)
         if name != "step" or getattr(receiver, "name", "") not in ENVIRONMENTS:
             return result
         return Unknown(name, "call", {1: Arithmetic("float", (Unknown("reward"),), site)})
+
+    def keep_shape(self, name: str, positional: Sequence[Value], result: Value, site: Site) -> None:
+        """Note that what one of numpy's functions of elements gives has the shape of its array."""
+        module, _, function = name.rpartition(".")
+        if module == "numpy" and function in OF_ELEMENTS and isinstance(result, Unknown):
+            array = tensor_of(positional[0]) if positional else None
+            if array is not None and array.shape is not None:
+                made = Tensor(Source(name, site, result), {"shape": array.shape})
+                result.state.setdefault(AS_TENSOR, made)
+
+    def _is_column(self, value: Value) -> bool:
+        """Whether a value of unknown class is what a table gives under one name: `t.pop("price")`
+        of what is asked for things that only a table has."""
+        if not isinstance(value, Unknown) or CALLED_ON not in value.state:
+            return False
+        spoken, _, called = value.name.rpartition(".")
+        names, function = value.state.get(ARGUMENTS, ()), self.frame.function
+        one = len(names) == 1 and isinstance(names[0], Constant) and isinstance(names[0].value, str)
+        if called != "pop" or not one or function is None:
+            return False
+        return any(
+            isinstance(node, ast.Attribute)
+            and node.attr in ONLY_TABLES
+            and ast.unparse(node.value) == spoken
+            for node in walk(function.node)
+        )
 
     def item(self, receiver: Value, node: ast.Subscript) -> Value:
         """`receiver[...]`: columns of tables."""

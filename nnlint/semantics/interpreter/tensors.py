@@ -11,6 +11,7 @@ from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
 from nnlint.semantics.axes.transfer.joining import INTEGER, Rows
+from nnlint.semantics.dataflow import holds_positions
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
@@ -97,6 +98,8 @@ class Sizes:
                 return value.size
             case Unknown():
                 return size(self._unknown(value))
+            case Arithmetic(operator="int", operands=(Unknown() as whole,)):
+                return self.of(whole)
             case Arithmetic():
                 return self._computed(value)
             case External(name=name, entry=None) if _is_global(name):
@@ -268,8 +271,8 @@ class Sizes:
                 return INTEGER
             case Arithmetic() if all(self.index(v) is not UNKNOWN for v in value.operands):
                 return INTEGER
-            case Tensor() if value.state.get("integers") and value.shape is not None:
-                return value.shape
+            case Tensor() if value.shape is not None and holds_positions(value):
+                return Rows(None) if len(value.shape) == 1 else value.shape
             case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
                 # a list of truths is a mask, of which nobody knows how much it takes
                 counted = not (value.open or value.grown) and all(map(_is_integer, value.items))

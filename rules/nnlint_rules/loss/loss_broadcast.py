@@ -1,4 +1,4 @@
-from nnlint.questions.loss.broadcasts import table_of
+from nnlint.questions.loss.broadcasts import tables_of
 from nnlint.remedies.loss import add_last_axis
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -19,7 +19,7 @@ def loss_broadcast(loss: Operation, context: Context) -> None:
     Reports a loss that takes element by element a prediction of shape `(B, 1)` and a target of
     shape `(B,)`, or the other way round. Losses such as the mean squared error broadcast the
     two to a table of B times B. A loss that is written out, as `((a - b) ** 2).mean()`, does the
-    same.
+    same, also where the error is clipped or scaled on the way.
 
     ## Why it hurts training
     Every prediction is pulled towards every target of the batch, so all of them end at the
@@ -46,22 +46,22 @@ def loss_broadcast(loss: Operation, context: Context) -> None:
     ```
 
     ## When not to use it
-    It is silent unless both shapes are known.
+    It is silent unless both shapes are known. A layer of one output is taken to be given a batch
+    of vectors, and a list of numbers or a column of a table to be a row. All pairs that are written
+    on purpose, as `a - b[:, None]`, are not reported.
 
     ## References
     - [MSELoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html)
     """
-    table = table_of(loss)
-    if table is None:
-        return
-    place = table.comparison.site
-    context.report(
-        place,
-        f"`{place.text}` compares {table.prediction} predictions with {table.target} targets: each "
-        "prediction is pulled towards every target of the batch, and all end at their mean",
-        help="Give both the same shape: `.squeeze(1)` the one, or `.unsqueeze(1)` the other.",
-        fix=(
-            "Give both sides the same shape",
-            add_last_axis(table.comparison, table.row_is_second),
-        ),
-    )
+    for table in tables_of(loss):
+        place = table.comparison.site
+        context.report(
+            place,
+            f"`{place.text}` compares {table.prediction} predictions with {table.target} targets: "
+            "each prediction is pulled towards every target of the batch, and all end at their mean",
+            help="Give both the same shape: `.squeeze(1)` the one, or `.unsqueeze(1)` the other.",
+            fix=(
+                "Give both sides the same shape",
+                add_last_axis(table.comparison, table.row_is_second),
+            ),
+        )

@@ -94,7 +94,9 @@ def broadcast(call: Call) -> Shape:
         result = broadcast_shapes(result, shape)
     if len(known) < len(call.inputs) and (len(result) < 3 or not all(result)):
         raise UnknownShape
-    if not result and any(value is UNKNOWN for value in call.arguments.values()):
+    # the tensors themselves are no numbers either
+    others = sum(value is UNKNOWN for value in call.arguments.values()) - len(call.inputs)
+    if not result and others > 0:
         raise UnknownShape
     return result
 

@@ -105,6 +105,11 @@ def tensor_split(call: Call) -> list[Shape]:
     return chunk(Call(call.inputs, arguments, call.symbols))
 
 
+def some_part(call: Call) -> Shape:
+    """One of the parts that `x.split(width, dim=-1)` or `x.chunk(n)` gives, the last one included."""
+    return _replaced(call.first, call.at("dim"), None)
+
+
 def _replaced(shape: Shape, at: int, part: Size | None) -> Shape:
     old = shape[at]
     if part is None:
