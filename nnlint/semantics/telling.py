@@ -72,6 +72,7 @@ def matters(words: Words, construction: bool = True) -> bool:
     )
 
 
+_CONTAINERS = frozenset({"ModuleList", "Sequential"})
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.DictComp)
 _MAKES_CONTAINER = frozenset({"list", "tuple", "set", "dict"})
 
@@ -153,8 +154,46 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
         may_not_register(cls, words)
         or builds_when_called(module, cls)
         or may_hold_unused(cls, words)
-        or discards(cls, words)
+        or function_matters(module, cls)
     )
+
+
+def function_matters(module: ModuleSyntax, node: ast.AST) -> bool:
+    """Whether a rule could speak about what code throws away, or makes lists of layers of."""
+    words = module.words(node)
+    return discards(node, words) or may_repeat_layers(node, words)
+
+
+def may_repeat_layers(node: ast.AST, words: Words) -> bool:
+    """Whether code may put the same layer into a container of layers several times."""
+    if _CONTAINERS.isdisjoint(words.names) and _CONTAINERS.isdisjoint(words.attributes):
+        return False
+    return any(repeats_element(inner) for inner in walk(node))
+
+
+def repeats_element(node: ast.AST) -> bool:
+    """Whether an expression is a list that holds one and the same thing several times: `[x] * n`,
+    or a comprehension over something else."""
+    match node:
+        case (
+            ast.BinOp(op=ast.Mult(), left=ast.List(elts=[_]))
+            | ast.BinOp(op=ast.Mult(), right=ast.List(elts=[_]))
+        ):
+            return True
+        case (
+            ast.ListComp(elt=ast.Name() | ast.Attribute())
+            | ast.GeneratorExp(elt=ast.Name() | ast.Attribute())
+        ):
+            targets = {
+                inner.id
+                for generator in node.generators
+                for inner in walk(generator.target)
+                if isinstance(inner, ast.Name)
+            }
+            read = (inner.id for inner in walk(node.elt) if isinstance(inner, ast.Name))
+            return targets.isdisjoint(read)
+        case _:
+            return False
 
 
 def may_hold_unused(cls: ast.ClassDef, words: Words) -> bool:
