@@ -154,6 +154,18 @@ def layer_in_forward(program: Program) -> Iterator[list[Replacement]]:
 _DRAWN = frozenset("Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding LSTM GRU".split())
 
 
+def forget_super_init(program: Program) -> Iterator[list[Replacement]]:
+    """A constructor of a module loses `super().__init__()`, which takes nothing."""
+    for call in program.statements("__init__"):
+        inner = call.value
+        if not isinstance(inner, ast.Call) or inner.args or inner.keywords:
+            continue
+        classes = [n for n in program.around(call) if isinstance(n, ast.ClassDef)]
+        if classes and any(last_name(base) == "Module" for base in classes[0].bases):
+            if program.source(inner.func).startswith("super("):
+                yield [(call, "pass")]
+
+
 def one_layer_for_all(program: Program) -> Iterator[list[Replacement]]:
     """`[Block(width) for _ in range(depth)]` becomes `[Block(width)] * depth`."""
     for node in ast.walk(program.tree):
@@ -207,6 +219,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),
+    "missing-super-init": (forget_super_init,),
     "shared-layer-copies": (one_layer_for_all,),
     "unused-module": (leave_out_layer,),
     "dropout-before-batchnorm": (dropout_before_norm,),

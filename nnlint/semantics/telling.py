@@ -154,8 +154,24 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
         may_not_register(cls, words)
         or builds_when_called(module, cls)
         or may_hold_unused(cls, words)
+        or may_lack_set_up(cls)
         or function_matters(module, cls)
     )
+
+
+def may_lack_set_up(cls: ast.ClassDef) -> bool:
+    """Whether the constructor of a class that has a base builds what it keeps, before anything in
+    it calls a constructor of that base."""
+    if not any(last_name(base) not in ("", "object") for base in cls.bases):
+        return False
+    for method in cls.body:
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+            for statement in method.body:
+                if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+                    return any(isinstance(t, ast.Attribute) for t in statement.targets)
+                if any(getattr(node, "attr", "") == "__init__" for node in walk(statement)):
+                    return False
+    return False
 
 
 def function_matters(module: ModuleSyntax, node: ast.AST) -> bool:
