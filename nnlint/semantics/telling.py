@@ -105,12 +105,22 @@ def may_not_register(cls: ast.ClassDef, words: Words) -> bool:
     named = words.names | words.attributes
     layers = not _layer_names(load_library()).isdisjoint(named)
     tensors = not _tensor_makers(load_library()).isdisjoint(named)
-    return (layers or tensors) and any(
-        isinstance(node, ast.Assign | ast.AnnAssign)
-        and any(isinstance(target, ast.Attribute) for target in targets_of(node))
-        and ((layers and _is_container(node.value)) or (tensors and _makes_tensor(node.value)))
-        for node in walk(cls)
-    )
+    if not layers and not tensors:
+        return False
+    made: set[str] = set()
+    kept: set[str] = set()
+    for node in walk(cls):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            on_self = any(isinstance(target, ast.Attribute) for target in targets_of(node))
+            value = node.value
+            if isinstance(value, ast.Name) and on_self:
+                kept.add(value.id)
+            elif (layers and _is_container(value)) or (tensors and _makes_tensor(value)):
+                if on_self:
+                    return True
+                made.update(t.id for t in targets_of(node) if isinstance(t, ast.Name))
+    # a local name may be given it first
+    return not made.isdisjoint(kept)
 
 
 def _makes_tensor(value: ast.expr | None) -> bool:
