@@ -191,6 +191,65 @@ def softmax_over_examples(program: Program) -> Iterator[list[Replacement]]:
             yield [(given[0], "0")]
 
 
+def forget_super_init(program: Program) -> Iterator[list[Replacement]]:
+    """A constructor of a module loses `super().__init__()`, which takes nothing."""
+    for call in program.statements("__init__"):
+        inner = call.value
+        if not isinstance(inner, ast.Call) or inner.args or inner.keywords:
+            continue
+        classes = [n for n in program.around(call) if isinstance(n, ast.ClassDef)]
+        if classes and any(last_name(base) == "Module" for base in classes[0].bases):
+            if program.source(inner.func).startswith("super("):
+                yield [(call, "pass")]
+
+
+def one_layer_for_all(program: Program) -> Iterator[list[Replacement]]:
+    """`[Block(width) for _ in range(depth)]` becomes `[Block(width)] * depth`."""
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.Call) or last_name(node.func) != "ModuleList":
+            continue
+        for made in node.args:
+            match made:
+                case ast.ListComp(
+                    elt=ast.Call() as layer,
+                    generators=[
+                        ast.comprehension(
+                            target=ast.Name(id=name),
+                            iter=ast.Call(func=ast.Name(id="range"), args=[times]),
+                            ifs=[],
+                        )
+                    ],
+                ) if name not in program.source(layer):
+                    yield [(made, f"[{program.source(layer)}] * ({program.source(times)})")]
+
+
+def leave_out_layer(program: Program) -> Iterator[list[Replacement]]:
+    """`x = self.norm(x)`, the only use of a layer with weights, is left out of `forward`."""
+    for cls in (n for n in ast.walk(program.tree) if isinstance(n, ast.ClassDef)):
+        layers = {
+            last_name(n.targets[0])
+            for n in ast.walk(cls)
+            if isinstance(n, ast.Assign)
+            and isinstance(n.value, ast.Call)
+            and last_name(n.value.func) in _WEIGHTED
+            and isinstance(n.targets[0], ast.Attribute)
+        }
+        for node in ast.walk(cls):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(
+                        func=ast.Attribute(value=ast.Name(id="self"), attr=layer),
+                        args=[ast.Name(id=given)],
+                    ),
+                ) if given == name and layer in layers:
+                    if program.text.count(f".{layer}") == 2:
+                        yield [(node, "pass")]
+
+
+_WEIGHTED = _DRAWN | {"LayerNorm", "BatchNorm1d", "BatchNorm2d", "GroupNorm", "Sequential"}
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
@@ -200,6 +259,9 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),
+    "missing-super-init": (forget_super_init,),
+    "shared-layer-copies": (one_layer_for_all,),
+    "unused-module": (leave_out_layer,),
     "dropout-before-batchnorm": (dropout_before_norm,),
     "discarded-tensor-op": (throw_away,),
     "elementwise-dropout-on-conv": (drop_elements,),

@@ -18,7 +18,7 @@ from nnlint.semantics.interpreter.scopes import absolute
 from nnlint.semantics.library import load_library
 from nnlint.semantics.telling import (
     class_matters,
-    discards,
+    function_matters,
     local_names_that_matter,
     matters,
 )
@@ -374,7 +374,7 @@ class _Roots:
             return
         words = self.module.words(function.node)
         told = matters(words, construction=False) or self._asks_for(words, function.node)
-        told = told or discards(function.node, words)
+        told = told or function_matters(self.module, function.node)
         if not told and words.names.isdisjoint(self.told):
             return
         self._root(

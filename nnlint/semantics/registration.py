@@ -23,8 +23,10 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Operation,
     Parameters,
     Table,
+    Tensor,
     Unknown,
     Value,
 )
@@ -62,6 +64,15 @@ def is_module(value: Value | None) -> bool:
             return any(load_library().is_subclass(base, _MODULE) for base in bases)
         case _:
             return False
+
+
+def is_parameter(value: object) -> bool:
+    """Whether a value is a tensor that the program makes an `nn.Parameter`."""
+    return (
+        isinstance(value, Tensor)
+        and isinstance(value.producer, Operation)
+        and value.producer.entry.family == "parameter"
+    )
 
 
 def alternatives(value: Value) -> Iterator[Value]:

@@ -82,6 +82,7 @@ def _draws_norms(words: Words) -> bool:
     )
 
 
+_CONTAINERS = frozenset({"ModuleList", "Sequential"})
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.DictComp)
 _MAKES_CONTAINER = frozenset({"list", "tuple", "set", "dict"})
 
@@ -114,12 +115,22 @@ def may_not_register(cls: ast.ClassDef, words: Words) -> bool:
     named = words.names | words.attributes
     layers = not _layer_names(load_library()).isdisjoint(named)
     tensors = not _tensor_makers(load_library()).isdisjoint(named)
-    return (layers or tensors) and any(
-        isinstance(node, ast.Assign | ast.AnnAssign)
-        and any(isinstance(target, ast.Attribute) for target in targets_of(node))
-        and ((layers and _is_container(node.value)) or (tensors and _makes_tensor(node.value)))
-        for node in walk(cls)
-    )
+    if not layers and not tensors:
+        return False
+    made: set[str] = set()
+    kept: set[str] = set()
+    for node in walk(cls):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            on_self = any(isinstance(target, ast.Attribute) for target in targets_of(node))
+            value = node.value
+            if isinstance(value, ast.Name) and on_self:
+                kept.add(value.id)
+            elif (layers and _is_container(value)) or (tensors and _makes_tensor(value)):
+                if on_self:
+                    return True
+                made.update(t.id for t in targets_of(node) if isinstance(t, ast.Name))
+    # a local name may be given it first
+    return not made.isdisjoint(kept)
 
 
 def _makes_tensor(value: ast.expr | None) -> bool:
@@ -163,8 +174,62 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
         may_not_register(cls, words)
         or builds_when_called(module, cls)
         or may_hold_unused(cls, words)
-        or discards(cls, words)
+        or may_lack_set_up(cls)
+        or function_matters(module, cls)
     )
+
+
+def may_lack_set_up(cls: ast.ClassDef) -> bool:
+    """Whether the constructor of a class that has a base builds what it keeps, before anything in
+    it calls a constructor of that base."""
+    if not any(last_name(base) not in ("", "object") for base in cls.bases):
+        return False
+    for method in cls.body:
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+            for statement in method.body:
+                if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+                    return any(isinstance(t, ast.Attribute) for t in statement.targets)
+                if any(getattr(node, "attr", "") == "__init__" for node in walk(statement)):
+                    return False
+    return False
+
+
+def function_matters(module: ModuleSyntax, node: ast.AST) -> bool:
+    """Whether a rule could speak about what code throws away, or makes lists of layers of."""
+    words = module.words(node)
+    return discards(node, words) or may_repeat_layers(node, words)
+
+
+def may_repeat_layers(node: ast.AST, words: Words) -> bool:
+    """Whether code may put the same layer into a container of layers several times."""
+    if _CONTAINERS.isdisjoint(words.names) and _CONTAINERS.isdisjoint(words.attributes):
+        return False
+    return any(repeats_element(inner) for inner in walk(node))
+
+
+def repeats_element(node: ast.AST) -> bool:
+    """Whether an expression is a list that holds one and the same thing several times: `[x] * n`,
+    or a comprehension over something else."""
+    match node:
+        case (
+            ast.BinOp(op=ast.Mult(), left=ast.List(elts=[_]))
+            | ast.BinOp(op=ast.Mult(), right=ast.List(elts=[_]))
+        ):
+            return True
+        case (
+            ast.ListComp(elt=ast.Name() | ast.Attribute())
+            | ast.GeneratorExp(elt=ast.Name() | ast.Attribute())
+        ):
+            targets = {
+                inner.id
+                for generator in node.generators
+                for inner in walk(generator.target)
+                if isinstance(inner, ast.Name)
+            }
+            read = (inner.id for inner in walk(node.elt) if isinstance(inner, ast.Name))
+            return targets.isdisjoint(read)
+        case _:
+            return False
 
 
 def may_hold_unused(cls: ast.ClassDef, words: Words) -> bool:

@@ -13,7 +13,7 @@ from nnlint.questions.model.registration import (
     modules_in,
 )
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.registration import has_weights
+from nnlint.semantics.registration import has_weights, is_parameter
 from nnlint.semantics.values import (
     Built,
     Class,
@@ -80,7 +80,7 @@ def _candidates(program: Program, owner: Instance) -> Iterator[tuple[LooseTensor
     """The unregistered tensors among the attributes of a module that nobody looks after."""
     if is_kept_by_hand(owner.cls):
         return
-    registered = {id(v) for v in owner.state.values() if _is_parameter(v)}
+    registered = {id(v) for v in owner.state.values() if is_parameter(v)}
     for name, value in list(owner.state.items()):
         if not isinstance(value, Tensor) or not isinstance(name, str):
             continue
@@ -101,14 +101,6 @@ def _is_registered(cls: Class, name: str) -> bool:
     )
 
 
-def _is_parameter(value: object) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and isinstance(value.producer, Operation)
-        and value.producer.entry.family == "parameter"
-    )
-
-
 def _is_made_by(owner: Instance, tensor: Tensor) -> bool:
     """Whether the constructor of a module makes a tensor."""
     made = tensor.producer
@@ -124,7 +116,7 @@ def _kind(tensor: Tensor, registered: set[int]) -> str:
         return ""
     if made.entry.family == "parameter":
         return ""
-    of = [t for t in made.inputs if _is_parameter(t)]
+    of = [t for t in made.inputs if is_parameter(t)]
     if of:
         new = made.entry.family in _NEW_LEAF or _changes_device(made)
         fixed = any(_is_fixed(t) for t in of) or any(id(t) in registered for t in of)

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from nnlint.questions.model.registration import assignments, is_own_attribute, modules_in
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.holding import covers
-from nnlint.semantics.registration import alternatives, has_weights, is_module
-from nnlint.semantics.values import Built, Class, External, Function, Instance, Site, Value
+from nnlint.semantics.registration import (
+    alternatives,
+    has_weights,
+    is_module,
+    registered_in,
+    submodules,
+)
+from nnlint.semantics.values import Class, External, Function, Instance, Site, Value
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statement
@@ -101,16 +107,26 @@ def _built_at(owner: Instance, name: str, value: Value) -> Site | None:
     placed = enclosing_statement(site.module, site.node)
     if placed is None or (isinstance(placed.node, ast.Assign) and len(placed.node.targets) > 1):
         return None
-    rows = site.module.lines[max(placed.node.lineno - 2, 0) : placed.node.end_lineno]
-    if any(_SAID.search(row.partition("#")[2]) for row in rows):
+    if _is_said(site.module, placed.node) or _is_put_off(owner.cls, name):
         return None
-    shared = any(covers(v, value) for k, v in owner.state.items() if k != name and _is_value(v))
-    given = any(covers(v, part) for v in owner.arguments for part in alternatives(value))
+    others = [v for k, v in owner.state.items() if k != name and isinstance(v, Value)]
+    inner = [part for v in alternatives(value) for part in (v, *submodules(v))]
+    shared = any(covers(other, part) for other in others for part in (value, *inner))
+    given = any(covers(v, part) for v in owner.arguments for part in inner)
     return None if shared or given else site
 
 
-def _is_value(value: object) -> bool:
-    return isinstance(value, Built | Instance)
+def _is_said(module: ModuleSyntax, statement: ast.stmt) -> bool:
+    """Whether a comment in the rows of a statement, or above it, says that it is meant."""
+    rows = module.lines[max(statement.lineno - 2, 0) : statement.end_lineno]
+    return any(_SAID.search(row.partition("#")[2]) for row in rows)
+
+
+def _is_put_off(cls: Class, name: str) -> bool:
+    """Whether a class has the use of an attribute in a comment: its author knows of it."""
+    rows = cls.scope.module.lines[cls.node.lineno - 1 : cls.node.end_lineno]
+    use = re.compile(rf"#.*\bself\.{re.escape(name)}\b")
+    return any(map(use.search, rows))
 
 
 def _is_closed(cls: Class) -> bool:
@@ -159,7 +175,11 @@ def _is_reached(program: Program, owner: Instance, name: str, value: Value) -> b
     """Whether anything in the project may use a part: by its name, or through what it is part of."""
     cls = owner.cls
     # sequences that nothing runs are run by nothing that is written
-    if any(o.function is not None and value in (*o.modules, o.layer) for o in program.operations):
+    inside = registered_in(alternatives(value))
+    if any(
+        o.function is not None and not inside.isdisjoint(map(id, (*o.modules, o.layer)))
+        for o in program.operations
+    ):
         return True
     home = cls.scope.module
     if _mentions(home, cls.node.name, name, cls.node) or _takes_apart(home):

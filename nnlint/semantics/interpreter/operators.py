@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     TEST,
     Arithmetic,
     BoundMethod,
+    Built,
     Choice,
     Class,
     Constant,
@@ -135,11 +136,17 @@ class Operators:
             return self.concatenated(left, right)
         if isinstance(left, Parameters) and isinstance(right, Parameters):
             return Parameters((*left.models, *right.models))
+        if isinstance(right, Items) and symbol == "*":
+            left, right = right, left
         if isinstance(left, Items) and symbol == "*":
             times = right.value if isinstance(right, Constant) else None
+            site = self.machine.site(node)
             if isinstance(times, int) and times * len(left.items) <= 64:
-                return Items(left.kind, {"items": left.items * times, "open": left.open})
-            return Items(left.kind, {"items": left.items, "open": True, "alike": not left.open})
+                return Items(left.kind, {"items": left.items * times, "open": left.open}, site)
+            # of modules it shows that all of them are the same
+            modules = any(isinstance(v, (Built, Instance)) for v in left.items)
+            items = left.items * (1 + modules)
+            return Items(left.kind, {"items": items, "open": True, "alike": not left.open}, site)
         if isinstance(left, Extent) or isinstance(right, Extent):
             extent = self.machine.sizes.combined(symbol, left, right)
             if extent is not None:

@@ -1,0 +1,121 @@
+"""Questions about lists of layers: are they layers of their own, or one layer several times?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.registration import alternatives, has_weights
+from nnlint.semantics.telling import repeats_element
+from nnlint.semantics.values import Built, Instance, Site
+from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.walking import walk
+
+_SAID = re.compile(
+    r"shar(?!ed-layer-copies)(?:e|ing)|\bti(?:ed|e|ing)\b|_tied|tied_|same (?:weight|layer|block|module|param)|"
+    r"one (?:layer|block|set)|recurren|recursi|recycl|universal|albert|unroll|iterat|refine|reus|"
+    r"on purpose|deliberate",
+    re.IGNORECASE,
+)
+"""Names and comments that say that several layers are meant to have the same weights."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """An expression that gives one and the same module several times."""
+
+    site: Site
+    element: Site
+    """What is repeated, as it is written."""
+    times: Site | None
+    """How many times, where that is written beside it."""
+
+
+def repeated_modules(program: Program) -> Iterator[Repeated]:
+    """Lists of one and the same module with weights, in containers of layers."""
+    told: set[object] = set()
+    for container in program.builds:
+        if container.entry.kind != "container" or not _repeats(container):
+            continue
+        for found in _written(container):
+            if found.site.key not in told and not _is_said(found, container):
+                told.add(found.site.key)
+                yield found
+
+
+def _repeats(container: Built) -> bool:
+    """Whether a container holds a module with weights more than once."""
+    seen: set[int] = set()
+    for member in container.members:
+        for value in alternatives(member):
+            if isinstance(value, Built | Instance) and id(value) in seen and has_weights(value):
+                return True
+            seen.add(id(value))
+    return False
+
+
+def _written(container: Built) -> Iterator[Repeated]:
+    """The expressions in the arguments of a container that repeat what they hold."""
+    call = container.site.node
+    for given in call.args if isinstance(call, ast.Call) else ():
+        node: ast.AST | None = given.value if isinstance(given, ast.Starred) else given
+        if isinstance(node, ast.Name):
+            node = _assigned(container.site, node.id)
+        module = container.site.module
+        if node is None or not repeats_element(node):
+            continue
+        match node:
+            case ast.BinOp(left=ast.List(elts=[element]), right=times):
+                yield Repeated(Site(module, node), Site(module, element), Site(module, times))
+            case ast.BinOp(left=times, right=ast.List(elts=[element])):
+                yield Repeated(Site(module, node), Site(module, element), Site(module, times))
+            case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
+                yield Repeated(Site(module, node), Site(module, element), None)
+
+
+def _assigned(use: Site, name: str) -> ast.AST | None:
+    """What a local name is assigned, where that is done once in the function around its use."""
+    function = _function_around(use.module, use.node)
+    found = [
+        node.value
+        for node in walk(function)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _function_around(module: ModuleSyntax, node: ast.AST) -> ast.AST:
+    around = [
+        outer
+        for outer in module.nodes
+        if isinstance(outer, ast.FunctionDef) and stands_in(node, outer)
+    ]
+    return around[-1] if around else module.tree
+
+
+def _is_said(found: Repeated, container: Built) -> bool:
+    """Whether names, tests or comments around a list say that the weights are meant to be shared."""
+    module = found.site.module
+    placed = enclosing_statement(module, found.site.node)
+    around = [
+        outer
+        for outer in module.nodes
+        if isinstance(outer, ast.FunctionDef | ast.ClassDef) and stands_in(found.site.node, outer)
+    ]
+    texts = [outer.name for outer in around]
+    texts += [condition.site.text for condition in container.conditions]
+    texts += [ast.get_docstring(outer) or "" for outer in around]
+    if placed is not None:
+        rows = module.lines[max(placed.node.lineno - 3, 0) : placed.node.end_lineno]
+        texts += [Site(module, placed.node).text, *(row.partition("#")[2] for row in rows)]
+    comments = (row.partition("#")[2] for outer in around[-1:] for row in _rows(module, outer))
+    return any(map(_SAID.search, [*texts, *comments]))
+
+
+def _rows(module: ModuleSyntax, node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    return module.lines[node.lineno - 1 : node.end_lineno]
