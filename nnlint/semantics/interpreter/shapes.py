@@ -31,7 +31,9 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     AS_TENSOR,
     BATCH,
+    ELEMENTS,
     NONE,
+    TAKEN_FROM,
     TEST,
     TYPED,
     Arithmetic,
@@ -358,7 +360,8 @@ class Shapes(ViewWords):
         if name in ("attention", "unpack"):
             return _tensors(operation, [None, None])
         if name in ("chunk", "split", "tensor_split", "unbind"):
-            return Unknown("parts", "call", {AS_TENSOR: Tensor(operation)})
+            whole = Tensor(operation)
+            return Unknown("parts", "call", {AS_TENSOR: whole, ELEMENTS: whole})
         return Tensor(operation, {"shape": shape})
 
     def _recurrent(self, operation: Operation, shape: Any) -> Value:
@@ -419,7 +422,7 @@ class Shapes(ViewWords):
         """`tensor[index]`."""
         shape = self._indexed(tensor.shape, index)
         if node is None:
-            return Tensor(Source("item"), {"shape": shape})
+            return Tensor(Source("item"), {"shape": shape, TAKEN_FROM: tensor})
         operation = Operation(
             INDEX,
             {},
