@@ -248,6 +248,26 @@ def leave_out_layer(program: Program) -> Iterator[list[Replacement]]:
 
 
 _WEIGHTED = _DRAWN | {"LayerNorm", "BatchNorm1d", "BatchNorm2d", "GroupNorm", "Sequential"}
+_CAUSAL = ("tril", "triu", "is_causal", "subsequent", "causal")
+_MASK_ARGUMENTS = frozenset("mask attn_mask src_mask tgt_mask is_causal tgt_is_causal".split())
+
+
+def forget_causal_mask(program: Program) -> Iterator[list[Replacement]]:
+    """Every `scores = scores.masked_fill(mask == 0, -inf)` of a file goes, and so do `is_causal`
+    and masks that attention is given by name, where the file makes causal ones."""
+    changed: list[Replacement] = []
+    for node in ast.walk(program.tree) if any(w in program.text for w in _CAUSAL) else ():
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if last_name(node.value.func) == "masked_fill" and len(node.targets) == 1:
+                changed.append((node, "pass"))
+        elif isinstance(node, ast.Call):
+            given = [k for k in node.keywords if k.arg in _MASK_ARGUMENTS]
+            if given and last_name(node.func) not in ("dict", "partial"):
+                kept = [program.source(a) for a in node.args]
+                kept += [program.source(k) for k in node.keywords if k not in given]
+                changed.append((node, f"{program.source(node.func)}({', '.join(kept)})"))
+    if changed:
+        yield changed
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
@@ -256,6 +276,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "softmax-over-batch": (softmax_over_examples,),
+    "missing-causal-mask": (forget_causal_mask,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),

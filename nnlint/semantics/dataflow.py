@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nnlint.semantics.values import (
     AS_TENSOR,
+    ELEMENT_OF,
     INDEX,
+    TAKEN_FROM,
     WRITTEN,
     Choice,
     Constant,
@@ -275,6 +277,16 @@ def keeps_examples(value: Value | None, depth: int = 20) -> bool:
             return given.origin != "item" or INDEX in given.state
         case _:
             return True
+
+
+def part_of(tensor: Tensor) -> Tensor | None:
+    """The tensor that another one is one of the parts of: unpacked, or one of its chunks."""
+    whole: Tensor | None = tensor.state.get(TAKEN_FROM)
+    of = tensor.producer.of if isinstance(tensor.producer, Source) else None
+    if whole is None and isinstance(of, Unknown) and ELEMENT_OF in of.state:
+        parts = of.state[ELEMENT_OF][0]
+        whole = parts if isinstance(parts, Tensor) else None
+    return whole
 
 
 def depends_on(tensor: Tensor, source: Tensor) -> bool:

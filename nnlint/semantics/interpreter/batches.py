@@ -36,6 +36,8 @@ from nnlint.semantics.values import (
 
 RESIZING = frozenset({"resize", "crop"})
 OPAQUE = frozenset({"lambda", "to_pil"})
+COPIES = frozenset({"tensor", "cast", "clone", "contiguous", "detach"})
+"""Families of operations whose result is what they are given, element by element."""
 
 
 Parts = dict[int | str, Shape | None]
@@ -123,6 +125,8 @@ def _cut_at(value: Value) -> Site | None:
         place: Site | None = value.state.get(TAKEN_AT)
         return place
     producer = value.producer if isinstance(value, Tensor) else None
+    while isinstance(producer, Operation) and producer.entry.family in COPIES and producer.inputs:
+        producer = producer.inputs[0].producer
     if isinstance(producer, Operation) and producer.entry.name == "torch.Tensor.__getitem__":
         return producer.site
     return producer.site if isinstance(producer, Source) else None

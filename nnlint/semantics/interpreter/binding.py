@@ -15,6 +15,7 @@ from nnlint.semantics.telling import MEANT_AS_FLAG
 from nnlint.semantics.values import (
     ELEMENT_OF,
     ELEMENTS,
+    FILLED,
     GIVEN_WEIGHTS,
     MODEL_OF,
     OPTIMISED,
@@ -141,9 +142,10 @@ class Binding(Scopes):
             value = as_part(value, receiver)
             self.write(receiver.state, constant_key, value)
             note_name(value, constant_key if isinstance(constant_key, str) else "")
-        elif isinstance(receiver, Tensor) and not isinstance(value, Constant):
+        elif isinstance(receiver, Tensor):
             # not undone with a branch: it may have been written on some path
-            receiver.state[WRITTEN] = (*receiver.state.get(WRITTEN, ()), value)
+            which, what = (FILLED, key) if isinstance(value, Constant) else (WRITTEN, value)
+            receiver.state[which] = (*receiver.state.get(which, ()), what)
         elif isinstance(receiver, Items):
             index = key.value if isinstance(key, Constant) else None
             items = list(receiver.items)

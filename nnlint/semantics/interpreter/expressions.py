@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     PART_OF,
     PARTS,
     TAKEN_AT,
+    TAKEN_FROM,
     Built,
     Choice,
     Condition,
@@ -273,7 +274,7 @@ class Expressions(Statements):
         if isinstance(node.slice, ast.Slice):
             part = self._slice(receiver, node.slice)
             if isinstance(part, Unknown):
-                part.state[TAKEN_AT] = self.site(node)
+                part.state.update({TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
             return part
         key = self.evaluate(node.slice)
         if isinstance(receiver, Table):
@@ -286,7 +287,7 @@ class Expressions(Statements):
                 return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
                 return Unknown()
-            return Unknown(origin="item", state={TAKEN_AT: self.site(node)})
+            return Unknown(origin="item", state={TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
             return self.extent(receiver, index)

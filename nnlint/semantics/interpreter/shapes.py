@@ -32,7 +32,9 @@ from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     AS_TENSOR,
     BATCH,
+    ELEMENTS,
     NONE,
+    TAKEN_FROM,
     TEST,
     TYPED,
     Arithmetic,
@@ -369,7 +371,8 @@ class Shapes(ViewWords):
 
     def _unknown_parts(self, operation: Operation) -> Unknown:
         """The parts of a tensor, of which nobody knows how many there are."""
-        parts = Unknown("parts", "call", {AS_TENSOR: Tensor(operation)})
+        every = Tensor(operation)
+        parts = Unknown("parts", "call", {AS_TENSOR: every, ELEMENTS: every})
         whole = operation.inputs[0].shape if operation.inputs else None
         if whole is not None and operation.entry.axes != "unbind":
             try:
@@ -437,7 +440,7 @@ class Shapes(ViewWords):
         """`tensor[index]`."""
         shape = self._indexed(tensor.shape, index)
         if node is None:
-            return Tensor(Source("item"), {"shape": shape})
+            return Tensor(Source("item"), {"shape": shape, TAKEN_FROM: tensor})
         operation = Operation(
             INDEX,
             {},
