@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import enclosing_statements
 
 FLAT = frozenset("detach argmax compare create tensor draw gradient rounding variable item".split())
 """Families of operations through which no gradient flows."""
@@ -64,6 +67,9 @@ class Cut:
     site: Site
     behind: tuple[Value, ...]
     """What is used there by its value alone."""
+    switch: Site | None = None
+    """Where gradients are written to be off, around the place or a call on the way to it; None
+    where something else cuts, or where they are off in some phase only."""
 
 
 @dataclass(slots=True, eq=False)
@@ -158,7 +164,11 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
         if wants and not operation.inputs and operation.result is not None:
             found.fresh.append(operation.result)
         if entry.family not in _WITHOUT_VALUES:
-            found.cuts.append(Cut(_how(operation), operation.site, given))
+            how, layer = _how(operation), operation.layer
+            if layer is not None and entry.kind == "layer":
+                given = (*given, layer)
+            off = switched_off(operation.site, *operation.callers) if how == "no_grad" else None
+            found.cuts.append(Cut(how, operation.site, given, off))
         return ()
     if operation.layer is not None and entry.kind == "layer":
         found.live.append(operation.layer)
@@ -174,6 +184,25 @@ def _how(operation: Operation) -> str:
         called = operation.site.text.rpartition(".")[2]
         return {"data": "data", "numpy()": "numpy"}.get(called, "detach")
     return operation.entry.family
+
+
+def switched_off(*places: Site) -> Site | None:
+    """Where it is written that no gradients are recorded at one of some places, in every phase:
+    `with torch.no_grad():` around it, or such a decorator of its function."""
+    for place in places:
+        for placed in enclosing_statements(place.module, place.node):
+            match placed.node:
+                case ast.With(items=items) | ast.AsyncWith(items=items):
+                    written = [item.context_expr for item in items]
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    written = placed.node.decorator_list
+                case _:
+                    continue
+            for node in written:
+                called = node.func if isinstance(node, ast.Call) else node
+                if last_name(called) in ("no_grad", "inference_mode"):
+                    return Site(place.module, node)
+    return None
 
 
 def operands(operation: Operation) -> tuple[Value, ...]:
@@ -212,7 +241,7 @@ def _behind_unresolved(value: Unknown, found: Origins, passes: Passes) -> tuple[
         recorded, model, given = told
         if not recorded:
             behind = given if model is None else (model, *given)
-            found.cuts.append(Cut("no_grad", made[-1], behind))
+            found.cuts.append(Cut("no_grad", made[-1], behind, switched_off(*made)))
             return ()
         if model is not None:
             found.live.append(model)

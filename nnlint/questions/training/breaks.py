@@ -32,7 +32,9 @@ from nnlint.semantics.values import (
     Value,
 )
 
-_BY_CHANCE = frozenset("data item number numpy tensor variable argmax compare rounding".split())
+_BY_CHANCE = frozenset(
+    "data item number numpy tensor variable argmax compare rounding no_grad".split()
+)
 """Cuts that nobody writes to stop a gradient: a loss has use for none of them among its terms."""
 _NEW_LEAVES = frozenset({"tensor", "variable"})
 _FIXED = re.compile(rf"{FIXED}|ema(?:_|$)|(?:^|_)(?:ref|old|prior)", re.IGNORECASE)
@@ -60,8 +62,9 @@ def graph_breaks(program: Program) -> Iterator[Break]:
     search = _Search(program, passes)
     found: set[object] = set()
     for broken in search.found():
-        if broken.cut.site.key not in found:
-            found.add(broken.cut.site.key)
+        place = (broken.cut.switch or broken.cut.site).key
+        if place not in found:
+            found.add(place)
             yield broken
 
 
@@ -218,7 +221,7 @@ class _Search:
 def _is_perhaps_off(origin: Origins) -> bool:
     """Whether gradients are off on the way, which may be so in one phase alone:
     `set_grad_enabled(optimizer is not None)`."""
-    return any(cut.how == "no_grad" for cut in origin.cuts)
+    return any(cut.how == "no_grad" and cut.switch is None for cut in origin.cuts)
 
 
 def _fed(program: Program) -> set[object]:

@@ -21,10 +21,13 @@ from nnlint.semantics.values import (
     DRAWING,
     INDEX,
     LONGEST_SEQUENCE,
+    MODEL_OF,
     NONE,
     OWNER,
     PART_OF,
     PARTS,
+    READ_AT,
+    RECEIVER,
     TAKEN_AT,
     TAKEN_FROM,
     Built,
@@ -300,7 +303,8 @@ class Expressions(Statements):
             member: Value | None = receiver.state.get(index)
             if member is None:
                 name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
-                member = receiver.state[index] = Unknown(name, receiver.origin)
+                member = Unknown(name, receiver.origin, _of_weights(receiver))
+                receiver.state[index] = member
                 if isinstance(index, int):
                     member.state[INDEX] = index
                 if receiver.origin == "param_groups":
@@ -357,8 +361,7 @@ class Expressions(Statements):
             return Built(receiver.entry, {}, frozenset(), receiver.site, (), {"items": members})
         if isinstance(receiver, Unknown):
             # a part of what a caller or an option gives is given by it too
-            known = {key: receiver.state[key] for key in (PART_OF,) if key in receiver.state}
-            return Unknown(receiver.name, receiver.origin, known)
+            return Unknown(receiver.name, receiver.origin, _shared(receiver))
         return Unknown()
 
     def slice_shape(self, receiver: ShapeOf, lower: int, upper: int | None) -> Value:
@@ -390,6 +393,18 @@ class Expressions(Statements):
     def attribute(self, value: Value, name: str, site: Any) -> Value:
         """`value.name` for plain Python values; libraries come in `members`."""
         return Unknown(name)
+
+
+def _shared(whole: Unknown) -> dict[Any, Any]:
+    """What is known of a slice of something unresolved, since it is known of the whole."""
+    known = {PART_OF: whole.state[PART_OF]} if PART_OF in whole.state else {}
+    return {**known, **_of_weights(whole)}
+
+
+def _of_weights(whole: Unknown) -> dict[Any, Any]:
+    """Whose weights a part of something unresolved is, and whether it is read without its graph."""
+    keys = (MODEL_OF, READ_AT, *((RECEIVER,) if READ_AT in whole.state else ()))
+    return {key: whole.state[key] for key in keys if key in whole.state}
 
 
 _EVALUATORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {

@@ -1,3 +1,4 @@
+from nnlint.questions.model.valued import parameters_by_value
 from nnlint.questions.training.breaks import Break, graph_breaks
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -14,6 +15,7 @@ _HOW = {
     "compare": "gives truth values, which have no gradient",
     "rounding": "is flat, and its gradient is zero everywhere",
     "draw": "draws values that have no gradient",
+    "no_grad": "is computed while no gradients are recorded",
 }
 
 
@@ -23,8 +25,10 @@ def graph_break(program: Program, context: Context) -> None:
 
     ## What it does
     Reports the place at which gradients are lost (`detach()`, `.data`, `.item()`, `float(x)`,
-    `.numpy()`, `torch.tensor(x)`, `Variable(x)`, `argmax`, comparisons, `round`) when a loss that is backpropagated, or one of the terms of its sum, depends on a
-    model by its values alone, or when an optimizer steps a model that no loss reaches any more.
+    `.numpy()`, `torch.tensor(x)`, `Variable(x)`, `argmax`, comparisons, `round`, `no_grad`) when a loss that is
+    backpropagated, or one of the terms of its sum, depends on a model by its values alone, when an
+    optimizer steps a model that no loss reaches any more, or when a module reads a parameter of its
+    own in no other way.
 
     ## Why it hurts training
     What is computed behind the cut is a constant for the backward pass. A whole loss that is cut
@@ -74,8 +78,17 @@ def graph_break(program: Program, context: Context) -> None:
     - [Tensor.detach](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html)
     - [Autograd mechanics](https://docs.pytorch.org/docs/stable/notes/autograd.html)
     """
+    for valued in parameters_by_value(program):
+        context.report(
+            valued.cut.site,
+            f"`{valued.cut.site.text}` {_HOW[valued.cut.how]}: `self.{valued.attribute}` is used by "
+            "its value alone, and is never trained",
+            help="Compute with the parameter itself, or register it as a buffer.",
+        )
     for found in graph_breaks(program):
         related = [(found.backward.site, "starts the backward pass")]
+        if found.cut.switch is not None:
+            related.append((found.cut.switch, "turns gradients off"))
         if found.step is not None:
             related.append((found.step.site, f"steps `{found.model}` without gradients"))
         context.report(
@@ -90,6 +103,7 @@ _HELP = {
     "argmax": "Compute the loss from the scores themselves: a position cannot be trained.",
     "compare": "Compute the loss from the scores themselves: a hit cannot be trained.",
     "rounding": "Compute the loss from the values before they are rounded.",
+    "no_grad": "Compute what is to be trained where gradients are recorded.",
 }
 
 
