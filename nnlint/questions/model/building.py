@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nnlint.questions.training.ownership import Ownership
@@ -74,7 +74,7 @@ def _is_forgotten(
 ) -> bool:
     """Whether a module with random weights is built in each call that uses it."""
     site = value.site
-    if site is None or not draws_weights(value) or _is_asked_for_weights(value):
+    if site is None or not _draws_anew(value) or _is_asked_for_weights(value):
         return False
     models = [model for model in around if isinstance(model, Instance)]
     if any(is_kept(value.conditions, model) for model in models) or _tests_presence(value):
@@ -92,6 +92,20 @@ def _is_forgotten(
         elif any(covers(value, v) or covers(v, value) for v in (event.subject, *event.operands)):
             return False
     return True
+
+
+def _draws_anew(value: Value) -> bool:
+    """Whether building a module draws weights: a sequence of layers that are there already does
+    not."""
+    if isinstance(value, Built) and value.members:
+        return any(
+            BUILT_IN in _state_of(member) and _draws_anew(member) for member in value.members
+        )
+    return draws_weights(value)
+
+
+def _state_of(value: Value) -> Mapping[str, object]:
+    return value.state if isinstance(value, Built | Instance) else {}
 
 
 def _is_asked_for_weights(value: Value, depth: int = 6) -> bool:
