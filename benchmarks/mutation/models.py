@@ -270,6 +270,29 @@ def forget_causal_mask(program: Program) -> Iterator[list[Replacement]]:
         yield changed
 
 
+def forget_memory_mask(program: Program) -> Iterator[list[Replacement]]:
+    """`decoder(…, memory_key_padding_mask=mask)` loses the mask."""
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Call):
+            given = [k for k in node.keywords if k.arg == "memory_key_padding_mask"]
+            if given and program.source(given[0].value) != "None":
+                kept = [program.source(a) for a in node.args]
+                kept += [program.source(k) for k in node.keywords if k not in given]
+                yield [(node, f"{program.source(node.func)}({', '.join(kept)})")]
+
+
+def turn_padding_mask(program: Program) -> Iterator[list[Replacement]]:
+    """`(tokens != 0).unsqueeze(1).unsqueeze(2)` becomes `….unsqueeze(1).unsqueeze(3)`, and
+    `(tokens == 0).unsqueeze(1)` becomes `….unsqueeze(2)`."""
+    for outer in program.calls("unsqueeze"):
+        text = program.source(outer)
+        inner = outer.func.value if isinstance(outer.func, ast.Attribute) else None
+        if text.endswith(".unsqueeze(1).unsqueeze(2)"):
+            yield [(outer, text.removesuffix("(2)") + "(3)")]
+        elif text.endswith(".unsqueeze(1)") and isinstance(inner, ast.Compare):
+            yield [(outer, text.removesuffix("(1)") + "(2)")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
@@ -277,6 +300,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "view-mixes-batch": (forget_transpose,),
     "softmax-over-batch": (softmax_over_examples,),
     "missing-causal-mask": (forget_causal_mask,),
+    "missing-memory-mask": (forget_memory_mask,),
+    "padding-mask-axis": (turn_padding_mask,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),

@@ -9,10 +9,11 @@ import ast
 from collections.abc import Iterable
 
 from nnlint.questions.model.dropout import is_on_maps_only
+from nnlint.questions.model.memory import Unmasked
 from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
 from nnlint.semantics.values import Operation, Site
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
 
@@ -117,3 +118,21 @@ def set_axis(operation: Operation, axis: int) -> Changes:
     if at >= len(call.args):
         return None
     return replace(Site(site.module, call.args[at]), str(axis))
+
+
+def pass_padding_on(found: Unmasked) -> Changes:
+    """Tell a decoder of the padding of its source as the encoder is told.
+
+    None where the two are called in different functions, or where the mask has no name there.
+    """
+    encoder, decoder = found.encoder, found.decoder
+    names = [n.strip() for n in str(encoder.entry.options.get("call", "")).split(",")]
+    given = argument_of(encoder.site.node, found.told, names.index(found.told))
+    if given is None or encoder.site.module is not decoder.site.module:
+        return None
+    if encoder is not decoder:
+        here = encoder.function is decoder.function
+        if not here or not isinstance(given, ast.Name) or encoder.modules != decoder.modules:
+            return None
+    text = source_text(Site(encoder.site.module, given))
+    return set_keyword(decoder.site, found.argument, text)

@@ -15,6 +15,8 @@ Step = tuple[Tensor, int]
 ELEMENTWISE = frozenset({"same", "like", "broadcast"})
 REGROUPS = frozenset({"view", "flatten", "unflatten", "expand", "expand_as", "repeat"})
 ALONG = frozenset({"linear", "functional_linear"})
+KEEP_RANK = frozenset({"same", "linear", "transpose", "transformer"})
+MOST_STEPS = 64
 
 
 def axes_before(tensor: Tensor, axis: int) -> Iterator[Step]:
@@ -84,7 +86,7 @@ def _before(made: Operation, result: Tensor, axis: int) -> Iterator[Step]:
 def _moved(made: Operation, axis: int) -> Iterator[Step]:
     """Axes that an operation moves along with all that is in them."""
     first, axes = made.inputs[0], made.entry.axes
-    rank = len(first.shape) if first.shape is not None else None
+    rank = rank_of(first)
     found: int | None = None
     if axes == "transpose":
         found = _swapped(axis, [made.arguments.get(n) for n in _PAIRS[made.entry.name]], rank)
@@ -116,6 +118,22 @@ _PAIRS = {
     "torch.swapdims": ("dim0", "dim1"),
     "torch.swapaxes": ("axis0", "axis1"),
 }
+
+
+def rank_of(tensor: Tensor) -> int | None:
+    """The number of axes of a tensor; what an embedding gives has three, for batches of words."""
+    for _ in range(MOST_STEPS):
+        made = tensor.producer
+        if tensor.shape is not None:
+            return len(tensor.shape)
+        if not isinstance(made, Operation) or not made.inputs:
+            return None
+        if made.entry.axes == "embedding":
+            return 3
+        if made.entry.axes not in KEEP_RANK:
+            return None
+        tensor = made.inputs[0]
+    return None
 
 
 def _swapped(axis: int, dims: list[Value | None], rank: int | None) -> int | None:
@@ -167,11 +185,12 @@ def _may_be_one(left: int, right: int, rank: int | None) -> bool:
 
 
 def _is_last(tensor: Tensor, axis: int) -> bool:
-    return axis == -1 or (tensor.shape is not None and axis == len(tensor.shape) - 1)
+    rank = rank_of(tensor)
+    return axis == -1 or (rank is not None and axis == rank - 1)
 
 
 def _multiplied(made: Operation, result: Tensor, axis: int) -> Iterator[Step]:
-    rank = len(result.shape) if result.shape is not None else None
+    rank = rank_of(result)
     if axis >= 0 and rank is not None:
         axis -= rank
     if axis < -1:
@@ -190,7 +209,7 @@ def _indexed(made: Operation, axis: int) -> Iterator[Step]:
     if any(isinstance(p, ast.Constant) and not isinstance(p.value, int) for p in parts):
         return
     if axis < 0:
-        rank = len(first.shape) if first.shape is not None else None
+        rank = rank_of(first)
         if rank is None and numbers not in ([], [0]):
             return
         if rank is not None:

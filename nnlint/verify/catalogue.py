@@ -9,7 +9,14 @@ PROBES = tuple(
     sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("*.py") if p.stem != "__init__")
 )
 ALIASES = {"unused-parameters": "dead-parameters", "unused-parameter": "dead-parameters"}
-FOR_FINDINGS_ONLY = ("determinism", "lr-schedule", "mode-dependence", "loss-shape", "view-order")
+FOR_FINDINGS_ONLY = (
+    "determinism",
+    "lr-schedule",
+    "mode-dependence",
+    "loss-shape",
+    "padding-input",
+    "view-order",
+)
 """Probes that say nothing about a module by itself."""
 IF_MEANT = ("causality",)
 """Probes for models that say that they are so: the worker asks them, and passes others by."""

@@ -246,9 +246,20 @@ def _is_learned(tensor: Tensor, depth: int = 12) -> bool:
 
 
 def _is_over_last(softmax: Operation) -> bool:
-    dim = constant(softmax.arguments.get("dim"))
-    shape = softmax.inputs[0].shape
-    return dim == -1 or (type(dim) is int and shape is not None and dim == len(shape) - 1)
+    """Whether a softmax goes over the last axis of what it is given."""
+    dim, given = constant(softmax.arguments.get("dim")), softmax.inputs[0]
+    if dim == -1 or type(dim) is not int:
+        return bool(dim == -1)
+    for _ in range(MOST_STEPS):
+        made = given.producer
+        if given.shape is not None or not isinstance(made, Operation) or not made.inputs:
+            break
+        if made.entry.name == "torch.bmm":
+            return dim == 2
+        if made.entry.axes not in ("same", "broadcast"):
+            break
+        given = made.inputs[0]
+    return given.shape is not None and dim == len(given.shape) - 1
 
 
 def _compared(scores: Operation) -> tuple[Tensor, Tensor, int] | None:

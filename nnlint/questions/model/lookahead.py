@@ -68,7 +68,7 @@ def lookaheads(program: Program, programs: Sequence[Program]) -> Iterator[LookAh
     told: set[SiteKey] = set()
     if not any(o.entry.family in (*LIBRARY, "softmax") for o in program.operations):
         return
-    written, embedded = Written(program.operations), program.once(_embedded)
+    written, embedded = Written(program.operations), program.once(embedded_tokens)
     for loss in program.operations:
         if loss.entry.kind != "loss" or loss.entry.family not in COMPARING or not loss.grad:
             continue
@@ -100,7 +100,7 @@ def _found(
     ways = _attending(prediction, written)
     if not ways:
         return
-    embedded = program.once(_embedded)
+    embedded = program.once(embedded_tokens)
     for attention, _ in ways:
         if any(not is_padding(mask, embedded) for mask in attention.masks):
             return
@@ -215,7 +215,7 @@ def _may_be_cut(tensor: Tensor) -> bool:
     return isinstance(made, Source) or (isinstance(made, Operation) and made.entry.family in _CUTS)
 
 
-def _embedded(program: Program) -> frozenset[int]:
+def embedded_tokens(program: Program) -> frozenset[int]:
     """The identities of the tensors whose numbers a program looks up in embeddings."""
     taken = (o.inputs[0] for o in program.operations if o.entry.family == "embedding" and o.inputs)
     return frozenset(map(id, taken))
