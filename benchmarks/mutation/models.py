@@ -293,6 +293,29 @@ def turn_padding_mask(program: Program) -> Iterator[list[Replacement]]:
             yield [(outer, text.removesuffix("(1)") + "(2)")]
 
 
+def activate_logits(program: Program) -> Iterator[list[Replacement]]:
+    """`nn.Sequential(…, nn.Linear(64, 10))` gets a ReLU at its end, in files with a cross entropy."""
+    if not any(
+        name in program.text for name in ("CrossEntropyLoss", "cross_entropy", "WithLogits")
+    ):
+        return
+    for call in program.calls("Sequential"):
+        last = call.args[-1] if call.args else None
+        if isinstance(last, ast.Call) and last_name(last.func) == "Linear":
+            prefix = program.source(last.func).rpartition(".")[0]
+            if prefix:
+                yield [(last, f"{program.source(last)}, {prefix}.ReLU()")]
+
+
+def uneven_heads(program: Program) -> Iterator[list[Replacement]]:
+    """A literal number of heads beside a literal width becomes one that does not divide it."""
+    for call in program.calls("MultiheadAttention", "TransformerEncoderLayer"):
+        numbers = [a for a in call.args[:2] if isinstance(a, ast.Constant)]
+        if len(numbers) == 2 and isinstance(numbers[0].value, int):
+            wrong = next(n for n in range(3, 99) if numbers[0].value % n)
+            yield [(numbers[1], str(wrong))]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
@@ -302,6 +325,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "missing-causal-mask": (forget_causal_mask,),
     "missing-memory-mask": (forget_memory_mask,),
     "padding-mask-axis": (turn_padding_mask,),
+    "saturating-output": (activate_logits,),
+    "heads-not-divisible": (uneven_heads,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),
