@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.loss.losses import operands
+from nnlint.questions.loss.losses import call_parameters, operands
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import upstream
+from nnlint.semantics.shifting import as_tensor
 from nnlint.semantics.values import (
     Constant,
     Items,
@@ -51,8 +52,8 @@ def unshifted_losses(program: Program) -> Iterator[Unshifted]:
         causal = causal or _is_causal(operation)
         if operation.entry.family not in CLASS_LOSSES or operation.site.key in seen:
             continue
-        prediction, target = operands(operation)
-        tokens = _tokens(target)
+        prediction, _ = operands(operation)
+        tokens = _tokens(as_tensor(operation.arguments.get(call_parameters(operation)[1])))
         if prediction is None or tokens is None:
             continue
         found = _taken_in(prediction, tokens)
