@@ -93,3 +93,25 @@ def test_along(mask, axis, expected):
     tensor = tensor_of(relu.arguments["input"])
     found = along(tensor, axis, program.once(embedded_tokens))
     assert [p and ("tokens" if p.tokens is not None else "one") for p in found] == expected
+
+
+def test_layers_of_the_projects_own_may_attend_to_anything():
+    text = """
+class Own(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.decoder = nn.TransformerDecoder(Own(8), 2)
+
+    def forward(self, x, memory):
+        return F.relu(self.decoder(x, memory))
+"""
+    programs = analysed(HEAD + "        return x\n" + text).programs
+    stack = next(p for p in programs if p.name == "Stack")
+    assert any(o.entry.family == "transformer" for o in stack.operations)
+    assert not list(attentions(stack.operations))

@@ -11,6 +11,7 @@ from nnlint.semantics.values import (
     FILLED,
     WRITTEN,
     Arithmetic,
+    Built,
     Constant,
     Extent,
     Join,
@@ -98,9 +99,10 @@ def _time_axis(operation: Operation) -> int | None:
         return -2
     arguments = operation.arguments
     for name in ("encoder_layer", "decoder_layer"):
-        inner = getattr(arguments.get(name), "arguments", None)
-        if inner is not None:
-            arguments = inner
+        if name in arguments:
+            inner = arguments[name]
+            # a layer of the project's own may do anything
+            arguments = inner.arguments if isinstance(inner, Built) else {}
     first = arguments.get("batch_first")
     if not isinstance(first, Constant) or first.soft:
         return None
