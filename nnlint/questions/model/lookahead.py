@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from nnlint.questions.loss.losses import call_parameters, operands
 from nnlint.questions.model.attention import (
@@ -42,7 +43,8 @@ _PADDING = frozenset(
     "compare unsqueeze view reshape expand repeat cast transpose permute arithmetic".split()
 )
 """Families of operations that make a mask of padding out of tokens."""
-MOST_STEPS = 2_000
+MOST_STEPS, MOST_PICKED = 2_000, 64
+"""Tensors behind a prediction, and operations that pick from it, that are looked at."""
 
 IsGoal = Callable[[Tensor, int, Cut], bool]
 """Whether a tensor holds, along an axis, what the outputs that begin at a cut are to predict."""
@@ -266,7 +268,8 @@ def _appended(program: Program) -> Iterator[tuple[Operation, Tensor, Tensor]]:
         if joint.entry.name not in ("torch.cat", "torch.concat") or len(joint.inputs) != 2:
             continue
         sequence, new = joint.inputs
-        for made in upstream(new, lambda o: o.layer is not None or o.entry.axes == "matmul"):
+        behind = upstream(new, lambda o: o.layer is not None or o.entry.axes == "matmul")
+        for made in islice(behind, MOST_PICKED):
             if made.entry.name == "torch.Tensor.__getitem__" and _is_last(made.site.node):
                 yield joint, made.inputs[0], sequence
 
