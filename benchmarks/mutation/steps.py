@@ -311,6 +311,33 @@ def optimise_before_replacing(program: Program) -> Iterator[list[Replacement]]:
                     yield [before(program, earlier, statement), (statement, "pass")]
 
 
+def optimise_a_part(program: Program) -> Iterator[list[Replacement]]:
+    """`Adam(model.parameters())` becomes `Adam(model.encoder.parameters())`, of a model of two
+    parts or more whose class is in the file."""
+    parts: dict[str, list[str]] = {}
+    for cls in (n for n in ast.walk(program.tree) if isinstance(n, ast.ClassDef)):
+        parts[cls.name] = [
+            last_name(n.targets[0])
+            for n in ast.walk(cls)
+            if isinstance(n, ast.Assign)
+            and isinstance(n.targets[0], ast.Attribute)
+            and WEIGHTED.search(program.source(n.value))
+        ]
+    made = {
+        program.source(n.targets[0]): parts.get(last_name(n.value.func), [])
+        for n in ast.walk(program.tree)
+        if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)
+    }
+    optimizers = program.calls("SGD", "Adam", "AdamW", "RMSprop")
+    for call in optimizers if len(optimizers) == 1 else ():
+        given = call.args[0] if call.args else None
+        if isinstance(given, ast.Call) and last_name(given.func) == "parameters":
+            model = receiver(given)
+            inner = made.get(program.source(model), [])
+            if len(inner) > 1:
+                yield [(model, f"{program.source(model)}.{inner[0]}")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "missing-zero-grad": (drop_zero_grad,),
     "missing-backward": (drop_backward,),
@@ -333,5 +360,9 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "scheduler-order": (step_scheduler_first, step_scheduler_per_batch),
     "scheduler-never-stepped": (drop_scheduler_step,),
     "best-state-alias": (alias_best_state, keep_best_state),
-    "optimizer-stale-parameters": (optimise_another_model, optimise_before_replacing),
+    "optimizer-stale-parameters": (
+        optimise_another_model,
+        optimise_before_replacing,
+        optimise_a_part,
+    ),
 }

@@ -32,6 +32,14 @@ _STARRED = re.compile(rb"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\*", re.MULTIL
 _HANDED_ON = re.compile(rb"\b(?:torch|nn|F|optim)\.\w")
 """What a project's modules hand on with a star: `torch` and its parts under their usual names."""
 _TRAINS = (re.compile(rb"\.backward[ \t]*\("), re.compile(rb"\.zero_grad[ \t]*\("))
+_HANDLES_MODULES = re.compile(
+    rb"\.(?:named_children|named_modules|named_parameters|load_state_dict)[ \t]*\("
+)
+"""Methods that modules of PyTorch have: what calls one is handed a module."""
+_OTHER_FRAMEWORKS = re.compile(
+    rb"^[ \t]*(?:from|import)[ \t]+(?:paddle|tensorflow|keras|jax|flax|mxnet|oneflow|mindspore)\b",
+    re.MULTILINE,
+)
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 
 
@@ -39,7 +47,7 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
     """Whether a file imports a library of the PyTorch ecosystem, or works with one that others do.
 
     It may start a module that imports it, have its names through a star, or train what it is
-    given.
+    given, or handle modules by their own methods.
     """
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
@@ -50,4 +58,5 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
         or (_MAIN.search(raw) and _FROM_PROJECT.search(raw))
         or (_STARRED.search(raw) and _HANDED_ON.search(raw))
         or all(called.search(raw) for called in _TRAINS)
+        or (_HANDLES_MODULES.search(raw) and not _OTHER_FRAMEWORKS.search(raw))
     )

@@ -182,7 +182,8 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
 def may_lack_set_up(cls: ast.ClassDef) -> bool:
     """Whether the constructor of a class that has a base builds what it keeps, before anything in
     it calls a constructor of that base."""
-    if not any(last_name(base) not in ("", "object") for base in cls.bases):
+    names = [last_name(base) for base in cls.bases]
+    if all(n in ("", "object") or n.endswith("Dataset") for n in names):
         return False
     for method in cls.body:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":

@@ -123,3 +123,14 @@ def only_sets_mode(node: ast.If) -> bool:
             return ast.dump(tested) == ast.dump(model)
         case _:
             return False
+
+
+def targets_of_parts(target: ast.expr, count: int) -> list[ast.expr]:
+    """What each of several values is assigned to that are given together; nameless if not known.
+
+    Names are left out: a part that is named here would be another one where it is met again.
+    """
+    nameless: ast.expr = ast.Name("", ast.Load())
+    if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == count:
+        return [nameless if isinstance(t, ast.Name) else t for t in target.elts]
+    return [nameless] * count

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.registration import alternatives, has_weights
 from nnlint.semantics.telling import repeats_element
-from nnlint.semantics.values import Built, Instance, Site
+from nnlint.semantics.values import MADE_OF, SPREAD, Built, Instance, Items, Site, Value
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
@@ -50,12 +50,21 @@ def repeated_modules(program: Program) -> Iterator[Repeated]:
 def _repeats(container: Built) -> bool:
     """Whether a container holds a module with weights more than once."""
     seen: set[int] = set()
-    for member in container.members:
+    for member in (*container.members, *_spread_in(container)):
         for value in alternatives(member):
             if isinstance(value, Built | Instance) and id(value) in seen and has_weights(value):
                 return True
             seen.add(id(value))
     return False
+
+
+def _spread_in(container: Built) -> Iterator[Value]:
+    """What is in the sequences of unknown length that a container is given with a star."""
+    for given in container.arguments.values():
+        for star in given.state.get(SPREAD, ()) if isinstance(given, Items) else ():
+            spread = star.state.get(MADE_OF)
+            if isinstance(spread, Items):
+                yield from spread.items
 
 
 def _written(container: Built) -> Iterator[Repeated]:

@@ -185,10 +185,39 @@ def _is_reached(program: Program, owner: Instance, name: str, value: Value) -> b
     if _mentions(home, cls.node.name, name, cls.node) or _takes_apart(home):
         return True
     for module in program.naming(cls.node.name):
-        if _mentions(module, cls.node.name, name) or _takes_apart(module):
+        if not _has_its_own(module, cls, name) and (
+            _mentions(module, cls.node.name, name) or _takes_apart(module)
+        ):
             return True
     naming = program.naming(name)
-    return len(naming) >= _MANY or any(_mentions(m, cls.node.name, name) for m in naming)
+    return len(naming) >= _MANY or any(
+        not _has_its_own(m, cls, name) and _mentions(m, cls.node.name, name) for m in naming
+    )
+
+
+def _has_its_own(module: ModuleSyntax, cls: Class, name: str) -> bool:
+    """Whether a file has a class of the same name, or one that keeps something under the name of
+    the part, and takes nothing from the file of the class: it speaks of its own."""
+    own = any(
+        isinstance(node, ast.ClassDef)
+        and (node.name == cls.node.name or name in module.words(node).set_attributes)
+        for node in module.tree.body
+    )
+    home = cls.scope.module.name.rpartition(".")[2]
+    return own and not any(
+        (
+            isinstance(node, ast.ImportFrom)
+            and (
+                (node.module or "").rpartition(".")[2] == home or _brings(node, home, cls.node.name)
+            )
+        )
+        or (isinstance(node, ast.Import) and _brings(node, home, cls.node.name))
+        for node in module.nodes
+    )
+
+
+def _brings(node: ast.Import | ast.ImportFrom, *names: str) -> bool:
+    return any(alias.name.rpartition(".")[2] in names for alias in node.names)
 
 
 def _takes_apart(module: ModuleSyntax) -> bool:

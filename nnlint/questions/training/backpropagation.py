@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     RECEIVER,
     WRITTEN,
     Arithmetic,
+    Built,
     Choice,
     Instance,
     Items,
@@ -253,6 +254,17 @@ def _inputs(last: Operation, model: Value) -> set[int]:
                 seen.add(id(made))
                 waiting.append(made)
     return found
+
+
+def loss_of(event: Event) -> Value | None:
+    """The value that a backward pass starts from."""
+    loss = event.subject if isinstance(event.subject, Value) else None
+    if loss is None or isinstance(loss, Built | Instance):
+        loss = next(iter(event.operands), None)
+    if isinstance(loss, Table):
+        named = loss.state.get("loss")
+        return named if isinstance(named, Value) else None
+    return loss
 
 
 def is_callable(callee: Unknown) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.participants import FIXED, held_models, spoken_name, steps_optimizer
-from nnlint.questions.training.backpropagation import Backpropagation
+from nnlint.questions.training.backpropagation import Backpropagation, loss_of
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.differentiability import (
@@ -26,7 +26,6 @@ from nnlint.semantics.values import (
     Choice,
     Instance,
     Operation,
-    Table,
     Tensor,
     Unknown,
     Value,
@@ -72,7 +71,7 @@ class _Search:
     def __init__(self, program: Program, backward: Sequence[Event]) -> None:
         self.program = program
         self.flow = program.once(Backpropagation)
-        self.backward = [(event, _loss_of(event)) for event in backward]
+        self.backward = [(event, loss_of(event)) for event in backward]
         self.forwards = program.events("forward")
         self.behind = {id(event): self._origins(loss) for event, loss in self.backward}
 
@@ -233,17 +232,6 @@ def _fed(program: Program) -> set[object]:
         for operand in event.operands
         for leaf in origins(operand, flow.output_of).leaves
     }
-
-
-def _loss_of(event: Event) -> Value | None:
-    """The value that a backward pass starts from."""
-    loss = event.subject if isinstance(event.subject, Value) else None
-    if loss is None or isinstance(loss, Built | Instance):
-        loss = next(iter(event.operands), None)
-    if isinstance(loss, Table):
-        named = loss.state.get("loss")
-        return named if isinstance(named, Value) else None
-    return loss
 
 
 def _is_module(value: Value | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnlint.questions.model.parts import way_to
 from nnlint.questions.participants import held_models, is_library_call, spoken_name, steps_optimizer
-from nnlint.questions.training.backpropagation import Backpropagation, Reached
+from nnlint.questions.training.backpropagation import Backpropagation, Reached, loss_of
 from nnlint.questions.training.coverage import (
     FIXED_NAME,
     Uncovered,
@@ -18,7 +18,7 @@ from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.differentiability import origins
 from nnlint.semantics.holding import covers
-from nnlint.semantics.registration import has_weights
+from nnlint.semantics.registration import has_weights, is_module
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Instance, Value
 
@@ -30,7 +30,11 @@ def left_out_parts(program: Program) -> Iterator[Uncovered]:
         return
     told: set[object] = set()
     for event, blocks in program.walk():
-        step = step_after(event, blocks) if event.kind == "backward" else None
+        if event.kind == "returned_loss" and not search.steps:
+            # a trainer goes back from it, and steps all optimizers that the module has built
+            step: Event | None = event
+        else:
+            step = step_after(event, blocks) if event.kind == "backward" else None
         if step is None or search.owner.is_looked_at(event, scope_of(blocks), search.owner.held):
             continue
         for found in search.missing(event, step):
@@ -44,23 +48,36 @@ class _Search:
         self.program = program
         self.owner = program.once(Ownership)
         self.flow = program.once(Backpropagation)
+        self.steps = [step for step in program.events("step") if steps_optimizer(step)]
         self.holders: list[tuple[Built, Value]] = []
         """What each optimizer that is stepped holds, where all of that is known."""
         known = all(isinstance(m, Instance | Built) for m in self.owner.held)
-        for step in program.events("step") if known else ():
-            if steps_optimizer(step) and isinstance(step.subject, Built):
-                held = held_models(step.subject) or ()
-                self.holders += ((step.subject, model) for model in held)
+        for event in (self.steps or program.events("build")) if known else ():
+            if isinstance(event.subject, Built) and event.subject.entry.kind == "optimizer":
+                held = held_models(event.subject) or ()
+                self.holders += ((event.subject, model) for model in held)
 
     def missing(self, backward: Event, step: Event) -> Iterator[Uncovered]:
         """The parts that a backward pass reaches in models of which other parts are held."""
-        reached = self.owner.reached(backward)
-        for value in (backward.subject, *backward.operands):
-            for layer in origins(value, self.flow.output_of).live:
-                if isinstance(layer, Built) and has_weights(layer):
-                    whole = next((r for r in reached if covers(r.model, layer)), None)
-                    if whole is not None and not self.owner.may_hold(layer):
-                        yield from self._left_out(whole, layer, step)
+        loss = loss_of(backward)
+        reached = self.flow.everything(loss)
+        for layer in origins(loss, self.flow.output_of).live:
+            if isinstance(layer, Built) and has_weights(layer) and not self.owner.may_hold(layer):
+                wholes = [r for r in reached if covers(r.model, layer)]
+                for whole in (*wholes, *self._modules_around(layer)):
+                    yield from self._left_out(whole, layer, step)
+
+    def _modules_around(self, layer: Built) -> list[Reached]:
+        """The forward pass of a layer as one of the modules that hold it: in their own methods
+        they call their parts one by one."""
+        passes = (e for e in self.program.events("forward") if covers(e.subject, layer))
+        forward = next(passes, None)
+        modules = [e.subject for e in self.program.events("build") if is_module(e.subject)]
+        return [
+            Reached(forward, module)
+            for module in modules
+            if forward is not None and isinstance(module, Instance) and covers(module, layer)
+        ]
 
     def _left_out(self, whole: Reached, layer: Built, step: Event) -> Iterator[Uncovered]:
         """What a layer belongs to that no optimizer holds, in a model that is held in part."""
@@ -78,7 +95,7 @@ class _Search:
         if part is None or beside is None or not self._is_trained(whole, part, around):
             return
         optimizer, held = beside
-        owner = spoken_name(whole.forward)
+        owner = spoken_name(whole.forward) if whole.forward.subject is whole.model else "self"
         inner = "".join(text for text, _ in way_to(whole.model, held))
         yield Uncovered(
             "part", optimizer.site, owner + around, optimizer.site, step.site, owner + inner

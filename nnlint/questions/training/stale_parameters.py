@@ -16,7 +16,10 @@ from nnlint.semantics.values import Built
 def uncovered(program: Program) -> Iterator[Uncovered]:
     """Parameters that are trained by no optimizer, though they are meant to be."""
     steps = [event for event in program.events("step") if steps_optimizer(event)]
-    if not steps or any(not held_models(step.subject) or _is_open(step) for step in steps):
+    if not steps:
+        yield from left_out_parts(program)
+        return
+    if any(not held_models(step.subject) or _is_open(step) for step in steps):
         return
     late = list(late_layers(program))
     yield from late

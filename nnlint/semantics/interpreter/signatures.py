@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import Any
 
 from nnlint.semantics.interpreter.options import click_defaults
 from nnlint.semantics.library.signatures import REQUIRED, Parameter
 from nnlint.semantics.values import (
+    SPREAD,
     Class,
     Constant,
     Function,
@@ -37,7 +39,7 @@ def bind_signature(
     signature: Sequence[Parameter], positional: Sequence[Value], keywords: dict[str, Value]
 ) -> dict[str, Value]:
     """The arguments of a library call by parameter name; variadic ones as `Items`."""
-    bound: dict[str, Value] = {}
+    bound: dict[str, Any] = {}
     names = [p for p in signature if p.kind == "positional"]
     given = list(positional)
     for parameter, value in zip(names, given, strict=False):
@@ -47,9 +49,11 @@ def bind_signature(
     variadic = next((p for p in signature if p.kind == "variadic"), None)
     if variadic is not None:
         extra = given[len(names) :]
-        unknown = any(isinstance(v, Items) and v.kind == "star" for v in extra)
+        stars = tuple(v for v in extra if isinstance(v, Items) and v.kind == "star")
         known = tuple(v for v in extra if not (isinstance(v, Items) and v.kind == "star"))
-        bound[variadic.name] = Items("tuple", {"items": known, "open": unknown})
+        bound[variadic.name] = Items("tuple", {"items": known, "open": bool(stars)})
+        if stars:
+            bound[variadic.name].state[SPREAD] = stars
     bound.update(keywords)
     return bound
 

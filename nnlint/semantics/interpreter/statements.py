@@ -38,7 +38,7 @@ from nnlint.semantics.values import (
     note_choice,
 )
 from nnlint.syntax.calls import last_name
-from nnlint.syntax.statements import only_sets_mode
+from nnlint.syntax.statements import only_sets_mode, targets_of_parts
 from nnlint.syntax.walking import walk
 
 ANY = object()
@@ -315,8 +315,10 @@ class Statements(Narrowing):
         if isinstance(iterable, Built) and iterable.members:
             return _one_for_all(iterable.members, name)
         if isinstance(iterable, Arithmetic) and iterable.operator in ("enumerate", "zip"):
-            parts = [self.any_element(o, ast.Name("", ast.Load())) for o in iterable.operands]
-            if iterable.operator == "enumerate":
+            counted = iterable.operator == "enumerate"
+            targets = targets_of_parts(target, len(iterable.operands) + counted)[counted:]
+            parts = [self.any_element(*o) for o in zip(iterable.operands, targets, strict=True)]
+            if counted:
                 parts.insert(0, Unknown("index", "loop"))
             return Items("tuple", {"items": tuple(parts)})
         if isinstance(iterable, Parameters):
