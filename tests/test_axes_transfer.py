@@ -15,7 +15,7 @@ from nnlint.semantics.axes import Shape, display, one_axis, same_sizes
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer import UNKNOWN, transfer
 from nnlint.semantics.axes.transfer.call import UnknownShape
-from nnlint.semantics.axes.transfer.joining import INTEGER, Rows, index_shape
+from nnlint.semantics.axes.transfer.joining import INTEGER, Mask, Rows, index_shape
 
 SIZES = {"B": 2, "T": 5, "C": 24, "H": 12, "W": 20, "S": 3, "K": 7, "one": 1}
 ROLES = {"B": "batch", "T": "time", "C": "channel", "H": "height", "W": "width"}
@@ -402,3 +402,27 @@ def test_equal_expressions_are_equal_sizes():
 def test_what_is_not_known_has_no_shape(name):
     assert transfer(name, [None], {}) is None
     assert transfer(name, [], {}) is None
+
+
+def test_truths_pick_from_the_axes_that_they_have():
+    world = World()
+    one = index_shape(world.shape("B T C"), (Mask(1),), world.symbols)
+    assert len(one) == 3 and one[1:] == world.shape("T C")
+    two = index_shape(world.shape("B T C"), (Mask(2),), world.symbols)
+    assert len(two) == 2 and two[1:] == world.shape("C")
+    with pytest.raises(UnknownShape):
+        index_shape(world.shape("B T"), (Mask(3),), world.symbols)
+
+
+def test_lists_side_by_side_are_matched():
+    world = World()
+    both = index_shape(world.shape("B T C"), (Rows(4), Rows(4)), world.symbols)
+    assert len(both) == 2 and both[1:] == world.shape("C")
+    with pytest.raises(UnknownShape):
+        index_shape(world.shape("B T C"), (Rows(4), slice(None), Rows(4)), world.symbols)
+
+
+def test_an_equation_tells_the_rank_of_what_is_not_known():
+    world = World()
+    found = transfer("einsum", [None, world.shape("B T C")], {"equation": "bqc,btc->bqt"})
+    assert len(found) == 3 and found[0] == world.shape("B")[0] and found[2] == world.shape("T")[0]

@@ -62,6 +62,12 @@ def tensor_of(value: Value | None) -> Tensor | None:
             return None
 
 
+def shaped(value: Value) -> Tensor | None:
+    """A value as the tensor that it is known to be by its axes."""
+    known = tensor_of(value) if isinstance(value, Tensor | Unknown) else None
+    return known if known is not None and known.shape is not None else None
+
+
 def producers(tensor: Tensor) -> tuple[Operation, ...] | None:
     """The operations that may have made `tensor`; None when one of them is unknown."""
     return origins(tensor, lambda current: ())

@@ -9,6 +9,7 @@ from typing import Any
 from nnlint.semantics.axes import Dimension, Shape, new_axis, one_axis
 from nnlint.semantics.axes.transfer.arithmetic import broadcast_shapes
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.interpreter.pictures import picture_shape
 from nnlint.semantics.values import (
     TAKEN_AT,
     Arithmetic,
@@ -55,7 +56,8 @@ def data_shape(value: Value | None, depth: int = DEPTH, single: bool = False) ->
             return value.shape
         case Unknown():
             known = tensor_of(value)
-            return known.shape if known is not None else None
+            shape = known.shape if known is not None else None
+            return picture_shape(value) if shape is None else shape
         case _:
             return None
 

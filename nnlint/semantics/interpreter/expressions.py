@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.dataflow import shaped
 from nnlint.semantics.draws import drawings
 from nnlint.semantics.folding import NotFolded, fits, folded
 from nnlint.semantics.interpreter.binding import is_hashable
@@ -272,8 +273,9 @@ class Expressions(Statements):
             for value in found[1:]:
                 joined = self.join(joined, value)
             return joined
-        if isinstance(receiver, Tensor):
-            return self._index_tensor_node(receiver, node)
+        tensor = receiver if isinstance(receiver, Tensor) else shaped(receiver)
+        if tensor is not None:
+            return self._index_tensor_node(tensor, node)
         if isinstance(node.slice, ast.Slice):
             part = self._slice(receiver, node.slice)
             if isinstance(part, Unknown):

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
+from nnlint.semantics.dataflow import shaped
 from nnlint.semantics.draws import Drawing, only_outcome
 from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.objects import MODULE
@@ -15,7 +16,6 @@ from nnlint.semantics.interpreter.signatures import bind_signature, in_order, wi
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
-    AS_TENSOR,
     BUILT_IN,
     CALLEE,
     DRAWING,
@@ -390,7 +390,7 @@ class LibraryCalls(Shapes):
     ) -> Value:
         if entry.family == "identity" or (entry.family == "variable" and not _is_computed(given)):
             return given[0] if given else Unknown()
-        inputs = self._tensor_inputs(given)
+        inputs = self._tensor_inputs(given, entry.axes == "einsum")
         frame = self.frame
         owner = frame.owner
         operation = Operation(
@@ -429,11 +429,16 @@ class LibraryCalls(Shapes):
         value = owner.state["training"]
         return value.value if isinstance(value, Constant) else None
 
-    def _tensor_inputs(self, given: Sequence[Value]) -> tuple[Tensor, ...]:
+    def _tensor_inputs(self, given: Sequence[Value], all_are: bool = False) -> tuple[Tensor, ...]:
+        """The tensors among arguments.
+
+        Parameters:
+            all_are: whether each that is not known is one.
+        """
         found: list[Tensor] = []
         for position, value in enumerate(given):
             if isinstance(value, Items):
-                found += self._tensor_inputs(value.items)
+                found += self._tensor_inputs(value.items, all_are)
             elif isinstance(value, Choice):
                 tensors = tuple(t for t in map(self.tensor, value.options) if t is not None)
                 found += (Tensor(Join(tensors)),) if len(tensors) > 1 else tensors
@@ -441,19 +446,13 @@ class LibraryCalls(Shapes):
                 found += self._tensor_inputs((value.value,))
             elif (
                 isinstance(value, Tensor)
-                or (position == 0 and isinstance(value, Unknown))
-                or _is_known_tensor(value)
+                or ((position == 0 or all_are) and isinstance(value, Unknown))
+                or shaped(value) is not None
             ):
                 tensor = self.tensor(value)
                 if tensor is not None:
                     found.append(tensor)
         return tuple(found)
-
-
-def _is_known_tensor(value: Value) -> bool:
-    """Whether something unknown has turned out to be a tensor, its axes included."""
-    known = value.state.get(AS_TENSOR) if isinstance(value, Unknown) else None
-    return isinstance(known, Tensor) and known.shape is not None
 
 
 GRADIENT_MODES = {

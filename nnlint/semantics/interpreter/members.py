@@ -22,6 +22,7 @@ from nnlint.semantics.interpreter.training_calls import (
     TrainingCalls,
     gradient_of,
 )
+from nnlint.semantics.interpreter.weights import weight_shape
 from nnlint.semantics.library import Entry, Library
 from nnlint.semantics.values import (
     AS_TENSOR,
@@ -203,6 +204,9 @@ class Members(TrainingCalls):
             if constant(value.arguments.get(name), soft=False) is False:
                 return NONE
             weight = Unknown(name, "parameter_tensor", {MODEL_OF: value})
+            shape = weight_shape(value, name, self.sizes)
+            if shape is not None and (tensor := self.tensor(weight)) is not None:
+                tensor.state["shape"] = shape
             value.state[name] = weight
             return weight
         if name in value.arguments and value.entry.parameter(name) is not None:

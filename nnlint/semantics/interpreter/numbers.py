@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nnlint.semantics.dataflow import shaped
 from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -73,9 +74,41 @@ SPREADING = frozenset({"min", "max", "sum"})
 """Functions that take one list for all their arguments."""
 
 
+ELEMENTWISE = frozenset(
+    f"numpy.{name}"
+    for name in (
+        "abs absolute fabs square log1p log2 log10 expm1 tanh sign nan_to_num add subtract multiply "
+        "divide real imag power float_power minimum maximum clip floor ceil sqrt exp log cos sin"
+    ).split()
+)
+"""Functions that work on each element of an array."""
+
+
 def numeric_handlers() -> dict[str, Handler]:
     """A handler for each numeric function that is followed."""
-    return {name: _handler(operator) for name, operator in NAMES.items()}
+    plain = {name: _handler(operator) for name, operator in NAMES.items()}
+    arrays = {name: _elementwise(name, plain.get(name)) for name in ELEMENTWISE}
+    return {**plain, **arrays}
+
+
+def _elementwise(name: str, plain: Handler | None) -> Handler:
+    """A handler that makes an array of an array, and of anything else what `plain` does."""
+
+    def compute(
+        machine: Any, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        given = [v if isinstance(v, Tensor) else shaped(v) for v in positional[:2]]
+        if given and (first := given[0]) is not None:
+            paired = (v for v in given[1:] if v is not None)
+            made: Value = machine.library_call(
+                machine.library.get("numpy.ufunc"), (first, *paired), {}, site
+            )
+            return made
+        if plain is not None:
+            return plain(machine, positional, keywords, site)
+        return Unknown(name, "call", {ARGUMENTS: (*positional, *keywords.values())})
+
+    return compute
 
 
 def _handler(operator: str) -> Handler:

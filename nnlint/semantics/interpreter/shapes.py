@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.axes import Axis, Shape, size_of
-from nnlint.semantics.axes.defaults import INFERRED, Target
+from nnlint.semantics.axes.defaults import Target
 from nnlint.semantics.axes.regroup import (
     FAULTS,
     Kind,
@@ -16,15 +16,16 @@ from nnlint.semantics.axes.regroup import (
     classify_view,
     target_shape,
 )
-from nnlint.semantics.axes.sizes import Size, Symbol, product, size
+from nnlint.semantics.axes.sizes import Size, Symbol, size
 from nnlint.semantics.axes.transfer import transfer
 from nnlint.semantics.axes.transfer.call import Call, UnknownShape
 from nnlint.semantics.axes.transfer.joining import index_shape, some_part
-from nnlint.semantics.axes.transfer.notation import misread
+from nnlint.semantics.axes.transfer.notation import misread, operand_axes
 from nnlint.semantics.conditions import off_by_default, parts_of
 from nnlint.semantics.dataflow import is_array
 from nnlint.semantics.interpreter.batches import batch_of, begins_with_batch, settled
 from nnlint.semantics.interpreter.data import data_shape
+from nnlint.semantics.interpreter.outlines import outline
 from nnlint.semantics.interpreter.relative_positions import is_padded, judge_shift
 from nnlint.semantics.interpreter.statements import ANY
 from nnlint.semantics.interpreter.view_words import ViewWords
@@ -62,6 +63,8 @@ class Shapes(ViewWords):
         entry = operation.entry
         if entry.axes == "size":
             return Unknown()
+        if entry.axes == "einsum":
+            self._refine_operands(operation)
         demanded = self._demanded(operation)
         if demanded is not None and operation.inputs:
             self._refine(operation.inputs[0], demanded)
@@ -157,7 +160,8 @@ class Shapes(ViewWords):
         if entry.dimensions:
             options["dimensions"] = entry.dimensions
         if entry.axes in ("cat", "stack"):
-            options["count"] = _count(operation.arguments.get("tensors"))
+            joined = operation.arguments.get("tensors", operation.arguments.get("arrays"))
+            options["count"] = _count(joined)
         if entry.axes == "rnn" and operation.inputs and operation.inputs[0].state.get("packed"):
             options["batch_first"] = True
         return options
@@ -166,7 +170,7 @@ class Shapes(ViewWords):
         """How a `view` or `reshape` regroups the axes of its input, if they are known."""
         if not target or not operation.inputs:
             return None
-        source = operation.inputs[0].shape or self._outline(operation.inputs[0], target)
+        source = operation.inputs[0].shape or outline(self, operation.inputs[0], target)
         if source is None or is_padded(operation.inputs[0]):
             return ViewResult(Kind.UNKNOWN, target_shape(target))
         overridden = self._overridden()
@@ -244,32 +248,6 @@ class Shapes(ViewWords):
                 found.update(whole.symbols if whole else ())
         return found
 
-    def _outline(self, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
-        """A tensor of unknown rank, if its first axes are known, or its first and last ones.
-
-        All axes of which nothing is known are one here: which they are makes no difference to a
-        view that keeps them together. A view to the sizes of the first axes shows that there are
-        no others.
-        """
-        first, last = self.sizes.start(tensor), self.sizes.end(tensor, -1)
-        if not first:
-            return None
-        batch = (Axis(first[0], "", "batch"),)
-        if last is None:
-            start = (batch, *((Axis(whole),) for whole in first[1:]))
-            given = [t for t in target if isinstance(t, Size)]
-            if len(given) == len(target) and product(*given) == product(*first):
-                return start
-            beyond = tensor.state.setdefault("beyond", Symbol(vague=True))
-            return (*start, (Axis(size(beyond)),))
-        if len(first) > 1:
-            others = [t for t in target if t not in first[:2]]
-            if len(others) == 1 and others[0] not in (INFERRED, last):
-                # what has no room for the last axis has it already: it is the second of two
-                return None
-            return (batch, (Axis(first[1]),), (Axis(last),))
-        return (batch, (Axis(self.sizes.between(tensor)),), (Axis(last),))
-
     def _demanded(self, operation: Operation) -> Sequence[tuple[str, str]] | None:
         """The axes that an operation wants its input to have: a role and the argument that
         gives the size, for each."""
@@ -310,6 +288,17 @@ class Shapes(ViewWords):
                 return
             self._refine(producer.inputs[0], inner)
             self.write(tensor.state, "shape", self._shape(producer))
+
+    def _refine_operands(self, operation: Operation) -> None:
+        """Give tensors of unknown rank the axes that an einsum's equation tells of."""
+        shapes = [t.shape for t in operation.inputs]
+        if None not in shapes:
+            return
+        call = Call(shapes, self._options(operation), self.sizes.symbols)
+        for tensor, letters in zip(operation.inputs, operand_axes(call), strict=False):
+            if tensor.shape is None and letters and isinstance(tensor.producer, Source):
+                axes = [(letter, None if d is None else size_of(d)) for letter, d in letters]
+                self.give_shape(tensor, [(_role_of_letter(letter), s) for letter, s in axes])
 
     def _demanded_before(
         self, operation: Operation, demanded: list[tuple[str, str]]
@@ -480,6 +469,11 @@ def _replaced(shape: Shape, sizes: dict[Symbol, Size]) -> Shape:
 
 def _without_ones(shape: Shape) -> Shape:
     return tuple(tuple(a for a in d if a.size != Size()) for d in shape)
+
+
+def _role_of_letter(letter: str) -> str:
+    """The role of an axis that an equation calls so: only batches are always called alike."""
+    return "batch" if letter == "b" else ""
 
 
 def _count(tensors: Value | None) -> int | None:

@@ -10,12 +10,13 @@ from nnlint.semantics.axes import Axis, Shape, size_of
 from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
-from nnlint.semantics.axes.transfer.joining import INTEGER, Rows
+from nnlint.semantics.axes.transfer.joining import INTEGER, Mask, Rows
 from nnlint.semantics.dataflow import holds_positions
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
     ORIGINAL,
+    TYPED,
     Arithmetic,
     Constant,
     Extent,
@@ -244,7 +245,7 @@ class Sizes:
                 return value.size
             case Items() if not value.open:
                 # what is given alone may be a tuple of sizes
-                alone = len(value.items) == 1 and isinstance(value.items[0], Unknown)
+                alone = len(value.items) == 1 and not _is_one_size(value.items[0])
                 return (UNKNOWN,) if alone else tuple(self.plain(v) for v in value.items)
             case ShapeOf() if value.tensor.shape is not None:
                 return tuple(size_of(d) for d in value.tensor.shape[value.start : value.stop])
@@ -267,12 +268,14 @@ class Sizes:
                 return value.value
             case Extent():
                 return INTEGER
-            case Unknown() if value.state.get(IS_INTEGER):
+            case Unknown() if (
+                value.state.get(IS_INTEGER) or value.state.get(TYPED) == "builtins.int"
+            ):
                 return INTEGER
             case Arithmetic() if all(self.index(v) is not UNKNOWN for v in value.operands):
                 return INTEGER
-            case Tensor() if value.shape is not None and holds_positions(value):
-                return Rows(None) if len(value.shape) == 1 else value.shape
+            case Tensor() if value.shape is not None:
+                return _picked(value, value.shape)
             case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
                 # a list of truths is a mask, of which nobody knows how much it takes
                 counted = not (value.open or value.grown) and all(map(_is_integer, value.items))
@@ -291,6 +294,38 @@ class Sizes:
             role = "channel" if _is_channel(first) else ""
             return Extent(self.symbols.quotient(first, second, role))
         return None
+
+
+def _picked(index: Tensor, shape: Shape) -> Any:
+    """An index that is a tensor: integers are as many as they are, truths pick some."""
+    if not shape:
+        return INTEGER if holds_positions(index) else UNKNOWN
+    if _holds_truths(index):
+        return Mask(len(shape))
+    if len(shape) == 1:
+        return Rows(None)
+    return shape if holds_positions(index) else UNKNOWN
+
+
+def _holds_truths(index: Tensor) -> bool:
+    """Whether a tensor is shown to be a mask, by what makes it."""
+    producer = index.producer
+    while isinstance(producer, Operation) and producer.entry.family != "compare":
+        if producer.entry.name == "torch.Tensor.bool":
+            return True
+        if not producer.entry.transparent or producer.entry.family == "cast" or not producer.inputs:
+            return False
+        producer = producer.inputs[0].producer
+    return isinstance(producer, Operation)
+
+
+def _is_one_size(value: Value) -> bool:
+    """Whether something is no tuple of sizes, by its type or by its name."""
+    if not isinstance(value, Unknown):
+        return True
+    name = value.name.rpartition(".")[2].lower()
+    counts = bool(role_of(name)) or name.startswith(("num_", "n_"))
+    return value.state.get(TYPED) == "builtins.int" or counts
 
 
 def _is_global(name: str) -> bool:

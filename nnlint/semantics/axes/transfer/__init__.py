@@ -93,6 +93,7 @@ TRANSFERS: dict[str, Transfer] = {
     "unfold": joining.unfold,
     "scalar": arithmetic.scalar,
     "reduce": arithmetic.reduce,
+    "spectrum": arithmetic.spectrum,
     "matmul": arithmetic.matmul,
     "added_matmul": arithmetic.added_matmul,
     "outer": arithmetic.outer,

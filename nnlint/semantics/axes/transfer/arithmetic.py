@@ -40,6 +40,12 @@ def reduce(call: Call) -> Shape:
     return tuple(d for i, d in enumerate(first) if i not in gone)
 
 
+def spectrum(call: Call) -> Shape:
+    """`np.fft.rfft(x)`: frequencies in the place of samples."""
+    first, at = call.first, call.at("axis")
+    return (*first[:at], (new_axis("frequencies"),), *first[at + 1 :])
+
+
 def matmul(call: Call) -> Shape:
     """`a @ b`: the last two axes multiply, those before broadcast."""
     first, second = call.first, call.second

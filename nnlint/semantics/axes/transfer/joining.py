@@ -28,6 +28,14 @@ class Rows:
     """How many, where that is known."""
 
 
+@record
+class Mask:
+    """An index that is a tensor of truths."""
+
+    rank: int
+    """How many axes it picks from."""
+
+
 def concatenate(call: Call) -> Shape:
     """`torch.cat(tensors, dim)`: the tensors follow each other along the axis."""
     first, at = call.first, call.at("dim", "axis")
@@ -179,7 +187,7 @@ def unfold(call: Call) -> Shape:
 def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape:
     """The shape of `tensor[indices]`.
 
-    Indices are integers, `INTEGER`, `Rows`, None, `...`, slices of numbers and sizes, or
+    Indices are integers, `INTEGER`, `Rows`, `Mask`, None, `...`, slices of numbers and sizes, or
     the shape of a tensor of integers.
 
     Raises:
@@ -187,10 +195,10 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
     """
     result: list[Dimension] = []
     at = 0
-    taken = sum(1 for i in indices if i is not None and i is not Ellipsis)
+    indices = _matched(indices)
+    masked = sum(i.rank - 1 for i in indices if isinstance(i, Mask))
+    taken = sum(1 for i in indices if i is not None and i is not Ellipsis) + masked
     tensors: list[Shape] = [i for i in indices if isinstance(i, tuple)]
-    if sum(1 for i in indices if isinstance(i, Rows)) > (0 if tensors else 1):
-        raise UnknownShape  # lists side by side are matched, element by element
     placed = False
     for index in indices:
         if index is None:
@@ -210,6 +218,12 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
             # examples in another order are still as many as the batch has
             count = None if role == "batch" else index.count
             result.append((new_axis("", role),) if count is None else one_axis(count, "", role))
+        elif isinstance(index, Mask):
+            role = _role(shape[at]) if index.rank == 1 else ""
+            result.append((new_axis("", role),))
+            at += index.rank - 1
+            if at >= len(shape):
+                raise UnknownShape
         elif isinstance(index, tuple):
             if not placed:
                 result += sorted(tensors, key=len)[-1]
@@ -218,6 +232,20 @@ def index_shape(shape: Shape, indices: Sequence[Any], symbols: Symbols) -> Shape
             raise UnknownShape
         at += 1
     return (*result, *shape[at:])
+
+
+def _matched(indices: Sequence[Any]) -> Sequence[Any]:
+    """Indices, of which several lists and tensors are matched element by element.
+
+    Raises:
+        UnknownShape: where their axis goes, or how many elements it has, is not known.
+    """
+    places = [n for n, i in enumerate(indices) if isinstance(i, tuple | Rows | Mask)]
+    if len(places) < 2:
+        return indices
+    if places[-1] - places[0] >= len(places) or any(isinstance(indices[n], Mask) for n in places):
+        raise UnknownShape
+    return [((new_axis(),),) if isinstance(i, Rows) else i for i in indices]
 
 
 def _sliced(old: Dimension, index: slice, symbols: Symbols) -> Dimension:

@@ -31,9 +31,29 @@ def einsum(call: Call) -> Shape:
             width = extra if letter == ELLIPSIS else 1
             axes[letter] = axes.get(letter) or shape[at : at + width]
             at += width
-    if any(letter not in axes for letter in equation.result):
+    if ELLIPSIS in equation.result and ELLIPSIS not in axes:
         raise UnknownShape
+    for letter in equation.result:
+        # the equation tells how many axes there are, of tensors of which nothing is known, too
+        axes.setdefault(letter, ((new_axis(),),))
     return tuple(d for letter in equation.result for d in axes[letter])
+
+
+def operand_axes(call: Call) -> list[list[tuple[str, Dimension | None]] | None]:
+    """For each operand of an einsum its letters, with the axes that others tell of them; None for
+    an operand with an ellipsis, and nothing for an equation that cannot be read."""
+    text = call.get("equation", "pattern")
+    equation = read_equation(text) if isinstance(text, str) else None
+    if equation is None or len(equation.operands) != len(call.inputs):
+        return []
+    axes: dict[str, Dimension] = {}
+    for letters, shape in zip(equation.operands, call.inputs, strict=True):
+        if shape is not None and len(shape) == len(letters) and ELLIPSIS not in letters:
+            axes.update(zip(letters, shape, strict=True))
+    return [
+        None if ELLIPSIS in letters else [(letter, axes.get(letter)) for letter in letters]
+        for letters in equation.operands
+    ]
 
 
 def rearrange(call: Call) -> Shape:

@@ -1,0 +1,40 @@
+"""What a view can be judged by where the rank of its tensor is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnlint.semantics.axes import Axis, Shape
+from nnlint.semantics.axes.defaults import INFERRED, Target
+from nnlint.semantics.axes.sizes import Size, Symbol, product, size
+from nnlint.semantics.interpreter.machine import Machine
+from nnlint.semantics.values import Tensor
+
+
+def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
+    """A tensor of unknown rank, if its first axes are known, or its first and last ones.
+
+    All axes of which nothing is known are one here: which they are makes no difference to a
+    view that keeps them together. A view to the sizes of the first axes shows that there are
+    no others.
+    """
+    first, last = machine.sizes.start(tensor), machine.sizes.end(tensor, -1)
+    if not first:
+        return None
+    called = first[0].symbol.role if first[0].symbol else ""
+    batch = (Axis(first[0], "", called or "batch"),)
+    if last is None:
+        start = (batch, *((Axis(whole),) for whole in first[1:]))
+        given = [t for t in target if isinstance(t, Size)]
+        if len(given) == len(target) and product(*given) == product(*first):
+            machine.write(tensor.state, "shape", start)
+            return start
+        beyond = tensor.state.setdefault("beyond", Symbol(vague=True))
+        return (*start, (Axis(size(beyond)),))
+    if len(first) > 1:
+        others = [t for t in target if t not in first[:2]]
+        if len(others) == 1 and others[0] not in (INFERRED, last):
+            # what has no room for the last axis has it already: it is the second of two
+            return None
+        return (batch, (Axis(first[1]),), (Axis(last),))
+    return (batch, (Axis(machine.sizes.between(tensor)),), (Axis(last),))
