@@ -13,6 +13,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.differentiability import (
     Cut,
     Origins,
+    is_made_of_numbers,
     origins,
     root_of,
     terms,
@@ -25,6 +26,7 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Instance,
+    Items,
     Operation,
     Table,
     Tensor,
@@ -153,7 +155,7 @@ class _Search:
         """Whether no gradient of a value reaches any weight, nor anything that may have some."""
         if origin.unknown or not origin.cuts or any(map(_may_learn, origin.live)):
             return False
-        if _is_perhaps_off(origin):
+        if _is_perhaps_off(origin) or not origin.seen.isdisjoint(self.program.once(_trained_alone)):
             return False
         leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in self._data()]
         asked = self.program.events("requires_grad")
@@ -233,6 +235,23 @@ def _fed(program: Program) -> set[object]:
         for operand in event.operands
         for leaf in origins(operand, flow.output_of).leaves
     }
+
+
+def _trained_alone(program: Program) -> frozenset[int]:
+    """The identities of tensors that are trained and belong to no module: an optimizer is given
+    them, or gradients are asked of numbers, as of the temperature of a policy."""
+    found: set[int] = set()
+    for built in program.builds:
+        listed = built.arguments.get("params") if built.entry.kind == "optimizer" else None
+        if isinstance(listed, Items):
+            groups = [v.state.get("params") if isinstance(v, Table) else v for v in listed.items]
+            inner = [i for v in groups for i in (v.items if isinstance(v, Items) else (v,))]
+            found.update(id(value) for value in inner if isinstance(value, Tensor))
+    for event in program.events("requires_grad"):
+        made = event.subject.producer if isinstance(event.subject, Tensor) else None
+        if isinstance(made, Operation) and is_made_of_numbers(made):
+            found.add(id(event.subject))
+    return frozenset(found)
 
 
 def _loss_of(event: Event) -> Value | None:
