@@ -168,9 +168,8 @@ def test_arithmetic_as_it_is_written():
     def read(expression):
         return arithmetic(value_of(expression)[1])[0]
 
-    assert [read(f"net(x) {o} other(x)") for o in ("+", "-", "*", "/", "**")] == list("+-*/") + [
-        "**"
-    ]
+    written = ["+", "-", "*", "/", "**"]
+    assert [read(f"net(x) {operator} other(x)") for operator in written] == written
     assert [read(f"torch.{name}(net(x), other(x))") for name in ("add", "mul")] == ["+", "*"]
     assert read("net(x)") == ""
 
