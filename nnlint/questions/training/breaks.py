@@ -10,6 +10,7 @@ from nnlint.questions.participants import FIXED, held_models, spoken_name, steps
 from nnlint.questions.training.backpropagation import Backpropagation
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.differentiability import (
     Cut,
     Origins,
@@ -191,8 +192,8 @@ class _Search:
             isinstance(e.subject, Tensor) or getattr(e.subject, "origin", "") != "parameter_tensor"
             for e in self.program.events("read_grad")
         )
-        asked = any(o.entry.family == "gradient" for o in self.program.operations)
-        return read or asked or self._optimizes_tensors()
+        asked = [o for o in self.program.operations if o.entry.family == "gradient"]
+        return read or any(_may_ask_for(o, cut) for o in asked) or self._optimizes_tensors()
 
     def _model_behind(self, cut: Cut, any_model: bool = False) -> str | None:
         """What the program calls the model whose gradient a cut loses; None where it is none that
@@ -224,6 +225,17 @@ def _is_perhaps_off(origin: Origins) -> bool:
     """Whether gradients are off on the way, which may be so in one phase alone:
     `set_grad_enabled(optimizer is not None)`."""
     return any(cut.how == "no_grad" and cut.switch is None for cut in origin.cuts)
+
+
+def _may_ask_for(gradient: Operation, cut: Cut) -> bool:
+    """Whether `torch.autograd.grad` may be asked for a gradient by what a cut makes: as of samples
+    between real ones and made ones, whose making is known, it is not."""
+    given = gradient.arguments.get("inputs")
+    known = [tensor_of(v) for v in (given.items if isinstance(given, Items) else (given,))]
+    return any(
+        tensor is None or any(o.site.key == cut.site.key for o in upstream(tensor, lambda o: False))
+        for tensor in known
+    )
 
 
 def _fed(program: Program) -> set[object]:
