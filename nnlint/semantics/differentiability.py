@@ -77,8 +77,6 @@ class Origins:
     """Models, layers, parameters and other trained tensors that a gradient of the value reaches."""
     leaves: list[Unknown | Source] = field(default_factory=list)
     """Values from outside that are no result of a call: data, or anything else."""
-    fresh: list[Value] = field(default_factory=list)
-    """Tensors that are made of no other and want gradients of their own."""
     cuts: list[Cut] = field(default_factory=list)
     """Where gradients stop that would reach further."""
     seen: set[int] = field(default_factory=set)
@@ -146,10 +144,6 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
         return ()
     given = operands(operation)
     if is_flat(entry) or not operation.grad:
-        wanted = operation.arguments.get("requires_grad")
-        wants = isinstance(wanted, Constant) and wanted.value is True
-        if wants and not operation.inputs and operation.result is not None:
-            found.fresh.append(operation.result)
         if entry.family not in _WITHOUT_VALUES:
             how, layer = _how(operation), operation.layer
             if layer is not None and entry.kind == "layer":

@@ -159,18 +159,7 @@ class _Search:
         if _is_perhaps_off(origin) or not origin.seen.isdisjoint(self.program.once(_trained_alone)):
             return False
         leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in self._data()]
-        asked = self.program.events("requires_grad")
-        own = (
-            origin.leaves
-            or origin.fresh
-            or any(map(self._is_of_numbers, origin.cuts))
-            or any(id(event.subject) in origin.seen for event in asked)
-        )
-        return not leaves and not (own and self._optimizes_tensors())
-
-    def _is_of_numbers(self, cut: Cut) -> bool:
-        """Whether a new leaf is made of what no model has computed, as an optimized scalar is."""
-        return cut.how in _NEW_LEAVES and self._model_behind(cut, any_model=True) is None
+        return not leaves and not (origin.leaves and self._optimizes_tensors())
 
     def _data(self) -> set[object]:
         """What the models of the program are fed with, by what it is an element of."""
@@ -179,7 +168,12 @@ class _Search:
     def _optimizes_tensors(self) -> bool:
         """Whether the program asks for gradients of tensors that are no weights."""
         steps = [e for e in self.program.events("step") if steps_optimizer(e)]
-        flags = [e for e in self.program.events("requires_grad") if not _is_module(e.subject)]
+        sampled = self.program.once(_asked_by_samples)
+        flags = [
+            e
+            for e in self.program.events("requires_grad")
+            if not _is_module(e.subject) and id(e.subject) not in sampled
+        ]
         return bool(flags) or any(
             isinstance(e.subject, Built) and not held_models(e.subject) for e in steps
         )
@@ -236,6 +230,20 @@ def _may_ask_for(gradient: Operation, cut: Cut) -> bool:
         tensor is None or any(o.site.key == cut.site.key for o in upstream(tensor, lambda o: False))
         for tensor in known
     )
+
+
+def _asked_by_samples(program: Program) -> frozenset[int]:
+    """The identities of the tensors by which `torch.autograd.grad` is asked for gradients, and of
+    what they are made of: a penalty wants them, and no optimizer."""
+    found: set[int] = set()
+    for operation in program.operations:
+        given = operation.arguments.get("inputs") if operation.entry.family == "gradient" else None
+        for value in given.items if isinstance(given, Items) else (given,):
+            tensor = tensor_of(value)
+            if tensor is not None:
+                made = upstream(tensor, lambda o: False)
+                found |= {id(tensor), *(id(part) for o in made for part in o.inputs)}
+    return frozenset(found)
 
 
 def _fed(program: Program) -> set[object]:
