@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from benchmarks.mutation.program import Operator, Program, Replacement, in_loop, last_name
+from benchmarks.mutation.program import Operator, Program, Replacement, in_loop, last_name, receiver
 
 
 def retain_graph(program: Program) -> Iterator[list[Replacement]]:
@@ -168,7 +168,82 @@ def share_target_network(program: Program) -> Iterator[list[Replacement]]:
                 yield [(node.value, program.source(node.value.args[0]))]
 
 
+def number_for_term(program: Program) -> Iterator[list[Replacement]]:
+    """`loss = a + w * b` becomes `loss = a + w * b.item()`, for a loss that is backpropagated.
+
+    Only for a term that the same function has computed from a call, with gradients, before.
+    """
+    passes = program.statements("backward")
+    for node in ast.walk(program.tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
+            continue
+        total, function = program.source(node.targets[0]), program.function(node)
+        started = (program.source(receiver(s.value)) for s in passes)
+        if total not in started or not isinstance(node.value.op, ast.Add):
+            continue
+        term = node.value.right
+        if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult):
+            term = next((t for t in (term.right, term.left) if isinstance(t, ast.Name)), term)
+        if isinstance(term, ast.Name) and is_computed(program, function, term):
+            yield [(term, f"{term.id}.item()")]
+
+
+def is_computed(program: Program, function: ast.AST, name: ast.Name) -> bool:
+    """Whether a function assigns a name once, before it is read, to what a loss gives."""
+    made = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and program.source(node.targets[0]) == name.id
+    ]
+    return (
+        len(made) == 1
+        and made[0].lineno < name.lineno
+        and isinstance(made[0].value, ast.Call)
+        and bool(re.search("loss|crit|mse|entropy|bce|l1", program.source(made[0].value), re.I))
+        and program.has_gradients(made[0])
+    )
+
+
+def rewrap_loss(program: Program) -> Iterator[list[Replacement]]:
+    """A new leaf is made of the loss before its backward pass."""
+    if "import torch\n" not in program.text:
+        return
+    for statement in program.statements("backward"):
+        loss = receiver(statement.value)
+        if isinstance(loss, ast.Name) and program.source(statement).endswith(".backward()"):
+            leaf = f"{loss.id} = torch.tensor({loss.id}, requires_grad=True)"
+            indent = "\n" + " " * statement.col_offset
+            yield [(statement, leaf + indent + program.source(statement))]
+
+
+def value_of_parameter(program: Program) -> Iterator[list[Replacement]]:
+    """The only use of a parameter of a module reads its `data`."""
+    for cls in ast.walk(program.tree):
+        if not isinstance(cls, ast.ClassDef):
+            continue
+        for node in ast.walk(cls):
+            made = node.value if isinstance(node, ast.Assign) else None
+            if not isinstance(made, ast.Call) or last_name(made.func) != "Parameter":
+                continue
+            name = program.source(node.targets[0])
+            uses = [n for n in ast.walk(program.tree) if is_read(n, name)]
+            trained = "requires_grad" not in program.source(made)
+            if name.startswith("self.") and trained and len(uses) == 1:
+                if program.has_gradients(uses[0]) and uses[0] in ast.walk(cls):
+                    yield [(uses[0], f"{name}.data")]
+
+
+def is_read(node: ast.AST, name: str) -> bool:
+    """Whether a node reads an attribute of any object by the name of the given one."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and node.attr == name.rpartition(".")[2]
+    )
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "graph-break": (number_for_term, rewrap_loss, value_of_parameter),
     "retain-graph-in-loop": (retain_graph,),
     "hidden-state-not-detached": (keep_state,),
     "loss-keeps-graph": (keep_graph,),

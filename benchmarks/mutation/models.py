@@ -104,6 +104,9 @@ def plain_container(program: Program) -> Iterator[list[Replacement]]:
         value = node.value if isinstance(node, ast.Assign) else None
         if isinstance(value, ast.Call) and isinstance(node.targets[0], ast.Attribute):
             name = last_name(value.func)
+            if f"{program.source(node.targets[0])}.add_module(" in program.text:
+                # a list has no such method, and Python says so
+                continue
             if name in ("ModuleList", "ModuleDict") and len(value.args) <= 1:
                 empty = "[]" if name == "ModuleList" else "{}"
                 yield [(value, program.source(value.args[0]) if value.args else empty)]

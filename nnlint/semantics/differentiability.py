@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nnlint.semantics.dataflow import SCALES
 from nnlint.semantics.library import Entry
+from nnlint.semantics.sums import arithmetic, components
 from nnlint.semantics.values import (
     ARGUMENTS,
     CALLEE,
@@ -22,8 +22,6 @@ from nnlint.semantics.values import (
     Constant,
     Extent,
     Items,
-    Join,
-    Maybe,
     Operation,
     ShapeOf,
     Site,
@@ -43,7 +41,6 @@ TO_NUMBERS = {"item()": "item", "tolist()": "item", "numpy()": "numpy"}
 """What reads the numbers of a tensor, and how its result is called by the interpreter."""
 _WITHOUT_VALUES = frozenset({"create", "gradient"})
 """Flat families whose results say nothing of the values of their inputs, or too much to tell."""
-_SUMS = frozenset({"torch.add", "torch.sub"})
 LONGEST_WAY = 5_000
 """Values that are followed from one value on."""
 
@@ -77,11 +74,9 @@ class Origins:
     """What a value depends on differentiably, and what by its value alone."""
 
     live: list[Value] = field(default_factory=list)
-    """Models, layers and parameters whose weights a gradient of the value reaches."""
+    """Models, layers, parameters and other trained tensors that a gradient of the value reaches."""
     leaves: list[Unknown | Source] = field(default_factory=list)
     """Values from outside that are no result of a call: data, or anything else."""
-    fresh: list[Value] = field(default_factory=list)
-    """Tensors that are made of no other and want gradients of their own."""
     cuts: list[Cut] = field(default_factory=list)
     """Where gradients stop that would reach further."""
     seen: set[int] = field(default_factory=set)
@@ -114,31 +109,21 @@ def origins(value: Value | None, passes: Passes) -> Origins:
 def _behind(value: Value, found: Origins, passes: Passes) -> Iterable[Value]:
     """The values that the gradient of one goes on to; what else is met there is noted."""
     match value:
-        case Tensor(producer=Join(inputs=inputs)):
-            return (*inputs, *_written(value))
         case Tensor(producer=Operation() as operation):
             return (*_behind_operation(operation, found), *_written(value))
-        case Tensor(producer=Source(of=Value() as unresolved)):
-            return (unresolved,)
-        case Tensor(producer=Source() as source):
+        case Tensor(producer=Source(of=None) as source):
             found.leaves.append(source)
         case Arithmetic(operator="float" | "int" | "round", site=Site() as site):
             found.cuts.append(Cut("number", site, value.operands))
-        case Arithmetic():
-            return value.operands
-        case Choice():
-            return value.options
-        case Items():
-            found.unknown = found.unknown or (value.open and not value.alike)
-            return value.items
-        case Maybe():
-            return (value.value,)
         case Unknown():
             return _behind_unresolved(value, found, passes)
         case Constant() | Extent() | ShapeOf():
             pass
         case _:
-            found.unknown = True
+            parts = components(value)
+            vague = isinstance(value, Items) and value.open and not value.alike
+            found.unknown = found.unknown or parts is None or vague
+            return (*(parts or ()), *(_written(value) if isinstance(value, Tensor) else ()))
     return ()
 
 
@@ -150,7 +135,7 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
     entry = operation.entry
     if entry.family == "size":
         return ()
-    if entry.family == "parameter":
+    if entry.family == "parameter" or _is_asked_for(operation):
         if operation.result is not None:
             found.live.append(operation.result)
         return ()
@@ -159,10 +144,6 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
         return ()
     given = operands(operation)
     if is_flat(entry) or not operation.grad:
-        wanted = operation.arguments.get("requires_grad")
-        wants = isinstance(wanted, Constant) and wanted.value is True
-        if wants and not operation.inputs and operation.result is not None:
-            found.fresh.append(operation.result)
         if entry.family not in _WITHOUT_VALUES:
             how, layer = _how(operation), operation.layer
             if layer is not None and entry.kind == "layer":
@@ -173,6 +154,31 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
     if operation.layer is not None and entry.kind == "layer":
         found.live.append(operation.layer)
     return given[:1] if entry.family in INDEXED else given
+
+
+def _is_asked_for(operation: Operation) -> bool:
+    """Whether an operation makes a tensor of plain numbers, of which gradients are asked for."""
+    asks = operation.arguments.get("requires_grad")
+    return isinstance(asks, Constant) and asks.value is True and is_made_of_numbers(operation)
+
+
+def is_made_of_numbers(operation: Operation) -> bool:
+    """Whether an operation makes a tensor of sizes, or of numbers that nothing has computed."""
+    family = operation.entry.family
+    if family == "tensor":
+        return all(map(_is_given, operands(operation)))
+    return family == "create"
+
+
+def _is_given(value: Value) -> bool:
+    """Whether a number, or a list of some, is written down or handed over as a setting."""
+    match value:
+        case Items():
+            return all(map(_is_given, value.items))
+        case Unknown():
+            return value.origin in ("parameter", "option", "attribute")
+        case _:
+            return isinstance(value, Constant)
 
 
 def _how(operation: Operation) -> str:
@@ -289,16 +295,9 @@ def terms(value: Value) -> list[Value]:
 
 def _added(value: Value) -> tuple[Value, ...] | None:
     """The terms that a value is the sum of, or what it is a multiple of; None where it is none."""
-    match value:
-        case Tensor(producer=Operation() as made) if made.grad:
-            name = made.entry.name
-            operator = "+" if name in _SUMS else "*" if name in SCALES else ""
-            given = (made.arguments.get("input"), made.arguments.get("other"))
-            parts = tuple(v for v in given if v is not None)
-        case Arithmetic():
-            operator, parts = value.operator, value.operands
-        case _:
-            return None
+    if isinstance(value, Tensor) and not getattr(value.producer, "grad", False):
+        return None
+    operator, parts = arithmetic(value)
     if operator in ("+", "-", "sum"):
         return parts
     scaled = tuple(v for v in parts if not isinstance(v, Constant))

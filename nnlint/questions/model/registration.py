@@ -131,8 +131,9 @@ class _Search:
     def is_lost(self, hidden: Hidden) -> bool:
         """Whether a module in a plain container is used as a part of its owner, and is none."""
         module, owner = hidden.module, hidden.owner
-        uses = self.used.get(id(module))
-        if not uses or not any(uses) or id(module) in self.registered:
+        # a list of layers is never called itself
+        parts_used = (self.used.get(part, ()) for part in registered_in([module]))
+        if id(module) in self.registered or not any(map(any, parts_used)):
             return False
         if _is_set_aside(hidden) or is_kept_by_hand(owner.cls):
             return False

@@ -30,6 +30,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.walking import walk
 
 _NEITHER = frozenset("shape device dtype size dim ndim numel is_cuda layout".split())
 """What is asked of a tensor that says nothing of its values."""
@@ -82,6 +83,8 @@ def _only_cut(program: Program, owner: Instance, name: str, parameter: Tensor) -
         if name in cls.scope.module.words(cls.node).strings:
             return None
         for way in _mentions(cls.node, name):
+            if _updates_itself(way, name):
+                continue
             use = _use(way)
             if use is None:
                 return None
@@ -144,6 +147,13 @@ def _use(way: Sequence[ast.AST]) -> tuple[str, ast.expr] | None:
     return None
 
 
+def _updates_itself(way: Sequence[ast.AST], name: str) -> bool:
+    """Whether a parameter is read to write it anew, as by a moving average."""
+    statement = way[-1]
+    targets = statement.targets if isinstance(statement, ast.Assign) else ()
+    return any(is_own_attribute(node, name) for target in targets for node in walk(target))
+
+
 def _is_written(way: Sequence[ast.AST], data: ast.AST) -> bool:
     """Whether the values of a tensor are written: `x.data.fill_(0)`, `x.data[0] = 1`."""
     at = next(i for i, node in enumerate(way) if node is data)
@@ -178,11 +188,21 @@ def _is_used(program: Program, owner: Instance, site: Site) -> bool:
         owner in (operation.owner, *operation.modules)
         and not is_flat(operation.entry)
         and any(
-            id(value) in read or _is_read_at(value, site)
+            _is_part_of(value, read) or _is_read_at(value, site)
             for value in (*operation.inputs, *operation.arguments.values())
         )
         for operation in operations
     )
+
+
+def _is_part_of(value: Value, read: set[int]) -> bool:
+    """Whether a tensor is one of some others, or is taken out of one as it is."""
+    while isinstance(value, Tensor) and id(value) not in read:
+        made = value.producer
+        if not isinstance(made, Operation) or not made.entry.transparent or not made.inputs:
+            return False
+        value = made.inputs[0]
+    return id(value) in read
 
 
 def _is_read_at(value: Value, site: Site) -> bool:

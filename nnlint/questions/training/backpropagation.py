@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.differentiability import INDEXED, is_flat
 from nnlint.semantics.holding import covers
+from nnlint.semantics.sums import components
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -24,13 +25,8 @@ from nnlint.semantics.values import (
     WRITTEN,
     Arithmetic,
     Built,
-    Choice,
     Instance,
-    Items,
-    Join,
-    Maybe,
     Operation,
-    Source,
     Table,
     Tensor,
     Unknown,
@@ -154,26 +150,13 @@ class Backpropagation:
 
     def _through(self, value: Value) -> Iterator[Reached | Value]:
         """What a value comes from directly: forward passes, and values to go on with."""
-        match value:
-            case Tensor():
-                yield from value.state.get(WRITTEN, ())
-                match value.producer:
-                    case Source(of=Value() as unknown):
-                        yield unknown
-                    case Join(inputs=inputs):
-                        yield from inputs
-                    case Operation() as operation:
-                        yield from self._of_operation(operation)
-            case Unknown():
-                yield from self._of_call(value)
-            case Arithmetic():
-                yield from value.operands
-            case Choice():
-                yield from value.options
-            case Items():
-                yield from value.items
-            case Maybe():
-                yield value.value
+        if isinstance(value, Tensor):
+            yield from value.state.get(WRITTEN, ())
+            if isinstance(value.producer, Operation):
+                yield from self._of_operation(value.producer)
+        if isinstance(value, Unknown):
+            yield from self._of_call(value)
+        yield from components(value) or ()
 
     def _of_operation(self, operation: Operation) -> Iterator[Reached | Value]:
         if not operation.grad or is_flat(operation.entry):

@@ -10,9 +10,11 @@ from nnlint.questions.participants import FIXED, held_models, spoken_name, steps
 from nnlint.questions.training.backpropagation import Backpropagation, loss_of
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.differentiability import (
     Cut,
     Origins,
+    is_made_of_numbers,
     origins,
     root_of,
     terms,
@@ -25,7 +27,9 @@ from nnlint.semantics.values import (
     Built,
     Choice,
     Instance,
+    Items,
     Operation,
+    Table,
     Tensor,
     Unknown,
     Value,
@@ -152,21 +156,10 @@ class _Search:
         """Whether no gradient of a value reaches any weight, nor anything that may have some."""
         if origin.unknown or not origin.cuts or any(map(_may_learn, origin.live)):
             return False
-        if _is_perhaps_off(origin):
+        if _is_perhaps_off(origin) or not origin.seen.isdisjoint(self.program.once(_trained_alone)):
             return False
         leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in self._data()]
-        asked = self.program.events("requires_grad")
-        own = (
-            origin.leaves
-            or origin.fresh
-            or any(map(self._is_of_numbers, origin.cuts))
-            or any(id(event.subject) in origin.seen for event in asked)
-        )
-        return not leaves and not (own and self._optimizes_tensors())
-
-    def _is_of_numbers(self, cut: Cut) -> bool:
-        """Whether a new leaf is made of what no model has computed, as an optimized scalar is."""
-        return cut.how in _NEW_LEAVES and self._model_behind(cut, any_model=True) is None
+        return not leaves and not (origin.leaves and self._optimizes_tensors())
 
     def _data(self) -> set[object]:
         """What the models of the program are fed with, by what it is an element of."""
@@ -175,7 +168,12 @@ class _Search:
     def _optimizes_tensors(self) -> bool:
         """Whether the program asks for gradients of tensors that are no weights."""
         steps = [e for e in self.program.events("step") if steps_optimizer(e)]
-        flags = [e for e in self.program.events("requires_grad") if not _is_module(e.subject)]
+        sampled = self.program.once(_asked_by_samples)
+        flags = [
+            e
+            for e in self.program.events("requires_grad")
+            if not _is_module(e.subject) and id(e.subject) not in sampled
+        ]
         return bool(flags) or any(
             isinstance(e.subject, Built) and not held_models(e.subject) for e in steps
         )
@@ -188,8 +186,8 @@ class _Search:
             isinstance(e.subject, Tensor) or getattr(e.subject, "origin", "") != "parameter_tensor"
             for e in self.program.events("read_grad")
         )
-        asked = any(o.entry.family == "gradient" for o in self.program.operations)
-        return read or asked or self._optimizes_tensors()
+        asked = [o for o in self.program.operations if o.entry.family == "gradient"]
+        return read or any(_may_ask_for(o, cut) for o in asked) or self._optimizes_tensors()
 
     def _model_behind(self, cut: Cut, any_model: bool = False) -> str | None:
         """What the program calls the model whose gradient a cut loses; None where it is none that
@@ -223,6 +221,31 @@ def _is_perhaps_off(origin: Origins) -> bool:
     return any(cut.how == "no_grad" and cut.switch is None for cut in origin.cuts)
 
 
+def _may_ask_for(gradient: Operation, cut: Cut) -> bool:
+    """Whether `torch.autograd.grad` may be asked for a gradient by what a cut makes: as of samples
+    between real ones and made ones, whose making is known, it is not."""
+    given = gradient.arguments.get("inputs")
+    known = [tensor_of(v) for v in (given.items if isinstance(given, Items) else (given,))]
+    return any(
+        tensor is None or any(o.site.key == cut.site.key for o in upstream(tensor, lambda o: False))
+        for tensor in known
+    )
+
+
+def _asked_by_samples(program: Program) -> frozenset[int]:
+    """The identities of the tensors by which `torch.autograd.grad` is asked for gradients, and of
+    what they are made of: a penalty wants them, and no optimizer."""
+    found: set[int] = set()
+    for operation in program.operations:
+        given = operation.arguments.get("inputs") if operation.entry.family == "gradient" else None
+        for value in given.items if isinstance(given, Items) else (given,):
+            tensor = tensor_of(value)
+            if tensor is not None:
+                made = upstream(tensor, lambda o: False)
+                found |= {id(tensor), *(id(part) for o in made for part in o.inputs)}
+    return frozenset(found)
+
+
 def _fed(program: Program) -> set[object]:
     """What goes into the models of a program, by what it is an element of."""
     flow = program.once(Backpropagation)
@@ -232,6 +255,23 @@ def _fed(program: Program) -> set[object]:
         for operand in event.operands
         for leaf in origins(operand, flow.output_of).leaves
     }
+
+
+def _trained_alone(program: Program) -> frozenset[int]:
+    """The identities of tensors that are trained and belong to no module: an optimizer is given
+    them, or gradients are asked of numbers, as of the temperature of a policy."""
+    found: set[int] = set()
+    for built in program.builds:
+        listed = built.arguments.get("params") if built.entry.kind == "optimizer" else None
+        if isinstance(listed, Items):
+            groups = [v.state.get("params") if isinstance(v, Table) else v for v in listed.items]
+            inner = [i for v in groups for i in (v.items if isinstance(v, Items) else (v,))]
+            found.update(id(value) for value in inner if isinstance(value, Tensor))
+    for event in program.events("requires_grad"):
+        made = event.subject.producer if isinstance(event.subject, Tensor) else None
+        if isinstance(made, Operation) and is_made_of_numbers(made):
+            found.add(id(event.subject))
+    return frozenset(found)
 
 
 def _is_module(value: Value | None) -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.dataflow import SCALES, is_array, tensor_of
+from nnlint.semantics.dataflow import is_array, tensor_of
+from nnlint.semantics.sums import arithmetic, components
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
-    Arithmetic,
     Choice,
     Constant,
     Items,
@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     Maybe,
     Operation,
     Site,
+    Source,
     Table,
     Tensor,
     Unknown,
@@ -35,7 +36,8 @@ MOST = 300
 """Values that are looked at behind one."""
 CUTS = frozenset({"detach", "item"})
 """Families of operations whose result has no graph."""
-SUMS = frozenset({"torch.add", "torch.sub", "torch.sum", "torch.mean", "torch.neg"})
+TOTALS = frozenset({"torch.sum", "torch.mean", "torch.neg"})
+"""Operations of one tensor whose result has the graph of all of it."""
 COLLECTS = frozenset({"cat", "stack"})
 _LOSS = re.compile(r"loss|cost|criterion|objective|nll|crit\b|ce$|bce|elbo|err", re.IGNORECASE)
 
@@ -187,23 +189,19 @@ def _scaled(value: Value) -> Iterator[Value]:
 
 def _summands(value: Value) -> list[Value]:
     """What a value is directly a multiple, sum or mean of."""
+    operator, operands = arithmetic(value)
+    if isinstance(value, Tensor):
+        operands = tuple(v for v in operands if not isinstance(v, Constant))
+    if operator in ("+", "-"):
+        return list(operands)
+    if operator in ("*", "/") or (operator and isinstance(value, Tensor)):
+        return _scaled_factor(operands, operator)
     match value:
-        case Arithmetic(operator="+" | "-"):
-            return list(value.operands)
-        case Arithmetic(operator="*" | "/"):
-            return _scaled_factor(value.operands, value.operator)
-        case Choice():
-            return list(value.options)
-        case Maybe():
-            return [value.value]
-        case Tensor(producer=Join() as join):
-            return list(join.inputs)
-        case Tensor(producer=Operation() as operation) if operation.entry.name in SUMS | SCALES:
+        case Choice() | Maybe() | Tensor(producer=Join()):
+            return list(components(value) or ())
+        case Tensor(producer=Operation() as operation) if operation.entry.name in TOTALS:
             given = [v for v in operation.arguments.values() if not isinstance(v, Constant)]
-            operator = "/" if operation.entry.name == "torch.div" else "*"
-            return (
-                given[:2] if operation.entry.name in SUMS else _scaled_factor(given[:2], operator)
-            )
+            return given[:2]
         case _:
             return []
 
@@ -264,22 +262,14 @@ class _Starts:
 def _parts(value: Value) -> list[Value]:
     """What a value is computed from, as far as gradients flow."""
     match value:
-        case Arithmetic():
-            return list(value.operands)
-        case Choice():
-            return list(value.options)
-        case Maybe():
-            return [value.value]
-        case Tensor(producer=Join() as join):
-            return list(join.inputs)
         case Tensor(producer=Operation() as operation) if operation.entry.family not in CUTS:
             return [*operation.inputs, *operation.arguments.values()]
-        case Items():
-            return list(value.items)
+        case Tensor(producer=Source()):
+            return []
         case Unknown():
             return [v for v in value.state.get(ARGUMENTS, ()) if isinstance(v, Value)]
         case _:
-            return []
+            return list(components(value) or ())
 
 
 def _place(

@@ -12,6 +12,7 @@ from nnlint.questions.participants import held_models, spoken_name, steps_optimi
 from nnlint.questions.training.backpropagation import CRITERION, Backpropagation, Reached
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import distinct, same_model
+from nnlint.semantics.sums import arithmetic, components
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     MODEL_OF,
@@ -187,18 +188,11 @@ def _differences(operation: Operation) -> Iterator[Pair]:
 
 def _parts(value: Value) -> tuple[str, tuple[Value, ...]]:
     """The arithmetic that a value is the result of, and its operands."""
-    if isinstance(value, Arithmetic):
-        return value.operator, value.operands
-    if not isinstance(value, Tensor) or not isinstance(value.producer, Operation):
-        return "", ()
+    symbol, operands = arithmetic(value)
+    if symbol or not isinstance(value, Tensor) or not isinstance(value.producer, Operation):
+        return symbol, operands
     made = value.producer
-    operands = tuple(v for k in ("input", "other") if (v := made.arguments.get(k)) is not None)
-    symbol = {"torch.add": "+", "torch.sub": "-", "torch.mul": "*"}.get(made.entry.name, "")
-    if symbol == "*" and isinstance(made.site.node, ast.BinOp):
-        symbol = "*" if isinstance(made.site.node.op, ast.Mult) else ""
-    if not symbol and made.inputs and _passes_on(made):
-        return "=", made.inputs[:1]
-    return symbol, operands
+    return ("=", made.inputs[:1]) if made.inputs and _passes_on(made) else ("", ())
 
 
 def _passes_on(operation: Operation) -> bool:
@@ -210,7 +204,7 @@ def _terms(value: Value, depth: int = 12) -> Iterator[Value]:
     """The terms of a sum."""
     symbol, operands = _parts(value)
     if isinstance(value, Tensor) and isinstance(value.producer, Join) and depth:
-        for option in value.producer.inputs:
+        for option in components(value) or ():
             yield from _terms(option, depth - 1)
     elif symbol in ("+", "-", "=") and depth:
         for operand in operands:
