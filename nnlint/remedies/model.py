@@ -117,3 +117,11 @@ def set_axis(operation: Operation, axis: int) -> Changes:
     if at >= len(call.args):
         return None
     return replace(Site(site.module, call.args[at]), str(axis))
+
+
+def without_bias(layer: Site) -> Changes:
+    """Build a layer without its bias, where nothing in its file speaks of biases."""
+    speaks = any(
+        isinstance(node, ast.Attribute) and node.attr == "bias" for node in layer.module.nodes
+    )
+    return None if speaks else set_keyword(layer, "bias", "False")
