@@ -11,6 +11,7 @@ from nnlint.questions.model.stacking import Weighing, feeding
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.values import Built, Operation, Site, constant
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import enclosing_statements
 
 _SHARED = re.compile(r"shared|siamese|twin|tied|common", re.IGNORECASE)
@@ -108,6 +109,9 @@ def _takes_a_table(site: Site) -> bool:
 def _built_together(layer: Built, norm: Operation) -> bool:
     """Whether a layer and the norm behind it are built in one function, each for the other."""
     assert norm.layer is not None
+    if "BatchNorm" not in last_name(getattr(norm.layer.site.node, "func", None)):
+        # `norm_layer(width)` may be another norm, in front of which the bias counts
+        return False
     left, right = _around(layer.site), _around(norm.layer.site)
     return left is not None and left is right
 
