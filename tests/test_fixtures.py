@@ -17,6 +17,9 @@ FEWEST = {
     "view-mixes-batch": (8, 12),
     "dropout-before-batchnorm": (8, 12),
     "default-step-decay": (8, 12),
+    "fc-head": (3, 5),
+    "bias-before-batchnorm": (3, 5),
+    "reused-norm-layer": (3, 5),
 }
 
 

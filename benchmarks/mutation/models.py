@@ -319,9 +319,49 @@ def uneven_heads(program: Program) -> Iterator[list[Replacement]]:
             yield [(numbers[1], str(wrong))]
 
 
+def keep_bias(program: Program) -> Iterator[list[Replacement]]:
+    """`bias=False` is left out where a batch norm is in the file."""
+    for call in program.calls("Conv1d", "Conv2d", "Linear"):
+        text = program.source(call)
+        if "BatchNorm" in program.text and ", bias=False" in text:
+            yield [(call, text.replace(", bias=False", ""))]
+
+
+def flatten_instead_of_pooling(program: Program) -> Iterator[list[Replacement]]:
+    """The features that are pooled to one position are flattened, at 28 by 28 positions."""
+    for call in program.calls("AdaptiveAvgPool2d"):
+        for linear in program.calls("Linear"):
+            width = program.source(linear.args[0]) if linear.args else ""
+            if width.isdigit():
+                owner = program.source(call.func).rpartition(".")[0]
+                text = f"{owner}.AdaptiveAvgPool2d(28)"
+                yield [(call, text), (linear.args[0], f"{width} * 28 * 28")]
+                break
+
+
+def one_example(program: Program) -> Iterator[list[Replacement]]:
+    """Batches of one example, of what is not cut into them otherwise."""
+    for call in program.calls("DataLoader"):
+        for keyword in call.keywords:
+            if keyword.arg == "batch_size" and "BatchNorm1d" in program.text:
+                yield [(keyword.value, "1")]
+
+
+def one_norm_for_two(program: Program) -> Iterator[list[Replacement]]:
+    """`self.bn2(x)` becomes `self.bn1(x)`."""
+    for call in program.calls("bn2", "norm2"):
+        if isinstance(call.func, ast.Attribute):
+            text = program.source(call.func)
+            yield [(call.func, text[:-1] + "1")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
+    "fc-head": (flatten_instead_of_pooling,),
+    "bias-before-batchnorm": (keep_bias,),
+    "norm-batch-of-one": (one_example,),
+    "reused-norm-layer": (one_norm_for_two,),
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "softmax-over-batch": (softmax_over_examples,),

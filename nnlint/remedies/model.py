@@ -136,3 +136,11 @@ def pass_padding_on(found: Unmasked) -> Changes:
             return None
     text = source_text(Site(encoder.site.module, given))
     return set_keyword(decoder.site, found.argument, text)
+
+
+def without_bias(layer: Site) -> Changes:
+    """Build a layer without its bias, where nothing in its file speaks of biases."""
+    speaks = any(
+        isinstance(node, ast.Attribute) and node.attr == "bias" for node in layer.module.nodes
+    )
+    return None if speaks else set_keyword(layer, "bias", "False")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from nnlint.semantics.conditions import taken_by_default
+from nnlint.semantics.conditions import parts_of, taken_by_default
 from nnlint.semantics.dataflow import makers
 from nnlint.semantics.holding import covers
 from nnlint.semantics.records import entity
@@ -30,17 +30,6 @@ from nnlint.syntax.walking import walk
 WRITES = frozenset({"initialise", "fill"})
 """Families of operations that write into a tensor."""
 PARAMETERS = ("weight", "bias")
-_ASKS_FOR_PARAMETER = (
-    ast.Name,
-    ast.Call,
-    ast.Compare,
-    ast.BoolOp,
-    ast.And,
-    ast.Is,
-    ast.IsNot,
-    ast.Load,
-)
-"""Nodes that a test is made of which asks whether a layer has a bias."""
 
 
 @entity
@@ -98,6 +87,9 @@ def parameter_of(tensor: Tensor) -> ParameterOf | None:
     value: Value | None = tensor.producer.of if isinstance(tensor.producer, Source) else None
     if isinstance(value, Unknown) and value.name.endswith(".data"):
         value = value.state.get(RECEIVER)
+    if isinstance(value, Unknown):
+        held = (value, value.state.get("data"))
+        whole = whole and not any(WRITTEN in v.state for v in held if isinstance(v, Unknown))
     if not isinstance(value, Unknown) or value.origin != "parameter_tensor":
         return None
     holder = value.state.get(MODEL_OF)
@@ -253,15 +245,17 @@ def _holds_by_default(condition: Condition) -> bool:
     """Whether a branch is taken as long as nobody sets an option."""
     if isinstance(condition.test, Constant):
         return taken_by_default(condition) is True
-    return condition.taken and all(map(_asks_for_parameter, walk(condition.site.node)))
+    return condition.taken and all(_asks_for_parameter(p.site.node) for p in parts_of(condition))
 
 
-def _asks_for_parameter(node: ast.AST) -> bool:
-    """Whether a node is of a test that asks whether a layer has a weight or a bias."""
-    match node:
-        case ast.Attribute(attr=name):
-            return name in (*PARAMETERS, "data")
-        case ast.Constant(value=value):
-            return value is None or value in PARAMETERS
+def _asks_for_parameter(test: ast.AST) -> bool:
+    """Whether a test asks whether a layer has a weight or a bias."""
+    match test:
+        case ast.Compare(left=asked, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            if isinstance(asked, ast.Attribute):
+                return asked.attr in PARAMETERS
+            return _asks_for_parameter(asked)
+        case ast.Call(func=ast.Name(id="hasattr" | "getattr"), args=[_, ast.Constant(name), *_]):
+            return name in PARAMETERS
         case _:
-            return isinstance(node, _ASKS_FOR_PARAMETER)
+            return False

@@ -1,25 +1,146 @@
-"""Whether the width of attention can be split into its heads."""
+"""Questions about heads: does a flattened map of features feed most of a model's weights?"""
 
 from __future__ import annotations
 
-from nnlint.semantics.analysis import is_test
-from nnlint.semantics.conditions import handles_failure
-from nnlint.semantics.values import Built, constant
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-_WIDTHS, _HEADS = ("embed_dim", "d_model"), ("num_heads", "nhead")
+from nnlint.questions.model.stacking import feeding, weighing
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.holding import parts
+from nnlint.semantics.values import (
+    IS_CALLED,
+    Built,
+    Choice,
+    Instance,
+    Items,
+    Maybe,
+    Operation,
+    Unknown,
+    Value,
+    constant,
+)
+from nnlint.semantics.weights import weights_in
+from nnlint.syntax.words import Words
+
+MANY, SHARE = 1_000_000, 0.5
+"""How many weights a head has that is large, and which share of all weights."""
+_POSITION_MATTERS = re.compile(
+    r"dqn|q_?net|policy|actor|critic|agent|value|reward|yolo|detect|bbox|box|pose|landmark|keypoint|"
+    r"latent|decod|encod|vae|logvar|siamese|embed|localis|localiz|theta|affine|discrim|depth|flow|"
+    r"coord|regress|ocr|captcha|board|game|count",
+    re.IGNORECASE,
+)
+"""Words of models in which it matters where in a map something is."""
+_CLASSIFIES = re.compile(
+    r"class(?:es|_names)?$|num_?class|n_?class|classif|labels?$", re.IGNORECASE
+)
+_CLASSIFICATION = frozenset({"cross_entropy", "nll"})
+_CLASS_SCORES = frozenset({"softmax", "log_softmax"})
+_FLATTENS = frozenset({"view", "reshape", "flatten"})
 
 
-def uneven_heads(built: Built) -> tuple[int, int] | None:
-    """The width and the number of heads of attention that cannot be built with them; None where
-    one of them is not known for certain, or where a test may want it to fail."""
-    width, heads = (
-        next(
-            (constant(built.arguments[n], soft=False) for n in names if n in built.arguments), None
-        )
-        for names in (_WIDTHS, _HEADS)
+@dataclass(frozen=True, slots=True, eq=False)
+class LargeHead:
+    """A linear layer that holds most of a model's weights, fed by a flattened map."""
+
+    layer: Built
+    weights: int
+    whole: int
+    """All weights of the model."""
+    channels: int
+    """Of the map."""
+    convolution: Built
+
+
+def large_heads(program: Program) -> Iterator[LargeHead]:
+    """Linear layers behind flattened maps of features that hold most weights of a classifier."""
+    models: dict[int, list[Operation]] = {}
+    for operation in program.operations:
+        if operation.layer is not None and operation.modules:
+            models.setdefault(id(operation.modules[0]), []).append(operation)
+    for operations in models.values():
+        heads = [o for o in operations if _is_flattened_map(o)]
+        if not heads or not _classifies(program, operations):
+            continue
+        layers = {id(o.layer): o.layer for o in operations if o.layer is not None}
+        counts = {key: weights_in(layer) for key, layer in layers.items()}
+        whole = sum(count for count in counts.values() if count is not None)
+        if None in counts.values() or not is_whole(operations[0].modules[0]):
+            continue
+        for head in heads:
+            count = counts[id(head.layer)] or 0
+            if head.layer is not None and count >= MANY and count > SHARE * whole:
+                convolution = feeding(head.inputs[0])[0][0].weights
+                assert isinstance(convolution, Built)
+                channels = constant(convolution.arguments["out_channels"])
+                yield LargeHead(head.layer, count, whole, channels, convolution)
+
+
+def _is_flattened_map(operation: Operation) -> bool:
+    """Whether a linear layer takes in what a convolution gives, all its positions side by side."""
+    head = weighing(operation)
+    if head is None or operation.entry.family != "linear" or not operation.inputs:
+        return False
+    behind = feeding(operation.inputs[0])
+    taken = constant(operation.arguments.get("in_features"))
+    if len(behind) != 1 or not isinstance(taken, int):
+        return False
+    before, passed = behind[0]
+    channels = before.units
+    return (
+        before.operation.entry.family == "conv"
+        and before.operation.entry.dimensions >= 2
+        and any(o.entry.family in _FLATTENS for o in passed)
+        and isinstance(channels, int)
+        and channels > 0
+        and taken % channels == 0
+        and taken > channels
     )
-    if type(width) is not int or type(heads) is not int or heads <= 0 or width <= 0:
+
+
+def _classifies(program: Program, operations: list[Operation]) -> bool:
+    """Whether a model is known to tell classes apart, and nothing says that positions matter."""
+    owner = operations[0].modules[0]
+    words = _words(owner)
+    if any(o.entry.family == "conv_transpose" for o in operations):
+        return False
+    if isinstance(owner, Instance) and _POSITION_MATTERS.search(owner.cls.node.name):
+        return False
+    if words is not None and any(map(_POSITION_MATTERS.search, words.set_attributes)):
+        return False
+    if any(o.entry.family in _CLASSIFICATION for o in program.operations):
+        return True
+    if any(
+        o.entry.family in _CLASS_SCORES and o.modules[:1] == (owner,) for o in program.operations
+    ):
+        return True
+    return words is not None and any(map(_CLASSIFIES.search, words.names | words.attributes))
+
+
+def is_whole(model: Value) -> bool:
+    """Whether all layers of a model are known."""
+    found = [model]
+    seen: set[int] = set()
+    for value in found:
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        match value:
+            case Unknown():
+                if value.state.get(IS_CALLED):
+                    return False
+            case Instance(cls=cls) if not cls.known:
+                return False
+            case Built(entry=entry) if entry.kind == "model" or value.state.get("open"):
+                return False
+            case Instance() | Built() | Items() | Choice() | Maybe():
+                found += parts(value)
+    return True
+
+
+def _words(model: Value) -> Words | None:
+    if not isinstance(model, Instance):
         return None
-    if is_test(built.site.module) or handles_failure(built.conditions):
-        return None
-    return (width, heads) if width % heads else None
+    return model.cls.scope.module.words(model.cls.node)

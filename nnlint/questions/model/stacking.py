@@ -15,7 +15,7 @@ WEIGHTED = frozenset({"linear", "conv", "conv_transpose"})
 PASSES_UNITS = frozenset(
     """activation sigmoid batch_norm norm dropout dropout_channel alpha_dropout dropout_path pool
     view reshape flatten permute transpose contiguous squeeze unsqueeze upsample padding cast
-    softmax clamp""".split()
+    softmax clamp adaptive_pool""".split()
 )
 """Families that do the same to all units of a layer, and mix them with nothing else."""
 

@@ -133,6 +133,9 @@ class Binding(Scopes):
         key = self.evaluate(target.slice)
         if isinstance(target.value, ast.Attribute) and target.value.attr == "_parameters":
             _note_weights(self.evaluate(target.value.value), value)
+        if isinstance(receiver, Unknown) and receiver.origin == "parameter_tensor":
+            # not undone with a branch: it may have been written on some path
+            receiver.state[WRITTEN] = (*receiver.state.get(WRITTEN, ()), value)
         if isinstance(key, Constant) and key.value == "lr" and not isinstance(receiver, Table):
             self.emit("set_lr", self.site(target), receiver, (value,))
         if isinstance(receiver, Table):

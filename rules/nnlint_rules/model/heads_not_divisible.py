@@ -1,4 +1,4 @@
-from nnlint.questions.model.heads import uneven_heads
+from nnlint.questions.model.attention_heads import uneven_heads
 from nnlint.rule import Builds, Context, Level, rule
 from nnlint.semantics.values import Built
 
