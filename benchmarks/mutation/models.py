@@ -270,6 +270,14 @@ def forget_causal_mask(program: Program) -> Iterator[list[Replacement]]:
         yield changed
 
 
+def forget_batch_first(program: Program) -> Iterator[list[Replacement]]:
+    for name in ("LSTM", "GRU", "RNN", "MultiheadAttention", "TransformerEncoderLayer"):
+        for call in program.calls(name):
+            told = [k for k in call.keywords if k.arg == "batch_first"]
+            if told and program.source(told[0].value) == "True":
+                yield [(told[0].value, "False")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
@@ -277,6 +285,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "view-mixes-batch": (forget_transpose,),
     "softmax-over-batch": (softmax_over_examples,),
     "missing-causal-mask": (forget_causal_mask,),
+    "batch-first-mismatch": (forget_batch_first,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.examples import results
@@ -21,15 +21,26 @@ class Uses:
 
     def __init__(self, program: Program) -> None:
         self._takers: dict[int, list[Operation]] = {}
-        for operation in program.operations:
-            for tensor in operation.inputs:
-                for part in _alternatives(tensor):
-                    self._takers.setdefault(id(part), []).append(operation)
+        seen = {id(operation) for operation in program.operations}
+        waiting = [*program.operations]
+        while waiting:
+            operation = waiting.pop()
+            for part in (p for tensor in operation.inputs for p in _alternatives(tensor)):
+                self._takers.setdefault(id(part), []).append(operation)
+                made = part.producer
+                if isinstance(made, Operation) and id(made) not in seen:
+                    # what is indexed is not in the list
+                    seen.add(id(made))
+                    waiting.append(made)
 
     def of(self, operation: Operation) -> Iterator[Operation]:
         """The operations that take what another one gives."""
         for tensor in results(operation):
-            yield from self._takers.get(id(tensor), ())
+            yield from self.of_tensor(tensor)
+
+    def of_tensor(self, tensor: Tensor) -> Sequence[Operation]:
+        """The operations that take a tensor, on some path."""
+        return self._takers.get(id(tensor), ())
 
     def through(self, operation: Operation) -> Iterator[Operation]:
         """The operations that take what another one gives, also after it was moved or combined
