@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,11 +15,9 @@ from nnlint.semantics.examples import (
     is_batch_first,
     results,
 )
-from nnlint.semantics.uses import Uses
+from nnlint.semantics.uses import Uses, element_taken
 from nnlint.semantics.values import Built, Operation, Site, Source, constant
 
-_KEEPS_AXES = frozenset({"dropout", "activation", "norm", "batch_norm", "cast", "tanh", "sigmoid"})
-"""Families of what leaves each element in its place."""
 _SCORES = frozenset({"linear"})
 """Families of what gives scores of the steps, which keep their axes, too."""
 _POOLS = frozenset({"torch.mean", "torch.sum", "torch.max", "torch.amax"})
@@ -111,36 +108,18 @@ def _reads_channels(operation: Operation, shape: Shape, steps: int) -> bool:
 def _read_otherwise(operation: Operation, batch_first: bool, program: Program) -> Operation | None:
     """What takes the last step, or pools or weighs the steps, along the axis of the examples."""
     uses = program.once(Uses)
-    outputs = results(operation)[:1]
-    waiting, seen = [operation], {id(operation)}
-    while waiting:
-        made = waiting.pop()
-        tensors = outputs if made is operation else results(made)
-        for use in (use for tensor in tensors for use in uses.of_tensor(tensor)):
-            if id(use) in seen:
-                continue
-            seen.add(id(use))
-            if _takes_last(use, batch_first, uses) or _pools(use, batch_first):
-                if made.entry.family not in _SCORES:
-                    return use
-            elif not batch_first and _weighs_second(use):
+    for made, use in uses.in_place(results(operation)[:1], _SCORES):
+        if _takes_last(use, batch_first, uses) or _pools(use, batch_first):
+            if made.entry.family not in _SCORES:
                 return use
-            kept = use.entry.axes == "same" and use.entry.family in _KEEPS_AXES
-            if kept or use.entry.family in _SCORES:
-                waiting.append(use)
+        elif not batch_first and _weighs_second(use):
+            return use
     return None
 
 
 def _takes_last(use: Operation, batch_first: bool, uses: Uses) -> bool:
     """Whether the last element along the axis of the examples is taken: `out[:, -1]`, `out[-1]`."""
-    node = use.site.node
-    if use.entry.family != "index" or not isinstance(node, ast.Subscript):
-        return False
-    index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    place = 0 if batch_first else 1
-    if len(index) <= place or not _is_last(index[place]):
-        return False
-    if not all(_is_whole(part) for i, part in enumerate(index) if i != place):
+    if element_taken(use, 0 if batch_first else 1) != "-1":
         return False
     further = list(uses.of(use))
     # the last step of the last example is that of the only one
@@ -152,14 +131,6 @@ def _weighs_second(use: Operation) -> bool:
     return use.entry.family in ("softmax", "log_softmax") and constant(
         use.arguments.get("dim"), soft=False
     ) in (1, -2)
-
-
-def _is_last(index: ast.expr) -> bool:
-    return isinstance(index, ast.UnaryOp) and ast.unparse(index) == "-1"
-
-
-def _is_whole(index: ast.expr) -> bool:
-    return ast.unparse(index) in (":", "...")
 
 
 def _pools(use: Operation, batch_first: bool) -> bool:
