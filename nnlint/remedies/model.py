@@ -117,3 +117,14 @@ def set_axis(operation: Operation, axis: int) -> Changes:
     if at >= len(call.args):
         return None
     return replace(Site(site.module, call.args[at]), str(axis))
+
+
+def call_on_tensor(operation: Operation, call: str) -> Changes:
+    """Put another method in the place of one that is called on a tensor without arguments."""
+    node = operation.site.node
+    if not isinstance(node, ast.Call) or node.args or node.keywords:
+        return None
+    if not isinstance(node.func, ast.Attribute) or not isinstance(node.func.value, PLAIN):
+        return None
+    tensor = source_text(Site(operation.site.module, node.func.value))
+    return replace(operation.site, f"{tensor}.{call}")
