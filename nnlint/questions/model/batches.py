@@ -122,7 +122,7 @@ def is_returned(operation: Operation) -> bool:
     placed = enclosing_statement(operation.site.module, node)
     match placed.node if placed else None:
         case ast.Return(value=value):
-            return value is node
+            return value is node or (isinstance(value, ast.Tuple) and node in value.elts)
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
             given = [n.value for n in walk(function.node) if isinstance(n, ast.Return)]
             return any(isinstance(v, ast.Name) and v.id == name for v in given)
