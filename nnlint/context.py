@@ -91,7 +91,7 @@ class Reporter:
             cell=cell,
             first_row=first,
             noqa_row=last,
-            probe=probe or rule.probe,
+            probe=rule.probe if probe is None else probe or None,
         )
         title, changes = fix or ("", ())
         if callable(changes):

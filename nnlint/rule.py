@@ -220,7 +220,7 @@ class Context(Protocol):
             fix: a title, as an instruction, and the changes, or a function that works them out,
                 called where the finding is new; see the module's "Fixes".
             level: a lower level than the rule's own, for what does less harm.
-            probe: another runtime probe than the rule's own.
+            probe: another runtime probe than the rule's own; empty where none can decide it.
 
         Raises:
             RuleDefinitionError: there is no message, a fix is given but the rule declares none,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from benchmarks.mutation.program import Operator, Program, Replacement, last_name
@@ -355,6 +356,40 @@ def one_norm_for_two(program: Program) -> Iterator[list[Replacement]]:
             yield [(call.func, text[:-1] + "1")]
 
 
+def forget_batch_first(program: Program) -> Iterator[list[Replacement]]:
+    for name in ("LSTM", "GRU", "RNN", "MultiheadAttention", "TransformerEncoderLayer"):
+        for call in program.calls(name):
+            told = [k for k in call.keywords if k.arg == "batch_first"]
+            if told and program.source(told[0].value) == "True":
+                yield [(told[0].value, "False")]
+
+
+def scale_by_batch(program: Program) -> Iterator[list[Replacement]]:
+    """`F.normalize(x, dim=1)` becomes `(x / x.norm())`."""
+    for call in program.calls("normalize"):
+        if call.args and isinstance(call.args[0], ast.Name) and len(call.args) < 3:
+            name = program.source(call.args[0])
+            yield [(call, f"({name} / {name}.norm())")]
+
+
+def squeeze_everything(program: Program) -> Iterator[list[Replacement]]:
+    for call in program.calls("squeeze"):
+        given = [*call.args, *(k.value for k in call.keywords)]
+        on_tensor = isinstance(call.func, ast.Attribute) and len(given) == 1
+        if on_tensor and program.source(given[0]) in ("1", "-1", "2"):
+            yield [(call, f"{program.source(call.func)}()")]
+
+
+def lowest_layer(program: Program) -> Iterator[list[Replacement]]:
+    """`hidden[-1]` becomes `hidden[0]`, where layers are stacked."""
+    if not re.search(r"num_layers\s*=\s*[2-9]", program.text):
+        return
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Subscript) and program.source(node.slice) == "-1":
+            if re.fullmatch(r"h_?n?|hidden|h_t|last|state", program.source(node.value)):
+                yield [(node.slice, "0")]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "constant-init": (constant_weights,),
     "batchnorm-init-around-zero": (norms_around_zero,),
@@ -370,6 +405,10 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "padding-mask-axis": (turn_padding_mask,),
     "saturating-output": (activate_logits,),
     "heads-not-divisible": (uneven_heads,),
+    "batch-reduction": (scale_by_batch,),
+    "squeeze-without-dim": (squeeze_everything,),
+    "hidden-state-index": (lowest_layer,),
+    "batch-first-mismatch": (forget_batch_first,),
     "unregistered-module": (plain_container,),
     "unregistered-tensor": (parameter_moved, buffer_as_attribute),
     "layer-in-forward": (layer_in_forward,),

@@ -144,3 +144,14 @@ def without_bias(layer: Site) -> Changes:
         isinstance(node, ast.Attribute) and node.attr == "bias" for node in layer.module.nodes
     )
     return None if speaks else set_keyword(layer, "bias", "False")
+
+
+def call_on_tensor(operation: Operation, call: str) -> Changes:
+    """Put another method in the place of one that is called on a tensor without arguments."""
+    node = operation.site.node
+    if not isinstance(node, ast.Call) or node.args or node.keywords:
+        return None
+    if not isinstance(node.func, ast.Attribute) or not isinstance(node.func.value, PLAIN):
+        return None
+    tensor = source_text(Site(operation.site.module, node.func.value))
+    return replace(operation.site, f"{tensor}.{call}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nnlint.semantics.axes import Axis, Shape
 from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.interpreter.tensors import role_of
-from nnlint.semantics.values import Constant, Items, Operation, Tensor, Value
+from nnlint.semantics.values import Built, Constant, Items, Operation, Tensor, Value
 
 TAKES_MAPS = frozenset("conv conv_transpose pool adaptive_pool batch_norm".split())
 """Families of layers that take batches with the examples first."""
@@ -75,8 +75,8 @@ def is_batch_first(operation: Operation) -> bool | None:
         return None
     told = operation.arguments.get("batch_first")
     layer = operation.arguments.get("encoder_layer", operation.arguments.get("decoder_layer"))
-    if told is None and layer is not None:
-        told = getattr(layer, "arguments", {}).get("batch_first")
+    if told is None and isinstance(layer, Built):
+        told = layer.arguments.get("batch_first")
     known = isinstance(told, Constant) and not told.soft and isinstance(told.value, bool)
     return told.value if known and isinstance(told, Constant) else None
 

@@ -175,6 +175,7 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
         or builds_when_called(module, cls)
         or may_hold_unused(cls, words)
         or may_lack_set_up(cls)
+        or may_drop_batch(cls, words)
         or function_matters(module, cls)
     )
 
@@ -263,6 +264,39 @@ def discards(node: ast.AST, words: Words) -> bool:
         and last_name(inner.value.func) in NEVER_IN_PLACE
         for inner in walk(node)
     )
+
+
+STATISTICS = frozenset("mean std var std_mean var_mean amax amin max min median norm sum".split())
+"""Names of what sums up the elements along axes."""
+
+
+def may_drop_batch(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether the `forward` of a class may sum up or squeeze along the first axis, or along all."""
+    if STATISTICS.isdisjoint(words.attributes) and "squeeze" not in words.attributes:
+        return False
+    return any(
+        isinstance(method, ast.FunctionDef)
+        and method.name == "forward"
+        and any(isinstance(node, ast.Call) and _drops_first(node) for node in walk(method))
+        for method in cls.body
+    )
+
+
+def _drops_first(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    if call.func.attr == "squeeze":
+        return not call.args and not call.keywords
+    if call.func.attr not in STATISTICS:
+        return False
+    given = [*call.args, *(k.value for k in call.keywords if k.arg in ("dim", "axis"))]
+    numbers = [n.value for n in given if isinstance(n, ast.Constant)]
+    listed = [n for n in given if isinstance(n, ast.Tuple | ast.List)]
+    numbers += [e.value for n in listed for e in n.elts if isinstance(e, ast.Constant)]
+    on_function = bool(call.args) and not isinstance(
+        call.args[0], ast.Constant | ast.Tuple | ast.List
+    )
+    return 0 in numbers or len(given) == int(on_function)
 
 
 @lru_cache(maxsize=2)

@@ -42,9 +42,18 @@ def concatenate(call: Call) -> Shape:
     count = as_integer(call.get("count"))
     if count is not None and count != len(call.inputs):
         raise UnknownShape
-    parts = [_like(shape, first)[at] for shape in call.inputs]
-    joined = _joined(parts, call.get("count"), call.symbols)
-    return (*first[:at], joined, *first[at + 1 :])
+    shapes = [_like(shape, first) for shape in call.inputs]
+    joined = _joined([shape[at] for shape in shapes], call.get("count"), call.symbols)
+    kept = [_called([shape[i] for shape in shapes]) for i in range(len(first))]
+    return (*kept[:at], joined, *kept[at + 1 :])
+
+
+def _called(alike: Sequence[Dimension]) -> Dimension:
+    """The first of dimensions, under what another one of its size says that it is."""
+    first = alike[0]
+    if len(first) != 1 or first[0].meaning:
+        return first
+    return next((d for d in alike if _role(d) and size_of(d) == size_of(first)), first)
 
 
 def _like(shape: Shape | None, first: Shape) -> Shape:
