@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.dataflow import makers
 from nnlint.semantics.holding import covers
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.values import (
     MODEL_OF,
     RECEIVER,
@@ -43,7 +43,7 @@ _ASKS_FOR_PARAMETER = (
 """Nodes that a test is made of which asks whether a layer has a bias."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class ParameterOf:
     """A parameter that a tensor is: `layer.weight`, one made by `nn.Parameter`, any of a model."""
 

@@ -35,7 +35,7 @@ BUILT_KINDS = frozenset(
 """Kinds of what is built first and used later, whether or not an entry says so."""
 
 
-@record
+@record(frozen=True)
 class Entry:
     """What one API means. Empty strings and False say "nothing known"."""
 
