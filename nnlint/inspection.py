@@ -18,6 +18,7 @@ from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.semantics.analysis import Analysis, Program, analyse
 from nnlint.semantics.axes import display
+from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Operation, Site, Tensor, Unknown, Value
 from nnlint.source.discovery import Roots
@@ -79,8 +80,9 @@ def inspect_file(name: str) -> Inspection:
     modules = ProjectModules(Roots.of([name]))
     module = modules.parse(path)
     values: dict[ast.AST, Value] = {}
-    watcher = _Onlooker(modules.load, module, set(_of_interest(module.tree)), values)
-    analysis = analyse(module, modules.load, watcher, users=Users(modules))
+    onlooker = _Onlooker(set(_of_interest(module.tree)), values)
+    machine = ObservedInterpreter(modules.load, onlooker)
+    analysis = analyse(module, modules.load, machine, users=Users(modules))
     lines: dict[tuple[bool, str, int], Line] = {}
     for site, seen in _facts(module, values, analysis):
         file, row = site.module.source.path, _row(site)
@@ -96,7 +98,7 @@ def inspect_file(name: str) -> Inspection:
             Seen("function", _place(Site(module, node)), _first_line(Site(module, node)))
             for node in module.nodes
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            and id(node) not in watcher.interpreted
+            and id(node) not in machine.interpreted
         ],
     )
 

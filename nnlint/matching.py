@@ -14,8 +14,8 @@ from nnlint.rewriting import Unparsed, tree_of
 from nnlint.rewriting.changes import span_of
 from nnlint.rule import Matches
 from nnlint.semantics.analysis import Load
-from nnlint.semantics.interpreter.builtin_calls import Interpreter
-from nnlint.semantics.library import load_library
+from nnlint.semantics.interpreter.observed import ObservedInterpreter
+from nnlint.semantics.observing import Observer
 from nnlint.semantics.values import Site, Unknown, Value, choose
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import first_row
@@ -82,7 +82,7 @@ class Matching:
         """The nodes that match a pattern, in the order of the source."""
         return self._nodes.get(pattern, [])
 
-    def interpreter(self, load: Load) -> Interpreter | None:
+    def interpreter(self, load: Load) -> ObservedInterpreter | None:
         """What interprets the file with an eye on what was matched; None where nothing was."""
         if not self._nodes or self._tree is None:
             return None
@@ -91,7 +91,7 @@ class Matching:
         inside = [n for nodes in self._nodes.values() for node in nodes for n in within(node)]
         places = {span for node in inside if (span := self._tree.span(node)) is not None}
         nodes = {node for span in places if (node := self._at.get(span)) is not None}
-        return Watcher(load, self._module, nodes, self._values)
+        return ObservedInterpreter(load, Watcher(nodes, self._values))
 
     def site(self, node: cst.CSTNode) -> Site:
         """The place of a node, to report it.
@@ -176,13 +176,10 @@ def _outermost_last(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:
     return reversed([node for node in nodes if hasattr(node, "lineno")])
 
 
-class Watcher(Interpreter):
-    """Interprets, and keeps the values of some expressions."""
+class Watcher(Observer):
+    """Keeps the values of some expressions."""
 
-    def __init__(
-        self, load: Load, module: ModuleSyntax, nodes: set[ast.AST], values: dict[ast.AST, Value]
-    ) -> None:
-        super().__init__(load_library(), load)
+    def __init__(self, nodes: set[ast.AST], values: dict[ast.AST, Value]) -> None:
         self._nodes = nodes
         self._values = values
 
@@ -190,10 +187,8 @@ class Watcher(Interpreter):
         """Whether something in a class or function was matched."""
         return any(stands_in(node, definition) for node in self._nodes)
 
-    def evaluate(self, node: ast.expr) -> Value:
-        """The value of an expression in the current frame."""
-        value = super().evaluate(node)
+    def evaluated(self, node: ast.expr, value: Value) -> None:
+        """An expression has a value."""
         if node in self._nodes:
             known = self._values.get(node)
             self._values[node] = value if known is None else choose((known, value))
-        return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from program_text import analysed
 
 from nnlint import packs
 from nnlint.packs import RulePackError
-from nnlint.semantics.library import load_library
+from nnlint.semantics.library import _FIELD_TYPES, Entry, load_library
 from nnlint.testing import findings_of
 
 FOCAL = (
@@ -149,3 +150,17 @@ def test_settings_are_no_rows(folder):
     for name in ("pyproject.toml", "nnlint.toml"):
         write(folder, 'stage = "overfit"\n', name)
     assert packs.row_files() == ()
+
+
+def test_each_field_of_an_entry_can_be_given_with_a_value_of_its_type() -> None:
+    sorts = {str: "str", bool: "bool", int: "int", tuple: "tuple[str, ...]"}
+    wanted = {
+        f.name: "Mapping" if f.default is MISSING else sorts[type(f.default)]
+        for f in fields(Entry)
+        if f.name not in ("name", "signature")
+    }
+    found = {
+        key: kind.partition("[")[0] if "Mapping" in kind else kind
+        for key, kind in _FIELD_TYPES.items()
+    }
+    assert found == {**wanted, "parameters": "str"}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,32 @@ def test_wheel_holds_every_file_of_the_packages(names: set[str]) -> None:
 def test_wheel_holds_nothing_else(names: set[str]) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"nnlint", "nnlint_rules"}
+
+
+def test_compiler_is_needed_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NNLINT_MYPYC", raising=False)
+    assert WheelBuilder(str(ROOT)).config.dependencies == []
+    monkeypatch.setenv("NNLINT_MYPYC", "1")
+    needed = WheelBuilder(str(ROOT)).config.dependencies
+    assert any(name.startswith("mypy[mypyc]") for name in needed)
+    # of a package that is missing the compiler knows no types
+    assert any(name.startswith("libcst") for name in needed)
+
+
+def test_editable_installation_is_never_compiled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NNLINT_MYPYC", "1")
+    hook = WheelBuilder(str(ROOT)).get_build_hooks(str(tmp_path))["custom"]
+    build_data = {"force_include": {}, "pure_python": True}
+    hook.initialize("editable", build_data)
+    assert build_data == {"force_include": {}, "pure_python": True}
+
+
+def test_sdist_can_be_compiled(tmp_path: Path) -> None:
+    [built] = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(built) as archive:
+        assert any(name.endswith("/hatch_build.py") for name in archive.getnames())
 
 
 def test_installed_wheel_does_what_the_tree_does(wheel: Path, tmp_path: Path) -> None:

@@ -27,12 +27,14 @@ def users_first(definitions: list[Definition]) -> list[Definition]:
         if by_name.pop(node.name, None) is None:
             return
         for statement in node.body:
-            for name in sorted(definition.scope.module.words(statement).names & by_name.keys()):
+            for name in sorted(
+                definition.scope.module.words(statement).names.intersection(by_name)
+            ):
                 if name in by_name:
                     visit(by_name[name])
         ordered.append(definition)
 
-    for definition in reversed(definitions):
+    for definition in definitions[::-1]:
         visit(definition)
     return ordered[::-1]
 

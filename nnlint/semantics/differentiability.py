@@ -219,8 +219,8 @@ def operands(operation: Operation) -> tuple[Value, ...]:
         id(t.producer.of) for t in inputs if isinstance(t.producer, Source)
     }
     given = [v for name, v in operation.arguments.items() if name not in built]
-    loose = Unknown | Arithmetic | Items | Choice
-    return (*inputs, *(v for v in given if isinstance(v, loose) and id(v) not in known))
+    loose = [v for v in given if isinstance(v, Unknown | Arithmetic | Items | Choice)]
+    return (*inputs, *(v for v in loose if id(v) not in known))
 
 
 def _behind_unresolved(value: Unknown, found: Origins, passes: Passes) -> tuple[Value, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     DRAWING,
@@ -36,7 +36,7 @@ MODULES = {"random": "random.", "numpy": "numpy.random."}
 """For a family of generators, the functions that draw from its global state as methods do."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class Drawing:
     """One random draw, as the program makes it."""
 
@@ -173,7 +173,8 @@ def _only_integer(first: Value | None, second: Value | None, exclusive: bool) ->
     if first is None:
         return None
     if second is None or (isinstance(second, Constant) and second.value is None):
-        first, second = Constant(0), first
+        second = first
+        first = Constant(0)
     if not exclusive and same_number(first, second):
         return first
     start, stop = constant(first), constant(second)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from nnlint.semantics.conditions import parts_of, taken_by_default
 from nnlint.semantics.dataflow import makers
 from nnlint.semantics.holding import covers
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.values import (
     MODEL_OF,
     RECEIVER,
@@ -32,7 +32,7 @@ WRITES = frozenset({"initialise", "fill"})
 PARAMETERS = ("weight", "bias")
 
 
-@entity
+@record(frozen=True, eq=False)
 class ParameterOf:
     """A parameter that a tensor is: `layer.weight`, one made by `nn.Parameter`, any of a model."""
 

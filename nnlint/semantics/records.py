@@ -6,28 +6,23 @@ the interpreter makes hundreds of thousands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
+    # type checkers, and the compiler, know what the decorator of that name makes of a class
+    from dataclasses import dataclass as record
 else:
+    from dataclasses import dataclass
 
-    def dataclass_transform(**_: object):
-        """Leave a decorator as it is."""
-        return lambda decorator: decorator
+    def record(*, frozen: bool, eq: bool = True):
+        """Make a dataclass whose objects only the type checker keeps from being changed.
 
-
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True)
-def record(cls: type[T]) -> type[T]:
-    """Make a frozen dataclass that is compared and hashed by its fields."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+        Parameters:
+            frozen: always true; for the type checker.
+            eq: whether objects are compared and hashed by their fields; else each is equal to
+                itself alone.
+        """
+        return dataclass(slots=True, eq=eq, unsafe_hash=eq)
 
 
-@dataclass_transform(frozen_default=True, eq_default=False)
-def entity(cls: type[T]) -> type[T]:
-    """Make a frozen dataclass, each object of which is equal to itself alone."""
-    return dataclass(slots=True, eq=False)(cls)
+__all__ = ["record"]

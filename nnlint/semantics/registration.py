@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.library import load_library
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.telling import DRAWN_FAMILIES
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -43,7 +43,7 @@ _DEEPEST = 4
 """Lists in lists that are looked through for modules."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class Hidden:
     """A module that another one keeps in a plain container, and so not as a submodule."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from nnlint.project.mentions import mentioning
@@ -18,8 +18,8 @@ from nnlint.project.modules import ProjectModules
 from nnlint.semantics.analysis import analyse
 from nnlint.semantics.axes import Dimension, Shape, size_of
 from nnlint.semantics.axes.sizes import Size, Symbol
-from nnlint.semantics.interpreter.builtin_calls import Interpreter
-from nnlint.semantics.library import load_library
+from nnlint.semantics.interpreter.observed import ObservedInterpreter
+from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     Built,
@@ -79,7 +79,7 @@ def _magnitude(data: Any) -> float:
     return abs(data) if isinstance(data, int | float) else 0.0
 
 
-class _Watcher:
+class _Watcher(Observer):
     """Interprets files, and notes what becomes of one class."""
 
     def __init__(self, modules: ProjectModules, path: str, name: str) -> None:
@@ -93,7 +93,7 @@ class _Watcher:
             module = self.modules.parse(file)
         except (SourceError, FileNotFoundError):
             return
-        machine = _Watching(self)
+        machine = ObservedInterpreter(self.modules.load, self)
         # a defect of the analysis costs what it would have told, not the verdict
         with contextlib.suppress(Exception):
             analyse(module, self.modules.load, machine, frozenset({self.name}))
@@ -107,54 +107,26 @@ class _Watcher:
             and str(cls.scope.module.source.path) == self.path
         )
 
-    def note_built(self, instance: Instance) -> None:
-        """A call of the class; the analysis' own entry has neither arguments nor a call."""
-        if not instance.arguments:
+    def happened(self, event: Event) -> None:
+        """Note a call of the class; the analysis' own entry has neither arguments nor a call."""
+        instance = event.subject
+        if event.kind != "build" or not isinstance(instance, Instance):
             return
-        args = _told(instance.named)
+        args = _told(instance.named) if instance.arguments and self.is_target(instance) else {}
         if args:
             _add(self.built, {"args": args, "at": _place(instance.site)})
 
-    def note_called(self, names: dict[str, Any], function: Function, site: Site | None) -> None:
-        """One run of `forward`, after its body has told what its arguments are."""
+    def returned(
+        self, function: Function, given: Mapping[str, Any], owner: Value | None, site: Site | None
+    ) -> None:
+        """Note one run of `forward`, after its body has told what its arguments are."""
+        if function.name != "forward" or not self.is_target(owner):
+            return
         own = function.node.args.args[1:] + function.node.args.kwonlyargs
-        given = {a.arg: names[a.arg] for a in own if isinstance(names.get(a.arg), Value)}
-        told = _told(given)
+        told = _told({a.arg: given[a.arg] for a in own if isinstance(given.get(a.arg), Value)})
         if any(_tells(v) for v in told.values()):
             at = _place(site) or f"its {function.name}"
             _add(self.inputs, {"args": told, "at": at})
-
-
-class _Watching(Interpreter):
-    def __init__(self, watcher: _Watcher) -> None:
-        super().__init__(load_library(), watcher.modules.load)
-        self.watcher = watcher
-
-    def emit(
-        self,
-        kind: str,
-        site: Site,
-        subject: Value | None = None,
-        operands: Sequence[Value] = (),
-        name: str = "",
-    ) -> Event:
-        if kind == "build" and isinstance(subject, Instance) and self.watcher.is_target(subject):
-            self.watcher.note_built(subject)
-        return super().emit(kind, site, subject, operands, name)
-
-    def run_function(
-        self,
-        function: Function,
-        names: dict[str, Any],
-        owner: Value | None,
-        site: Site | None,
-        on_yield: Any = None,
-    ) -> Value:
-        given = dict(names)
-        result = super().run_function(function, names, owner, site, on_yield)
-        if function.name == "forward" and self.watcher.is_target(owner):
-            self.watcher.note_called(given, function, site)
-        return result
 
 
 def _add(found: list[dict[str, Any]], new: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def _anything(name: str) -> bool:
     return True
 
 
-@record
+@record(frozen=True)
 class Names:
     """How a place of the program writes sizes and axes."""
 

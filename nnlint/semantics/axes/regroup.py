@@ -65,7 +65,7 @@ class Kind(Enum):
 FAULTS = frozenset({Kind.MIXES_BATCH, Kind.SCRAMBLES, Kind.MISNAMES})
 
 
-@record
+@record(frozen=True)
 class ViewResult:
     """The outcome of the regrouping test."""
 
@@ -213,7 +213,7 @@ class _NotRead(Exception):
     """What source and target do not have in common is in no run of axes of the source."""
 
 
-@record
+@record(frozen=True)
 class _Question:
     """A source and a target, all sizes expressed in the same symbols."""
 
@@ -300,7 +300,7 @@ class _Question:
         fine = [self._between(low, high) for low, high in pairwise(cuts)]
         shape: list[Dimension] = []
         position = 0
-        for whole in reversed(self.target):
+        for whole in self.target[::-1]:
             run: list[Axis] = []
             while product(*(a.size for a in run)) != whole:
                 run.insert(0, fine[position])
@@ -334,7 +334,7 @@ class _Question:
 def _cuts(sizes: Sequence[Size]) -> list[Size]:
     """The products of the innermost sizes, from one to the whole."""
     cuts = [ONE]
-    for one in reversed(sizes):
+    for one in sizes[::-1]:
         cuts.append(cuts[-1] * one)
     return cuts
 

@@ -12,7 +12,7 @@ Text = Callable[[Size], "str | None"]
 """What the program can write for a size, if anything."""
 
 
-@record
+@record(frozen=True)
 class Reordering:
     """A wrong view: the axes as they lie in memory, and as its author takes them to lie.
 

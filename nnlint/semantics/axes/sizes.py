@@ -52,7 +52,7 @@ class Symbol:
         return self.name or f"s{self.serial}"
 
 
-@record
+@record(frozen=True)
 class Size:
     """A product: a positive integer coefficient times symbols in a fixed order."""
 

@@ -71,7 +71,7 @@ class Calls(Expressions):
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """`def`, with the decorators of the project applied; library ones are read at the call."""
         super().define_function(node)
-        for decorator in reversed(node.decorator_list):
+        for decorator in node.decorator_list[::-1]:
             self._decorate(node.name, decorator)
 
     def _decorate(self, name: str, decorator: ast.expr) -> None:
@@ -365,7 +365,7 @@ class Calls(Expressions):
         return result
 
     def _enclosing_owner(self, function: Function) -> Instance | None:
-        for frame in reversed(self.frames):
+        for frame in self.frames[::-1]:
             if frame.scope is function.scope:
                 return frame.owner
         return None

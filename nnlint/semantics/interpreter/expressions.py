@@ -314,11 +314,11 @@ class Expressions(Statements):
                     member = receiver.state[index] = Unknown(name, "group", owner)
             return member
         if isinstance(receiver, Constant) and isinstance(index, (int, str)):
+            soft = receiver.soft or key.soft
             try:
-                found = folded(operator.getitem, receiver.value, index)
+                return Constant(folded(operator.getitem, receiver.value, index), soft)
             except NotFolded:
                 return Unknown()
-            return Constant(found, receiver.soft or key.soft)
         return self.element(receiver, index, "") if isinstance(index, int) else Unknown()
 
     def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:

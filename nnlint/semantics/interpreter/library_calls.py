@@ -300,7 +300,7 @@ class LibraryCalls(Shapes):
         is not known.
         """
         called = self._called_layers()
-        for layer in reversed(self.waiting):
+        for layer in self.waiting[::-1]:
             if layer.site.module is module and called.isdisjoint(map(id, (layer, *layer.members))):
                 with self.untold():
                     self._run_sequential(layer, (Unknown("input", "parameter"),), layer.site)
@@ -365,7 +365,7 @@ class LibraryCalls(Shapes):
         bound = dict(zip(names, positional, strict=False))
         bound.update(keywords)
         arguments = {**layer.arguments, **bound}
-        explicit = layer.explicit | bound.keys()
+        explicit = layer.explicit.union(bound)
         if layer.entry.kind == "loss":
             self.emit("loss", site, layer, tuple(bound.values()), layer.entry.name)
         return self._operate(

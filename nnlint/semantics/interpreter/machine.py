@@ -380,7 +380,7 @@ class Machine(ABC):
         writes: Writes = {}
         for state, key, _ in self.journal[mark:]:
             writes[id(state), key] = (state, key, state.get(key, MISSING))
-        for state, key, old in reversed(self.journal[mark:]):
+        for state, key, old in self.journal[mark:][::-1]:
             if old is MISSING:
                 state.pop(key, None)
             else:

@@ -255,8 +255,7 @@ def _result(entry: Entry, given: tuple[Value, ...]) -> Unknown:
 
 
 def _is_callable(value: Value) -> bool:
-    kinds = Built | Instance | Function | BoundMethod | Partial | Choice
-    return isinstance(value, kinds)
+    return isinstance(value, Built | Instance | Function | BoundMethod | Partial | Choice)
 
 
 def _is_transform(value: Value) -> bool:

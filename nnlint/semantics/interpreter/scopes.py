@@ -91,7 +91,7 @@ class Scopes(Machine):
         self._starred[name] = asked
         asked.add(scope)
         try:
-            for base, source in reversed(stars.modules):
+            for base, source in stars.modules[::-1]:
                 found = self._starred_member(base, source, name)
                 if found is not None:
                     return found
@@ -256,7 +256,7 @@ class Scopes(Machine):
         finally:
             self.frames.pop()
         self.write(scope.names, node.name, cls)
-        for decorator in reversed(node.decorator_list):
+        for decorator in node.decorator_list[::-1]:
             # a registry keeps the class; whatever else a decorator makes of it is not followed
             function = self.evaluate(decorator)
             if isinstance(function, Function):

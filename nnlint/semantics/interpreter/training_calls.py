@@ -287,7 +287,8 @@ class TrainingCalls(Calls):
     def set_training(self, module: Value, event: str) -> None:
         """Remember the mode of a project module and its parts."""
         known = Constant(event == "train") if event != "mode" else Unknown("training")
-        left, met = [module], {id(module)}
+        left: list[Any] = [module]
+        met = {id(module)}
         while left:
             part = left.pop()
             if not isinstance(part, Instance) or "training" not in part.state:

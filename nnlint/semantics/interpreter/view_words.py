@@ -73,7 +73,7 @@ class ViewWords(Members):
         shared = self._shared_words()
         return Names(
             first_name(symbols),
-            lambda name: name.rpartition(".")[2] in shared - local.keys(),
+            lambda name: name.rpartition(".")[2] in shared.difference(local),
             {whole: name for whole, (name, *more) in numbers.items() if not more},
         )
 
@@ -93,7 +93,7 @@ class ViewWords(Members):
         if function is None or owner is None:
             return
         words = self.frame.scope.module.words(function.node)
-        for name in sorted(words.attributes & owner.state.keys()):
+        for name in sorted(words.attributes.intersection(owner.state)):
             value = owner.state[name]
             whole = self.sizes.of(value) if isinstance(value, Constant) else None
             if whole is not None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import field, fields
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -35,7 +35,7 @@ BUILT_KINDS = frozenset(
 """Kinds of what is built first and used later, whether or not an entry says so."""
 
 
-@record
+@record(frozen=True)
 class Entry:
     """What one API means. Empty strings and False say "nothing known"."""
 
@@ -302,7 +302,13 @@ def _own_library() -> Library:
 
 
 _FIELD_TYPES: Mapping[str, str] = {
-    **{f.name: str(f.type) for f in fields(Entry) if f.name not in ("name", "signature")},
+    **dict.fromkeys(("kind", "family", "axes", "activation", "random_unless", "expects"), "str"),
+    **dict.fromkeys(("call", "split_parameter", "schedule", "event", "returns"), "str"),
+    **dict.fromkeys(("transparent", "method", "random"), "bool"),
+    "dimensions": "int",
+    **dict.fromkeys(("transform_parameters", "seeds", "bases"), "tuple[str, ...]"),
+    "event_methods": "Mapping[str, str]",
+    "options": "Mapping[str, Any]",
     "parameters": "str",
 }
 """The fields that a row may have, and the type of each."""

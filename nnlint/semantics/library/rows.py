@@ -21,7 +21,7 @@ CLOSED = ("kind", "axes", "expects", "call", "event", "schedule", "seeds")
 _SECTIONS = ("aliases", "packages", "classes")
 
 
-@record
+@record(frozen=True)
 class Rows:
     """What one file adds to the library."""
 
@@ -97,11 +97,12 @@ def merged_rows(own: Known, added: Iterable[Rows]) -> Rows:
         tables.add(rows.file, rows.tables)
         aliases.add(rows.file, rows.aliases)
         classes.add(rows.file, rows.classes)
+    known = names.union(tables.values)
     for name, target in aliases.values.items():
-        if not target.endswith(".") and own.canonical(target) not in names | tables.values.keys():
+        if not target.endswith(".") and own.canonical(target) not in known:
             raise RulePackError(
                 f"{aliases.files[name]}: `{name}` stands for `{target}`, of which nothing is known"
-                f"{hint(target, names | tables.values.keys())}"
+                f"{hint(target, known)}"
             )
     return Rows(Path(), tables.values, aliases.values, tuple(packages), classes.values)
 

@@ -12,7 +12,7 @@ class LibraryDataError(Exception):
     """A library file holds an unknown field or a contradiction."""
 
 
-@record
+@record(frozen=True)
 class Parameter:
     """One formal parameter of a library API."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.values.keys import ARGUMENTS, MADE_OF, TEST
 from nnlint.semantics.values.sites import Condition, Site
 
@@ -36,7 +36,7 @@ class Unknown(Value):
     """Members and elements read so far, and the tensor it turned out to be."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class Constant(Value):
     """A literal, or what constant folding made of literals."""
 
@@ -107,7 +107,7 @@ class Table(Value):
             self.state.update(zip(tuple(self.state), parts, strict=True))
 
 
-@entity
+@record(frozen=True, eq=False)
 class Maybe(Value):
     """An element that is there on some paths only."""
 
@@ -116,7 +116,7 @@ class Maybe(Value):
     """The branches that lead to it, where they are known."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class Choice(Value):
     """One of several values, depending on the path taken."""
 

@@ -28,7 +28,7 @@ def names_of(value: Value) -> tuple[str, ...]:
     return tuple(value.state.get(CALLED, ()))
 
 
-def note_choice(value: Value, condition: Condition) -> None:
+def note_choice(value: object, condition: Condition) -> None:
     """Remember that an object was taken because of how an option is set by default."""
     if isinstance(value, (Built, Instance, Items)) and condition.soft:
         chosen = value.state.setdefault(CHOSEN, [])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.library import Entry
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.values.basic import MEMBERS_OF, PARTS_OF, Value
 from nnlint.semantics.values.sites import Condition, Site
 from nnlint.syntax.module import ModuleSyntax
@@ -43,7 +43,7 @@ class Pending:
         self.nodes = nodes
 
 
-@entity
+@record(frozen=True, eq=False)
 class Function(Value):
     """A function or lambda of the project."""
 
@@ -75,7 +75,7 @@ class Class(Value):
             above += base._order if isinstance(base, Class) else ()
             above += (base,) if isinstance(base, External) else ()
         # what several bases have in common comes behind all of them
-        common = {id(ancestor): ancestor for ancestor in reversed(above)}
+        common = {id(ancestor): ancestor for ancestor in above[::-1]}
         self._order = (self, *reversed(common.values()))[:MOST_ANCESTORS]
         self.known = len(common) < MOST_ANCESTORS and all(
             b.known if isinstance(b, Class) else isinstance(b, External) for b in self.bases
@@ -124,7 +124,7 @@ class Instance(Value):
     """The arguments by the names of the constructor's parameters, as far as known."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class External(Value):
     """A name of a library, or an attribute of one."""
 
@@ -132,7 +132,7 @@ class External(Value):
     entry: Entry | None = None
 
 
-@entity
+@record(frozen=True, eq=False)
 class ProjectModule(Value):
     """A module of the project."""
 
@@ -163,7 +163,7 @@ class Built(Value):
         return found
 
 
-@entity
+@record(frozen=True, eq=False)
 class BoundMethod(Value):
     """`receiver.name`, with the project function behind it where there is one."""
 
@@ -172,14 +172,14 @@ class BoundMethod(Value):
     function: Function | None = None
 
 
-@entity
+@record(frozen=True, eq=False)
 class Parameters(Value):
     """What `model.parameters()` or a group of them yields."""
 
     models: tuple[Value, ...]
 
 
-@entity
+@record(frozen=True, eq=False)
 class Partial(Value):
     """`functools.partial(function, ...)`."""
 

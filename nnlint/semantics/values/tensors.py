@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.library import Entry
-from nnlint.semantics.records import entity
+from nnlint.semantics.records import record
 from nnlint.semantics.values.basic import HEAVIEST_FORMULA, PARTS_OF, Value, is_light, without_parts
 from nnlint.semantics.values.objects import Built, Function, Instance
 from nnlint.semantics.values.sites import Condition, Site, SiteKey
@@ -29,7 +29,7 @@ class Tensor(Value):
         return shape
 
 
-@entity
+@record(frozen=True, eq=False)
 class Extent(Value):
     """The size of an axis, or a product of such sizes."""
 
@@ -38,7 +38,7 @@ class Extent(Value):
     """The product or quotient that it is, where it is written as one."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class ShapeOf(Value):
     """`tensor.shape`, or a slice of it."""
 
@@ -47,7 +47,7 @@ class ShapeOf(Value):
     stop: int | None = None
 
 
-@entity
+@record(frozen=True, eq=False)
 class Arithmetic(Value):
     """Symbolic arithmetic over values that are no tensors, such as `lr * 0.1 ** k`."""
 
@@ -60,7 +60,7 @@ class Arithmetic(Value):
             object.__setattr__(self, "operands", without_parts(self.operands))
 
 
-@entity
+@record(frozen=True, eq=False)
 class Source:
     """A tensor that comes from outside: an input of `forward`, an item of a loader."""
 
@@ -70,30 +70,37 @@ class Source:
     """The unknown value that turned out to be a tensor."""
 
 
-@entity
+@record(frozen=True, eq=False)
 class Join:
     """A tensor that has one of several producers, depending on the path."""
 
     inputs: tuple[Tensor, ...]
 
 
-class Twins(list["Operation"]):
+class Twins:
     """The operations at one place, whoever the callers are."""
 
-    __slots__ = ("_built", "_looked_at")
+    __slots__ = ("_built", "_looked_at", "_operations")
 
     def __init__(self) -> None:
-        super().__init__()
+        self._operations: list[Operation] = []
         self._built: set[SiteKey] = set()
         self._looked_at = 0
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self._operations)
+
+    def append(self, operation: Operation) -> None:
+        """Add an operation at the place."""
+        self._operations.append(operation)
 
     @property
     def built_at(self) -> Set[SiteKey]:
         """Where the layers are built that they apply: each operation is looked at once."""
-        for operation in self[self._looked_at :]:
+        for operation in self._operations[self._looked_at :]:
             if operation.layer is not None:
                 self._built.add(operation.layer.site.key)
-        self._looked_at = len(self)
+        self._looked_at = len(self._operations)
         return self._built
 
 

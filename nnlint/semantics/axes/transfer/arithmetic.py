@@ -134,7 +134,8 @@ def arange(call: Call) -> Shape:
     """`torch.arange(n)`."""
     start, end, step = call.get("start"), call.get("end"), call.get("step")
     if end is None and step == 1:
-        start, end = 0, start
+        end = start
+        start = 0
     whole = as_size(end)
     if start == 0 and step == 1 and whole is not None:
         return (one_axis(whole),)

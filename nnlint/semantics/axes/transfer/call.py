@@ -28,7 +28,7 @@ class UnknownShape(Exception):
     """The shape of the result cannot be told."""
 
 
-@record
+@record(frozen=True)
 class Call:
     """One operation: shapes of its tensors, and its arguments by name.
 

@@ -20,7 +20,7 @@ INTEGER = object()
 """An index that is some integer."""
 
 
-@record
+@record(frozen=True)
 class Rows:
     """An index that is a list of integers."""
 
