@@ -21,7 +21,7 @@ FLAT = frozenset({"L", "1", "P", "I", "F", "GRAY"})
 """Modes of pictures that have no axis of channels."""
 
 
-@record
+@record(frozen=True)
 class Picture:
     """What is known of a picture."""
 

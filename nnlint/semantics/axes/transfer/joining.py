@@ -28,7 +28,7 @@ class Rows:
     """How many, where that is known."""
 
 
-@record
+@record(frozen=True)
 class Mask:
     """An index that is a tensor of truths."""
 
