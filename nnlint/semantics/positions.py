@@ -40,7 +40,7 @@ def _of_part(whole: Tensor, axis: int) -> Iterator[Step]:
     """An axis of one of several parts as one of what they are parts of."""
     made = whole.producer
     axes = made.entry.axes if isinstance(made, Operation) else ""
-    if isinstance(made, Operation) and axes in (*CHUNKS, "unbind"):
+    if isinstance(made, Operation) and (axes in CHUNKS or axes == "unbind"):
         dim = constant(made.arguments.get("dim"))
         if type(dim) is not int:
             return

@@ -155,12 +155,18 @@ class Symbols:
         self._offsets: dict[Symbol | None, tuple[Size, int]] = {}
 
     def derived(
-        self, key: Hashable, name: str = "", *, near: Size | None = None, small: bool = False
+        self,
+        key: Hashable,
+        name: str = "",
+        *,
+        near: Size | None = None,
+        vague: bool = False,
+        small: bool = False,
     ) -> Size:
         """The symbol for an expression over sizes, given as a key."""
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = Symbol(name, near=near, small=small)
+            known = self._known[key] = Symbol(name, near=near, vague=vague, small=small)
         return size(known)
 
     def quotient(
@@ -194,7 +200,8 @@ class Symbols:
             return Size(max(1, base.integer + offset))
         sign = "+" if offset > 0 else "-"
         key = ("+", base, offset)
-        result = self.derived(key, f"{base}{sign}{abs(offset)}", near=base)
+        vague = any(s.vague for s in base.symbols)
+        result = self.derived(key, f"{base}{sign}{abs(offset)}", near=base, vague=vague)
         self._offsets[result.symbol] = (base, offset)
         return result
 

@@ -78,7 +78,9 @@ def _joined(parts: Sequence[Dimension], count: Any, symbols: Symbols) -> Dimensi
         return one_axis(symbols.plus(symbolic[0], whole) if symbolic else whole, "", role)
     key = ("sum", whole, *sorted(symbolic, key=lambda s: [i.serial for i in s.symbols]))
     label = "+".join(map(str, sizes))
-    return one_axis(symbols.derived(key, label if len(label) < 24 else ""), "", role)
+    name = label if len(label) < 24 else ""
+    vague = any(symbol.vague for s in symbolic for symbol in s.symbols)
+    return one_axis(symbols.derived(key, name, vague=vague), "", role)
 
 
 def _role(whole: Dimension) -> str:
