@@ -1,4 +1,4 @@
-from nnlint.questions.model.unused import unused_modules
+from nnlint.questions.model.unused import Unused, unused_modules
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -64,9 +64,20 @@ def unused_module(program: Program, context: Context) -> None:
     ## References
     - [find_unused_parameters of DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)
     """
+    parts: dict[int, list[Unused]] = {}
     for found in unused_modules(program):
+        parts.setdefault(id(found.cls), []).append(found)
+    for first, *others in parts.values():
+        told = f"`self.{first.attribute}`"
+        if len(others) == 1:
+            told += f" and `self.{others[0].attribute}`"
+        elif others:
+            told += f" and {len(others)} other parts of the model"
+        them, their, are = ("them", "their", "are") if others else ("it", "its", "is")
         context.report(
-            found.site,
-            f"`self.{found.attribute}` is built and never used: its parameters get no gradient",
-            help="Use it in `forward`, or take it out: `DistributedDataParallel` stops at it.",
+            first.site,
+            f"{told} {are} built and never used: {their} parameters get no gradient",
+            help=f"Use {them} in `forward`, or take {them} out: `DistributedDataParallel` stops "
+            f"at {them}.",
+            related=[(found.site, "never used, too") for found in others],
         )
