@@ -73,7 +73,7 @@ def test_only_layers_of_vectors_stand_between_a_tensor_and_its_vectors():
         ("torch.from_numpy(np.sqrt(table.pop('price').to_numpy()))", 1),
         ("torch.from_numpy(other.pop('price').to_numpy())", None),
         ("torch.zeros(12, 3)[torch.randperm(12)[:4]]", 2),
-        ("torch.zeros(12, 3)[torch.randperm(12)[:4] > 2]", None),
+        ("torch.zeros(12, 3)[torch.randperm(12)[:4] > 2]", 2),
     ],
 )
 def test_how_many_axes_numbers_from_outside_have(making, axes):

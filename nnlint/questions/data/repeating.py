@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from nnlint.semantics.draws import Drawing, depends_on_draw
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Constant, External, Items, Unknown, Value
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Constant,
+    External,
+    Items,
+    Unknown,
+    Value,
+)
 
 Walk = Sequence[tuple[Event, tuple[Block, ...]]]
 """Events in their order, with the blocks that each stands in."""
@@ -112,6 +120,8 @@ def is_fixed_seed(value: Value) -> bool:
             return has_fixed_seed(value)
         case Items():
             return all(map(is_fixed_seed, value.items))
+        case Arithmetic():
+            return all(map(is_fixed_seed, value.operands))
         case External():
             return False
         case Unknown():

@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
@@ -55,11 +56,10 @@ def parameters_by_value(program: Program) -> Iterator[Valued]:
         for name, value in list(owner.state.items()):
             if not isinstance(name, str) or not _is_trained_parameter(value, owner):
                 continue
-            if len([*assignments(owner.cls, name)]) != 1:
-                continue
             cut = _only_cut(program, owner, name, value)
             if cut is not None and cut.site.key not in told:
-                if not is_reached_elsewhere(program, owner.cls, name):
+                again = len([*assignments(owner.cls, name)]) != 1
+                if not again and not is_reached_elsewhere(program, owner.cls, name):
                     told.add(cut.site.key)
                     yield Valued(cut, name)
 
@@ -82,7 +82,7 @@ def _only_cut(program: Program, owner: Instance, name: str, parameter: Tensor) -
     for cls in _family(owner.cls):
         if name in cls.scope.module.words(cls.node).strings:
             return None
-        for way in _mentions(cls.node, name):
+        for way in cls.scope.module.once(_mentions, cls.node).get(name, ()):
             if _updates_itself(way, name):
                 continue
             use = _use(way)
@@ -101,15 +101,19 @@ def _family(cls: Class) -> list[Class]:
     return [*above, *(c for c in derived if cls in c.ancestry())]
 
 
-def _mentions(cls: ast.AST, name: str) -> Iterator[Sequence[ast.AST]]:
-    """The ways from each `self.name` that is read outwards to its statement, itself first."""
+def _mentions(_: ModuleSyntax, cls: ast.ClassDef) -> dict[str, list[Sequence[ast.AST]]]:
+    """The ways from each `self.name` that a class reads outwards to its statement, itself first,
+    by the name."""
+    found: dict[str, list[Sequence[ast.AST]]] = {}
     waiting: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(cls, ())]
     while waiting:
         node, outer = waiting.pop()
-        if is_own_attribute(node, name) and isinstance(getattr(node, "ctx", None), ast.Load):
-            yield (node, *outer)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            if is_own_attribute(node, node.attr):
+                found.setdefault(node.attr, []).append((node, *outer))
         around = () if isinstance(node, ast.stmt) and not _is_simple(node) else (node, *outer)
         waiting += ((child, around) for child in reversed([*ast.iter_child_nodes(node)]))
+    return found
 
 
 def _is_simple(node: ast.stmt) -> bool:
