@@ -103,7 +103,7 @@ def _class_told(test: ast.expr, asked: ast.expr, function: Function | None) -> s
             return set()
     wanted = ast.dump(asked)
     for node in (named, *_assigned(named, function)):
-        if "__name__" in words(node) and any(ast.dump(n) == wanted for n in walk(node)):
+        if "__name__" in set(words(node)) and any(ast.dump(n) == wanted for n in walk(node)):
             return {word}
     return set()
 

@@ -136,17 +136,10 @@ class Operators:
             return self.concatenated(left, right)
         if isinstance(left, Parameters) and isinstance(right, Parameters):
             return Parameters((*left.models, *right.models))
-        if isinstance(right, Items) and symbol == "*":
-            left, right = right, left
         if isinstance(left, Items) and symbol == "*":
-            times = right.value if isinstance(right, Constant) else None
-            site = self.machine.site(node)
-            if isinstance(times, int) and times * len(left.items) <= 64:
-                return Items(left.kind, {"items": left.items * times, "open": left.open}, site)
-            # of modules it shows that all of them are the same
-            modules = any(isinstance(v, (Built, Instance)) for v in left.items)
-            items = left.items * (1 + modules)
-            return Items(left.kind, {"items": items, "open": True, "alike": not left.open}, site)
+            return self._repeated(left, right, node)
+        if isinstance(right, Items) and symbol == "*":
+            return self._repeated(right, left, node)
         if isinstance(left, Extent) or isinstance(right, Extent):
             extent = self.machine.sizes.combined(symbol, left, right)
             if extent is not None:
@@ -167,6 +160,19 @@ class Operators:
             if symbol == "+":
                 return string_of((left, right))
         return Arithmetic(symbol, (left, right), self.machine.site(node))
+
+    def _repeated(self, repeated: Items, count: Value, node: ast.AST) -> Items:
+        """`[layer] * n`."""
+        times = count.value if isinstance(count, Constant) else None
+        site = self.machine.site(node)
+        if isinstance(times, int) and times * len(repeated.items) <= 64:
+            state = {"items": repeated.items * times, "open": repeated.open}
+            return Items(repeated.kind, state, site)
+        # of modules it shows that all of them are the same
+        modules = any(isinstance(v, (Built, Instance)) for v in repeated.items)
+        items = repeated.items * (1 + modules)
+        state = {"items": items, "open": True, "alike": not repeated.open}
+        return Items(repeated.kind, state, site)
 
     def concatenated(self, left: Items, right: Items) -> Items:
         """`left + right`."""
