@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.module import ModuleSyntax, stands_in
 
 
 class Placed(NamedTuple):
@@ -36,6 +36,29 @@ def enclosing_statements(module: ModuleSyntax, node: ast.AST) -> list[Placed]:
             break
         block = next((b for b in blocks(inner) if _holder(b, node) is not None), None)
     return chain
+
+
+def comments_beside(module: ModuleSyntax, statement: ast.stmt, above: int = 0) -> list[str]:
+    """What the comments on the rows of a statement say, and on so many rows above it; empty texts
+    for rows without one."""
+    rows = module.lines[max(statement.lineno - 1 - above, 0) : statement.end_lineno]
+    return [row.partition("#")[2] for row in rows]
+
+
+def function_around(module: ModuleSyntax, node: ast.AST) -> ast.FunctionDef | None:
+    """The innermost function that a node stands in."""
+    around = functions_around(module, node)
+    return around[-1] if around else None
+
+
+def functions_around(module: ModuleSyntax, node: ast.AST) -> list[ast.FunctionDef]:
+    """The functions that a node stands in, or is, outermost first."""
+    return [f for f in module.once(_functions, None) if stands_in(node, f)]
+
+
+def _functions(module: ModuleSyntax, _: None) -> list[ast.FunctionDef]:
+    """The functions of a module, each before those inside of it."""
+    return [node for node in module.nodes if isinstance(node, ast.FunctionDef)]
 
 
 def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

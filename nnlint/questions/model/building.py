@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
 
 _AT_RANDOM = re.compile(r"rand|noise|nois(?:y|ed)|augment|perturb|jitter|corrupt", re.IGNORECASE)
@@ -121,11 +122,7 @@ def _is_asked_for_weights(value: Value, depth: int = 6) -> bool:
 
 def _is_said_to_be_random(site: Site, models: Iterable[Instance]) -> bool:
     """Whether names around a place say that weights are drawn anew, or that results are kept."""
-    functions = [
-        node
-        for node in site.module.nodes
-        if isinstance(node, ast.FunctionDef) and stands_in(site.node, node)
-    ]
+    functions = functions_around(site.module, site.node)
     names = [m.cls.node.name for m in models] + [f.name for f in functions]
     if any(map(_AT_RANDOM.search, names)):
         return True

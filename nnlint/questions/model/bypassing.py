@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from nnlint.questions.training.snapshots import function_around
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import first_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import function_around
 
 _OTHER_FRAMEWORKS = frozenset(
     "cv2 flax jax keras mxnet onnxruntime openvino paddle tensorflow tf".split()
@@ -26,8 +26,8 @@ def is_meant(called: Site) -> bool:
 
 def _is_hooked(called: Site) -> bool:
     """Whether a module is what a forward hook is given, `hook(module, inputs, output)`."""
-    function = function_around(called)
-    if not isinstance(function, ast.FunctionDef):
+    function = function_around(called.module, called.node)
+    if function is None:
         return False
     given = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
     given = given[1:] if given[:1] == ["self"] else given

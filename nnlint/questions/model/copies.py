@@ -11,8 +11,8 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.registration import alternatives, has_weights
 from nnlint.semantics.telling import repeats_element
 from nnlint.semantics.values import MADE_OF, SPREAD, Built, Instance, Items, Site, Value
-from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import comments_beside, enclosing_statement, function_around
 from nnlint.syntax.walking import walk
 
 _SAID = re.compile(
@@ -88,7 +88,7 @@ def _written(container: Built) -> Iterator[Repeated]:
 
 def _assigned(use: Site, name: str) -> ast.AST | None:
     """What a local name is assigned, where that is done once in the function around its use."""
-    function = _function_around(use.module, use.node)
+    function = function_around(use.module, use.node) or use.module.tree
     found = [
         node.value
         for node in walk(function)
@@ -96,15 +96,6 @@ def _assigned(use: Site, name: str) -> ast.AST | None:
         and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _function_around(module: ModuleSyntax, node: ast.AST) -> ast.AST:
-    around = [
-        outer
-        for outer in module.nodes
-        if isinstance(outer, ast.FunctionDef) and stands_in(node, outer)
-    ]
-    return around[-1] if around else module.tree
 
 
 def _is_said(found: Repeated, container: Built) -> bool:
@@ -120,11 +111,8 @@ def _is_said(found: Repeated, container: Built) -> bool:
     texts += [condition.site.text for condition in container.conditions]
     texts += [ast.get_docstring(outer) or "" for outer in around]
     if placed is not None:
-        rows = module.lines[max(placed.node.lineno - 3, 0) : placed.node.end_lineno]
-        texts += [Site(module, placed.node).text, *(row.partition("#")[2] for row in rows)]
-    comments = (row.partition("#")[2] for outer in around[-1:] for row in _rows(module, outer))
-    return any(map(_SAID.search, [*texts, *comments]))
-
-
-def _rows(module: ModuleSyntax, node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    return module.lines[node.lineno - 1 : node.end_lineno]
+        texts.append(Site(module, placed.node).text)
+        texts += comments_beside(module, placed.node, above=2)
+    for innermost in around[-1:]:
+        texts += comments_beside(module, innermost)
+    return any(map(_SAID.search, texts))

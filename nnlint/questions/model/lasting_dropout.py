@@ -18,7 +18,7 @@ from nnlint.semantics.values import (
     options,
 )
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.statements import comments_beside, enclosing_statement
 
 ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 """What drops attention weights at the rate that it is given, in whichever mode."""
@@ -66,11 +66,9 @@ def _is_said(dropout: Operation) -> bool:
     """Whether a comment in the rows of a dropout's statement, or above it, says that it is meant."""
     module = dropout.site.module
     placed = enclosing_statement(module, dropout.site.node)
-    if placed is None:
-        return False
-    node = placed.node
-    rows = module.lines[max(node.lineno - 2, 0) : node.end_lineno]
-    return any(_SAID.search(row.partition("#")[2]) for row in rows)
+    return placed is not None and any(
+        map(_SAID.search, comments_beside(module, placed.node, above=1))
+    )
 
 
 def _is_zero(dropout: Operation) -> bool:

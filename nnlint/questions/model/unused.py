@@ -20,7 +20,7 @@ from nnlint.semantics.registration import (
 from nnlint.semantics.values import Class, External, Function, Instance, Site, Value
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.statements import comments_beside, enclosing_statement
 from nnlint.syntax.walking import walk
 
 _KNOWN_BASES = frozenset(
@@ -118,8 +118,7 @@ def _built_at(owner: Instance, name: str, value: Value) -> Site | None:
 
 def _is_said(module: ModuleSyntax, statement: ast.stmt) -> bool:
     """Whether a comment in the rows of a statement, or above it, says that it is meant."""
-    rows = module.lines[max(statement.lineno - 2, 0) : statement.end_lineno]
-    return any(_SAID.search(row.partition("#")[2]) for row in rows)
+    return any(map(_SAID.search, comments_beside(module, statement, above=1)))
 
 
 def _is_put_off(cls: Class, name: str) -> bool:

@@ -15,7 +15,8 @@ from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
 from nnlint.syntax.calls import first_argument
-from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import function_around
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
 _RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
@@ -147,7 +148,7 @@ class _Life:
         if not self.keep.conditions or not isinstance(kept.node, ast.Attribute):
             return None
         place = ast.unparse(kept.node)
-        function = function_around(kept)
+        function = function_around(kept.module, kept.node)
         if not place.startswith("self.") or function is None:
             return None
         for event in self.events:
@@ -155,7 +156,7 @@ class _Life:
             argument = first_argument(site.node) if isinstance(site.node, ast.Call) else None
             if event.kind == "load" and argument is not None:
                 if site.module is kept.module and ast.unparse(argument) == place:
-                    if function_around(site) is not function:
+                    if function_around(site.module, site.node) is not function:
                         return site
         return None
 
@@ -166,7 +167,7 @@ def _is_same_variable(left: Site, right: Site) -> bool:
         isinstance(left.node, ast.Name | ast.Attribute)
         and left.module is right.module
         and ast.unparse(left.node) == ast.unparse(right.node)
-        and function_around(left) is function_around(right)
+        and function_around(left.module, left.node) is function_around(right.module, right.node)
     )
 
 
@@ -254,14 +255,3 @@ def _makes(event: Event, model: Value) -> bool:
         return covers(event.subject, model)
     made = model.state.get(MADE, ()) if isinstance(model, Unknown) else ()
     return any(event.site.key == site.key for site in made)
-
-
-def function_around(site: Site) -> ast.AST | None:
-    """The innermost function that a place is in."""
-    functions = site.module.once(_functions, None)
-    return next((f for f in reversed(functions) if stands_in(site.node, f)), None)
-
-
-def _functions(module: ModuleSyntax, _: None) -> list[ast.FunctionDef]:
-    """The functions of a module, each before those inside of it."""
-    return [node for node in module.nodes if isinstance(node, ast.FunctionDef)]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, receiver_text
-from nnlint.questions.training.snapshots import assigned, function_around
+from nnlint.questions.training.snapshots import assigned
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.statements import enclosing_statements, function_around
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,8 @@ def _loads(events: list[Event]) -> Iterator[Update]:
             made: Site = state.state[MADE][-1]
             if state.state[STATE_OF] is not event.subject or made.module is not event.site.module:
                 continue
-            if function_around(made) is function_around(event.site):
+            module = event.site.module
+            if function_around(module, made.node) is function_around(module, event.site.node):
                 yield event.subject, receiver_text(event.site), receiver_text(made), event.site
 
 
