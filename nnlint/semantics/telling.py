@@ -197,9 +197,22 @@ def may_lack_set_up(cls: ast.ClassDef) -> bool:
 
 
 def function_matters(module: ModuleSyntax, node: ast.AST) -> bool:
-    """Whether a rule could speak about what code throws away, or makes lists of layers of."""
+    """Whether a rule could speak about what code throws away, makes lists of layers of, or puts into
+    a random order."""
     words = module.words(node)
-    return discards(node, words) or may_repeat_layers(node, words)
+    return discards(node, words) or may_repeat_layers(node, words) or may_order_apart(node, words)
+
+
+ORDERS = frozenset("shuffle permutation permuted randperm sample resample".split())
+"""Names of draws that put things into another order, or take some of them."""
+
+
+def may_order_apart(node: ast.AST, words: Words) -> bool:
+    """Whether code may put several things into an order of their own."""
+    if ORDERS.isdisjoint(words.attributes) and ORDERS.isdisjoint(words.names):
+        return False
+    calls = (n for n in walk(node) if isinstance(n, ast.Call) and last_name(n.func) in ORDERS)
+    return next(calls, None) is not None and next(calls, None) is not None
 
 
 def may_repeat_layers(node: ast.AST, words: Words) -> bool:

@@ -52,11 +52,12 @@ _SPLIT_OPTION = re.compile(
 
 def role_of_name(name: str) -> str:
     """`train` or `eval` when a name or path says so unmistakably, else empty."""
-    roles = {role for word in _words_of(name) if (role := _role_of_word(word))}
+    roles = {role for word in words_of(name) if (role := _role_of_word(word))}
     return roles.pop() if len(roles) == 1 else ""
 
 
-def _words_of(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """The words of a name, in lower case: `trainX` and `train_x` have the same."""
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return [w for w in re.split(r"[^a-z]+", text.lower()) if w]
 
@@ -71,7 +72,7 @@ def _role_of_word(word: str) -> str:
 
 def _is_plain_role(name: str) -> bool:
     """Whether a name says nothing but a part of the data: `train`, and not `coco_train`."""
-    return all(map(_role_of_word, _words_of(name)))
+    return all(map(_role_of_word, words_of(name)))
 
 
 def role_of_text(value: Value) -> str:
