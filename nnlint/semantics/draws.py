@@ -36,6 +36,13 @@ MODULES = {"random": "random.", "numpy": "numpy.random."}
 """For a family of generators, the functions that draw from its global state as methods do."""
 
 
+RESTORES = frozenset(
+    """seed manual_seed setstate set_state set_rng_state seed_everything set_seed set_random_seed
+    fix_seed seed_all""".split()
+)
+"""Names of what sets the state of a generator."""
+
+
 @record(frozen=True, eq=False)
 class Drawing:
     """One random draw, as the program makes it."""

@@ -34,10 +34,10 @@ def _is_random(walk: Walk, place: int) -> bool:
         return is_random_transform(transform) and not is_seeded_before(walk, place, ANY_STATE)
     if event.operands and is_rendered(event.operands[0]):
         return False
-    return any(not is_repeated(drawing, walk, place) for drawing in _drawings_of(event))
+    return any(not is_repeated(drawing, walk, place) for drawing in drawings_of(event))
 
 
-def _drawings_of(event: Event) -> Iterator[Drawing]:
+def drawings_of(event: Event) -> Iterator[Drawing]:
     """The draws that go into a transform, or decide about it."""
     for value in (*(c.test for c in event.conditions), *event.operands):
         yield from drawings(value)
@@ -46,11 +46,11 @@ def _drawings_of(event: Event) -> Iterator[Drawing]:
 def is_done_to_outputs(event: Event, walk: Walk) -> bool:
     """Whether a model's outputs are transformed by the same draw as its inputs: that both agree
     is what it learns."""
-    drawn = {id(drawing) for drawing in _drawings_of(event)}
+    drawn = {id(drawing) for drawing in drawings_of(event)}
     alike = [
         place
         for place, (other, _) in enumerate(walk)
-        if other.kind == "transform" and any(id(d) in drawn for d in _drawings_of(other))
+        if other.kind == "transform" and any(id(d) in drawn for d in drawings_of(other))
     ]
     between = walk[alike[0] : alike[-1]] if alike else ()
     return any(other.kind == "forward" for other, _ in between)
@@ -61,7 +61,7 @@ def predicts_draw(event: Event, sample: Value | None) -> bool:
     was turned is the task, not augmentation for another."""
     parts = sample.items if isinstance(sample, Items) else ()
     told = [drawing for part in parts for drawing in drawings(part)]
-    return any(drawing is other for drawing in _drawings_of(event) for other in told)
+    return any(drawing is other for drawing in drawings_of(event) for other in told)
 
 
 def makes_views(random: Sequence[tuple[Event, tuple[Block, ...]]]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nnlint.questions.data.partners import is_input_with_target, name_of
 from nnlint.questions.data.repeating import has_fixed_seed
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.draws import Drawing
+from nnlint.semantics.draws import RESTORES, Drawing
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import Arithmetic, Built, Constant, Site, Value, constant, names_of
 from nnlint.syntax.calls import called_name, last_name
@@ -23,10 +23,6 @@ _ORDERS = frozenset(
 """Draws that put what they are given into another order, or take some of it."""
 _POSITIONS = frozenset({"randperm", "permutation", "randint", "integers", "choice", "sample"})
 """Draws that give positions."""
-_RESTORES = frozenset(
-    """seed manual_seed setstate set_state set_rng_state seed_everything set_seed set_random_seed
-    fix_seed seed_all""".split()
-)
 _GIVEN_TOGETHER = frozenset({"TensorDataset", "train_test_split", "fit", "StackDataset"})
 """Calls whose arguments belong to each other, example by example."""
 
@@ -192,7 +188,7 @@ def _is_restored(first: Shuffled, second: Shuffled, around: ast.AST) -> bool:
             return True
     begins, ends = _row(first.drawn), _row(second.drawn)
     calls = [n for n in walk(around) if isinstance(n, ast.Call) and begins <= _row(n) <= ends]
-    return any(last_name(call.func) in _RESTORES for call in calls)
+    return any(last_name(call.func) in RESTORES for call in calls)
 
 
 def _is_undone(first: Shuffled, second: Shuffled, around: ast.AST) -> bool:

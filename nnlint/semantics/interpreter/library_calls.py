@@ -328,7 +328,7 @@ class LibraryCalls(Shapes):
         if layer.state.get("unordered"):
             return Unknown("sequential", "call")
         kinds = {m.entry.kind for m in layer.members if isinstance(m, Built)}
-        block = self.inside("pipeline", layer.site) if "transform" in kinds else nullcontext()
+        block = self.inside("pipeline", site) if "transform" in kinds else nullcontext()
         with self.within_model(layer, site, positional, told=True), self.calling(layer), block as b:
             if b is not None:
                 b.subject = layer

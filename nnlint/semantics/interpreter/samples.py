@@ -136,7 +136,7 @@ class Samples(LibraryCalls):
             return _result(transform.entry, given)
         if never_acts(transform):
             return sample
-        with self.inside("pipeline", transform.site) as block:
+        with self.inside("pipeline", site) as block:
             block.subject = transform
             if transform.entry.random:
                 self.emit("transform", site, transform, given, transform.entry.name)
@@ -186,7 +186,7 @@ class Samples(LibraryCalls):
         """`instance(...)`; an object that a sample passes through is a pipeline."""
         if not self.sampling or self.objects.is_module(instance):
             return super().call_instance(instance, positional, keywords, site)
-        with self.inside("pipeline", instance.site) as block:
+        with self.inside("pipeline", site) as block:
             block.subject = instance
             return super().call_instance(instance, positional, keywords, site)
 
