@@ -67,3 +67,25 @@ def is_input(name: str) -> bool:
     """Whether a name says that something is what a model is given, and no target."""
     words = set(words_of(name))
     return not words.isdisjoint(_INPUTS) and words.isdisjoint(_TARGETS)
+
+
+_WORSE = frozenset(
+    "noisy noise hazy haze rainy rain blur blurry blurred lr low lq degraded corrupted distorted "
+    "compressed dark sketch edges partial".split()
+)
+_BETTER = frozenset("clean clear hr high hq sharp gt original bright norain target".split())
+"""Words for what is to be restored, and for what it was."""
+
+
+def belong_together(first: str, second: str) -> bool:
+    """Whether two names say that elements at one position belong to each other: inputs and their
+    targets, worse and better pictures of one thing."""
+    if is_input_with_target(first, second):
+        return True
+    words, others = set(words_of(first)), set(words_of(second))
+    if role_of_name(first) != role_of_name(second):
+        return False
+    return any(
+        not left.isdisjoint(_WORSE) and not right.isdisjoint(_BETTER)
+        for left, right in ((words, others), (others, words))
+    )
