@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     MODEL_OF,
     OPTIMISED,
     PART_OF,
+    STORED_IN,
     WRITTEN,
     Built,
     Class,
@@ -131,6 +132,7 @@ class Binding(Scopes):
     def _set_item(self, target: ast.Subscript, value: Value) -> None:
         receiver = self.evaluate(target.value)
         key = self.evaluate(target.slice)
+        self.note_written(receiver, value, target, "=")
         if isinstance(target.value, ast.Attribute) and target.value.attr == "_parameters":
             _note_weights(self.evaluate(target.value.value), value)
         if isinstance(receiver, Unknown) and receiver.origin == "parameter_tensor":
@@ -161,6 +163,9 @@ class Binding(Scopes):
             self.write(receiver.state, key.value, value)
         elif isinstance(receiver, Built) and receiver.entry.kind == "container":
             self._set_member(receiver, key, value)
+
+    def note_written(self, receiver: Value, value: Value, node: ast.AST, how: str) -> None:
+        """Something is written into; overridden where samples are followed."""
 
     def _set_member(self, container: Built, key: Value, value: Value) -> None:
         name = key.value if isinstance(key, Constant) else None
@@ -233,6 +238,7 @@ class Binding(Scopes):
             members: Value | None = value.state.get(index)
             if members is None:
                 members = Unknown(name or f"{value.name}[{index}]", value.origin)
+                members.state[STORED_IN] = value
                 members.state[ELEMENT_OF] = value.state.setdefault(ELEMENTS, object()), index
                 if value.origin == "parameter_tensor":
                     members.state[MODEL_OF] = value.state.get(MODEL_OF)

@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     PARTS,
     READ_AT,
     RECEIVER,
+    STORED_IN,
     TAKEN_AT,
     TAKEN_FROM,
     Built,
@@ -144,8 +145,12 @@ class Expressions(Statements):
                 state[...] = value
         return Table(state, self.site(node))
 
-    def augmented(self, whole: ast.BinOp) -> Value:
-        """The new value of a variable that something is added to: a running sum is noted."""
+    def augmented(self, whole: ast.BinOp, in_place: bool = False) -> Value:
+        """The new value of a variable that something is added to: a running sum is noted.
+
+        Parameters:
+            in_place: it is written `x += y`, which changes what `x` is, where that can be.
+        """
         left, right = self.evaluate(whole.left), self.evaluate(whole.right)
         symbol, function = BINARY[type(whole.op)]
         if isinstance(left, Instance):
@@ -154,6 +159,8 @@ class Expressions(Statements):
                 left, function.__name__.strip("_"), right, whole
             )
         result = self.operators.binary(symbol, function, left, right, whole)
+        if in_place:
+            self.note_written(left, right, whole, f"{symbol}=")
         if symbol == "+":
             self.gather(self.site(whole), right, result)
         return result
@@ -291,7 +298,7 @@ class Expressions(Statements):
                 # which of several it is depends on the draw
                 return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
-                return Unknown()
+                return Unknown(state={STORED_IN: receiver})
             return Unknown(origin="item", state={TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
@@ -306,6 +313,7 @@ class Expressions(Statements):
             if member is None:
                 name = f"{receiver.name}.{index}" if isinstance(index, str) else receiver.name
                 member = Unknown(name, receiver.origin, _of_weights(receiver))
+                member.state[STORED_IN] = receiver
                 receiver.state[index] = member
                 if isinstance(index, int):
                     member.state[INDEX] = index

@@ -32,9 +32,11 @@ from nnlint.semantics.values import (
     Constant,
     Function,
     Instance,
+    Items,
     Maybe,
     Partial,
     Site,
+    Tensor,
     Unknown,
     Value,
     options,
@@ -45,6 +47,8 @@ STEPS = 4_000
 DATASET = "torch.utils.data.Dataset"
 LAZY_TRANSFORMS = frozenset({"set_transform", "with_transform"})
 """Methods of a Hugging Face dataset whose function is applied to every sample anew."""
+GROWS = frozenset({"append", "extend", "insert"})
+"""Methods by which a list becomes longer."""
 IMAGE_METHODS = frozenset({"transpose", "rotate", "crop", "filter"})
 _TRANSFORM = re.compile(r"transform|augment|preproc", re.IGNORECASE)
 
@@ -220,12 +224,25 @@ class Samples(LibraryCalls):
     ) -> Value:
         """A method call on a value of unknown class; a dataset may be given its transform."""
         given = next(iter((*positional, *keywords.values())), None)
+        if name in GROWS and given is not None:
+            self.note_written(receiver, given, site.node, name)
         if name not in LAZY_TRANSFORMS or given is None or not _is_callable(given):
             return super().duck_call(receiver, name, positional, keywords, site)
         holder = receiver if isinstance(receiver, (Built, Unknown)) else Unknown(name)
         self._sample(holder, site, [(given, (Unknown("examples", "item"),))])
         self.emit("build", site, holder, (given,), name)
         return holder
+
+    def note_written(self, receiver: Value, value: Value, node: ast.AST, how: str) -> None:
+        """Something is written into on the way of a sample: it may be what is stored."""
+        if not self.sampling or not isinstance(receiver, (Tensor, Unknown, Items)):
+            return
+        where = node.slice if isinstance(node, ast.Subscript) else None
+        parts = where.elts if isinstance(where, ast.Tuple) else [where]
+        slices = [part for part in parts if isinstance(part, ast.Slice)]
+        ends = [end for part in slices for end in (part.lower, part.upper) if end is not None]
+        bounds = [self.evaluate(end) for end in ends]
+        self.emit("overwrite", self.site(node), receiver, (value, *bounds), how)
 
     def item(self, receiver: Value, node: ast.Subscript) -> Value:
         """`receiver[...]`: items of datasets, and flips written as slices."""

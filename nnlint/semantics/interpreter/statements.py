@@ -141,7 +141,7 @@ class Statements(Narrowing):
     def _augmented_assign(self, node: ast.AugAssign) -> None:
         load: Any = ast.copy_location(_as_load(node.target), node.target)
         whole = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
-        self.bind(node.target, self.augmented(whole))
+        self.bind(node.target, self.augmented(whole, in_place=True))
 
     def _added_to(self, node: ast.Assign) -> Value | None:
         """The new value of `x` in `x = x + y`; None where an assignment is no such sum."""
@@ -157,7 +157,7 @@ class Statements(Narrowing):
             return None
         return self.augmented(ast.copy_location(ast.BinOp(whole.left, whole.op, whole.right), node))
 
-    def augmented(self, whole: ast.BinOp) -> Value:
+    def augmented(self, whole: ast.BinOp, in_place: bool = False) -> Value:
         """The new value of a variable that something is added to; overridden where it is noted."""
         return self.evaluate(whole)
 

@@ -75,6 +75,8 @@ FILLED = "filled"
 TAKEN_FROM = "taken from"
 """Key of the state of a tensor for the one that it is unpacked from, `q, k, v = qkv`, and of an
 unknown slice for what it is a slice of."""
+STORED_IN: Any = object()
+"""Key of an unknown value's state for what it is an element of, which still holds it."""
 GIVEN_WEIGHTS = "is given weights"
 """Key of a module's state that says that computed tensors are put in the place of its weights."""
 PART_OF, STATE_OF = "part of", "state of"
