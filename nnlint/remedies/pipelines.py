@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from nnlint.questions.data.normalising import Mismatch
+from nnlint.remedies.places import is_in
 from nnlint.rewriting.changes import (
     Changes,
     remove_items,
@@ -84,3 +86,15 @@ def swap(first: Site, second: Site) -> Changes:
     if first.module is not second.module:
         return None
     return together(replace(first, source_text(second)), replace(second, source_text(first)))
+
+
+def prepare_alike(found: Mismatch) -> Changes:
+    """Normalise evaluation data as training data is; None where what is written for the one may
+    mean something else at the other."""
+    ours = found.train.site
+    place = found.before.site if found.kind == "lacks" and found.before is not None else found.site
+    if found.kind not in ("lacks", "differs") or not is_in(ours, place):
+        return None
+    if found.kind == "differs":
+        return replace(place, source_text(ours))
+    return replace(place, f"{source_text(place)}, {source_text(ours)}")
