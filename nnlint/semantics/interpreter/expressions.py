@@ -15,7 +15,7 @@ from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.operators import BINARY, Operators, undecided
 from nnlint.semantics.interpreter.statements import Statements
-from nnlint.semantics.interpreter.tensors import extents
+from nnlint.semantics.interpreter.tensors import extents, some_of
 from nnlint.semantics.interpreter.texts import string_of
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -291,7 +291,8 @@ class Expressions(Statements):
                 # which of several it is depends on the draw
                 return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
-                return Unknown()
+                every = receiver.alike or not receiver.open
+                return (some_of(receiver.items) if every else None) or Unknown()
             return Unknown(origin="item", state={TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
