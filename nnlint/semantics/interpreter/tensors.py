@@ -11,7 +11,7 @@ from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
 from nnlint.semantics.axes.transfer.joining import INTEGER, Mask, Rows
-from nnlint.semantics.dataflow import holds_positions
+from nnlint.semantics.dataflow import holds_positions, shaped
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
@@ -298,6 +298,8 @@ class Sizes:
                 return INTEGER
             case Tensor() if value.shape is not None:
                 return _picked(value, value.shape)
+            case Unknown(origin="draw") if _is_vector(shaped(value)):
+                return Rows(None)
             case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
                 # a list of truths is a mask, of which nobody knows how much it takes
                 counted = not (value.open or value.grown) and all(map(_is_integer, value.items))
@@ -316,6 +318,10 @@ class Sizes:
             role = "channel" if _is_channel(first) else ""
             return Extent(self.symbols.quotient(first, second, role))
         return None
+
+
+def _is_vector(tensor: Tensor | None) -> bool:
+    return tensor is not None and len(tensor.shape or ()) == 1
 
 
 def _picked(index: Tensor, shape: Shape) -> Any:
