@@ -162,9 +162,8 @@ class TestCommandLine:
         def fail(*arguments):
             raise LookupError(EVIL)
 
-        monkeypatch.setattr("nnlint.engine.Linter.run", fail)
-        assert self.said(capfd)[0] == 2
-        monkeypatch.undo()
-        monkeypatch.chdir(Path(self.NAMES[0]).parent)
+        with monkeypatch.context() as patches:
+            patches.setattr("nnlint.engine.Linter.run", fail)
+            assert self.said(capfd)[0] == 2
         monkeypatch.setattr("nnlint.checking.check_file", fail)
         assert self.said(capfd, "-v", "-j", "1", "--output-format", "concise")[0] == 2

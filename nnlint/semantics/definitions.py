@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TypeVar
 
-from nnlint.semantics.values import Class, Function
+from nnlint.semantics.values import Class, Constant, Function, Operation
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import function_around
 
 Definition = TypeVar("Definition", Class, Function)
 
@@ -14,6 +15,22 @@ Definition = TypeVar("Definition", Class, Function)
 def is_defined_in(module: ModuleSyntax, value: object) -> bool:
     """Whether a value is a class or function that a module itself defines."""
     return isinstance(value, Class | Function) and value.scope.module is module
+
+
+def is_left_at_default(value: Constant, operation: Operation) -> bool:
+    """Whether a value is the default of a parameter that a call on the way to an operation does not
+    give: another call may, but none that leads here.
+
+    The function that a program is entered at is called by nobody that is seen.
+    """
+    if not value.soft or value.site is None:
+        return False
+    called: list[ast.AST | None] = [
+        function_around(site.module, site.node) for site in operation.callers
+    ]
+    called.append(operation.function.node if operation.function is not None else None)
+    given = [function.args for function in called[1:] if isinstance(function, ast.FunctionDef)]
+    return any(value.site.node in (*a.defaults, *a.kw_defaults) for a in given)
 
 
 def users_first(definitions: list[Definition]) -> list[Definition]:

@@ -54,6 +54,17 @@ def is_flat(entry: Entry) -> bool:
     return entry.family in FLAT and not entry.options.get("differentiable")
 
 
+def gives_positions(tensor: Tensor) -> bool:
+    """Whether a tensor holds the positions that an operation gives beside the values there: the
+    second result of `x.max(1)`, `x.topk(5)`, `x.sort()`."""
+    made = tensor.producer
+    if not isinstance(made, Operation) or not made.entry.options.get("pair"):
+        return False
+    pair = made.result
+    beside = isinstance(pair, Items) and len(pair.items) == 2 and pair.items[1] is tensor
+    return beside and not made.entry.options.get("both_values")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
     """A place behind which no gradient flows on."""
@@ -109,6 +120,8 @@ def origins(value: Value | None, passes: Passes) -> Origins:
 def _behind(value: Value, found: Origins, passes: Passes) -> Iterable[Value]:
     """The values that the gradient of one goes on to; what else is met there is noted."""
     match value:
+        case Tensor(producer=Operation() as operation) if gives_positions(value):
+            found.cuts.append(Cut("argmax", operation.site, operands(operation)))
         case Tensor(producer=Operation() as operation):
             return (*_behind_operation(operation, found), *_written(value))
         case Tensor(producer=Source(of=None) as source):
@@ -302,6 +315,27 @@ def _added(value: Value) -> tuple[Value, ...] | None:
         return parts
     scaled = tuple(v for v in parts if not isinstance(v, Constant))
     return scaled if operator in ("*", "/") and len(scaled) == 1 < len(parts) else None
+
+
+def addends(value: Value) -> Iterator[Value]:
+    """What a value is put together of element by element, itself first: sums, products, and what
+    leaves each element in its place; up to layers, losses and what sums over an axis."""
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting and len(seen) < LONGEST_WAY:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        made = current.producer if isinstance(current, Tensor) else None
+        parts = arithmetic(current)[1] or components(current)
+        if parts is None and isinstance(current, Tensor) and gives_positions(current):
+            continue
+        if parts is None and isinstance(made, Operation) and made.entry.kind != "loss":
+            same = made.entry.axes == "same" or made.entry.transparent
+            parts = made.inputs[:1] if same else ()
+        waiting += parts or ()
 
 
 def root_of(leaf: Unknown | Source) -> object:

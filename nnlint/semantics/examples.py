@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlint.semantics.axes import Axis, Shape
+from nnlint.semantics.axes import Axis, Shape, Size, size_of
 from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.interpreter.tensors import role_of
 from nnlint.semantics.values import Built, Constant, Items, Operation, Tensor, Value
@@ -39,6 +39,23 @@ def batch_dimension(shape: Shape) -> int | None:
     called = [i for i in found if any(map(is_called_batch, shape[i]))]
     found = called or found
     return found[0] if len(found) == 1 and len(shape[found[0]]) == 1 else None
+
+
+def joins_examples(tensor: Tensor, at: int) -> bool:
+    """Whether a dimension of a tensor is the batch joined with others: `batch_size * steps`.
+
+    None of the other dimensions is called a batch then.
+    """
+    shape = tensor.shape
+    if shape is None:
+        return False
+    called = [_called_batch(size_of(dimension)) for dimension in shape]
+    alone = size_of(shape[at]).symbol is not None
+    return called[at] == sum(called) == 1 and not alone
+
+
+def _called_batch(whole: Size) -> int:
+    return sum(role_of(symbol.name) == "batch" for symbol in whole.symbols)
 
 
 def is_called_batch(axis: Axis) -> bool:

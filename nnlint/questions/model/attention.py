@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.dataflow import made_up, tensor_of
+from nnlint.semantics.definitions import is_left_at_default
 from nnlint.semantics.positions import equation_of
 from nnlint.semantics.values import (
     FILLED,
@@ -82,15 +83,17 @@ def library_attention(operation: Operation) -> Attention | None:
         if first is None or second is None or axis is None:
             return None
         given = [operation.arguments.get(n) for n in names if n in operation.explicit]
-        masks = [Mask(value) for value in given if not _is_off(value)]
+        masks = [Mask(value) for value in given if not _is_off(value, operation)]
         if "**" in operation.arguments:
             masks.append(Mask(None))
         return Attention(operation, first, second, axis, None, tuple(masks))
     return None
 
 
-def _is_off(value: Value | None) -> bool:
-    return isinstance(value, Constant) and not value.value and not value.soft
+def _is_off(value: Value | None, operation: Operation) -> bool:
+    if not isinstance(value, Constant) or value.value:
+        return False
+    return not value.soft or is_left_at_default(value, operation)
 
 
 def _time_axis(operation: Operation) -> int | None:

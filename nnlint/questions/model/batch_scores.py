@@ -24,6 +24,7 @@ from nnlint.semantics.examples import (
     TAKES_SEQUENCES,
     batch_dimension,
     examples_axis,
+    joins_examples,
 )
 from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import (
@@ -73,7 +74,8 @@ def _judged(operation: Operation, program: Program) -> OverBatch | None:
         if len(shape) < 2 or not -len(shape) <= along < len(shape):
             return None
         along %= len(shape)
-        if along == examples_axis(scores) and _has_several(shape, along):
+        over = along == examples_axis(scores) or joins_examples(scores, along)
+        if over and _has_several(shape, along):
             weighs = _weighs_examples(operation, along, program)
             return None if weighs else OverBatch(operation, _meant(shape))
         if batch_dimension(shape) is not None or len(shape) > 2 or not _has_several(shape, along):
@@ -159,7 +161,7 @@ def _weighs_examples(operation: Operation, along: int, program: Program) -> bool
     uses = program.once(Uses)
     for use in uses.through(operation):
         family = use.entry.family
-        if family == "reduce" and _reduces(use, along):
+        if family in ("reduce", "topk", "sort") and _reduces(use, along):
             return True
         if family in ("matmul", "einsum") and use.entry.name not in BATCHED_PRODUCTS:
             shapes = [tensor.shape for tensor in use.inputs]

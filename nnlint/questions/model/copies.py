@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.registration import alternatives, has_weights
+from nnlint.semantics.registration import alternatives, has_weights, submodules
 from nnlint.semantics.telling import repeats_element
 from nnlint.semantics.values import MADE_OF, SPREAD, Built, Instance, Items, Site, Value
 from nnlint.syntax.module import stands_in
@@ -23,6 +23,9 @@ _SAID = re.compile(
 )
 """Names and comments that say that several layers are meant to have the same weights."""
 
+_OF_ALL = re.compile(r"pos|rotary|rope|rel(?:_|ative)|bias|embed|vocab|codebook", re.IGNORECASE)
+"""Names of parts that all layers of a network use in common."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeated:
@@ -33,15 +36,17 @@ class Repeated:
     """What is repeated, as it is written."""
     times: Site | None
     """How many times, where that is written beside it."""
+    inside: bool = False
+    """Whether it is a part of each of several modules, and the list is of those."""
 
 
 def repeated_modules(program: Program) -> Iterator[Repeated]:
     """Lists of one and the same module with weights, in containers of layers."""
     told: set[object] = set()
     for container in program.builds:
-        if container.entry.kind != "container" or not _repeats(container):
+        if container.entry.kind != "container":
             continue
-        for found in _written(container):
+        for found in _written(container) if _repeats(container) else _handed_on(container):
             if found.site.key not in told and not _is_said(found, container):
                 told.add(found.site.key)
                 yield found
@@ -84,6 +89,47 @@ def _written(container: Built) -> Iterator[Repeated]:
                 yield Repeated(Site(module, node), Site(module, element), Site(module, times))
             case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
                 yield Repeated(Site(module, node), Site(module, element), None)
+
+
+def _handed_on(container: Built) -> Iterator[Repeated]:
+    """The modules that a comprehension gives each of the modules that it builds, and that are
+    built before it for nothing else."""
+    shared = _shared_parts(container)
+    call = container.site.node
+    for given in call.args if shared and isinstance(call, ast.Call) else ():
+        node: ast.AST | None = given.value if isinstance(given, ast.Starred) else given
+        if not isinstance(node, ast.ListComp | ast.GeneratorExp):
+            continue
+        for name in walk(node.elt):
+            if not isinstance(name, ast.Name) or _OF_ALL.search(name.id):
+                continue
+            if not _is_read_once(container.site, name):
+                continue
+            built = _assigned(container.site, name.id)
+            module = container.site.module
+            if any(value.site is not None and value.site.node is built for value in shared):
+                yield Repeated(Site(module, name), Site(module, name), None, inside=True)
+
+
+def _shared_parts(container: Built) -> list[Built | Instance]:
+    """The modules with weights that all modules of a container have as a part of their own."""
+    every = [*_spread_in(container)] or [*container.members]
+    members = [member for member in every if isinstance(member, Instance)]
+    if len(members) < 2 or len(members) < len(every):
+        return []
+    held = [{id(part) for part in submodules(member)} for member in members]
+    common = held[0].intersection(*held[1:])
+    return [
+        part
+        for part in submodules(members[0])
+        if id(part) in common and isinstance(part, Built | Instance) and has_weights(part)
+    ]
+
+
+def _is_read_once(use: Site, name: ast.Name) -> bool:
+    function = function_around(use.module, use.node) or use.module.tree
+    same = (n for n in walk(function) if isinstance(n, ast.Name) and n.id == name.id)
+    return sum(isinstance(n.ctx, ast.Load) for n in same) == 1
 
 
 def _assigned(use: Site, name: str) -> ast.AST | None:

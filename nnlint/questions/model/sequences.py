@@ -13,6 +13,7 @@ from nnlint.semantics.examples import (
     TAKES_SEQUENCES,
     examples_axis,
     is_batch_first,
+    joins_examples,
     results,
 )
 from nnlint.semantics.uses import Uses, element_taken
@@ -71,6 +72,8 @@ def _judged(operation: Operation, program: Program) -> Mismatch | None:
     if shape is not None and (len(shape) != 3 or not shape[taken]):
         return None
     at = examples_axis(given)
+    if at is None and joins_examples(given, 1 - taken):
+        at = 1 - taken
     if shape is not None and at is not None and at != taken and at < 2:
         return Mismatch(operation, "given", batch_first, apart=_is_given(operation))
     if shape is not None and at in (None, taken) and _reads_channels(operation, shape, 1 - taken):

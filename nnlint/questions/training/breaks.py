@@ -14,6 +14,7 @@ from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.differentiability import (
     Cut,
     Origins,
+    addends,
     is_made_of_numbers,
     origins,
     root_of,
@@ -24,6 +25,7 @@ from nnlint.semantics.holding import same_model
 from nnlint.semantics.registration import has_weights
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    RECEIVER,
     Built,
     Choice,
     Instance,
@@ -35,10 +37,9 @@ from nnlint.semantics.values import (
     Value,
 )
 
-_BY_CHANCE = frozenset(
-    "data item number numpy tensor variable argmax compare rounding no_grad".split()
-)
-"""Cuts that nobody writes to stop a gradient: a loss has use for none of them among its terms."""
+_AS_A_TARGET = frozenset({"detach", "data", "no_grad"})
+"""Cuts that make a target of what is trained: where no other term uses the values, the term of the
+loss that they are in is of no use."""
 _NEW_LEAVES = frozenset({"tensor", "variable"})
 _FIXED = re.compile(rf"{FIXED}|ema(?:_|$)|(?:^|_)(?:ref|old|prior)", re.IGNORECASE)
 
@@ -100,14 +101,23 @@ class _Search:
                     yield Break("loss", cut, name, event)
                     return
             return
-        parts = [self._origins(term) for term in terms(loss)]
+        written = terms(loss)
+        parts = [self._origins(term) for term in written]
         if len(parts) < 2:
             return
-        for part in filter(self._is_dead, parts):
-            living = set().union(*(p.seen for p in parts if p is not part))
+        dead = [part for part in parts if self._is_dead(part)]
+        living = [term for term, part in zip(written, parts, strict=True) if part not in dead]
+        near = {id(v) for term in living for v in addends(term)} if dead else set()
+        for part in dead:
+            aside = {cut.site.key for p in parts if p is not part for cut in p.cuts}
             for cut in part.cuts:
                 # what a straight-through estimator takes away is there with its gradient, too
-                if cut.how not in _BY_CHANCE or any(id(v) in living for v in cut.behind):
+                if any(id(v) in near for behind in cut.behind for v in addends(behind)):
+                    continue
+                if cut.how == "draw":
+                    continue
+                # a distribution of its own, that a divergence draws near, is told by its entropy too
+                if cut.how in _AS_A_TARGET and cut.site.key in aside:
                     continue
                 name = self._model_behind(cut)
                 if name is not None and not self._is_leaf_on_purpose(cut):
@@ -158,7 +168,8 @@ class _Search:
             return False
         if _is_perhaps_off(origin) or not origin.seen.isdisjoint(self.program.once(_trained_alone)):
             return False
-        leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in self._data()]
+        told = self._data() | self.program.once(_settings)
+        leaves = [leaf for leaf in origin.leaves if root_of(leaf) not in told]
         return not leaves and not (origin.leaves and self._optimizes_tensors())
 
     def _data(self) -> set[object]:
@@ -255,6 +266,20 @@ def _fed(program: Program) -> set[object]:
         for operand in event.operands
         for leaf in origins(operand, flow.output_of).leaves
     }
+
+
+def _settings(program: Program) -> set[object]:
+    """What holds the settings of a program, since an optimizer gets some of its own from there:
+    `opt` in `lr=opt.lr`."""
+    given = [
+        value
+        for built in program.builds
+        if built.entry.kind == "optimizer"
+        for name, value in built.arguments.items()
+        if name != "params"
+    ]
+    read = [v for v in given if isinstance(v, Unknown) and RECEIVER in v.state]
+    return {root_of(value) for value in read}
 
 
 def _trained_alone(program: Program) -> frozenset[int]:

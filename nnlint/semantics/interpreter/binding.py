@@ -10,7 +10,7 @@ from nnlint.semantics.axes import Shape
 from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.interpreter.rewrites import attributes_set_later
 from nnlint.semantics.interpreter.scopes import Scopes
-from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size
+from nnlint.semantics.interpreter.tensors import axis_named, extents, name_size, some_of
 from nnlint.semantics.telling import MEANT_AS_FLAG
 from nnlint.semantics.values import (
     ELEMENT_OF,
@@ -233,7 +233,8 @@ class Binding(Scopes):
             if -len(value.items) <= index < len(value.items) and not value.open:
                 found = value.items[index]
                 return found.value if isinstance(found, Maybe) else found
-            return Unknown(name)
+            like = some_of(value.items) if value.open and value.alike else None
+            return like or Unknown(name)
         if isinstance(value, Unknown):
             members: Value | None = value.state.get(index)
             if members is None:

@@ -15,7 +15,7 @@ from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.operators import BINARY, Operators, undecided
 from nnlint.semantics.interpreter.statements import Statements
-from nnlint.semantics.interpreter.tensors import extents
+from nnlint.semantics.interpreter.tensors import extents, some_of
 from nnlint.semantics.interpreter.texts import string_of
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -298,7 +298,9 @@ class Expressions(Statements):
                 # which of several it is depends on the draw
                 return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
-                return Unknown(state={STORED_IN: receiver})
+                every = receiver.alike or not receiver.open
+                member = some_of(receiver.items) if every else None
+                return member or Unknown(state={STORED_IN: receiver})
             return Unknown(origin="item", state={TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):

@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Arithmetic,
     BoundMethod,
     Constant,
+    Extent,
     Items,
     Site,
     Source,
@@ -64,6 +65,9 @@ class Tables(Samples):
             given: dict[str, Value] = dict(zip(names, positional, strict=False))
             sizes = Items("tuple", {"items": tuple(positional)}) if variadic else None
             size = sizes or keywords.get("size") or given.get("size")
+            if "size" not in names and isinstance(given.get("x"), Extent | Constant):
+                # a permutation of the numbers below one
+                size = given["x"]
             if size is not None:
                 shape = transfer(entry.axes, [], {"size": self.sizes.plain(size)})
                 result.state[AS_TENSOR] = Tensor(Source(entry.name, site), {"shape": shape})

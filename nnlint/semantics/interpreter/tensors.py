@@ -6,12 +6,12 @@ import builtins
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nnlint.semantics.axes import Axis, Shape, size_of
+from nnlint.semantics.axes import Axis, Dimension, Shape, size_of
 from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, Symbols, size
 from nnlint.semantics.axes.transfer.call import UNKNOWN
 from nnlint.semantics.axes.transfer.joining import INTEGER, Mask, Rows
-from nnlint.semantics.dataflow import holds_positions
+from nnlint.semantics.dataflow import holds_positions, shaped
 from nnlint.semantics.values import (
     AS_SIZE,
     IS_INTEGER,
@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     Extent,
     External,
     Items,
+    Join,
     Operation,
     ShapeOf,
     Table,
@@ -63,6 +64,27 @@ def axis_named(name: str, index: int, rank: int) -> Axis:
         role = "height"
     label = "" if name == "_" else name
     return Axis(size(Symbol(label, role)), "", role)
+
+
+def some_of(items: Sequence[Value]) -> Tensor | None:
+    """A tensor that is one of several, or like them: of their rank, with the batch that they share
+    and the sizes that are written down; None where one of them is no tensor of their rank."""
+    tensors = tuple(item for item in items if isinstance(item, Tensor))
+    shapes = [tensor.shape for tensor in tensors if tensor.shape is not None]
+    if not shapes or len(shapes) != len(items) or len({len(shape) for shape in shapes}) > 1:
+        return None
+    dimensions = (_some_dimension([s[at] for s in shapes]) for at in range(len(shapes[0])))
+    return Tensor(Join(tensors), {"shape": tuple(dimensions)})
+
+
+def _some_dimension(dimensions: Sequence[Dimension]) -> Dimension:
+    first = dimensions[0]
+    whole = size_of(first)
+    meanings = {axis.meaning for dimension in dimensions for axis in dimension}
+    shared = all(size_of(dimension) == whole for dimension in dimensions)
+    if shared and (whole.integer is not None or meanings == {"batch"}):
+        return first
+    return (Axis(size(Symbol()), "", meanings.pop() if len(meanings) == 1 else ""),)
 
 
 def name_size(whole: Size, name: str) -> None:
@@ -276,6 +298,8 @@ class Sizes:
                 return INTEGER
             case Tensor() if value.shape is not None:
                 return _picked(value, value.shape)
+            case Unknown(origin="draw") if _is_vector(shaped(value)):
+                return Rows(None)
             case Items(kind="list") if not any(isinstance(v, Items | Tensor) for v in value.items):
                 # a list of truths is a mask, of which nobody knows how much it takes
                 counted = not (value.open or value.grown) and all(map(_is_integer, value.items))
@@ -294,6 +318,10 @@ class Sizes:
             role = "channel" if _is_channel(first) else ""
             return Extent(self.symbols.quotient(first, second, role))
         return None
+
+
+def _is_vector(tensor: Tensor | None) -> bool:
+    return tensor is not None and len(tensor.shape or ()) == 1
 
 
 def _picked(index: Tensor, shape: Shape) -> Any:

@@ -16,7 +16,8 @@ def shared_layer_copies(program: Program, context: Context) -> None:
 
     ## What it does
     Reports `[layer] * n`, and comprehensions that give the same layer in each round, where they
-    become the layers of a `ModuleList` or `Sequential` and have weights. It is silent where a
+    become the layers of a `ModuleList` or `Sequential` and have weights; and a layer that is built
+    before a comprehension and given to each module that it builds. It is silent where a
     name or comment says that weights are shared.
 
     ## Why it hurts training
@@ -64,10 +65,13 @@ def shared_layer_copies(program: Program, context: Context) -> None:
     - [torch.nn.ModuleList](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
     """
     for found in repeated_modules(program):
+        where = (
+            "a part of each module of this list" if found.inside else "in this list several times"
+        )
         context.report(
             found.site,
-            f"`{found.element.text}` is in this list several times, and is one and the same "
-            "layer: its weights are shared by all",
+            f"`{found.element.text}` is {where}, and is one and the same layer: its weights are "
+            "shared by all",
             help="Build one for each place, in a comprehension.",
             fix=("Build one layer for each place", build_each(found)),
         )
