@@ -266,7 +266,7 @@ class Linter:
             [*problems, *findings.values()],
             {name: told for name, told in comments.items() if told},
             self._config_of,
-            lambda name: whole and _all_known(name, found.roots),
+            lambda name: whole and all_known(name, found.roots),
         )
         took_part = sum(result.took_part for result in results.values())
         failed = any(f.code in FAILED for f in kept)
@@ -296,7 +296,7 @@ def _comments(name: str) -> tuple[Suppression, ...]:
         return ()
 
 
-def _all_known(name: str, roots: Roots) -> bool:
+def all_known(name: str, roots: Roots) -> bool:
     """Whether whatever could lead to findings in a file has been linted with it."""
     source_root = ProjectModules().root_of(os.path.abspath(name))
     return any(

@@ -13,7 +13,7 @@ from nnlint.config import Config
 from nnlint.finding import Applicability, Change, ChangeKind, Finding, Fix, Position
 from nnlint.listing import every_name
 from nnlint.registry import TOOL
-from nnlint.selection import Selectable, closest, closest_selector, is_selected, meant
+from nnlint.selection import closest, closest_selector, is_selected, meant, specificity
 from nnlint.source.patterns import compiled
 from nnlint.source.suppression import Suppression
 
@@ -105,7 +105,7 @@ class _File:
             if comment.covers(finding.cell, finding.rows):
                 self._near.setdefault(comment, set()).update((finding.code, finding.name))
                 for selector in comment.selectors or ("ALL",):
-                    if selector == "ALL" or _names(selector, finding):
+                    if specificity(selector, finding):
                         self._used.add((comment, selector))
                         hidden = True
         return hidden or not is_selected(self._config, finding)
@@ -125,24 +125,27 @@ class _File:
             yield (
                 "NN005",
                 "this comment is in no form that nnlint knows and suppresses nothing: write "
-                "`# nnlint: ignore[name]` or `# nnlint: ignore-file[name]`",
+                "`# nnlint: ignore[name]`, `# nnlint: ignore-file[name]`, or "
+                "`# nnlint: disable[name]` on a line of its own",
                 None,
             )
             return
+        # what is left out for once may be what the comment is for
+        whole = self._config.command_line.select is None and not self._config.command_line.ignore
         for selector in comment.selectors:
-            rule = next((r for r in every_name() if _names(selector, r)), None)
-            if rule is None:
+            rules = [r for r in every_name() if specificity(selector, r)]
+            if not rules:
                 if comment.ours or selector.upper().startswith("NN"):
                     hint = closest(selector, every_name())
                     fix = self._named(comment, selector, closest_selector(selector, every_name()))
                     yield "NN005", f"no rule is called `{selector}`{hint}", fix
             elif judged and comment.ours and (comment, selector) not in self._used:
-                if is_selected(self._config, rule) and rule.code not in FATAL:
+                selected = [is_selected(self._config, r) and r.code not in FATAL for r in rules]
+                if all(selected) if len(selected) == 1 else any(selected) and whole:
                     fix = self._fix(comment, "Take it out", comment.without(selector))
                     yield "NN004", f"`{selector}` is not reported here: the comment can go", fix
-        # what is left out for once may be what the comment is for
-        whole = self._config.command_line.select is None and not self._config.command_line.ignore
-        if not comment.selectors and judged and whole and (comment, "ALL") not in self._used:
+        unused = comment.ours and (comment, "ALL") not in self._used
+        if not comment.selectors and judged and whole and unused:
             fix = self._fix(comment, "Take it out", comment.without("ALL"))
             yield "NN004", "nothing is reported here: the comment can go", fix
 
@@ -156,10 +159,6 @@ class _File:
         texts = (comment.comment, text)
         change = Change(ChangeKind.REWRITE_COMMENT, self._name, (comment.place,), texts)
         return Fix(title, Applicability.SAFE, (change,))
-
-
-def _names(selector: str, rule: Selectable) -> bool:
-    return selector.upper() == rule.code or selector.lower() == rule.name
 
 
 def _ignored_in_file(finding: Finding, config: Config) -> bool:

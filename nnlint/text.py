@@ -55,6 +55,17 @@ def shown_path(path: str | os.PathLike[str]) -> str:
     return os.fspath(path) if relative.startswith(os.pardir) else relative
 
 
+def path_between(folder: str, path: str | os.PathLike[str]) -> str:
+    """A path as it is written in a folder, with slashes; absolute where there is no other way."""
+    whole = os.path.abspath(path)
+    try:
+        found = os.path.relpath(whole, folder)
+    except ValueError:
+        # on another drive of Windows
+        found = whole
+    return found.replace(os.sep, "/")
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """A hint at the known word that `name` may stand for, or nothing."""
     import difflib

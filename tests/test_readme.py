@@ -175,7 +175,10 @@ def test_every_suppression_suppresses(project: Path, capsys: pytest.CaptureFixtu
     model = project / "model.py"
     text = model.read_text(encoding="utf-8")
     assert run(["--select", "NN301"]) == 1
-    for line in [*lines, "summary = h_n.view(batch, -1)\n        # nnlint: ignore-file[NN301]"]:
+    above = [t.rstrip().replace("\n", "\n        ") for t in blocks("python") if t[:5] == "# nnl"]
+    assert len(above) == 2
+    whole = "summary = h_n.view(batch, -1)\n        # nnlint: ignore-file[NN301]"
+    for line in [*lines, *above, whole]:
         model.write_text(text.replace("summary = h_n.view(batch, -1)", line), encoding="utf-8")
         status = run(["--select", "NN301,NN004,NN005"])
         assert status == 0, line + capsys.readouterr().out

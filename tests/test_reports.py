@@ -280,7 +280,7 @@ def test_sarif():
     first, second, third = run["results"]
     place = first["locations"][0]["physicalLocation"]
     assert place == {
-        "artifactLocation": {"uri": "model.py"},
+        "artifactLocation": {"uri": "model.py", "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": 8, "startColumn": 16, "endLine": 8, "endColumn": 31},
     }
     assert [r["level"] for r in run["results"]] == ["error", "note", "error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def codes(findings) -> list[str]:
         (CALLED, "A", True),
         (CALLED, "B", False),
         (CALLED, "C", True),
-        (CALLED, "D", False),
+        (CALLED, "D", True),
         (CALLED, "E", True),
         (LOOPED, "A", False),
         (LOOPED, "C", False),
@@ -83,6 +84,13 @@ def test_first_and_last_line_of_the_statement_count(tmp_path, text, mark, counts
         "# noqa: NN101",
         "# noqa:E501,NN101",
         "#NOQA : nn101 # and more",
+        "# noqa",
+        "# NOQA  # by hand",
+        "# noqa: NN1",
+        "# noqa: E501, NN10",
+        "# nnlint: ignore[NN1]",
+        "# nnlint: ignore[warning]",
+        "# nnlint: ignore[ALL]",
     ],
 )
 def test_forms(tmp_path, comment):
@@ -108,16 +116,120 @@ def test_comments_that_suppress_nothing(tmp_path, comment, code, message):
 
 
 @pytest.mark.parametrize(
-    "comment", ["# nnlint: the linter", "# noqa: F401", "# noqa", "# see nnlint:ignoreland"]
+    "comment",
+    [
+        "# nnlint: the linter",
+        "# noqa: F401",
+        "# noqa: why",
+        "# noqa-like",
+        "# see nnlint:ignoreland",
+    ],
 )
 def test_comments_that_are_none(tmp_path, comment):
     assert codes(run(tmp_path, UNSEEDED.replace("(8, 1)", f"(8, 1)  {comment}"))) == ["NN101"]
 
 
+LOSSES = """import torch.nn.functional as F
+
+
+def first(x, y):
+    # A
+    p = x.softmax(1)
+    # B
+    loss = F.cross_entropy(p, y)
+    # C
+    return loss
+
+
+# D
+def second(x, y):
+    # E
+    if y is None:
+        # F
+        return F.cross_entropy(
+            # G
+            x.softmax(1),
+            y,
+        )
+    # H
+    return F.cross_entropy(x.softmax(1), y)
+# I
+"""
+"""NN401 on three rows: in `first`, in the block of the `if`, and on the last one."""
+
+
+@pytest.mark.parametrize(
+    ("marks", "left"),
+    [
+        ({}, [6, 12, 16]),
+        ({"B": "ignore[NN401]"}, [12, 16]),
+        ({"B": "ignore[NN4] it is shown to fail"}, [12, 16]),
+        ({"B": "ignore"}, [12, 16]),
+        ({"F": "ignore[NN401]"}, [6, 16]),
+        ({"H": "ignore[softmax-into-cross-entropy]"}, [6, 12]),
+        ({"A": "disable[NN401]"}, [12, 16]),
+        ({"A": "disable[NN4]", "B": "enable[nn4]"}, [6, 12, 16]),
+        ({"B": "disable[NN401]", "C": "enable[NN401]"}, [12, 16]),
+        ({"D": "disable[NN401]"}, [6]),
+        ({"D": "disable", "I": "enable"}, [6]),
+        ({"E": "disable[NN401]", "H": "enable[NN401]"}, [6, 16]),
+        ({"F": "disable[error]"}, [6, 16]),
+    ],
+)
+def test_above_a_line_and_in_a_block(tmp_path, marks, left):
+    text = LOSSES
+    for mark, comment in marks.items():
+        text = text.replace(f"# {mark}\n", f"# nnlint: {comment}\n")
+    # the rows are those of a text without the other comments
+    kept = [r for r in text.split("\n") if not re.fullmatch(r"\s*# [A-I]", r)]
+    found = run(tmp_path, "\n".join(kept), Config(selection=Selection(select=("NN401", "NN0"))))
+    rows = [f.start.row for f in found if f.code == "NN401"]
+    added = [row for row, line in enumerate(kept, 1) if "# nnlint" in line]
+    assert [r - sum(a < r for a in added) for r in rows] == left
+    unused = [f for f in found if f.code != "NN401"]
+    assert bool(unused) == (left == [6, 12, 16] and bool(marks))
+
+
+@pytest.mark.parametrize(
+    ("comment", "code"),
+    [
+        ("x = 1  # nnlint: disable[NN401]", "NN005"),
+        ("# nnlint: disable[]", "NN005"),
+        ("# nnlint: enable[NN401]", "NN004"),
+        ("# nnlint: disable[NN401]\nx = 1\n# nnlint: enable[NN402]", "NN004"),
+        ("# nnlint: ignore[NN401]\nx = 1", "NN004"),
+    ],
+)
+def test_what_begins_or_ends_nothing_is_told(tmp_path, comment, code):
+    assert set(codes(run(tmp_path, f"{comment}\ny = 2\n"))) == {code}
+
+
+def test_a_comment_on_its_own_row_counts_behind_others(tmp_path):
+    text = UNSEEDED.replace("\nmodel", "\n# nnlint: ignore[NN101]\n\n# about it\nmodel")
+    assert not run(tmp_path, text)
+    # `noqa` speaks of its own row, as everywhere else
+    text = UNSEEDED.replace("\nmodel", "\n# noqa: NN101\nmodel")
+    assert codes(run(tmp_path, text)) == ["NN101"]
+
+
+def test_a_comment_ends_with_its_cell(tmp_path):
+    first, second = UNSEEDED.split("\n\n")
+    for comment, left in (("ignore", ["NN004", "NN101"]), ("disable", ["NN004", "NN101"])):
+        cells = [
+            {"cell_type": "code", "source": s} for s in (f"{first}\n# nnlint: {comment}", second)
+        ]
+        assert (
+            codes(run(tmp_path, json.dumps({"cells": cells, "nbformat": 4}), suffix=".ipynb"))
+            == left
+        )
+
+
 def test_of_the_whole_file(tmp_path):
     assert not run(tmp_path, UNSEEDED + "# nnlint: ignore-file[missing-seed]\n")
     assert not run(tmp_path, "# nnlint: ignore-file\n" + UNSEEDED)
-    assert codes(run(tmp_path, "# nnlint: ignore-file[NN3]\n" + UNSEEDED)) == ["NN005", "NN101"]
+    assert codes(run(tmp_path, "# nnlint: ignore-file[NN3]\n" + UNSEEDED)) == ["NN004", "NN101"]
+    assert codes(run(tmp_path, "# nnlint: ignore-file[NN9]\n" + UNSEEDED)) == ["NN005", "NN101"]
+    assert not run(tmp_path, "# nnlint: ignore-file[NN1]\n" + UNSEEDED)
 
 
 def test_nothing_hides_what_cannot_be_linted(tmp_path):

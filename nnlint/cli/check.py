@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.authors import local_rules_option
+from nnlint.cli.baselines import check_options, without_known, write_known
 from nnlint.cli.machines import cluster, machines_options, shard_of
 from nnlint.cli.settings import Settings, settings_of, shown_settings
 from nnlint.cli.verification import verification_options
@@ -101,6 +102,9 @@ def _rules(name: str, text: str) -> Callable[[Any], Any]:
     type=click.Path(dir_okay=False),
     help="Write the findings there, to be left out later.",
 )
+@click.option(
+    "--prune-baseline", is_flag=True, help="Take out of the baseline what is found no more."
+)
 @click.option("--no-cache", "-n", is_flag=True, help="Neither read nor write the cache.")
 @click.option(
     "--cache-dir",
@@ -131,6 +135,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
     Exit status: 0 clean, 1 findings, 2 nnlint could not do its job.
     """
+    check_options(options)
     settings = settings_of(list(paths) or ["."], options)
     if options["show_settings"]:
         click.echo(shown_settings(settings), nl=False)
@@ -184,7 +189,9 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         # to try fixes, and to tell what is told once, takes all files
         tells_fixes = reports and shard is None and _tells_fixes(settings, options)
         if reports:
-            findings = _told(result, settings, options, by_now)
+            findings = without_known(result, found.roots, settings, options)
+            if not options["verify"]:
+                findings = _gathered(findings, result, options, by_now)
         if tells_fixes and any(finding.fix for finding in findings):
             from nnlint.fixing import offered
             from nnlint.offering import Offers
@@ -196,7 +203,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         _tell_unparsed(offers)
         return 2 if result.failed else int(bool(fixed and fixed.contents))
     if options["write_baseline"]:
-        return _write_baseline(options["write_baseline"], result)
+        return write_known(options["write_baseline"], result)
     if options["verify"]:
         findings = _verified(findings, settings, options, fixed)
         findings = _gathered(findings, result, options, by_now)
@@ -210,19 +217,6 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     report = _report(result, options["quiet"], overlay, fixed)
     write_report(report, settings.config.output_format, options, stream)
     return status
-
-
-def _told(
-    result: RunResult, settings: Settings, options: dict[str, Any], texts: Mapping[str, bytes]
-) -> Sequence[Finding]:
-    """The findings to report, as far as that does not depend on what running the code shows."""
-    findings: Sequence[Finding] = result.findings
-    baseline = options["baseline"] or settings.config.baseline
-    if baseline:
-        from nnlint.baseline import without_baseline
-
-        findings = without_baseline(Path(baseline), findings)
-    return findings if options["verify"] else _gathered(findings, result, options, texts)
 
 
 def _gathered(
@@ -325,15 +319,6 @@ def _remarks(
             f"{result.took_part} with PyTorch",
             err=True,
         )
-
-
-def _write_baseline(path: str, result: RunResult) -> int:
-    from nnlint.baseline import write_baseline
-    from nnlint.report.summary import count
-
-    write_baseline(Path(path), result.findings)
-    click.echo(f"wrote {count(len(result.findings), 'finding')} to {plain(path)}", err=True)
-    return 2 if result.failed else 0
 
 
 def _status(findings: Sequence[Finding], settings: Settings, failed: bool) -> int:

@@ -102,14 +102,14 @@ def _proven(
 
 
 def _wanted(settings: Settings, options: dict[str, Any]) -> Any:
-    from nnlint.baseline import read_baseline
+    from nnlint.baseline import Baseline
 
     path = options["baseline"] or settings.config.baseline
-    known = read_baseline(Path(path)) if path else {}
+    baseline = Baseline(Path(path)) if path else None
     permitted = permits(options["unsafe_fixes"])
 
     def wanted(finding: Finding) -> bool:
-        return permitted(finding) and identity(finding) not in known
+        return permitted(finding) and not (baseline and baseline.knows(finding))
 
     return wanted
 

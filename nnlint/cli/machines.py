@@ -51,7 +51,15 @@ def shard_of(options: dict[str, Any]) -> Shard | None:
 
     if options["shard"] is None:
         return None
-    for name in ("fix", "diff", "write_baseline", "merge", "verify", "statistics"):
+    for name in (
+        "fix",
+        "diff",
+        "write_baseline",
+        "prune_baseline",
+        "merge",
+        "verify",
+        "statistics",
+    ):
         if options[name]:
             raise ConfigError(
                 f"--shard: --{name.replace('_', '-')} needs all files: give it where the "

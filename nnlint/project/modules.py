@@ -250,7 +250,10 @@ class ProjectModules:
     def _up_to_the_top(self, root: str) -> list[str]:
         """The folders above a source root that belong to the same project, as far as known."""
         above = self._above(root)
-        return above[1:] if self._is_top(above[-1]) else []
+        if self._is_top(above[-1]):
+            return above[1:]
+        # where nothing marks a project, it is what is linted
+        return above[1 : above.index(self._roots.top) + 1] if self._roots.top in above else []
 
     def _above(self, root: str) -> list[str]:
         """A source root and the folders above it, up to the top of the project if it is near."""
@@ -260,4 +263,4 @@ class ProjectModules:
         return above
 
     def _is_top(self, folder: str) -> bool:
-        return folder == self._roots.top or not self.names(folder).isdisjoint(PROJECT_MARKERS)
+        return not self.names(folder).isdisjoint(PROJECT_MARKERS)

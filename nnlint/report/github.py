@@ -6,7 +6,7 @@ from typing import TextIO
 
 from nnlint.finding import Finding
 from nnlint.report import Report
-from nnlint.report.machine import in_file, whole_text
+from nnlint.report.machine import in_file, in_repository, whole_text
 from nnlint.text import plain
 
 _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice", "pedantic": "notice"}
@@ -25,7 +25,11 @@ def write(report: Report, stream: TextIO) -> None:
 def _properties(finding: Finding) -> list[tuple[str, str]]:
     start, end = in_file(finding)
     title = ("title", f"nnlint {finding.code} {finding.name}")
-    rows = [("file", finding.filename), ("line", str(start.row)), ("endLine", str(end.row))]
+    rows = [
+        ("file", in_repository(finding.filename)),
+        ("line", str(start.row)),
+        ("endLine", str(end.row)),
+    ]
     if start.row != end.row:
         # columns are taken only for a single line
         return [*rows, title]

@@ -6,7 +6,7 @@ import hashlib
 from typing import TextIO
 
 from nnlint.report import Report
-from nnlint.report.machine import in_file, whole_text
+from nnlint.report.machine import in_file, in_repository, whole_text
 from nnlint.text import json_text
 
 _SEVERITIES = {"error": "major", "warning": "minor", "advice": "info", "pedantic": "info"}
@@ -20,7 +20,8 @@ def write(report: Report, stream: TextIO) -> None:
         if f.taken_back:
             # the format has no state for it
             continue
-        identity = f"{f.filename} {f.code} {f.message}"
+        path = in_repository(f.filename)
+        identity = f"{path} {f.code} {f.message}"
         seen[identity] = seen.get(identity, 0) + 1
         unique = f"{identity} {seen[identity]}".encode("utf-8", "surrogatepass")
         start, end = in_file(f)
@@ -30,7 +31,7 @@ def write(report: Report, stream: TextIO) -> None:
                 "check_name": f.name,
                 "fingerprint": hashlib.sha256(unique).hexdigest(),
                 "severity": _SEVERITIES[f.level.value],
-                "location": {"path": f.filename, "lines": {"begin": start.row, "end": end.row}},
+                "location": {"path": path, "lines": {"begin": start.row, "end": end.row}},
             }
         )
     stream.write(json_text(issues, indent=2) + "\n")

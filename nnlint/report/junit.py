@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from nnlint.finding import Finding
 from nnlint.report import Report
-from nnlint.report.machine import whole_text
+from nnlint.report.machine import in_repository, whole_text
 from nnlint.text import plain
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,7 +34,7 @@ def write(report: Report, stream: TextIO) -> None:
 
 
 def _suite(suites: ElementTree.Element, filename: str, findings: list[Finding]) -> None:
-    name = _clean(filename)
+    name = _clean(in_repository(filename))
     counts = {"tests": str(len(findings)), **_counts(findings)}
     suite = ElementTree.SubElement(suites, "testsuite", {"name": name, **counts})
     for f in findings:

@@ -10,10 +10,12 @@ from urllib.parse import quote
 from nnlint import __version__
 from nnlint.finding import Finding, Related
 from nnlint.report import Report
-from nnlint.report.machine import in_file, whole_text
+from nnlint.report.machine import in_file, in_repository, whole_text
 from nnlint.text import json_text
 
 _LEVELS = {"error": "error", "warning": "warning", "advice": "note", "pedantic": "note"}
+_ROOT = "%SRCROOT%"
+"""What paths are told from: the root of the repository, wherever that is checked out."""
 
 
 def write(report: Report, stream: TextIO) -> None:
@@ -29,6 +31,7 @@ def write(report: Report, stream: TextIO) -> None:
                 "rules": [_rule(f) for f in rules.values()],
             }
         },
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(f, index[f.code]) for f in findings],
     }
@@ -105,10 +108,10 @@ def _location(at: Finding | Related) -> dict[str, Any]:
 
 
 def _artifact(filename: str) -> dict[str, str]:
-    path = Path(filename)
-    if path.is_absolute():
-        return {"uri": path.as_uri()}
-    return {"uri": quote(path.as_posix(), errors="surrogateescape")}
+    name = in_repository(filename)
+    if Path(name).is_absolute():
+        return {"uri": Path(name).as_uri()}
+    return {"uri": quote(name, errors="surrogateescape"), "uriBaseId": _ROOT}
 
 
 def _region(start: tuple[int, int], end: tuple[int, int]) -> dict[str, int]:

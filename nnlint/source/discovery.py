@@ -55,11 +55,15 @@ class Roots:
 
     pairs: tuple[tuple[str, str], ...] = ()
     """Absolute path and path as given."""
+    here: str = ""
+    """The folder that relative paths begin at; empty where all are absolute."""
 
     @classmethod
     def of(cls, paths: Iterable[str]) -> Roots:
         """The roots of some paths, each as given."""
-        return cls(tuple((os.path.abspath(path), str(Path(path))) for path in paths))
+        pairs = tuple((os.path.abspath(path), str(Path(path))) for path in paths)
+        relative = any(not os.path.isabs(given) for _, given in pairs)
+        return cls(pairs, os.getcwd() if relative else "")
 
     def display(self, path: str) -> str:
         """The name of a file, given by its absolute path."""
@@ -70,7 +74,13 @@ class Roots:
             if path.startswith(below):
                 rest = path[len(below) :]
                 return rest if given == "." else os.path.join(given, rest)
-        return path
+        if not self.here:
+            return path
+        try:
+            return os.path.relpath(path, self.here)
+        except ValueError:
+            # on another drive of Windows
+            return path
 
     @property
     def top(self) -> str:
