@@ -3,6 +3,7 @@ trainers are given."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,14 @@ from nnlint.semantics.values import (
     Arithmetic,
     Built,
     Choice,
+    Constant,
     Instance,
     Maybe,
     Value,
     constant,
     names_of,
 )
+from nnlint.syntax.calls import argument_of
 
 _HOOK = "train_dataloader"
 """The method by which Lightning asks a module or data module for the loader to train on."""
@@ -133,6 +136,18 @@ def loaders_in(value: Value | None, chosen: bool = False) -> Iterator[tuple[Buil
 def called(loader: Built) -> str:
     """What the program calls a loader: its variable, else the call that builds it."""
     return next(iter(names_of(loader)), "") or loader.site.text
+
+
+def is_given_sampler(loader: Built) -> bool:
+    """Whether a loader has a sampler, or its call passes what an option may make one."""
+    for name in ("sampler", "batch_sampler"):
+        given = loader.arguments.get(name)
+        if given is not None and not (isinstance(given, Constant) and given.value is None):
+            return True
+        written = argument_of(loader.site.node, name, 3 if name == "sampler" else 4)
+        if name in loader.explicit and not isinstance(written, ast.Constant):
+            return True
+    return False
 
 
 def is_map_style(dataset: Value | None, depth: int = 6) -> bool:

@@ -6,7 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from nnlint.questions.data.loaders import TrainingLoader, is_map_style, training_loaders
+from nnlint.questions.data.loaders import (
+    TrainingLoader,
+    is_given_sampler,
+    is_map_style,
+    training_loaders,
+)
 from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.training.carrying import takes_state_along
 from nnlint.semantics.analysis import Program, is_test
@@ -38,7 +43,6 @@ _IN_ORDER = re.compile(
 )
 """How programs call data whose order is a part of it, or is chosen."""
 _SHUFFLES = re.compile(r"shuffle|permut|randperm|reindex", re.IGNORECASE)
-_NO_SAMPLER = ("sampler", "batch_sampler")
 
 
 def unshuffled_loaders(program: Program) -> Iterator[TrainingLoader]:
@@ -61,16 +65,12 @@ def keeps_order(loader: Built) -> bool:
     given = loader.arguments
     if loader.entry.parameter("sampler") is None or "**" in given:
         return False
-    if any(not _is_none(given.get(name)) for name in _NO_SAMPLER):
+    if is_given_sampler(loader):
         return False
     shuffle = given.get("shuffle")
     if not isinstance(shuffle, Constant) or shuffle.value not in (None, False):
         return False
     return not (shuffle.soft and _is_option(shuffle))
-
-
-def _is_none(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Constant) and value.value is None)
 
 
 def _is_option(value: Constant) -> bool:
