@@ -50,6 +50,24 @@ def carried_states(program: Program) -> Iterator[CarriedState]:
             yield CarriedState(forward, backward, *carried)
 
 
+def takes_state_along(loop: Block) -> bool:
+    """Whether a pass in a loop is given state that a pass of the round before has left, whether
+    or not its graph is cut off."""
+    return any(_takes_along(forward) for forward in loop.events("forward"))
+
+
+def _takes_along(forward: Event) -> bool:
+    module, node = forward.site.module, forward.site.node
+    if not isinstance(node, ast.Call):
+        return False
+    chain = enclosing_statements(module, node)
+    statement = chain[-1].node if chain else None
+    if not isinstance(statement, ast.Assign):
+        return False
+    given = {name for argument in _arguments(node) for name in _names(argument)}
+    return any(n in given and _is_state(n) for t in statement.targets for n in _names(t))
+
+
 def _training_loop(blocks: tuple[Block, ...]) -> tuple[Block | None, Event | None]:
     """The innermost loop around a pass in which gradients are computed, and where."""
     for block in reversed(blocks):

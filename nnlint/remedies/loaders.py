@@ -1,0 +1,46 @@
+"""Changes of loaders and splits, with the program's own names.
+
+Each returns None where it cannot.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from nnlint.questions.data.distributed import RepeatedOrder
+from nnlint.remedies.places import name_at, rebinds
+from nnlint.rewriting.changes import Changes, insert_before, set_keyword
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import Built, Site
+from nnlint.syntax.calls import called_name
+
+
+def shuffle(program: Program, loader: Built) -> Changes:
+    """Have a loader shuffle, where its call says itself what it is given."""
+    call = loader.site.node
+    if not isinstance(call, ast.Call) or any(k.arg is None for k in call.keywords):
+        return None
+    if any(isinstance(a, ast.Starred) for a in call.args) or len(call.args) > 2:
+        return None
+    given = next((k.value for k in call.keywords if k.arg == "shuffle"), None)
+    if given is not None and not isinstance(given, ast.Constant):
+        return None
+    if sum(other.site.key == loader.site.key for other in program.builds) > 1:
+        # the same call makes other loaders, too
+        return None
+    return set_keyword(loader.site, "shuffle", "True")
+
+
+def tell_epoch(found: RepeatedOrder) -> Changes:
+    """Set the epoch of a sampler at the start of each, by the variable that counts them."""
+    loop = found.epochs.site
+    if loop is None or not found.always or not isinstance(loop.node, ast.For):
+        return None
+    counter, first = loop.node.target, Site(loop.module, loop.node.body[0])
+    if not isinstance(counter, ast.Name) or rebinds(loop.node.body, counter.id):
+        return None
+    iterates_numbers = isinstance(loop.node.iter, ast.Call) and called_name(loop.node.iter)
+    if iterates_numbers not in ("range", "trange", "tqdm"):
+        return None
+    name = name_at(found.sampler.site, first)
+    return insert_before(first, f"{name}.set_epoch({counter.id})") if name else None
