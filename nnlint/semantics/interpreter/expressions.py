@@ -299,8 +299,8 @@ class Expressions(Statements):
                 return Unknown(origin="draw", state={DRAWING: drawn[0]})
             if isinstance(receiver, Items) and receiver.items:
                 every = receiver.alike or not receiver.open
-                member = some_of(receiver.items) if every else None
-                return member or Unknown(state={STORED_IN: receiver})
+                alike = some_of(receiver.items) if every else None
+                return alike or Unknown(state={STORED_IN: receiver})
             return Unknown(origin="item", state={TAKEN_AT: self.site(node), TAKEN_FROM: receiver})
         index = key.value
         if isinstance(receiver, ShapeOf) and isinstance(index, int):
