@@ -23,7 +23,9 @@ class Event:
     is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
     returned (a state is), gather (something is added to a running sum or a list, the operand),
     average (something is divided by a length, the operand), returned_loss (to a trainer that goes
-    on from it), given_up (what follows in the block, or happens in the call, was not
+    on from it), fit_statistics (an estimator, on the operands), split, cross_validate, part (rows
+    of the subject are left in the operands, as the name says: by a split, a slice, a choice, or
+    `transform`), given_up (what follows in the block, or happens in the call, was not
     interpreted), opaque.
     """
 
