@@ -42,7 +42,7 @@ ROW_NAMES = "names of rows"
 COLUMN_OF = "column of"
 """Key of the state of a column for the table that it is of."""
 FITTED = "fitted on"
-"""Key of an estimator's state for what it has learnt."""
+"""Key of an estimator's state for what it has learnt, as `Rows` that have no source."""
 STATISTICS = frozenset(
     "mean std var median min max amin amax nanmean nanstd nanvar nanmedian nanmin nanmax "
     "average".split()
@@ -351,3 +351,11 @@ def _estimators_in(values: Sequence[Value], depth: int = 4) -> list[Built]:
         elif isinstance(value, Items):
             found += _estimators_in(value.items, depth - 1)
     return found
+
+
+def row_names(value: Value | None) -> tuple[str, ...]:
+    """The names that a program gives to a part of its rows."""
+    if isinstance(value, (Unknown, Tensor)):
+        names: tuple[str, ...] = value.state.get(ROW_NAMES, ())
+        return names
+    return ()

@@ -8,16 +8,16 @@ from nnlint.questions.data.splits import EVAL, TRAIN, role_of_condition, role_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.records import record
 from nnlint.semantics.rows import (
-    ROW_NAMES,
     SPREADS,
     Fit,
     Rows,
     held_rows,
     learns,
+    row_names,
     rows_of,
 )
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Site, Tensor, Unknown, Value, names_of
+from nnlint.semantics.values import Built, Site, names_of
 
 _SPLITS = frozenset({"split", "fold"})
 """Cuts that tell what is trained on from what is held out, by themselves."""
@@ -156,14 +156,6 @@ def _roles_of_part(event: Event) -> set[str]:
     told = {role_of_name(name) for part in event.operands for name in row_names(part)}
     told |= {role_of_condition(condition) for condition in event.conditions}
     return told - {""}
-
-
-def row_names(value: Value | None) -> tuple[str, ...]:
-    """The names that a program gives to a part of its rows."""
-    if isinstance(value, (Unknown, Tensor)):
-        names: tuple[str, ...] = value.state.get(ROW_NAMES, ())
-        return names
-    return ()
 
 
 def _on_test_part(program: Program) -> Iterator[Leak]:

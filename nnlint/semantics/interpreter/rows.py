@@ -254,13 +254,14 @@ class RowKeeping(Tables):
         rows = rows_of(given)
         if estimator.entry.family == "resampler":
             return self._resampled(name, positional, keywords, result, site)
-        fits: tuple[Fit, ...] = estimator.state.get(FITTED, ())
+        known: Rows | None = estimator.state.get(FITTED)
+        fits = known.fits if known is not None else ()
         if name in ("fit", "fit_transform", "partial_fit") and rows is not None:
             called = estimator.entry.name.rpartition(".")[2]
             if learns(estimator) and rows.source is not None:
                 before = fits if name == "partial_fit" else ()
                 fits = (*before, Fit(site, rows, estimator, called))
-                self.write(estimator.state, FITTED, fits)
+                self.write(estimator.state, FITTED, Rows(None, (), fits))
         if name in ("fit", "partial_fit"):
             return estimator
         if name in ("transform", "fit_transform") and rows is not None:

@@ -1,0 +1,180 @@
+"""The loaders that a model is trained on: told by the steps in the loops over them, and by what
+trainers are given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.timeline import Block, Event, loops_around
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Choice,
+    Constant,
+    Instance,
+    Maybe,
+    Value,
+    constant,
+    names_of,
+)
+from nnlint.syntax.calls import argument_of
+
+_HOOK = "train_dataloader"
+"""The method by which Lightning asks a module or data module for the loader to train on."""
+_OVER_SEVERAL = frozenset({"enumerate", "zip", "iter", "cycle"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingLoader:
+    """A loader that a model is trained on."""
+
+    loader: Built
+    batches: Block | None
+    """The loop over it in which steps are taken; None where a trainer goes over it."""
+    around: tuple[Block, ...]
+    """The blocks that this loop, or what hands the loader to a trainer, stands in, outermost
+    first."""
+    trainer: Value | None = None
+    """The trainer that is given it, where it is known."""
+    chosen: bool = False
+    """Whether it is one of several that the loop may go over."""
+
+    @property
+    def epochs(self) -> Block | None:
+        """The loop around that over the batches, in which it is gone through again and again."""
+        return next(iter(loops_around(self.around)[::-1]), None)
+
+
+def training_loaders(program: Program) -> Sequence[TrainingLoader]:
+    """The loaders that a program trains a model on, in order."""
+    return program.once(_training_loaders)
+
+
+def _training_loaders(program: Program) -> tuple[TrainingLoader, ...]:
+    return (*_in_loops(program), *_given_to_trainers(program), *_of_hooks(program))
+
+
+def _in_loops(program: Program) -> Iterator[TrainingLoader]:
+    met: set[tuple[int, int]] = set()
+    for event, blocks in program.walk():
+        if event.kind != "step" or not _trains_model(program, event):
+            continue
+        place = next(
+            (
+                i
+                for i in range(len(blocks) - 1, -1, -1)
+                if blocks[i].kind == "loop" and any(loaders_in(blocks[i].subject))
+            ),
+            None,
+        )
+        if place is None:
+            continue
+        batches = blocks[place]
+        if not batches.events("backward") or _adapts(event, batches):
+            continue
+        for loader, chosen in loaders_in(batches.subject):
+            if (id(loader), id(batches)) not in met:
+                met.add((id(loader), id(batches)))
+                yield TrainingLoader(loader, batches, blocks[:place], chosen=chosen)
+
+
+def _trains_model(program: Program, step: Event) -> bool:
+    return steps_optimizer(step) and not updates_no_model(program.events(), step.subject)
+
+
+def _adapts(step: Event, batches: Block) -> bool:
+    """Whether each batch has an optimizer of its own, as where images are fitted one by one."""
+    return step.subject is not None and made_within(step.subject, batches)
+
+
+def _given_to_trainers(program: Program) -> Iterator[TrainingLoader]:
+    for event, blocks in program.walk():
+        if event.kind == "fit" and len(event.operands) > 1:
+            # `trainer.fit(model, loader, …)`
+            for loader, chosen in loaders_in(event.operands[1]):
+                yield TrainingLoader(loader, None, blocks, event.subject, chosen)
+
+
+def _of_hooks(program: Program) -> Iterator[TrainingLoader]:
+    """What the methods build that a trainer asks for the loader to train on."""
+    for event, blocks in program.walk():
+        loader = event.subject
+        if event.kind != "build" or not _is_loader(loader):
+            continue
+        place = next((i for i, b in enumerate(blocks) if _is_hook(b)), None)
+        if place is not None and isinstance(loader, Built):
+            yield TrainingLoader(loader, None, blocks[:place])
+
+
+def _is_hook(block: Block) -> bool:
+    return block.kind in ("call", "entry") and block.name.rpartition(".")[2] == _HOOK
+
+
+def _is_loader(value: Value | None) -> bool:
+    return isinstance(value, Built) and value.entry.kind == "loader"
+
+
+def loaders_in(value: Value | None, chosen: bool = False) -> Iterator[tuple[Built, bool]]:
+    """The loaders that a loop goes over, and whether each is one of several that it may be."""
+    match value:
+        case Built() if value.entry.kind == "loader":
+            yield value, chosen
+        case Arithmetic(operator=operator) if operator in _OVER_SEVERAL:
+            for operand in value.operands:
+                yield from loaders_in(operand, chosen)
+        case Choice():
+            for option in value.options:
+                yield from loaders_in(option, True)
+        case Maybe():
+            yield from loaders_in(value.value, True)
+
+
+def called(loader: Built) -> str:
+    """What the program calls a loader: its variable, else the call that builds it."""
+    return next(iter(names_of(loader)), "") or loader.site.text
+
+
+def is_given_sampler(loader: Built) -> bool:
+    """Whether a loader has a sampler, or its call passes what an option may make one."""
+    for name in ("sampler", "batch_sampler"):
+        given = loader.arguments.get(name)
+        if given is not None and not (isinstance(given, Constant) and given.value is None):
+            return True
+        written = argument_of(loader.site.node, name, 3 if name == "sampler" else 4)
+        if name in loader.explicit and not isinstance(written, ast.Constant):
+            return True
+    return False
+
+
+def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
+    """Whether a dataset is known to give its examples by their numbers, so that a loader can
+    draw them in any order."""
+    match dataset:
+        case _ if depth == 0:
+            return False
+        case Built() if dataset.entry.kind == "dataset":
+            if dataset.entry.family in ("iterable", "base") or not dataset.explicit:
+                return False
+            if constant(dataset.arguments.get("streaming"), False) is not False:
+                return False
+            inner = dataset.arguments.get("dataset")
+            if dataset.entry.family == "hugging_face":
+                # without a split it is a table of several
+                return "split" in dataset.explicit
+            return inner is None or is_map_style(inner, depth - 1)
+        case Instance():
+            names = [a.name for a in dataset.cls.ancestry() if not hasattr(a, "node")]
+            return (
+                dataset.cls.known
+                and dataset.cls.find("__getitem__") is not None
+                and dataset.cls.find("__iter__") is None
+                and not any(name.endswith("IterableDataset") for name in names)
+            )
+        case Choice():
+            return all(is_map_style(option, depth - 1) for option in dataset.options)
+        case _:
+            return False
