@@ -40,6 +40,13 @@ _OTHER_FRAMEWORKS = re.compile(
     rb"^[ \t]*(?:from|import)[ \t]+(?:paddle|tensorflow|keras|jax|flax|mxnet|oneflow|mindspore)\b",
     re.MULTILINE,
 )
+_SPLITS = re.compile(
+    rb"\b(?:train_test_split|cross_val_(?:score|predict)|cross_validate|GridSearchCV|RandomizedSearchCV"
+    rb"|\w*KFold|\w*ShuffleSplit|TimeSeriesSplit|Leave\w+Out)[ \t]*\("
+)
+_FITS = re.compile(rb"\.(?:fit|fit_transform|fit_resample)[ \t]*\(")
+_LEARNS = re.compile(rb"(?:from|import)[ \t]+(?:sklearn|imblearn)\b")
+"""A program whose model is scikit-learn's takes part where it splits its data and fits."""
 _IN_NOTEBOOK = re.compile(rb"(?:from|import)\s+(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 
 
@@ -47,10 +54,12 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
     """Whether a file imports a library of the PyTorch ecosystem, or works with one that others do.
 
     It may start a module that imports it, have its names through a star, or train what it is
-    given, or handle modules by their own methods.
+    given, or handle modules by their own methods, or split its data and fit what scikit-learn has.
     """
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
+    if all(said.search(raw) for said in (_LEARNS, _SPLITS, _FITS)):
+        return True
     if is_notebook:
         return bool(_IN_NOTEBOOK.search(raw))
     return bool(

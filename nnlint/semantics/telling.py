@@ -29,7 +29,8 @@ DRAWN_FAMILIES = frozenset(
 """Families of layers whose weights are drawn at random when they are built."""
 TOLD_NAMES = frozenset(
     "backward step fit lr rearrange manual_backward no_grad inference_mode with_transform "
-    "set_transform eval zero_grad state_dict constant_ ones_ zeros_ zero_ fill_".split()
+    "set_transform eval zero_grad state_dict constant_ ones_ zeros_ zero_ fill_ fit_transform "
+    "train_test_split random_split cross_val_score cross_validate fit_resample".split()
 )
 _DRAWN_IN_PLACE = frozenset({"normal_", "trunc_normal_", "uniform_"})
 TRAINING_NAMES = frozenset(

@@ -25,7 +25,9 @@ class Event:
     average (something is divided by a length, the operand), overwrite (on the way of a sample
     something is written into, by what the name says; the operands are what is written, and the
     ends of the slices it is written to), returned_loss (to a trainer that goes
-    on from it), given_up (what follows in the block, or happens in the call, was not
+    on from it), fit_statistics (an estimator, on the operands), split, cross_validate, part (rows
+    of the subject are left in the operands, as the name says: by a split, a slice, a choice, or
+    `transform`), given_up (what follows in the block, or happens in the call, was not
     interpreted), opaque.
     """
 

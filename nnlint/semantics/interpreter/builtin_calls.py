@@ -11,7 +11,7 @@ from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.classes import TYPE_HANDLERS
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
-from nnlint.semantics.interpreter.tables import Tables
+from nnlint.semantics.interpreter.rows import RowKeeping
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -48,7 +48,7 @@ from nnlint.semantics.values import (
 Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
 
 
-class Interpreter(Tables):
+class Interpreter(RowKeeping):
     """The whole interpreter."""
 
     def external_call(

@@ -429,8 +429,10 @@ class Members(TrainingCalls):
             draws = method_draw(entry.family, name)
             return self.draw(draws, built, built, positional, keywords, site)
         if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
-            operands = self.scaled(operands, site) if entry.family == "scaler" else operands
-            subject = operands[0] if entry.family == "scaler" and operands else built
+            # of gradients, and not of data
+            scales = entry.family == "scaler" and entry.kind != "estimator"
+            operands = self.scaled(operands, site) if scales else operands
+            subject = operands[0] if scales and operands else built
             if event == "step":
                 self.run_closures(operands, site)
             self.emit(event, site, subject, operands, name)

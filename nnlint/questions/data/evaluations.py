@@ -1,0 +1,283 @@
+"""The loaders that a model is evaluated on, and whether they hold the rows that it is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnlint.questions.data.loaders import loaders_in, training_loaders
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import off_by_default, words
+from nnlint.semantics.rows import row_names, rows_of
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    CALLED_ON,
+    Built,
+    Constant,
+    Instance,
+    Items,
+    Maybe,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+    names_of,
+    same,
+)
+
+_TRAINS = ("backward", "step", "fit")
+_TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
+"""Words of options by which a program is tried out on what it has seen."""
+_WITHOUT_ROWS = frozenset("transform target_transform transforms download batch_size".split())
+"""Arguments of data sets that say nothing about which rows they hold."""
+_ORDERS = frozenset("random sequential distributed".split())
+"""Families of samplers that give all rows, in some order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A loop over a loader in which a model is run and not trained."""
+
+    loader: Built
+    loop: Block
+    around: tuple[Block, ...]
+    position: int
+    """How many of the program's events come before its first one."""
+
+
+def evaluations(program: Program) -> Sequence[Evaluation]:
+    """The loops of a program that evaluate a model, in order."""
+    return program.once(_evaluations)
+
+
+def _evaluations(program: Program) -> tuple[Evaluation, ...]:
+    found: dict[tuple[int, int], Evaluation] = {}
+    for position, (event, blocks) in enumerate(program.walk()):
+        if event.kind not in ("forward", "opaque"):
+            continue
+        for number in range(len(blocks) - 1, -1, -1):
+            loop = blocks[number]
+            if loop.kind != "loop" or not any(loaders_in(loop.subject)):
+                continue
+            if loop.events(*_TRAINS) or not _runs_model(loop):
+                break
+            for loader, chosen in loaders_in(loop.subject):
+                if not chosen:
+                    known = Evaluation(loader, loop, blocks[:number], position)
+                    found.setdefault((id(loader), id(loop)), known)
+            break
+    return tuple(found.values())
+
+
+def _runs_model(loop: Block) -> bool:
+    return bool(loop.events("forward"))
+
+
+def role_of_loader(loader: Built) -> str:
+    """Which part of the data a loader is called: by its own names, and those of its data set."""
+    roles = {role for name in names_of(loader) if (role := role_of_name(name))}
+    if not roles:
+        dataset = loader.arguments.get("dataset")
+        names = names_of(dataset) if isinstance(dataset, Value) else ()
+        roles = {role for name in names if (role := role_of_name(name))}
+    return roles.pop() if len(roles) == 1 else ""
+
+
+def is_test(loader: Built) -> bool:
+    """Whether a loader is called one of test data, and not of validation data."""
+    return _called_test(loader) and not any("val" in name.lower() for name in names_of(loader))
+
+
+def _called_test(value: Built) -> bool:
+    return any("test" in name.lower() for name in names_of(value)) and not any(
+        "train" in name.lower() for name in names_of(value)
+    )
+
+
+def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Built]]:
+    """Loaders that are called ones of held-out data and hold the rows that all training is on,
+    with the loader that is trained on."""
+    trained = [t.loader for t in training_loaders(program) if not t.chosen]
+    if not trained:
+        return
+    told: set[int] = set()
+    for evaluation in evaluations(program):
+        loader = evaluation.loader
+        if id(loader) in told or role_of_loader(loader) != EVAL or _tries_out(loader):
+            continue
+        if any(loader is other or _tries_out(other) for other in trained):
+            continue
+        if all(holds_rows_of(loader, other) for other in trained):
+            told.add(id(loader))
+            yield evaluation, trained[0]
+
+
+def _tries_out(loader: Built) -> bool:
+    dataset = loader.arguments.get("dataset")
+    conditions = [*loader.conditions]
+    if isinstance(dataset, (Built, Instance)):
+        conditions += dataset.conditions
+    if off_by_default(conditions):
+        return True
+    said = [w for c in conditions for w in words(c.site.node)] + [*names_of(loader)]
+    return any(option in word.lower() for word in said for option in _TRIES_OUT)
+
+
+def holds_rows_of(loader: Built, other: Built) -> bool:
+    """Whether one loader certainly gives all rows that another gives."""
+    if _chooses_rows(loader):
+        return False
+    return holds(loader.arguments.get("dataset"), other.arguments.get("dataset"))
+
+
+def _chooses_rows(loader: Built) -> bool:
+    """Whether a sampler may leave rows out."""
+    for name in ("sampler", "batch_sampler"):
+        sampler = loader.arguments.get(name)
+        if sampler is None or (isinstance(sampler, Constant) and sampler.value is None):
+            continue
+        if not isinstance(sampler, Built) or sampler.entry.family not in _ORDERS:
+            return True
+    return False
+
+
+def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
+    """Whether a data set certainly holds all rows of another."""
+    if whole is None or other is None or depth == 0:
+        return False
+    if whole is other:
+        return isinstance(whole, (Built, Instance, Unknown, Tensor))
+    if isinstance(other, Built) and other.entry.family == "subset":
+        inner = other.arguments.get("dataset")
+        return not _is_part(whole) and holds(whole, inner, depth - 1)
+    if isinstance(whole, Built) and isinstance(other, Built):
+        return whole.entry is other.entry and _same_arguments(whole, other, depth)
+    if isinstance(whole, Instance) and isinstance(other, Instance):
+        return whole.cls is other.cls and _same_instance(whole, other)
+    return _same_rows(whole, other)
+
+
+def _is_part(value: Value) -> bool:
+    return isinstance(value, Built) and value.entry.family == "subset"
+
+
+def _same_arguments(whole: Built, other: Built, depth: int) -> bool:
+    if whole.entry.family == "tensors":
+        listed = [_listed(dataset.arguments.get("tensors")) for dataset in (whole, other)]
+        if not all(listed) or len(listed[0]) != len(listed[1]):
+            return False
+        return all(_same_rows(a, b) for a, b in zip(listed[0], listed[1], strict=True))
+    split = whole.entry.split_parameter
+    if whole.entry.family == "subset" or not split:
+        return False
+    told = [constant(dataset.arguments.get(split), soft=False) for dataset in (whole, other)]
+    if told[0] is None or told[0] != told[1] or role_of_split(told[0]) != TRAIN:
+        return False
+    return _same_values(whole.arguments, other.arguments)
+
+
+def role_of_split(said: object) -> str:
+    """Which part of the data the argument of a data set stands for: `train=True`, `split="val"`."""
+    if isinstance(said, bool):
+        return TRAIN if said else EVAL
+    return role_of_name(said) if isinstance(said, str) else ""
+
+
+def _same_instance(whole: Instance, other: Instance) -> bool:
+    """Whether two data sets of a class of the project are given the same, and by it rows: arrays,
+    or what says that they are the training part."""
+    if not whole.named or not _same_values(whole.named, other.named):
+        return False
+    return any(
+        role_of_split(constant(value, soft=False)) == TRAIN
+        or (isinstance(value, (Unknown, Tensor)) and value is other.named.get(name))
+        for name, value in whole.named.items()
+        if not isinstance(constant(value, soft=False), bool)
+    )
+
+
+def _same_values(left: dict[str, Value], right: dict[str, Value]) -> bool:
+    names = (left.keys() | right.keys()) - _WITHOUT_ROWS
+    return all(
+        name in left
+        and name in right
+        and (left[name] is right[name] or same(left[name], right[name]))
+        for name in names
+        if "transform" not in name
+    )
+
+
+def _same_rows(whole: Value, other: Value) -> bool:
+    if whole is other:
+        return isinstance(whole, (Unknown, Tensor))
+    left, right = rows_of(whole), rows_of(other)
+    return left is not None and right is not None and left.source is not None and left.covers(right)
+
+
+def _listed(value: Value | None) -> list[Value]:
+    if not isinstance(value, Items) or value.open:
+        return []
+    return [v.value if isinstance(v, Maybe) else v for v in value.items]
+
+
+def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
+    """Where a trainer is given the rows that it trains on to evaluate on as well, and what it is
+    given."""
+    for event in program.events("fit", "build"):
+        trainer = event.subject
+        if event.kind == "build":
+            if not isinstance(trainer, Built) or trainer.entry.kind != "trainer":
+                continue
+            trained, held_out = (
+                trainer.arguments.get(name) for name in ("train_dataset", "eval_dataset")
+            )
+        else:
+            trained, held_out = (*event.operands[1:3], None, None)[:2]
+        if isinstance(trained, Built) and isinstance(held_out, Built):
+            loaders = trained.entry.kind == held_out.entry.kind == "loader"
+            said = any(role_of_name(name) == TRAIN for name in names_of(held_out))
+            if trained is held_out or _tries_out(held_out) or (said and loaders):
+                alike = trained is held_out and not _tries_out(held_out)
+            elif loaders:
+                alike = holds_rows_of(held_out, trained)
+            else:
+                alike = holds(held_out, trained)
+        else:
+            alike = trained is held_out and isinstance(trained, (Unknown, Instance))
+        if alike and held_out is not None:
+            yield event, held_out
+
+
+def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:
+    """Where an estimator is scored on what is called held-out rows, and was fitted on them: the
+    call, the fit, and what the rows are called."""
+    fitted: dict[int, Event] = {}
+    told: set[int] = set()
+    for event in program.events("opaque", "fit_statistics"):
+        name = event.name.rpartition(".")[2]
+        estimator = _estimator_of(event.subject)
+        if estimator is None or not event.operands:
+            continue
+        if name in ("fit", "fit_transform", "partial_fit"):
+            fitted[id(estimator)] = event
+        elif name in ("score", "predict", "predict_proba", "decision_function"):
+            fit = fitted.get(id(estimator))
+            rows = rows_of(event.operands[0])
+            before = rows_of(fit.operands[0]) if fit is not None else None
+            if fit is None or rows is None or before is None or not rows.cuts:
+                continue
+            names = [n for n in row_names(event.operands[0]) if role_of_name(n) == EVAL]
+            if names and id(fit) not in told and before.covers(rows):
+                told.add(id(fit))
+                yield event, fit, names[0]
+
+
+def _estimator_of(value: Value | None) -> Value | None:
+    """What is fitted, behind the calls of `fit` that give it back."""
+    while isinstance(value, Unknown) and value.name.endswith(".fit"):
+        behind = value.state.get(CALLED_ON)
+        if not isinstance(behind, Value):
+            break
+        value = behind
+    return value

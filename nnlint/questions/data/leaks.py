@@ -1,0 +1,173 @@
+"""What is learnt from rows that are held out: fitted before the split, or on the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_condition, role_of_name
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.records import record
+from nnlint.semantics.rows import (
+    SPREADS,
+    Fit,
+    Rows,
+    held_rows,
+    learns,
+    row_names,
+    rows_of,
+)
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Built, Site, names_of
+
+_SPLITS = frozenset({"split", "fold"})
+"""Cuts that tell what is trained on from what is held out, by themselves."""
+
+
+@record(frozen=True, eq=False)
+class Leak:
+    """Something that is learnt from rows that are held out."""
+
+    fit: Fit
+    split: Site | None
+    """Where the rows are split that it was learnt from; None where it is the held-out part."""
+    part: str = ""
+    """What the program calls the held-out part."""
+
+
+def leaks(program: Program) -> list[Leak]:
+    """What a program learns from held-out rows, and uses.
+
+    Each place once, and once for each split what one estimator learns again and again, or the
+    statistics of the program's own.
+    """
+    found: dict[object, Leak] = {}
+    told: set[object] = set()
+    for leak in sorted((*_before_split(program), *_on_test_part(program)), key=_place):
+        split = None if leak.split is None else leak.split.key
+        sort = (split, id(leak.fit.by) if leak.fit.by is not None else leak.fit.fills)
+        if sort not in told:
+            found.setdefault(leak.fit.site.key, leak)
+            told.add(sort)
+    return list(found.values())
+
+
+def _place(leak: Leak) -> tuple[str, int, int]:
+    name, row, column, _ = leak.fit.site.key
+    return name, row, column
+
+
+def _before_split(program: Program) -> Iterator[Leak]:
+    roles = roles_of_cuts(program)
+    parted: dict[object, dict[str, tuple[Fit, Site]]] = {}
+    for event in program.events("part", "build", "cross_validate"):
+        if event.kind == "build":
+            yield from _of_subset(event)
+        elif event.kind == "cross_validate":
+            yield from _before_cross_validation(event)
+        elif event.name == "transform":
+            yield from _applied_to_parts(event, roles)
+        elif event.name in _SPLITS:
+            for rows in held_rows(event.subject):
+                yield from (Leak(fit, event.site) for fit in _learnt_from_all(rows))
+        else:
+            for role in _roles_of_part(event):
+                for rows in held_rows(event.subject):
+                    if rows.source is None or rows.source.put_together:
+                        # a training set and a test set without targets go apart again
+                        continue
+                    for fit in _learnt_from_all(rows):
+                        parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
+    for known in parted.values():
+        if TRAIN in known and EVAL in known:
+            yield Leak(*known[EVAL])
+
+
+def _before_cross_validation(event: Event) -> Iterator[Leak]:
+    """What was learnt from all rows of a cross-validation: where these are what is called a
+    training part, only what follows the targets, since a scale is left nearly the same."""
+    for operand in event.operands:
+        for rows in held_rows(operand):
+            part = bool(rows.cuts) or any(role_of_name(n) == TRAIN for n in row_names(operand))
+            for fit in _learnt_from_all(rows):
+                if not rows.cuts and (not part or _follows_targets(fit)):
+                    yield Leak(fit, event.site)
+
+
+def _follows_targets(fit: Fit) -> bool:
+    """Whether an estimator chooses or encodes by the targets."""
+    if fit.by is None or fit.by.entry.family not in ("selector", "encoder"):
+        return False
+    return fit.name not in ("VarianceThreshold", "KBinsDiscretizer", "SplineTransformer")
+
+
+def _of_subset(event: Event) -> Iterator[Leak]:
+    """What was learnt from all of a data set of which a `Subset` is made to evaluate on."""
+    part = event.subject
+    if (
+        not isinstance(part, Built)
+        or part.entry.family != "subset"
+        or "indices" not in part.explicit
+    ):
+        return
+    if any(role_of_name(name) == EVAL for name in names_of(part)):
+        for rows in held_rows(part.arguments.get("dataset")):
+            yield from (Leak(fit, event.site) for fit in _learnt_from_all(rows))
+
+
+def _learnt_from_all(rows: Rows) -> list[Fit]:
+    """What was learnt from all of some rows, or more, and went into their values."""
+    covering = [
+        fit
+        for fit in rows.fits
+        # what is learnt from a training part is not learnt from what the first split holds out
+        if fit.over.covers(rows) and all(cut.kind not in _SPLITS for cut in fit.over.cuts)
+    ]
+    by_hand = {fit.name for fit in covering if fit.by is None}
+    if not any(name.endswith("min") for name in by_hand):
+        # divided by the largest value there is, which is mostly known
+        covering = [fit for fit in covering if fit.by is not None or fit.name not in SPREADS]
+    return covering
+
+
+def _applied_to_parts(event: Event, roles: dict[int, set[str]]) -> Iterator[Leak]:
+    """What was fitted on all rows and is applied to a part of them."""
+    for rows in held_rows(event.operands[0] if event.operands else None):
+        for fit in rows.fits:
+            behind = rows.cuts[len(fit.over.cuts) :]
+            if fit.by is event.subject and behind and fit.over.covers(rows):
+                cut = behind[0]
+                if cut.kind in _SPLITS or roles.get(id(cut), set()) & {TRAIN, EVAL}:
+                    yield Leak(fit, cut.site)
+
+
+def roles_of_cuts(program: Program) -> dict[int, set[str]]:
+    """For the identity of a cut, the parts of the data that the program says it leaves."""
+    found: dict[int, set[str]] = {}
+    for event in program.events("part"):
+        for part in event.operands:
+            rows = rows_of(part)
+            if rows is not None and rows.cuts:
+                found.setdefault(id(rows.cuts[-1]), set()).update(_roles_of_part(event))
+    return found
+
+
+def _roles_of_part(event: Event) -> set[str]:
+    """What a program says of a part: by its names, or by the branch that it is cut in."""
+    told = {role_of_name(name) for part in event.operands for name in row_names(part)}
+    told |= {role_of_condition(condition) for condition in event.conditions}
+    return told - {""}
+
+
+def _on_test_part(program: Program) -> Iterator[Leak]:
+    """Estimators that are fitted on what is called a held-out part, of a split in sight."""
+    for event in program.events("fit_statistics"):
+        given = event.operands[0] if event.operands else None
+        rows, estimator = rows_of(given), event.subject
+        if rows is None or not rows.cuts or not isinstance(estimator, Built):
+            continue
+        cut, called = rows.cuts[-1], estimator.entry.name.rpartition(".")[2]
+        if cut.kind != "split" or cut.place != 1 or not learns(estimator):
+            continue
+        names = [name for name in row_names(given) if role_of_name(name) == EVAL]
+        if names:
+            yield Leak(Fit(event.site, rows, estimator, called), None, names[0])

@@ -1,0 +1,115 @@
+from nnlint.questions.data.evaluations import (
+    evaluated_training_data,
+    given_training_data,
+    scored_training_rows,
+)
+from nnlint.questions.data.loaders import called
+from nnlint.rule import Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
+
+
+@rule(
+    "NN209",
+    level=Level.ERROR,
+    recipe="become one with the data: keep the test set apart",
+    on=Programs(),
+)
+def eval_on_train(program: Program, context: Context) -> None:
+    """What is called validation or test is the data that the model is trained on.
+
+    ## What it does
+    Reports loaders that are called ones of validation or test data, are gone through without
+    training, and give all the rows that the model is trained on: the same data set,
+    the same arguments (`train=True` twice), the same arrays, or the whole behind a part, as in
+    `DataLoader(part.dataset)`. So are trainers that evaluate what they train on, and estimators
+    of scikit-learn that were fitted on the test part they are scored on.
+
+    ## Why it hurts training
+    The score says how well the model remembers what it has seen. It goes on rising
+    while the model overfits, so that the wrong epoch and the wrong model are chosen.
+
+    ## Example
+    ```python
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    torch.manual_seed(0)
+    digits = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+    train_loader = DataLoader(digits, batch_size=64, shuffle=True)
+    test_loader = DataLoader(digits, batch_size=64)  # want: eval-on-train
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
+    for epoch in range(5):
+        for images, labels in train_loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        right = 0
+        with torch.no_grad():
+            for images, labels in test_loader:
+                right += (model(images).argmax(1) == labels).sum().item()
+        print(right / len(test_loader.dataset))
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    torch.manual_seed(0)
+    digits = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+    held_out = datasets.MNIST("data", train=False, transform=transforms.ToTensor())
+    train_loader = DataLoader(digits, batch_size=64, shuffle=True)
+    test_loader = DataLoader(held_out, batch_size=64)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
+    for epoch in range(5):
+        for images, labels in train_loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        right = 0
+        with torch.no_grad():
+            for images, labels in test_loader:
+                right += (model(images).argmax(1) == labels).sum().item()
+        print(right / len(test_loader.dataset))
+    ```
+
+    ## When not to use it
+    Where a few examples are to be learnt by heart to try out the program. Names such as
+    `train_eval_loader` say that a score is of training data.
+
+    ## References
+    - [scikit-learn, Cross-validation: evaluating estimator performance](https://scikit-learn.org/stable/modules/cross_validation.html)
+    """
+    for evaluation, trained in evaluated_training_data(program):
+        name = called(evaluation.loader)
+        context.report(
+            evaluation.loader.site,
+            f"`{name}` gives the rows that the model is trained on: its score says how well the "
+            "model remembers them, and not how well it does on new data",
+            help="Evaluate on rows that are kept out of training.",
+            related=[
+                (trained.site, "the model is trained on these rows"),
+                *([(evaluation.loop.site, "evaluated here")] if evaluation.loop.site else []),
+            ],
+        )
+    for event, _ in given_training_data(program):
+        context.report(
+            event.site,
+            f"`{event.site.text}` evaluates on the rows that it trains on: the score says how well "
+            "the model remembers them, and not how well it does on new data",
+            help="Evaluate on rows that are kept out of training.",
+        )
+    for event, fit, name in scored_training_rows(program):
+        context.report(
+            event.site,
+            f"`{event.site.text}` scores the model on rows of `{name}` that it was fitted on: the "
+            "score says how well it remembers them, and not how well it does on new data",
+            help="Fit on the training part alone.",
+            related=[(fit.site, "fitted on all rows here")],
+        )
