@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 
 from nnlint.questions.data.distributed import RepeatedOrder
+from nnlint.questions.reproducibility.splitting import UnseededSplit
 from nnlint.remedies.places import name_at, rebinds
-from nnlint.rewriting.changes import Changes, insert_before, set_keyword
+from nnlint.rewriting.changes import Changes, insert_before, set_keyword, together
+from nnlint.rewriting.imports import reference
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name
@@ -44,3 +46,13 @@ def tell_epoch(found: RepeatedOrder) -> Changes:
         return None
     name = name_at(found.sampler.site, first)
     return insert_before(first, f"{name}.set_epoch({counter.id})") if name else None
+
+
+def fix_split(split: UnseededSplit) -> Changes:
+    """Give a split a seed of its own."""
+    if split.entry.parameter("random_state") is not None:
+        return set_keyword(split.site, "random_state", "0")
+    if split.entry.parameter("generator") is None:
+        return None
+    generator, imported = reference(split.site, "torch.Generator")
+    return together(imported, set_keyword(split.site, "generator", f"{generator}().manual_seed(0)"))
