@@ -92,6 +92,11 @@ def fixes_seed(program: Program) -> bool:
     )
 
 
+def seeds_anything(program: Program) -> bool:
+    """Whether a program fixes the state of some generator, or calls what may do so."""
+    return bool(program.events("seed", "other_seed")) or fixes_seed(program)
+
+
 def may_seed(event: Event, family: str) -> bool:
     """Whether an event fixes the global state of a family of generators, or may do so.
 
