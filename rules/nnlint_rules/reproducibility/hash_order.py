@@ -33,7 +33,10 @@ def hash_order(program: Program, context: Context) -> None:
     import os
     import random
 
+    import torch
+
     random.seed(0)
+    torch.manual_seed(0)
     patients = list({name.split("_")[0] for name in os.listdir("scans")})  # want: hash-order
     random.shuffle(patients)
     train, test = patients[20:], patients[:20]
@@ -44,7 +47,10 @@ def hash_order(program: Program, context: Context) -> None:
     import os
     import random
 
+    import torch
+
     random.seed(0)
+    torch.manual_seed(0)
     patients = sorted({name.split("_")[0] for name in os.listdir("scans")})
     random.shuffle(patients)
     train, test = patients[20:], patients[:20]
