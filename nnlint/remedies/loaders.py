@@ -8,8 +8,17 @@ from __future__ import annotations
 import ast
 
 from nnlint.questions.data.distributed import RepeatedOrder
+from nnlint.questions.reproducibility.splitting import UnseededSplit
 from nnlint.remedies.places import name_at, rebinds
-from nnlint.rewriting.changes import Changes, insert_before, set_keyword
+from nnlint.rewriting.changes import (
+    Changes,
+    insert_before,
+    replace,
+    set_keyword,
+    source_text,
+    together,
+)
+from nnlint.rewriting.imports import reference
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name
@@ -44,3 +53,27 @@ def tell_epoch(found: RepeatedOrder) -> Changes:
         return None
     name = name_at(found.sampler.site, first)
     return insert_before(first, f"{name}.set_epoch({counter.id})") if name else None
+
+
+def fix_split(split: UnseededSplit) -> Changes:
+    """Give a split a seed of its own."""
+    if split.entry.parameter("random_state") is not None:
+        return set_keyword(split.site, "random_state", "0")
+    if split.entry.parameter("generator") is None:
+        return None
+    generator, imported = reference(split.site, "torch.Generator")
+    return together(imported, set_keyword(split.site, "generator", f"{generator}().manual_seed(0)"))
+
+
+def sort(ordered: Site) -> Changes:
+    """Put the elements of a set in their own order instead of that of their hashes."""
+    match ordered.node:
+        case ast.Call(func=ast.Name(id="list"), args=[_], keywords=[]) as call:
+            return replace(Site(ordered.module, call.func), "sorted")
+        case ast.Call(args=[inner, *_]) | ast.List(elts=[ast.Starred(value=inner)]):
+            site = Site(ordered.module, inner)
+        case ast.ListComp(generators=[loop]):
+            site = Site(ordered.module, loop.iter)
+        case _:
+            return None
+    return replace(site, f"sorted({source_text(site)})")

@@ -9,6 +9,11 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from nnlint.questions.participants import receiver_text, spoken_name
+from nnlint.questions.reproducibility.other_states import (
+    SEEDS,
+    drawn_from_states,
+    unseeded_states,
+)
 from nnlint.questions.training.checkpoints import WrappedState
 from nnlint.remedies.places import (
     Function,
@@ -56,12 +61,18 @@ def seed_at_start(program: Program, first: Site) -> Changes:
     if inner is None:
         return None
     start = Site(place.module, chain[inner].node)
-    seed, imported = reference(start, "torch.manual_seed")
-    return together(imported, insert_before(start, f"{seed}(0)"))
+    named = ["torch.manual_seed", *(SEEDS[family] for family in unseeded_states(program))]
+    seeds = [reference(start, name) for name in named]
+    lines = [f"{seed}(0)" for seed, _ in seeds]
+    return together(*(imported for _, imported in seeds), insert_before(start, *lines))
 
 
 def _draws(program: Program) -> Iterator[Site]:
-    """The outermost places of the file that lead to tensors drawn from torch's own generator."""
+    """The outermost places of the file that lead to draws from a global state."""
+    for event in (*program.events("split"), *drawn_from_states(program)):
+        start = next(iter((*event.callers, event.site)))
+        if start.module is program.module:
+            yield start
     for operation in program.operations:
         if operation.entry.random and operation.entry.family == "create":
             start = next(iter((*operation.callers, operation.site)))
@@ -309,3 +320,15 @@ def save_what_is_wrapped(found: WrappedState) -> Changes:
             if receiver_text(load) == model and not before:
                 return None
     return replace(Site(state.module, receiver), f"{model}.module")
+
+
+def seed_too(seed: Event, family: str) -> Changes:
+    """Seed another global state behind a call that seeds torch's, with the same seed."""
+    call = seed.site.node
+    if not (isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords):
+        return None
+    if not stands_alone(seed.site) or isinstance(call.args[0], ast.Starred):
+        return None
+    name, imported = reference(seed.site, SEEDS[family])
+    number = source_text(Site(seed.site.module, call.args[0]))
+    return together(imported, insert_after(seed.site, f"{name}({number})"))

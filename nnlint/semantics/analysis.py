@@ -89,7 +89,7 @@ class Program:
     """The objects of library classes that are built."""
     imports: Block = field(default_factory=lambda: Block("root"))
     """What the modules that it imports do at their top level: looked for where it trains and
-    does not seed itself."""
+    may not seed all that it draws from."""
     users: Callable[[], tuple[Program, ...]] = tuple
     """The programs of the project's other files that mention what is entered here: they may
     call it with what they know. Looked for when it is asked for."""
@@ -143,6 +143,13 @@ class Program:
     def trains(self) -> bool:
         """Whether a model is trained in it."""
         return bool(self.events("fit")) or bool(self.events("step") and self.events("backward"))
+
+
+def _may_lack_seed(program: Program) -> bool:
+    """Whether a program seeds torch nowhere, or draws from other states and does not seed them."""
+    if not program.events("seed"):
+        return True
+    return bool(program.events("draw", "split")) and not program.events("other_seed")
 
 
 def _users_of(program: Program) -> tuple[Program, ...]:
@@ -259,7 +266,7 @@ class _Roots:
         program = Program(
             self.module, timeline, name, is_entry, complete, machine.operations, machine.builds
         )
-        if is_entry and program.trains and not program.events("seed"):
+        if is_entry and program.trains and _may_lack_seed(program):
             program.imports = self._import_all()
         if self.users is not None and not is_entry:
             program.users = lambda: self._users(name)

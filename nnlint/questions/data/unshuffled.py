@@ -16,7 +16,7 @@ from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.training.carrying import takes_state_along
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.draws import depends_on_draw
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
     SAMPLE,
     SAMPLED,
@@ -36,7 +36,7 @@ from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(
-    r"time_?ser|timeser|series|forecast|look_?back|horizon|window|seq_?len|bptt|stateful|stream|"
+    r"time_?ser|timeser|series|forecast|look_?back|horizon|window|(?<!max_)(?<!max)seq_?len|bptt|stateful|stream|"
     r"video|frame|trajector|rollout|replay|online|continual|curricul|sorted|bucket|stock|"
     r"temporal|corpus|language|chronolog|sequential|traffic|sensor|autoregress|overfit|sanity",
     re.IGNORECASE,
@@ -96,7 +96,7 @@ def _is_meant(program: Program, found: TrainingLoader) -> bool:
         or _is_drawn(dataset)
         or _gives_windows(dataset)
         or _shuffles_itself(dataset)
-        or _is_shuffled_by_hand(program)
+        or _is_shuffled_by_hand(program, found)
         or (found.batches is not None and takes_state_along(found.batches))
     )
 
@@ -198,8 +198,16 @@ def _shuffles_itself(dataset: Value | None, depth: int = 4) -> bool:
             return False
 
 
-def _is_shuffled_by_hand(program: Program) -> bool:
-    """Whether the program shuffles something before it trains, or between rounds."""
+def _is_shuffled_by_hand(program: Program, found: TrainingLoader) -> bool:
+    """Whether the program shuffles something before it trains, or between rounds.
+
+    Where that may only have been done to split the data, the order of a part is the same in all
+    epochs.
+    """
+    dataset = found.loader.arguments.get("dataset")
+    if isinstance(dataset, Built) and dataset.entry.family == "subset":
+        rounds = loops_around(found.around)
+        return any(_shuffles(e) for loop in rounds for e in loop.events("draw", "opaque"))
     return any(map(_shuffles, program.events("draw", "opaque"))) or any(
         operation.entry.name == "torch.randperm" for operation in program.operations
     )

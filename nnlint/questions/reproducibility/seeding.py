@@ -15,6 +15,7 @@ from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import behind
 from nnlint.semantics.holding import covers, parts
+from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event, exclusive
 from nnlint.semantics.values import (
     IS_CALLED,
@@ -89,6 +90,23 @@ def fixes_seed(program: Program) -> bool:
         or any(_may_seed(event) for event, _ in program.imports.walk())
         or not program.imports.known
     )
+
+
+def seeds_anything(program: Program) -> bool:
+    """Whether a program fixes the state of some generator, or calls what may do so."""
+    return bool(program.events("seed", "other_seed")) or fixes_seed(program)
+
+
+def may_seed(event: Event, family: str) -> bool:
+    """Whether an event fixes the global state of a family of generators, or may do so.
+
+    Parameters:
+        family: torch, numpy or random.
+    """
+    if event.kind in ("seed", "other_seed"):
+        entry = load_library().get(event.name)
+        return entry is None or not entry.seeds or family in entry.seeds
+    return _may_seed(event)
 
 
 def _may_seed(event: Event) -> bool:
