@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 from nnlint.semantics.dataflow import is_array, tensor_of
 from nnlint.semantics.records import record
 from nnlint.semantics.values import (
     RECEIVER,
     STORED_IN,
+    TAKEN_AT,
     TAKEN_FROM,
     Instance,
     Items,
     Maybe,
     Operation,
+    Site,
     Source,
     Table,
     Tensor,
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import function_around
+from nnlint.syntax.walking import walk
 
 _VIEWS = frozenset(
     "view reshape transpose permute squeeze unsqueeze flatten detach expand numpy_squeeze".split()
@@ -68,8 +76,8 @@ def _behind(value: Value) -> tuple[Value | None, bool]:
     match value:
         case Tensor(producer=Operation() as made):
             if made.entry.family == "index":
-                # an index that is a tensor copies
-                return (made.inputs[0], True) if len(made.inputs) == 1 else (None, False)
+                shares = len(made.inputs) == 1 and _takes_one(made.site)
+                return (made.inputs[0], True) if shares else (None, False)
             if made.entry.family in _VIEWS and made.inputs:
                 return made.inputs[0], False
             if made.entry.name in _SHARES:
@@ -79,6 +87,9 @@ def _behind(value: Value) -> tuple[Value | None, bool]:
         case Tensor(producer=Source(of=Value() as origin)):
             return origin, False
         case Unknown():
+            place = value.state.get(TAKEN_AT)
+            if isinstance(place, Site) and not _takes_one(place):
+                return None, False
             for key in (STORED_IN, TAKEN_FROM):
                 if isinstance(whole := value.state.get(key), Value):
                     return whole, True
@@ -86,6 +97,50 @@ def _behind(value: Value) -> tuple[Value | None, bool]:
             return (owner if isinstance(owner, Value) else None), False
         case _:
             return None, False
+
+
+_NUMBERS = frozenset(
+    "int len randint randrange bisect bisect_left bisect_right searchsorted min".split()
+)
+"""Calls that give one number."""
+_SEVERAL = re.compile(
+    r"ind(?:ice|exe)s|idxs|rows|mask|where|perm|select|keep|order$", re.IGNORECASE
+)
+"""How programs call positions of several elements."""
+
+
+def _takes_one(place: Site) -> bool:
+    """Whether an index is a number or a slice: an array, a list or a mask of positions copies."""
+    node = place.node
+    if not isinstance(node, ast.Subscript):
+        # what is unpacked or chosen otherwise is one element
+        return True
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return all(_is_one(place, part) for part in parts)
+
+
+def _is_one(place: Site, part: ast.expr, depth: int = 4) -> bool:
+    match part:
+        case ast.Slice() | ast.Constant():
+            return True
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return _is_one(place, inner, depth)
+        case ast.BinOp(left=left, right=right):
+            return _is_one(place, left, depth) and _is_one(place, right, depth)
+        case ast.Call(func=called):
+            return last_name(called) in _NUMBERS
+        case ast.Subscript() | ast.Attribute():
+            return not _SEVERAL.search(last_name(part)) or isinstance(part, ast.Subscript)
+        case ast.Name(id=name):
+            around = function_around(place.module, place.node)
+            given = [
+                n.value
+                for n in (walk(around) if around is not None and depth else ())
+                if isinstance(n, ast.Assign) and any(last_name(t) == name for t in n.targets)
+            ]
+            return not _SEVERAL.search(name) and all(_is_one(place, g, depth - 1) for g in given)
+        case _:
+            return False
 
 
 def is_kept_in_memory(whole: Value) -> bool:

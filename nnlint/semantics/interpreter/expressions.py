@@ -165,6 +165,9 @@ class Expressions(Statements):
             self.gather(self.site(whole), right, result)
         return result
 
+    def note_mixture(self, node: ast.BinOp) -> None:
+        """A sum that may mix two examples; overridden where samples are followed."""
+
     def _conditional(self, node: ast.IfExp) -> Value:
         test = self.evaluate(node.test)
         truth, soft = self.truth(test)

@@ -94,6 +94,8 @@ class Operators:
     def evaluate_binary(self, node: ast.BinOp) -> Value:
         """`left operator right`."""
         left, right = self.machine.evaluate(node.left), self.machine.evaluate(node.right)
+        if type(node.op) is ast.Add:
+            self.machine.note_mixture(node)
         symbol, function = BINARY[type(node.op)]
         return self.binary(symbol, function, left, right, node)
 

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from nnlint.semantics.draws import depends_on_draw
+from nnlint.semantics.draws import Drawing, depends_on_draw, drawings
 from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.library_calls import LibraryCalls
+from nnlint.semantics.interpreter.mixtures import MIXTURE, mixture_of
 from nnlint.semantics.library import Entry
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.transforms import never_acts
 from nnlint.semantics.values import (
     ARGUMENTS,
     IS_INTEGER,
+    NONE,
     RECEIVER,
     SAMPLE,
     SAMPLED,
@@ -243,6 +245,37 @@ class Samples(LibraryCalls):
         ends = [end for part in slices for end in (part.lower, part.upper) if end is not None]
         bounds = [self.evaluate(end) for end in ends]
         self.emit("overwrite", self.site(node), receiver, (value, *bounds), how)
+
+    def note_mixture(self, node: ast.BinOp) -> None:
+        """A weighted sum of examples whose weight or partner is drawn is a transform of them; in a
+        model's own code it is a matter of the model."""
+        mixed = mixture_of(node)
+        if mixed is None or self.model_call is not None or not (mixed.of_batch or self.sampling):
+            return
+        weight = self.evaluate(mixed.weight)
+        partner = NONE if mixed.partner is None else self.evaluate(mixed.partner)
+        drawn = [*drawings(weight), *drawings(partner)]
+        if not drawn or (not mixed.of_batch and not depends_on_draw(weight)):
+            return
+        if any(self._mixes_by(child, drawn) for child in self.block.children):
+            # its labels are mixed as the examples are
+            return
+        strengths = [v for d in drawings(weight) if d.event for v in d.event.operands]
+        given = {"first": self.evaluate(mixed.first), "weight": weight, "partner": partner}
+        given.update({"probability": v for v in strengths})
+        with ExitStack() as stack:
+            # an option that decides whether there is a weight decides about the mixture
+            for condition in (c for d in drawn if d.event for c in d.event.conditions):
+                if condition not in self.conditions:
+                    stack.enter_context(self.under(condition))
+            self.transform_now(MIXTURE, given, self.site(node))
+
+    def _mixes_by(self, done: Event | Block, drawn: list[Drawing]) -> bool:
+        """Whether something is a mixture by one of some draws."""
+        if not isinstance(done, Event) or done.name != MIXTURE.name:
+            return False
+        before = [d for operand in done.operands for d in drawings(operand)]
+        return any(drawing is other for drawing in drawn for other in before)
 
     def item(self, receiver: Value, node: ast.Subscript) -> Value:
         """`receiver[...]`: items of datasets, and flips written as slices."""

@@ -1,0 +1,162 @@
+"""Whether the end of a text is left out of the loss with the padding that is called as it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import Constant, Site
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import function_around
+from nnlint.syntax.walking import walk
+
+_PADDING = frozenset({"pad_token", "pad_token_id"})
+_END = frozenset({"eos_token", "eos_token_id"})
+_COLLATORS = ("DataCollatorForLanguageModeling", "DataCollatorForCompletionOnlyLM")
+"""Collators that put -100 in the place of padding tokens in the labels."""
+_LEFT_OUT = -100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """A place where padding is left out of the loss, and the end token with it."""
+
+    site: Site
+    same: Site
+    """Where the padding token is set to the end token."""
+    tokenizer: str
+
+
+def ends_left_out(program: Program) -> Iterator[LeftOut]:
+    """Collators, masks of labels and losses that leave out padding which is the end token."""
+    sites = [operation.site for operation in program.operations]
+    modules = {id(m): m for m in (program.module, *(s.module for s in sites))}
+    same = next((s for m in modules.values() if (s := m.once(_padding_is_end, None))), None)
+    if same is None or any(m.once(_has_own_padding, None) for m in modules.values()):
+        return
+    place, tokenizer = same
+    for operation in program.operations:
+        name = operation.entry.name.rpartition(".")[2]
+        if name in _COLLATORS and _keeps_labels(operation.arguments.get("mlm"), name):
+            yield LeftOut(operation.site, place, tokenizer)
+    for module in modules.values():
+        for node in module.once(_masks, None):
+            yield LeftOut(Site(module, node), place, tokenizer)
+
+
+def _keeps_labels(mlm: object, name: str) -> bool:
+    """Whether a collator takes the inputs for labels: masked language models have others."""
+    return name != _COLLATORS[0] or (isinstance(mlm, Constant) and mlm.value is False)
+
+
+def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
+    """Where a module lets the padding token be the end token, and what it calls the tokenizer."""
+    for node in module.nodes:
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=owner, attr=set_), *_], value=value):
+                if set_ in _PADDING and last_name(value) in _END:
+                    return Site(module, node), ast.unparse(owner)
+            case ast.Call(func=ast.Attribute(value=owner, attr="add_special_tokens")):
+                given = [v for d in node.args if isinstance(d, ast.Dict) for v in _padding_in(d)]
+                if any(last_name(v) in _END for v in given):
+                    return Site(module, node), ast.unparse(owner)
+            case ast.Call(keywords=[*keywords]) if called_name(node) == "from_pretrained":
+                given = {k.arg: ast.unparse(k.value) for k in keywords if k.arg}
+                if "pad_token" in given and given["pad_token"] == given.get("eos_token"):
+                    return Site(module, node), "the tokenizer"
+            case _:
+                pass
+    return None
+
+
+def _padding_in(tokens: ast.Dict) -> Iterator[ast.expr]:
+    for key, value in zip(tokens.keys, tokens.values, strict=True):
+        if isinstance(key, ast.Constant) and key.value == "pad_token":
+            yield value
+
+
+def _has_own_padding(module: ModuleSyntax, _: None) -> bool:
+    """Whether a module also gives a tokenizer a padding token of its own."""
+    for node in module.nodes:
+        match node:
+            case ast.Assign(
+                targets=[ast.Attribute(attr="pad_token" | "pad_token_id")], value=value
+            ):
+                if last_name(value) not in _END:
+                    return True
+            case ast.Call(args=[ast.Dict() as tokens, *_]) if (
+                called_name(node) == "add_special_tokens"
+            ):
+                if any(last_name(v) not in _END for v in _padding_in(tokens)):
+                    return True
+            case _:
+                pass
+    return False
+
+
+def _masks(module: ModuleSyntax, _: None) -> list[ast.AST]:
+    """Where a module leaves tokens out of the loss that are the padding token."""
+    return [node for node in module.nodes if _leaves_padding_out(module, node)]
+
+
+def _leaves_padding_out(module: ModuleSyntax, node: ast.AST) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Subscript(slice=ast.Compare() as test)], value=value):
+            return _is_left_out(value) and _asks_for_padding(module, test, ast.Eq)
+        case ast.Call(args=[*given]) if called_name(node) in (
+            "masked_fill",
+            "masked_fill_",
+            "where",
+        ):
+            return _chooses(module, given)
+        case ast.IfExp(test=ast.Compare() as test, body=body, orelse=other):
+            return (_is_left_out(body) and _asks_for_padding(module, test, ast.Eq)) or (
+                _is_left_out(other) and _asks_for_padding(module, test, ast.NotEq)
+            )
+        case ast.Call(keywords=[*keywords]) if "ross" in called_name(node):
+            return any(k.arg == "ignore_index" and _is_padding(module, k.value) for k in keywords)
+        case _:
+            return False
+
+
+def _chooses(module: ModuleSyntax, given: list[ast.expr]) -> bool:
+    """Whether `where` or `masked_fill` puts the number in for padding."""
+    for position, test in enumerate(given):
+        if not isinstance(test, ast.Compare):
+            continue
+        values = given[position + 1 :]
+        if values and _is_left_out(values[0]):
+            return _asks_for_padding(module, test, ast.Eq)
+        if len(values) > 1 and _is_left_out(values[1]):
+            return _asks_for_padding(module, test, ast.NotEq)
+    return False
+
+
+def _is_left_out(value: ast.expr) -> bool:
+    """Whether a value is the number that losses leave out."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        return isinstance(value.operand, ast.Constant) and value.operand.value == -_LEFT_OUT
+    return "ignore" in last_name(value).lower()
+
+
+def _asks_for_padding(module: ModuleSyntax, test: ast.Compare, how: type[ast.cmpop]) -> bool:
+    sides = (test.left, *test.comparators)
+    return isinstance(test.ops[0], how) and any(_is_padding(module, side) for side in sides)
+
+
+def _is_padding(module: ModuleSyntax, node: ast.expr) -> bool:
+    """Whether an expression is the tokenizer's padding token, or a variable that holds it."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "pad_token_id"
+    if not isinstance(node, ast.Name):
+        return False
+    around = function_around(module, node) or module.tree
+    return any(
+        isinstance(n, ast.Assign)
+        and any(last_name(t) == node.id for t in n.targets)
+        and last_name(n.value) == "pad_token_id"
+        for n in walk(around)
+    )
