@@ -25,6 +25,7 @@ from benchmarks.mutation.program import (
 )
 
 WEIGHTED = re.compile(r"nn\.(?:Linear|Conv|Embedding|LSTM|GRU|BatchNorm|LayerNorm)")
+MANY_EPOCHS = 30
 PER_EPOCH = ("StepLR", "MultiStepLR", "ExponentialLR")
 SCHEDULERS = (
     *PER_EPOCH,
@@ -215,6 +216,27 @@ def step_scheduler_per_batch(program: Program) -> Iterator[list[Replacement]]:
                 ]
 
 
+def halve_schedule(program: Program) -> Iterator[list[Replacement]]:
+    """A cosine gets half of its length, and climbs back up in the second half of the run."""
+    for call in program.calls("CosineAnnealingLR"):
+        length = next((k.value for k in call.keywords if k.arg == "T_max"), None)
+        length = length or (call.args[1] if len(call.args) > 1 else None)
+        if length is not None:
+            yield [(length, f"({program.source(length)}) // 2")]
+
+
+def fast_decay(program: Program) -> Iterator[list[Replacement]]:
+    """A schedule halves the rate in each of many epochs."""
+    loops = [n for n in ast.walk(program.tree) if isinstance(n, ast.For)]
+    counted = [n for n in loops if program.source(n.iter).startswith("range(")]
+    numbers = [v.value for n in counted for v in ast.walk(n.iter) if isinstance(v, ast.Constant)]
+    many = any(isinstance(number, int) and number >= MANY_EPOCHS for number in numbers)
+    for call in program.calls(*PER_EPOCH, "CosineAnnealingLR") if many else ():
+        prefix = program.source(call.func).rpartition(".")[0]
+        if call.args and prefix:
+            yield [(call, f"{prefix}.ExponentialLR({program.source(call.args[0])}, 0.5)")]
+
+
 def scheduler_steps(program: Program, *classes: str) -> Iterator[tuple[ast.For, ast.stmt]]:
     """Loops with the bare steps of schedulers that stand in them."""
     schedulers = program.made_by(*(classes or SCHEDULERS))
@@ -358,6 +380,8 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "accumulation-unscaled": (forget_division, accumulate),
     "optimizer-in-loop": (rebuild_optimizer,),
     "scheduler-order": (step_scheduler_first, step_scheduler_per_batch),
+    "lr-driven-to-zero": (fast_decay,),
+    "schedule-length-mismatch": (halve_schedule,),
     "scheduler-never-stepped": (drop_scheduler_step,),
     "best-state-alias": (alias_best_state, keep_best_state),
     "optimizer-stale-parameters": (

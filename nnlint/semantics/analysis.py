@@ -23,7 +23,12 @@ from nnlint.semantics.telling import (
     matters,
 )
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.trainer_hooks import PREPARING, is_part_of_evaluation, mode_of_step
+from nnlint.semantics.trainer_hooks import (
+    PREPARING,
+    configures_optimizers,
+    is_part_of_evaluation,
+    mode_of_step,
+)
 from nnlint.semantics.values import (
     Built,
     Class,
@@ -408,6 +413,8 @@ class _Roots:
             if mode_of_step(machine.objects, function, owner) == "train":
                 # Lightning's automatic optimisation goes on from it
                 machine.emit("returned_loss", Site(self.module, function.node), returned)
+            if configures_optimizers(machine.objects, function, owner):
+                machine.emit("configured", Site(self.module, function.node), owner, (returned,))
         if undo:
             machine.leave(mark)
 

@@ -19,7 +19,7 @@ LocalNames = Callable[[ModuleSyntax, frozenset[str]], frozenset[str]]
 TOLD_KINDS = frozenset({"loss", "scheduler", "dataset", "loader", "optimizer", "trainer"})
 TOLD_FAMILIES = frozenset(
     "view reshape flatten dropout dropout_channel batch_norm compose softmax sigmoid "
-    "log_softmax normalize rnn attention transformer".split()
+    "log_softmax normalize rnn attention transformer grid sweep".split()
 )
 
 LAYERS = frozenset({"layer"})

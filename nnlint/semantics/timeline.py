@@ -27,8 +27,9 @@ class Event:
     ends of the slices it is written to), returned_loss (to a trainer that goes
     on from it), fit_statistics (an estimator, on the operands), split, cross_validate, part (rows
     of the subject are left in the operands, as the name says: by a split, a slice, a choice, or
-    `transform`), given_up (what follows in the block, or happens in the call, was not
-    interpreted), opaque.
+    `transform`), configured (a trainer is handed optimizers and schedulers, the operand), search
+    (is given values of hyper-parameters, the operands), given_up (what follows in the block, or
+    happens in the call, was not interpreted), opaque.
     """
 
     kind: str

@@ -30,6 +30,16 @@ def mode_of_step(objects: Objects, function: Function, owner: Value | None) -> s
     return ""
 
 
+def configures_optimizers(objects: Objects, function: Function, owner: Value | None) -> bool:
+    """Whether a method hands the trainer the optimizers and schedulers that it steps.
+
+    Source: `lightning.pytorch.core.optimizer._init_optimizers_and_lr_schedulers`.
+    """
+    if function.name != "configure_optimizers" or not isinstance(owner, Instance):
+        return False
+    return objects.derives(owner.cls, _MODULE)
+
+
 def is_part_of_evaluation(objects: Objects, function: Function, owner: Value | None) -> bool:
     """Whether the trainer calls a method of a module or callback while it evaluates: in eval
     mode, with gradients off.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnlint.questions.optimisation.advancing import advance_of
 from nnlint.questions.optimisation.schedules import place_of_rate
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.questions.training.scheduler_order import is_counted
@@ -49,7 +50,7 @@ def schedule_runs(program: Program, path: str, row: int, column: int) -> Iterato
                 schedulers[id(built)] = built
     for built in schedulers.values():
         steps = [w for w in program.walk() if _steps(w[0], built)]
-        rounds, unknown = _rounds_of_steps(steps)
+        rounds, unknown = _rounds_of_steps(program, steps)
         names = tuple(p.name for p in built.entry.signature)
         plain = _plain_arguments(built)
         yield ScheduleRun(built.site, _rate(built), rounds, unknown, plain, names)
@@ -67,6 +68,7 @@ def _steps(event: Event, scheduler: Built) -> bool:
 
 
 def _rounds_of_steps(
+    program: Program,
     steps: Sequence[tuple[Event, tuple[Block, ...]]],
 ) -> tuple[int | None, str]:
     """How often a scheduler is stepped, or why that is not known."""
@@ -76,6 +78,9 @@ def _rounds_of_steps(
         return None, "it is stepped at several places"
     event, blocks = steps[-1]
     loops = _loops(blocks)
+    advance = advance_of(program, event, blocks)
+    if advance is not None and advance.steps.is_known:
+        return int(advance.steps.tried), ""
     if is_counted(event):
         return None, "a condition keeps it from being stepped in some rounds"
     if any(_rounds(loop) is None and goes_over_data(loop) for loop in loops):

@@ -274,6 +274,14 @@ def _falls_in_time(value: object, counter: Value | None = None) -> bool:
 
 def _set_by_hand(program: Program) -> Iterator[Decay]:
     """Rates written into the parameter groups, one decay for each optimizer."""
+    for group in set_together(program):
+        found = _by_hand(group)
+        if found is not None:
+            yield found
+
+
+def set_together(program: Program) -> list[list[Event]]:
+    """The assignments of rates to parameter groups, those of one optimizer together."""
     groups: dict[object, dict[object, Event]] = {}
     for event in program.events("set_lr"):
         if off_by_default(event.conditions):
@@ -282,10 +290,7 @@ def _set_by_hand(program: Program) -> Iterator[Decay]:
         owner = subject.state.get(OWNER) if isinstance(subject, Unknown) else None
         key = id(owner) if owner is not None else event.site.key
         groups.setdefault(key, {}).setdefault(event.site.key, event)
-    for group in groups.values():
-        found = _by_hand(list(group.values()))
-        if found is not None:
-            yield found
+    return [list(group.values()) for group in groups.values()]
 
 
 def _by_hand(events: Sequence[Event]) -> Decay | None:
@@ -299,8 +304,21 @@ def _by_hand(events: Sequence[Event]) -> Decay | None:
 
 def _simulated_group(events: Sequence[Event]) -> tuple[Drop, ...]:
     """The drops that a group of assignments makes together, as far as literals say."""
-    rate, rates = 1.0, []
-    for epoch in range(HORIZON + 1):
+    rates = rates_by_hand(events, range(HORIZON + 1))
+    return _drops(rates) if rates else ()
+
+
+def rates_by_hand(
+    events: Sequence[Event], epochs: Sequence[int], start: float = 1.0
+) -> list[float] | None:
+    """The rates that a group of assignments makes together in these epochs, in proportion where
+    they come from outside; None where literals do not say.
+
+    Parameters:
+        start: the rate that they go on from.
+    """
+    rate, rates = start, []
+    for epoch in epochs:
         clock = Clock(epoch)
         for event in events:
             timed = [c for c in event.conditions if depends_on_time(c.test, clock)]
@@ -309,11 +327,11 @@ def _simulated_group(events: Sequence[Event]) -> tuple[Drop, ...]:
                 continue
             found = number_at(event.operands[0], clock)
             if None in outcomes or found is None or not is_finite(found.value):
-                return ()
+                return None
             relative = _continues(event.operands[0])
             rate = rate * float(found.value) if relative else float(found.value)
         rates.append(rate)
-    return _drops(rates)
+    return rates
 
 
 def _event_falls(event: Event) -> bool:

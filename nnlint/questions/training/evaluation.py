@@ -8,6 +8,7 @@ from collections.abc import Set
 
 from nnlint.questions.participants import held_models, steps_optimizer, updates_no_model
 from nnlint.questions.training.passes import passes
+from nnlint.questions.training.trainer_calls import fit_without_validation, unmeasured_classifier
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import distinct
@@ -32,8 +33,9 @@ _CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
 
 
 def unevaluated_training(program: Program) -> Event | None:
-    """The step of a training program that never evaluates, if it is one."""
-    step = _training_step(program)
+    """The step of a training program that never evaluates, or the call of a trainer, if it is
+    one."""
+    step = _training_step(program) or fit_without_validation(program)
     if step is None or any(
         (p.role in ("eval", "other") or not p.event.grad)
         # in the midst of training, another model teaches
@@ -70,8 +72,10 @@ def _is_of_another(program: Program, event: Event) -> bool:
 
 
 def loss_only_training(program: Program) -> Event | None:
-    """The loss of a classifier of which nothing else is ever measured."""
-    if _training_step(program) is None:
+    """The loss of a classifier of which nothing else is ever measured, or the call of a trainer
+    that measures nothing else."""
+    trained = unmeasured_classifier(program)
+    if trained is None and _training_step(program) is None:
         return None
     if _says(program, _ATTACKS) or _seeks_inputs(program):
         return None
@@ -82,6 +86,8 @@ def loss_only_training(program: Program) -> Event | None:
     told = ("argmax", "compare", "metric")
     if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
         return None
+    if trained is not None:
+        return trained
     given = {id(v) for e in program.events("forward") for v in e.operands}
     losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
     rebuilt = {e.site.key for e in losses if any(_comes_from(v, given) for v in e.operands[1:2])}

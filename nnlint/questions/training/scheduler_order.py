@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.optimisation.advancing import Advance, advance_of, counters_in
+from nnlint.questions.optimisation.counts import Count, count_of
+from nnlint.questions.optimisation.curves import curve_of
 from nnlint.questions.participants import builds_of, is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
@@ -74,11 +77,23 @@ class MisplacedStep:
     """The loop over the batches."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RareStep:
+    """A scheduler's step in some rounds of its loop, though the schedule counts all of them."""
+
+    step: Event
+    scheduler: Built
+    share: float
+    """The part of the rounds in which it is taken."""
+    unit: str
+    """What the rounds are: `batch` or `epoch`."""
+
+
 def early_steps(program: Program) -> Iterator[EarlyStep]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
     found: _Steps | None = None
     for event, blocks in program.walk():
-        if not _is_plain_step(event):
+        if not is_plain_step(event):
             continue
         loop = innermost_loop(blocks)
         if loop is None or is_counted(event) or not loop.known or _is_overwritten(event, loop):
@@ -166,7 +181,7 @@ def _holds_optimizer(value: Value | None) -> bool:
     return any(isinstance(v, Value) and is_optimizer(v) for v in state.values())
 
 
-def _is_plain_step(event: Event) -> bool:
+def is_plain_step(event: Event) -> bool:
     """Whether an event is `scheduler.step()` of a learning-rate schedule, told no epoch."""
     node = event.site.node
     if event.kind != "scheduler_step" or event.name != "step" or not isinstance(node, ast.Call):
@@ -198,9 +213,9 @@ def _optimizer_of(scheduler: Value | None) -> Value | None:
 def is_counted(event: Event) -> bool:
     """Whether a condition keeps an event out of some rounds of its loop."""
     return any(
-        _COUNTED.search(word)
+        any(counters_in(condition.test))
+        or any(_COUNTED.search(word) for word in words(condition.site.node))
         for condition in event.conditions
-        for word in words(condition.site.node)
     )
 
 
@@ -210,7 +225,7 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
     seen: set[object] = set()
     for event, blocks in program.walk():
         scheduler = event.subject
-        if not isinstance(scheduler, Built) or not _is_plain_step(event) or is_counted(event):
+        if not isinstance(scheduler, Built) or not is_plain_step(event):
             continue
         loops = loops_around(blocks)
         if not loops or event.site.key in seen or not loops[-1].known:
@@ -220,11 +235,56 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
             if not _is_its_step(step, scheduler) or batches is None or not goes_over_data(batches):
                 continue
             per = "epoch" if batches is not loops[-1] else "batch" if len(loops) > 1 else ""
+            if per == "batch" and is_counted(event):
+                # once every so many batches may be once for each epoch
+                break
             unit = unit_of(scheduler) if per else ""
             if unit and unit != per:
                 seen.add(event.site.key)
                 yield MisplacedStep(event, step, scheduler, unit, batches)
             break
+
+
+def rare_steps(program: Program) -> Iterator[RareStep]:
+    """Steps of schedulers behind a condition on the counter of their loop, where the length of the
+    schedule is the number of all rounds."""
+    misplaced = {id(found.step) for found in misplaced_steps(program)}
+    for event, blocks in program.walk():
+        scheduler = event.subject
+        if not isinstance(scheduler, Built) or not is_plain_step(event) or not event.conditions:
+            continue
+        length = whole_length(scheduler)
+        advance = None if length is None else advance_of(program, event, blocks)
+        if length is None or advance is None or id(event) in misplaced:
+            continue
+        share, whole = advance.share, advance.all_rounds.over(length)
+        if share is None or whole is None or share > _RARE or abs(whole - 1) > _NEARLY:
+            continue
+        if _is_trained_in(advance):
+            unit = "batch" if goes_over_data(advance.loops[-1]) else "epoch"
+            yield RareStep(event, scheduler, share, unit)
+
+
+_RARE, _NEARLY = 0.5, 0.25
+
+
+def _is_trained_in(advance: Advance) -> bool:
+    """Whether each round takes steps of the optimizer that no condition keeps from it."""
+    steps = advance.loops[-1].events("step")
+    conditions = {c.site.key for c in advance.step.conditions}
+    return any(conditions.isdisjoint(c.site.key for c in e.conditions) for e in steps)
+
+
+def whole_length(scheduler: Built) -> Count | None:
+    """The number of rounds that a schedule is told to be long."""
+    arguments = scheduler.arguments
+    if {"epochs", "steps_per_epoch"} <= scheduler.explicit:
+        epochs, each = (count_of(arguments[n]) for n in ("epochs", "steps_per_epoch"))
+        return epochs.times(each) if epochs and each else None
+    for name in _LENGTHS.get(scheduler.entry.schedule, ()):
+        if name in scheduler.explicit:
+            return count_of(arguments[name])
+    return None
 
 
 def unit_of(scheduler: Built) -> str:
@@ -235,8 +295,39 @@ def unit_of(scheduler: Built) -> str:
         return "" if isinstance(per_epoch, Constant) else "batch"
     for name in _LENGTHS.get(form, ()):
         if name in scheduler.explicit:
-            return _unit_of_length(arguments[name], _written(scheduler, name))
+            return _unit_of_length(arguments[name], written_argument(scheduler, name))
+    if form == "lambda" and _counts_batches(scheduler):
+        return "batch"
     return "epoch" if factor_after(scheduler, FEW_BATCHES) <= COLLAPSE else ""
+
+
+def _counts_batches(scheduler: Built) -> bool:
+    """Whether the number of batches goes into what a scheduler's function makes of its rounds,
+    which are not turned into batches there."""
+    factor, counter = scheduler.state.get("factor"), scheduler.state.get("counter")
+    if not isinstance(factor, Value) or not isinstance(counter, Value):
+        return False
+    parts = list(_parts(factor))
+    turned = any(
+        isinstance(part, Arithmetic)
+        and part.operator == "*"
+        and any(_has_length(v) for v in part.operands)
+        and any(counter is inner for inner in _parts(part))
+        for part in parts
+    )
+    return not turned and any(_has_length(part) for part in parts)
+
+
+def _parts(value: Value, depth: int = 12) -> Iterator[Value]:
+    """A value, and what it is computed from."""
+    yield value
+    inner: tuple[Value, ...] = ()
+    if isinstance(value, Arithmetic):
+        inner = value.operands
+    elif isinstance(value, Choice):
+        inner = value.options
+    for part in inner if depth else ():
+        yield from _parts(part, depth - 1)
 
 
 def _unit_of_length(value: Value, written: ast.AST | None) -> str:
@@ -274,7 +365,7 @@ def _has_length(value: Value | None, depth: int = 6) -> bool:
             return False
 
 
-def _written(scheduler: Built, name: str) -> ast.AST | None:
+def written_argument(scheduler: Built, name: str) -> ast.AST | None:
     """The expression that is passed for a parameter."""
     node = scheduler.site.node
     if not isinstance(node, ast.Call):
@@ -289,6 +380,8 @@ def _written(scheduler: Built, name: str) -> ast.AST | None:
 
 def factor_after(scheduler: Built, count: int) -> float:
     """What is left of the rate after so many steps of a decay in steps; 1 if not known."""
+    if scheduler.entry.schedule in ("lambda", "multiplicative"):
+        return _function_after(scheduler, count)
     gamma = _number(scheduler.arguments.get("gamma"))
     if gamma is None or not 0 < gamma < 1:
         return 1.0
@@ -306,6 +399,15 @@ def factor_after(scheduler: Built, count: int) -> float:
             return float(gamma ** sum(n is not None and n <= count for n in numbers))
         case _:
             return 1.0
+
+
+def _function_after(scheduler: Built, count: int) -> float:
+    curve = curve_of(scheduler)
+    rates = [curve(step, 1.0) for step in range(count + 1)] if curve else []
+    known = [rate for rate in rates if rate is not None]
+    if len(known) <= count or max(known) <= 0:
+        return 1.0
+    return max(known[-1], 0.0) / max(known)
 
 
 def _number(value: Value | None) -> float | None:

@@ -20,7 +20,18 @@ from nnlint.semantics.conditions import (
 )
 from nnlint.semantics.holding import Indexed, covers, distinct
 from nnlint.semantics.timeline import Block, Event, entered, loops_around
-from nnlint.semantics.values import Built, Class, External, Instance, Value, names_of
+from nnlint.semantics.values import (
+    Built,
+    Choice,
+    Class,
+    Constant,
+    External,
+    Instance,
+    Items,
+    Table,
+    Value,
+    names_of,
+)
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement, enclosing_statements, targets_of
@@ -47,7 +58,7 @@ class UnsteppedScheduler:
 
 def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
     """Schedulers that are built for an optimizer and never stepped."""
-    seen: set[object] = set()
+    seen: set[int] = set()
     unknown = _last_given_up(program)
     for number, (event, blocks) in enumerate(program.walk()):
         scheduler = event.subject if event.kind == "build" else None
@@ -56,7 +67,9 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
         if number < unknown or not all(loop.known for loop in loops_around(blocks)):
             continue
         steps = program.once(_Steps).in_loops(scheduler.arguments.get("optimizer"))
-        if not steps or scheduler.site.key in seen:
+        # of several for one optimizer one is told
+        cause = id(scheduler.arguments.get("optimizer"))
+        if not steps or cause in seen:
             continue
         if off_by_default(event.conditions) and _is_handed_on(scheduler):
             # what gets it was followed with the default in its place
@@ -67,8 +80,52 @@ def unstepped_schedulers(program: Program) -> Iterator[UnsteppedScheduler]:
                 continue
             if _is_stepped_by_users(program, event):
                 continue
-            seen.add(scheduler.site.key)
+            seen.add(cause)
             yield UnsteppedScheduler(scheduler, steps[0].event)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnreturnedScheduler:
+    """A scheduler that a method builds for a trainer, and does not hand it."""
+
+    scheduler: Built
+    method: Event
+    """Where the trainer gets what it steps."""
+
+
+def unreturned_schedulers(program: Program) -> Iterator[UnreturnedScheduler]:
+    """Schedulers that the method which configures a trainer's optimizers keeps to itself."""
+    seen: set[int] = set()
+    for method, blocks in program.walk():
+        if method.kind != "configured" or not _is_settled(method.operands[0]):
+            continue
+        for event in entered(blocks).events("build"):
+            scheduler = event.subject
+            if not isinstance(scheduler, Built) or not _is_schedule(scheduler):
+                continue
+            optimizer = scheduler.arguments.get("optimizer")
+            if covers(method.operands[0], scheduler) or off_by_default(event.conditions):
+                continue
+            if _may_be_stepped(program, scheduler) or _is_named_in_step(program, scheduler):
+                continue
+            if id(optimizer) not in seen and covers(method.operands[0], optimizer):
+                seen.add(id(optimizer))
+                yield UnreturnedScheduler(scheduler, method)
+
+
+def _is_settled(returned: Value, depth: int = 4) -> bool:
+    """Whether all that a method returns is known."""
+    match returned:
+        case Built() | Constant():
+            return True
+        case Items() if not returned.open and depth:
+            return all(_is_settled(value, depth - 1) for value in returned.items)
+        case Table() if ... not in returned.state and depth:
+            return all(_is_settled(value, depth - 1) for value in returned.state.values())
+        case Choice() if depth:
+            return all(_is_settled(value, depth - 1) for value in returned.options)
+        case _:
+            return False
 
 
 def _last_given_up(program: Program) -> int:

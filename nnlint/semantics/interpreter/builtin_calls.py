@@ -15,6 +15,7 @@ from nnlint.semantics.interpreter.rows import RowKeeping
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     ARGUMENTS,
+    BOUNDS,
     COPY,
     MADE_OF,
     NONE,
@@ -92,10 +93,11 @@ class Interpreter(RowKeeping):
 def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     numbers = [v.value for v in positional if isinstance(v, Constant) and isinstance(v.value, int)]
     if len(numbers) != len(positional) or not numbers:
-        return Unknown("range", "range")
+        return Unknown("range", "range", {BOUNDS: tuple(positional)})
     soft = any(isinstance(v, Constant) and v.soft for v in positional)
+    made = Arithmetic("range", tuple(positional), site) if soft else None
     try:
-        return Constant(folded(range, *numbers), soft)
+        return Constant(folded(range, *numbers), soft, made=made)
     except NotFolded:
         return Unknown("range", "range")
 

@@ -103,6 +103,9 @@ class LibraryCalls(Shapes):
             return self.draw(entry.name, entry.family, None, positional, keywords, site)
         if entry.kind in ("operation", "loss"):
             return self.operate(entry, bound, site)
+        if entry.kind == "search":
+            given = in_order([p.name for p in entry.signature], positional, keywords)
+            self.emit("search", site, None, given, entry.name)
         return Unknown(entry.name, "call", {ARGUMENTS: (*positional, *keywords.values())})
 
     def draw(

@@ -1,4 +1,5 @@
 from nnlint.questions.optimisation.imagenet import trains_imagenet
+from nnlint.questions.optimisation.schedule_lengths import misjudged_places
 from nnlint.questions.optimisation.schedules import Decay, training_decays
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -25,7 +26,8 @@ def default_step_decay(program: Program, context: Context) -> None:
     parameter, a field or dictionary of configuration) or that is computed from the length
     of the run is not reported, whatever its default is: the rule speaks about schedules
     that were copied, not about those that were made a choice. Nor is one that trains nothing,
-    but is drawn or saved.
+    but is drawn or saved, nor one of which `lr-driven-to-zero` or `schedule-length-mismatch`
+    tells what it does to this very run.
 
     ## Why it hurts training
     The schedule was tuned for 90 epochs of ImageNet. On another dataset or run length it
@@ -61,7 +63,11 @@ def default_step_decay(program: Program, context: Context) -> None:
     found = [d for d in training_decays(program) if d.is_imagenet_recipe and not d.is_configured]
     if not found or trains_imagenet(program):
         return
+    misjudged = misjudged_places(program)
     for decay in found:
+        if decay.site.key in misjudged:
+            # what it does to this very run is told
+            continue
         context.report(
             decay.site,
             f"`{decay.site.text}` divides the learning rate by ten {_when(decay)}: on another "

@@ -1,4 +1,8 @@
-from nnlint.questions.training.scheduler_steps import steps_without_metric, unstepped_schedulers
+from nnlint.questions.training.scheduler_steps import (
+    steps_without_metric,
+    unreturned_schedulers,
+    unstepped_schedulers,
+)
 from nnlint.remedies.steps import step_schedule
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -16,8 +20,8 @@ def scheduler_never_stepped(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a scheduler whose optimizer is stepped in a loop of the same program while nothing
-    steps the scheduler, and `ReduceLROnPlateau.step()` without the metric it needs. The fix steps
-    the scheduler after each epoch or each batch, where its length says which of them it counts.
+    steps the scheduler, one that Lightning's `configure_optimizers` builds and does not return, and
+    `ReduceLROnPlateau.step()` without the metric it needs. The fix steps the scheduler after each epoch or each batch, where its length says which of them it counts.
 
     ## Why it hurts training
     The learning rate stays where the scheduler put it when it was built: no decay ever comes,
@@ -83,4 +87,12 @@ def scheduler_never_stepped(program: Program, context: Context) -> None:
             help="Call the scheduler's `step()` after each epoch, or batch, as its length says.",
             related=[(found.step.site, "its optimizer is stepped here")],
             fix=("Step the scheduler", step_schedule(program, found)),
+        )
+    for kept in unreturned_schedulers(program):
+        name = kept.scheduler.entry.name.rpartition(".")[2]
+        context.report(
+            kept.scheduler.site,
+            f"`configure_optimizers` does not return this `{name}`: the trainer steps the whole run "
+            "at the learning rate that it starts with",
+            help="Return it with its optimizer: `return [optimizer], [scheduler]`.",
         )

@@ -4,6 +4,7 @@ from nnlint.questions.training.scheduler_order import (
     early_steps,
     factor_after,
     misplaced_steps,
+    rare_steps,
 )
 from nnlint.remedies.training import move_after, move_into_loop, move_out_of_loop
 from nnlint.rule import Applicability, Context, Level, Programs, rule
@@ -24,7 +25,8 @@ def scheduler_order(program: Program, context: Context) -> None:
     ## What it does
     Reports `scheduler.step()` that comes before `optimizer.step()` in the first round of their
     loop, and schedules that count batches but are stepped once per epoch, or the other way
-    round, where the arguments say what they count.
+    round, where the arguments or the function of a `LambdaLR` say what they count. So does a
+    condition that lets the step happen in some rounds only, where the schedule counts all.
 
     ## Why it hurts training
     Before the optimizer's step, the first value of the schedule is skipped and all others come
@@ -101,6 +103,16 @@ def scheduler_order(program: Program, context: Context) -> None:
                 f"Step the scheduler once for each {found.unit}",
                 move(found.step, found.optimizer_step, found.loop),
             ),
+        )
+    for rare in rare_steps(program):
+        several = "batches" if rare.unit == "batch" else "epochs"
+        name = rare.scheduler.entry.name.rpartition(".")[2]
+        context.report(
+            rare.step.site,
+            f"`{name}` counts all {several}, but `{rare.step.site.text}` runs in {rare.share:.0%} "
+            "of them: the run ends in that part of the schedule",
+            help=f"Step it in each {rare.unit}, or divide its length as the steps are.",
+            related=[(rare.scheduler.site, "its length is told here")],
         )
 
 
