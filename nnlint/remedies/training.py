@@ -261,10 +261,10 @@ def _is_only_statement(outer: Placed, inner: Placed) -> bool:
     return isinstance(outer.node, ast.With) and outer.node.body[0] is inner.node
 
 
-def without_gradients(loop: Site) -> Changes:
-    """Run a loop with gradients off."""
-    no_grad, imported = reference(loop, "torch.no_grad")
-    return together(imported, wrap(loop, f"with {no_grad}()"))
+def without_gradients(part: Site) -> Changes:
+    """Run a loop or another statement with gradients off."""
+    no_grad, imported = reference(part, "torch.no_grad")
+    return together(imported, wrap(part, f"with {no_grad}()"))
 
 
 def move_after(step: Event, first: Event, loop: Block) -> Changes:

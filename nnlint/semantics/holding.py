@@ -7,6 +7,9 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from nnlint.semantics.values import (
+    ARGUMENTS,
+    CALLED_ON,
+    CALLEE,
     COPY,
     ELEMENT_OF,
     MODEL_OF,
@@ -15,6 +18,7 @@ from nnlint.semantics.values import (
     BoundMethod,
     Built,
     Choice,
+    Constant,
     Instance,
     Items,
     Maybe,
@@ -167,4 +171,18 @@ def distinct(left: Value | None, right: Value | None) -> bool:
             return True
         named = {left.origin, right.origin} <= {"parameter", "attribute"}
         return named and left.name != right.name
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return _is_made_apart(left, right) or _is_made_apart(right, left)
     return isinstance(left, Instance | Built) and isinstance(right, Instance | Built)
+
+
+def _is_made_apart(unknown: Value, known: Value) -> bool:
+    """Whether an imported function made something of plain values alone: it has never met an object
+    that the program builds itself."""
+    if not isinstance(unknown, Unknown) or not isinstance(known, Instance | Built):
+        return False
+    given = unknown.state.get(ARGUMENTS)
+    called = unknown.origin == "call" and "." in unknown.name
+    if not called or given is None or CALLEE in unknown.state or CALLED_ON in unknown.state:
+        return False
+    return all(isinstance(value, Constant) for value in given)

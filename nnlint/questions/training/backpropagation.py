@@ -52,6 +52,9 @@ class Reached:
 class Backpropagation:
     """The forward passes of a program, found from the values that come out of them."""
 
+    _by_value = False
+    """Whether values are followed also where gradients do not go."""
+
     def __init__(self, program: Program) -> None:
         self._recorded: dict[int, int] = {}
         """The places of the forward passes with gradients among all, by their identity."""
@@ -61,7 +64,7 @@ class Backpropagation:
         """Keeps alive what is known by its identity."""
         for event in program.events("forward"):
             self._by_place.setdefault(event.site.key, []).append(event)
-            if event.grad:
+            if event.grad or self._by_value:
                 self._recorded[id(event)] = len(self._recorded)
                 for operand in filter(None, map(tensor_of, event.operands)):
                     self._operands.append(operand)
@@ -159,7 +162,7 @@ class Backpropagation:
         yield from components(value) or ()
 
     def _of_operation(self, operation: Operation) -> Iterator[Reached | Value]:
-        if not operation.grad or is_flat(operation.entry):
+        if not self._by_value and (not operation.grad or is_flat(operation.entry)):
             return
         model = _model_of(operation)
         if model is not None:
@@ -178,8 +181,11 @@ class Backpropagation:
         found = self._first(model, [e for p in places for e in self._by_place.get(p, ())])
         if found is None:
             # the layers of a sequence stand where they are built: told by what goes in
-            given = _inputs(operation, model)
-            found = self._first(model, [e for i in given for e in self._by_operand.get(i, ())])
+            taking = [e for i in _inputs(operation, model) for e in self._by_operand.get(i, ())]
+            way = [site.key for site in operation.callers]
+            here = [e for e in taking if [site.key for site in e.callers] == way]
+            # one batch may be given to a model by several functions
+            found = self._first(model, here) or self._first(model, taking)
         if found is not None and found.subject is not None:
             yield Reached(found, found.subject)
 
@@ -205,6 +211,8 @@ class Backpropagation:
     def _of_call(self, result: Unknown) -> Iterator[Reached | Value]:
         """The call of an unknown model that returned a value."""
         callee = result.state.get(CALLEE)
+        if self._by_value and isinstance(result.state.get(MADE_OF), Value):
+            yield result.state[MADE_OF]
         if not isinstance(callee, Unknown):
             return
         if CRITERION.search(callee.name.rpartition(".")[2]):
@@ -213,13 +221,20 @@ class Backpropagation:
         for event in self._passes_of(callee, result):
             # `network.apply(parameters, x)`, as in JAX, records nothing
             called = getattr(result.state[MADE][-1].node, "func", None)
-            if event.grad and getattr(called, "attr", "") != "apply":
+            if (event.grad or self._by_value) and getattr(called, "attr", "") != "apply":
                 yield Reached(event, callee)
 
     def _passes_of(self, callee: Unknown, result: Unknown) -> Iterator[Event]:
         """The forward passes of an unknown model in the call that returned a value."""
         for site in result.state.get(MADE, ())[-1:] if is_callable(callee) else ():
             yield from (e for e in self._by_place.get(site.key, ()) if e.subject is callee)
+
+
+class Computation(Backpropagation):
+    """The forward passes that values are computed from, also where no gradient goes: behind a
+    maximum, a number, or with gradients off."""
+
+    _by_value = True
 
 
 def _inputs(last: Operation, model: Value) -> set[int]:

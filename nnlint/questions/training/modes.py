@@ -41,6 +41,8 @@ class TrainModeEvaluation:
     """Where the model gets a layer that behaves differently in training, if known."""
     trained: Site | None
     """Where the same program trains the model; None when it only loads its weights."""
+    undone: Site | None = None
+    """Where the evaluation itself goes back to training mode, if it had set eval mode."""
 
 
 def train_mode_evaluations(program: Program) -> Iterator[list[TrainModeEvaluation]]:
@@ -77,6 +79,7 @@ class _Model:
                 self._training.setdefault(id(run.entry), []).append(run)
         self._dependence: ModeDependence | None = None
         self._paths: Paths[State] | None = None
+        self._unused: Paths[str] | None = None
 
     @property
     def dependence(self) -> ModeDependence:
@@ -111,7 +114,11 @@ class _Model:
             return None
         states = self._states(found.event)
         modes = {mode for mode, _ in states}
-        if not states or not modes <= {"initial", "train"}:
+        undone = self._undone_in(found)
+        if undone is not None:
+            # only the first batch of the evaluation runs in eval mode, if any
+            modes.discard("eval")
+        if not modes or not modes <= {"initial", "train"}:
             return None
         if "initial" in modes and found.entry is not None and found.entry.name == "forward":
             # the parts of a module are in the mode in which it is called
@@ -131,7 +138,8 @@ class _Model:
                 return None
         if isinstance(self.model, Unknown) and self._is_free_for_users(found):
             return None
-        return TrainModeEvaluation(found.event, layer, trained.event.site)
+        left = undone.site if undone is not None else None
+        return TrainModeEvaluation(found.event, layer, trained.event.site, left)
 
     def _is_free_for_users(self, found: Pass) -> bool:
         """Whether the project's other files run the same pass with models that are certainly the
@@ -144,13 +152,50 @@ class _Model:
         return bool(given) and all(dependence.is_free for dependence in given)
 
     def _set_on_purpose(self, found: Pass) -> bool:
-        """Whether the evaluation itself puts the model into training mode first."""
+        """Whether the evaluation itself puts the model into training mode first, and has not put it
+        into eval mode before."""
+        undone = self._undone_in(found)
         for event, _ in found.region[-1].walk() if found.region else ():
             if event is found.event:
                 return False
             if event.kind == "train" and covers(event.subject, self.model):
-                return True
+                return event is not undone
         return False
+
+    def _undone_in(self, found: Pass) -> Event | None:
+        """The `train` by which an evaluation, or each round of it, leaves the eval mode that was
+        set for it, before anything was run in that."""
+        for block in found.region:
+            loops = block.kind == "loop" and not block.unrolled
+            for event in block.children:
+                if not isinstance(event, Event):
+                    continue
+                if event is found.event and not loops:
+                    break
+                if event.kind == "train" and covers(event.subject, self.model):
+                    if not set(event.conditions) <= set(found.event.conditions):
+                        # somebody has asked for it
+                        return None
+                    first = next(e for e, _ in block.walk() if self._concerns(e))
+                    return event if self._is_unused(first if loops else event) else None
+        return None
+
+    def _is_unused(self, event: Event) -> bool:
+        """Whether an event finds the model in eval mode, and nothing has been run in that yet."""
+        if self._unused is None:
+            self._unused = Paths(self._use, {""}).follow(of_mode(self.program, self.model))
+        return "set" in self._unused.before(event)
+
+    def _concerns(self, event: Event) -> bool:
+        run = event.kind in ("forward", "train", "eval", "mode")
+        return run and same_model(event.subject, self.model)
+
+    def _use(self, event: Event, state: str) -> str:
+        """What has become of an eval mode after an event: it is set, has been used, or is over."""
+        if event.kind == "forward":
+            return "used" if state == "set" and same_model(event.subject, self.model) else state
+        mode = mode_after(event, self.model, "same")
+        return state if mode == "same" else ("set" if mode == "eval" else "")
 
     def _may_differ(self, found: Pass) -> bool:
         """Whether the mode makes a difference to the model, as far as is known."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from nnlint.questions.data.splits import role_of_name
 from nnlint.questions.participants import differentiates_itself, spoken_name, steps_optimizer
+from nnlint.questions.training.backpropagation import trained_places
+from nnlint.questions.training.measuring import scored_passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import makers
+from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
 
@@ -31,6 +33,10 @@ _ON_PURPOSE = re.compile(
     re.I,
 )
 """Names of passes that are meant to run in training mode."""
+_TAKES_STEP = re.compile(
+    r"train|step|optimi|backward|learn|update_(?:param|weight|model)|fit", re.I
+)
+"""Names of unresolved calls that may train a model."""
 _ADAPTS = re.compile(r"^(?:inner_?)?adapt(?:_|$)|^inner_(?:step|update|loop)|^fast_adapt", re.I)
 """Names of what takes a few steps for the task at hand."""
 
@@ -51,6 +57,8 @@ class Pass:
     """The function or method, entered on its own, in which it is; None in a whole program."""
     batches: Block | None
     """The innermost loop around it that goes over data and trains."""
+    scored: bool
+    """Whether a score is computed from what comes out, or a loss of which only the number is used."""
 
     @property
     def on_made_up_data(self) -> bool:
@@ -66,7 +74,7 @@ def passes(program: Program) -> tuple[Pass, ...]:
 
 
 def _passes(program: Program) -> tuple[Pass, ...]:
-    trains = _Training()
+    trains = _Training(program)
     return tuple(
         _classify(event, blocks, trains)
         for event, blocks in program.walk()
@@ -77,7 +85,8 @@ def _passes(program: Program) -> tuple[Pass, ...]:
 class _Training:
     """Remembers in which blocks training happens, and which adapt a model to a task."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
+        self._program = program
         self._known: dict[int, bool] = {}
         self._adapts: dict[int, bool] = {}
 
@@ -91,6 +100,41 @@ class _Training:
             )
             self._known[id(block)] = known
         return known
+
+    def is_scored(self, event: Event) -> bool:
+        """Whether a score is computed from what comes out of a pass."""
+        return id(event) in self._program.once(scored_passes)
+
+    def only_measures(self, event: Event, scopes: list[Block], apart: list[Block]) -> bool:
+        """Whether a pass evaluates by what happens, whatever it is called: a score is computed from
+        what comes out, nothing trains around it, and it is of no batch that is trained on."""
+        if not self.is_scored(event):
+            return False
+        loops = [b for b in apart if b.kind == "loop"]
+        if not loops:
+            return self._measures_whole_set(event, scopes)
+        # what is given an output with its gradients, and called so, may train on it
+        return not event.grad or (
+            not any(b.events("returned_loss") for b in apart)
+            and loops[-1].known
+            and not any(_may_train(e) for e in loops[-1].events("opaque"))
+            and not any(b.kind in ("call", "entry") and _TRAINS.search(b.name) for b in apart)
+        )
+
+    def _measures_whole_set(self, event: Event, scopes: list[Block]) -> bool:
+        """Whether a pass over all examples at once, in no loop over batches, is not trained on."""
+        program = self._program
+        trained = program.once(trained_places)
+        if not trained or event.site.key in trained or any(b.kind == "entry" for b in scopes):
+            return False
+        if any(b.kind == "loop" and goes_over_data(b) for b in scopes):
+            return False
+        given = _given(event)
+        return bool(given) and not any(
+            given & _given(other)
+            for other in program.events("forward")
+            if other.site.key in trained
+        )
 
     def adapts(self, block: Block) -> bool:
         """Whether an evaluation adapts a model to its task first, as meta-learning does."""
@@ -106,6 +150,16 @@ def _trains(event: Event) -> bool:
     return event.kind == "backward" or (event.kind == "step" and not _is_environment(event))
 
 
+def _given(event: Event) -> set[int]:
+    """The identities of what a model is given, as a tensor where it is one."""
+    return {id(tensor_of(value) or value) for value in event.operands}
+
+
+def _may_train(event: Event) -> bool:
+    """Whether an unresolved call is called as what trains on an output that it is given."""
+    return bool(_TAKES_STEP.search(event.name.rpartition(".")[2]))
+
+
 def _is_environment(step: Event) -> bool:
     return not steps_optimizer(step) and bool(_ENVIRONMENT.search(spoken_name(step)))
 
@@ -116,7 +170,9 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     loop = next((b for b in apart if b.kind == "loop"), None)
     names = [*_argument_words(event.site.node), *(n for b in apart for n in _names_of(b))]
     named = _role(names) == "eval"
-    if not apart and scopes:
+    if trains.only_measures(event, scopes, apart):
+        evaluates = True
+    elif not apart and scopes:
         # in the midst of training: only its data can say that it evaluates
         evaluates = named and not event.grad
     elif _is_trained_on(event, scopes[: len(scopes) - len(apart)]):
@@ -124,7 +180,7 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     else:
         over_data = loop is not None and goes_over_data(loop)
         evaluates = named or (_role(names) == "" and not event.grad and over_data)
-    trains_here = bool(scopes) and event.grad and not apart
+    trains_here = bool(scopes) and event.grad and not apart and not evaluates
     on_purpose = any(_ON_PURPOSE.search(name) for name in names) or any(
         map(trains.adapts, apart[-1:])
     )
@@ -137,7 +193,7 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     entry = next((b for b in blocks if b.kind == "entry"), None)
     around = reversed(scopes[: len(scopes) - len(apart)])
     batches = next((b for b in around if b.kind == "loop" and goes_over_data(b)), None)
-    return Pass(event, role, named, tuple(apart), entry, batches)
+    return Pass(event, role, named, tuple(apart), entry, batches, trains.is_scored(event))
 
 
 def _is_trained_on(event: Event, scopes: list[Block]) -> bool:

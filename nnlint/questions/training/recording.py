@@ -46,11 +46,14 @@ _MEASURES = re.compile(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedEvaluation:
-    """An evaluation over data that records the gradients of every pass."""
+    """An evaluation over data that records the gradients of its passes."""
 
     forward: Event
-    loop: Site
-    """The outermost loop of the evaluation, in the function that runs the model."""
+    part: Site
+    """The outermost loop of the evaluation, in the function that runs the model, or the statement
+    that runs it on all examples at once."""
+    in_batches: bool
+    """Whether it goes over the examples in a loop."""
     shown: Site
     """Where the program sets eval mode for it, or trains the model."""
     told: str
@@ -66,8 +69,9 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
     idle = not program.events("backward", "step", "fit")
     seen: set[object] = set()
     for found in every:
-        loop = _loop_over_data(found, idle, program)
-        if loop is None or id(found.region[-1]) in seen or not _is_plain(found, program):
+        region = id(found.region[-1]) if found.region else id(found.event)
+        part = _part_that_evaluates(found, idle, program)
+        if part is None or region in seen or not _is_plain(found, program):
             continue
         shown = _evaluates(found, every, program)
         if (
@@ -82,8 +86,9 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         main = _main_pass(found, every, program)
         if main is found.event and _is_called_loss(found) and _is_judged_without(found):
             continue
-        seen.add(id(found.region[-1]))
-        yield RecordedEvaluation(main, loop, *shown)
+        seen.add(region)
+        in_batches = any(block.kind == "loop" for block in found.region)
+        yield RecordedEvaluation(main, part, in_batches, *shown)
 
 
 def _main_pass(found: Pass, every: tuple[Pass, ...], program: Program) -> Event:
@@ -103,12 +108,13 @@ def _is_called_loss(found: Pass) -> bool:
 
 def _is_judged_without(loss: Pass) -> bool:
     """Whether what a loss is asked about is made with gradients off: it has nothing to keep."""
-    made = (e for e, _ in loss.region[-1].walk() if e.kind in ("forward", "opaque"))
+    made = (e for b in loss.region[-1:] for e in b.events("forward", "opaque"))
     return any(not event.grad for event in made)
 
 
-def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:
-    """The outermost loop of an evaluation with gradients on that goes over data."""
+def _part_that_evaluates(found: Pass, idle: bool, program: Program) -> Site | None:
+    """The outermost loop of an evaluation with gradients on that goes over data, or the statement
+    of one that is of all examples at once."""
     evaluates = found.role == "eval" or (idle and not found.role)
     evaluates = evaluates or _sets_eval_mode(found, program)
     if not evaluates or not found.event.grad or found.on_made_up_data:
@@ -117,9 +123,13 @@ def _loop_over_data(found: Pass, idle: bool, program: Program) -> Site | None:
         # another attempt, without gradients, comes first
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
-    if not any(goes_over_data(b) for b in loops):
-        return None
-    return loops[-1].site
+    if loops and (found.scored or any(goes_over_data(b) for b in loops)):
+        return loops[-1].site
+    # a method that does nothing else may be called for each batch, with gradients off
+    whole = not loops and found.scored and found.batches is None
+    whole = whole and (found.entry is None or bool(found.entry.events("backward", "eval")))
+    chain = enclosing_statements(found.event.site.module, found.event.site.node) if whole else ()
+    return Site(found.event.site.module, chain[-1].node) if chain else None
 
 
 def _sets_eval_mode(found: Pass, program: Program) -> bool:
@@ -220,8 +230,8 @@ def _alternatives(site: Site, part: ast.expr) -> list[ast.expr]:
 def _may_want_gradients(found: Pass) -> bool:
     """Whether something in the evaluation may need gradients, as attacks and saliency do."""
     model = found.event.subject
-    for event, _ in found.region[-1].walk():
-        if event.kind in ("opaque", "forward") and event.subject is not model:
+    for event in (e for b in found.region[-1:] for e in b.events("opaque", "forward")):
+        if event.subject is not model:
             given = (event.subject, *event.operands) if event.kind == "opaque" else event.operands
             if any(covers(value, model) for value in given):
                 return True

@@ -39,7 +39,7 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
     every = passes(program)
     reached = program.once(trained_places)
     found: set[object] = set()
-    paths: dict[int, Paths[Since]] = {}
+    rounds: dict[int, _Rounds] = {}
     steps = program.once(_Steps)
     runs = Indexed((p.event.subject, p) for p in every)
     for trained in every:
@@ -48,9 +48,9 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
             continue
         if reached and trained.event.site.key not in reached:
             continue
-        if id(model) not in paths:
-            paths[id(model)] = _follow(program, model, runs.of(model))
-        mode = _mode_left_on(paths[id(model)].before(trained.event))
+        if id(model) not in rounds:
+            rounds[id(model)] = _Rounds(program, model, runs.of(model))
+        mode = rounds[id(model)].left_on(trained.event)
         if mode is None or mode.site.key in found or not _in_one_loop(program, mode, trained.event):
             continue
         dependence = mode_dependence(model, program)
@@ -59,6 +59,51 @@ def unrestored_modes(program: Program) -> Iterator[UnrestoredMode]:
         if _is_applied(program, trained.event, steps.perhaps_of(model)):
             found.add(mode.site.key)
             yield UnrestoredMode(mode, trained.event, dependence.site)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModeSetForTraining:
+    """A training pass that each round puts into eval mode, and back into training mode only then."""
+
+    set: Event
+    back: Event
+    forward: Event
+    loss: Event
+    """The loss of what comes out, or the pass itself where none is in sight."""
+    layer: Site
+
+
+def modes_set_for_training(program: Program) -> Iterator[ModeSetForTraining]:
+    """Training passes that each round of their loop puts into eval mode, and back only behind them:
+    all that trains the model there runs in eval mode."""
+    reached = program.once(trained_places)
+    seen: set[object] = set()
+    for trained in passes(program):
+        model = trained.event.subject
+        if model is None or not _trains(trained) or trained.event.site.key not in reached:
+            continue
+        loop = next(iter(_loops(program, trained.event)[::-1]), None)
+        if loop is None or trained.event.site.key in seen or not loop.events("step"):
+            continue
+        modes = [e for e in loop.events("train", "eval", "mode") if same_model(e.subject, model)]
+        runs = [e for e in loop.events("forward") if same_model(e.subject, model)]
+        if [e.kind for e in modes] != ["eval", "train"] or not _is_plain(loop, *modes):
+            continue
+        order = [e for e in loop.events("train", "eval", "forward") if e in (*modes, *runs)]
+        if order != [modes[0], *runs, modes[1]] or not all(e.grad for e in runs):
+            continue
+        dependence = mode_dependence(model, program)
+        if {e.site.key for e in runs} <= reached and dependence.site is not None:
+            seen.add(trained.event.site.key)
+            told = loop.events("forward", "loss")
+            later = [e for e in told[told.index(trained.event) :] if e.kind == "loss"]
+            loss = next(iter(later), trained.event)
+            yield ModeSetForTraining(modes[0], modes[1], trained.event, loss, dependence.site)
+
+
+def _is_plain(loop: Block, *events: Event) -> bool:
+    """Whether events happen in each round of a loop, whatever the conditions."""
+    return all(event in loop.children for event in events)
 
 
 def _is_as_built(program: Program, model: Value) -> bool:
@@ -103,19 +148,40 @@ class _Steps:
         return [*self._of_any, *self._held.of(model)]
 
 
-def _follow(program: Program, model: Value, runs: list[Pass]) -> Paths[Since]:
-    evaluations = {id(p.event) for p in runs if p.role == "eval" or not p.event.grad}
-    shows = _without_backward(program, runs)
+class _Rounds:
+    """What becomes of a model's mode from round to round, in the whole program and in each loop."""
 
-    def after(event: Event, state: Since) -> Since:
+    def __init__(self, program: Program, model: Value, runs: list[Pass]) -> None:
+        self._model = model
+        self._timeline = of_mode(program, model)
+        self._evaluations = {id(p.event) for p in runs if p.role == "eval" or not p.event.grad}
+        self._shows = _without_backward(program, runs)
+        self._paths: dict[int, Paths[Since]] = {}
+        self._loops = {id(e): loops_around(blocks) for e, blocks in self._timeline.walk()}
+
+    def left_on(self, trained: Event) -> Event | None:
+        """The `eval` in which a training pass finds the model, if nothing has been done about it:
+        on no path through the program, or through the rounds of a loop that has it in it."""
+        loops = self._loops.get(id(trained), [])
+        for part in (self._timeline, *reversed(loops)):
+            if not part.events("eval"):
+                continue
+            if id(part) not in self._paths:
+                self._paths[id(part)] = Paths(self._after, {START}).follow(part)
+            mode = _mode_left_on(self._paths[id(part)].before(trained))
+            if mode is not None:
+                return mode
+        return None
+
+    def _after(self, event: Event, state: Since) -> Since:
         since, mode = state
         if event.kind == "build":
             return START
-        if event.kind == "forward" and same_model(event.subject, model):
-            if since in ("set", "shown") and id(event) in evaluations:
+        if event.kind == "forward" and same_model(event.subject, self._model):
+            if since in ("set", "shown") and id(event) in self._evaluations:
                 return "used", mode
-            return ("shown", mode) if since == "set" and id(event) in shows else state
-        match mode_after(event, model, "same"):
+            return ("shown", mode) if since == "set" and id(event) in self._shows else state
+        match mode_after(event, self._model, "same"):
             case "same":
                 return state
             case "eval":
@@ -124,8 +190,6 @@ def _follow(program: Program, model: Value, runs: list[Pass]) -> Paths[Since]:
                 return ("restored", mode) if since else state
             case _:
                 return "unknown", mode
-
-    return Paths(after, {START}).follow(of_mode(program, model))
 
 
 def _without_backward(program: Program, runs: list[Pass]) -> set[int]:

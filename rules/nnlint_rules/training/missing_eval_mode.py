@@ -89,13 +89,18 @@ def missing_eval_mode(program: Program, context: Context) -> None:
         related = [(first.layer, "behaves differently in training")] if first.layer else []
         if first.trained is not None:
             related.append((first.trained, "trained here, in the same mode"))
+        help = f"Call `{names[0]}.eval()` before evaluating, and `{names[0]}.train()` after."
+        fix = ("Evaluate in eval mode", evaluate_in_eval_mode(program, forwards, trained))
+        if first.undone is not None:
+            related.append((first.undone, "the evaluation leaves eval mode here"))
+            help = f"Leave out `{first.undone.text}`, or call it after the evaluation."
         context.report(
             first.forward.site,
             f"{both} {verb} evaluated in training mode, in which {layer} behaves differently: "
             "the score is not the model's",
             # without such a layer in sight it is likely, not known
             level=None if first.layer else Level.WARNING,
-            help=f"Call `{names[0]}.eval()` before evaluating, and `{names[0]}.train()` after.",
+            help=help,
             related=related,
-            fix=("Evaluate in eval mode", evaluate_in_eval_mode(program, forwards, trained)),
+            fix=fix if first.undone is None else None,
         )

@@ -16,8 +16,9 @@ def missing_no_grad(program: Program, context: Context) -> None:
     """An evaluation records gradients that nothing uses.
 
     ## What it does
-    Reports a loop over evaluation data that runs a model with gradients on, when nothing in
-    it computes any.
+    Reports a loop over evaluation data, or a pass over all of it at once, that runs a model with
+    gradients on, when nothing in it computes any. What is evaluated is told by what happens: a
+    score is computed from what comes out, and no backward pass follows.
 
     ## Why it hurts training
     Every pass keeps the activations of all layers for a backward pass that never comes:
@@ -67,12 +68,13 @@ def missing_no_grad(program: Program, context: Context) -> None:
     for found in recorded_evaluations(program):
         name = spoken_name(found.forward)
         called = [(site, "called here, with gradients on") for site in found.forward.callers[-1:]]
+        kept = "every batch keeps" if found.in_batches else "the pass keeps"
         context.report(
             found.forward.site,
-            f"`{name}` is evaluated with gradients on: every batch keeps the activations of all "
+            f"`{name}` is evaluated with gradients on: {kept} the activations of all "
             "its layers for a backward pass that never comes, and takes the memory of a training "
             "step on it",
             help="Put the evaluation under `torch.no_grad()`.",
             related=[(found.shown, found.told), *called],
-            fix=("Evaluate with gradients off", without_gradients(found.loop)),
+            fix=("Evaluate with gradients off", without_gradients(found.part)),
         )

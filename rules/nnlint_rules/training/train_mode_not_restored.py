@@ -1,5 +1,5 @@
 from nnlint.questions.participants import spoken_name
-from nnlint.questions.training.restoring import unrestored_modes
+from nnlint.questions.training.restoring import modes_set_for_training, unrestored_modes
 from nnlint.remedies.training import train_in_train_mode
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -18,7 +18,8 @@ def train_mode_not_restored(program: Program, context: Context) -> None:
     ## What it does
     Reports `model.eval()` in an epoch or batch loop that goes on training the model, when
     nothing sets training mode before the next training pass. `model.train()` before the loop
-    holds for the first epoch only. Where it is not known which layers the model has, this is a
+    holds for the first epoch only. Also a training pass that each round of its loop puts into eval
+    mode, with `model.train()` only behind it. Where it is not known which layers the model has, this is a
     warning.
 
     ## Why it hurts training
@@ -98,4 +99,18 @@ def train_mode_not_restored(program: Program, context: Context) -> None:
                 "Go back to training mode before each epoch's training",
                 train_in_train_mode(program, found.set, found.forward),
             ),
+        )
+    for around in modes_set_for_training(program):
+        name = spoken_name(around.set)
+        context.report(
+            around.loss.site,
+            f"`{around.set.site.text}` puts `{name}` into eval mode for the pass that trains it, and "
+            f"`{around.back.site.text}` only comes behind that pass: it trains with "
+            f"`{around.layer.text}` in eval mode",
+            help=f"Call `{name}.train()` before the training pass, and leave out the `eval()`.",
+            related=[
+                (around.set.site, "eval mode is set here"),
+                (around.forward.site, "trains in eval mode"),
+                (around.layer, "behaves differently in training"),
+            ],
         )
