@@ -167,7 +167,21 @@ def has_weights(value: Value, depth: int = 8, besides: Sequence[Value] = ()) -> 
         return named and not any(map(_is_off, map(value.arguments.get, _AFFINE)))
     if isinstance(value, Built) and value.entry.kind == "model":
         return True
+    if isinstance(value, Instance) and any(map(_is_trained, value.state.values())):
+        return True
     return any(has_weights(part, depth - 1, besides) for part in parts(value))
+
+
+def _is_trained(value: object) -> bool:
+    """Whether a value is a parameter that asks for gradients."""
+    if not isinstance(value, Tensor) or not is_parameter(value):
+        return False
+    asks = (
+        value.producer.arguments.get("requires_grad")
+        if isinstance(value.producer, Operation)
+        else None
+    )
+    return isinstance(asks, Constant) and asks.value is True
 
 
 def draws_weights(value: Value, depth: int = 8) -> bool:

@@ -33,9 +33,9 @@ from nnlint.semantics.values import (
     Table,
     Value,
 )
-from nnlint.syntax.calls import last_name
-from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import targets_of
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import function_around, targets_of
 from nnlint.syntax.walking import walk
 
 _SET_ASIDE = re.compile(
@@ -53,6 +53,8 @@ _REGISTERS = frozenset(
     "_modules add_module register_module setattr __setattr__ __dict__ vars exec".split()
 )
 """Words of code that registers modules under names that are made at run time."""
+_LOOKS_AFTER = _REGISTERS | {"to", "cuda", "cpu", "parameters", "ModuleList", "Sequential", "train"}
+"""Words of code that may move, register or train what a module has not registered."""
 _FIXES = frozenset({"freeze", "requires_grad", "load", "eval", "copy"})
 
 
@@ -211,17 +213,36 @@ def _asks_parts(node: ast.AST) -> bool:
 
 
 def is_reached_elsewhere(program: Program, cls: Class, attribute: str) -> bool:
-    """Whether other code of the project reads or writes an attribute: it may look after it."""
+    """Whether other code of the project reads or writes an attribute: it may look after it, unless
+    it only computes with it in a `forward` of its own."""
     home = cls.scope.module
     modules = {id(module): module for module in (home, *(u.module for u in program.users()))}
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == attribute
         and not is_own_attribute(node, attribute)
+        and not _only_computes(module, node)
         for module in modules.values()
         if attribute in module.words(module.tree).attributes
         for node in module.nodes
     )
+
+
+def _only_computes(module: ModuleSyntax, node: ast.Attribute) -> bool:
+    """Whether an attribute is counted, or read in a `forward` in which nothing is moved, registered
+    or trained."""
+    if any(node in call.args for call in module.once(_counts, module.tree)):
+        return True
+    function = function_around(module, node)
+    if function is None or function.name != "forward" or not isinstance(node.ctx, ast.Load):
+        return False
+    words = module.words(function)
+    return _LOOKS_AFTER.isdisjoint(words.names | words.attributes)
+
+
+def _counts(module: ModuleSyntax, _: ast.AST) -> list[ast.Call]:
+    """The calls of `len` in a module."""
+    return [n for n in module.nodes if isinstance(n, ast.Call) and called_name(n) == "len"]
 
 
 def _drops(module: Value) -> bool:

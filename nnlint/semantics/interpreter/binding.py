@@ -235,6 +235,11 @@ class Binding(Scopes):
                 return found.value if isinstance(found, Maybe) else found
             like = some_of(value.items) if value.open and value.alike else None
             return like or Unknown(name)
+        if isinstance(value, Built) and value.entry.kind == "container":
+            known = value.entry.family != "dict" and not value.state.get("open")
+            inside = known and -len(value.members) <= index < len(value.members)
+            part = value.members[index] if inside else Unknown(name)
+            return part.value if isinstance(part, Maybe) else part
         if isinstance(value, Unknown):
             members: Value | None = value.state.get(index)
             if members is None:
