@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,15 +11,10 @@ from typing import Any
 
 from nnlint.finding import Stage
 from nnlint.source.file import SourceError
-from nnlint.source.notebook import row_of_long_number
 from nnlint.source.patterns import PatternError, compiled
 from nnlint.source.reading import read_bytes
+from nnlint.source.toml import TomlError, parse_toml
 from nnlint.text import hint
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FAIL_ON = ("error", "warning", "advice", "never")
 WITHOUT_FIXES = frozenset({"github", "gitlab", "junit"})
@@ -61,6 +55,8 @@ class Config:
     exclude: tuple[str, ...] = ()
     """Patterns as in .gitignore, of absolute paths where they hold a slash."""
     respect_gitignore: bool = True
+    src: tuple[str, ...] = ()
+    """Globs of folders that imports start from, besides those that are found; absolute."""
     stage: Stage | None = None
     fail_on: str = "advice"
     output_format: str = "full"
@@ -153,6 +149,7 @@ def load_config(path: Path) -> Config:
         origin=str(path),
         exclude=tuple(anchored(p, base) for p in config.exclude),
         per_file_ignores=tuple((anchored(p, base), c) for p, c in config.per_file_ignores),
+        src=tuple(os.path.join(base, pattern) for pattern in config.src),
         baseline=config.baseline and str(base / config.baseline),
     )
 
@@ -172,26 +169,17 @@ def anchored(pattern: str, base: Path, bare: bool = True) -> str:
 
 
 def _table(path: Path) -> dict[str, Any] | None:
-    raw = b""
     try:
         raw = read_bytes(path)
         if path.name == "pyproject.toml" and b"nnlint" not in raw:
             return None
-        document = tomllib.loads(raw.decode("utf-8-sig"))
+        document = parse_toml(raw)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except SourceError as error:
         raise ConfigError(f"{path}: {error.message}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        at = re.search(r"line (\d+)", str(error))
-        raise ConfigError(f"{path}: is no valid TOML: {error}", int(at[1]) if at else 1) from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply to be read") from error
-    except ValueError as error:
-        # all that is left: Python refuses to convert it
-        row = row_of_long_number(raw)
-        message = f"{path}: a number in line {row} has more digits than Python reads"
-        raise ConfigError(message, row) from error
+    except TomlError as error:
+        raise ConfigError(f"{path}: {error}", error.row) from error
     if path.name != "pyproject.toml":
         return document
     tools = document.get("tool", {})
@@ -278,6 +266,7 @@ KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "per-file-ignores": _ignores,
     "exclude": _patterns,
     "respect-gitignore": _truth,
+    "src": _strings,
     "stage": lambda what, value: Stage(one_of(what, value, [s.value for s in Stage])),
     "fail-on": lambda what, value: one_of(what, value, FAIL_ON),
     "output-format": lambda what, value: one_of(what, value, FORMATS),

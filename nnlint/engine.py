@@ -240,12 +240,12 @@ class Linter:
     def _cache(self, config: Config, roots: Roots) -> Cache:
         codes = selected_codes(config)
         # where imports lead depends on the top of what is linted
-        key = codes, config.stage, roots.top
+        key = codes, config.stage, roots.top, config.src
         if key not in self._caches:
             whole = ""
             if self._cache_dir is not None:
-                whole = fingerprint(codes, config.stage, roots.top, sources=pack_sources())
-            self._caches[key] = Cache(self._cache_dir, whole)
+                whole = fingerprint(*key, sources=pack_sources())
+            self._caches[key] = Cache(self._cache_dir, whole, config.src)
         return self._caches[key]
 
     def _result(self, found: Discovery, results: Mapping[str, FileResult]) -> RunResult:

@@ -209,7 +209,7 @@ def _check_batch(files: Sequence[str], job: Job) -> Batch:
     if getattr(_current, "number", None) != job.number:
         _current.number = job.number
         before: ProjectModules | None = getattr(_current, "modules", None)
-        _current.modules = ProjectModules(job.roots, job.overlay, before)
+        _current.modules = ProjectModules(job.roots, job.overlay, before, job.config.src)
         _current.rules = select_rules(job.config)
     rules: tuple[Rule, ...] = _current.rules
     modules: ProjectModules = _current.modules

@@ -143,7 +143,8 @@ def test_command_works(command: str, project: Path, monkeypatch: pytest.MonkeyPa
         shell("nnlint new-rule unsmoothed-labels --into tools", project)
     for number in (1, 2, 3) if "--merge" in command else ():
         shell(f"nnlint --shard {number}/3 --write-results shard-{number}.json", project)
-    result = shell(command, project)
+    # what names the example is said from the checkout
+    result = shell(command, ROOT if " examples/" in command else project)
     if "--executor" in command:
         # the reader's cluster is none of ours; tests/test_sharding.py has one
         pytest.importorskip("distributed")
@@ -243,34 +244,26 @@ def loss_of(model, clips, tags):
 """
 
 
-def test_pack_is_tested_as_told(project: Path) -> None:
-    from nnlint.testing import cases
-
-    written = pack_files()
-    pack = project.parent / "acme"
-    for name in ("acme_rules/unsmoothed_labels.py", "fixtures/unsmoothed-labels/loss.py"):
-        (pack / name).parent.mkdir(parents=True)
-    rule = pack / "acme_rules/unsmoothed_labels.py"
-    rule.write_text(written["acme_rules/unsmoothed_labels.py"], encoding="utf-8")
-    fixture = pack / "fixtures/unsmoothed-labels/loss.py"
-    call = "import torch.nn.functional as F\n\n\ndef loss_of(logits, target):\n    return "
-    fixture.write_text(f"{call}F.cross_entropy(logits, target)  # want: unsmoothed-labels\n")
-    names: dict[str, Any] = {"__file__": str(pack / "test_rules.py")}
-    exec(written["test_rules.py"], names)
-    [case] = cases(pack / "fixtures")
-    names["test_fixture"](case)
-    fixture.write_text(f"{call}F.cross_entropy(logits, target)\n")
-    with pytest.raises(AssertionError, match="is reported and not wanted"):
-        names["test_fixture"](case)
+def test_pack_is_tested_as_told(tmp_path: Path) -> None:
+    for name, text in pack_files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert "`python -m pytest` in the pack's folder" in README
+    pytest_there = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    result = subprocess.run(pytest_there, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, "1 passed" in result.stdout) == (0, True), result.stdout
+    [fixture] = tmp_path.glob("fixtures/*/*.py")
+    wanted = fixture.read_text(encoding="utf-8")
+    fixture.write_text(re.sub("  # want: .*", "", wanted), encoding="utf-8")
+    result = subprocess.run(pytest_there, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1 and "is reported and not wanted" in result.stdout
 
 
 def pack_files() -> dict[str, str]:
     """The files of the README's rule pack, by name."""
-    return {
-        match[1]: match[2]
-        for text in [*blocks("toml"), *blocks("python")]
-        if (match := re.match(r"# (\S+\.\w+)\n(.*)", text, re.DOTALL))
-    }
+    section = README.partition("## Write a rule")[2]
+    files = re.findall(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return dict(files)
 
 
 def virtual_environment(folder: Path) -> Path:

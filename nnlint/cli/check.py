@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
     from nnlint.fixing import Outcome
     from nnlint.offering import Offers
-    from nnlint.source.discovery import Discovery
+    from nnlint.source.discovery import Discovery, Roots
 
 
 def _selectors(context: click.Context, parameter: click.Parameter, value: Any) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
             offers = offers or Offers()
             findings = offered(linter, found, by_now, linted, offers, findings)
-    _remarks(result, settings, time.monotonic() - started, options)
+    _remarks(result, found.roots, settings, time.monotonic() - started, options)
     if options["diff"]:
         _tell_unparsed(offers)
         return 2 if result.failed else int(bool(fixed and fixed.contents))
@@ -301,7 +301,7 @@ def _with_problems(result: RunResult, settings: Settings) -> RunResult:
 
 
 def _remarks(
-    result: RunResult, settings: Settings, seconds: float, options: dict[str, Any]
+    result: RunResult, roots: Roots, settings: Settings, seconds: float, options: dict[str, Any]
 ) -> None:
     if not result.files and not options["quiet"]:
         click.echo(f"warning: no Python files under {plain(' '.join(settings.paths))}", err=True)
@@ -319,6 +319,20 @@ def _remarks(
             f"{result.took_part} with PyTorch",
             err=True,
         )
+        _tell_lost_imports(result, roots, settings)
+
+
+def _tell_lost_imports(result: RunResult, roots: Roots, settings: Settings) -> None:
+    from nnlint.nowhere import lost_imports
+    from nnlint.report.summary import count
+
+    lost = lost_imports(result.files, roots, settings.config.src)
+    for one in lost:
+        others = f" and {count(one.files - 1, 'other file')}" if one.files > 1 else ""
+        told = f"{one.name} is imported and not found: {one.filename}:{one.row}{others}"
+        click.echo(plain(told), err=True)
+    if lost:
+        click.echo("`src` in the configuration names folders that imports start from", err=True)
 
 
 def _status(findings: Sequence[Finding], settings: Settings, failed: bool) -> int:

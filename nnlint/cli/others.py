@@ -42,6 +42,10 @@ TEMPLATE = """\
 # exclude = []
 # respect-gitignore = true
 
+# Folders that imports start from, besides those that nnlint finds itself: the project's own, a
+# uv, hatch, PDM or Rye workspace, what is installed as editable. Example:
+# src = ["libs/*/src"]
+
 # Rules to leave out in some files. Example:
 # [per-file-ignores]
 # "scripts/*.py" = ["missing-seed"]

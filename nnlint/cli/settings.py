@@ -132,6 +132,7 @@ def shown_settings(settings: Settings) -> str:
         f"ignore = {_toml(_both(config, 'ignore'))}",
         f"exclude = {_toml(config.exclude)}",
         f"respect-gitignore = {_toml(config.respect_gitignore)}",
+        f"src = {_toml(config.src)}",
         f"stage = {_toml(config.stage and config.stage.value)}",
         f"fail-on = {_toml(config.fail_on)}",
         f"output-format = {_toml(config.output_format)}",

@@ -17,6 +17,7 @@ from nnlint.cli.progress import progress_bar
 from nnlint.report.summary import count
 from nnlint.text import plain
 from nnlint.verify.catalogue import IF_MEANT
+from nnlint.verify.environment import NAME_ANOTHER, NO_INTERPRETER
 from nnlint.verify.report import as_data, local, write_outputs
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.survey import Fault, Model, faults_of, models_in, survey
@@ -74,6 +75,8 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
             ):
                 click.echo(f"wrote {written}", err=True)
     if not any(m.built for m in asked):
+        if any(m.outcome and m.outcome.failure.get("stage") in NO_INTERPRETER for m in asked):
+            click.echo(NAME_ANOTHER, err=True)
         return 2
     return int(bool(faults))
 

@@ -11,6 +11,7 @@ import click
 
 from nnlint.cli.progress import progress_bar
 from nnlint.finding import Finding
+from nnlint.text import plain
 
 if TYPE_CHECKING:
     from nnlint.cli.settings import Settings
@@ -74,4 +75,14 @@ def asked(
     with Conditions.of(options, dict(settings.config.verify)).working() as conditions:
         with progress_bar(enabled=not options["quiet"], what="Verifying") as on_progress:
             found = verified(findings, conditions, output, on_progress)
+        _tell_no_interpreter(found.findings)
         yield found, conditions
+
+
+def _tell_no_interpreter(findings: Sequence[Finding]) -> None:
+    from nnlint.verify.environment import NAME_ANOTHER
+
+    verdicts = (finding.verdict for finding in findings)
+    reasons = {str(r) for v in verdicts if v and (r := v.evidence.get("no_interpreter"))}
+    for reason in sorted(reasons):
+        click.echo(f"warning: nothing was run: {plain(reason)}; {NAME_ANOTHER}", err=True)

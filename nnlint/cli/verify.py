@@ -111,7 +111,7 @@ def verify(target: str, **options: Any) -> int:
     if options["output_format"] == "json":
         click.echo(json.dumps(as_data(wanted, outcome), indent=2, ensure_ascii=False))
     else:
-        screen.report(outcome, conditions.python, color=sys.stdout.isatty())
+        screen.report(outcome, color=sys.stdout.isatty())
     if options["verify_output"]:
         for path in write_outputs(
             Path(options["verify_output"]), _with_file(wanted, outcome), outcome

@@ -11,7 +11,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from nnlint import __version__
 from nnlint.project.mentions import ASKED, Users, identity
 from nnlint.project.modules import ABSENT, PROJECT_MARKERS, ProjectModules, signposts
 from nnlint.project.results import FileResult, pack, unpack
+from nnlint.project.sources import ALL, SourceRoots
 from nnlint.source.discovery import Roots
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes
@@ -85,13 +86,16 @@ class Cache:
     Parameters:
         folder: where the cache has its own folder between runs; None keeps it in memory only.
         fingerprint: identity of the rules, settings and engine; see `fingerprint`.
+        src: globs of further folders that imports start from.
     """
 
-    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+    def __init__(self, folder: Path | None, fingerprint: str, src: Sequence[str] = ()) -> None:
         own = folder / FOLDER if folder and not refusal(folder) else None
         self._file = own / f"results-{fingerprint}.json" if own else None
         self._changed = False
         self._overlay: Mapping[str, bytes] = {}
+        self._src = src
+        self._sources = SourceRoots(src)
         self._users = Users(ProjectModules())
         self._around: dict[str, Stamp | None] = {}
         """What tells of a change among the files that are around those of a folder."""
@@ -119,6 +123,7 @@ class Cache:
         """
         self._overlay = overlay
         self._users = Users(ProjectModules(roots, overlay))
+        self._sources = SourceRoots(self._src)
         self._around.clear()
         self._stamps.clear()
         self._digests.clear()
@@ -241,6 +246,8 @@ class Cache:
             return content_hash(overlaid)
         if path.endswith(os.sep):
             return signposts(path)
+        if path.endswith(ALL):
+            return self._sources.identity(path.removesuffix(ALL))
         if ASKED in path:
             return self._find_users(path)
         stamp = self._stamp(path)

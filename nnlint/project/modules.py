@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nnlint.project.ecosystem import LIBRARIES
+from nnlint.project.sources import ALL, NOT_INSTALLED, SourceRoots, installed_in
 from nnlint.source.discovery import MissingPathError, Roots, discover
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes, read_source
@@ -59,6 +60,7 @@ class ProjectModules:
         overlay: the content of files that is not what is on disk.
         before: what was known in an earlier run: the trees of files that hold the same are taken
             over.
+        src: globs of further folders that imports start from.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class ProjectModules:
         roots: Roots | None = None,
         overlay: Mapping[str, bytes] | None = None,
         before: ProjectModules | None = None,
+        src: Sequence[str] = (),
     ) -> None:
         self._roots = roots or Roots()
         self._overlay = overlay or {}
+        self._sources = SourceRoots(src)
         self._parsed: dict[str, tuple[ModuleSyntax | None, str]] = {}
         self._kept = 0
         """Bytes of source whose trees are kept now."""
@@ -78,6 +82,7 @@ class ProjectModules:
             self._parsed = {path: known for path, known in before._parsed.items() if known[0]}
             self._kept = before._kept
             self._unasked = set(self._parsed)
+        self._names_in: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, str], tuple[str | None, _Consulted]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
@@ -230,18 +235,68 @@ class ProjectModules:
             # a folder's worth at once: there are many imports of libraries
             folders = (*self._bases(folder), *self._above(self._root(folder)))
             return None, {f + os.sep: signposts(f, self.names(f)) for f in folders}
-        return None, missing
+        return self._installed(name, self._root(folder), missing)
+
+    def _installed(
+        self, name: str, root: str, missing: dict[str, str]
+    ) -> tuple[str | None, _Consulted]:
+        """The file of a module of what is installed with a project from where it is written.
+
+        Several files of one name would make it a guess, so it is none then.
+        """
+        missing[root + ALL] = self._sources.identity(root)
+        top, _, _ = name.partition(".")
+        if top in NOT_INSTALLED:
+            return None, missing
+        stem = os.path.join(*name.split("."))
+        found = set()
+        for base in self._sources.of(root):
+            if not {top, f"{top}.py"} & self.names(base):
+                missing[os.path.join(base, top, "__init__.py")] = ABSENT
+                missing[os.path.join(base, f"{top}.py")] = ABSENT
+                continue
+            for file in (f"{stem}.py", os.path.join(stem, "__init__.py")):
+                path = os.path.join(base, file)
+                if os.path.isfile(path):
+                    found.add(path)
+                    break
+                missing[path] = ABSENT
+        return (found.pop() if len(found) == 1 else None), missing
+
+    def leads(self, name: str, importer: str) -> bool:
+        """Whether an absolute dotted name leads to a file or folder of the project.
+
+        Parameters:
+            importer: the path of the file that imports it.
+        """
+        folder = os.path.dirname(importer)
+        if self._find(name, folder)[0] is not None:
+            return True
+        below = os.path.join(*name.split("."))
+        bases = (*self._bases(folder), *self._sources.of(self._root(folder)))
+        return any(os.path.isdir(os.path.join(base, below)) for base in bases)
+
+    def knows(self, name: str, importer: str) -> bool:
+        """Whether a module of this name is known from elsewhere: it is of Python or of a library
+        that nnlint knows, or the project's environment has it."""
+        top = name.partition(".")[0]
+        if top in _LIBRARY_NAMES:
+            return True
+        environment = self._sources.environment_of(self.root_of(importer))
+        if environment not in self._names_in:
+            self._names_in[environment] = installed_in(environment)
+        return top in self._names_in[environment]
 
     def _bases(self, folder: str) -> tuple[str, ...]:
         """Folders that absolute imports of files in `folder` start from, nearest first.
 
-        Besides the folder itself they are its source root and the folders above it up to the
-        top of the project, from which scripts in subfolders are run.
+        Besides the folder itself they are its source root, those of the configuration, and the
+        folders above it up to the top of the project, from which scripts in subfolders are run.
         """
         known = self._bases_of.get(folder)
         if known is None:
             root = self._root(folder)
-            bases = [root, folder, os.path.join(root, "src")]
+            bases = [root, folder, *self._sources.configured, os.path.join(root, "src")]
             for above in self._up_to_the_top(root):
                 bases += (above, os.path.join(above, "src"))
             known = self._bases_of[folder] = tuple(dict.fromkeys(bases))

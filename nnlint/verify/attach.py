@@ -17,6 +17,7 @@ from nnlint.verify.catalogue import (
     REFUTED_BY,
     WITHOUT_MODEL,
 )
+from nnlint.verify.environment import NO_INTERPRETER
 from nnlint.verify.report import local, write_evidence
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.schedules import plan_of
@@ -202,7 +203,7 @@ def _schedule(finding: Finding, conditions: Conditions, output: Path | None) -> 
         named = replace(target, name=f"{target.name}-{finding.start.row}")
         write_evidence(output, named, {}, result)
     status, summary = _judged(finding, result, target)
-    return Verdict(status, summary, {"plan": plan, **result.evidence})
+    return Verdict(status, summary, {"plan": plan, **_stopped(outcome), **result.evidence})
 
 
 def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
@@ -210,7 +211,7 @@ def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
         return Verdict(
             "INCONCLUSIVE",
             f"{question.target.name}: {_stage(outcome)}: {outcome.failure.get('reason')}",
-            {"settle": _settle(question.target)},
+            {"settle": _settle(question.target), **_stopped(outcome)},
         )
     result = outcome.results[0]
     evidence = {
@@ -225,6 +226,13 @@ def _verdict(finding: Finding, question: Question, outcome: Outcome) -> Verdict:
     ):
         summary = f"{summary} (seen in {question.target.title})"
     return Verdict(status, local(summary), evidence)
+
+
+def _stopped(outcome: Outcome) -> dict[str, str]:
+    """What kept a model from being run at all, which another interpreter would mend."""
+    stage = str(outcome.failure.get("stage"))
+    reason = str(outcome.failure.get("reason"))
+    return {"no_interpreter": reason} if stage in NO_INTERPRETER else {}
 
 
 def _stage(outcome: Outcome) -> str:

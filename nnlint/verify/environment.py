@@ -7,6 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
+NO_INTERPRETER = frozenset({"start", "torch"})
+"""Stages of a run at which it is the interpreter that cannot be used."""
+NAME_ANOTHER = "`--python PATH` names the interpreter that has your project's torch"
+
 
 def choose_python(wish: str | None, folder: Path) -> str:
     """The interpreter to verify with.

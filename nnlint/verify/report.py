@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from nnlint.verify.environment import NAME_ANOTHER
 from nnlint.verify.pictures import curve_svg, heat_map_png, heat_map_svg
 from nnlint.verify.render import code_frame, heat_map
 from nnlint.verify.reproducer import reproducer
@@ -63,7 +64,7 @@ class Screen:
         if event["event"] == "start":
             self._progress.update(self._task, description=f"{self.title}: {event.get('probe')}")
 
-    def report(self, outcome: Outcome, python: str, color: bool) -> None:
+    def report(self, outcome: Outcome, color: bool) -> None:
         """Write the verdicts with their evidence."""
         # a terminal breaks between words; elsewhere nothing is broken
         width = shutil.get_terminal_size().columns if color else 10_000
@@ -76,7 +77,7 @@ class Screen:
         )
         console.print(Text(self.title, style="bold"))
         if outcome.failure:
-            _failure(console, outcome, python)
+            _failure(console, outcome)
             return
         _header(console, outcome)
         for result in outcome.results:
@@ -95,7 +96,7 @@ def _probes(count: int) -> str:
     return f"{count} probe{'s' * (count != 1)}"
 
 
-def _failure(console: Console, outcome: Outcome, python: str) -> None:
+def _failure(console: Console, outcome: Outcome) -> None:
     stage, reason = outcome.failure.get("stage"), outcome.failure.get("reason")
     told = {
         "torch": "the interpreter has no torch",
@@ -113,7 +114,8 @@ def _failure(console: Console, outcome: Outcome, python: str) -> None:
     # what the user gave is not told to be given
     given = "with the inputs given" in str(reason) or "with the arguments given" in str(reason)
     help_ = not given and {
-        "torch": f"    `--python PATH` names another interpreter than {python}",
+        "torch": f"    {NAME_ANOTHER}",
+        "start": f"    {NAME_ANOTHER}",
         "construct": "    `--args '{\"width\": 64}'` gives them",
         "inputs": "    `--input 4,3,32,32` gives them, `--input-dtype int64:1000` their types",
     }.get(str(stage))
