@@ -86,6 +86,19 @@ def divide_by_examples(division: Site, loader: Value) -> Changes:
     return replace(place, f"{source_text(place)}.dataset")
 
 
+def divide_by_sampled(whole: Site) -> Changes:
+    """Take the length of a loader's sampler instead of its data set's.
+
+    Parameters:
+        whole: what the length is taken of, `loader.dataset`.
+    """
+    match whole.node:
+        case ast.Attribute(value=loader, attr="dataset"):
+            return replace(whole, f"{source_text(Site(whole.module, loader))}.sampler")
+        case _:
+            return None
+
+
 def _has_dataset(loader: Value, place: Site) -> bool:
     """Whether what gives the batches is torch's loader or, where it is not known, is called one:
     an iterator of the program's own keeps its data under another name."""

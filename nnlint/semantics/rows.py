@@ -121,6 +121,15 @@ class Fit:
 
 
 @record(frozen=True, eq=False)
+class Resampling:
+    """A place where rows are drawn several times, made out of others, or left out."""
+
+    site: Site
+    leaves_out: bool = False
+    """Whether rows of the frequent classes are left out, and none is there twice."""
+
+
+@record(frozen=True, eq=False)
 class Rows:
     """Rows of one source, or a number that is learnt from rows, where there is no source."""
 
@@ -129,8 +138,8 @@ class Rows:
     """What has narrowed them, in order."""
     fits: tuple[Fit, ...] = ()
     """What was learnt from rows and went into the values."""
-    resampled: tuple[Site, ...] = ()
-    """Where rows were doubled or made out of others."""
+    resampled: tuple[Resampling, ...] = ()
+    """Where rows were doubled, made out of others or left out to balance classes."""
 
     def cut(self, cut: Cut) -> Rows:
         """What a cut leaves of them."""

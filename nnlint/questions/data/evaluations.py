@@ -172,7 +172,7 @@ def _same_arguments(whole: Built, other: Built, depth: int) -> bool:
     if whole.entry.family == "subset" or not split:
         return False
     told = [constant(dataset.arguments.get(split), soft=False) for dataset in (whole, other)]
-    if told[0] is None or told[0] != told[1] or role_of_split(told[0]) != TRAIN:
+    if told[0] is None or told[0] != told[1] or not role_of_split(told[0]):
         return False
     return _same_values(whole.arguments, other.arguments)
 
@@ -186,11 +186,11 @@ def role_of_split(said: object) -> str:
 
 def _same_instance(whole: Instance, other: Instance) -> bool:
     """Whether two data sets of a class of the project are given the same, and by it rows: arrays,
-    or what says that they are the training part."""
+    or what says which part they are."""
     if not whole.named or not _same_values(whole.named, other.named):
         return False
     return any(
-        role_of_split(constant(value, soft=False)) == TRAIN
+        role_of_split(constant(value, soft=False))
         or (isinstance(value, (Unknown, Tensor)) and value is other.named.get(name))
         for name, value in whole.named.items()
         if not isinstance(constant(value, soft=False), bool)

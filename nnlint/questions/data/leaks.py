@@ -10,6 +10,7 @@ from nnlint.semantics.records import record
 from nnlint.semantics.rows import (
     SPREADS,
     Fit,
+    Resampling,
     Rows,
     held_rows,
     learns,
@@ -112,6 +113,24 @@ def _of_subset(event: Event) -> Iterator[Leak]:
     if any(role_of_name(name) == EVAL for name in names_of(part)):
         for rows in held_rows(part.arguments.get("dataset")):
             yield from (Leak(fit, event.site) for fit in _learnt_from_all(rows))
+
+
+def resampled_before_split(program: Program) -> Iterator[tuple[Resampling, Site]]:
+    """Where rows are doubled, made out of others or left out before they are split, and the split."""
+    told: set[object] = set()
+    for event in program.events("part", "cross_validate"):
+        crossed = event.kind == "cross_validate"
+        if not crossed and event.name not in _SPLITS:
+            continue
+        for whole in event.operands if crossed else (event.subject,):
+            for rows in held_rows(whole):
+                if crossed and rows.cuts:
+                    # the test part is apart
+                    continue
+                for resampling in rows.resampled:
+                    if resampling.site.key not in told:
+                        told.add(resampling.site.key)
+                        yield resampling, event.site
 
 
 def _learnt_from_all(rows: Rows) -> list[Fit]:

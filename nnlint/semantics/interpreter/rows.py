@@ -22,6 +22,7 @@ from nnlint.semantics.rows import (
     Collection,
     Cut,
     Fit,
+    Resampling,
     Rows,
     joined,
     known_rows,
@@ -77,7 +78,12 @@ class RowKeeping(Tables):
         elif entry.kind == "estimator" and entry.call == "function" and positional:
             self._note_scaled(entry, positional[0], result, site)
         elif entry.name == "numpy.concatenate" and positional:
-            self._note_joined("concatenate", positional, keywords, result)
+            self._note_joined("concatenate", positional, keywords, result, site)
+        elif (
+            entry.name == "sklearn.utils.resample"
+            and constant(keywords.get("replace")) is not False
+        ):
+            return self._drawn_again(positional, result, site)
         elif entry.family == "random" and entry.kind == "split" and isinstance(result, Items):
             self.emit("part", site, positional[0] if positional else None, result.items, "split")
         return result
@@ -97,7 +103,8 @@ class RowKeeping(Tables):
             self._note(result, rows_of(positional[0]))
         elif function in JOINING_FUNCTIONS:
             axis = _keyword(site, "axis", self)
-            self._note_joined(function, positional, {} if axis is None else {"axis": axis}, result)
+            named = {} if axis is None else {"axis": axis}
+            self._note_joined(function, positional, named, result, site)
 
     def method(
         self,
@@ -253,7 +260,7 @@ class RowKeeping(Tables):
         given = positional[0] if positional else keywords.get("X", NONE)
         rows = rows_of(given)
         if estimator.entry.family == "resampler":
-            return self._resampled(name, positional, keywords, result, site)
+            return self._resampled(estimator, name, positional, keywords, result, site)
         known: Rows | None = estimator.state.get(FITTED)
         fits = known.fits if known is not None else ()
         if name in ("fit", "fit_transform", "partial_fit") and rows is not None:
@@ -272,6 +279,7 @@ class RowKeeping(Tables):
 
     def _resampled(
         self,
+        estimator: Built,
         name: str,
         positional: Sequence[Value],
         keywords: dict[str, Value],
@@ -282,14 +290,27 @@ class RowKeeping(Tables):
         if name not in ("fit_resample", "fit_sample"):
             return result
         given = [*positional, *keywords.values()]
+        leaves_out = ".under_sampling." in estimator.entry.name
         parts: list[Value] = []
         for value in given[:2]:
             rows, part = rows_of(value), Unknown("resampled", "call")
             if rows is not None and rows.source is not None:
-                doubled = (*rows.resampled, site)
-                part.state[ROWS] = Rows(rows.source, rows.cuts, rows.fits, doubled)
+                part.state[ROWS] = drawn_again(rows, Resampling(site, leaves_out))
             parts.append(part)
         return Items("tuple", {"items": tuple(parts)}, site) if len(parts) == 2 else result
+
+    def _drawn_again(self, arrays: Sequence[Value], result: Value, site: Site) -> Value:
+        """`resample(X, y)`: rows of each array, some of them several times."""
+        parts: list[Value] = []
+        for array in arrays:
+            rows, part = rows_of(array), Unknown("resampled", "call")
+            if rows is not None:
+                part.state[ROWS] = drawn_again(rows, Resampling(site))
+            parts.append(part)
+        if len(parts) == 1 and isinstance(result, Unknown):
+            self._note(result, known_rows(parts[0]))
+            return result
+        return Items("list", {"items": tuple(parts)}, site) if parts else result
 
     def _note_of_frame(
         self,
@@ -322,7 +343,7 @@ class RowKeeping(Tables):
             rows = rows.learnt(replace(f, fills=f.by is None and fills) for f in _learnt(given))
         elif name in ("head", "tail", "sample", "nlargest", "nsmallest", "query"):
             if name == "sample" and constant(keywords.get("replace")) is True:
-                rows = Rows(rows.source, rows.cuts, rows.fits, (*rows.resampled, site))
+                rows = drawn_again(rows, Resampling(site))
             elif name != "sample" or not _is_all(positional, keywords):
                 rows = rows.cut(Cut("chosen", site))
         elif name == "append":
@@ -343,8 +364,10 @@ class RowKeeping(Tables):
         positional: Sequence[Value],
         keywords: dict[str, Value],
         result: Value,
+        site: Site,
     ) -> None:
-        """What arrays side by side hold: the rows of the first, and what went into any."""
+        """What arrays side by side hold: the rows of the first, and what went into any. On top of
+        each other they are rows of their own, doubled where an array is there twice."""
         axis = keywords.get("axis", positional[1] if len(positional) > 1 else None)
         beside = name in SIDE_BY_SIDE or constant(axis) in (1, -1, "columns")
         listed = positional[0]
@@ -352,7 +375,12 @@ class RowKeeping(Tables):
         if beside and parts:
             self._note(result, joined([rows_of(p) for p in parts]), renew=True)
         elif not beside and isinstance(result, (Unknown, Tensor)):
-            self._note(result, Rows(Collection(result, put_together=True)), renew=True)
+            held = [rows for part in parts if (rows := known_rows(part)) is not None]
+            again = [resampling for rows in held for resampling in rows.resampled]
+            if len({id(part) for part in parts}) < len(parts):
+                again.append(Resampling(site))
+            source = Collection(result, put_together=True)
+            self._note(result, Rows(source, (), (), tuple(again)), renew=True)
 
     def _note_written(self, target: ast.Subscript, value: Value) -> None:
         """`frame["x"] = …`, `X[:, 1:3] = …`: what went into the values goes into the whole."""
@@ -386,6 +414,11 @@ class RowKeeping(Tables):
         written = [replace(f, columns=columns) for f in fits]
         if written or len(kept) < len(rows.fits):
             self.write(whole.state, ROWS, rows.holding(kept).learnt(written))
+
+
+def drawn_again(rows: Rows, resampling: Resampling) -> Rows:
+    """Rows of which some are there several times, or left out."""
+    return Rows(rows.source, rows.cuts, rows.fits, (*rows.resampled, resampling))
 
 
 def _snapshot(rows: Rows) -> Unknown:

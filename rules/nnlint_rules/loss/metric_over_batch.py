@@ -1,5 +1,7 @@
+from nnlint.questions.data.loaders import called
+from nnlint.questions.loss.divisors import whole_divisors
 from nnlint.questions.loss.scores import COUNT, averages, maxima_over_batch
-from nnlint.remedies.loss import divide_by_examples
+from nnlint.remedies.loss import divide_by_examples, divide_by_sampled
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -12,11 +14,13 @@ from nnlint.semantics.analysis import Program
     fix=Applicability.UNSAFE,
 )
 def metric_over_batch(program: Program, context: Context) -> None:
-    """An accuracy taken over the wrong axis, or divided by the number of batches.
+    """An accuracy taken over the wrong axis, or divided by the number of something else.
 
     ## What it does
     Reports predictions that are the largest over axis 0, the examples of the batch, where they
-    are compared with the labels; and a number of right examples divided by the number of batches.
+    are compared with the labels; a number of right examples divided by the number of batches;
+    and a sum over a loader that sees a part of its data set, as under a `SubsetRandomSampler`,
+    divided by the size of all of it.
 
     ## Why it hurts training
     The accuracy is no accuracy: over the wrong axis it compares numbers of examples with
@@ -77,4 +81,18 @@ def metric_over_batch(program: Program, context: Context) -> None:
             "with the labels are no predictions, and the accuracy means nothing",
             help="Take it over the classes, `dim=1`.",
             related=[(comparison.site, "compared with the labels here")],
+        )
+    for divisor in whole_divisors(program):
+        name = called(divisor.loader)
+        context.report(
+            divisor.site,
+            f"`{divisor.site.text}` divides by all of `{divisor.divisor.text}`, of which `{name}` sees a "
+            "part: what comes out is too small by the share that it sees",
+            help="Divide by the number of examples that were seen, such as the length of the sampler "
+            "or of the part.",
+            related=[(divisor.loop, "the sum is over this part alone")],
+            fix=(
+                "Divide by the number of examples that the sampler gives",
+                divide_by_sampled(divisor.divisor) if divisor.has_sampler else None,
+            ),
         )

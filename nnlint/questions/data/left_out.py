@@ -1,0 +1,189 @@
+"""Evaluations that see a part of their data only: a last batch that is dropped, rounds that are not
+gone through, one batch that stands for all."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.questions.data.evaluations import Evaluation, evaluations, role_of_loader
+from nnlint.questions.data.loaders import loaders_in, training_loaders
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.timeline import Block
+from nnlint.semantics.values import Built, Constant, Site, constant, names_of
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import enclosing_statements, function_around
+from nnlint.syntax.walking import walk
+
+_HOOKS = frozenset({"val_dataloader", "test_dataloader"})
+"""The methods by which Lightning asks for the loaders to evaluate on."""
+_SCORE = re.compile(
+    r"acc|loss|score|correct|right|error|metric|f1|iou|dice|auc|precision|recall|mae|mse|psnr|ssim",
+    re.IGNORECASE,
+)
+
+
+def dropping_loaders(program: Program) -> Iterator[Built]:
+    """Loaders of evaluation data that leave out the last batch."""
+    trained = {id(t.loader) for t in training_loaders(program)}
+    measured = {id(e.loader) for e in evaluations(program)}
+    given = {
+        id(loader)
+        for event in program.events("fit", "validate", "test")
+        for value in event.operands[2 if event.kind == "fit" else 1 :]
+        for loader, _ in loaders_in(value)
+    }
+    for event, blocks in program.walk():
+        loader = event.subject
+        if event.kind != "build" or not isinstance(loader, Built) or loader.entry.kind != "loader":
+            continue
+        if constant(loader.arguments.get("drop_last"), soft=False) is not True:
+            continue
+        if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
+            continue
+        role = role_of_loader(loader)
+        hook = any(
+            b.kind in ("call", "entry") and b.name.rpartition(".")[2] in _HOOKS for b in blocks
+        )
+        used = id(loader) in measured or id(loader) in given or hook
+        if role == EVAL or (used and role != TRAIN):
+            yield loader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartialPass:
+    """An evaluation that ends before all data is seen."""
+
+    site: Site
+    """The `break`, or the call that takes one batch."""
+    loader: Built
+
+
+def broken_off(program: Program) -> Iterator[PartialPass]:
+    """Loops that add up a score over evaluation data and end after so many batches."""
+    told: set[object] = set()
+    for evaluation in evaluations(program):
+        node = evaluation.loop.site.node if evaluation.loop.site is not None else None
+        if not isinstance(node, ast.For) or role_of_loader(evaluation.loader) != EVAL:
+            continue
+        site = evaluation.loop.site
+        if site is None or site.key in told or not _adds_up_score(node):
+            continue
+        end = _end_after(node)
+        if end is not None and _is_whole_score(evaluation, evaluation.loop):
+            told.add(site.key)
+            yield PartialPass(Site(site.module, end), evaluation.loader)
+
+
+def _is_whole_score(evaluation: Evaluation, loop: Block) -> bool:
+    """Whether nothing says that the loop is a check that can be switched off."""
+    around = [c for event, _ in loop.walk() for c in event.conditions]
+    return not any(
+        c.soft and c.taken and c.site.module is evaluation.loader.site.module for c in around
+    )
+
+
+def _adds_up_score(loop: ast.For) -> bool:
+    """Whether the rounds of a loop add to a number that is called a score, or count examples."""
+    for node in walk(loop):
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            if _SCORE.search(last_name(node.target)):
+                return True
+    return False
+
+
+def _end_after(loop: ast.For) -> ast.AST | None:
+    """The `break` of a loop that comes after a written number of rounds."""
+    counter = _counter(loop)
+    for statement in loop.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
+                counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(
+                    right, ast.Constant
+                )
+                names = {n.id for n in walk(left) if isinstance(n, ast.Name)}
+                if counts and isinstance(left, ast.Name | ast.BinOp) and names <= counter and names:
+                    return next((n for n in body if isinstance(n, ast.Break)), None)
+            case _:
+                pass
+    return None
+
+
+def _counter(loop: ast.For) -> set[str]:
+    """The variables that count the rounds of a loop."""
+    found: set[str] = set()
+    if called_name(loop.iter) == "enumerate" and isinstance(loop.target, ast.Tuple):
+        first = loop.target.elts[0]
+        found |= {first.id} if isinstance(first, ast.Name) else set()
+    for node in walk(loop):
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
+                found.add(name)
+            case _:
+                pass
+    return found
+
+
+def one_batch_scores(program: Program) -> Iterator[PartialPass]:
+    """Scores of the first batch of evaluation data, where nothing goes over all of it."""
+    module = program.module
+    loaders = {
+        name: b
+        for b in program.builds
+        if b.entry.kind == "loader" and role_of_loader(b) == EVAL
+        for name in names_of(b)
+        if role_of_name(name) == EVAL
+    }
+    if not loaders or not program.trains:
+        return
+    whole = {id(e.loader) for e in evaluations(program)}
+    for statement in module.nodes:
+        if not isinstance(statement, ast.Assign):
+            continue
+        taken = _first_batch_of(statement.value)
+        loader = loaders.get(last_name(taken))
+        if taken is None or loader is None or id(loader) in whole:
+            continue
+        size = constant(loader.arguments.get("batch_size", Constant(1)), soft=True)
+        if isinstance(size, int) and _is_scored(module, statement):
+            yield PartialPass(Site(module, statement.value), loader)
+
+
+def _first_batch_of(value: ast.expr) -> ast.expr | None:
+    """The loader in `next(iter(loader))`."""
+    match value:
+        case ast.Call(
+            func=ast.Name(id="next"), args=[ast.Call(func=ast.Name(id="iter"), args=[inner])]
+        ):
+            return inner
+        case _:
+            return None
+
+
+def _is_scored(module: ModuleSyntax, statement: ast.Assign) -> bool:
+    """Whether the targets of a batch are compared with predictions, and the score is told."""
+    names = {n.id for target in statement.targets for n in walk(target) if isinstance(n, ast.Name)}
+    own: ast.AST = function_around(module, statement) or module.tree
+    scores: set[str] = set()
+    for node in walk(own):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = last_name(node.targets[0])
+            read = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
+            if _SCORE.search(target) and read & (names | scores):
+                scores.add(target)
+    return any(
+        isinstance(node, ast.Call)
+        and called_name(node) in ("print", "log", "info", "append", "add_scalar", "write")
+        and any(isinstance(n, ast.Name) and n.id in scores for n in walk(node))
+        for node in walk(own)
+    ) and not _is_checked(module, statement)
+
+
+def _is_checked(module: ModuleSyntax, statement: ast.Assign) -> bool:
+    """Whether a statement stands in a branch: what is done now and then is no score of the run."""
+    chain = enclosing_statements(module, statement)
+    return any(isinstance(placed.node, ast.If) for placed in chain[:-1])

@@ -1,0 +1,232 @@
+"""Which data a model is selected by: the best checkpoint, the last epoch, the learning rate."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test
+from nnlint.questions.data.loaders import loaders_in
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import Built, Site
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import function_around
+from nnlint.syntax.walking import walk
+
+_ORDERS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+_STOPS = re.compile(r"early_?stop|stopper", re.IGNORECASE)
+_ADDS = frozenset({"append", "update", "add", "extend", "add_batch"})
+_MOST_NAMES = 60
+_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Where a score decides which model is kept, when training ends, or how large the steps are."""
+
+    site: Site
+    """The comparison, or the call."""
+    loader: Built
+    """What the score was taken on."""
+    test: Built
+    """The loader of test data with the same rows: itself, where it is called so."""
+    does: str
+    """What the score decides."""
+
+
+def selections_on_test(program: Program) -> Iterator[Selection]:
+    """The places where the score on the test set selects."""
+    measured = evaluations(program)
+    tests = [e.loader for e in measured if is_test(e.loader)]
+    if not tests:
+        return
+    told: set[object] = set()
+    for site, names, does in _deciding(program):
+        hits = _behind(site, names, measured)
+        chosen = {id(e.loader): e.loader for e in hits}
+        same = [_test_of(loader, tests) for loader in chosen.values()]
+        if not chosen or site.key in told or any(test is None for test in same):
+            continue
+        told.add(site.key)
+        first, test = next(iter(chosen.values())), same[0]
+        if test is not None:
+            yield Selection(site, first, test, does)
+
+
+def _test_of(loader: Built, tests: list[Built]) -> Built | None:
+    """The loader of test data that has the rows of another."""
+    if is_test(loader):
+        return loader
+    return next((t for t in tests if t is not loader and holds_rows_of(t, loader)), None)
+
+
+def _deciding(program: Program) -> Iterator[tuple[Site, frozenset[str], str]]:
+    """Places where scores decide, with the names of the scores in the order of the program."""
+    for event in program.events("save", "keep", "scheduler_step", "opaque"):
+        if event.kind in ("save", "keep"):
+            for condition in event.conditions[::-1]:
+                names = _compared(condition.site, condition.taken)
+                if names:
+                    yield condition.site, names, "which weights are kept"
+                    break
+        elif event.kind == "scheduler_step" and _is_plateau(event):
+            yield event.site, _names_in_arguments(event.site), "when the learning rate falls"
+        elif event.kind == "opaque" and _STOPS.search(called_name(event.site.node)):
+            names = _names_in_arguments(event.site)
+            yield event.site, names, "when training ends"
+
+
+def _is_plateau(event: Event) -> bool:
+    subject = event.subject
+    return isinstance(subject, Built) and subject.entry.schedule == "plateau"
+
+
+def _compared(test: Site, taken: bool) -> frozenset[str]:
+    """The names of the scores that a test compares with the best so far."""
+    if not taken:
+        return frozenset()
+    for node in walk(test.node):
+        match node:
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _ORDERS):
+                sides = [_read(left), _read(right)]
+                kept = _assigned_near(test)
+                scores = frozenset(n for side in sides for n in side if n not in kept)
+                best = any(n in kept or "best" in n.lower() for side in sides for n in side)
+                if scores and best:
+                    return frozenset(n for n in scores if "best" not in n.lower())
+            case _:
+                pass
+    return frozenset()
+
+
+def _assigned_near(test: Site) -> frozenset[str]:
+    """What the body of the `if` with a test assigns."""
+    for node in test.module.nodes:
+        if isinstance(node, ast.If) and node.test is test.node:
+            return frozenset(n for statement in node.body for n in _assigned(statement))
+    return frozenset()
+
+
+def _names_in_arguments(site: Site) -> frozenset[str]:
+    call = site.node
+    if not isinstance(call, ast.Call) or not (call.args or call.keywords):
+        return frozenset()
+    first = call.args[0] if call.args else call.keywords[0].value
+    return frozenset(_read(first))
+
+
+def _read(node: ast.AST) -> list[str]:
+    """The variables and attributes that an expression reads."""
+    found: list[str] = []
+    for inner in walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+            found.append(f"{inner.value.id}.{inner.attr}")
+        elif isinstance(inner, ast.Name):
+            found.append(inner.id)
+    return [n for n in found if n not in ("self", "np", "torch", "float", "max", "min", "len")]
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    """The variables and attributes that code assigns to, or adds to."""
+    for inner in walk(node):
+        if isinstance(inner, ast.Assign):
+            for target in inner.targets:
+                yield from _targets(target)
+        elif isinstance(inner, ast.AugAssign | ast.AnnAssign):
+            yield from _targets(inner.target)
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+            if inner.func.attr in _ADDS:
+                yield from _targets(inner.func.value)
+
+
+def _targets(target: ast.expr) -> Iterator[str]:
+    match target:
+        case ast.Name(id=name):
+            yield name
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            yield f"{owner}.{name}"
+        case ast.Subscript(value=value) | ast.Starred(value=value):
+            yield from _targets(value)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _targets(part)
+        case _:
+            pass
+
+
+def _behind(site: Site, names: frozenset[str], measured: Sequence[Evaluation]) -> list[Evaluation]:
+    """The evaluations from which scores of some names come, in the function of a place."""
+    module = site.module
+    function = function_around(module, site.node)
+    anchors = [(e, node) for e in measured if (node := _anchor(e, module, function)) is not None]
+    if not anchors or not names:
+        return []
+    own: ast.AST = function or module.tree
+    statements = [n for n in walk(own) if isinstance(n, ast.Assign | ast.AugAssign | ast.AnnAssign)]
+    known, hits = set(names), dict[int, Evaluation]()
+    for _ in range(_STEPS):
+        before = len(known)
+        for evaluation, node in anchors:
+            if isinstance(node, ast.For | ast.AsyncFor) and not known.isdisjoint(_assigned(node)):
+                hits[id(evaluation)] = evaluation
+        if hits:
+            # a loop over the data has filled it: what went into that is no score
+            return list(hits.values())
+        for statement in statements:
+            if statement.value is None or known.isdisjoint(_assigned_by(statement)):
+                continue
+            calls = [e for e, node in anchors if node in walk(statement.value)]
+            hits.update({id(e): e for e in calls})
+            if not calls and len(known) < _MOST_NAMES:
+                known.update(n for n in _read(statement.value) if "best" not in n.lower())
+        if hits or len(known) == before:
+            break
+    return list(hits.values())
+
+
+def _assigned_by(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            yield from _targets(target)
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        yield from _targets(statement.target)
+
+
+def _anchor(
+    evaluation: Evaluation, module: ModuleSyntax, function: ast.FunctionDef | None
+) -> ast.AST | None:
+    """The loop, or the call that leads to it, that stands in a function itself."""
+    sites = [b.site for b in evaluation.around if b.kind == "call"] + [evaluation.loop.site]
+    for site in sites:
+        if site is None or site.module is not module:
+            continue
+        if function_around(module, site.node) is function:
+            return site.node
+        if function is not None and stands_in(site.node, function):
+            return site.node
+    return None
+
+
+def selected_by_trainer(program: Program) -> Iterator[tuple[Event, Built]]:
+    """Where a trainer is given its test data to validate on, and keeps or stops by that."""
+    if not any(map(_goes_by_score, program.builds)):
+        return
+    tested = [
+        loader for e in program.events("test") for v in e.operands for loader, _ in loaders_in(v)
+    ]
+    for fit in program.events("fit"):
+        for given, chosen in loaders_in(fit.operands[2] if len(fit.operands) > 2 else None):
+            if not chosen and any(holds_rows_of(loader, given) for loader in tested):
+                yield fit, given
+
+
+def _goes_by_score(callback: Built) -> bool:
+    """Whether a callback of a trainer keeps weights, or ends training, by a score."""
+    name = callback.entry.name.rpartition(".")[2]
+    if callback.entry.family != "callback":
+        return False
+    return name == "EarlyStopping" or (name == "ModelCheckpoint" and "monitor" in callback.explicit)
