@@ -23,8 +23,8 @@ class Event:
     is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
     returned (a state is), gather (something is added to a running sum or a list, the operand),
     average (something is divided by a length, the operand), returned_loss (to a trainer that goes
-    on from it), given_up (what follows in the block, or happens in the call, was not
-    interpreted), opaque.
+    on from it), setting (of a library, to the operand), given_up (what follows in the block, or
+    happens in the call, was not interpreted), opaque.
     """
 
     kind: str
