@@ -284,7 +284,8 @@ def contradictions(program: Program) -> Iterator[Contradiction]:
     """Where a program has algorithms chosen by their speed although it asks for repeatable ones."""
     asked: list[tuple[Site, Sequence[Block]]] = []
     chosen: list[tuple[Site, Sequence[Block], bool]] = []
-    for event, blocks in program.walk():
+    for event, around in program.walk():
+        blocks: Sequence[Block] = around
         if event.kind == "setting":
             on = event.operands[0] if event.operands else None
             known = isinstance(on, Constant) and isinstance(on.value, bool) and not on.soft
@@ -297,8 +298,8 @@ def contradictions(program: Program) -> Iterator[Contradiction]:
         if event.kind == "build" and _is_trainer(event.subject, "benchmark"):
             chosen.append((event.site, blocks, True))
     if chosen and chosen[-1][2]:
-        site, blocks, _ = chosen[-1]
-        together = [s for s, others in asked if not exclusive(blocks, others)]
+        site, place, _ = chosen[-1]
+        together = [s for s, others in asked if not exclusive(place, others)]
         if together:
             yield Contradiction(site, together[0])
 
