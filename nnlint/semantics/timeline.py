@@ -18,8 +18,8 @@ class Event:
     eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
     looked at), unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
-    draw, uncalled (a method that is only named), requires_grad (a flag is set, or what was meant
-    to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
+    draw, next (a batch is taken from a loader), uncalled (a method that is only named),
+    requires_grad (a flag is set, or what was meant to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
     is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
     returned (a state is), gather (something is added to a running sum or a list, the operand),
     average (something is divided by a length, the operand), returned_loss (to a trainer that goes
@@ -149,6 +149,15 @@ class Block:
 def loops_around(blocks: Sequence[Block]) -> list[Block]:
     """The loops of unknown rounds among the blocks that a place stands in, outermost first."""
     return [block for block in blocks if block.kind == "loop" and not block.unrolled]
+
+
+def own_events(block: Block) -> Iterator[Event]:
+    """The events of a block that are in no loop inside of it."""
+    for child in block.children:
+        if isinstance(child, Event):
+            yield child
+        elif child.kind != "loop":
+            yield from own_events(child)
 
 
 def entered(blocks: Sequence[Block]) -> Block:
