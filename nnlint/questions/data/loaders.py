@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, loops_around, own_events
+from nnlint.semantics.timeline import Block, Event, loops_around, own_events
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
