@@ -20,8 +20,12 @@ LIBRARIES = (
     "monai",
     "segmentation_models_pytorch",
 )
+_ON_ONE_ROW = rb"(?:(?:try|else|finally|(?:if|elif|except|with)\b[^\n:#]*)[ \t]*:[ \t]*)?"
+"""What an import may stand behind on its row: `try: import torch`."""
 _IMPORTS = re.compile(
-    rb"^(?:\xef\xbb\xbf)?[ \t]*(?:from|import)[ \t](?:[\w.,; \t]*\b)?(?:"
+    rb"^(?:\xef\xbb\xbf)?[ \t\f]*"
+    + _ON_ONE_ROW
+    + rb"(?:from|import)(?:[ \t\f]|\\\r?\n)(?:(?:[\w.,; \t\f]|\\\r?\n)*\b)?(?:"
     + "|".join(LIBRARIES).encode()
     + rb")\b",
     re.MULTILINE,
@@ -33,11 +37,15 @@ _HANDED_ON = re.compile(rb"\b(?:torch|nn|F|optim)\.\w")
 """What a project's modules hand on with a star: `torch` and its parts under their usual names."""
 _TRAINS = (re.compile(rb"\.backward[ \t]*\("), re.compile(rb"\.zero_grad[ \t]*\("))
 _HANDLES_MODULES = re.compile(
-    rb"\.(?:named_children|named_modules|named_parameters|load_state_dict)[ \t]*\("
+    rb"\.(?:named_children|named_modules|named_parameters|load_state_dict|state_dict"
+    rb"|requires_grad_)[ \t]*\("
 )
 """Methods that modules of PyTorch have: what calls one is handed a module."""
+_FLAGS, _OWN_FLAGS = re.compile(rb"\.requires_grad\b"), re.compile(rb"\bself\.requires_grad\b")
+"""The flag of a tensor, and that of classes which are tensors of another library themselves."""
 _OTHER_FRAMEWORKS = re.compile(
-    rb"^[ \t]*(?:from|import)[ \t]+(?:paddle|tensorflow|keras|jax|flax|mxnet|oneflow|mindspore)\b",
+    rb"^[ \t]*(?:from|import)[ \t]+(?:paddle|tensorflow|keras|jax|flax|mxnet|oneflow|mindspore"
+    rb"|tinygrad|chainer)\b",
     re.MULTILINE,
 )
 _SPLITS = re.compile(
@@ -67,5 +75,12 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
         or (_MAIN.search(raw) and _FROM_PROJECT.search(raw))
         or (_STARRED.search(raw) and _HANDED_ON.search(raw))
         or all(called.search(raw) for called in _TRAINS)
-        or (_HANDLES_MODULES.search(raw) and not _OTHER_FRAMEWORKS.search(raw))
+        or (_works_on_models(raw) and not _OTHER_FRAMEWORKS.search(raw))
     )
+
+
+def _works_on_models(raw: bytes) -> bool:
+    """Whether a file names what modules and tensors of PyTorch have."""
+    if _HANDLES_MODULES.search(raw):
+        return True
+    return bool(_FLAGS.search(raw)) and not _OWN_FLAGS.search(raw)

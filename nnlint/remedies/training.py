@@ -33,6 +33,7 @@ from nnlint.rewriting.changes import (
     move_before,
     move_behind,
     replace,
+    set_keyword,
     source_text,
     together,
     wrap,
@@ -332,3 +333,14 @@ def seed_too(seed: Event, family: str) -> Changes:
     name, imported = reference(seed.site, SEEDS[family])
     number = source_text(Site(seed.site.module, call.args[0]))
     return together(imported, insert_after(seed.site, f"{name}({number})"))
+
+
+def switch_off(setting: Site) -> Changes:
+    """Set to False what an assignment, or an argument of a trainer, switches on."""
+    if isinstance(setting.node, ast.Call):
+        return set_keyword(setting, "benchmark", "False")
+    placed = enclosing_statements(setting.module, setting.node)
+    statement = placed[-1].node if placed else None
+    if not isinstance(statement, ast.Assign) or statement.targets != [setting.node]:
+        return None
+    return replace(Site(setting.module, statement.value), "False")

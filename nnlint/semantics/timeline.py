@@ -18,8 +18,8 @@ class Event:
     eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
     looked at), unscale, update,
     scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
-    draw, uncalled (a method that is only named), requires_grad (a flag is set, or what was meant
-    to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
+    draw, next (a batch is taken from a loader), uncalled (a method that is only named),
+    requires_grad (a flag is set, or what was meant to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
     is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
     returned (a state is), gather (something is added to a running sum or a list, the operand),
     average (something is divided by a length, the operand), overwrite (on the way of a sample
@@ -28,7 +28,8 @@ class Event:
     on from it), fit_statistics (an estimator, on the operands), split, cross_validate, part (rows
     of the subject are left in the operands, as the name says: by a split, a slice, a choice, or
     `transform`), configured (a trainer is handed optimizers and schedulers, the operand), search
-    (is given values of hyper-parameters, the operands), given_up (what follows in the block, or
+    (is given values of hyper-parameters, the operands), setting (of a library, to the operand),
+    given_up (what follows in the block, or
     happens in the call, was not interpreted), opaque.
     """
 
@@ -154,6 +155,15 @@ class Block:
 def loops_around(blocks: Sequence[Block]) -> list[Block]:
     """The loops of unknown rounds among the blocks that a place stands in, outermost first."""
     return [block for block in blocks if block.kind == "loop" and not block.unrolled]
+
+
+def own_events(block: Block) -> Iterator[Event]:
+    """The events of a block that are in no loop inside of it."""
+    for child in block.children:
+        if isinstance(child, Event):
+            yield child
+        elif child.kind != "loop":
+            yield from own_events(child)
 
 
 def entered(blocks: Sequence[Block]) -> Block:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, Event, loops_around
+from nnlint.semantics.timeline import Block, Event, loops_around, own_events
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
     Choice,
     Constant,
     Instance,
+    Items,
     Maybe,
     Value,
     constant,
@@ -63,23 +64,33 @@ def _in_loops(program: Program) -> Iterator[TrainingLoader]:
     for event, blocks in program.walk():
         if event.kind != "step" or not _trains_model(program, event):
             continue
-        place = next(
-            (
-                i
-                for i in range(len(blocks) - 1, -1, -1)
-                if blocks[i].kind == "loop" and any(loaders_in(blocks[i].subject))
-            ),
-            None,
-        )
-        if place is None:
+        place = _batch_loop(blocks)
+        if place is None or not blocks[place].events("backward") or _adapts(event, blocks[place]):
             continue
         batches = blocks[place]
-        if not batches.events("backward") or _adapts(event, batches):
-            continue
-        for loader, chosen in loaders_in(batches.subject):
+        for loader, chosen in _loaders_of(batches):
             if (id(loader), id(batches)) not in met:
                 met.add((id(loader), id(batches)))
                 yield TrainingLoader(loader, batches, blocks[:place], chosen=chosen)
+
+
+def _batch_loop(blocks: Sequence[Block]) -> int | None:
+    """The innermost loop around a place that goes over a loader, or takes batches from one."""
+    for place in range(len(blocks) - 1, -1, -1):
+        if blocks[place].kind == "loop" and any(_loaders_of(blocks[place])):
+            return place
+    return None
+
+
+def _loaders_of(loop: Block) -> Iterator[tuple[Built, bool]]:
+    """The loaders that a loop goes over; of one that goes over something else those from which it
+    takes the next batch itself."""
+    over = list(loaders_in(loop.subject))
+    yield from over
+    if not over:
+        for child in own_events(loop):
+            if child.kind == "next":
+                yield from loaders_in(child.subject)
 
 
 def _trains_model(program: Program, step: Event) -> bool:
@@ -174,6 +185,8 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
                 and dataset.cls.find("__iter__") is None
                 and not any(name.endswith("IterableDataset") for name in names)
             )
+        case Items(kind="list"):
+            return True
         case Choice():
             return all(is_map_style(option, depth - 1) for option in dataset.options)
         case _:

@@ -37,7 +37,7 @@ from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(
     r"time_?ser|timeser|series|forecast|look_?back|horizon|window|(?<!max_)(?<!max)seq_?len|bptt|stateful|stream|"
-    r"video|frame|trajector|rollout|replay|online|continual|curricul|sorted|bucket|stock|"
+    r"video|(?<!data)frames|trajector|rollout|replay|online|continual|curricul|sorted|bucket|stock|"
     r"temporal|corpus|language|chronolog|sequential|traffic|sensor|autoregress|overfit|sanity",
     re.IGNORECASE,
 )

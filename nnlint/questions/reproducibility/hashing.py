@@ -101,6 +101,11 @@ def _divided(node: ast.AST, rest: Set[str]) -> Iterator[ast.expr]:
             pass
 
 
+def _dotted(node: ast.expr) -> str:
+    """A variable or attribute as it is written; empty for anything else."""
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
 class _Names:
     """What variables mean at a place, as far as one assignment before it says so."""
 
@@ -119,10 +124,29 @@ class _Names:
                 if isinstance(node, ast.Assign | ast.AnnAssign)
                 and node.value is not None
                 and node.lineno < self._row
-                and any(isinstance(t, ast.Name) and t.id == name for t in targets_of(node))
+                and any(_dotted(t) == name for t in targets_of(node))
             ]
             if given:
                 return max(given, key=lambda node: node.lineno).value
+        return None
+
+    def added(self, name: str) -> Iterator[ast.expr]:
+        """What is added to a set before the place."""
+        for nodes in self._scopes[:1]:
+            for node in nodes:
+                match node:
+                    case ast.Call(func=ast.Attribute(value=owner, attr="add"), args=[element]):
+                        if _dotted(owner) == name and node.lineno < self._row:
+                            yield element
+                    case _:
+                        pass
+
+    def gone_over(self, name: str) -> ast.expr | None:
+        """What the loop goes over that gives a variable its values."""
+        for nodes in self._scopes:
+            for node in nodes:
+                if isinstance(node, ast.For) and _dotted(node.target) == name:
+                    return node.iter
         return None
 
     def is_sorted(self, name: str) -> bool:
@@ -131,7 +155,7 @@ class _Names:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "sort"
-            and last_name(node.func.value) == name
+            and _dotted(node.func.value) == name
             and node.lineno <= self._row
             for nodes in self._scopes[:1]
             for node in nodes
@@ -143,7 +167,8 @@ class _Names:
         match node:
             case _ if way == 0:
                 return None
-            case ast.Name(id=name):
+            case ast.Name() | ast.Attribute():
+                name = _dotted(node)
                 value = self.assigned(name)
                 if value is None or self.is_sorted(name):
                     return None
@@ -164,8 +189,11 @@ class _Names:
         match node:
             case _ if way <= 0:
                 return False
-            case ast.Name(id=name):
+            case ast.Name() | ast.Attribute():
+                name = _dotted(node)
                 value = self.assigned(name)
+                if isinstance(value, ast.Call) and called_name(value) == "set" and not value.args:
+                    return any(self.is_text(e, {}, way - 1) for e in self.added(name))
                 return value is not None and self.is_set_of_texts(value, way - 1)
             case ast.Set(elts=elements):
                 return any(self.is_text(e, {}, way - 1) for e in elements)
@@ -226,6 +254,9 @@ class _Names:
             case ast.Name(id=name):
                 if name in known:
                     return known[name]
+                over = self.gone_over(name)
+                if over is not None:
+                    return self.holds_texts(over, way - 1)
                 value = self.assigned(name)
                 return value is not None and self.is_text(value, known, way - 1)
             case ast.Call():

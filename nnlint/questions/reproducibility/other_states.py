@@ -3,6 +3,7 @@ alone."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from nnlint.questions.data.splits import datasets_in
 from nnlint.questions.reproducibility.seeding import fixes_seed, may_seed, trains_in_a_loop
 from nnlint.questions.reproducibility.splitting import split_at, state_of_split
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.draws import MODULES
+from nnlint.semantics.draws import MODULES, Drawing, drawings
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import SAMPLE, Built, constant
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import enclosing_statement
 
 SEEDS = {"numpy": "numpy.random.seed", "random": "random.seed"}
 """For a family of generators, what seeds its global state."""
@@ -71,12 +74,29 @@ def _splits_by(program: Program, family: str) -> bool:
 def drawn_from_states(program: Program) -> Iterator[Event]:
     """The draws from global states until the training ends, and those on the way of a sample."""
     events = program.events()
+    # a seed that is drawn is a matter of its own
+    for_seeds = {id(d.event) for e in program.events("seed", "other_seed") for d in _drawn(e)}
     last = max((i for i, event in enumerate(events) if event.kind in _TRAINING), default=-1)
     for event in events[:last]:
-        if event.kind == "draw" and event.subject is None:
-            yield event
+        if event.kind == "draw" and event.subject is None and id(event) not in for_seeds:
+            if not _is_called_seed(event):
+                yield event
         elif event.kind == "build" and isinstance(event.subject, Built):
             yield from _of_samples(event.subject)
+
+
+def _drawn(seed: Event) -> Iterator[Drawing]:
+    """The draws that go into a seed."""
+    for value in seed.operands:
+        yield from drawings(value)
+
+
+def _is_called_seed(draw: Event) -> bool:
+    """Whether what is drawn is kept under the name of a seed."""
+    placed = enclosing_statement(draw.site.module, draw.site.node)
+    if placed is None or not isinstance(placed.node, ast.Assign):
+        return False
+    return any("seed" in last_name(target).lower() for target in placed.node.targets)
 
 
 def _of_samples(loader: Built) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import Built, Class, Function, Instance, Site
 from nnlint.syntax.statements import Placed, enclosing_statements
 from nnlint.syntax.walking import walk
@@ -72,7 +72,7 @@ def _training_loop(blocks: tuple[Block, ...]) -> tuple[Block | None, Event | Non
     """The innermost loop around a pass in which gradients are computed, and where."""
     for block in reversed(blocks):
         if block.kind == "loop":
-            own = next((e for e in _own_events(block) if e.kind == "backward"), None)
+            own = next((e for e in own_events(block) if e.kind == "backward"), None)
             if own is not None:
                 return (None if block.unrolled else block), own
             if block.events("backward"):
@@ -81,15 +81,6 @@ def _training_loop(blocks: tuple[Block, ...]) -> tuple[Block | None, Event | Non
             # its names are not those of whoever calls it
             return None, None
     return None, None
-
-
-def _own_events(block: Block) -> Iterator[Event]:
-    """The events of a block that are in no inner loop."""
-    for child in block.children:
-        if isinstance(child, Event):
-            yield child
-        elif child.kind != "loop":
-            yield from _own_events(child)
 
 
 def _detaches(forward: Event) -> bool:

@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Class,
     Constant,
     Extent,
+    External,
     Instance,
     Items,
     Maybe,
@@ -126,6 +127,10 @@ class Binding(Scopes):
         if name == "training":
             # of this module alone, whatever its parts are in
             self.emit("mode", self.site(node), receiver, name=name)
+        if isinstance(receiver, External):
+            setting = self.library.get(f"{receiver.name}.{name}")
+            if setting is not None and setting.family == "setting":
+                self.emit("setting", self.site(node), None, (value,), setting.name)
         if MEANT_AS_FLAG.fullmatch(name):
             self.emit("requires_grad", self.site(node), receiver, (value,), name)
 

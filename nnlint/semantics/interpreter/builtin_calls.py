@@ -185,8 +185,11 @@ def _next(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     if positional and isinstance(positional[0], (Items, Unknown)):
         return machine.any_element(positional[0], ast.Name("batch", ast.Load()))
     loader = positional[0] if positional else None
-    batch = batch_of(loader) if isinstance(loader, Built) else None
-    return batch or Unknown("next", "loop")
+    if not isinstance(loader, Built):
+        return Unknown("next", "loop")
+    if loader.entry.kind == "loader":
+        machine.emit("next", site, loader)
+    return batch_of(loader) or Unknown("next", "loop")
 
 
 def _getattr(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
