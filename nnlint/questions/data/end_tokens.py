@@ -17,6 +17,7 @@ _PADDING = frozenset({"pad_token", "pad_token_id"})
 _END = frozenset({"eos_token", "eos_token_id"})
 _COLLATORS = ("DataCollatorForLanguageModeling", "DataCollatorForCompletionOnlyLM")
 """Collators that put -100 in the place of padding tokens in the labels."""
+_WRITTEN_ENDS = frozenset({"<|endoftext|>", "</s>"})
 _LEFT_OUT = -100
 
 
@@ -57,11 +58,11 @@ def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
     for node in module.nodes:
         match node:
             case ast.Assign(targets=[ast.Attribute(value=owner, attr=set_), *_], value=value):
-                if set_ in _PADDING and last_name(value) in _END:
+                if set_ in _PADDING and _is_end(value):
                     return Site(module, node), ast.unparse(owner)
             case ast.Call(func=ast.Attribute(value=owner, attr="add_special_tokens")):
                 given = [v for d in node.args if isinstance(d, ast.Dict) for v in _padding_in(d)]
-                if any(last_name(v) in _END for v in given):
+                if any(map(_is_end, given)):
                     return Site(module, node), ast.unparse(owner)
             case ast.Call(keywords=[*keywords]) if called_name(node) == "from_pretrained":
                 given = {k.arg: ast.unparse(k.value) for k in keywords if k.arg}
@@ -70,6 +71,13 @@ def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
             case _:
                 pass
     return None
+
+
+def _is_end(value: ast.expr) -> bool:
+    """Whether a value is the tokenizer's end token, also where it is written out."""
+    if isinstance(value, ast.Constant):
+        return value.value in _WRITTEN_ENDS
+    return last_name(value) in _END
 
 
 def _padding_in(tokens: ast.Dict) -> Iterator[ast.expr]:
@@ -85,12 +93,12 @@ def _has_own_padding(module: ModuleSyntax, _: None) -> bool:
             case ast.Assign(
                 targets=[ast.Attribute(attr="pad_token" | "pad_token_id")], value=value
             ):
-                if last_name(value) not in _END:
+                if not _is_end(value):
                     return True
             case ast.Call(args=[ast.Dict() as tokens, *_]) if (
                 called_name(node) == "add_special_tokens"
             ):
-                if any(last_name(v) not in _END for v in _padding_in(tokens)):
+                if not all(map(_is_end, _padding_in(tokens))):
                     return True
             case _:
                 pass

@@ -100,7 +100,7 @@ def _reach(
 def _in_function(module: ModuleSyntax, function: ast.FunctionDef) -> Iterator[Hidden]:
     for node in walk(function):
         if isinstance(node, ast.ExceptHandler) and _takes_any(node) and not _tells(node):
-            made = next(_made_up(node), None)
+            made = next(_made_up(node), None) or _made_before(function, node)
             if made is not None:
                 yield Hidden(Site(module, node), Site(module, made), function.name)
 
@@ -131,6 +131,24 @@ def _made_up(handler: ast.ExceptHandler) -> Iterator[ast.expr]:
         for node in walk(statement):
             if isinstance(node, ast.Return | ast.Assign) and node.value is not None:
                 yield from (n for n in walk(node.value) if _is_made_up(n))
+
+
+def _made_before(function: ast.FunctionDef, handler: ast.ExceptHandler) -> ast.expr | None:
+    """What a variable is given before it is tried to fill it, where a handler passes over."""
+    if not all(isinstance(statement, ast.Pass) for statement in handler.body):
+        return None
+    tried = next(n for n in walk(function) if isinstance(n, ast.Try) and handler in n.handlers)
+    filled = {
+        n.id
+        for statement in tried.body
+        for n in walk(statement)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    for node in walk(function):
+        if isinstance(node, ast.Assign) and node.lineno < tried.lineno and _is_made_up(node.value):
+            if any(last_name(target) in filled for target in node.targets):
+                return node.value
+    return None
 
 
 def _is_made_up(node: ast.AST) -> bool:

@@ -29,6 +29,8 @@ _NEAR = 0.1
 """Deviations that differ by less, relative to the larger one, are rounded."""
 _SIZES = frozenset({"resize", "crop"})
 _GREY = "Grayscale"
+LAZY = frozenset({"set_transform", "with_transform"})
+"""Methods by which a part of a data set of Hugging Face gets its transform."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,8 @@ def _same_data(one: Preparation, other: Preparation) -> bool:
         case Instance() as left, Instance() as right:
             return left.cls.node is right.cls.node
         case Unknown() as left, Unknown() as right:
-            return left.name == right.name
+            lazy = one.build.name in LAZY and other.build.name in LAZY
+            return lazy or left.name == right.name
         case _:
             return False
 
