@@ -24,7 +24,7 @@ class Event:
     returned (a state is), gather (something is added to a running sum or a list, the operand),
     average (something is divided by a length, the operand), overwrite (on the way of a sample
     something is written into, by what the name says; the operands are what is written, and the
-    ends of the slices it is written to), returned_loss (to a trainer that goes
+    ends of the slices it is written to), set_padding (of a tokenizer, to the operand), returned_loss (to a trainer that goes
     on from it), given_up (what follows in the block, or happens in the call, was not
     interpreted), opaque.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import Constant, Site
+from nnlint.semantics.values import Constant, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import function_around
@@ -35,7 +35,7 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
     """Collators, masks of labels and losses that leave out padding which is the end token."""
     sites = [operation.site for operation in program.operations]
     modules = {id(m): m for m in (program.module, *(s.module for s in sites))}
-    same = next((s for m in modules.values() if (s := m.once(_padding_is_end, None))), None)
+    same = program.module.once(_padding_is_end, None) or next(_set_elsewhere(program), None)
     if same is None or any(m.once(_has_own_padding, None) for m in modules.values()):
         return
     place, tokenizer = same
@@ -46,6 +46,15 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
     for module in modules.values():
         for node in module.once(_masks, None):
             yield LeftOut(Site(module, node), place, tokenizer)
+
+
+def _set_elsewhere(program: Program) -> Iterator[tuple[Site, str]]:
+    """Where what the program calls lets the padding token be the end token."""
+    for event in program.events("set_padding"):
+        value = event.operands[0]
+        end = value.name.rpartition(".")[2] in _END if isinstance(value, Unknown) else False
+        if end or (isinstance(value, Constant) and value.value in _WRITTEN_ENDS):
+            yield event.site, last_name(getattr(event.site.node, "value", None)) or "the tokenizer"
 
 
 def _keeps_labels(mlm: object, name: str) -> bool:
@@ -147,6 +156,8 @@ def _is_left_out(value: ast.expr) -> bool:
     """Whether a value is the number that losses leave out."""
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         return isinstance(value.operand, ast.Constant) and value.operand.value == -_LEFT_OUT
+    if isinstance(value, ast.Call) and called_name(value) in ("tensor", "full_like", "int"):
+        return any(map(_is_left_out, value.args))
     return "ignore" in last_name(value).lower()
 
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import Entry
 from nnlint.semantics.timeline import Block
-from nnlint.semantics.values import SAMPLE, Built, Constant, Function, Items, Site, Value
+from nnlint.semantics.values import (
+    SAMPLE,
+    BoundMethod,
+    Built,
+    Constant,
+    Function,
+    Items,
+    Site,
+    Value,
+)
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
@@ -100,6 +109,8 @@ def _function_in(member: Value) -> Function | None:
     """The function of the project that is a step, or that a step applies."""
     if isinstance(member, Built) and member.entry.family == "lambda":
         member = next(iter(member.arguments.values()), member)
+    if isinstance(member, BoundMethod):
+        return member.function
     return member if isinstance(member, Function) else None
 
 
@@ -129,7 +140,7 @@ def _asked_of_sample(function: Function) -> str:
     """What a function takes its sample to be, by the methods that it calls on it."""
     node = function.node
     names = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    given = node.args.args[0].arg if node.args.args else ""
+    given = next((a.arg for a in node.args.args if a.arg not in ("self", "cls")), "")
     if not given or given in names or "isinstance" in function.scope.module.words(node).names:
         return ""
     called = {

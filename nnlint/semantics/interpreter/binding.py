@@ -126,6 +126,8 @@ class Binding(Scopes):
         if name == "training":
             # of this module alone, whatever its parts are in
             self.emit("mode", self.site(node), receiver, name=name)
+        if name in ("pad_token", "pad_token_id"):
+            self.emit("set_padding", self.site(node), receiver, (value,), name)
         if MEANT_AS_FLAG.fullmatch(name):
             self.emit("requires_grad", self.site(node), receiver, (value,), name)
 
