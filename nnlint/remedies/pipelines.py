@@ -92,9 +92,9 @@ def prepare_alike(found: Mismatch) -> Changes:
     """Normalise evaluation data as training data is; None where what is written for the one may
     mean something else at the other."""
     ours = found.train.site
-    place = found.before.site if found.kind == "lacks" and found.before is not None else found.site
-    if found.kind not in ("lacks", "differs") or not is_in(ours, place):
-        return None
     if found.kind == "differs":
-        return replace(place, source_text(ours))
+        return replace(found.site, source_text(ours)) if is_in(ours, found.site) else None
+    if found.kind != "lacks" or found.before is None or not is_in(ours, found.before.site):
+        return None
+    place = found.before.site
     return replace(place, f"{source_text(place)}, {source_text(ours)}")

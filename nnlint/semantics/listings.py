@@ -18,8 +18,12 @@ from nnlint.syntax.walking import walk
 _LISTS = frozenset({"glob", "iglob", "rglob", "listdir", "iterdir", "scandir"})
 """Functions and methods that list a directory, in no fixed order."""
 _ORDERS = frozenset({"sorted", "natsorted", "humansorted", "os_sorted", "sort"})
-_KEEPS = frozenset({"list", "tuple", "map", "filter", "array", "asarray", "enumerate", "tqdm"})
+_KEEPS = frozenset(
+    "list tuple map filter array asarray enumerate tqdm stack tensor as_tensor from_numpy "
+    "FloatTensor LongTensor".split()
+)
 """Calls that give the elements of their last argument in its order."""
+_CASTS = frozenset({"astype", "float", "long", "to", "copy"})
 _DEPTH = 6
 
 
@@ -46,6 +50,8 @@ def listing_of(module: ModuleSyntax, node: ast.AST, depth: int = _DEPTH) -> List
             return _of_call(module, node, depth)
         case ast.ListComp(generators=[head]) | ast.GeneratorExp(generators=[head]):
             return listing_of(module, head.iter, depth - 1)
+        case ast.BinOp(op=ast.Div() | ast.Sub() | ast.Mult(), left=whole):
+            return listing_of(module, whole, depth - 1)
         case ast.Subscript(value=whole, slice=ast.Slice(step=None)):
             return listing_of(module, whole, depth - 1)
         case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
@@ -62,6 +68,8 @@ def _of_call(module: ModuleSyntax, call: ast.Call, depth: int) -> Listing | None
         inner = listing_of(module, call.args[0], depth - 1)
         keyed = any(k.arg in ("key", "reverse") for k in call.keywords) or called != "sorted"
         return inner and Listing(inner.call, inner.origin, True, keyed)
+    if called in _CASTS and isinstance(call.func, ast.Attribute):
+        return listing_of(module, call.func.value, depth - 1)
     if called in _KEEPS and call.args:
         at = -1 if called in ("map", "filter") else 0
         return listing_of(module, call.args[at], depth - 1)

@@ -12,6 +12,7 @@ from nnlint.semantics.values import (
     STORED_IN,
     TAKEN_AT,
     TAKEN_FROM,
+    Built,
     Instance,
     Items,
     Maybe,
@@ -153,6 +154,21 @@ def is_kept_in_memory(whole: Value) -> bool:
     return isinstance(whole, Unknown) and whole.name in _IN_MEMORY
 
 
+def is_read_anew(whole: Value, depth: int = 8) -> bool:
+    """Whether what an object keeps is a file, or a part of one, that gives a copy of what it is
+    asked for."""
+    if isinstance(whole, Built):
+        return True
+    name = whole.name if isinstance(whole, Unknown) else ""
+    if name.partition(".")[0] in _FILES:
+        return True
+    if isinstance(whole, Unknown) and depth:
+        behind, _ = _behind(whole)
+        return behind is not None and is_read_anew(behind, depth - 1)
+    return False
+
+
+_FILES = frozenset({"h5py", "zarr", "lmdb", "tables", "netCDF4", "datasets", "xarray", "nibabel"})
 _IN_MEMORY = frozenset({"torch.load", "json.load", "json.loads", "pickle.load", "numpy.load"})
 
 

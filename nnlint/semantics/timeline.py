@@ -12,25 +12,32 @@ from nnlint.semantics.values import Condition, Site, Value
 class Event:
     """Something that happens to the training run.
 
-    `kind` is one of: build, seed, seed_off (seeding is passed over, by a value that is the
-    subject and has the name), forward, loss, backward, step, zero_grad, clear_off (it is passed
-    over, by a value that is known), set_grad, train,
-    eval, mode (training mode set to a value that is not known), clip, read_grad (a gradient is
-    looked at), unscale, update,
-    scheduler_step, set_lr, set_epoch, fit, launch (of a function in other processes), load, save,
-    draw, next (a batch is taken from a loader), uncalled (a method that is only named),
-    requires_grad (a flag is set, or what was meant to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
-    is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
-    returned (a state is), gather (something is added to a running sum or a list, the operand),
-    average (something is divided by a length, the operand), overwrite (on the way of a sample
-    something is written into, by what the name says; the operands are what is written, and the
-    ends of the slices it is written to), returned_loss (to a trainer that goes
-    on from it), fit_statistics (an estimator, on the operands), split, cross_validate, part (rows
-    of the subject are left in the operands, as the name says: by a split, a slice, a choice, or
-    `transform`), configured (a trainer is handed optimizers and schedulers, the operand), search
-    (is given values of hyper-parameters, the operands), setting (of a library, to the operand),
-    given_up (what follows in the block, or
-    happens in the call, was not interpreted), opaque.
+    `kind` is one of these; what stands in brackets is said where the kind does not say it:
+
+    - of a run: build, launch (of a function in other processes), fit, load, save,
+      setting (of a library, to the operand), search (is given values of hyper-parameters, the
+      operands), configured (a trainer is handed optimizers and schedulers, the operand),
+      returned_loss (to a trainer that goes on from it);
+    - of draws: seed, seed_off (seeding is passed over, by a value that is the subject and has the
+      name), draw;
+    - of data: next (a batch is taken from a loader), set_epoch, set_padding (of a tokenizer, to
+      the operand), fit_statistics (an estimator, on the operands), split, cross_validate,
+      part (rows of the subject are left in the operands, as the name says: by a split, a slice, a
+      choice, or `transform`), overwrite (on the way of a sample something is written into, by
+      what the name says; the operands are what is written, and the ends of the slices it is
+      written to);
+    - of a step: forward, loss, backward, step, zero_grad, clear_off (it is passed over, by a value
+      that is known), set_grad, clip, unscale, update, read_grad (a gradient is looked at),
+      scheduler_step, set_lr;
+    - of a model: train, eval, mode (training mode set to a value that is not known),
+      requires_grad (a flag is set, or what was meant to be one), freeze (by a method), replace (a
+      part of a model, by the first operand; the second is what was there, if known), wrap (for
+      several devices), keep (a state is put aside), copy, returned (a state is),
+      uncalled (a method that is only named);
+    - of scores: gather (something is added to a running sum or a list, the operand), average
+      (something is divided by a length, the operand);
+    - of what is not known: given_up (what follows in the block, or happens in the call, was not
+      interpreted), opaque.
     """
 
     kind: str

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from nnlint.semantics.values import Built, Constant, Items, Maybe, Value
+from nnlint.semantics.values import LEFT_OFF, Built, Constant, Items, Maybe, Value
+
+
+def left_off(value: Value | None) -> tuple[Maybe, ...]:
+    """The transforms that an option would add to a list or pipeline."""
+    found: tuple[Maybe, ...] = (
+        value.state.get(LEFT_OFF, ()) if isinstance(value, Items | Built) else ()
+    )
+    return found
 
 
 def never_acts(transform: Built) -> bool:
@@ -35,6 +43,14 @@ def is_random_transform(transform: Built) -> bool:
         return False
     ranges = [(n, arguments.get(n)) for n in entry.options.get("ranges", ())]
     return not (ranges and all(_is_point(n, v) for n, v in ranges))
+
+
+def is_random_by_option(transform: Built) -> bool:
+    """Whether a transform is random once an option is set: its probability may be one, whose
+    default is zero."""
+    chance = _argument(transform, transform.entry.random_unless)
+    by_option = isinstance(chance, Constant) and chance.soft and transform.entry.random
+    return by_option or is_random_transform(transform)
 
 
 def _is_one(container: Built) -> bool:

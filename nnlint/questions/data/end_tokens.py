@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import Constant, Site
+from nnlint.semantics.values import Constant, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import function_around
@@ -17,6 +17,7 @@ _PADDING = frozenset({"pad_token", "pad_token_id"})
 _END = frozenset({"eos_token", "eos_token_id"})
 _COLLATORS = ("DataCollatorForLanguageModeling", "DataCollatorForCompletionOnlyLM")
 """Collators that put -100 in the place of padding tokens in the labels."""
+_WRITTEN_ENDS = frozenset({"<|endoftext|>", "</s>"})
 _LEFT_OUT = -100
 
 
@@ -34,7 +35,7 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
     """Collators, masks of labels and losses that leave out padding which is the end token."""
     sites = [operation.site for operation in program.operations]
     modules = {id(m): m for m in (program.module, *(s.module for s in sites))}
-    same = next((s for m in modules.values() if (s := m.once(_padding_is_end, None))), None)
+    same = program.module.once(_padding_is_end, None) or next(_set_elsewhere(program), None)
     if same is None or any(m.once(_has_own_padding, None) for m in modules.values()):
         return
     place, tokenizer = same
@@ -47,6 +48,15 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
             yield LeftOut(Site(module, node), place, tokenizer)
 
 
+def _set_elsewhere(program: Program) -> Iterator[tuple[Site, str]]:
+    """Where what the program calls lets the padding token be the end token."""
+    for event in program.events("set_padding"):
+        value = event.operands[0]
+        end = value.name.rpartition(".")[2] in _END if isinstance(value, Unknown) else False
+        if end or (isinstance(value, Constant) and value.value in _WRITTEN_ENDS):
+            yield event.site, last_name(getattr(event.site.node, "value", None)) or "the tokenizer"
+
+
 def _keeps_labels(mlm: object, name: str) -> bool:
     """Whether a collator takes the inputs for labels: masked language models have others."""
     return name != _COLLATORS[0] or (isinstance(mlm, Constant) and mlm.value is False)
@@ -57,11 +67,11 @@ def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
     for node in module.nodes:
         match node:
             case ast.Assign(targets=[ast.Attribute(value=owner, attr=set_), *_], value=value):
-                if set_ in _PADDING and last_name(value) in _END:
+                if set_ in _PADDING and _is_end(value):
                     return Site(module, node), ast.unparse(owner)
             case ast.Call(func=ast.Attribute(value=owner, attr="add_special_tokens")):
                 given = [v for d in node.args if isinstance(d, ast.Dict) for v in _padding_in(d)]
-                if any(last_name(v) in _END for v in given):
+                if any(map(_is_end, given)):
                     return Site(module, node), ast.unparse(owner)
             case ast.Call(keywords=[*keywords]) if called_name(node) == "from_pretrained":
                 given = {k.arg: ast.unparse(k.value) for k in keywords if k.arg}
@@ -70,6 +80,13 @@ def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
             case _:
                 pass
     return None
+
+
+def _is_end(value: ast.expr) -> bool:
+    """Whether a value is the tokenizer's end token, also where it is written out."""
+    if isinstance(value, ast.Constant):
+        return value.value in _WRITTEN_ENDS
+    return last_name(value) in _END
 
 
 def _padding_in(tokens: ast.Dict) -> Iterator[ast.expr]:
@@ -85,12 +102,12 @@ def _has_own_padding(module: ModuleSyntax, _: None) -> bool:
             case ast.Assign(
                 targets=[ast.Attribute(attr="pad_token" | "pad_token_id")], value=value
             ):
-                if last_name(value) not in _END:
+                if not _is_end(value):
                     return True
             case ast.Call(args=[ast.Dict() as tokens, *_]) if (
                 called_name(node) == "add_special_tokens"
             ):
-                if any(last_name(v) not in _END for v in _padding_in(tokens)):
+                if not all(map(_is_end, _padding_in(tokens))):
                     return True
             case _:
                 pass
@@ -139,6 +156,8 @@ def _is_left_out(value: ast.expr) -> bool:
     """Whether a value is the number that losses leave out."""
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         return isinstance(value.operand, ast.Constant) and value.operand.value == -_LEFT_OUT
+    if isinstance(value, ast.Call) and called_name(value) in ("tensor", "full_like", "int"):
+        return any(map(_is_left_out, value.args))
     return "ignore" in last_name(value).lower()
 
 

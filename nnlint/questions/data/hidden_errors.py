@@ -18,6 +18,7 @@ _MAKERS = frozenset(
     empty_like new uniform normal""".split()
 )
 """Calls that make an array, tensor or picture of no data."""
+_OF_A_SIZE = frozenset({"zeros", "ones", "empty", "full", "rand", "randn"})
 _TELLS = frozenset(
     """print warn warning error exception info debug log critical write append add put record
     increment inc set_postfix print_exc""".split()
@@ -100,7 +101,7 @@ def _reach(
 def _in_function(module: ModuleSyntax, function: ast.FunctionDef) -> Iterator[Hidden]:
     for node in walk(function):
         if isinstance(node, ast.ExceptHandler) and _takes_any(node) and not _tells(node):
-            made = next(_made_up(node), None)
+            made = next(_made_up(node), None) or _made_before(function, node)
             if made is not None:
                 yield Hidden(Site(module, node), Site(module, made), function.name)
 
@@ -119,7 +120,8 @@ def _tells(handler: ast.ExceptHandler) -> bool:
             if isinstance(node, ast.Call) and (
                 called_name(node) in _TELLS or "log" in called_name(node).lower()
             ):
-                return True
+                # what is appended may be the sample itself
+                return not any(_is_made_up(n) for a in node.args for n in walk(a))
             if handler.name and isinstance(node, ast.Name) and node.id == handler.name:
                 return True
     return False
@@ -129,8 +131,28 @@ def _made_up(handler: ast.ExceptHandler) -> Iterator[ast.expr]:
     """What a handler returns, or gives to a variable, that comes from no data of this sample."""
     for statement in handler.body:
         for node in walk(statement):
-            if isinstance(node, ast.Return | ast.Assign) and node.value is not None:
-                yield from (n for n in walk(node.value) if _is_made_up(n))
+            if isinstance(node, ast.Return | ast.Assign | ast.Expr) and node.value is not None:
+                for inner in walk(node.value):
+                    if isinstance(inner, ast.expr) and _is_made_up(inner):
+                        yield inner
+
+
+def _made_before(function: ast.FunctionDef, handler: ast.ExceptHandler) -> ast.expr | None:
+    """What a variable is given before it is tried to fill it, where a handler passes over."""
+    if not all(isinstance(statement, ast.Pass) for statement in handler.body):
+        return None
+    tried = next(n for n in walk(function) if isinstance(n, ast.Try) and handler in n.handlers)
+    filled = {
+        n.id
+        for statement in tried.body
+        for n in walk(statement)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    for node in walk(function):
+        if isinstance(node, ast.Assign) and node.lineno < tried.lineno and _is_made_up(node.value):
+            if any(last_name(target) in filled for target in node.targets):
+                return node.value
+    return None
 
 
 def _is_made_up(node: ast.AST) -> bool:
@@ -146,7 +168,7 @@ def _is_made_up(node: ast.AST) -> bool:
             ):
                 return False
             # nothing at all is no sample: boxes of a picture without any
-            sizes = [n for a in given for n in walk(a) if isinstance(n, ast.Constant)]
-            return not any(size.value == 0 and size.value is not False for size in sizes[:1])
+            sizes = [n.value for a in given for n in walk(a) if isinstance(n, ast.Constant)]
+            return called_name(node) not in _OF_A_SIZE or sizes[:1] != [0]
         case _:
             return False

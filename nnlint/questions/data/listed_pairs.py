@@ -109,7 +109,20 @@ def _belong(one: ast.expr, two: ast.expr, first: Listing, second: Listing) -> bo
 def _words(node: ast.expr, listing: Listing) -> set[str]:
     """The words of what is listed, and of what it is put into."""
     found: set[str] = set()
-    for inner in (*walk(node), *walk(listing.call), *walk(listing.origin)):
+    inside = (*walk(node), *walk(listing.call), *walk(listing.origin))
+    calls = [n.func for n in inside if isinstance(n, ast.Call)]
+    # what is called says nothing of what is listed, nor does its module
+    skipped = {
+        *calls,
+        *(c.value for c in calls if isinstance(c, ast.Attribute) and _is_name(c.value)),
+    }
+    for inner in inside:
+        if inner in skipped:
+            continue
         text = getattr(inner, "value", None) if isinstance(inner, ast.Constant) else name_of(inner)
         found.update(words_of(text) if isinstance(text, str) else ())
     return found
+
+
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name)

@@ -11,7 +11,13 @@ from nnlint.questions.data.partners import is_input
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import handles_failure
 from nnlint.semantics.draws import depends_on_draw
-from nnlint.semantics.storage import Stored, is_kept_in_memory, may_be_number, stored_part
+from nnlint.semantics.storage import (
+    Stored,
+    is_kept_in_memory,
+    is_read_anew,
+    may_be_number,
+    stored_part,
+)
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     SAMPLE,
@@ -76,12 +82,13 @@ def mutations(program: Program) -> Iterator[Mutation]:
 
 def _mutation(written: Event, dataset: Instance) -> Mutation | None:
     stored = stored_part(written.subject, dataset)
-    if stored is None or _READ_ANEW.search(stored.attribute):
+    if stored is None or _READ_ANEW.search(stored.attribute) or is_read_anew(stored.whole):
         return None
     if stored.attribute in dataset.cls.names:
         return None
     certain = is_kept_in_memory(stored.whole)
-    if not stored.element and not (certain and isinstance(stored.whole, Tensor)):
+    element = stored.element or written.name == "="
+    if not element and not (certain and isinstance(stored.whole, Tensor)):
         # a counter, or what is not known to be changed in place
         return None
     value = written.operands[0]
@@ -94,7 +101,7 @@ def _mutation(written: Event, dataset: Instance) -> Mutation | None:
         if written.name == "="
         else written.name in _IN_PLACE
     )
-    if not changes or (not certain and not _is_shown(written)):
+    if not changes or not (certain or written.name == "=" or _is_shown(written)):
         return None
     placed = enclosing_statement(written.site.module, written.site.node)
     whole = Site(written.site.module, placed.node) if placed is not None else written.site

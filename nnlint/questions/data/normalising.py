@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from nnlint.questions.data.splits import EVAL, TRAIN, Uses, role_of_dataset, uses_of
+from nnlint.questions.data.splits import EVAL, TRAIN, Uses, role_of_dataset, role_of_name, uses_of
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.timeline import Block, Event
@@ -14,6 +14,7 @@ from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import (
     SAMPLE,
     Built,
+    Condition,
     Constant,
     Instance,
     Items,
@@ -21,6 +22,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.calls import called_name
 
 Numbers = tuple[float, ...]
 _CLOSE = 0.02
@@ -29,6 +31,8 @@ _NEAR = 0.1
 """Deviations that differ by less, relative to the larger one, are rounded."""
 _SIZES = frozenset({"resize", "crop"})
 _GREY = "Grayscale"
+LAZY = frozenset({"set_transform", "with_transform"})
+"""Methods by which a part of a data set of Hugging Face gets its transform."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +102,10 @@ def _has_sample(value: Value | None) -> bool:
 
 
 def _role(found: Preparation, uses: Uses) -> str:
-    return role_of_dataset(found.holder, uses)
+    holder = found.holder
+    # `data["train"]` of a data set that has parts
+    part = role_of_name(holder.name) if isinstance(holder, Unknown) else ""
+    return part or role_of_dataset(holder, uses)
 
 
 def _preparation(event: Event) -> Preparation | None:
@@ -109,7 +116,8 @@ def _preparation(event: Event) -> Preparation | None:
     if isinstance(holder, Built) and holder.entry.kind == "loader":
         return None
     steps: list[Built] = []
-    complete = not block.events("opaque", "forward", "given_up")
+    unknown = block.events("opaque", "forward")
+    complete = not block.events("given_up") and all(map(_only_reads, unknown))
     pipeline: Site | None = None
     for done, blocks in block.walk():
         if done.kind != "transform" or not isinstance(done.subject, Built):
@@ -122,6 +130,18 @@ def _preparation(event: Event) -> Preparation | None:
         complete = complete and not done.conditions and all(map(_is_known, around))
         steps.append(done.subject)
     return Preparation(holder, event, tuple(steps), complete, pipeline) if steps else None
+
+
+_READS = frozenset(
+    "open convert imread cvtColor array asarray fromarray join from_numpy copy load read decode "
+    "read_image str int len astype __getitem__ print".split()
+)
+"""Calls that read a picture, or give it another form."""
+
+
+def _only_reads(event: Event) -> bool:
+    """Whether a call that is not known changes no values of a picture."""
+    return called_name(event.site.node) in _READS
 
 
 def _is_known(container: Value | None) -> bool:
@@ -144,7 +164,8 @@ def _same_data(one: Preparation, other: Preparation) -> bool:
         case Instance() as left, Instance() as right:
             return left.cls.node is right.cls.node
         case Unknown() as left, Unknown() as right:
-            return left.name == right.name
+            lazy = one.build.name in LAZY and other.build.name in LAZY
+            return lazy or left.name == right.name
         case _:
             return False
 
@@ -161,11 +182,13 @@ def _normalised(train: Preparation, evaluated: Preparation) -> Iterator[Mismatch
     elif ours is not None and not evaluated.has("normalize"):
         if evaluated.complete and not train.has("lambda") and evaluated.pipeline is not None:
             before = evaluated.step("to_tensor")
-            if before is not None and not ours.conditions:
-                yield Mismatch("lacks", evaluated.pipeline, ours, None, before)
+            if before is not None and _is_certain(ours.conditions):
+                # a step that both go through is no place to put anything for one of them
+                shared = any(s.site.key == before.site.key for s in train.steps)
+                yield Mismatch("lacks", evaluated.pipeline, ours, None, None if shared else before)
     elif theirs is not None and not train.has("normalize") and train.complete:
         before = train.step("to_tensor")
-        if before is not None and not theirs.conditions:
+        if before is not None and _is_certain(theirs.conditions):
             yield Mismatch("extra", theirs.site, before, theirs, before)
     if train.complete and evaluated.complete:
         greys = [[s for s in p.steps if s.entry.name.endswith(_GREY)] for p in (train, evaluated)]
@@ -173,6 +196,11 @@ def _normalised(train: Preparation, evaluated: Preparation) -> Iterator[Mismatch
         if len(sites) == 1 and evaluated.pipeline is not None:
             made = next(s for found in greys for s in found)
             yield Mismatch("colours", evaluated.pipeline, made, None)
+
+
+def _is_certain(conditions: Sequence[Condition]) -> bool:
+    """Whether no option decides about a step."""
+    return not any(condition.soft for condition in conditions)
 
 
 def _differ(ours: Built, theirs: Built) -> bool:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.library import Entry
 from nnlint.semantics.timeline import Block
-from nnlint.semantics.values import SAMPLE, Built, Constant, Items, Value
+from nnlint.semantics.values import (
+    SAMPLE,
+    BoundMethod,
+    Built,
+    Constant,
+    Function,
+    Items,
+    Site,
+    Value,
+)
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.walking import walk
 
 PIL, TENSOR, ARRAY = "pil", "tensor", "array"
 
@@ -42,6 +55,10 @@ def _containers(program: Program) -> Iterator[Built]:
             timelines.append(state[SAMPLE])
     for timeline in timelines:
         yield from _pipelines(timeline)
+    for built in program.builds:
+        # what is built for another module is applied there
+        if built.entry.kind == "transform" and built.entry.family == "compose":
+            yield built
 
 
 def _pipelines(block: Block) -> Iterator[Built]:
@@ -59,11 +76,16 @@ def _in_container(container: Built) -> Iterator[Misplaced]:
     waiting: Built | None = None
     unscaled: Built | None = None
     for member in container.members:
+        applied = _function_in(member)
+        if applied is not None:
+            member = _as_step(member, applied, container)
         if not isinstance(member, Built) or member.entry.kind != "transform":
             # what a function or a class of the project makes of a sample is not known
             state, maker, waiting, unscaled = "", None, None, None
             continue
         takes, gives = (str(member.entry.options.get(k, "")) for k in ("takes", "gives"))
+        if applied is not None:
+            takes, gives = _asked_of_sample(applied), ""
         if state == TENSOR and takes in (PIL, ARRAY) and maker is not None:
             same = member.entry.family == maker.entry.family
             yield Misplaced("twice" if same else "late", member, maker, container)
@@ -71,7 +93,7 @@ def _in_container(container: Built) -> Iterator[Misplaced]:
         if waiting is not None and takes in (PIL, ARRAY):
             yield Misplaced("early", waiting, member, container)
             return
-        if takes == TENSOR and not state and waiting is None and gives == TENSOR:
+        if takes == TENSOR and not state and waiting is None and (gives == TENSOR or applied):
             waiting = member
         if unscaled is not None and _counts_on_unit_range(member):
             yield Misplaced("unscaled", member, unscaled, container)
@@ -81,6 +103,57 @@ def _in_container(container: Built) -> Iterator[Misplaced]:
             state = gives
             # a transform of tensors that gives tensors makes none
             maker, waiting = (maker or member) if takes == gives else member, None
+
+
+def _function_in(member: Value) -> Function | None:
+    """The function of the project that is a step, or that a step applies."""
+    if isinstance(member, Built) and member.entry.family == "lambda":
+        member = next(iter(member.arguments.values()), member)
+    if isinstance(member, BoundMethod):
+        return member.function
+    return member if isinstance(member, Function) else None
+
+
+def _as_step(member: Value, function: Function, container: Built) -> Value:
+    """A function as a step of a pipeline, where it can be told what it asks of a sample."""
+    if isinstance(member, Built) or not _asked_of_sample(function):
+        return member
+    module, node = container.site.module, container.site.node
+    named = (n for n in walk(node) if n is function.node or last_name(n) == function.name)
+    place = next(named, None)
+    site = container.site if place is None else Site(module, place)
+    return Built(_FUNCTION, {}, frozenset(), site)
+
+
+_FUNCTION = Entry("function", kind="transform", family="lambda")
+_OF_IMAGES = frozenset(
+    "convert crop rotate filter thumbnail paste point getpixel putpixel getbbox quantize".split()
+)
+"""Methods that images of PIL have, and neither tensors nor arrays."""
+_OF_TENSORS = frozenset(
+    "unsqueeze expand permute float clamp cuda mul div sub add to clone numel contiguous".split()
+)
+"""Methods that tensors have, and neither images nor arrays."""
+
+
+def _asked_of_sample(function: Function) -> str:
+    """What a function takes its sample to be, by the methods that it calls on it."""
+    node = function.node
+    names = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    given = next((a.arg for a in node.args.args if a.arg not in ("self", "cls")), "")
+    if not given or given in names or "isinstance" in function.scope.module.words(node).names:
+        return ""
+    called = {
+        n.func.attr
+        for n in walk(node)
+        if isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Attribute)
+        and isinstance(n.func.value, ast.Name)
+        and n.func.value.id == given
+    }
+    if not called.isdisjoint(_OF_IMAGES):
+        return PIL
+    return "" if called.isdisjoint(_OF_TENSORS) else TENSOR
 
 
 def _unscaled(member: Built, state: str, before: Built | None) -> Built | None:

@@ -22,7 +22,7 @@ _TARGETS = frozenset(
 _SPATIAL = frozenset(
     """mask masks msk msks segmentation segmentations seg segs segmap segmaps box boxes bbox bboxes
     keypoint keypoints landmark landmarks depth depths trimap trimaps density annotation annotations
-    label labels gt gts truth lbl lbls target targets""".split()
+    label labels gt gts truth lbl lbls target targets y ys""".split()
 )
 _FILLERS = frozenset(
     "path paths file files filename filenames name names list lst all dir fn fns".split()
@@ -77,15 +77,18 @@ _BETTER = frozenset("clean clear hr high hq sharp gt original bright norain targ
 """Words for what is to be restored, and for what it was."""
 
 
+def is_restored_from(better: str, worse: str) -> bool:
+    """Whether two names say that one is the better picture of what the other one is."""
+    return not set(words_of(better)).isdisjoint(_BETTER) and not set(words_of(worse)).isdisjoint(
+        _WORSE
+    )
+
+
 def belong_together(first: str, second: str) -> bool:
     """Whether two names say that elements at one position belong to each other: inputs and their
     targets, worse and better pictures of one thing."""
     if is_input_with_target(first, second):
         return True
-    words, others = set(words_of(first)), set(words_of(second))
     if role_of_name(first) != role_of_name(second):
         return False
-    return any(
-        not left.isdisjoint(_WORSE) and not right.isdisjoint(_BETTER)
-        for left, right in ((words, others), (others, words))
-    )
+    return is_restored_from(first, second) or is_restored_from(second, first)

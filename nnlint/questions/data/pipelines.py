@@ -29,6 +29,7 @@ from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.transforms import is_random_by_option, left_off
 from nnlint.semantics.values import (
     SAMPLE,
     SAMPLED,
@@ -119,6 +120,7 @@ def _may_augment(event: Event) -> bool:
 def _of_dataset(
     event: Event, holder: Built | Instance | Unknown, block: Block, uses: Uses, also_plain: bool
 ) -> Iterator[RandomTransform]:
+    yield from _by_option(event, holder, block, uses)
     random = random_events(list(block.walk()))
     random = [(e, b) for e, b in random if not predicts_draw(e, holder.state.get(SAMPLED))]
     if not random or makes_views(random) or id(holder) in uses.viewed:
@@ -152,6 +154,36 @@ def _of_dataset(
             also_plain,
             parts,
         )
+
+
+def _by_option(
+    event: Event, holder: Built | Instance | Unknown, block: Block, uses: Uses
+) -> Iterator[RandomTransform]:
+    """The random transforms that an option would add to the pipelines of a dataset."""
+    pipelines = [b.subject for _, blocks in block.walk() for b in blocks if b.kind == "pipeline"]
+    pipelines += [e.subject for e, _ in block.walk() if e.kind == "transform"]
+    for pipeline in {id(p): p for p in pipelines}.values():
+        for added in left_off(pipeline):
+            transform = added.value
+            if not isinstance(transform, Built) or not is_random_by_option(transform):
+                continue
+            assert isinstance(pipeline, Built)
+            # a branch that tells training from evaluation is none that an option decides about
+            roles = map(role_of_condition, (*added.reasons, *transform.conditions))
+            if not any(roles):
+                role = role_of_dataset(holder, uses)
+                parts = (transform, pipeline)
+                yield RandomTransform(
+                    transform.site,
+                    pipeline.site,
+                    event.site,
+                    role,
+                    True,
+                    False,
+                    False,
+                    False,
+                    parts,
+                )
 
 
 def _plain_training(program: Program, uses: Uses) -> set[object]:

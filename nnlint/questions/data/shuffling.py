@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nnlint.questions.data.partners import is_input_with_target, name_of
 from nnlint.questions.data.repeating import has_fixed_seed
@@ -12,8 +13,8 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import RESTORES, Drawing
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import Arithmetic, Built, Constant, Site, Value, constant, names_of
-from nnlint.syntax.calls import called_name, last_name
-from nnlint.syntax.module import stands_in
+from nnlint.syntax.calls import argument_of, called_name, last_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import function_around
 from nnlint.syntax.walking import walk
 
@@ -56,11 +57,19 @@ def shuffled_apart(program: Program) -> Iterator[Apart]:
     """Pairs of inputs and targets that separate random calls put into an order."""
     drawn = _drawn(program)
     functions: dict[int, tuple[ast.AST, list[Shuffled]]] = {}
-    if len(drawn) > 1:
-        for site, source in drawn.values():
-            around: ast.AST = function_around(site.module, site.node) or site.module.tree
-            _, known = functions.setdefault(id(around), (around, []))
-            known += _ordered_by(site, source, around)
+    ordered = [
+        (found, draw)
+        for draw in (drawn.values() if len(drawn) > 1 else ())
+        for found in _ordered_by(draw, _around(draw.site))
+    ]
+    given: dict[int, set[str]] = {}
+    for found, _ in ordered:
+        given.setdefault(id(_around(found.site)), set()).add(_text(found))
+    for found, draw in ordered:
+        alone = len(given[id(_around(found.site))]) == 1
+        lifted = _lifted(found, draw) if alone else found
+        around = _around(lifted.site)
+        functions.setdefault(id(around), (around, []))[1].append(lifted)
     for around, known in functions.values():
         known.sort(key=lambda found: (_row(found.site.node), _column(found.site.node)))
         yield from _in_function(around, known)
@@ -68,32 +77,82 @@ def shuffled_apart(program: Program) -> Iterator[Apart]:
         yield from _zipped_loaders(loop.subject)
 
 
-def _drawn(program: Program) -> dict[int, tuple[Site, Built | str]]:
-    """The calls that draw at random, each with the generator that it draws from."""
-    found: dict[int, tuple[Site, Built | str]] = {}
+def _around(site: Site) -> ast.AST:
+    """The function that a place is in, or else its module."""
+    return function_around(site.module, site.node) or site.module.tree
+
+
+class _Draw(NamedTuple):
+    """A call that draws at random."""
+
+    site: Site
+    source: Built | str
+    callers: tuple[Site, ...]
+
+
+def _drawn(program: Program) -> dict[object, _Draw]:
+    """The calls that draw at random, each with the generator that it draws from, and with the
+    calls that lead there."""
+    found: dict[object, _Draw] = {}
+
+    def note(site: Site, source: Built | str, callers: tuple[Site, ...]) -> None:
+        found[site.key, callers[-1].key if callers else None] = _Draw(site, source, callers)
+
     for event in program.events("draw"):
-        found[id(event.site.node)] = (
-            event.site,
-            event.subject if isinstance(event.subject, Built) else "",
-        )
+        source = event.subject if isinstance(event.subject, Built) else ""
+        note(event.site, source, event.callers)
     for operation in program.operations:
         if operation.entry.random and operation.entry.name.rpartition(".")[2] in _POSITIONS:
             drawing = operation.drawing
-            source = drawing.source if isinstance(drawing, Drawing) else ""
-            found[id(operation.site.node)] = operation.site, source
+            own = drawing.source if isinstance(drawing, Drawing) else ""
+            note(operation.site, own, operation.callers)
     for event in program.events("split"):
         if event.name.endswith("train_test_split"):
-            found[id(event.site.node)] = event.site, ""
+            note(event.site, "", event.callers)
+    for node in program.module.once(_samples_of_tables, None):
+        note(Site(program.module, node), "", ())
     return found
 
 
-def _ordered_by(site: Site, source: Built | str, around: ast.AST) -> Iterator[Shuffled]:
+def _samples_of_tables(module: ModuleSyntax, _: None) -> list[ast.Call]:
+    """Where a module takes rows of a table at random: `table.sample(frac=1)`."""
+    return [
+        node
+        for node in module.nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "sample"
+        and any(k.arg == "frac" for k in node.keywords)
+    ]
+
+
+def _lifted(found: Shuffled, draw: _Draw) -> Shuffled:
+    """What a function puts into an order that it is given is that which its caller gives it."""
+    function = function_around(found.site.module, found.site.node)
+    call = draw.callers[-1] if draw.callers else None
+    if function is None or call is None or not isinstance(call.node, ast.Call):
+        return found
+    parameters = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
+    if not isinstance(found.what, ast.Name) or found.what.id not in parameters:
+        return found
+    if called_name(call.node) != function.name:
+        return found
+    given = argument_of(call.node, found.what.id, parameters.index(found.what.id))
+    return found if given is None else Shuffled(call, given, call.node, found.source)
+
+
+def _ordered_by(draw: _Draw, around: ast.AST) -> Iterator[Shuffled]:
     """What a draw puts into an order: what it is given, or what is indexed by it."""
+    site, source = draw.site, draw.source
     call, module = site.node, site.module
     if not isinstance(call, ast.Call) or _is_seeded(call):
         return
     called = called_name(call)
     given = call.args[0] if call.args else None
+    if isinstance(call.func, ast.Attribute) and any(k.arg == "frac" for k in call.keywords):
+        # a table gives rows of its own
+        yield Shuffled(site, call.func.value, call, source)
+        return
     if called in _ORDERS and name_of(given or call) and len(call.args) < _MANY:
         assert given is not None
         yield Shuffled(site, given, call, source)
@@ -104,7 +163,8 @@ def _ordered_by(site: Site, source: Built | str, around: ast.AST) -> Iterator[Sh
         for node in walk(around):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
                 whole = any(inner is call for inner in walk(node.slice))
-                named = isinstance(node.slice, ast.Name) and node.slice.id == index
+                names = (n.id for n in walk(node.slice) if isinstance(n, ast.Name))
+                named = any(name == index for name in names) and node.value is not call
                 if whole or (named and _is_last_draw(call, node, index, around)):
                     yield Shuffled(Site(module, node), node.value, call, source)
 
@@ -147,17 +207,25 @@ def _is_last_draw(call: ast.Call, use: ast.AST, index: str, around: ast.AST) -> 
 def _in_function(around: ast.AST, known: list[Shuffled]) -> Iterator[Apart]:
     told: set[int] = set()
     for place, second in enumerate(known):
-        for first in known[:place]:
+        for first in known[:place][::-1]:
             if (
                 id(second) in told
+                or id(first) in told
                 or first.drawn is second.drawn
                 or not _belong(first, second, around)
             ):
                 continue
             if _is_restored(first, second, around) or _is_undone(first, second, around):
                 continue
-            told.add(id(second))
+            if _has_partner(first, second, known) or _has_partner(second, first, known):
+                continue
+            told |= {id(first), id(second)}
             yield Apart(first.site, second.site, (_text(first), _text(second)))
+
+
+def _has_partner(one: Shuffled, other: Shuffled, known: list[Shuffled]) -> bool:
+    """Whether what one draw puts into an order is put into that of another thing, too."""
+    return any(k.drawn is one.drawn and _text(k) == _text(other) for k in known)
 
 
 def _text(found: Shuffled) -> str:

@@ -6,7 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.data.partners import is_spatial_target, name_of, words_of
+from nnlint.questions.data.partners import (
+    is_restored_from,
+    is_spatial_target,
+    name_of,
+    words_of,
+)
+from nnlint.questions.data.pipelines import trains_adversarially
 from nnlint.questions.data.randomness import drawings_of, random_events
 from nnlint.questions.data.repeating import Walk
 from nnlint.semantics.analysis import Program
@@ -70,6 +76,9 @@ class _Move:
 
 def unpaired_transforms(program: Program) -> Iterator[Unpaired]:
     """Images and their masks, boxes or the like that are moved by separate draws."""
+    if trains_adversarially(program):
+        # two domains, of which no two images belong together
+        return
     for event in program.events("build"):
         holder = event.subject
         if isinstance(holder, Built) and holder.entry.family == "segmentation":
@@ -118,8 +127,8 @@ def _in_walk(walked: Walk) -> Iterator[Unpaired]:
     moves = list(_moves(walked))
     if len(moves) < _PAIR or _sets_state(walked, moves):
         return
-    targets = [m for m in moves if m.is_target]
-    images = [m for m in moves if not m.is_target]
+    targets = [m for m in moves if m.is_target or any(_restores(m, other) for other in moves)]
+    images = [m for m in moves if m not in targets]
     told: set[object] = set()
     for target in _alone(targets, images):
         image = next(
@@ -134,10 +143,20 @@ def _in_walk(walked: Walk) -> Iterator[Unpaired]:
         )
         if image is not None and target.call.key not in told:
             told.add(target.call.key)
-            yield Unpaired(image.call, target.call, (image.name, target.name))
+            names = image.name, target.name
+            if image.call.key == target.call.key and image.event.callers and target.event.callers:
+                # a function of the program moves both, one after the other
+                yield Unpaired(image.event.callers[-1], target.event.callers[-1], names)
+            else:
+                yield Unpaired(image.call, target.call, names)
 
 
 _PAIR = 2
+
+
+def _restores(move: _Move, other: _Move) -> bool:
+    """Whether one is the better picture of what another one is."""
+    return move.event.site is not other.event.site and is_restored_from(move.name, other.name)
 
 
 def _moves(walked: Walk) -> Iterator[_Move]:
@@ -150,7 +169,8 @@ def _moves(walked: Walk) -> Iterator[_Move]:
         if given is None or not event.operands:
             continue
         root = _root(event.operands[0])
-        named = [n for node in (given, *(s.node for s in _sites(root))) for n in _names(node)]
+        nodes = [given, *_only_argument(event), *(s.node for s in _sites(root))]
+        named = [n for node in nodes for n in _names(node)]
         words = frozenset(word for name in named for word in words_of(name))
         yield _Move(event, blocks, call, root, _name(given, named), words)
 
@@ -186,6 +206,14 @@ def _root(value: Value, depth: int = 20) -> Value:
 def _is_place(value: Value) -> bool:
     """Whether a value says where something is stored, and not what."""
     return isinstance(value, Unknown) and value.origin in ("string", "path")
+
+
+def _only_argument(event: Event) -> Iterator[ast.expr]:
+    """What the function that transforms is called with, where that is one thing."""
+    for caller in event.callers[-1:]:
+        if isinstance(caller.node, ast.Call):
+            given = [*caller.node.args, *(k.value for k in caller.node.keywords)]
+            yield from given if len(given) == 1 else ()
 
 
 def _names(node: ast.AST) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nnlint.questions.participants import is_model
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.telling import MOVES
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import last_name
@@ -155,7 +156,7 @@ def _arguments(call: ast.AST, within: set[str]) -> tuple[str, ...]:
     given = [*call.args, *(k.value for k in call.keywords)]
     names: list[str] = []
     for argument in given:
-        inner = argument.value if isinstance(argument, ast.Starred) else argument
+        inner = _unmoved(argument.value if isinstance(argument, ast.Starred) else argument)
         parts = walk(inner)
         if any(isinstance(n, ast.Call | ast.Subscript | ast.Lambda) for n in parts):
             return ()
@@ -164,3 +165,15 @@ def _arguments(call: ast.AST, within: set[str]) -> tuple[str, ...]:
         if isinstance(inner, ast.Name | ast.Attribute):
             names.append(ast.unparse(inner))
     return tuple(names)
+
+
+def _unmoved(node: ast.expr) -> ast.expr:
+    """What is moved, cast or cut at a place that is written down."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in MOVES:
+            return _unmoved(inner)
+        case ast.Subscript(value=inner, slice=index):
+            written = not any(isinstance(n, ast.Name | ast.Call) for n in walk(index))
+            return _unmoved(inner) if written else node
+        case _:
+            return node

@@ -131,6 +131,8 @@ class Binding(Scopes):
             setting = self.library.get(f"{receiver.name}.{name}")
             if setting is not None and setting.family == "setting":
                 self.emit("setting", self.site(node), None, (value,), setting.name)
+        if name in ("pad_token", "pad_token_id"):
+            self.emit("set_padding", self.site(node), receiver, (value,), name)
         if MEANT_AS_FLAG.fullmatch(name):
             self.emit("requires_grad", self.site(node), receiver, (value,), name)
 

@@ -14,6 +14,7 @@ from nnlint.semantics.interpreter.binding import is_hashable
 from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.operators import BINARY, Operators, undecided
+from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.statements import Statements
 from nnlint.semantics.interpreter.tensors import extents, some_of
 from nnlint.semantics.interpreter.texts import string_of
@@ -96,9 +97,11 @@ class Expressions(Statements):
         items: list[Value] = []
         unknown = False
         groups: list[Parameters] = []
+        starred: list[Value] = []
         for element in node.elts:
             if isinstance(element, ast.Starred):
                 value = self.evaluate(element.value)
+                starred.append(value)
                 if isinstance(value, Parameters):
                     groups.append(value)
                 spread = self.spread(value)
@@ -112,7 +115,10 @@ class Expressions(Statements):
             return Parameters(tuple(model for group in groups for model in group.models))
         kind = type(node).__name__.lower()
         state = {"items": tuple(items), "open": unknown, "grown": kind == "list" and not node.elts}
-        return Items(kind, state, self.site(node))
+        made = Items(kind, state, self.site(node))
+        for value in starred:
+            hand_on(value, made)
+        return made
 
     def spread(self, value: Value) -> tuple[Value, ...] | None:
         """What `*value` adds, or None when not known."""

@@ -11,6 +11,7 @@ from nnlint.semantics.dataflow import shaped
 from nnlint.semantics.draws import Drawing, only_outcome
 from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.objects import MODULE
+from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.shapes import Shapes
 from nnlint.semantics.interpreter.signatures import bind_signature, in_order, with_defaults
 from nnlint.semantics.library import BUILT_KINDS, Entry
@@ -229,6 +230,7 @@ class LibraryCalls(Shapes):
             first = next(iter(p.name for p in built.entry.signature), "")
             arguments = {k: v for k, v in arguments.items() if k == first}
         for value in arguments.values():
+            hand_on(value, built)
             for condition in choices_of(value):
                 note_choice(built, condition)
             given = value.in_order if isinstance(value, Items) else (value,)

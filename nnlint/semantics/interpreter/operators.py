@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.interpreter.classes import same_class
+from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
     NONE,
@@ -185,7 +186,10 @@ class Operators:
             "alike": all(part.alike or not part.open for part in parts),
             "grown": any(part.grown for part in parts),
         }
-        return Items(left.kind, state)
+        made = Items(left.kind, state)
+        for part in parts:
+            hand_on(part, made)
+        return made
 
     def arithmetic_result(self, arithmetic: Arithmetic) -> Value:
         """The tensor that arithmetic over unknown values turns out to make."""

@@ -261,8 +261,9 @@ class Samples(LibraryCalls):
             # its labels are mixed as the examples are
             return
         strengths = [v for d in drawings(weight) if d.event for v in d.event.operands]
-        given = {"first": self.evaluate(mixed.first), "weight": weight, "partner": partner}
-        given.update({"probability": v for v in strengths})
+        first = self.evaluate(mixed.first)
+        given: dict[str, Value] = {"first": first, "weight": weight, "partner": partner}
+        given["probability"] = Items("tuple", {"items": tuple(strengths)})
         with ExitStack() as stack:
             # an option that decides whether there is a weight decides about the mixture
             for condition in (c for d in drawn if d.event for c in d.event.conditions):

@@ -13,6 +13,7 @@ from nnlint.semantics.interpreter.failures import ends_program
 from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
+from nnlint.semantics.interpreter.preferring import note_preferred
 from nnlint.semantics.interpreter.skipping import Skipping
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -35,7 +36,6 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     holds_state,
-    note_choice,
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import only_sets_mode, targets_of_parts
@@ -268,8 +268,7 @@ class Statements(Narrowing):
             return "return" if "return" in ends else results[0][0]
         if prefer is not None and results[prefer][0] == "next":
             self.replay(results[prefer][1])
-            for _, _, value in results[prefer][1].values():
-                note_choice(value, results[prefer][2])
+            note_preferred(*results[prefer][1:], *results[1 - prefer][1:])
         elif len(live) == 1:
             self.replay(live[0][0])
         else:

@@ -79,6 +79,8 @@ TAKEN_FROM = "taken from"
 unknown slice for what it is a slice of."""
 STORED_IN: Any = object()
 """Key of an unknown value's state for what it is an element of, which still holds it."""
+LEFT_OFF: Any = object()
+"""Key of the state of a list or pipeline for the transforms that an option would add to it."""
 GIVEN_WEIGHTS = "is given weights"
 """Key of a module's state that says that computed tensors are put in the place of its weights."""
 PART_OF, STATE_OF = "part of", "state of"

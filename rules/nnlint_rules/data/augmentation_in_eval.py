@@ -25,6 +25,9 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     goes over them, by the branch they stand in, by their folder, and by the names that the
     program gives to them.
 
+    A transform that an option turns on is reported where training data goes through the same
+    pipeline: whoever augments with it augments the evaluation data, too.
+
     What is drawn alike in every evaluation is not random: from a generator that is made with
     its seed for each pass or sample, behind a seed that each pass sets, once before training.
     One generator for all epochs is, whatever its seed. Nor is a choice among one, or a
@@ -83,8 +86,10 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
 def evaluation_pipelines(transforms: list[RandomTransform]) -> list[list[RandomTransform]]:
     """The random transforms of evaluation data, pipeline by pipeline."""
     pipelines: dict[object, list[RandomTransform]] = {}
+    # an option that turns augmentation on for training turns it on for all that goes through it
+    shared = {id(f.parts[-1]) for f in transforms if f.role == "train"}
     for found in transforms:
-        certain = not found.switchable or found.active
+        certain = not found.switchable or found.active or id(found.parts[-1]) in shared
         if found.role == "eval" and certain and not found.averaged:
             pipelines.setdefault(found.pipeline.key, []).append(found)
     return list(pipelines.values())

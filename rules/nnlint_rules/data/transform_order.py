@@ -2,6 +2,7 @@ from nnlint.questions.data.ordering import Misplaced, misplaced_transforms
 from nnlint.remedies.pipelines import leave_out, swap
 from nnlint.rule import Applicability, Changes, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import Site
 
 
 @rule(
@@ -18,7 +19,8 @@ def transform_order(program: Program, context: Context) -> None:
     Follows what goes through a pipeline: images of PIL, arrays or tensors, from 0 to 255 or
     from 0 to 1. Reports a transform of tensors before the conversion to a tensor, one of PIL
     images or arrays after it, a second conversion, and a normalisation with means between 0
-    and 1 of values that a cast has left between 0 and 255.
+    and 1 of values that a cast has left between 0 and 255. A function of the project is told by the
+    methods that it calls on its sample: `image.convert("L")` takes an image.
 
     ## Why it hurts training
     At best the first sample stops the run, in the middle of an experiment if the pipeline is
@@ -63,7 +65,7 @@ def transform_order(program: Program, context: Context) -> None:
     - [torchvision transforms](https://docs.pytorch.org/vision/stable/transforms.html)
     """
     for found in misplaced_transforms(program):
-        name, other = (b.site.text.partition("(")[0] for b in (found.transform, found.other))
+        name, other = (called(b.site) for b in (found.transform, found.other))
         context.report(
             found.transform.site,
             MESSAGES[found.kind].format(name=name, other=other),
@@ -71,6 +73,12 @@ def transform_order(program: Program, context: Context) -> None:
             related=[(found.other.site, "the conversion")],
             fix=fix_of(found),
         )
+
+
+def called(site: Site) -> str:
+    """What a step is called; all of a function that is written in its place."""
+    text = site.text
+    return text if "lambda" in text else text.partition("(")[0]
 
 
 MESSAGES = {

@@ -1,0 +1,69 @@
+"""Branches of which one is taken as long as nobody sets an option: what the other one would give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nnlint.semantics.transforms import left_off
+from nnlint.semantics.values import (
+    LEFT_OFF,
+    Built,
+    Condition,
+    Items,
+    Maybe,
+    Value,
+    note_choice,
+)
+
+Writes = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
+_MOST = 20
+"""Transforms that an option can add to one pipeline, which are remembered."""
+
+
+def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: Condition) -> None:
+    """Remember why what a branch has written is there, and which transforms it would be if an option
+    were set otherwise.
+
+    Parameters:
+        writes: those of the branch that is taken by default.
+        other: those of the one that is not.
+        unless: the condition under which the other one is taken.
+    """
+    for _, _, value in writes.values():
+        note_choice(value, condition)
+    for state, key, value in other.values():
+        now = state.get(key)
+        if key == "items" and isinstance(value, tuple):
+            there = {id(_bare(v)) for v in now or ()}
+            _note(state, (v for v in value if id(_bare(v)) not in there), unless)
+        elif isinstance(now, Built) and isinstance(value, Built) and now is not value:
+            _note(now.state, transforms_in(value), unless)
+
+
+def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:
+    found = [t for value in added for t in transforms_in(_bare(value))]
+    known = state.get(LEFT_OFF, ())
+    if found and len(known) < _MOST:
+        # not undone with a branch: some option leads there
+        state[LEFT_OFF] = (*known, *(Maybe(t, (unless,)) for t in found))
+
+
+def transforms_in(value: Value) -> Iterator[Value]:
+    """A transform, or those that a container holds."""
+    if isinstance(value, Built) and value.entry.kind == "transform":
+        if value.entry.options.get("container"):
+            for member in value.members:
+                yield from transforms_in(_bare(member))
+        else:
+            yield value
+
+
+def _bare(value: Value) -> Value:
+    return value.value if isinstance(value, Maybe) else value
+
+
+def hand_on(given: Value, result: Items | Built) -> None:
+    """Let a list or pipeline that is made of another one have its options."""
+    if options := left_off(given):
+        result.state[LEFT_OFF] = (*left_off(result), *options)
