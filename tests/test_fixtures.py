@@ -20,6 +20,8 @@ FEWEST = {
     "fc-head": (3, 5),
     "bias-before-batchnorm": (3, 5),
     "reused-norm-layer": (3, 5),
+    "plateau-on-training-loss": (3, 5),
+    "adam-lr-too-high": (3, 5),
 }
 
 
