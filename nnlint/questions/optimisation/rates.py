@@ -11,7 +11,7 @@ from nnlint.questions.participants import held_models
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.holding import covers
-from nnlint.semantics.registration import submodules
+from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import innermost_loop
 from nnlint.semantics.values import Built, Instance, Parameters, Site, Value, names_of
 
@@ -71,7 +71,7 @@ def _is_network(optimizer: Built) -> bool:
     if not isinstance(optimizer.arguments.get("params"), Parameters):
         return False
     models = held_models(optimizer) or ()
-    layers = [layer for model in models for layer in _layers(model)]
+    layers = [layer for layer in with_submodules(models) if isinstance(layer, Built)]
     families = [layer.entry.family for layer in layers]
     said = [name for model in models for name in (*names_of(model), _class_name(model))]
     if _GRAPH in families or any(_SMALL.search(name) for name in said):
@@ -82,18 +82,6 @@ def _is_network(optimizer: Built) -> bool:
 
 def _class_name(model: Value) -> str:
     return model.cls.node.name if isinstance(model, Instance) else ""
-
-
-def _layers(model: Value) -> list[Built]:
-    """The layers of a model, at any depth."""
-    found: dict[int, Value] = {id(model): model}
-    waiting = [model]
-    for module in waiting:
-        for inner in submodules(module):
-            if id(inner) not in found:
-                found[id(inner)] = inner
-                waiting.append(inner)
-    return [value for value in found.values() if isinstance(value, Built)]
 
 
 def _trains_on_data(program: Program, optimizer: Built) -> bool:
