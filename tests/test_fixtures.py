@@ -20,6 +20,11 @@ FEWEST = {
     "fc-head": (3, 5),
     "bias-before-batchnorm": (3, 5),
     "reused-norm-layer": (3, 5),
+    "plateau-on-training-loss": (3, 5),
+    "adam-lr-too-high": (3, 5),
+    "adam-l2": (3, 5),
+    "not-pretrained": (3, 5),
+    "decay-on-norm-and-bias": (3, 5),
 }
 
 

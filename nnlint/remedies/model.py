@@ -12,7 +12,7 @@ from nnlint.questions.model.dropout import is_on_maps_only
 from nnlint.questions.model.memory import Unmasked
 from nnlint.remedies.naming import call_instead
 from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
-from nnlint.semantics.values import Operation, Site
+from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
@@ -144,6 +144,18 @@ def without_bias(layer: Site) -> Changes:
         isinstance(node, ast.Attribute) and node.attr == "bias" for node in layer.module.nodes
     )
     return None if speaks else set_keyword(layer, "bias", "False")
+
+
+def with_weights(model: Built) -> Changes:
+    """Build a library's vision model with its weights, where they fit its number of classes."""
+    if model.entry.name.startswith("timm."):
+        return set_keyword(model.site, "pretrained", "True")
+    # torchvision's weights are for all classes of ImageNet
+    return (
+        None
+        if "num_classes" in model.site.text
+        else set_keyword(model.site, "weights", '"DEFAULT"')
+    )
 
 
 def call_on_tensor(operation: Operation, call: str) -> Changes:

@@ -96,6 +96,11 @@ def submodules(module: Value) -> Iterator[Value]:
 
 def registered_in(modules: Iterable[Value]) -> set[int]:
     """The identities of the modules given, and of all that is registered in them at any depth."""
+    return {id(module) for module in with_submodules(modules)}
+
+
+def with_submodules(modules: Iterable[Value]) -> list[Value]:
+    """The modules given, and all that is registered in them at any depth, each once."""
     found = {id(module): module for module in modules}
     waiting = list(found.values())
     for module in waiting:
@@ -103,7 +108,7 @@ def registered_in(modules: Iterable[Value]) -> set[int]:
             if id(inner) not in found:
                 found[id(inner)] = inner
                 waiting.append(inner)
-    return set(found)
+    return waiting
 
 
 def hidden_in(owner: Instance) -> Iterator[Hidden]:

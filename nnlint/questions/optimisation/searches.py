@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -22,6 +23,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.walking import walk
 
 _REPEATS = re.compile(
     r"(?:^|_)(?:seeds?|folds?|splits?|runs?|trials?|repeats?|rep|reps|data|datasets?|tasks?|subjects?|"
@@ -59,14 +61,6 @@ class Grid:
     site: Site
     axes: tuple[Axis, ...]
 
-    @property
-    def points(self) -> int:
-        """How many combinations there are."""
-        product = 1
-        for axis in self.axes:
-            product *= axis.count
-        return product
-
 
 def grids(program: Program) -> Iterator[Grid]:
     """The searches of a program that go through a grid of at least two hyper-parameters."""
@@ -86,7 +80,8 @@ def grids(program: Program) -> Iterator[Grid]:
 def _built_grids(program: Program) -> Iterator[Grid]:
     """Grids that are given to a class: `GridSearchCV`, `ParameterGrid`, `GridSampler`."""
     for built in program.builds:
-        if built.entry.kind == "search" and built.entry.family == "grid":
+        is_grid = built.entry.kind == "search" and built.entry.family == "grid"
+        if is_grid and not off_by_default(built.conditions):
             for name in ("param_grid", "search_space"):
                 axes = _most(built.arguments.get(name))
                 if axes:
@@ -109,7 +104,9 @@ def _axis(name: str, value: object) -> Axis | None:
     """A hyper-parameter with the values that are tried, where it is one."""
     elements = _elements(value) if isinstance(value, Value) else None
     own = name.rpartition("__")[2] or name
-    if elements is None or len(elements) < 2 or _REPEATS.search(own):
+    if elements is None or len(elements) < 2:
+        return None
+    if _REPEATS.search(own) and not _TUNED.search(own.rpartition("_")[2]):
         return None
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in elements)
     return Axis(own, len(elements)) if numbers or _NAMED.search(own) else None
@@ -133,7 +130,7 @@ def _declared_grids(program: Program) -> Iterator[Grid]:
             continue
         method, parameters = sweep.state.get("method"), sweep.state.get("parameters")
         if isinstance(method, Constant) and method.value == "grid":
-            if isinstance(parameters, Table):
+            if not off_by_default(event.conditions) and isinstance(parameters, Table):
                 listed = [
                     (name, told.state.get("values"))
                     for name, told in parameters.state.items()
@@ -148,11 +145,18 @@ def _grids_of_marks(program: Program) -> Iterator[Grid]:
     for event in program.events("search"):
         if event.name == "ray.tune.grid_search" and event.operands:
             placed = enclosing_statement(event.site.module, event.site.node)
-            if placed is not None:
+            # one that a test chooses may be alone
+            if placed is not None and not _is_chosen(event, placed.node):
                 together.setdefault(id(placed.node), []).append(event)
     for events in together.values():
         named = [(_key_of(event.site), event.operands[0]) for event in events]
         yield Grid(events[0].site, _axes(dict(named).items()))
+
+
+def _is_chosen(event: Event, statement: ast.AST) -> bool:
+    """Whether a test inside a statement lets an event in it happen."""
+    inside = {id(node) for node in walk(statement)}
+    return any(id(c.site.node) in inside or off_by_default([c]) for c in event.conditions)
 
 
 def _key_of(site: Site) -> str:

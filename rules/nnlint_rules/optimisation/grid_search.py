@@ -78,8 +78,8 @@ def grid_search(program: Program, context: Context) -> None:
         by = " x ".join(str(axis.count) for axis in grid.axes)
         context.report(
             grid.site,
-            f"a grid of {by} takes {grid.points} runs and tries `{most.name}` at {most.count} values "
-            "only, however much depends on it",
+            f"a grid of {by} tries `{most.name}` at {most.count} values only, however many runs it "
+            "takes",
             help="Draw the values of each run at random: so many runs then try as many values of "
             "each hyper-parameter.",
         )
