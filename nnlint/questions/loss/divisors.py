@@ -1,0 +1,139 @@
+"""What a sum over the batches of a loop is divided by: their number, that of examples, or neither."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    COUNTS,
+    MADE_OF,
+    RECEIVER,
+    Arithmetic,
+    Built,
+    Constant,
+    Site,
+    Unknown,
+    Value,
+    constant,
+)
+from nnlint.syntax.walking import walk
+
+BATCHES, EXAMPLES, BUT_LAST, FULL_BUT_LAST = "batches", "examples", "but last", "full but last"
+"""The number of batches, that of examples, one less than that of batches, and that many batches
+times the size of one."""
+
+
+def divisor_of(division: Event, gather: Event, loop: Block, loader: Value) -> str:
+    """What a division divides by what a loop over batches has gathered; empty where not known."""
+    divisor = division.operands[0]
+    match divisor:
+        case Unknown(origin="length"):
+            return _length(divisor.state.get(MADE_OF), division.site, gather, loop, loader)
+        case Unknown() if _is_index(divisor, loop):
+            return BATCHES if _starts_at(loop) == 1 else BUT_LAST
+        case Arithmetic(operator="+", operands=(index, Constant(value=1))) if _is_index(
+            index, loop
+        ):
+            return BATCHES if _starts_at(loop) == 0 else ""
+        case Arithmetic(operator="*", operands=operands) if any(
+            _is_index(v, loop) for v in operands
+        ):
+            return FULL_BUT_LAST if _starts_at(loop) == 0 and len(operands) == 2 else ""
+        case Constant() if _counts_rounds(division.site, loop):
+            return BATCHES
+        case _:
+            return ""
+
+
+def _length(of: object, division: Site, gather: Event, loop: Block, loader: Value) -> str:
+    if of is loader or (of is not None and of is gather.operands[0]):
+        return BATCHES
+    if _is_data_of(of, loader):
+        return EXAMPLES
+    written = getattr(division.node, "right", None)
+    match written:
+        case ast.Call(
+            func=ast.Name(id="len"), args=[ast.Call(func=ast.Name(id="list"), args=[over])]
+        ):
+            iterable = getattr(loop.site.node, "iter", None) if loop.site else None
+            same = iterable is not None and any(
+                ast.dump(node) == ast.dump(over) for node in walk(iterable)
+            )
+            return BATCHES if same else ""
+        case _:
+            return ""
+
+
+def _is_data_of(of: object, loader: Value) -> bool:
+    """Whether something is the data set of a loader, of which all examples are seen."""
+    if isinstance(loader, Built):
+        seen_in_part = ("sampler", "batch_sampler", "drop_last")
+        if any(constant(loader.arguments.get(name), soft=False) for name in seen_in_part):
+            return False
+        if any(name in loader.explicit for name in seen_in_part):
+            return False
+        return of is not None and of is loader.arguments.get("dataset")
+    return (
+        isinstance(of, Unknown)
+        and of.state.get(RECEIVER) is loader
+        and of.name.rpartition(".")[2] == "dataset"
+    )
+
+
+def _is_index(value: Value, loop: Block) -> bool:
+    """Whether a value is what counts the rounds of a loop, also with one added."""
+    if isinstance(value, Arithmetic) and value.operator == "+":
+        return False
+    counted = value.state.get(COUNTS) if isinstance(value, Unknown) else None
+    return counted is not None and any(counted is part for part in _wrapped(loop.subject))
+
+
+def _wrapped(value: Value | None) -> Iterator[Value]:
+    while value is not None:
+        yield value
+        inside = value.operands if isinstance(value, Arithmetic) else ()
+        value = inside[0] if inside else None
+
+
+def _starts_at(loop: Block) -> int | None:
+    """The number at which the `enumerate` of a loop begins, if it is written."""
+    for node in (
+        walk(loop.site.node.iter) if loop.site and isinstance(loop.site.node, ast.For) else ()
+    ):
+        match node:
+            case ast.Call(func=ast.Name(id="enumerate"), args=[_], keywords=[]):
+                return 0
+            case ast.Call(func=ast.Name(id="enumerate"), args=[_, ast.Constant(value=int(start))]):
+                return start
+            case ast.Call(
+                func=ast.Name(id="enumerate"),
+                keywords=[ast.keyword(arg="start", value=ast.Constant(value=int(start)))],
+            ):
+                return start
+            case _:
+                pass
+    return None
+
+
+def _counts_rounds(division: Site, loop: Block) -> bool:
+    """Whether a division is by a variable to which each round of a loop adds one."""
+    name = getattr(getattr(division.node, "right", None), "id", "")
+    body = getattr(loop.site.node, "body", ()) if loop.site else ()
+    if not name or loop.site is None or loop.site.module is not division.module:
+        return False
+    changes = [
+        node
+        for node in walk(loop.site.node)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+    ]
+    return len(changes) == 1 and any(_adds_one(statement, name) for statement in body)
+
+
+def _adds_one(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=target), op=ast.Add(), value=ast.Constant(value=1)):
+            return target == name
+        case _:
+            return False
