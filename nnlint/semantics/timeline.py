@@ -35,7 +35,8 @@ class Event:
       several devices), keep (a state is put aside), copy, returned (a state is),
       uncalled (a method that is only named);
     - of scores: gather (something is added to a running sum or a list, the operand), average
-      (something is divided by a length, the operand);
+      (something is divided by a length or what counts rounds, the operand; of the sum of a list,
+      the list is the second);
     - of what is not known: given_up (what follows in the block, or happens in the call, was not
       interpreted), opaque.
     """

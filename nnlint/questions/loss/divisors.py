@@ -1,115 +1,139 @@
-"""Sums over a part of a data set that are divided by the size of all of it."""
+"""What a sum over the batches of a loop is divided by: their number, that of examples, or neither."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from nnlint.questions.data.loaders import loaders_in
-from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block
-from nnlint.semantics.values import MADE_OF, Built, Site, Unknown, Value
-from nnlint.syntax.calls import last_name
-from nnlint.syntax.statements import function_around
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    COUNTS,
+    MADE_OF,
+    RECEIVER,
+    Arithmetic,
+    Built,
+    Constant,
+    Site,
+    Unknown,
+    Value,
+    constant,
+)
 from nnlint.syntax.walking import walk
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WholeDivisor:
-    """A sum over a loader that sees a part, divided by the size of the whole."""
-
-    site: Site
-    """The division."""
-    loader: Built
-    loop: Site
-    divisor: Site
-    """What the size is taken of, in `len(…)`."""
-
-    @property
-    def has_sampler(self) -> bool:
-        """Whether it is a sampler that makes the loader see a part."""
-        return _is_sampled(self.loader)
+BATCHES, EXAMPLES, BUT_LAST, FULL_BUT_LAST = "batches", "examples", "but last", "full but last"
+"""The number of batches, that of examples, one less than that of batches, and that many batches
+times the size of one."""
 
 
-def whole_divisors(program: Program) -> Iterator[WholeDivisor]:
-    """Divisions of a sum over batches by the size of a data set of which the loader sees a part."""
-    divisions = program.events("average")
-    loops = [
-        (block, loader)
-        for block in (_loops(program.timeline) if divisions else ())
-        for loader, chosen in loaders_in(block.subject)
-        if not chosen
-    ]
-    told: set[object] = set()
-    for event in divisions:
-        length = event.operands[0] if event.operands else None
-        counted = length.state.get(MADE_OF) if isinstance(length, Unknown) else None
-        found = _summed_in(event.site, loops)
-        if found is None or not isinstance(counted, Value) or event.site.key in told:
-            continue
-        loop, loader = found
-        size = getattr(event.site.node, "right", None)
-        written = size.args[0] if isinstance(size, ast.Call) and size.args else size
-        if loop.site is not None and written is not None and sees_part_of(loader, counted):
-            told.add(event.site.key)
-            divisor = Site(event.site.module, written)
-            yield WholeDivisor(event.site, loader, loop.site, divisor)
+def divisor_of(division: Event, gather: Event, loop: Block, loader: Value) -> str:
+    """What a division divides by what a loop over batches has gathered; empty where not known."""
+    divisor = division.operands[0]
+    match divisor:
+        case Unknown(origin="length"):
+            return _length(divisor.state.get(MADE_OF), division.site, gather, loop, loader)
+        case Unknown() if _is_index(divisor, loop):
+            return BATCHES if _starts_at(loop) == 1 else BUT_LAST
+        case Arithmetic(operator="+", operands=(index, Constant(value=1))) if _is_index(
+            index, loop
+        ):
+            return BATCHES if _starts_at(loop) == 0 else ""
+        case Arithmetic(operator="*", operands=operands) if any(
+            _is_index(v, loop) for v in operands
+        ):
+            return FULL_BUT_LAST if _starts_at(loop) == 0 and len(operands) == 2 else ""
+        case Constant() if _counts_rounds(division.site, loop):
+            return BATCHES
+        case _:
+            return ""
 
 
-def sees_part_of(loader: Built, whole: Value) -> bool:
-    """Whether a loader certainly gives some of the rows of a data set only."""
-    dataset = loader.arguments.get("dataset")
-    if dataset is whole:
-        return _is_sampled(loader)
-    for _ in range(6):
-        if not isinstance(dataset, Built) or dataset.entry.family != "subset":
+def _length(of: object, division: Site, gather: Event, loop: Block, loader: Value) -> str:
+    if of is loader or (of is not None and of is gather.operands[0]):
+        return BATCHES
+    if _is_data_of(of, loader):
+        return EXAMPLES
+    written = getattr(division.node, "right", None)
+    match written:
+        case ast.Call(
+            func=ast.Name(id="len"), args=[ast.Call(func=ast.Name(id="list"), args=[over])]
+        ):
+            iterable = getattr(loop.site.node, "iter", None) if loop.site else None
+            same = iterable is not None and any(
+                ast.dump(node) == ast.dump(over) for node in walk(iterable)
+            )
+            return BATCHES if same else ""
+        case _:
+            return ""
+
+
+def _is_data_of(of: object, loader: Value) -> bool:
+    """Whether something is the data set of a loader, of which all examples are seen."""
+    if isinstance(loader, Built):
+        seen_in_part = ("sampler", "batch_sampler", "drop_last")
+        if any(constant(loader.arguments.get(name), soft=False) for name in seen_in_part):
             return False
-        dataset = dataset.arguments.get("dataset")
-        if dataset is whole:
-            return True
-    return False
+        if any(name in loader.explicit for name in seen_in_part):
+            return False
+        return of is not None and of is loader.arguments.get("dataset")
+    return (
+        isinstance(of, Unknown)
+        and of.state.get(RECEIVER) is loader
+        and of.name.rpartition(".")[2] == "dataset"
+    )
 
 
-def _is_sampled(loader: Built) -> bool:
-    sampler = loader.arguments.get("sampler")
-    return isinstance(sampler, Built) and sampler.entry.family == "subset_random"
+def _is_index(value: Value, loop: Block) -> bool:
+    """Whether a value is what counts the rounds of a loop, also with one added."""
+    if isinstance(value, Arithmetic) and value.operator == "+":
+        return False
+    counted = value.state.get(COUNTS) if isinstance(value, Unknown) else None
+    return counted is not None and any(counted is part for part in _wrapped(loop.subject))
 
 
-def _loops(block: Block) -> Iterator[Block]:
-    for child in block.children:
-        if isinstance(child, Block):
-            if child.kind == "loop":
-                yield child
-            yield from _loops(child)
+def _wrapped(value: Value | None) -> Iterator[Value]:
+    while value is not None:
+        yield value
+        inside = value.operands if isinstance(value, Arithmetic) else ()
+        value = inside[0] if inside else None
 
 
-def _summed_in(division: Site, loops: list[tuple[Block, Built]]) -> tuple[Block, Built] | None:
-    """The last loop before a division whose rounds add to what is divided, and what it goes over."""
-    node = division.node
-    if not isinstance(node, ast.BinOp):
-        return None
-    module, function = division.module, function_around(division.module, node)
-    names = {last_name(n) for n in walk(node.left) if isinstance(n, ast.Name | ast.Attribute)}
-    found: list[tuple[int, Block, Built]] = []
-    for block, loader in loops:
-        site = block.site
-        if site is None or site.module is not module or not isinstance(site.node, ast.For):
-            continue
-        if function_around(module, site.node) is not function or site.node.lineno > node.lineno:
-            continue
-        if not names.isdisjoint(_added_to(site.node)):
-            found.append((site.node.lineno, block, loader))
-    if not found:
-        return None
-    last = max(row for row, _, _ in found)
-    nearest = [(block, loader) for row, block, loader in found if row == last]
-    # a function that is called with several loaders divides by the size of each
-    return nearest[0] if len({id(loader) for _, loader in nearest}) == 1 else None
+def _starts_at(loop: Block) -> int | None:
+    """The number at which the `enumerate` of a loop begins, if it is written."""
+    for node in (
+        walk(loop.site.node.iter) if loop.site and isinstance(loop.site.node, ast.For) else ()
+    ):
+        match node:
+            case ast.Call(func=ast.Name(id="enumerate"), args=[_], keywords=[]):
+                return 0
+            case ast.Call(func=ast.Name(id="enumerate"), args=[_, ast.Constant(value=int(start))]):
+                return start
+            case ast.Call(
+                func=ast.Name(id="enumerate"),
+                keywords=[ast.keyword(arg="start", value=ast.Constant(value=int(start)))],
+            ):
+                return start
+            case _:
+                pass
+    return None
 
 
-def _added_to(loop: ast.For) -> Iterator[str]:
-    """The variables that the rounds of a loop add to."""
-    for node in walk(loop):
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
-            yield last_name(node.target)
+def _counts_rounds(division: Site, loop: Block) -> bool:
+    """Whether a division is by a variable to which each round of a loop adds one."""
+    name = getattr(getattr(division.node, "right", None), "id", "")
+    body = getattr(loop.site.node, "body", ()) if loop.site else ()
+    if not name or loop.site is None or loop.site.module is not division.module:
+        return False
+    changes = [
+        node
+        for node in walk(loop.site.node)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+    ]
+    return len(changes) == 1 and any(_adds_one(statement, name) for statement in body)
+
+
+def _adds_one(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=target), op=ast.Add(), value=ast.Constant(value=1)):
+            return target == name
+        case _:
+            return False

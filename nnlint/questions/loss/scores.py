@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.loss.divisors import BATCHES, BUT_LAST, FULL_BUT_LAST, divisor_of
 from nnlint.questions.loss.losses import averages_over_all_elements
+from nnlint.questions.training.measuring import COMPARISONS
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import keeps_examples, tensor_of
+from nnlint.semantics.dataflow import SCALES, keeps_examples, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     MADE_OF,
+    RECEIVER,
     Arithmetic,
     Built,
     Choice,
@@ -33,25 +36,30 @@ from nnlint.semantics.values import (
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
-COUNT, MEAN = "count", "mean"
-"""What is added up for a batch: how many examples are right, or its mean loss."""
+COUNT, MEAN, SCALED = "count", "mean", "scaled"
+"""What is added up for a batch: how many examples are right, the mean of its losses or of another
+metric, or that mean times the size of a full batch."""
 MOST = 200
 """Values that are looked at behind one."""
 _BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch|_iter$|iterator$", re.IGNORECASE)
 _LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
 _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
 _SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"})
-_COMPARISONS = frozenset({"torch.eq", "torch.ne"})
+_MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
+_AXES = frozenset({"dim", "axis", "weights", "where"})
+"""Arguments of means that are not of all that is given, or not of all alike."""
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Average:
-    """A sum over batches that is divided by the number of batches."""
+    """A sum over batches that is divided by some number."""
 
     site: Site
     gather: Event
     kind: str
+    by: str
+    """What it is divided by: see `divisors`."""
     loader: Value
     evaluates: bool
     """Whether it is a score of an evaluation, not a training log."""
@@ -63,54 +71,72 @@ class Average:
         compared = _counted(self.gather.subject)
         return compared is not None and all(map(keeps_examples, compared.inputs))
 
+    @property
+    def is_known_mean(self) -> bool:
+        """Whether what is added is known to be a mean, and not only called a loss."""
+        return self.loss is not None or _metric_mean(self.gather.subject)
+
 
 def averages(program: Program) -> Iterator[Average]:
-    """Sums over the batches of a loader that are divided by the number of its batches."""
+    """Sums over the batches of a loader that are divided."""
     placed = [(e, b) for e, b in program.walk() if e.kind in ("gather", "average")]
-    divisions = [e for e, _ in placed if e.kind == "average" and not _goes_on(e.site)]
-    evaluating = _evaluation_loops(program) if divisions else set()
+    divisions = [(e, b) for e, b in placed if e.kind == "average" and not _goes_on(e.site)]
+    evaluating = _evaluation_loops(program) if placed else set()
     seen: set[object] = set()
     yield from _means_of_lists(program, placed)
-    dividing = _by_terms(divisions)
+    dividing, listed = _by_terms(divisions), _by_lists(divisions)
     for gather, blocks in placed if divisions else ():
-        kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-        if not kind or loop is None:
+        loader = _subject(loop) if loop is not None else None
+        if gather.kind != "gather" or loop is None or loader is None:
             continue
-        for division in dividing.get(id(gather.subject), ()):
-            assert isinstance(division.operands[0], Unknown)
-            loader = division.operands[0].state.get(MADE_OF)
-            if not isinstance(loader, Value) or not _goes_over(loop, loader):
-                continue
+        kind, loss = _added(gather.subject, loader)
+        own = (*dividing.get(id(gather.subject), ()), *listed.get(id(gather.operands[0]), ()))
+        for division, around in own if kind else ():
             if division.site.key in seen:
                 continue
-            if _has_several_batches(loader, division.site) and not _is_given_sum(program, gather):
+            by = divisor_of(division, gather, loop, loader)
+            if not by or (loop in around and by in (BUT_LAST, FULL_BUT_LAST)):
+                continue
+            if _has_several_batches(loader, division.site, loop) and not _is_given_sum(
+                program, gather
+            ):
                 seen.add(division.site.key)
                 evaluates = id(loop) in evaluating
-                yield Average(division.site, gather, kind, loader, evaluates, loss)
+                yield Average(division.site, gather, kind, by, loader, evaluates, loss)
 
 
 def _means_of_lists(
     program: Program, placed: list[tuple[Event, tuple[Block, ...]]]
 ) -> Iterator[Average]:
-    """`np.mean(losses)` of the mean losses that a loop over batches has collected."""
-    means = [o for o in program.operations if o.entry.name == "numpy.mean" and o.arguments]
+    """`np.mean(losses)` of the means that a loop over batches has collected."""
+    means = [o for o in program.operations if o.entry.name in _MEANS and o.arguments]
+    means = [o for o in means if not _AXES & o.explicit]
     evaluating = _evaluation_loops(program) if means else set()
     seen: set[object] = set()
     for gather, blocks in placed if means else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-        kind, loss = _added(gather.subject) if gather.kind == "gather" else ("", None)
         loader = _subject(loop) if loop is not None else None
-        if kind != MEAN or loop is None or loader is None or id(loop) not in evaluating:
+        if gather.kind != "gather" or loop is None or loader is None or id(loop) not in evaluating:
             continue
-        for mean in means:
-            if next(iter(mean.arguments.values())) is not gather.operands[0]:
+        kind, loss = _added(gather.subject, loader)
+        for mean in means if kind == MEAN else ():
+            if _listed(mean) is not gather.operands[0] or mean.site.key in seen:
                 continue
-            if mean.site.key in seen or not _has_several_batches(loader, loop.site or mean.site):
+            if not _has_several_batches(loader, loop.site or mean.site, loop):
                 continue
             if not _is_given_sum(program, gather):
                 seen.add(mean.site.key)
-                yield Average(mean.site, gather, kind, loader, True, loss)
+                yield Average(mean.site, gather, kind, BATCHES, loader, True, loss)
+
+
+def _listed(mean: Operation) -> Value | None:
+    """The list that a mean is taken of, also as a tensor of its elements."""
+    given = next(iter(mean.arguments.values()))
+    made = given.producer if isinstance(given, Tensor) else None
+    if isinstance(made, Operation) and made.entry.family in ("stack", "tensor"):
+        return next(iter(made.arguments.values()), None)
+    return given
 
 
 def _evaluation_loops(program: Program) -> set[int]:
@@ -130,10 +156,6 @@ def _goes_on(division: Site) -> bool:
     return False
 
 
-def _goes_over(loop: Block, loader: Value) -> bool:
-    return _subject(loop) is loader
-
-
 def _subject(loop: Block) -> Value | None:
     """What a loop goes over, whatever counts its rounds."""
     subject = loop.subject
@@ -142,7 +164,7 @@ def _subject(loop: Block) -> Value | None:
     return subject
 
 
-def _has_several_batches(loader: Value, division: Site) -> bool:
+def _has_several_batches(loader: Value, division: Site, loop: Block) -> bool:
     """Whether something that a loop goes over yields batches of several examples.
 
     What is not known is taken to do so where it is called so.
@@ -152,15 +174,24 @@ def _has_several_batches(loader: Value, division: Site) -> bool:
         if loader.entry.kind != "loader":
             return False
         return not (isinstance(size, Constant) and size.value in (None, 1))
-    length = getattr(division.node, "right", getattr(division.node, "iter", None))
     written = [loader.name.rpartition(".")[2]] if isinstance(loader, Unknown) else []
-    written += words(length) if length is not None else []
+    over = getattr(loop.site.node, "iter", None) if loop.site else None
+    for length in (getattr(division.node, "right", None), over):
+        written += words(length) if length is not None else []
     return isinstance(loader, Unknown) and any(_BATCHES.search(word) for word in written)
 
 
-def _added(value: Value | None) -> tuple[str, Operation | None]:
-    """What is added up: `count`, `mean` or nothing that is known, and the loss."""
+def _added(value: Value | None, loader: Value) -> tuple[str, Operation | None]:
+    """What is added up: `count`, `mean`, `scaled` or nothing that is known, and the loss."""
     bare = _number_of(value)
+    if isinstance(bare, Arithmetic) and bare.operator == "*" and len(bare.operands) == 2:
+        mean, size = bare.operands
+        if _is_batch_size(mean, loader):
+            mean, size = size, mean
+        kind, loss = _added(mean, loader)
+        return (SCALED, loss) if kind == MEAN and _is_batch_size(size, loader) else ("", None)
+    if _metric_mean(value):
+        return MEAN, None
     producer = _producer(bare)
     if isinstance(producer, Operation):
         if _counted(bare) is not None:
@@ -172,6 +203,40 @@ def _added(value: Value | None) -> tuple[str, Operation | None]:
         name = bare.name if isinstance(bare, Unknown) else getattr(producer, "name", "")
         return (MEAN, None) if _LOSS.search(name.rpartition(".")[2]) else ("", None)
     return "", None
+
+
+def _is_batch_size(value: Value, loader: Value) -> bool:
+    """Whether a value is the size of a loader's full batches."""
+    if isinstance(loader, Built):
+        size = loader.arguments.get("batch_size")
+        number = constant(size)
+        return value is size or (number not in (None, 1) and constant(value) == number)
+    named = isinstance(value, Unknown) and value.name.rpartition(".")[2] == "batch_size"
+    return named and isinstance(value, Unknown) and value.state.get(RECEIVER) is loader
+
+
+def _metric_mean(value: Value | None) -> bool:
+    """Whether a value is the share of a batch's examples that are right, or a multiple of it."""
+    bare = _number_of(value)
+    match bare:
+        case Arithmetic(operator="/", operands=(counted, Extent() | Unknown(origin="length"))):
+            match counted:
+                case Arithmetic(operator="*", operands=(Constant(), part) | (part, Constant())):
+                    return _counted(part) is not None
+                case _:
+                    return _counted(counted) is not None
+        case Arithmetic(operator="*" | "/", operands=(inner, Constant())):
+            return _metric_mean(inner)
+        case Arithmetic(operator="*", operands=(Constant(), inner)):
+            return _metric_mean(inner)
+        case Tensor(producer=Operation() as made) if made.entry.name in _MEANS:
+            whole = not _AXES & made.explicit
+            return whole and _comparison(next(iter(made.arguments.values()), None)) is not None
+        case Tensor(producer=Operation() as made) if made.entry.name in SCALES:
+            other = made.arguments.get("other")
+            return isinstance(other, Constant) and _metric_mean(made.arguments.get("input"))
+        case _:
+            return False
 
 
 def _is_given_sum(program: Program, gather: Event) -> bool:
@@ -231,7 +296,7 @@ def _comparison(value: Value | None, depth: int = 12) -> Operation | None:
         return None
     if producer.entry.family in _SQUEEZES and producer.inputs and depth:
         return _comparison(producer.inputs[0], depth - 1)
-    return producer if producer.entry.name in _COMPARISONS else None
+    return producer if producer.entry.name in COMPARISONS else None
 
 
 def _counted(value: Value | None) -> Operation | None:
@@ -246,12 +311,24 @@ def _counted(value: Value | None) -> Operation | None:
     return _comparison(next(iter(summed.arguments.values()), None))
 
 
-def _by_terms(divisions: list[Event]) -> dict[int, list[Event]]:
+Placed = tuple[Event, tuple[Block, ...]]
+
+
+def _by_terms(divisions: list[Placed]) -> dict[int, list[Placed]]:
     """Divisions by the identities of what the sum that is divided has among its terms."""
-    found: dict[int, list[Event]] = {}
+    found: dict[int, list[Placed]] = {}
     for division in divisions:
-        for identity in _terms(division.subject):
+        for identity in _terms(division[0].subject):
             found.setdefault(identity, []).append(division)
+    return found
+
+
+def _by_lists(divisions: list[Placed]) -> dict[int, list[Placed]]:
+    """Divisions of the sum of a list, by the identity of the list."""
+    found: dict[int, list[Placed]] = {}
+    for division in divisions:
+        for summed in division[0].operands[1:]:
+            found.setdefault(id(summed), []).append(division)
     return found
 
 
@@ -319,7 +396,7 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
             continue
         compared = _number_of(summed.inputs[0])
         comparison = compared.producer if isinstance(compared, Tensor) else None
-        if not isinstance(comparison, Operation) or comparison.entry.name not in _COMPARISONS:
+        if not isinstance(comparison, Operation) or comparison.entry.name not in COMPARISONS:
             continue
         for side in comparison.inputs:
             found = _number_of(side)

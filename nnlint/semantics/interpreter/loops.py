@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 from nnlint.semantics.interpreter.model_parts import go_through_parts
 from nnlint.semantics.interpreter.rewrites import names_assigned_in
 from nnlint.semantics.timeline import Block
-from nnlint.semantics.values import (
-    Constant,
-    Value,
-    softened,
-)
+from nnlint.semantics.values import COUNTS, Constant, Unknown, Value, softened
 
 if TYPE_CHECKING:
     from nnlint.semantics.interpreter.statements import Statements
@@ -121,3 +117,8 @@ class Loops:
 def _only_builds(block: Block) -> bool:
     """Whether nothing happens in a part of the program but that layers are built and called."""
     return all(event.kind in ("build", "forward", "gather") for event, _ in block.walk())
+
+
+def index_of(counted: Value) -> Unknown:
+    """What counts the elements of an `enumerate` in some round."""
+    return Unknown("index", "loop", {COUNTS: counted})

@@ -14,6 +14,8 @@ from nnlint.semantics.interpreter.classes import same_class
 from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.texts import is_text, string_of
 from nnlint.semantics.values import (
+    COUNTS,
+    MADE_OF,
     NONE,
     TEST,
     Arithmetic,
@@ -121,8 +123,8 @@ class Operators:
         """`left symbol right`."""
         if symbol == "/" and (is_text(left) or is_text(right)):
             return string_of((left, right), "/")
-        if symbol == "/" and isinstance(right, Unknown) and right.origin == "length":
-            self.machine.emit("average", self.machine.site(node), left, (right,))
+        if symbol == "/":
+            self._note_average(left, right, node)
         if isinstance(left, Constant) and isinstance(right, Constant):
             folded = fold(function, left, right)
             if (
@@ -198,6 +200,30 @@ class Operators:
         if entry is None or len(arithmetic.operands) != 2:
             return Unknown()
         return self.machine.library_call(entry, arithmetic.operands, {}, arithmetic.site)
+
+    def _note_average(self, left: Value, right: Value, node: ast.expr) -> None:
+        """Note that something is divided by a length, or by what counts the rounds of a loop."""
+        divisor = right
+        written = node.right if isinstance(node, ast.BinOp) else None
+        lists: list[Value] = []
+        match node:
+            case ast.BinOp(left=ast.Call(func=ast.Name(id="sum"), args=[ast.Name() as summed])):
+                lists.append(self.machine.evaluate(summed))
+            case _:
+                pass
+        if isinstance(right, Constant) and right.soft:
+            match written:
+                case ast.Call(func=ast.Name(id="len"), args=[ast.Name() as counted]):
+                    # a list that a loop fills has as many elements as it has rounds
+                    held = self.machine.evaluate(counted)
+                    divisor = Unknown("len", "length", {MADE_OF: held})
+                case ast.Name() if right.made is not None:
+                    divisor = right
+                case _:
+                    return
+        elif not _counts(right):
+            return
+        self.machine.emit("average", self.machine.site(node), left, (divisor, *lists))
 
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
         """Elementwise or matrix arithmetic in which a tensor takes part."""
@@ -332,3 +358,20 @@ def fold(function: Callable[[Any, Any], Any], left: Constant, right: Constant) -
     if isinstance(result, int) and abs(result) > _LARGEST_FOLDED:
         return Unknown()
     return Constant(result, soft)
+
+
+def _counts(value: Value) -> bool:
+    """Whether a value is a length, or is computed from what counts the rounds of a loop."""
+    match value:
+        case Unknown():
+            return value.origin == "length" or COUNTS in value.state
+        case Arithmetic(operator="+" | "*"):
+            return any(_is_count(operand) for operand in value.operands)
+        case _:
+            return False
+
+
+def _is_count(value: Value) -> bool:
+    if isinstance(value, Arithmetic) and value.operator == "+":
+        return any(isinstance(v, Unknown) and COUNTS in v.state for v in value.operands)
+    return isinstance(value, Unknown) and COUNTS in value.state

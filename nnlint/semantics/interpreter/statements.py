@@ -10,7 +10,7 @@ from typing import Any
 
 from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
-from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops
+from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops, index_of
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
 from nnlint.semantics.interpreter.preferring import note_preferred
@@ -318,7 +318,7 @@ class Statements(Narrowing):
             targets = targets_of_parts(target, len(iterable.operands) + counted)[counted:]
             parts = [self.any_element(*o) for o in zip(iterable.operands, targets, strict=True)]
             if counted:
-                parts.insert(0, Unknown("index", "loop"))
+                parts.insert(0, index_of(iterable))
             return Items("tuple", {"items": tuple(parts)})
         if isinstance(iterable, Parameters):
             return (

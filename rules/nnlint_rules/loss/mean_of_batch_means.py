@@ -1,3 +1,4 @@
+from nnlint.questions.loss.divisors import BATCHES
 from nnlint.questions.loss.scores import MEAN, Average, averages, is_uneven
 from nnlint.remedies.loss import weigh_by_batch
 from nnlint.rule import Applicability, Context, Level, Programs, rule
@@ -13,11 +14,12 @@ from nnlint.semantics.values import SiteKey
     fix=Applicability.UNSAFE,
 )
 def mean_of_batch_means(program: Program, context: Context) -> None:
-    """An evaluation loss that is the mean of the batches' means.
+    """An evaluation score that is the mean of the batches' means.
 
     ## What it does
-    Reports an evaluation that adds up the mean loss of each batch and divides by the number of
-    batches.
+    Reports an evaluation that adds up or collects the mean loss, accuracy or other metric of each
+    batch, and divides by the number of batches, however that is written: `len(loader)`, `i + 1`,
+    a counter, `np.mean`, `sum(losses) / len(losses)`.
 
     ## Why it hurts training
     The last, smaller batch counts as much as a full one: its few examples weigh several times
@@ -63,7 +65,11 @@ def mean_of_batch_means(program: Program, context: Context) -> None:
     """
     sums: dict[SiteKey, list[Average]] = {}
     for found in averages(program):
-        if found.kind == MEAN and found.evaluates and is_uneven(found.loader):
+        if (
+            (found.kind, found.by) == (MEAN, BATCHES)
+            and found.evaluates
+            and is_uneven(found.loader)
+        ):
             sums.setdefault(found.gather.site.key, []).append(found)
     for first, *others in sums.values():
         fix = weigh_by_batch(first.gather.site, first.site, first.loader, first.loss)
@@ -71,7 +77,7 @@ def mean_of_batch_means(program: Program, context: Context) -> None:
             first.site,
             f"`{first.site.text}` averages the means of batches: the last, smaller batch counts as "
             "much as a full one, and the evaluation is off by that",
-            help="Weigh each batch's loss by its size, and divide by the number of examples.",
+            help="Weigh each batch's mean by its size, and divide by the number of examples.",
             related=[
                 (first.gather.site, "the mean of each batch is added here"),
                 *((other.site, "the same sum is divided here") for other in others),

@@ -1,6 +1,7 @@
 from nnlint.questions.data.loaders import called
-from nnlint.questions.loss.divisors import whole_divisors
-from nnlint.questions.loss.scores import COUNT, averages, maxima_over_batch
+from nnlint.questions.loss.divisors import BATCHES
+from nnlint.questions.loss.scores import COUNT, Average, averages, is_uneven, maxima_over_batch
+from nnlint.questions.loss.whole_divisors import whole_divisors
 from nnlint.remedies.loss import divide_by_examples, divide_by_sampled
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -62,18 +63,21 @@ def metric_over_batch(program: Program, context: Context) -> None:
     - [argmax](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
     """
     for found in averages(program):
-        if found.kind == COUNT:
-            context.report(
-                found.site,
-                f"`{found.site.text}` divides a number of examples by the number of batches: the accuracy "
-                "comes out too high by the batch size",
-                help="Divide by the number of examples, such as `len(loader.dataset)`.",
-                related=[(found.gather.site, "examples are counted here")],
-                fix=(
-                    "Divide by the number of examples",
-                    divide_by_examples(found.site, found.loader) if found.is_of_examples else None,
-                ),
-            )
+        told = told_wrong(found)
+        if told is None:
+            continue
+        wrong, help, gathered = told
+        countable = found.kind == COUNT and found.by == BATCHES and found.is_of_examples
+        context.report(
+            found.site,
+            f"`{found.site.text}` {wrong}",
+            help=help,
+            related=[(found.gather.site, gathered)],
+            fix=(
+                "Divide by the number of examples",
+                divide_by_examples(found.site, found.loader) if countable else None,
+            ),
+        )
     for largest, comparison in maxima_over_batch(program):
         context.report(
             largest.site,
@@ -96,3 +100,36 @@ def metric_over_batch(program: Program, context: Context) -> None:
                 divide_by_sampled(divisor.divisor) if divisor.has_sampler else None,
             ),
         )
+
+
+def told_wrong(found: Average) -> tuple[str, str, str] | None:
+    """What is wrong with an average, what helps, and what is added up; None where nothing is."""
+    examples = "Divide by the number of examples, such as `len(loader.dataset)`."
+    weigh = "Weigh each batch's mean by its own number of examples, such as `len(y)`."
+    match found.kind, found.by:
+        case "count", "batches":
+            wrong = "divides a number of examples by the number of batches: the accuracy comes out"
+            return f"{wrong} too high by the batch size", examples, "examples are counted here"
+        case "count", "full but last":
+            wrong = (
+                "divides by the examples of all batches but the last: its index counts from 0, and"
+            )
+            return f"{wrong} the accuracy comes out too high", examples, "examples are counted here"
+        case "mean", "examples" if found.is_known_mean:
+            wrong = (
+                "divides a sum of the batches' means by the number of examples: it comes out too"
+            )
+            return f"{wrong} low by the batch size", weigh, "the mean of each batch is added here"
+        case "scaled", "examples" if is_uneven(found.loader) and found.is_known_mean:
+            wrong = (
+                "counts the last, smaller batch as a full one: each mean is multiplied by the size"
+            )
+            wrong += " of a full batch, and the sum divided by the number of examples"
+            return wrong, weigh, "the mean of each batch is multiplied here"
+        case "mean", "but last" if found.evaluates and found.is_known_mean:
+            wrong = (
+                "divides by the index of the last batch, one less than there are batches: it comes"
+            )
+            return f"{wrong} out too high", "Add one to it.", "the mean of each batch is added here"
+        case _:
+            return None
