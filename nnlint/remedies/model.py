@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from nnlint.questions.model.discarding import Discarded
 from nnlint.questions.model.dropout import is_on_maps_only
 from nnlint.questions.model.memory import Unmasked
 from nnlint.remedies.naming import call_instead
@@ -46,20 +47,19 @@ def _is_told_by_class(module: ModuleSyntax, name: str) -> bool:
     return any(last_name(node) == name and id(node) not in built for node in module.nodes)
 
 
-def keep_result(operation: Operation, name: str) -> Changes:
+def keep_result(found: Discarded) -> Changes:
     """Let a variable hold the result of the operation that it is given to.
 
-    Parameters:
-        name: of the variable; a parameter of a module, or a part of something, is left alone.
+    A parameter of a module, or a part of something, is left alone.
     """
-    made = operation.inputs[0].producer
+    made = found.tensor.producer if found.tensor is not None else None
+    name, site = found.given, found.site
     if not name.isidentifier() or (
         isinstance(made, Operation) and made.entry.family == "parameter"
     ):
         return None
-    site = operation.site
     placed = enclosing_statement(site.module, site.node)
-    if placed is None:
+    if placed is None or getattr(placed.node, "value", None) is not site.node:
         return None
     return replace(Site(site.module, placed.node), f"{name} = {source_text(site)}")
 

@@ -258,11 +258,12 @@ def discards(node: ast.AST, words: Words) -> bool:
     """Whether the result of what may be an operation on a tensor is thrown away in some code."""
     if NEVER_IN_PLACE.isdisjoint(words.attributes) and NEVER_IN_PLACE.isdisjoint(words.names):
         return False
+    statements = [inner.value for inner in walk(node) if isinstance(inner, ast.Expr)]
+    rows = [inner.elts for inner in statements if isinstance(inner, ast.Tuple)]
     return any(
-        isinstance(inner, ast.Expr)
-        and isinstance(inner.value, ast.Call)
-        and last_name(inner.value.func) in NEVER_IN_PLACE
-        for inner in walk(node)
+        isinstance(call, ast.Call) and last_name(call.func) in NEVER_IN_PLACE
+        for row in (statements, *rows)
+        for call in row
     )
 
 

@@ -22,7 +22,8 @@ class Event:
     to be one), freeze (by a method), replace (a part of a model, by the first operand; the second
     is what was there, if known), wrap (for several devices), keep (a state is put aside), copy,
     returned (a state is), gather (something is added to a running sum or a list, the operand),
-    average (something is divided by a length, the operand), returned_loss (to a trainer that goes
+    average (something is divided by a length, the operand), moved (something of an unknown class,
+    by a statement that keeps no result), returned_loss (to a trainer that goes
     on from it), given_up (what follows in the block, or happens in the call, was not
     interpreted), opaque.
     """
