@@ -20,6 +20,7 @@ FEWEST = {
     "fc-head": (3, 5),
     "bias-before-batchnorm": (3, 5),
     "reused-norm-layer": (3, 5),
+    "missing-nonlinearity": (3, 5),
 }
 
 
