@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from nnlint.questions.model.discarding import Discarded
 from nnlint.questions.model.dropout import is_on_maps_only
 from nnlint.questions.model.memory import Unmasked
+from nnlint.questions.model.nonlinearity import Collapsed
 from nnlint.remedies.naming import call_instead
-from nnlint.rewriting.changes import PLAIN, Changes, replace, set_keyword, source_text
+from nnlint.rewriting.changes import PLAIN, Changes, call_method, replace, set_keyword, source_text
 from nnlint.semantics.values import Built, Operation, Site
 from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax
@@ -46,22 +48,32 @@ def _is_told_by_class(module: ModuleSyntax, name: str) -> bool:
     return any(last_name(node) == name and id(node) not in built for node in module.nodes)
 
 
-def keep_result(operation: Operation, name: str) -> Changes:
+def keep_result(found: Discarded) -> Changes:
     """Let a variable hold the result of the operation that it is given to.
 
-    Parameters:
-        name: of the variable; a parameter of a module, or a part of something, is left alone.
+    A parameter of a module, or a part of something, is left alone.
     """
-    made = operation.inputs[0].producer
+    made = found.tensor.producer if found.tensor is not None else None
+    name, site = found.given, found.site
     if not name.isidentifier() or (
         isinstance(made, Operation) and made.entry.family == "parameter"
     ):
         return None
-    site = operation.site
     placed = enclosing_statement(site.module, site.node)
-    if placed is None:
+    if placed is None or getattr(placed.node, "value", None) is not site.node:
         return None
     return replace(Site(site.module, placed.node), f"{name} = {source_text(site)}")
+
+
+def activate_between(found: Collapsed) -> Changes:
+    """Put a ReLU between two layers; None where the first is not written in front of the second."""
+    if not found.in_sequence:
+        return call_method(found.first.site, "relu()")
+    site = found.first.written_at
+    call = site.node.func if isinstance(site.node, ast.Call) else None
+    if not isinstance(call, ast.Attribute):
+        return None
+    return replace(site, f"{source_text(site)}, {site.module.text(call.value)}.ReLU()")
 
 
 def keep_batch_axis(flatten: Operation) -> Changes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlint.semantics.axes import Axis, Shape, Size, size_of
+from nnlint.semantics.axes import Axis, Shape, size_of
+from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.interpreter.tensors import role_of
 from nnlint.semantics.values import Built, Constant, Items, Operation, Tensor, Value

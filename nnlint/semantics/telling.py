@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 
 from nnlint.semantics.library import Library, load_library
 from nnlint.syntax.calls import last_name
@@ -198,10 +199,15 @@ def may_lack_set_up(cls: ast.ClassDef) -> bool:
 
 
 def function_matters(module: ModuleSyntax, node: ast.AST) -> bool:
-    """Whether a rule could speak about what code throws away, makes lists of layers of, or puts into
-    a random order."""
+    """Whether a rule could speak about what code throws away, how it puts layers together, or what
+    it puts into a random order."""
     words = module.words(node)
-    return discards(node, words) or may_repeat_layers(node, words) or may_order_apart(node, words)
+    return (
+        discards(node, words)
+        or may_repeat_layers(node, words)
+        or may_stack_layers(node, words)
+        or may_order_apart(node, words)
+    )
 
 
 ORDERS = frozenset("shuffle permutation permuted randperm sample resample".split())
@@ -272,11 +278,12 @@ def discards(node: ast.AST, words: Words) -> bool:
     """Whether the result of what may be an operation on a tensor is thrown away in some code."""
     if NEVER_IN_PLACE.isdisjoint(words.attributes) and NEVER_IN_PLACE.isdisjoint(words.names):
         return False
+    statements = [inner.value for inner in walk(node) if isinstance(inner, ast.Expr)]
+    rows = [inner.elts for inner in statements if isinstance(inner, ast.Tuple)]
     return any(
-        isinstance(inner, ast.Expr)
-        and isinstance(inner.value, ast.Call)
-        and last_name(inner.value.func) in NEVER_IN_PLACE
-        for inner in walk(node)
+        isinstance(call, ast.Call) and last_name(call.func) in NEVER_IN_PLACE
+        for row in (statements, *rows)
+        for call in row
     )
 
 
@@ -365,3 +372,52 @@ def local_names(
         if not more:
             return frozenset(found)
         found |= more
+
+
+_STACKS = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d"})
+"""Names of layers of which two in a row are one."""
+
+
+def may_stack_layers(node: ast.AST, words: Words) -> bool:
+    """Whether a class or function may put two layers of one kind after another with nothing but
+    dropout between: side by side in a call, one in the call of the other, or in statements that
+    follow one another."""
+    if _STACKS.isdisjoint(words.names) and _STACKS.isdisjoint(words.attributes):
+        return False
+    kinds = {
+        target.attr: last_name(inner.value.func)
+        for inner in walk(node)
+        if isinstance(inner, ast.Assign) and isinstance(inner.value, ast.Call)
+        for target in inner.targets
+        if isinstance(target, ast.Attribute)
+    }
+    for inner in walk(node):
+        match inner:
+            case ast.Call(args=[ast.Call() as given]) if _stack(_kind(given, kinds), inner, kinds):
+                return True
+            case ast.Call(args=[_, _, *_] as given) if _in_a_row([*given], {}):
+                return True
+            case ast.FunctionDef(body=body) if kinds and _in_a_row([*map(_called, body)], kinds):
+                return True
+    return False
+
+
+def _called(statement: ast.stmt) -> ast.expr | None:
+    return statement.value if isinstance(statement, ast.Assign | ast.Return) else None
+
+
+def _in_a_row(calls: list[ast.expr | None], kinds: dict[str, str]) -> bool:
+    """Whether two calls that follow one another are of, or build, layers of one kind."""
+    found = [_kind(call, kinds) for call in calls]
+    found = [kind for kind in found if kind != "Dropout"]
+    return any(left == right and left in _STACKS for left, right in pairwise(found))
+
+
+def _stack(kind: str, call: ast.Call, kinds: dict[str, str]) -> bool:
+    return kind in _STACKS and _kind(call, kinds) == kind
+
+
+def _kind(call: ast.expr | None, kinds: dict[str, str]) -> str:
+    """The layer that a call builds or, where it calls an attribute, applies."""
+    name = last_name(call.func) if isinstance(call, ast.Call) else ""
+    return kinds.get(name, name)

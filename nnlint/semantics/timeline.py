@@ -33,7 +33,8 @@ class Event:
       requires_grad (a flag is set, or what was meant to be one), freeze (by a method), replace (a
       part of a model, by the first operand; the second is what was there, if known), wrap (for
       several devices), keep (a state is put aside), copy, returned (a state is),
-      uncalled (a method that is only named);
+      uncalled (a method that is only named), moved (something of an unknown class, by a statement
+      that keeps no result);
     - of scores: gather (something is added to a running sum or a list, the operand), average
       (something is divided by a length or what counts rounds, the operand; of the sum of a list,
       the list is the second);

@@ -56,6 +56,19 @@ def functions_around(module: ModuleSyntax, node: ast.AST) -> list[ast.FunctionDe
     return [f for f in module.once(_functions, None) if stands_in(node, f)]
 
 
+def is_statement(module: ModuleSyntax, node: ast.AST) -> bool:
+    """Whether an expression is a statement of its own, alone or in a row of several: nothing is
+    done with what it gives."""
+    return id(node) in module.once(_expressions, None)
+
+
+def _expressions(module: ModuleSyntax, _: None) -> frozenset[int]:
+    """The identities of the expressions that are statements."""
+    alone = [node.value for node in module.nodes if isinstance(node, ast.Expr)]
+    rows = [node.elts for node in alone if isinstance(node, ast.Tuple)]
+    return frozenset(id(node) for row in (alone, *rows) for node in row)
+
+
 def _functions(module: ModuleSyntax, _: None) -> list[ast.FunctionDef]:
     """The functions of a module, each before those inside of it."""
     return [node for node in module.nodes if isinstance(node, ast.FunctionDef)]

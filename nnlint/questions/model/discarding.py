@@ -4,26 +4,80 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from nnlint.semantics.analysis import is_test
+from nnlint.questions.loss.losses import call_parameters
+from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.telling import MOVES, NEVER_IN_PLACE
-from nnlint.semantics.values import Operation, Source, Tensor
+from nnlint.semantics.values import Operation, Site, Source, Tensor, Unknown
 from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.calls import first_name, last_name
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.statements import Placed, enclosing_statements
+from nnlint.syntax.statements import Placed, enclosing_statements, is_statement
 from nnlint.syntax.walking import walk
 
 _MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")
 _EXPECTS_ERROR = re.compile(r"raise|warn|profil|suppress|time")
 
 
-def discarded_tensor(operation: Operation) -> str | None:
-    """What an operation is given whose result is thrown away as a statement, as it is written.
+@dataclass(frozen=True, slots=True, eq=False)
+class Discarded:
+    """An operation that changes nothing in place, and whose result is thrown away."""
 
-    None where something may come of it: it writes in place, its result may be displayed, it is
+    site: Site
+    given: str
+    """The tensor that it is about, as it is written."""
+    tensor: Tensor | None
+    """That tensor, where it is known what makes it."""
+
+
+def discarded_results(program: Program) -> Iterator[Discarded]:
+    """Operations on tensors that stand as statements of their own.
+
+    None where something may come of one: it writes in place, its result may be displayed, it is
     tried for its errors or its time, or what it is called on may be no tensor.
     """
+    for operation in program.operations:
+        given = _discarded_tensor(operation)
+        if given is not None:
+            yield Discarded(operation.site, given, operation.inputs[0])
+    moved = program.events("moved")
+    tensors = program.once(_taken_for_tensors) if moved else ()
+    for event in moved:
+        call = event.site.node
+        if id(event.subject) not in tensors or not isinstance(call, ast.Call):
+            continue
+        chain = enclosing_statements(event.site.module, call)
+        taken = _given(call, event.site.module)
+        if taken is not None and not _may_be_displayed(chain) and not _is_tried(event.site, chain):
+            yield Discarded(event.site, event.site.module.text(taken), None)
+
+
+def _taken_for_tensors(program: Program) -> frozenset[int]:
+    """The identities of values from elsewhere that a program gives a layer, a loss or a function of
+    the library, which take nothing but tensors."""
+    found: set[int] = set()
+    for operation in program.operations:
+        if not operation.entry.name.startswith("torch."):
+            continue
+        if operation.entry.kind == "loss":
+            compared = map(operation.arguments.get, call_parameters(operation)[:2])
+            found.update(id(value) for value in compared if isinstance(value, Unknown))
+        if operation.entry.kind == "layer" or not _is_method(operation):
+            made = (tensor.producer for tensor in operation.inputs)
+            found.update(id(m.of) for m in made if isinstance(m, Source) and m.of is not None)
+    return frozenset(found)
+
+
+def _is_method(operation: Operation) -> bool:
+    """Whether an operation is written as a method or an operator, which other objects have, too."""
+    call = operation.site.node
+    return not isinstance(call, ast.Call) or _receiver(call, operation.site.module) is not None
+
+
+def _discarded_tensor(operation: Operation) -> str | None:
+    """What an operation is given whose result is thrown away as a statement, as it is written."""
     call, entry = operation.site.node, operation.entry
     if operation.layer is not None or not operation.inputs or not isinstance(call, ast.Call):
         return None
@@ -35,10 +89,9 @@ def discarded_tensor(operation: Operation) -> str | None:
     if any(keyword.arg is None for keyword in call.keywords):
         return None
     chain = enclosing_statements(operation.site.module, call)
-    statement = chain[-1].node if chain else None
-    if not isinstance(statement, ast.Expr) or statement.value is not call:
+    if not is_statement(operation.site.module, call):
         return None
-    if _may_be_displayed(chain) or _is_tried(operation, chain):
+    if _may_be_displayed(chain) or _is_tried(operation.site, chain):
         return None
     given = _given(call, operation.site.module)
     if given is None or not _is_tensor(operation.inputs[0], name in MOVES):
@@ -75,9 +128,9 @@ def _may_be_displayed(chain: list[Placed]) -> bool:
     return len(chain) < 2
 
 
-def _is_tried(operation: Operation, chain: list[Placed]) -> bool:
+def _is_tried(site: Site, chain: list[Placed]) -> bool:
     """Whether a statement is there for its errors or for the time that it takes."""
-    module = operation.site.module
+    module = site.module
     if is_test(module):
         return True
     for node in (placed.node for placed in chain):

@@ -11,6 +11,7 @@ from nnlint.semantics.interpreter.calls import Calls
 from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.library import Entry
 from nnlint.semantics.methods import has_method, receiver_of
+from nnlint.semantics.telling import MOVES
 from nnlint.semantics.values import (
     ARGUMENTS,
     CALLED_ON,
@@ -39,6 +40,7 @@ from nnlint.semantics.values import (
     options,
 )
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import is_statement
 from nnlint.syntax.walking import walk
 
 RETURNS_SELF = frozenset(
@@ -172,6 +174,8 @@ class TrainingCalls(Calls):
         if name == "apply":
             self.run_callbacks(operands, (some_module_of(receiver),), site)
         if name in RETURNS_SELF:
+            if name in MOVES and is_statement(site.module, site.node):
+                self.emit("moved", site, receiver, operands, name)
             self.note_frozen(name, receiver, operands, site)
             return receiver
         if name in ("parameters", "named_parameters"):

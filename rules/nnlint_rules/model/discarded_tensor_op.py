@@ -1,19 +1,19 @@
 from functools import partial
 
-from nnlint.questions.model.discarding import discarded_tensor
+from nnlint.questions.model.discarding import discarded_results
 from nnlint.remedies.model import keep_result
-from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.values import Operation
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
 
 
 @rule(
     "NN334",
     level=Level.ERROR,
     recipe="become one with the code: fast is slow",
-    on=Calls(kind="operation"),
+    on=Programs(),
     fix=Applicability.SAFE,
 )
-def discarded_tensor_op(operation: Operation, context: Context) -> None:
+def discarded_tensor_op(program: Program, context: Context) -> None:
     """The result of a tensor operation is thrown away.
 
     ## What it does
@@ -65,13 +65,11 @@ def discarded_tensor_op(operation: Operation, context: Context) -> None:
     ## References
     - [In-place operations](https://docs.pytorch.org/docs/stable/tensors.html)
     """
-    given = discarded_tensor(operation)
-    if given is None:
-        return
-    text = operation.site.text
-    context.report(
-        operation.site,
-        f"`{text}` does not change `{given}`: its result is thrown away",
-        help=f"Assign the result: `{given} = {text}`.",
-        fix=("Keep the result", partial(keep_result, operation, given)),
-    )
+    for found in discarded_results(program):
+        text = found.site.text
+        context.report(
+            found.site,
+            f"`{text}` does not change `{found.given}`: its result is thrown away",
+            help=f"Assign the result: `{found.given} = {text}`.",
+            fix=("Keep the result", partial(keep_result, found)),
+        )
