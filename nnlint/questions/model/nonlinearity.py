@@ -120,7 +120,9 @@ def _are_attributes(first: Operation, second: Operation) -> bool:
 
 def _name_of(layer: Built | None, owner: Instance) -> str:
     """What a module calls one of its layers; empty where it is no attribute, or several."""
-    names = [name for name, value in owner.state.items() if value is layer and isinstance(name, str)]
+    names = [
+        name for name, value in owner.state.items() if value is layer and isinstance(name, str)
+    ]
     return names[0] if len(names) == 1 else ""
 
 
