@@ -265,6 +265,21 @@ def test_several_tensors(name, sources, arguments, run):
     assert world.numbers(found) == list(run(*(world.tensor(s) for s in sources)).shape)
 
 
+@pytest.mark.parametrize("indexing", ["ij", "xy"])
+def test_meshgrid(indexing):
+    world = World()
+    found = transfer("meshgrid", [world.shape(s) for s in "HWC"], {"indexing": indexing})
+    grids = torch.meshgrid(*(world.tensor(s) for s in "HWC"), indexing=indexing)
+    assert [world.numbers(f) for f in found] == [list(grid.shape) for grid in grids]
+
+
+def test_eye():
+    world = World()
+    square = transfer("eye", [], {"n": world.size("T"), "m": None}, world.symbols)
+    wide = transfer("eye", [], {"n": world.size("T"), "m": 3}, world.symbols)
+    assert [world.numbers(found) for found in (square, wide)] == [[5, 5], [5, 3]]
+
+
 @pytest.mark.parametrize("name", ["functional_linear", "functional_conv"])
 def test_a_weight_without_axes_tells_no_width(name):
     """A shape that is wrong makes the result unknown; it stops nothing."""

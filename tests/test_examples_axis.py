@@ -38,6 +38,10 @@ def softmax(expression):
         ("self.last(x)[0]", 0),
         ("torch.bmm(x, x)", 0),
         ("x.view(batch_size := x.size(0), 2, 4)", 0),
+        ("self.linear(self.conv(x).mean((2, 3)).squeeze())", 0),
+        # it takes the axis of a batch of one along
+        ("self.conv(x).mean((2, 3)).squeeze()", None),
+        ("self.linear(self.conv(x).mean((2, 3))).squeeze()", None),
         # what takes sequences first by default tells nothing
         ("self.first(x)[0]", None),
         ("self.linear(x)", None),

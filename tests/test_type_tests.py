@@ -6,6 +6,8 @@ import pytest
 from program_text import analysed, main_program
 
 HEAD = """
+import collections.abc
+import typing
 import torch
 from torch import nn, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR, LRScheduler
@@ -67,6 +69,7 @@ def taken(test):
         "isinstance(songs, Dataset)",
         "not isinstance(songs, (IterableDataset, DataLoader))",
         "isinstance(net.body, nn.Linear)",
+        "not isinstance(3, collections.abc.Iterable) and not isinstance(0.5, typing.Sequence)",
         "isinstance(3, int) and isinstance('a', (str, bytes)) and not isinstance(None, dict)",
         "isinstance([net], list) and not isinstance((1, 2), list)",
         "isinstance(linear(torch.ones(1, 2)), torch.Tensor)",

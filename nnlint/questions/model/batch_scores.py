@@ -17,7 +17,6 @@ from nnlint.questions.model.batches import (
 )
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.axes import Shape, size_of
-from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.examples import (
     BATCHED_PRODUCTS,
     TAKES_MAPS,
@@ -68,7 +67,7 @@ def over_batch(program: Program) -> Iterator[OverBatch]:
 def _judged(operation: Operation, program: Program) -> OverBatch | None:
     scores, along = operation.inputs[0], _axis(operation)
     shape = scores.shape
-    if along is None or not _is_of_layers(scores) or _may_be_of_one_example(scores):
+    if along is None or not _is_of_layers(scores):
         return None
     if shape is not None:
         if len(shape) < 2 or not -len(shape) <= along < len(shape):
@@ -85,15 +84,6 @@ def _judged(operation: Operation, program: Program) -> OverBatch | None:
     if along != 0 or not _is_plain(scores):
         return None
     return OverBatch(operation, None) if _is_per_example(operation, program) else None
-
-
-def _may_be_of_one_example(scores: Tensor) -> bool:
-    """Whether `squeeze()` without an axis is behind scores, as where one example is sampled from:
-    it takes the axis of a batch of one along."""
-    return any(
-        made.entry.name == "torch.squeeze" and "dim" not in made.explicit
-        for made in upstream(scores, lambda made: made.layer is not None)
-    )
 
 
 def _axis(operation: Operation) -> int | None:

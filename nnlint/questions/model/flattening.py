@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnlint.semantics.axes import Dimension, Shape, size_of
+from nnlint.semantics.layouts import is_said_to_be_batched
 from nnlint.semantics.values import Constant, Items, Join, Operation, Tensor
 
 CLASS_LOSSES = frozenset({"cross_entropy", "nll"})
@@ -56,7 +57,8 @@ def _keeps_values_apart(operation: Operation) -> bool:
 
 def _folds(operation: Operation, source: Tensor, result: Shape | None) -> bool:
     if source.shape is None:
-        return flattens_everything(operation) and _is_batched(source)
+        batched = _is_batched(source) or is_said_to_be_batched(source, operation)
+        return batched and flattens_everything(operation)
     if result is None or not result:
         return False
     return len(source.shape) > 1 and _holds_batch(result[-1]) and not _holds_batch(source.shape[-1])

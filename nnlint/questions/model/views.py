@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
+from nnlint.questions.model.overwriting import is_overwritten
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
@@ -68,6 +69,7 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
         view.kind in FAULTS
         and not _orderless(operation.inputs[0], operation)
         and not _is_only_measured(operation)
+        and not is_overwritten(operation)
     )
 
 

@@ -34,6 +34,8 @@ class Axis(NamedTuple):
 
 ONE_EXAMPLE = "batch of 1"
 """What the batch axis is called where the program makes batches of one example."""
+PERHAPS_GONE = "batch, unless it was one"
+"""The role of a batch behind `squeeze()`, which takes the axis of a batch of one along."""
 DIRECTIONS = "directions"
 """What the two directions of a bidirectional layer are called, as an axis."""
 PARTS = "parts"
@@ -74,6 +76,22 @@ def same_sizes(left: Shape | None, right: Shape | None) -> bool:
         [a.size for a in one] == [a.size for a in other]
         for one, other in zip(left, right, strict=True)
     )
+
+
+def joined(left: Shape | None, right: Shape | None) -> Shape | None:
+    """The shape of what has one of two shapes: of axes that differ nothing is known but that
+    they are there, and of different ranks nothing at all."""
+    if left is None or right is None or len(left) != len(right):
+        return None
+    return tuple(_either(one, other) for one, other in zip(left, right, strict=True))
+
+
+def _either(left: Dimension, right: Dimension) -> Dimension:
+    if [a.size for a in left] == [a.size for a in right]:
+        return left
+    meanings = {d[0].meaning if len(d) == 1 else "" for d in (left, right)}
+    role = meanings.pop() if len(meanings) == 1 else ""
+    return (Axis(size(Symbol("", role, vague=True)), "", role),)
 
 
 def with_role(dimension: Dimension, role: str) -> Dimension:

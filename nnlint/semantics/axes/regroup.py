@@ -28,6 +28,7 @@ from nnlint.semantics.axes import (
     new_axis,
     one_axis,
 )
+from nnlint.semantics.axes.chance import without_chance
 from nnlint.semantics.axes.defaults import (
     INFERRED,
     Target,
@@ -113,10 +114,12 @@ def classify_view(
         _is_right_for_one(single, target, symbols) or _is_right_in_place(single, target, symbols)
     ):
         return ViewResult(Kind.UNKNOWN, target_shape(target))
-    if result.kind in FAULTS and (learned := learned_order(source, made_up)) != source:
-        whole = _classify(settled(learned, ones), wanted, symbols)
-        if whole.kind not in FAULTS:
-            return ViewResult(Kind.UNKNOWN, result.shape)
+    if result.kind in FAULTS:
+        for other in (learned_order(source, made_up), without_chance(source, target)):
+            if other != source:
+                whole = _classify(settled(other, ones), wanted, symbols)
+                if whole.kind not in FAULTS:
+                    return ViewResult(Kind.UNKNOWN, result.shape)
     return result
 
 

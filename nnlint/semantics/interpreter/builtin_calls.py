@@ -40,12 +40,14 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    constant,
     holds_state,
     options,
     softened,
     text_of,
 )
 
+MOST_REPEATED = 64
 Handler = Callable[["Interpreter", Sequence[Value], dict[str, Value], Site], Value]
 
 
@@ -124,6 +126,9 @@ def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     spread = machine.spread(source)
     if isinstance(source, Items) and source.alike:
         return Items("list", dict(source.state), site)
+    if isinstance(source, Constant) and isinstance(source.value, int | float | None):
+        # only reached with what a setting is instead of a number
+        return Unknown("", "option")
     if spread is None:
         members = source.members if isinstance(source, Built) else ()
         return Items("list", {"items": members, "open": True}, site)
@@ -158,6 +163,14 @@ def _zip(machine: Interpreter, positional: Sequence[Value], keywords: Any, site:
         tuples = tuple(Items("tuple", {"items": tuple(r), **state}) for r in rows)
         return Items("list", {"items": tuples, "grown": any(map(_is_grown, positional))})
     return Arithmetic("zip", tuple(positional), site)
+
+
+def _repeat(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
+    """`itertools.repeat(x, 2)`: as many of one as are wanted."""
+    times = constant(positional[1]) if len(positional) == 2 else None
+    if type(times) is not int or not 0 <= times <= MOST_REPEATED:
+        return _quiet(machine, positional, keywords, site)
+    return Items("list", {"items": (positional[0],) * times}, site)
 
 
 def _first(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
@@ -379,6 +392,7 @@ _HANDLERS: dict[str, Handler] = {
     "tqdm.notebook.tqdm": _first,
     "tqdm.trange": _range,
     "itertools.cycle": _first,
+    "itertools.repeat": _repeat,
     "itertools.islice": _first,
     "rich.progress.track": _first,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import compress
 from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
@@ -35,6 +36,7 @@ from nnlint.semantics.values import (
     Choice,
     Class,
     Condition,
+    Constant,
     External,
     Function,
     Instance,
@@ -226,8 +228,12 @@ class Calls(Expressions):
     ) -> Value:
         results = []
         unknown = ((Condition(site, True, True),),) * len(callee.options)
+        # where None would be called nothing goes on
+        callable_ = [not isinstance(option, Constant) for option in callee.options]
+        reasoned = zip(callee.options, callee.reasons or unknown, strict=False)
+        called = list(compress(reasoned, callable_)) or list(reasoned)
         with self.inside("branch", site):
-            for option, why in zip(callee.options[:4], callee.reasons or unknown, strict=False):
+            for option, why in called[:4]:
                 with self.inside("arm", site) as arm, ExitStack() as stack:
                     for condition in why:
                         stack.enter_context(self.under(condition))

@@ -45,6 +45,13 @@ _WRITTEN: dict[type[ast.AST], type] = {
     ast.Set: set,
 }
 """What is written so is of this class."""
+_NUMBERS = frozenset({"builtins.int", "builtins.float", "builtins.bool"})
+_CONTAINERS = frozenset(
+    f"{module}.{name}"
+    for module in ("collections.abc", "typing")
+    for name in "Iterable Iterator Collection Container Sequence Sized Mapping Set".split()
+)
+"""Classes that no number is of."""
 _UNSURE_BASES = ("typing.", "abc.")
 """Classes of these modules may take others for their instances."""
 
@@ -157,6 +164,8 @@ def _is_plain(value: object, kind: Class | External, library: Library) -> bool |
     named = getattr(builtins, kind.name.removeprefix("builtins."), None)
     if isinstance(named, type) and kind.name.startswith("builtins."):
         return isinstance(value, named)
+    if isinstance(value, int | float) and kind.name in _CONTAINERS:
+        return False
     return False if library.is_class(kind.name) else None
 
 
@@ -200,6 +209,8 @@ def _kin(name: str, base: str, library: Library) -> bool | None:
         left, right = (getattr(builtins, n.partition(".")[2], None) for n in (name, base))
         if isinstance(left, type) and isinstance(right, type):
             return issubclass(left, right)
+    if name in _NUMBERS and base in _CONTAINERS:
+        return False
     if name.startswith("builtins.") and library.is_class(name):
         return False if library.is_class(base) else None
     return library.derives(name, base)

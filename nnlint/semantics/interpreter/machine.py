@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnlint.semantics.axes import joined as joined_shape
 from nnlint.semantics.axes import same_sizes
 from nnlint.semantics.interpreter.blocks import Inside, OutOfBudget, Under
 from nnlint.semantics.interpreter.failures import Failures
@@ -428,8 +429,7 @@ class Machine(ABC):
         if same(a, b):
             return a
         if isinstance(a, Tensor) and isinstance(b, Tensor):
-            shape = a.shape if same_sizes(a.shape, b.shape) else None
-            return Tensor(Join((a, b)), {"shape": shape})
+            return Tensor(Join((a, b)), {"shape": joined_shape(a.shape, b.shape)})
         if isinstance(a, Items) and isinstance(b, Items) and a.kind == b.kind:
             items = self._join_items(a.items, b.items, reasons)
             state = {

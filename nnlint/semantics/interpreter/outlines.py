@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlint.semantics.axes import Axis, Shape
+from nnlint.semantics.axes import Axis, Shape, total
 from nnlint.semantics.axes.defaults import INFERRED, Target
 from nnlint.semantics.axes.sizes import Size, Symbol, product, size
 from nnlint.semantics.interpreter.machine import Machine
@@ -12,25 +12,26 @@ from nnlint.semantics.values import Tensor
 
 
 def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
-    """A tensor of unknown rank, if its first axes are known, or its first and last ones.
+    """A tensor of unknown rank, if its first axes are known, or its last one, or both.
 
     All axes of which nothing is known are one here: which they are makes no difference to a
-    view that keeps them together. A view to the sizes of the first axes shows that there are
-    no others.
+    view that keeps them together. A view to the sizes of the axes that are known shows that
+    there are no others.
     """
     first, last = machine.sizes.start(tensor), machine.sizes.end(tensor, -1)
     if not first:
-        return None
+        # what makes one axis of all says of none what it is
+        return None if last is None or len(target) < 2 else ((_beyond(tensor),), (Axis(last),))
     called = first[0].symbol.role if first[0].symbol else ""
     batch = (Axis(first[0], "", called or "batch"),)
+    start = (batch, *((Axis(whole),) for whole in first[1:]))
+    whole = start if last is None else (*start, (Axis(last),))
+    given = [t for t in target if isinstance(t, Size)]
+    if len(given) == len(target) and product(*given) == total(whole):
+        machine.write(tensor.state, "shape", whole)
+        return whole
     if last is None:
-        start = (batch, *((Axis(whole),) for whole in first[1:]))
-        given = [t for t in target if isinstance(t, Size)]
-        if len(given) == len(target) and product(*given) == product(*first):
-            machine.write(tensor.state, "shape", start)
-            return start
-        beyond = tensor.state.setdefault("beyond", Symbol(vague=True))
-        return (*start, (Axis(size(beyond)),))
+        return (*start, (_beyond(tensor),))
     if len(first) > 1:
         others = [t for t in target if t not in first[:2]]
         if len(others) == 1 and others[0] not in (INFERRED, last):
@@ -38,3 +39,8 @@ def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape
             return None
         return (batch, (Axis(first[1]),), (Axis(last),))
     return (batch, (Axis(machine.sizes.between(tensor)),), (Axis(last),))
+
+
+def _beyond(tensor: Tensor) -> Axis:
+    """All axes of a tensor that nothing is known of, as one."""
+    return Axis(size(tensor.state.setdefault("beyond", Symbol(vague=True))))

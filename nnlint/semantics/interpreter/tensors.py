@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     ORIGINAL,
     TYPED,
     Arithmetic,
+    Choice,
     Constant,
     Extent,
     External,
@@ -97,7 +98,7 @@ def name_size(whole: Size, name: str) -> None:
         symbol.small = False
 
 
-KEEP_RANK = frozenset({"same", "linear"})
+KEEP_RANK = frozenset({"same", "linear", "functional_linear"})
 """What leaves all axes of its tensor but the last as they are."""
 
 
@@ -125,11 +126,22 @@ class Sizes:
                 return self.of(whole)
             case Arithmetic():
                 return self._computed(value)
+            case Choice():
+                return self._one_of(value)
             case External(name=name, entry=None) if _is_global(name):
                 # a global that is set elsewhere, such as in a `__main__` block
                 return self.symbols.derived(name, name.rpartition(".")[2])
             case _:
                 return None
+
+    def _one_of(self, value: Choice) -> Size | None:
+        """The size that is one of several, such as a number or the part of a pair that is given."""
+        sizes = [self.of(option) for option in value.options]
+        if None in sizes:
+            return None
+        if all(one == sizes[0] for one in sizes):
+            return sizes[0]
+        return self.symbols.derived(("one of", *sizes), vague=True)
 
     def _overridable(self, value: Constant, number: int) -> Size:
         if isinstance(value.made, Arithmetic):
@@ -201,8 +213,10 @@ class Sizes:
 
     def targets(self, values: Sequence[Value]) -> list[Target] | None:
         """The size arguments of a view; None when it is not known how many there are."""
-        if len(values) == 1 and isinstance(values[0], Unknown):
-            return None
+        if len(values) == 1 and isinstance(values[0], Unknown | Tensor):
+            # `view_as` takes the tensor whose sizes are meant
+            like = values[0].shape if isinstance(values[0], Tensor) else None
+            return [size_of(d) for d in like] if like else None
         found: list[Target] = []
         for value in values:
             match value:
@@ -273,7 +287,7 @@ class Sizes:
                 return tuple(size_of(d) for d in value.tensor.shape[value.start : value.stop])
             case Unknown():
                 return self.of(value)
-            case Arithmetic():
+            case Arithmetic() | Choice():
                 known = self.of(value)
                 return UNKNOWN if known is None else known
             case Table():

@@ -70,6 +70,20 @@ def outer(call: Call) -> Shape:
     return (*call.first, *call.second)
 
 
+def meshgrid(call: Call) -> list[Shape]:
+    """`torch.meshgrid(rows, columns)`: each tensor has an axis for every row that is given."""
+    shapes = [shape for shape in call.inputs if shape is not None and len(shape) == 1]
+    told = call.get("indexing")
+    if not shapes or len(shapes) < len(call.inputs) or told not in (None, UNKNOWN, "ij", "xy"):
+        raise UnknownShape
+    if "tensors" in call.arguments and call.get("count") is None:
+        raise UnknownShape
+    grid = [shape[0] for shape in shapes]
+    if told == "xy":
+        grid[:2] = reversed(grid[:2])
+    return [tuple(grid)] * len(grid)
+
+
 def distances(call: Call) -> Shape:
     """`torch.cdist(a, b)`: one number for each pair of rows."""
     first, second = call.first, call.second
@@ -128,6 +142,12 @@ def create(call: Call) -> Shape:
     """`torch.zeros(2, 3)`, `torch.randn((2, 3))`."""
     sizes = sequence(call.get("size", "shape"))
     return tuple(dimension(s) for s in sizes)
+
+
+def eye(call: Call) -> Shape:
+    """`torch.eye(n)`, `torch.eye(n, m)`."""
+    rows, columns = call.get("n", "N"), call.get("m", "M")
+    return (dimension(rows), dimension(rows if columns in (None, UNKNOWN) else columns))
 
 
 def arange(call: Call) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnlint.semantics.axes import (
     DIRECTIONS,
+    PERHAPS_GONE,
     Axis,
     Dimension,
     Shape,
@@ -38,8 +39,13 @@ def same(call: Call) -> Shape:
 
 
 def linear(call: Call) -> Shape:
-    """`nn.Linear`, on the last axis."""
-    return (*call.first[:-1], call.axis("out_features"))
+    """`nn.Linear`, on the last axis: what a network goes on with is a batch."""
+    kept = (with_role(d, "batch") if _is_perhaps_gone(d) else d for d in call.first[:-1])
+    return (*kept, call.axis("out_features"))
+
+
+def _is_perhaps_gone(whole: Dimension) -> bool:
+    return any(axis.role == PERHAPS_GONE for axis in whole)
 
 
 def functional(call: Call) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlint.semantics.axes import Dimension, Shape, one_axis
+from nnlint.semantics.axes import PERHAPS_GONE, Dimension, Shape, one_axis, with_role
 from nnlint.semantics.axes.defaults import INFERRED
 from nnlint.semantics.axes.regroup import classify_view
 from nnlint.semantics.axes.transfer.call import (
@@ -84,11 +84,20 @@ def squeeze(call: Call) -> Shape:
     if dims is None:
         if any(not _surely_many(d) for d in first if d):
             raise UnknownShape
-        return tuple(d for d in first if d)
+        return tuple(_squeezed(d) for d in first if d)
     gone = {position(as_integer(i) or 0, len(first)) for i in sequence(dims)}
     if any(first[i] and _surely_many(first[i]) for i in gone):
         raise UnknownShape
     return tuple(d for i, d in enumerate(first) if i not in gone)
+
+
+def _squeezed(whole: Dimension) -> Dimension:
+    """A dimension that is taken for more than 1, though a batch may be of one example."""
+    return with_role(whole, PERHAPS_GONE) if _is_batch(whole) else whole
+
+
+def _is_batch(whole: Dimension) -> bool:
+    return len(whole) == 1 and whole[0].meaning == "batch" and bool(whole[0].size.symbols)
 
 
 def _surely_many(whole: Dimension) -> bool:
