@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nnlint.semantics.records import record
@@ -50,6 +51,8 @@ STATISTICS = frozenset(
 """Names of what sums up rows in a number by which they are scaled, centred or filled."""
 SPREADS = frozenset("min max amin amax nanmin nanmax".split())
 """Those that say little of the rows unless both of a pair are used."""
+WINDOWED = frozenset({"rolling", "ewm", "expanding"})
+"""Methods of tables whose statistics are ones of the rows around each row."""
 KEEPING_METHODS = frozenset(
     "copy astype dropna fillna sort_values sort_index reset_index set_index rename drop "
     "drop_duplicates assign replace clip apply map applymap transform interpolate ffill bfill round "
@@ -140,18 +143,24 @@ class Rows:
     """What was learnt from rows and went into the values."""
     resampled: tuple[Resampling, ...] = ()
     """Where rows were doubled, made out of others or left out to balance classes."""
+    follow: tuple[Site, ...] = ()
+    """Where it is said that rows follow one another in time, or a row is given others before it."""
 
     def cut(self, cut: Cut) -> Rows:
         """What a cut leaves of them."""
-        return Rows(self.source, (*self.cuts, cut), self.fits, self.resampled)
+        return replace(self, cuts=(*self.cuts, cut))
 
     def learnt(self, fits: Iterable[Fit]) -> Rows:
         """The same rows, with values into which something learnt went."""
-        return Rows(self.source, self.cuts, without_doubles((*self.fits, *fits)), self.resampled)
+        return replace(self, fits=without_doubles((*self.fits, *fits)))
 
     def holding(self, fits: Iterable[Fit]) -> Rows:
         """The same rows with other values."""
-        return Rows(self.source, self.cuts, tuple(fits), self.resampled)
+        return replace(self, fits=tuple(fits))
+
+    def following(self, site: Site) -> Rows:
+        """The same rows, of which a place says that they follow one another."""
+        return replace(self, follow=(*self.follow, site))
 
     def covers(self, other: Rows) -> bool:
         """Whether they are certainly all of the rows of another, and perhaps more."""
@@ -205,8 +214,11 @@ def joined(parts: Sequence[Rows | None]) -> Rows | None:
     if not known:
         return None
     first = next((part for part in known if part.source is not None), known[0])
-    others = [fit for part in known if part is not first for fit in part.fits]
-    return first.learnt(others) if others else first
+    others = [part for part in known if part is not first]
+    fits = [fit for part in others for fit in part.fits]
+    follow = [site for part in others for site in part.follow]
+    result = first.learnt(fits) if fits else first
+    return replace(result, follow=(*first.follow, *follow)) if follow else result
 
 
 def _shared(parts: Sequence[Rows | None]) -> Rows | None:
@@ -266,6 +278,8 @@ def _rows_of_operation(tensor: Tensor, operation: Operation, depth: int) -> Rows
         rows = rows_of(given[0] if given else None, depth - 1)
         if rows is None:
             return None
+        if by_window(given[0]):
+            return rows
         given_axis = "dim" if "dim" in operation.explicit else "axis"
         return statistic_of(rows, name, operation.arguments.get(given_axis), operation.site)
     if entry.family == "compare":
@@ -281,6 +295,13 @@ def _rows_of_operation(tensor: Tensor, operation: Operation, depth: int) -> Rows
         if found is not None:
             return found
     return _new(tensor)
+
+
+def by_window(value: Value | None) -> bool:
+    """Whether a table is looked at through a window around each row, as by `rolling`."""
+    if isinstance(value, Tensor) and isinstance(value.producer, Source):
+        value = value.producer.of
+    return isinstance(value, Unknown) and value.name.rpartition(".")[2] in WINDOWED
 
 
 def _may_hold_rows(value: Value | None) -> bool:

@@ -18,7 +18,7 @@ from nnlint.semantics.rows import (
     rows_of,
 )
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Site, names_of
+from nnlint.semantics.values import Built, Site, Value, names_of
 
 _SPLITS = frozenset({"split", "fold"})
 """Cuts that tell what is trained on from what is held out, by themselves."""
@@ -88,10 +88,15 @@ def _before_cross_validation(event: Event) -> Iterator[Leak]:
     training part, only what follows the targets, since a scale is left nearly the same."""
     for operand in event.operands:
         for rows in held_rows(operand):
-            part = bool(rows.cuts) or any(role_of_name(n) == TRAIN for n in row_names(operand))
+            part = bool(rows.cuts) or _is_called_training(operand)
             for fit in _learnt_from_all(rows):
                 if not rows.cuts and (not part or _follows_targets(fit)):
                     yield Leak(fit, event.site)
+
+
+def _is_called_training(value: Value | None) -> bool:
+    """Whether rows are called a training part."""
+    return any(role_of_name(name) == TRAIN for name in row_names(value))
 
 
 def _follows_targets(fit: Fit) -> bool:
@@ -124,7 +129,7 @@ def resampled_before_split(program: Program) -> Iterator[tuple[Resampling, Site]
             continue
         for whole in event.operands if crossed else (event.subject,):
             for rows in held_rows(whole):
-                if crossed and rows.cuts:
+                if crossed and (rows.cuts or _is_called_training(whole)):
                     # the test part is apart
                     continue
                 for resampling in rows.resampled:

@@ -49,11 +49,11 @@ def selections_on_test(program: Program) -> Iterator[Selection]:
         hits = _behind(site, names, measured)
         chosen = {id(e.loader): e.loader for e in hits}
         same = [_test_of(loader, tests) for loader in chosen.values()]
-        if not chosen or site.key in told or any(test is None for test in same):
+        if not chosen or any(test is None for test in same):
             continue
-        told.add(site.key)
         first, test = next(iter(chosen.values())), same[0]
-        if test is not None:
+        if test is not None and (id(first), does) not in told:
+            told.add((id(first), does))
             yield Selection(site, first, test, does)
 
 

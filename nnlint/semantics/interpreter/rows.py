@@ -7,6 +7,13 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
+from nnlint.semantics.interpreter.columns import (
+    column_names,
+    in_columns,
+    kind_of_choice,
+    place_of,
+    says_time,
+)
 from nnlint.semantics.interpreter.tables import COLUMN, FRAME, Tables
 from nnlint.semantics.library import Entry
 from nnlint.semantics.rows import (
@@ -24,6 +31,7 @@ from nnlint.semantics.rows import (
     Fit,
     Resampling,
     Rows,
+    by_window,
     joined,
     known_rows,
     learns,
@@ -48,6 +56,8 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import last_name
 
+LAGS = frozenset({"shift", "rolling", "diff", "pct_change", "ewm"})
+"""Methods of tables that give a row what is in rows before it."""
 _FRAME_SELECTORS = frozenset({"loc", "iloc"})
 
 
@@ -120,7 +130,7 @@ class RowKeeping(Tables):
             if receiver.entry.kind == "estimator":
                 return self._estimated(receiver, bound.name, positional, keywords, result, site)
             if receiver.entry.kind == "split" and bound.name == "split" and positional:
-                return self._folds(positional[0], site)
+                return self._folds(receiver, positional[0], site)
         elif isinstance(receiver, Unknown) and receiver.origin in (FRAME, COLUMN):
             self._note_of_frame(receiver, bound.name, positional, keywords, result, site)
         return result
@@ -179,12 +189,14 @@ class RowKeeping(Tables):
     ) -> None:
         """Note which rows, and which columns, of a value an item of it is."""
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if not parts:
+            return
         with self.untold():
             keys = [None if isinstance(p, ast.Slice) else self.evaluate(p) for p in parts]
         first = parts[0]
-        columns = _names(keys[1]) if len(keys) > 1 else None
-        if not located and len(keys) == 1 and _names(keys[0]) is not None:
-            columns = _names(keys[0])
+        columns = column_names(keys[1]) if len(keys) > 1 else None
+        if not located and len(keys) == 1 and column_names(keys[0]) is not None:
+            columns = column_names(keys[0])
             column = isinstance(receiver, Unknown) and isinstance(keys[0], Constant)
             if column:
                 result.state[COLUMN_OF] = receiver
@@ -192,21 +204,21 @@ class RowKeeping(Tables):
             if column and held is not None and held.fits:
                 # the column is what was written there
                 return
-            self._note(result, rows.holding(_in_columns(rows, columns or frozenset())), renew=True)
+            self._note(result, rows.holding(in_columns(rows, columns or frozenset())), renew=True)
             return
         if columns is not None:
-            rows = rows.holding(_in_columns(rows, columns))
+            rows = rows.holding(in_columns(rows, columns))
         if isinstance(first, ast.Slice):
             whole = first.lower is None and first.upper is None
             kind = "" if whole else "slice"
         elif isinstance(first, ast.Constant) and first.value in (None, ...):
             kind = ""
         else:
-            kind = _kind_of_choice(keys[0])
+            kind = kind_of_choice(keys[0])
         if not kind:
             self._note(result, rows, renew=True)
             return
-        cut = Cut(kind, self.site(node), _place(keys[0]))
+        cut = Cut(kind, self.site(node), place_of(keys[0]))
         self._note(result, rows.cut(cut), renew=True)
         if kind != "one":
             self.emit("part", self.site(node), _snapshot(rows), (result,), kind)
@@ -230,8 +242,9 @@ class RowKeeping(Tables):
                 self._note(part, rows.cut(cut))
             self.emit("part", site, _snapshot(rows), parts, "split")
 
-    def _folds(self, whole: Value, site: Site) -> Value:
+    def _folds(self, folds: Built, whole: Value, site: Site) -> Value:
         """What `folds.split(X)` gives: pairs of the positions of rows."""
+        self.emit("part", site, whole, (folds,), "folds")
         pair: list[Value] = []
         for place in range(2):
             chosen = Unknown("fold", "call")
@@ -325,6 +338,9 @@ class RowKeeping(Tables):
         rows = rows_of(receiver)
         if rows is None or result is receiver:
             return
+        if name in STATISTICS and by_window(receiver):
+            self._note(result, rows, renew=True)
+            return
         if name in STATISTICS:
             axis = positional[0] if positional else keywords.get("axis")
             self._note(result, statistic_of(rows, name, axis, site), renew=True)
@@ -333,8 +349,10 @@ class RowKeeping(Tables):
             self._note(result, rows)
             return
         given = [*positional, *keywords.values()]
-        if name == "drop" and rows.fits:
-            dropped = _names(keywords.get("columns", positional[0] if positional else None))
+        if name in LAGS or (name == "sort_values" and says_time(given)):
+            rows = rows.following(site)
+        elif name == "drop" and rows.fits:
+            dropped = column_names(keywords.get("columns", positional[0] if positional else None))
             if dropped:
                 left = [f for f in rows.fits if not f.columns or not f.columns <= dropped]
                 rows = rows.holding(left)
@@ -394,7 +412,7 @@ class RowKeeping(Tables):
             return
         with self.untold():
             last = None if isinstance(parts[-1], ast.Slice) else self.evaluate(parts[-1])
-        columns = _names(last) or frozenset()
+        columns = column_names(last) or frozenset()
         owner = receiver.state.get(MADE_OF, receiver.state.get(RECEIVER))
         located = isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in (
             "loc",
@@ -402,23 +420,29 @@ class RowKeeping(Tables):
         )
         whole = owner if located and isinstance(owner, (Unknown, Tensor)) else receiver
         if len(parts) == 1 or isinstance(parts[0], ast.Slice):
-            self._write_columns(whole, columns, fits)
+            held = rows_of(value) if isinstance(value, (Tensor, Arithmetic)) else known_rows(value)
+            self._write_columns(whole, columns, fits, held.follow if held is not None else ())
 
     def _write_columns(
-        self, whole: Unknown | Tensor, columns: frozenset[str], fits: Sequence[Fit]
+        self,
+        whole: Unknown | Tensor,
+        columns: frozenset[str],
+        fits: Sequence[Fit],
+        follow: Sequence[Site] = (),
     ) -> None:
         rows = rows_of(whole)
         if rows is None or rows.source is None:
             return
         kept = [f for f in rows.fits if not f.columns or not f.columns <= columns]
         written = [replace(f, columns=columns) for f in fits]
-        if written or len(kept) < len(rows.fits):
-            self.write(whole.state, ROWS, rows.holding(kept).learnt(written))
+        if written or len(kept) < len(rows.fits) or follow:
+            changed = rows.holding(kept).learnt(written)
+            self.write(whole.state, ROWS, replace(changed, follow=(*rows.follow, *follow)))
 
 
 def drawn_again(rows: Rows, resampling: Resampling) -> Rows:
     """Rows of which some are there several times, or left out."""
-    return Rows(rows.source, rows.cuts, rows.fits, (*rows.resampled, resampling))
+    return replace(rows, resampled=(*rows.resampled, resampling))
 
 
 def _snapshot(rows: Rows) -> Unknown:
@@ -436,43 +460,6 @@ def _learnt(values: Sequence[Value]) -> tuple[Fit, ...]:
             rows = rows_of(value)
             found += rows.fits if rows is not None else ()
     return tuple(found)
-
-
-def _in_columns(rows: Rows, columns: frozenset[str]) -> list[Fit]:
-    """What went into some of the columns."""
-    return [f for f in rows.fits if not columns or not f.columns or f.columns & columns]
-
-
-def _names(value: Value | None) -> frozenset[str] | None:
-    """The names of columns that a key lists; None for what is no such list."""
-    match value:
-        case Constant(value=str() as name):
-            return frozenset({name})
-        case Constant(value=list() | tuple() as names) if names:
-            return frozenset(names) if all(isinstance(n, str) for n in names) else None
-        case Items(items=items) if items and not value.open:
-            known = [i.value for i in items if isinstance(i, Constant)]
-            texts = frozenset(n for n in known if isinstance(n, str))
-            return texts if len(known) == len(items) and len(texts) == len(items) else None
-        case _:
-            return None
-
-
-def _kind_of_choice(key: Value | None) -> str:
-    match key:
-        case Constant(value=int()):
-            return "one"
-        case Unknown(origin="loop" | "index"):
-            return "one"
-        case Unknown() if (rows := known_rows(key)) is not None and rows.cuts:
-            return rows.cuts[-1].kind if rows.cuts[-1].kind == "fold" else "chosen"
-        case _:
-            return "chosen"
-
-
-def _place(key: Value | None) -> int:
-    rows = known_rows(key)
-    return rows.cuts[-1].place if rows is not None and rows.cuts else 0
 
 
 def _is_all(positional: Sequence[Value], keywords: dict[str, Value]) -> bool:
