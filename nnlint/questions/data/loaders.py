@@ -173,6 +173,9 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
             if constant(dataset.arguments.get("streaming"), False) is not False:
                 return False
             inner = dataset.arguments.get("dataset")
+            if dataset.entry.family == "subset":
+                # it takes its examples by their numbers
+                return True
             if dataset.entry.family == "hugging_face":
                 # without a split it is a table of several
                 return "split" in dataset.explicit

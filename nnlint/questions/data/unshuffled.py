@@ -36,7 +36,7 @@ from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(
-    r"time_?ser|timeser|series|forecast|look_?back|horizon|window|(?<!max_)(?<!max)seq_?len|bptt|stateful|stream|"
+    r"time_?ser|timeser|series|forecast|look_?back|horizon(?!tal)|window|(?<!max_)(?<!max)seq_?len|bptt|stateful|stream|"
     r"video|(?<!data)frames|trajector|rollout|replay|online|continual|curricul|sorted|bucket|stock|"
     r"temporal|corpus|language|chronolog|sequential|traffic|sensor|autoregress|overfit|sanity",
     re.IGNORECASE,
@@ -112,9 +112,8 @@ def _names(dataset: Value | None, depth: int = 4) -> Iterator[str]:
             for name, value in dataset.named.items():
                 yield name
                 yield from _names(value, depth - 1)
-        case Built():
-            if dataset.site.text:
-                yield dataset.site.text
+        case Built() if dataset.entry.kind == "dataset":
+            yield dataset.site.text
             for value in dataset.arguments.values():
                 yield from _names(value, depth - 1)
         case Items():

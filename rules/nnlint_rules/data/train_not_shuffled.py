@@ -79,8 +79,8 @@ def train_not_shuffled(program: Program, context: Context) -> None:
         around = found.batches.site if found.batches else None
         context.report(
             loader.site,
-            f"`{called(loader)}` does not shuffle: every epoch trains on the same batches, in "
-            "the order in which the examples are stored",
+            f"`{called(loader)}` does not shuffle: every epoch trains on the same batches in "
+            "the same order",
             help="Pass `shuffle=True`, or a sampler.",
             related=[(around, "trains on it")] if around else [],
             fix=("Shuffle", shuffle(program, loader)),
