@@ -217,15 +217,15 @@ def _in_function(around: ast.AST, known: list[Shuffled]) -> Iterator[Apart]:
                 continue
             if _is_restored(first, second, around) or _is_undone(first, second, around):
                 continue
-            if _has_partner(first, second, known) or _has_partner(second, first, known):
+            if _has_partner(first, known) or _has_partner(second, known):
                 continue
             told |= {id(first), id(second)}
             yield Apart(first.site, second.site, (_text(first), _text(second)))
 
 
-def _has_partner(one: Shuffled, other: Shuffled, known: list[Shuffled]) -> bool:
-    """Whether what one draw puts into an order is put into that of another thing, too."""
-    return any(k.drawn is one.drawn and _text(k) == _text(other) for k in known)
+def _has_partner(one: Shuffled, known: list[Shuffled]) -> bool:
+    """Whether something else is put into the same order: that is what belongs to it."""
+    return any(k.drawn is one.drawn and _text(k) != _text(one) for k in known)
 
 
 def _text(found: Shuffled) -> str:
