@@ -70,7 +70,7 @@ def is_input(name: str) -> bool:
 
 
 _WORSE = frozenset(
-    "noisy noise hazy haze rainy rain blur blurry blurred lr low lq degraded corrupted distorted "
+    "noisy noise noised hazy foggy haze rainy rain blur blurry blurred lr low lq degraded corrupted distorted "
     "compressed dark sketch edges partial".split()
 )
 _BETTER = frozenset("clean clear hr high hq sharp gt original bright norain target".split())
