@@ -74,8 +74,8 @@ def _padding_is_end(module: ModuleSyntax, _: None) -> tuple[Site, str] | None:
                 if any(map(_is_end, given)):
                     return Site(module, node), ast.unparse(owner)
             case ast.Call(keywords=[*keywords]) if called_name(node) == "from_pretrained":
-                given = {k.arg: ast.unparse(k.value) for k in keywords if k.arg}
-                if "pad_token" in given and given["pad_token"] == given.get("eos_token"):
+                tokens = {k.arg: ast.unparse(k.value) for k in keywords if k.arg}
+                if "pad_token" in tokens and tokens["pad_token"] == tokens.get("eos_token"):
                     return Site(module, node), "the tokenizer"
             case _:
                 pass

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from nnlint.questions.data.partners import belong_together, name_of, words_of
+from nnlint.questions.data.partners import belong_together, name_of
+from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.listings import Listing, listing_of
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import function_around
 from nnlint.syntax.walking import walk
 
 _PAIRS = frozenset({"zip", "TensorDataset", "train_test_split", "StackDataset"})
@@ -53,6 +55,8 @@ def _told_once(module: ModuleSyntax) -> Iterator[Listed]:
             loose = [found.call for found in (first, second) if not found.ordered]
             if any(id(call) in told for call in loose) or not _belong(one, two, first, second):
                 continue
+            if _is_checked(module, pairing):
+                continue
             told.update(map(id, loose))
             sites = {id(call): Site(module, call) for call in loose}
             scanned = any(called_name(call) == "scandir" for call in loose)
@@ -63,6 +67,19 @@ def _told_once(module: ModuleSyntax) -> Iterator[Listed]:
                 (ast.unparse(one), ast.unparse(two)),
                 not (first.keyed or second.keyed or scanned),
             )
+
+
+def _is_checked(module: ModuleSyntax, pairing: ast.AST) -> bool:
+    """Whether a function stops where two names that it pairs differ."""
+    around = function_around(module, pairing)
+    tests = [n.test for n in walk(around) if isinstance(n, ast.Assert)] if around else []
+    return any(
+        isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], ast.Eq)
+        and called_name(test.left) != "len"
+        and not isinstance(test.comparators[0], ast.Constant)
+        for test in tests
+    )
 
 
 def _pairings(module: ModuleSyntax) -> Iterator[tuple[ast.AST, list[ast.expr]]]:

@@ -83,10 +83,10 @@ def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
     told: set[object] = set()
     for evaluated in (found for found, role in known if role == EVAL):
         alike = [t for t in trained if _same_data(t, evaluated)]
-        found = [_mismatch(t, evaluated) for t in alike]
-        first = found[0] if found else None
+        mismatches = [_mismatch(t, evaluated) for t in alike]
+        first = mismatches[0] if mismatches else None
         # where one of several kinds of training data is prepared so, it is the one meant
-        if first is not None and all(m is not None and m.kind == first.kind for m in found):
+        if first is not None and all(m is not None and m.kind == first.kind for m in mismatches):
             if first.site.key not in told:
                 told.add(first.site.key)
                 yield first

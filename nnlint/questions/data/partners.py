@@ -55,7 +55,7 @@ def _belongs(inputs: set[str], targets: set[str]) -> bool:
     if not told or targets.isdisjoint(_TARGETS):
         return False
     rest, other = (words - _INPUTS - _TARGETS for words in (inputs, targets))
-    return rest == other or not rest or not other
+    return rest == other or (min(len(rest), len(other)) == 0 and len(rest | other) == 1)
 
 
 def is_spatial_target(name: str) -> bool:
@@ -70,7 +70,7 @@ def is_input(name: str) -> bool:
 
 
 _WORSE = frozenset(
-    "noisy noise hazy haze rainy rain blur blurry blurred lr low lq degraded corrupted distorted "
+    "noisy noise noised hazy foggy haze rainy rain blur blurry blurred lr low lq degraded corrupted distorted "
     "compressed dark sketch edges partial".split()
 )
 _BETTER = frozenset("clean clear hr high hq sharp gt original bright norain target".split())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from nnlint.questions.data.partners import is_input_with_target, name_of
 from nnlint.questions.data.repeating import has_fixed_seed
+from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import RESTORES, Drawing
 from nnlint.semantics.timeline import Block
@@ -217,15 +218,15 @@ def _in_function(around: ast.AST, known: list[Shuffled]) -> Iterator[Apart]:
                 continue
             if _is_restored(first, second, around) or _is_undone(first, second, around):
                 continue
-            if _has_partner(first, second, known) or _has_partner(second, first, known):
+            if _has_partner(first, known) or _has_partner(second, known):
                 continue
             told |= {id(first), id(second)}
             yield Apart(first.site, second.site, (_text(first), _text(second)))
 
 
-def _has_partner(one: Shuffled, other: Shuffled, known: list[Shuffled]) -> bool:
-    """Whether what one draw puts into an order is put into that of another thing, too."""
-    return any(k.drawn is one.drawn and _text(k) == _text(other) for k in known)
+def _has_partner(one: Shuffled, known: list[Shuffled]) -> bool:
+    """Whether something else is put into the same order: that is what belongs to it."""
+    return any(k.drawn is one.drawn and _text(k) != _text(one) for k in known)
 
 
 def _text(found: Shuffled) -> str:
@@ -293,10 +294,20 @@ def _zipped_loaders(subject: Value | None) -> Iterator[Apart]:
     loaders = [v for v in subject.operands if isinstance(v, Built) and _shuffles(v)]
     for place, second in enumerate(loaders):
         for first in loaders[:place]:
+            if any(map(_is_of_domain, (*names_of(first), *names_of(second)))):
+                continue
             pairs = ((a, b) for a in names_of(first) for b in names_of(second))
             pair = next((p for p in pairs if is_input_with_target(*_without_loader(p))), None)
             if pair is not None and first is not second:
                 yield Apart(first.site, second.site, pair)
+
+
+def _is_of_domain(name: str) -> bool:
+    """Whether a name may be that of a source or target domain, whose examples are no labels."""
+    return not _DOMAINS.isdisjoint(words_of(name))
+
+
+_DOMAINS = frozenset({"source", "src", "target", "targets", "tgt", "domain"})
 
 
 def _without_loader(names: tuple[str, str]) -> tuple[str, str]:

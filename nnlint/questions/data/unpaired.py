@@ -10,11 +10,11 @@ from nnlint.questions.data.partners import (
     is_restored_from,
     is_spatial_target,
     name_of,
-    words_of,
 )
 from nnlint.questions.data.pipelines import trains_adversarially
 from nnlint.questions.data.randomness import drawings_of, random_events
 from nnlint.questions.data.repeating import Walk
+from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import RESTORES
 from nnlint.semantics.timeline import Block, Event, exclusive, innermost_loop

@@ -404,8 +404,7 @@ class Members(TrainingCalls):
             self.emit("requires_grad", site, tensor, wanted, name)
         entry = self.library.tensor_method(name)
         if name.endswith("_"):
-            given = positional[0] if positional else NONE
-            self.note_written(tensor, given, site.node, name)
+            self.note_written(tensor, positional[0] if positional else NONE, site.node, name)
         if entry is not None:
             return self.library_call(entry, (tensor, *positional), keywords, site)
         return Unknown(name, "call")
