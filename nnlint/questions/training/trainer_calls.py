@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Iterator
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Class, External, Instance
+from nnlint.semantics.values import (
+    Built,
+    Class,
+    Constant,
+    External,
+    Instance,
+    Items,
+    Site,
+    Table,
+    Value,
+)
 
 _VALIDATES = frozenset({"val_dataloaders", "val_dataloader", "datamodule", "ckpt_path"})
 _CLASSIFIER = re.compile(
@@ -65,6 +76,54 @@ def _may_have(model: Instance, method: str) -> bool:
         if isinstance(base, External) and not base.name.startswith(("lightning.", "torch.")):
             return base.name != "builtins.object"
     return False
+
+
+def monitors_of_training(program: Program) -> Iterator[Site]:
+    """The names of training losses that a trainer is told to go by, though it validates."""
+    for event in program.events("configured"):
+        if isinstance(event.subject, Instance) and _defines(event.subject, "validation_step"):
+            yield from _training_names(_monitors(event.operands[0]))
+    validated = any(
+        isinstance(model, Instance) and _defines(model, "validation_step")
+        for event in program.events("fit")
+        for model in event.operands[:1]
+    )
+    for built in program.builds if validated else ():
+        if built.entry.name in _GO_BY and "monitor" in built.explicit:
+            yield from _training_names([built.arguments["monitor"]])
+
+
+_GO_BY = (
+    "lightning.pytorch.callbacks.EarlyStopping",
+    "lightning.pytorch.callbacks.ModelCheckpoint",
+)
+_OF_TRAINING = re.compile(r"^(?:train|training|tr)(?:[_/]|$)|[_/](?:train|training)$")
+
+
+def _defines(model: Instance, method: str) -> bool:
+    return any(isinstance(base, Class) and method in base.names for base in model.cls.ancestry())
+
+
+def _monitors(value: Value, depth: int = 5) -> Iterator[Value]:
+    """What the schedulers in a value are monitored by."""
+    inner: Iterable[Value] = ()
+    match value:
+        case Table():
+            found = value.state.get("monitor")
+            if isinstance(found, Value):
+                yield found
+            inner = [part for part in value.state.values() if isinstance(part, Value)]
+        case Items():
+            inner = value.items
+    for part in inner if depth else ():
+        yield from _monitors(part, depth - 1)
+
+
+def _training_names(values: Iterable[Value]) -> Iterator[Site]:
+    for value in values:
+        if isinstance(value, Constant) and isinstance(value.value, str) and value.site is not None:
+            if _OF_TRAINING.search(value.value):
+                yield value.site
 
 
 def unmeasured_classifier(program: Program) -> Event | None:

@@ -1,4 +1,5 @@
 from nnlint.questions.training.monitored import best_models_by_training, plateaus_of_training
+from nnlint.questions.training.trainer_calls import monitors_of_training
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -15,7 +16,8 @@ def plateau_on_training_loss(program: Program, context: Context) -> None:
     ## What it does
     Reports `ReduceLROnPlateau.step` with a metric that is computed from the loss whose gradients
     train the model, and the saving of a best model by such a loss, where the same round of the
-    loop evaluates on other data.
+    loop evaluates on other data. So it does where Lightning is told to monitor the training loss of
+    a module that validates, for a plateau, early stopping or checkpoints.
 
     ## Why it hurts training
     The training loss goes on falling while the model overfits: the rate stays high when it should
@@ -93,4 +95,11 @@ def plateau_on_training_loss(program: Program, context: Context) -> None:
                 (found.trained.site, "trains with this loss"),
                 (found.evaluated.site, "the same round evaluates here"),
             ],
+        )
+    for monitor in monitors_of_training(program):
+        context.report(
+            monitor,
+            f"{monitor.text} is what the trainer goes by, and it goes on falling while the model "
+            "overfits, though the module validates",
+            help="Monitor what `validation_step` logs.",
         )
