@@ -96,6 +96,21 @@ def is_array(tensor: Tensor) -> bool:
     return name.startswith("numpy.")
 
 
+POINTWISE = frozenset(
+    "activation elementwise cast rounding log sigmoid clamp dropout identity detach clone contiguous".split()
+)
+"""Families of what makes each element of the element in its place alone."""
+
+
+def is_pointwise(operation: Operation) -> bool:
+    """Whether each element of a result is made of the element in its place alone, so that the
+    order of the elements makes no difference."""
+    entry = operation.entry
+    # each channel has a slope of its own
+    sloped = entry.activation == "prelu"
+    return entry.axes == "same" and entry.family in POINTWISE and not sloped
+
+
 def holds_positions(tensor: Tensor) -> bool:
     """Whether a tensor is shown to hold whole numbers, by what makes it: an index, and no mask."""
     producer = tensor.producer

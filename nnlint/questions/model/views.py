@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
 from nnlint.questions.model.overwriting import is_overwritten
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.axes import same_sizes
 from nnlint.semantics.axes.regroup import FAULTS, Kind, ViewResult
+from nnlint.semantics.dataflow import is_pointwise
+from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement
@@ -45,7 +49,7 @@ class Disagreement:
     what it reads is made by a module that is passed in, as others may be."""
 
 
-def wrong_view(operation: Operation) -> Operation | None:
+def wrong_view(operation: Operation, programs: Sequence[Program]) -> Operation | None:
     """The view that an operation is, or that a loss depends on, if it is wrong.
 
     A loss whose target is flattened as a whole compares positions. So the maps that its
@@ -53,7 +57,13 @@ def wrong_view(operation: Operation) -> Operation | None:
     """
     if operation.entry.kind != "loss":
         view = operation.view
-        return operation if isinstance(view, ViewResult) and _is_wrong(operation, view) else None
+        if not isinstance(view, ViewResult) or not _is_wrong(operation, view):
+            return None
+        if view.undone is None:
+            return operation
+        # axes that are moved in front of it are not in their places behind the view that undoes it
+        left = replace(operation, view=replace(view, remedy=""))
+        return None if _is_only_undone(operation, programs) else left
     target = operation.arguments.get("target")
     if not operation.inputs or not isinstance(target, Tensor) or not _flattened(target):
         return None
@@ -70,6 +80,29 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
         and not _orderless(operation.inputs[0], operation)
         and not _is_only_measured(operation)
         and not is_overwritten(operation)
+    )
+
+
+def _is_only_undone(view: Operation, programs: Sequence[Program]) -> bool:
+    """Whether nothing reads the elements of a wrong view before another one has undone it."""
+    for program in programs:
+        uses, waiting = program.once(Uses), [view]
+        while waiting:
+            for use in uses.of(waiting.pop()):
+                if is_pointwise(use):
+                    waiting.append(use)
+                elif not _gives_back(use, view):
+                    return False
+    return True
+
+
+def _gives_back(use: Operation, view: Operation) -> bool:
+    first, second = view.view, use.view
+    return (
+        isinstance(first, ViewResult)
+        and isinstance(second, ViewResult)
+        and second.kind is Kind.REGROUPING
+        and same_sizes(second.shape, first.undone)
     )
 
 

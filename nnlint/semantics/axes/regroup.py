@@ -79,6 +79,8 @@ class ViewResult:
     """Of a wrong view: the expression that does what its author means."""
     suspected: Kind = Kind.UNKNOWN
     """What the view does if sizes that layers leave over are more than 1."""
+    undone: Shape | None = None
+    """Of a wrong view: the shape that a view behind it gives the elements back, if one does."""
     names: Names = field(default_factory=Names)
     """What sizes and axes are called where the view stands."""
 

@@ -28,6 +28,7 @@ from nnlint.semantics.interpreter.data import data_shape
 from nnlint.semantics.interpreter.outlines import outline
 from nnlint.semantics.interpreter.relative_positions import is_padded, judge_shift
 from nnlint.semantics.interpreter.statements import ANY
+from nnlint.semantics.interpreter.undoing import judge_undone
 from nnlint.semantics.interpreter.view_words import ViewWords
 from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
@@ -71,6 +72,7 @@ class Shapes(ViewWords):
         if entry.axes == "view":
             target = self.sizes.targets(given[1:]) or ()
             operation.view = self._view(operation, target)
+            judge_undone(operation, target)
             shape = operation.view.shape if operation.view else None
             judge_shift(operation, target)
             return Tensor(operation, {"shape": shape})

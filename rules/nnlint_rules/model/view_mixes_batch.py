@@ -59,7 +59,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     - [torch.Tensor.view](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html)
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     """
-    wrong = wrong_view(operation)
+    wrong = wrong_view(operation, context.programs)
     if wrong is None or wrong.view is None:
         return
     view, site = wrong.view, wrong.site
