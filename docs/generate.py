@@ -3,11 +3,12 @@
     python docs/generate.py
 
 writes one page for each rule, from its docstring, into docs/rules/ (not committed), and
-renews the output under each `$ nnlint ...` in README.md.
+renews the output under each `$ nnlint ...` in README.md and the JSON schemas in docs/schemas/.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -18,10 +19,12 @@ from pathlib import Path
 
 from nnlint.registry import load_rules
 from nnlint.rule import Rule
+from nnlint.schemas import SCHEMAS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = ROOT / "docs" / "rules"
+SCHEMA_FILES = ROOT / "docs" / "schemas"
 CONSOLE = re.compile(r"(```console\n\$ (nnlint [^\n]*)\n).*?(```)", re.DOTALL)
 
 
@@ -59,10 +62,19 @@ def write_rule_pages(folder: Path, rules: Iterable[Rule]) -> None:
     (folder / "README.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def write_schemas(folder: Path) -> None:
+    """Write the JSON schemas."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in SCHEMAS.items():
+        text = json.dumps(schema(), indent=2) + "\n"
+        (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     """Renew everything."""
     README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
     rules = load_rules()
+    write_schemas(SCHEMA_FILES)
     write_rule_pages(PAGES, rules)
     print(f"renewed {README.name}, wrote {len(rules)} pages to {PAGES.relative_to(ROOT)}")
 

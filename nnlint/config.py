@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nnlint.finding import Stage
+from nnlint.finding import Level, Stage
 from nnlint.source.file import SourceError
 from nnlint.source.patterns import PatternError, compiled
 from nnlint.source.reading import read_bytes
@@ -19,9 +19,12 @@ from nnlint.text import hint
 FAIL_ON = ("error", "warning", "advice", "never")
 WITHOUT_FIXES = frozenset({"github", "gitlab", "junit"})
 """Formats of reports that say nothing of fixes."""
-WITH_EDITS = frozenset({"json", "json-lines", "sarif"})
+WITH_EDITS = frozenset({"json", "json-lines", "rdjson", "sarif"})
 """Formats of reports that say what a fix changes, which takes working it out."""
-FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "sarif", "junit", "html")
+FORMATS = (
+    *("full", "concise", "json", "json-lines", "github", "gitlab", "rdjson", "sarif", "junit"),
+    "html",
+)
 
 
 class ConfigError(Exception):
@@ -41,6 +44,9 @@ class Selection:
     """None leaves what was selected before."""
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    fixable: tuple[str, ...] | None = None
+    """None leaves what was fixable before."""
+    unfixable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,14 @@ class Config:
     selection: Selection = Selection()
     command_line: Selection = Selection()
     """Selectors that come on top of the file's."""
+    levels: tuple[tuple[str, Level], ...] = ()
+    """Selectors, each with the level that findings of its rules have instead of their own."""
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Patterns as in .gitignore, of absolute paths where they hold a slash; and selectors."""
     exclude: tuple[str, ...] = ()
     """Patterns as in .gitignore, of absolute paths where they hold a slash."""
+    extend_exclude: tuple[str, ...] = ()
+    """Further ones, which stay where a file that extends another sets its own `exclude`."""
     respect_gitignore: bool = True
     src: tuple[str, ...] = ()
     """Globs of folders that imports start from, besides those that are found; absolute."""
@@ -65,6 +75,8 @@ class Config:
     """Constructor arguments and input shapes by `module:Class`, for the verifier."""
     origin: str | None = None
     """The file that the settings were read from."""
+    is_of_user: bool = False
+    """Whether they are those that a user has for projects without any."""
 
 
 class ConfigFiles:
@@ -87,8 +99,7 @@ class ConfigFiles:
         Raises:
             ConfigError: the nearest file cannot be used.
         """
-        found = find_config(folder)
-        config = self._adjust(load_config(found) if found else Config())
+        config = self._adjust(config_for(folder))
         self._known[folder] = config
         return config
 
@@ -107,7 +118,37 @@ class ConfigFiles:
         except ConfigError as error:
             own = folder / "nnlint.toml"
             self.problems[str(own if own.is_file() else folder / "pyproject.toml")] = error
-        return self._adjust(Config()) if folder.parent == folder else self.of(folder.parent)
+        if folder.parent != folder:
+            return self.of(folder.parent)
+        try:
+            return self._adjust(_of_user())
+        except ConfigError as error:
+            self.problems[str(user_config())] = error
+            return self._adjust(Config())
+
+
+def config_for(folder: Path) -> Config:
+    """The configuration of a folder: the nearest file's, else the user's own, else the defaults.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+    found = find_config(folder)
+    return load_config(found) if found else _of_user()
+
+
+def user_config() -> Path:
+    """The file of a user's settings for projects that have none."""
+    from platformdirs import user_config_path
+
+    return user_config_path("nnlint", appauthor=False) / "nnlint.toml"
+
+
+def _of_user() -> Config:
+    path = user_config()
+    if not path.is_file():
+        return Config()
+    return replace(load_config(path, base=Path.cwd()), is_of_user=True)
 
 
 def find_config(start: Path) -> Path | None:
@@ -136,22 +177,31 @@ def config_in(folder: Path) -> Path | None:
     return shared if shared.is_file() and _table(shared) is not None else None
 
 
-def load_config(path: Path) -> Config:
-    """Read a configuration file.
+def load_config(path: Path, base: Path | None = None) -> Config:
+    """Read a configuration file, and those that it extends before it.
+
+    Parameters:
+        base: where its paths and patterns begin, by default its own folder.
 
     Raises:
         ConfigError: it is no TOML, or holds an unknown key or a wrong value.
     """
-    config = read_config(_table(path) or {}, str(path))
-    base = Path(os.path.abspath(path)).parent
-    return replace(
-        config,
-        origin=str(path),
-        exclude=tuple(anchored(p, base) for p in config.exclude),
-        per_file_ignores=tuple((anchored(p, base), c) for p, c in config.per_file_ignores),
-        src=tuple(os.path.join(base, pattern) for pattern in config.src),
-        baseline=config.baseline and str(base / config.baseline),
-    )
+    return replace(_loaded(path, base, ()), origin=str(path))
+
+
+def _loaded(path: Path, base: Path | None, before: tuple[Path, ...]) -> Config:
+    whole = Path(os.path.abspath(path))
+    if whole in before:
+        raise ConfigError(f"{before[-1]}: `extend` leads in a circle to {path}")
+    table = dict(_table(path) or {})
+    parent = Config()
+    if "extend" in table:
+        name = _string(f"{path}: `extend`", table.pop("extend"))
+        further = whole.parent / os.path.expanduser(name)
+        if not further.is_file():
+            raise ConfigError(f"{path}: `extend`: there is no file {further}")
+        parent = _loaded(further, base, (*before, whole))
+    return read_config(table, str(path), parent, base or whole.parent)
 
 
 def anchored(pattern: str, base: Path, bare: bool = True) -> str:
@@ -189,12 +239,20 @@ def _table(path: Path) -> dict[str, Any] | None:
     return table
 
 
-def read_config(table: Mapping[str, Any], origin: str) -> Config:
+def read_config(
+    table: Mapping[str, Any], origin: str, config: Config | None = None, base: Path | None = None
+) -> Config:
     """Turn a TOML table into a `Config`.
+
+    Parameters:
+        origin: what messages call the table.
+        config: the settings that those of the table come on top of.
+        base: the folder that paths and patterns begin at; None leaves them as they are.
 
     Raises:
         ConfigError: a key is unknown or a value has the wrong type.
     """
+    config = config or Config()
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in ("rules", "local-rules"):
@@ -205,8 +263,26 @@ def read_config(table: Mapping[str, Any], origin: str) -> Config:
         if key not in KEYS:
             raise ConfigError(f"{origin}: unknown key `{key}`{hint(key, KEYS)}")
         values[key.replace("-", "_")] = KEYS[key](f"{origin}: `{key}`", value)
+    if base is not None:
+        values |= {
+            key: _PLACES[key](value, base) for key, value in values.items() if key in _PLACES
+        }
+    if "extend_exclude" in values:
+        values["extend_exclude"] = (*config.extend_exclude, *values["extend_exclude"])
+    if "extend_select" in values:
+        values["extend_select"] = (*config.selection.extend_select, *values["extend_select"])
     selection = {name: values.pop(name) for name in Selection.__slots__ if name in values}
-    return replace(Config(), selection=replace(Selection(), **selection), **values)
+    return replace(config, selection=replace(config.selection, **selection), **values)
+
+
+_PLACES: Mapping[str, Callable[[Any, Path], Any]] = {
+    "exclude": lambda patterns, base: tuple(anchored(p, base) for p in patterns),
+    "extend_exclude": lambda patterns, base: tuple(anchored(p, base) for p in patterns),
+    "per_file_ignores": lambda rows, base: tuple((anchored(p, base), c) for p, c in rows),
+    "src": lambda patterns, base: tuple(os.path.join(base, p) for p in patterns),
+    "baseline": lambda name, base: str(base / name),
+}
+"""What becomes of settings that speak of files, which are told from a folder."""
 
 
 def _strings(what: str, value: Any) -> tuple[str, ...]:
@@ -259,12 +335,24 @@ def _ignores(what: str, value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((p, _strings(f"{what}: `{p}`", codes)) for p, codes in table.items())
 
 
+def _levels(what: str, value: Any) -> tuple[tuple[str, Level], ...]:
+    words = [level.value for level in Level]
+    return tuple(
+        (selector, Level(one_of(f"{what}: `{selector}`", level, words)))
+        for selector, level in _table_value(what, value).items()
+    )
+
+
 KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "select": _strings,
     "extend-select": _strings,
     "ignore": _strings,
+    "fixable": _strings,
+    "unfixable": _strings,
+    "levels": _levels,
     "per-file-ignores": _ignores,
     "exclude": _patterns,
+    "extend-exclude": _patterns,
     "respect-gitignore": _truth,
     "src": _strings,
     "stage": lambda what, value: Stage(one_of(what, value, [s.value for s in Stage])),
@@ -273,7 +361,7 @@ KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "baseline": _string,
     "verify": lambda what, value: tuple(_table_value(what, value).items()),
 }
-"""Every key of a configuration file, and what turns its value into the setting."""
+"""Every key of a configuration file but `extend`, and what turns its value into the setting."""
 
 
 def one_of(what: str, value: Any, allowed: Sequence[str]) -> str:

@@ -123,7 +123,7 @@ class Linter:
 
         def rules_of(folder: Path) -> FolderRules:
             config = self._config_of(folder)
-            return FolderRules(config.exclude, config.respect_gitignore)
+            return FolderRules((*config.exclude, *config.extend_exclude), config.respect_gitignore)
 
         return discover(paths, rules_of, force_exclude)
 

@@ -176,6 +176,19 @@ class Finding:
         return (self.start.row, self.end.row, *(r for r in (self.first_row, self.noqa_row) if r))
 
     @property
+    def short(self) -> str:
+        """What is wrong, without what it does to the run."""
+        if not self.explanation:
+            # one of the tool itself, or of a rule that says no more than this
+            return self.message
+        quoted = False
+        for at, sign in enumerate(self.message):
+            quoted ^= sign == "`"
+            if not quoted and self.message.startswith(": ", at):
+                return self.message[:at]
+        return self.message
+
+    @property
     def text(self) -> str:
         """The message and what to write instead, as sentences."""
         if not self.help:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from nnlint.config import Config, ConfigError, Selection
@@ -56,10 +57,43 @@ def is_selected(config: Config, rule: Selectable) -> bool:
     As in Ruff, the more specific selector wins, `ignore` wins over `select` of the same
     specificity, and the command line wins over the file.
     """
+    if config.levels:
+        rule = _Releveled(rule.code, rule.name, level_of(config, rule))
     selected = rule.level is not Level.PEDANTIC
     for layer in (config.selection, config.command_line):
         selected = _apply(layer, rule, selected)
     return selected
+
+
+@dataclass(frozen=True, slots=True)
+class _Releveled:
+    """A rule under the level that a configuration gives it."""
+
+    code: str
+    name: str
+    level: Level
+
+
+def level_of(config: Config, rule: Selectable) -> Level:
+    """The level that a configuration gives a rule: the more specific selector wins."""
+    found = max(
+        ((specificity(s, rule), number) for number, (s, _) in enumerate(config.levels)),
+        default=(0, 0),
+    )
+    return config.levels[found[1]][1] if found[0] else rule.level
+
+
+def is_fixable(config: Config, rule: Selectable) -> bool:
+    """Whether a configuration lets fixes of a rule be made; the more specific selector wins."""
+    fixable = True
+    for layer in (config.selection, config.command_line):
+        wanted = max((specificity(s, rule) for s in layer.fixable or ()), default=0)
+        refused = max((specificity(s, rule) for s in layer.unfixable), default=0)
+        if refused and refused >= wanted:
+            fixable = False
+        else:
+            fixable = wanted > 0 or (fixable and layer.fixable is None)
+    return fixable
 
 
 def _apply(layer: Selection, rule: Selectable, before: bool) -> bool:
@@ -80,7 +114,9 @@ def check_selectors(config: Config, rules: Iterable[Selectable]) -> None:
     known = tuple(rules)
     layers = (config.selection, config.command_line)
     selectors = [s for la in layers for s in (*(la.select or ()), *la.extend_select, *la.ignore)]
+    selectors += [s for la in layers for s in (*(la.fixable or ()), *la.unfixable)]
     selectors += [s for _, codes in config.per_file_ignores for s in codes]
+    selectors += [s for s, _ in config.levels]
     for selector in selectors:
         if not any(specificity(selector, rule) for rule in known):
             raise ConfigError(f"unknown rule selector `{selector}`{closest(selector, known)}")

@@ -13,7 +13,15 @@ from nnlint.config import Config
 from nnlint.finding import Applicability, Change, ChangeKind, Finding, Fix, Position
 from nnlint.listing import every_name
 from nnlint.registry import TOOL
-from nnlint.selection import closest, closest_selector, is_selected, meant, specificity
+from nnlint.selection import (
+    closest,
+    closest_selector,
+    is_fixable,
+    is_selected,
+    level_of,
+    meant,
+    specificity,
+)
 from nnlint.source.patterns import compiled
 from nnlint.source.suppression import Suppression
 
@@ -82,8 +90,17 @@ def reported(
         file = _File(name, config, comments.get(name, ()))
         left = [f for f in by_file.get(name, ()) if not file.hides(f)]
         left += file.about_comments(judged(name))
-        kept += [f for f in left if not _ignored_in_file(f, config)]
+        kept += [_configured(f, config) for f in left if not _ignored_in_file(f, config)]
     return sorted(kept, key=lambda f: f.sort_key)
+
+
+def _configured(finding: Finding, config: Config) -> Finding:
+    """A finding under the level that its rule is given, and with a fix where one is wanted."""
+    if finding.code not in FATAL and config.levels:
+        finding = replace(finding, level=level_of(config, finding))
+    if finding.fix is not None and not is_fixable(config, finding):
+        finding = replace(finding, fix=None)
+    return finding
 
 
 class _File:

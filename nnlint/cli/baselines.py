@@ -43,17 +43,6 @@ def without_known(
     return fresh
 
 
-def check_options(options: dict[str, Any]) -> None:
-    """Make sure that the options about baselines go together.
-
-    Raises:
-        ConfigError: they do not.
-    """
-    for name in ("diff", "write_baseline"):
-        if options["prune_baseline"] and options[name]:
-            raise ConfigError(f"--prune-baseline does not go with --{name.replace('_', '-')}")
-
-
 def write_known(path: str, result: RunResult) -> int:
     """Write the findings of a run as a baseline; returns the exit status."""
     from nnlint.baseline import write_baseline

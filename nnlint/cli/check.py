@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnlint.cli.authors import local_rules_option
-from nnlint.cli.baselines import check_options, without_known, write_known
-from nnlint.cli.machines import cluster, machines_options, shard_of
+from nnlint.cli.baselines import without_known, write_known
+from nnlint.cli.machines import cluster, shard_of
+from nnlint.cli.options import GroupedCommand, check_combination, check_options
 from nnlint.cli.settings import Settings, settings_of, shown_settings
-from nnlint.cli.verification import verification_options
-from nnlint.config import FAIL_ON, FORMATS, WITH_EDITS, WITHOUT_FIXES
-from nnlint.finding import Finding, Stage
+from nnlint.config import WITH_EDITS, WITHOUT_FIXES
+from nnlint.finding import Finding
 from nnlint.report import Report
 from nnlint.text import plain
 
@@ -29,113 +28,26 @@ if TYPE_CHECKING:
     from nnlint.source.discovery import Discovery, Roots
 
 
-def _selectors(context: click.Context, parameter: click.Parameter, value: Any) -> tuple[str, ...]:
-    return tuple(s.strip() for part in value for s in part.split(",") if s.strip())
-
-
-def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from nnlint.listing import every_name
-
-    *before, last = incomplete.split(",")
-    known = [n for rule in every_name() for n in (rule.name, rule.code)] + ["ALL"]
-    return [",".join([*before, n]) for n in known if n.lower().startswith(last.lower())]
-
-
-def _rules(name: str, text: str) -> Callable[[Any], Any]:
-    return click.option(
-        name,
-        multiple=True,
-        callback=_selectors,
-        metavar="RULES",
-        help=text,
-        shell_complete=_complete,
-    )
-
-
-@click.command(short_help="Lint files and folders; the default command.")
+@click.command(cls=GroupedCommand, short_help="Lint files and folders; the default command.")
 @click.argument("paths", nargs=-1, type=click.Path())
-@_rules("--select", "Report only these rules: codes, prefixes, names, levels or ALL.")
-@_rules("--extend-select", "Report these rules too.")
-@_rules("--ignore", "Do not report these rules.")
-@local_rules_option
-@click.option(
-    "--per-file-ignores",
-    multiple=True,
-    metavar="PATTERN:RULES",
-    help="Do not report rules in files that match.",
-)
-@click.option(
-    "--stage",
-    type=click.Choice([s.value for s in Stage]),
-    help="Stage of the recipe that the project is in.",
-)
-@click.option(
-    "--fail-on", type=click.Choice(FAIL_ON), help="Lowest level that gives exit status 1."
-)
-@click.option("--fix", is_flag=True, help="Apply safe fixes.")
-@click.option("--unsafe-fixes", is_flag=True, help="Apply fixes too that may change more.")
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
-@click.option("--output-format", type=click.Choice(FORMATS), help="How to report.")
-@click.option(
-    "--output-file", "-o", type=click.Path(dir_okay=False), help="Write the report there."
-)
-@click.option("--statistics", is_flag=True, help="Count findings by rule instead.")
-@click.option("--show-files", is_flag=True, help="List the files that would be linted.")
-@click.option("--show-settings", is_flag=True, help="Show the settings in use.")
-@click.option("--exit-zero", "-e", is_flag=True, help="Exit with 0 even if there are findings.")
-@click.option(
-    "--config", "config_file", type=click.Path(dir_okay=False), help="Configuration file."
-)
-@click.option("--isolated", is_flag=True, help="Use no configuration file.")
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out matching files too.")
-@click.option(
-    "--force-exclude", is_flag=True, help="Leave out excluded files even if they are named."
-)
-@click.option(
-    "--respect-gitignore/--no-respect-gitignore",
-    default=None,
-    help="Leave out what .gitignore names (default: yes).",
-)
-@click.option("--baseline", type=click.Path(dir_okay=False), help="Report only what is not in it.")
-@click.option(
-    "--write-baseline",
-    type=click.Path(dir_okay=False),
-    help="Write the findings there, to be left out later.",
-)
-@click.option(
-    "--prune-baseline", is_flag=True, help="Take out of the baseline what is found no more."
-)
-@click.option("--no-cache", "-n", is_flag=True, help="Neither read nor write the cache.")
-@click.option(
-    "--cache-dir",
-    type=click.Path(file_okay=False),
-    envvar="NNLINT_CACHE_DIR",
-    show_envvar=True,
-    help="Folder that the cache lies in (default: the top of the project).",
-)
-@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.")
-@machines_options
-@click.option("--stdin-filename", metavar="NAME", help="Name of the file given as `-` on stdin.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Whether to colour the report.",
-)
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Run the code to confirm or take back findings; with --fix, write only what is proven.",
-)
-@verification_options
-@click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
-@click.option("--verbose", "-v", is_flag=True, help="Say what is done, on stderr.")
+@check_options
 def check(paths: tuple[str, ...], **options: Any) -> int:
     """Lint PATHS (default: the current folder; `-` reads one file from stdin).
 
     Exit status: 0 clean, 1 findings, 2 nnlint could not do its job.
     """
-    check_options(options)
+    check_combination(paths, options)
+    # a diff shows what would be written and writes nothing
+    options["fix"] = (options["fix"] or options["fix_only"]) and not options["diff"]
+    if options["watch"]:
+        from nnlint.cli.watch import watch
+
+        return watch(paths or ["."], lambda: _run(paths, options))
+    return _run(paths, options)
+
+
+def _run(paths: Sequence[str], options: dict[str, Any]) -> int:
+    """Lint once; returns the exit status."""
     settings = settings_of(list(paths) or ["."], options)
     if options["show_settings"]:
         click.echo(shown_settings(settings), nl=False)
@@ -190,6 +102,12 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         tells_fixes = reports and shard is None and _tells_fixes(settings, options)
         if reports:
             findings = without_known(result, found.roots, settings, options)
+            if options["add_ignore"]:
+                from nnlint.cli.ignores import add_ignores
+
+                return add_ignores(findings, result, found.roots, options)
+            if options["diff_base"] is not None:
+                findings = _on_changed_lines(findings, settings, options["diff_base"])
             if not options["verify"]:
                 findings = _gathered(findings, result, options, by_now)
         if tells_fixes and any(finding.fix for finding in findings):
@@ -199,6 +117,13 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
             offers = offers or Offers()
             findings = offered(linter, found, by_now, linted, offers, findings)
     _remarks(result, found.roots, settings, time.monotonic() - started, options)
+    if fixed and options["show_fixes"]:
+        from nnlint.cli.fixes import show_fixes
+
+        show_fixes(fixed)
+    if options["fix_only"] and fixed and not options["diff"]:
+        _tell_unparsed(offers)
+        return 2 if result.failed else int(options["exit_non_zero_on_fix"] and bool(fixed.fixed))
     if options["diff"]:
         _tell_unparsed(offers)
         return 2 if result.failed else int(bool(fixed and fixed.contents))
@@ -208,6 +133,8 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         findings = _verified(findings, settings, options, fixed)
         findings = _gathered(findings, result, options, by_now)
     status = 0 if options["exit_zero"] else _status(findings, settings, result.failed)
+    if fixed and fixed.fixed and options["exit_non_zero_on_fix"]:
+        status = max(status, 1)
     if offers is not None and tells_fixes and settings.config.output_format in WITH_EDITS:
         findings = offers.shown(findings, by_now)
     _tell_unparsed(offers)
@@ -217,6 +144,18 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     report = _report(result, options["quiet"], overlay, fixed)
     write_report(report, settings.config.output_format, options, stream)
     return status
+
+
+def _on_changed_lines(
+    findings: Sequence[Finding], settings: Settings, revision: str
+) -> Sequence[Finding]:
+    """The findings that speak of what has changed, and those that say what was not linted."""
+    from nnlint.revisions import ChangedLines
+    from nnlint.silence import FAILED
+
+    first = Path(os.path.abspath(settings.paths[0]))
+    changed = ChangedLines(revision, first if first.is_dir() else first.parent)
+    return [f for f in findings if f.code in FAILED or changed.has(f)]
 
 
 def _gathered(

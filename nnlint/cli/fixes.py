@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,18 @@ def fix_files(
     else:
         outcome = _write(linter, found, outcome)
     return outcome
+
+
+def show_fixes(outcome: Outcome) -> None:
+    """List what was fixed, or would be, by file and rule."""
+    if not outcome.fixed:
+        return
+    click.echo(f"Fixed {count(len(outcome.fixed), 'finding')}:", err=True)
+    for filename in sorted({f.filename for f in outcome.fixed}):
+        click.echo(f"- {plain(filename)}:", err=True)
+        rules = Counter((f.code, f.name) for f in outcome.fixed if f.filename == filename)
+        for (code, name), number in sorted(rules.items()):
+            click.echo(f"    {number} × {code} ({name})", err=True)
 
 
 def _proven(

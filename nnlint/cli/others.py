@@ -20,10 +20,17 @@ TEMPLATE = """\
 # Configuration of nnlint. Every key is optional; the values are the defaults, or examples
 # where they say so. In pyproject.toml the table is called [tool.nnlint].
 
+# A file whose settings these come on top of. Example:
+# extend = "../nnlint.toml"
+
 # Rules to report: codes, prefixes ("NN3"), names, levels or "ALL".
 # select = ["error", "warning", "advice"]
 # extend-select = []
 # ignore = []
+
+# Rules whose fixes are offered and made.
+# fixable = ["ALL"]
+# unfixable = []
 
 # Where you are in "A Recipe for Training Neural Networks": data, skeleton, overfit,
 # regularize, tune or squeeze. Makes advice fit the moment; unset by default.
@@ -32,7 +39,7 @@ TEMPLATE = """\
 # Lowest level that makes the exit status 1: error, warning, advice or never.
 # fail-on = "advice"
 
-# How to report: full, concise, json, json-lines, github, gitlab, sarif, junit or html.
+# How to report: full, concise, json, json-lines, github, gitlab, rdjson, sarif, junit or html.
 # output-format = "full"
 
 # Known findings that are not reported again; `--write-baseline FILE` writes them. Example:
@@ -40,6 +47,7 @@ TEMPLATE = """\
 
 # Files to leave out, in the syntax of .gitignore.
 # exclude = []
+# extend-exclude = []
 # respect-gitignore = true
 
 # Folders that imports start from, besides those that nnlint finds itself: the project's own, a
@@ -49,6 +57,10 @@ TEMPLATE = """\
 # Rules to leave out in some files. Example:
 # [per-file-ignores]
 # "scripts/*.py" = ["missing-seed"]
+
+# Levels that findings have instead of their own: error, warning, advice or pedantic. Example:
+# [levels]
+# "missing-seed" = "advice"
 """
 
 

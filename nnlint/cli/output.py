@@ -12,7 +12,9 @@ from typing import Any, TextIO
 
 import click
 
+from nnlint.finding import Level
 from nnlint.report import Report, render
+from nnlint.report.style import BOLD, LEVELS, Styler
 
 
 def write_report(report: Report, format: str, options: dict[str, Any], stream: TextIO) -> None:
@@ -66,10 +68,14 @@ def _statistics(report: Report, format: str, stream: TextIO) -> None:
         )
         stream.writelines(f"{line}\n" for line in lines)
         return
-    width = len(str(max(counts.values(), default=0)))
+    style = Styler(report.color)
+    stream.write(style("count  fixable  code    level     rule", BOLD) + "\n")
     for (code, name, level), number in rows:
-        star = "[*]" if fixable[code] else "   "
-        stream.write(f"{number:>{width}}  {code}  {star} {level:<8}  {name}\n")
+        fixes = str(fixable[code] or "")
+        shown = style(f"{code:<6}", LEVELS[Level(level)])
+        stream.write(f"{number:>5}  {fixes:>7}  {shown}  {level:<8}  {name}\n")
+    whole = f"{counts.total():>5}  {fixable.total():>7}  total"
+    stream.write(style(whole, BOLD) + "\n")
 
 
 def wants_color(wish: str, stream: TextIO) -> bool:

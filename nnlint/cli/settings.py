@@ -16,9 +16,11 @@ from nnlint.config import (
     anchored,
     check_pattern,
     load_config,
+    read_config,
 )
 from nnlint.finding import Stage
 from nnlint.packs import local_folders
+from nnlint.source.toml import TomlError, parse_toml
 from nnlint.text import json_text, plain
 
 
@@ -50,13 +52,43 @@ def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
 
     files = ConfigFiles(adjust)
     start = _start(paths, options)
-    if options["config_file"] or options["isolated"]:
-        given = options["config_file"]
-        config = adjust(load_config(Path(given)) if given else Config())
+    given, _ = _given(options)
+    if given or options["isolated"]:
+        config = adjust(load_config(given) if given else Config())
         config_of: Callable[[Path], Config] = lambda folder: config  # noqa: E731
     else:
         config, config_of = files.start(start), files.of
     return Settings(paths, config, config_of, files, _cache_dir(start, config, options))
+
+
+def _given(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The file that `--config` names, and the settings that it gives besides.
+
+    Raises:
+        ConfigError: it names several files, or a setting is no TOML.
+    """
+    files: list[str] = []
+    table: dict[str, Any] = {}
+    for text in options["config"]:
+        if "=" not in text or Path(text).is_file():
+            files.append(text)
+            continue
+        try:
+            _merge(table, parse_toml(text.encode("utf-8", "surrogateescape")))
+        except TomlError:
+            reason = "write it as in a file, with strings in quotes"
+            raise ConfigError(f"--config: `{text}` is no KEY=VALUE in TOML: {reason}") from None
+    if len(files) > 1:
+        raise ConfigError(f"--config: there can be one file, not {' and '.join(files)}")
+    return (Path(files[0]) if files else None), table
+
+
+def _merge(table: dict[str, Any], other: dict[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            _merge(table[key], value)
+        else:
+            table[key] = value
 
 
 def check(config: Config) -> None:
@@ -79,6 +111,10 @@ def _start(paths: list[str], options: dict[str, Any]) -> Path:
 
 def _with_options(config: Config, options: dict[str, Any]) -> Config:
     here = Path.cwd()
+    _, table = _given(options)
+    if "extend" in table:
+        raise ConfigError("--config: `extend` is a setting of files")
+    config = read_config(table, "--config", config, here) if table else config
     per_file = []
     for item in options["per_file_ignores"]:
         pattern, separator, rules = item.rpartition(":")
@@ -87,14 +123,20 @@ def _with_options(config: Config, options: dict[str, Any]) -> Config:
         check_pattern("--per-file-ignores", pattern)
         selectors = tuple(s.strip() for s in rules.split(",") if s.strip())
         per_file.append((anchored(pattern, here, bare=False), selectors))
-    for pattern in options["exclude"]:
-        check_pattern("--exclude", pattern)
-    exclude = (anchored(pattern, here, bare=False) for pattern in options["exclude"])
+    for name in ("exclude", "extend_exclude"):
+        for pattern in options[name]:
+            check_pattern(f"--{name.replace('_', '-')}", pattern)
+    patterns = (*options["exclude"], *options["extend_exclude"])
+    exclude = (anchored(pattern, here, bare=False) for pattern in patterns)
     wish = options["respect_gitignore"]
     return replace(
         config,
         command_line=Selection(
-            options["select"] or None, options["extend_select"], options["ignore"]
+            options["select"] or None,
+            options["extend_select"],
+            options["ignore"],
+            options["fixable"] or None,
+            options["unfixable"],
         ),
         per_file_ignores=(*config.per_file_ignores, *per_file),
         exclude=(*config.exclude, *exclude),
@@ -110,7 +152,8 @@ def _cache_dir(start: Path, config: Config, options: dict[str, Any]) -> Path:
 
     if options["cache_dir"]:
         return Path(options["cache_dir"])
-    return home_of(start, None if options["config_file"] else config.origin)
+    elsewhere = _given(options)[0] is not None or config.is_of_user
+    return home_of(start, None if elsewhere else config.origin)
 
 
 def shown_settings(settings: Settings) -> str:
@@ -130,7 +173,10 @@ def shown_settings(settings: Settings) -> str:
         f"select = {_toml(config.command_line.select or config.selection.select)}",
         f"extend-select = {_toml(_both(config, 'extend_select'))}",
         f"ignore = {_toml(_both(config, 'ignore'))}",
+        f"fixable = {_toml(config.command_line.fixable or config.selection.fixable)}",
+        f"unfixable = {_toml(_both(config, 'unfixable'))}",
         f"exclude = {_toml(config.exclude)}",
+        f"extend-exclude = {_toml(config.extend_exclude)}",
         f"respect-gitignore = {_toml(config.respect_gitignore)}",
         f"src = {_toml(config.src)}",
         f"stage = {_toml(config.stage and config.stage.value)}",
@@ -139,6 +185,9 @@ def shown_settings(settings: Settings) -> str:
         f"baseline = {_toml(config.baseline)}",
     ]
     lines = [f"# {line}" if line.endswith("= none") else line for line in lines]
+    if config.levels:
+        lines += ["", "[levels]"]
+        lines += [f"{_toml(selector)} = {_toml(level.value)}" for selector, level in config.levels]
     if config.per_file_ignores:
         lines += ["", "[per-file-ignores]"]
         lines += [f"{_toml(p)} = {_toml(codes)}" for p, codes in config.per_file_ignores]

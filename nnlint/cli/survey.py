@@ -32,7 +32,7 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
     Returns:
         the exit status: 1 where a fault is confirmed, 2 where nothing could be verified.
     """
-    from nnlint.config import Config, find_config, load_config
+    from nnlint.config import config_for
     from nnlint.engine import Linter
     from nnlint.source.discovery import MissingPathError
     from nnlint.verify.running import Conditions
@@ -41,8 +41,7 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
         if options[name] not in (None, ()):
             raise click.UsageError(f"{path} may hold many models: name one, as {path}:Net")
     probes = _probes(options)
-    found = find_config(Path.cwd())
-    config = load_config(found) if found else Config()
+    config = config_for(Path.cwd())
     linter = Linter(lambda folder: config, cache_dir=None, follows_edits=False)
     try:
         discovered = linter.discover([path])

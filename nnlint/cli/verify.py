@@ -72,7 +72,7 @@ def verify(target: str, **options: Any) -> int:
 
     Exit status: 0 no fault shown, 1 a fault is confirmed, 2 nothing could be verified.
     """
-    from nnlint.config import Config, find_config, load_config
+    from nnlint.config import config_for
     from nnlint.verify.catalogue import IF_MEANT
     from nnlint.verify.report import Screen, as_data, write_outputs
     from nnlint.verify.running import Conditions, verify_target
@@ -87,8 +87,7 @@ def verify(target: str, **options: Any) -> int:
         probes = chosen_probes(options)
     except TargetError as error:
         raise click.UsageError(str(error)) from error
-    found = find_config(Path.cwd())
-    config = load_config(found) if found else Config()
+    config = config_for(Path.cwd())
     conditions = Conditions.of(options, dict(config.verify))
     named = ("axis", "time_axis", "loss")
     probe_options: dict[str, Any] = {k: options[k] for k in named if options[k] is not None}

@@ -23,7 +23,7 @@ def write(report: Report, stream: TextIO) -> None:
     for finding in report.findings:
         code = style(finding.code, LEVELS[finding.level])
         fixable = "[*] " if finding.fix else ""
-        message = style.prose(plain(finding.message))
+        message = style.prose(plain(finding.short))
         where = style(plain(place(finding)), BOLD)
         verdict = f" [{finding.verdict.status.lower()}]" if finding.verdict else ""
         stream.write(f"{where}: {code} {fixable}{finding.name}: {message}{verdict}\n")

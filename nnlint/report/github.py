@@ -6,24 +6,30 @@ from typing import TextIO
 
 from nnlint.finding import Finding
 from nnlint.report import Report
-from nnlint.report.machine import in_file, in_repository, whole_text
+from nnlint.report.machine import Texts, in_repository, whole_text
 from nnlint.text import plain
 
 _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice", "pedantic": "notice"}
 
 
 def write(report: Report, stream: TextIO) -> None:
-    """Write workflow commands; GitHub has none for a finding that was taken back."""
-    for finding in report.findings:
+    """Write workflow commands, the gravest first: GitHub shows ten of a kind for each step.
+
+    It has none for a finding that was taken back.
+    """
+    texts = Texts(report.texts)
+    for finding in sorted(report.findings, key=lambda f: f.level.severity):
         if finding.taken_back:
             continue
-        properties = ",".join(f"{name}={_escape(v, True)}" for name, v in _properties(finding))
+        properties = ",".join(
+            f"{name}={_escape(v, True)}" for name, v in _properties(finding, texts)
+        )
         text = _escape(whole_text(finding), False)
         stream.write(f"::{_COMMANDS[finding.level.value]} {properties}::{text}\n")
 
 
-def _properties(finding: Finding) -> list[tuple[str, str]]:
-    start, end = in_file(finding)
+def _properties(finding: Finding, texts: Texts) -> list[tuple[str, str]]:
+    start, end = texts.in_file(finding)
     title = ("title", f"nnlint {finding.code} {finding.name}")
     rows = [
         ("file", in_repository(finding.filename)),

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from nnlint.finding import Finding, Position, Related
+from nnlint.report.frame import Sources
+from nnlint.source.file import SourceError
+from nnlint.source.reading import read_bytes
+from nnlint.source.rewrite import place_in_notebook
 from nnlint.text import path_between
 
 CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
@@ -45,14 +52,67 @@ def _is_submodule(root: Path) -> bool:
     return "/modules/" in kept
 
 
-def in_file(at: Finding | Related) -> tuple[Position, Position]:
-    """Start and end as a place in the file itself.
+class Texts:
+    """The content of files that reports for machines need besides findings, each read once.
 
-    A row within a notebook's cell means nothing there: such a finding stands at the top.
+    Parameters:
+        texts: the content of files that is not what is on disk, by name.
     """
-    if at.cell is not None:
-        return Position(1, 1), Position(1, 1)
-    return at.start, at.end
+
+    def __init__(self, texts: Mapping[str, bytes]) -> None:
+        self._texts = texts
+        self._raw: dict[str, bytes] = {}
+        self._sources = Sources(texts)
+
+    def in_file(self, at: Finding | Related) -> tuple[Position, Position]:
+        """Start and end as a place in the file itself.
+
+        In a notebook, where the cell's code is written in it; at its top where that is not found.
+        """
+        if at.cell is None:
+            return at.start, at.end
+        raw = self._content(at.filename)
+        try:
+            start = place_in_notebook(raw, at.cell, at.start)
+            return start, max(start, place_in_notebook(raw, at.cell, at.end))
+        except LookupError:
+            return Position(1, 1), Position(1, 1)
+
+    def fingerprints(self, findings: Sequence[Finding]) -> list[str]:
+        """What tells findings apart in all later runs, however lines move and messages change.
+
+        It is made of the rule, the path in the repository and the code that is meant; of the same
+        code in the same file, each has its number.
+        """
+        seen: Counter[str] = Counter()
+        made = []
+        for finding in findings:
+            code = self._code(finding) or finding.message
+            whole = " ".join((in_repository(finding.filename), finding.code, code))
+            seen[whole] += 1
+            digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+            made.append(f"{digest[:32]}:{seen[whole]}")
+        return made
+
+    def bytes_before(self, at: Finding | Related, place: Position) -> int:
+        """The bytes in UTF-8 before a place in its row."""
+        lines = self._sources.lines(at.filename, at.cell)
+        line = lines[place.row - 1] if place.row <= len(lines) else ""
+        return len(line[: place.column - 1].encode("utf-8", "surrogatepass"))
+
+    def _code(self, finding: Finding) -> str:
+        lines = self._sources.lines(finding.filename, finding.cell)
+        rows = lines[finding.start.row - 1 : finding.end.row]
+        return " ".join(" ".join(rows).split())
+
+    def _content(self, filename: str) -> bytes:
+        if filename not in self._raw:
+            try:
+                known = self._texts.get(filename)
+                self._raw[filename] = read_bytes(Path(filename)) if known is None else known
+            except (OSError, SourceError):
+                self._raw[filename] = b""
+        return self._raw[filename]
 
 
 def whole_text(finding: Finding) -> str:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
 from nnlint import __version__
 from nnlint.finding import Finding, Related
 from nnlint.report import Report
-from nnlint.report.machine import in_file, in_repository, whole_text
+from nnlint.report.machine import Texts, in_repository, whole_text
 from nnlint.text import json_text
 
+if TYPE_CHECKING:
+    from nnlint.registry import ToolRule
+    from nnlint.rule import Rule
+
 _LEVELS = {"error": "error", "warning": "warning", "advice": "note", "pedantic": "note"}
+_PRECISIONS = {"error": "very-high", "warning": "high", "advice": "medium", "pedantic": "low"}
+_SEVERITIES = {
+    "error": "error",
+    "warning": "warning",
+    "advice": "recommendation",
+    "pedantic": "recommendation",
+}
+_FINGERPRINT = "primaryLocationLineHash"
+"""The only one that code scanning at GitHub looks at; it makes one itself where there is none."""
 _ROOT = "%SRCROOT%"
 """What paths are told from: the root of the repository, wherever that is checked out."""
 
@@ -21,6 +34,8 @@ _ROOT = "%SRCROOT%"
 def write(report: Report, stream: TextIO) -> None:
     """Write one log with one run."""
     findings = report.findings
+    texts = Texts(report.texts)
+    fingerprints = texts.fingerprints(findings)
     rules = {f.code: f for f in sorted(findings, key=lambda f: f.code)}
     index = {code: number for number, code in enumerate(rules)}
     run = {
@@ -33,7 +48,10 @@ def write(report: Report, stream: TextIO) -> None:
         },
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(f, index[f.code]) for f in findings],
+        "results": [
+            _result(f, index[f.code], texts) | {"partialFingerprints": {_FINGERPRINT: fingerprint}}
+            for f, fingerprint in zip(findings, fingerprints, strict=True)
+        ],
     }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -44,26 +62,43 @@ def write(report: Report, stream: TextIO) -> None:
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
+    level = finding.level.value
+    page = _page(finding)
     rule: dict[str, Any] = {
         "id": finding.code,
         "name": finding.name,
-        "shortDescription": {"text": finding.name},
+        "shortDescription": {"text": page.summary if page else finding.name},
         "fullDescription": {"text": finding.explanation or finding.name},
-        "defaultConfiguration": {"level": _LEVELS[finding.level.value]},
-        "properties": {"level": finding.level.value, "recipe": finding.recipe},
+        "defaultConfiguration": {"level": _LEVELS[level]},
+        "properties": {
+            "level": level,
+            "recipe": finding.recipe,
+            "tags": ["pytorch", *(stage.value for stage in finding.stages)],
+            "precision": _PRECISIONS[level],
+            "problem.severity": _SEVERITIES[level],
+        },
     }
+    if page is not None:
+        # what is to be read as it is, and what shows it as a page
+        rule["help"] = {"text": page.documentation, "markdown": page.documentation}
     return rule | ({"helpUri": finding.url} if finding.url else {})
 
 
-def _result(finding: Finding, index: int) -> dict[str, Any]:
+def _page(finding: Finding) -> Rule | ToolRule | None:
+    from nnlint.registry import every_rule
+
+    return next((rule for rule in every_rule() if rule.code == finding.code), None)
+
+
+def _result(finding: Finding, index: int, texts: Texts) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _LEVELS[finding.level.value],
         "message": {"text": whole_text(finding)},
-        "locations": [_location(finding)],
+        "locations": [_location(finding, texts)],
         "relatedLocations": [
-            {"id": number, **_location(r), "message": {"text": r.message}}
+            {"id": number, **_location(r, texts), "message": {"text": r.message}}
             for number, r in enumerate(finding.related)
         ],
     }
@@ -101,8 +136,8 @@ def _fixes(finding: Finding) -> Sequence[dict[str, Any]]:
     return [{"description": {"text": finding.fix.title}, "artifactChanges": [change]}]
 
 
-def _location(at: Finding | Related) -> dict[str, Any]:
-    region = _region(*in_file(at))
+def _location(at: Finding | Related, texts: Texts) -> dict[str, Any]:
+    region = _region(*texts.in_file(at))
     place = {"artifactLocation": _artifact(at.filename), "region": region}
     return {"physicalLocation": place}
 

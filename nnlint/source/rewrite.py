@@ -110,6 +110,45 @@ def _source_of(text: str, number: int) -> tuple[int, int]:
     return cell.get('"source"') or cell['"input"']
 
 
+def place_in_notebook(raw: bytes, cell: int, place: Position) -> Position:
+    """Where a place in a cell of a notebook is written in the file itself.
+
+    Raises:
+        LookupError: it is written nowhere.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+        start, end = _source_of(text, cell)
+        written = text[start:end]
+        if written.startswith('"'):
+            texts = json.loads(written).split("\n")
+            before, line = texts[: place.row - 1], texts[place.row - 1]
+            at = start + 1 + sum(_written_length(f"{row}\n", written) for row in before)
+        else:
+            spans = list(_elements(text, start))
+            rows = [row for item in spans for row in _rows_of(text, item)]
+            line, at = rows[place.row - 1]
+        at += _written_length(line[: place.column - 1], written)
+    except (ValueError, LookupError, StopIteration, TypeError) as error:
+        raise LookupError(f"cell {cell} has no such place") from error
+    return Position(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+
+
+def _rows_of(text: str, item: tuple[int, int]) -> Iterator[tuple[str, int]]:
+    """The rows that an element of a cell's source holds, each with where it begins."""
+    written = text[item[0] : item[1]]
+    at = item[0] + 1
+    for row in json.loads(written).splitlines(keepends=True):
+        yield row, at
+        at += _written_length(row, written)
+
+
+def _written_length(text: str, written: str) -> int:
+    """The characters that a part of a JSON string takes, as the string escapes others."""
+    ascii_only = written.isascii() and "\\u" in written
+    return len(json.dumps(text, ensure_ascii=ascii_only)) - 2
+
+
 def _with_edits(value: str, edits: Sequence[Edit], ascii_only: bool) -> str:
     """The JSON of a cell's source after edits, laid out as it was."""
     if value.startswith('"'):

@@ -15,14 +15,17 @@ NAME_ANOTHER = "`--python PATH` names the interpreter that has your project's to
 def choose_python(wish: str | None, folder: Path) -> str:
     """The interpreter to verify with.
 
-    In this order: as asked for, the active environment, a `.venv` or `venv` at or above the
-    folder, nnlint's own interpreter if it has torch, `python3` on the path.
+    In this order: as asked for, the active environment (one that is nnlint's own only if it has
+    torch, as a hook of pre-commit has none), a `.venv` or `venv` at or above the folder, nnlint's
+    own interpreter if it has torch, `python3` on the path.
     """
     if wish:
         return shutil.which(wish) or wish
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        found = _inside(Path(os.environ.get(variable) or os.devnull))
-        if found:
+        active = Path(os.environ.get(variable) or os.devnull)
+        found = _inside(active)
+        own = os.path.realpath(active) == os.path.realpath(sys.prefix)
+        if found and (not own or _has_torch()):
             return found
     for parent in (folder.absolute(), *folder.absolute().parents):
         for name in (".venv", "venv"):
