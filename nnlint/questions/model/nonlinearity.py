@@ -20,8 +20,8 @@ from nnlint.semantics.values import (
     same,
 )
 
-_PASSES = frozenset({"dropout", "alpha_dropout", "contiguous", "identity"})
-"""Families of what is nothing between two layers once training is over."""
+_PASSES = frozenset({"contiguous", "identity"})
+"""Families of what is nothing between two layers."""
 _PAIRED = re.compile(
     r"proj|head|out|cls|classif|logit|pred|scor|down|up|rank|lora|bottle|reduc|expan|squeez|embed|adapt|"
     r"mu$|mean|var|std|quer|key|value|^[qkv]_?|to_|latent|code|^z|patch|token|shortcut|skip|resid|factor|"
@@ -46,7 +46,7 @@ class Collapsed:
 
 
 def collapsed_layers(program: Program) -> Iterator[Collapsed]:
-    """Pairs of linear layers, or of convolutions, with nothing between them but dropout."""
+    """Pairs of linear layers, or of convolutions, with nothing between them."""
     if is_test(program.module):
         return
     uses = program.once(Uses)
