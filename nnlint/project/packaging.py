@@ -131,7 +131,16 @@ def editable_in(environment: str) -> list[str]:
         for file in sorted(Path(site).glob("*.dist-info/direct_url.json")):
             found += [root for project in _of_direct_url(file) for root in packages_of(project)]
     inside = environment + os.sep
-    return [f for f in dict.fromkeys(found) if not f.startswith(inside) and os.path.isdir(f)]
+    return [
+        folder
+        for folder in dict.fromkeys(found)
+        if not folder.startswith(inside) and os.path.isdir(folder) and not _is_of_packages(folder)
+    ]
+
+
+def _is_of_packages(folder: str) -> bool:
+    """Whether a folder holds what another environment has installed, which is nobody's project."""
+    return next(Path(folder).glob("*.dist-info"), None) is not None
 
 
 def _of_path_file(site: str, file: Path) -> list[str]:

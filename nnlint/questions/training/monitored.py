@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from nnlint.questions.data import evaluations
 from nnlint.questions.training.passes import passes
 from nnlint.questions.training.scheduler_order import is_counted
 from nnlint.semantics.analysis import Program, is_test
@@ -94,9 +95,13 @@ def _goes_by_training(
     if not trained or len(trained) < len(made_of):
         return None
     inner = {id(e) for e, _ in loop.walk()}
+    # nothing should go by a score on the test set
+    tests = {id(e.loop) for e in evaluations.evaluations(program) if evaluations.is_test(e.loader)}
     for evaluation in passes(program):
         same = id(evaluation.event) in inner and not is_counted(evaluation.event)
         apart = any(block.kind == "loop" for block in evaluation.region)
+        if any(id(block) in tests for block in evaluation.region):
+            continue
         if same and apart and evaluation.role in ("eval", "") and not evaluation.event.grad:
             return Monitored(event, trained[0], evaluation.event)
     return None

@@ -18,7 +18,7 @@ def missing_nonlinearity(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a linear layer, or a convolution, that is given what another one of its kind gives, with
-    nothing but dropout between, where both are in one `nn.Sequential` or called in one method. Maps
+    nothing between, where both are in one `nn.Sequential` or called in one method. Maps
     of low rank, separable convolutions, projections and heads are left alone.
 
     ## Why it hurts training
