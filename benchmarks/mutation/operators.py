@@ -7,7 +7,18 @@ plants a mistake only where training really changes: all `zero_grad` calls go at
 
 from __future__ import annotations
 
-from benchmarks.mutation import data, graphs, loaders, losses, metrics, models, modes, states, steps
+from benchmarks.mutation import (
+    data,
+    graphs,
+    loaders,
+    losses,
+    metrics,
+    models,
+    modes,
+    rows,
+    states,
+    steps,
+)
 from benchmarks.mutation.program import Operator
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
@@ -20,5 +31,6 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     **models.OPERATORS,
     **loaders.OPERATORS,
     **data.OPERATORS,
+    **rows.OPERATORS,
 }
 """The operators that plant the mistake of each rule."""
