@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nnlint.questions.data.splits import TRAIN, given_to_fit
 from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event, loops_around, own_events
@@ -104,10 +105,10 @@ def _adapts(step: Event, batches: Block) -> bool:
 
 def _given_to_trainers(program: Program) -> Iterator[TrainingLoader]:
     for event, blocks in program.walk():
-        if event.kind == "fit" and len(event.operands) > 1:
-            # `trainer.fit(model, loader, …)`
-            for loader, chosen in loaders_in(event.operands[1]):
-                yield TrainingLoader(loader, None, blocks, event.subject, chosen)
+        if event.kind == "fit":
+            for role, given in given_to_fit(event):
+                for loader, chosen in loaders_in(given) if role == TRAIN else ():
+                    yield TrainingLoader(loader, None, blocks, event.subject, chosen)
 
 
 def _of_hooks(program: Program) -> Iterator[TrainingLoader]:

@@ -245,10 +245,23 @@ def _note_trainer(event: Event, uses: Uses) -> None:
 
 
 def _note_fit(event: Event, uses: Uses) -> None:
-    for position, value in enumerate(event.operands[:3]):
-        # `fit(model, train, val)`
+    for role, value in given_to_fit(event):
+        _note(uses, value, role)
+
+
+def given_to_fit(fit: Event) -> Iterator[tuple[str, Value]]:
+    """What a trainer is given to train on and to evaluate on: `fit(model, train, val)`."""
+    call = fit.site.node
+    count = len(fit.operands)
+    if isinstance(call, ast.Call) and len(call.args) + len(call.keywords) == count:
+        first = len(call.args)
+        for keyword, value in zip(call.keywords, fit.operands[first:], strict=True):
+            if role := role_of_name(keyword.arg or ""):
+                yield role, value
+        count = first
+    for position, value in enumerate(fit.operands[: min(count, 3)]):
         if position:
-            _note(uses, value, TRAIN if position == 1 else EVAL)
+            yield (TRAIN if position == 1 else EVAL), value
 
 
 def _loops(block: Block, above: tuple[Block, ...]) -> Iterator[tuple[Block, tuple[Block, ...]]]:

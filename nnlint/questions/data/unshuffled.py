@@ -95,7 +95,7 @@ def _is_meant(program: Program, found: TrainingLoader) -> bool:
         _is_whole(found.loader)
         or _is_drawn(dataset)
         or _gives_windows(dataset)
-        or _shuffles_itself(dataset)
+        or _orders_itself(dataset)
         or _is_shuffled_by_hand(program, found)
         or (found.batches is not None and takes_state_along(found.batches))
     )
@@ -183,18 +183,28 @@ def _mentions(expression: ast.AST, names: set[str]) -> bool:
     return any(isinstance(n, ast.Name) and n.id in names for n in walk(expression))
 
 
-def _shuffles_itself(dataset: Value | None, depth: int = 4) -> bool:
-    """Whether the class of a dataset shuffles what it holds."""
+def _orders_itself(dataset: Value | None, depth: int = 4) -> bool:
+    """Whether the class of a dataset shuffles what it holds, or sorts it by what it chooses."""
     match dataset:
         case _ if depth == 0:
             return False
         case Instance():
             words = dataset.cls.scope.module.words(dataset.cls.node)
-            return any(map(_SHUFFLES.search, words.names | words.attributes))
+            if any(map(_SHUFFLES.search, words.names | words.attributes)):
+                return True
+            return any(_sorts(node) for node in walk(dataset.cls.node))
         case Built():
-            return _shuffles_itself(dataset.arguments.get("dataset"), depth - 1)
+            return _orders_itself(dataset.arguments.get("dataset"), depth - 1)
         case _:
             return False
+
+
+def _sorts(node: ast.AST) -> bool:
+    """Whether something is sorted by what is chosen, as examples by their lengths are."""
+    chosen = {k.arg for k in node.keywords} if isinstance(node, ast.Call) else set()
+    return called_name(node) == "sort_values" or (
+        called_name(node) in ("sort", "sorted") and "key" in chosen
+    )
 
 
 def _is_shuffled_by_hand(program: Program, found: TrainingLoader) -> bool:
