@@ -127,6 +127,8 @@ def _of_name(module: ModuleSyntax, node: ast.Name | ast.Attribute, depth: int) -
                 if given is None and not empty and isinstance(node, ast.Attribute):
                     return None
         elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+            if inner.func.attr == "shuffle" and any(_is_same(a, node) for a in inner.args):
+                return None
             if not _is_same(inner.func.value, node):
                 continue
             if inner.func.attr == "sort" and given is not None:
@@ -136,9 +138,6 @@ def _of_name(module: ModuleSyntax, node: ast.Name | ast.Attribute, depth: int) -
         elif isinstance(inner, ast.For) and isinstance(inner.iter, ast.Tuple | ast.List):
             if any(_is_same(element, node) for element in inner.iter.elts):
                 # what the loop does to each of several lists, it does to this one
-                return None
-        elif isinstance(inner, ast.Call) and called_name(inner) == "shuffle":
-            if any(_is_same(a, node) for a in inner.args):
                 return None
     return given if name else None
 
