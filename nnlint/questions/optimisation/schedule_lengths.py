@@ -238,7 +238,7 @@ def _trains(advance: Advance) -> bool:
 def _may_end_early(loop: Block) -> bool:
     """Whether a loop is left before its rounds are over, as early stopping leaves it."""
     node = loop.site.node if loop.site else None
-    if not isinstance(node, ast.For | ast.AsyncFor):
+    if not isinstance(node, _LOOPS):
         return True
     inner = {
         id(n)
