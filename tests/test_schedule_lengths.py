@@ -81,3 +81,39 @@ def test_steps_per_batch(step: str, share: float) -> None:
     found = advance(PER_BATCH.format(step=step))
     assert found is not None
     assert found.share == pytest.approx(share)
+
+
+COUNTED = """
+import torch
+from torch import nn
+
+def train(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    done = 0
+    {start}
+    while epoch < 30:
+        for x, y in loader:
+            {batch}
+            done += 1
+            {inner}
+        epoch += 1
+        {outer}
+"""
+
+
+def counted(start: str, inner: str, outer: str) -> Advance | None:
+    text = COUNTED.format(start=start, batch=BATCH, inner=inner, outer=outer)
+    (program,) = analysed(text).programs[1:]
+    (found,) = (pair for pair in program.walk() if pair[0].kind == "scheduler_step")
+    return advance_of(program, *found)
+
+
+def test_rounds_that_are_counted_by_hand() -> None:
+    per_epoch = counted("epoch = 0", "pass", "scheduler.step()")
+    assert per_epoch is not None
+    assert per_epoch.steps.tried == 30
+    assert counted("epoch = len(loader)", "pass", "scheduler.step()") is None
+    every_tenth = counted("epoch = 0", "if done % 10 == 0: scheduler.step()", "pass")
+    assert every_tenth is not None
+    assert every_tenth.share == pytest.approx(0.1)

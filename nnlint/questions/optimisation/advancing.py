@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.optimisation.counts import Count, known, rounds_of, values_of
-from nnlint.questions.optimisation.simulation import Clock, holds
+from nnlint.questions.optimisation.simulation import Clock, holds, number_at
 from nnlint.questions.participants import builds_of
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import words
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     TEST,
@@ -91,7 +92,7 @@ def advance_of(program: Program, step: Event, blocks: Sequence[Block]) -> Advanc
     rounds = [rounds_of(loop) for loop in loops]
     known_before = {c.site.key for build in builds for c in build.conditions}
     asked = [c for c in step.conditions if c.site.key not in known_before]
-    each = [_taken_in(loop, asked) for loop in loops]
+    each = [_taken_in(loop, asked, loop is loops[-1]) for loop in loops]
     if any(not _is_settled(c, loops) for c in asked) or rounds[0] is None:
         return None
     if each[0] is None or not any(each[0]):
@@ -136,10 +137,27 @@ def _is_settled(condition: Condition, loops: Sequence[Block]) -> bool:
     """Whether a condition is answered by the counter of one of the loops, or by the configuration
     of the run."""
     counters = {id(c): c for c in counters_in(condition.test)}
+    if not counters and _runs_along(condition, loops[-1]):
+        return True
     if counters:
         (counter, *others) = counters.values()
         return not others and sum(_counts(loop, counter) for loop in loops) == 1
     return _is_configured(condition.test)
+
+
+def _runs_along(condition: Condition, loop: Block) -> bool:
+    """Whether a condition asks for a number that each round of a loop raises by one."""
+    node = loop.site.node if loop.site else None
+    counted = {
+        statement.target.id
+        for statement in getattr(node, "body", ())
+        if isinstance(statement, ast.AugAssign)
+        and isinstance(statement.target, ast.Name)
+        and isinstance(statement.op, ast.Add)
+        and isinstance(statement.value, ast.Constant)
+        and statement.value.value == 1
+    }
+    return not counted.isdisjoint(words(condition.site.node))
 
 
 def _is_configured(value: Value | None, depth: int = 8) -> bool:
@@ -157,10 +175,11 @@ def _is_configured(value: Value | None, depth: int = 8) -> bool:
     return False
 
 
-def _taken_in(loop: Block, conditions: Sequence[Condition]) -> list[bool] | None:
+def _taken_in(loop: Block, conditions: Sequence[Condition], innermost: bool) -> list[bool] | None:
     """For each round of a loop whether the conditions on its counter hold."""
     asked = [(c, [n for n in counters_in(c.test) if _counts(loop, n)]) for c in conditions]
     own = [(c, counters[0]) for c, counters in asked if counters]
+    running = [c for c in conditions if innermost and _runs_along(c, loop)]
     values = values_of(loop)
     if values is None:
         counted = rounds_of(loop)
@@ -169,15 +188,22 @@ def _taken_in(loop: Block, conditions: Sequence[Condition]) -> list[bool] | None
         values = tuple(range(int(min(counted.tried, _MOST_ROUNDS))))
     if not values or len(values) > _MOST_ROUNDS:
         return None
-    if not own:
+    if not own and not running:
         return [True] * len(values)
     found: list[bool] = []
     for value in values:
         answers = [holds(c, Clock(value, counter=counter)) for c, counter in own]
+        answers += [_holds_at(c, value) for c in running]
         if None in answers:
             return None
         found.append(all(answers))
     return found
+
+
+def _holds_at(condition: Condition, count: int) -> bool | None:
+    """Whether a condition holds when what it asks for has been raised so often."""
+    found = number_at(condition.test, Clock(count, guess=True))
+    return None if found is None or found.free else bool(found.value) is condition.taken
 
 
 def _share(taken: list[bool] | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from dataclasses import dataclass
 
@@ -83,12 +84,15 @@ def rounds_of(loop: Block) -> Count | None:
     """How often a loop goes round; None where nothing tells it."""
     if loop.unrolled:
         return known(len(loop.children))
-    return _rounds_over(loop.subject)
+    until = _counted_until(loop)
+    return _rounds_over(loop.subject) if until is None else known(until)
 
 
 def values_of(loop: Block) -> tuple[int, ...] | None:
     """What the counter of a loop runs through, with the defaults for what is open."""
-    subject = loop.subject
+    subject, until = loop.subject, _counted_until(loop)
+    if until is not None:
+        return tuple(range(until))
     if isinstance(subject, Arithmetic) and subject.operator == "enumerate":
         counted = _rounds_over(subject.operands[0])
         return tuple(range(int(counted.tried))) if counted else None
@@ -96,6 +100,27 @@ def values_of(loop: Block) -> tuple[int, ...] | None:
         return tuple(subject.value)
     counted = _rounds_over(subject)
     return tuple(range(int(counted.tried))) if counted and _is_range(subject) else None
+
+
+def _counted_until(loop: Block) -> int | None:
+    """The number of rounds of `while n < 100`, whose body counts them from 0."""
+    site = loop.site
+    match site.node if site else None:
+        case ast.While(
+            test=ast.Compare(
+                left=ast.Name(id=name), ops=[ast.Lt()], comparators=[ast.Constant(value=int(until))]
+            ),
+            body=body,
+        ):
+            raised = any(ast.unparse(statement) == f"{name} += 1" for statement in body)
+            starts = [
+                node.value
+                for node in (site.module.nodes if site else ())
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+            ]
+            from_zero = all(isinstance(v, ast.Constant) and v.value == 0 for v in starts)
+            return until if raised and starts and from_zero else None
+    return None
 
 
 def _is_range(subject: Value | None) -> bool:

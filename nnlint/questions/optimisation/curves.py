@@ -40,7 +40,13 @@ def curve_of(scheduler: Built) -> Curve | None:
 
 def literal(value: Value | None) -> float | None:
     """A number that the program itself gives, which no option sets otherwise."""
-    if not isinstance(value, Constant) or value.soft or isinstance(value.value, bool):
+    settled = isinstance(value, Constant) and not value.soft
+    return number_by_default(value) if settled else None
+
+
+def number_by_default(value: Value | None) -> float | None:
+    """A number that the program gives, or leaves to an option with a default."""
+    if not isinstance(value, Constant) or isinstance(value.value, bool):
         return None
     return float(value.value) if isinstance(value.value, int | float) else None
 
@@ -127,7 +133,7 @@ def _go_on(scheduler: Built, curve: Curve, rate: float, step: int, start: float)
     if before is None:
         return None
     if scheduler.entry.schedule == "cosine":
-        lowest = literal(scheduler.arguments.get("eta_min")) or 0.0
+        lowest = number_by_default(scheduler.arguments.get("eta_min")) or 0.0
         whole = length(scheduler.arguments.get("T_max")) or 1.0
         if (step - 1 - whole) % (2 * whole) == 0:
             return rate + (start - lowest) * (1 - math.cos(math.pi / whole)) / 2
@@ -200,7 +206,7 @@ def _polynomial(scheduler: Built) -> Curve | None:
 
 
 def _cosine(scheduler: Built) -> Curve | None:
-    lowest = literal(scheduler.arguments.get("eta_min"))
+    lowest = number_by_default(scheduler.arguments.get("eta_min"))
     whole = length(scheduler.arguments.get("T_max"))
     if lowest is None or not whole:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.optimisation.advancing import Advance, advance_of
@@ -13,6 +13,7 @@ from nnlint.questions.optimisation.curves import (
     fits,
     literal,
     milestones_of,
+    number_by_default,
     one_after_another,
     parts_of,
     sparkline,
@@ -28,7 +29,7 @@ from nnlint.questions.training.scheduler_order import (
 )
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Site, Unknown, Value
+from nnlint.semantics.values import Built, Constant, Site, Unknown, Value
 from nnlint.syntax.walking import walk
 
 Places = dict[int, tuple[Block, ...]]
@@ -40,6 +41,7 @@ _HIGH = 0.1
 _SHORT, _LONG = 0.8, 1.25
 """How far the run may be off a schedule's length."""
 _MOST_ROUNDS = 1_000
+ZERO = Constant(0)
 _FEWEST = 3
 
 
@@ -236,7 +238,7 @@ def _trains(advance: Advance) -> bool:
 def _may_end_early(loop: Block) -> bool:
     """Whether a loop is left before its rounds are over, as early stopping leaves it."""
     node = loop.site.node if loop.site else None
-    if not isinstance(node, ast.For | ast.AsyncFor):
+    if not isinstance(node, _LOOPS):
         return True
     inner = {
         id(n)
@@ -256,7 +258,7 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     alone = len(schedulers) == 1
     curve = curve_of(schedulers[0]) if alone else one_after_another(schedulers)
-    start = _rate(schedulers[0])
+    start = _rate(schedulers[0], number_by_default)
     if curve is None or (start is None and any(map(_is_absolute, schedulers))):
         return None
     if not all(fits(scheduler, advance.steps) for scheduler in schedulers):
@@ -270,21 +272,24 @@ def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     form = schedulers[0].entry.schedule
     if len(followed) < len(rates) and form != "one_cycle":
         return None
-    told = start is not None or form == "one_cycle"
+    told = form == "one_cycle" or (
+        _rate(schedulers[0], literal) is not None
+        and all(literal(s.arguments.get("eta_min", ZERO)) is not None for s in schedulers)
+    )
     site, scheduler = schedulers[-1].site, schedulers[0] if alone else None
     return Run(scheduler, advance, tuple(followed), stride, told, site) if followed else None
 
 
-def _rate(scheduler: Built) -> float | None:
+def _rate(scheduler: Built, read: Callable[[Value | None], float | None]) -> float | None:
     """The rate that the optimizer of a scheduler is built with."""
     optimizer = _optimizer(scheduler)
-    return literal(optimizer.arguments.get("lr")) if isinstance(optimizer, Built) else None
+    return read(optimizer.arguments.get("lr")) if isinstance(optimizer, Built) else None
 
 
 def _is_absolute(scheduler: Built) -> bool:
     """Whether a schedule names a lowest rate, which is no part of the first one."""
     given = scheduler.arguments.get("eta_min")
-    own = given is not None and literal(given) != 0
+    own = given is not None and number_by_default(given) != 0
     return own or any(map(_is_absolute, parts_of(scheduler) or ()))
 
 

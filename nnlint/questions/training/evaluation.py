@@ -77,6 +77,8 @@ def loss_only_training(program: Program) -> Event | None:
     trained = unmeasured_classifier(program)
     if trained is None and _training_step(program) is None:
         return None
+    if trained is not None:
+        return None if _measures_for_trainer(program) else trained
     if _says(program, _ATTACKS) or _seeks_inputs(program):
         return None
     if _says(program, _MEASURES) or _gives_perplexity(program):
@@ -86,12 +88,18 @@ def loss_only_training(program: Program) -> Event | None:
     told = ("argmax", "compare", "metric")
     if any(o.entry.family in told or o.entry.kind == "metric" for o in program.operations):
         return None
-    if trained is not None:
-        return trained
     given = {id(v) for e in program.events("forward") for v in e.operands}
     losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
     rebuilt = {e.site.key for e in losses if any(_comes_from(v, given) for v in e.operands[1:2])}
     return next((e for e in losses if e.site.key not in rebuilt), None)
+
+
+def _measures_for_trainer(program: Program) -> bool:
+    """Whether the file names a metric, or the library of that name; its trainer's own `evaluate`
+    gives the loss."""
+    words = program.module.words(program.module.tree)
+    named = any(_MEASURES.search(word) for group in words for word in group - {"map"})
+    return named or "evaluate" in words.names
 
 
 def _seeks_inputs(program: Program) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nnlint.questions.participants import is_library_call, steps_optimizer
+from nnlint.questions.participants import is_library_call, is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import (
@@ -106,7 +106,9 @@ def unreturned_schedulers(program: Program) -> Iterator[UnreturnedScheduler]:
             optimizer = scheduler.arguments.get("optimizer")
             if covers(method.operands[0], scheduler) or off_by_default(event.conditions):
                 continue
-            if _may_be_stepped(program, scheduler) or _is_named_in_step(program, scheduler):
+            if _may_be_stepped(program, scheduler, method.subject):
+                continue
+            if _is_named_in_step(program, scheduler):
                 continue
             if id(optimizer) not in seen and covers(method.operands[0], optimizer):
                 seen.add(id(optimizer))
@@ -229,10 +231,16 @@ class _Steps:
         return bool(self._of_schedulers.perhaps(scheduler))
 
 
-def _may_be_stepped(program: Program, scheduler: Built) -> bool:
-    """Whether something steps a scheduler, or is given it and may."""
+def _may_be_stepped(program: Program, scheduler: Built, owner: Value | None = None) -> bool:
+    """Whether something steps a scheduler, or is given it and may.
+
+    Parameters:
+        owner: an object that keeps it and certainly does not.
+    """
     return program.once(_Steps).of(scheduler) or any(
-        _may_step(event, scheduler) for event, _ in program.walk()
+        _may_step(event, scheduler)
+        for event, _ in program.walk()
+        if owner is None or event.subject is not owner
     )
 
 
@@ -251,7 +259,10 @@ def _may_step(event: Event, scheduler: Built) -> bool:
                 return False
             return any(covers(v, scheduler) for v in (event.subject, *event.operands))
         case "build":
-            return event.subject is not scheduler and _takes_over(event, scheduler)
+            if event.subject is scheduler or is_optimizer(event.subject):
+                # an optimizer is given parameters, whose module may keep the scheduler
+                return False
+            return _takes_over(event, scheduler)
         case _:
             return False
 
