@@ -165,10 +165,18 @@ def log_softmax_first(loss: Operation, activation: str) -> Changes:
 
 def average_over_batch(loss: Operation) -> Changes:
     """Divide a KL divergence by the number of examples only."""
-    call = loss.written_at
+    return _reduce(loss, "batchmean")
+
+
+def leave_unreduced(loss: Operation) -> Changes:
+    """Let a loss give one number for each element."""
+    return _reduce(loss, "none")
+
+
+def _reduce(loss: Operation, how: str) -> Changes:
     if loss.layer is not None and not _is_near(loss.layer, loss):
         return None
-    return set_keyword(call, "reduction", '"batchmean"')
+    return set_keyword(loss.written_at, "reduction", f'"{how}"')
 
 
 def stable_logarithm(logarithm: Operation, name: str, inner: Operation) -> Changes:

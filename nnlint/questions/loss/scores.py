@@ -377,12 +377,28 @@ def is_uneven(loader: Value) -> bool:
         return True
     if constant(loader.arguments.get("drop_last")) is True:
         return False
-    size, dataset = constant(loader.arguments.get("batch_size")), loader.arguments.get("dataset")
-    if not isinstance(size, int) or not isinstance(dataset, Built):
-        return True
+    size, number = constant(loader.arguments.get("batch_size")), _examples_of(loader)
+    return not (isinstance(size, int) and number is not None and number % size == 0)
+
+
+def batches_of(loader: Value) -> int | None:
+    """The number of batches that a loader gives, where the size of its data set is known."""
+    if not isinstance(loader, Built) or constant(loader.arguments.get("drop_last")) is None:
+        return None
+    size, number = constant(loader.arguments.get("batch_size")), _examples_of(loader)
+    if not isinstance(size, int) or number is None or size < 1:
+        return None
+    whole = bool(constant(loader.arguments.get("drop_last")))
+    return number // size if whole else -(-number // size)
+
+
+def _examples_of(loader: Built) -> int | None:
+    dataset = loader.arguments.get("dataset")
+    if not isinstance(dataset, Built):
+        return None
     split = constant(dataset.arguments.get(dataset.entry.split_parameter or "train"))
     number = dataset.entry.options.get("train_examples" if split is True else "test_examples")
-    return not (isinstance(number, int) and number % size == 0)
+    return number if isinstance(number, int) else None
 
 
 def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import averages_over_all_elements
+from nnlint.questions.loss.scores import batches_of
 from nnlint.questions.participants import is_optimizer, steps_optimizer
 from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.questions.training.stepping import gives_more
@@ -80,6 +81,8 @@ class Forgotten:
     step: Event
     count: str
     """What the program calls the number of batches of one step."""
+    at_once: bool = False
+    """Whether the gradients are cleared right before the batch that is stepped on, not for each."""
 
 
 def forgotten_batches(program: Program) -> Iterator[Forgotten]:
@@ -103,10 +106,98 @@ def forgotten_batches(program: Program) -> Iterator[Forgotten]:
             and event.conditions == backward.conditions
             and loops_around(around) == own
         ]
-        if every_batch and len(clears) == len(every_batch) and own == [loop]:
-            if may_clear(every_batch[0], step.subject) and not _sets_gradients(loop, step.site):
+        alone = len(clears) == len(every_batch) and own == [loop]
+        if not every_batch:
+            # the same test around both decides both: what is summed up in between is cleared
+            every_batch = _with_step(loop, step, backward)
+            alone = len(clears) == len(every_batch) == 1 and own == [loop]
+        if every_batch and alone and may_clear(every_batch[0], step.subject):
+            if not _sets_gradients(loop, step.site):
                 seen.add(backward.site.key)
-                yield Forgotten(every_batch[0], backward, step, count)
+                yield Forgotten(every_batch[0], backward, step, count, bool(clears[0].conditions))
+
+
+def _with_step(loop: Block, step: Event, backward: Event) -> list[Event]:
+    """The clearings before a backward pass that stand under the very test of the step behind it."""
+    order = [*loop.events("zero_grad", "backward", "step")]
+    tests = _tests(step)
+    if not tests or order.index(step) < order.index(backward):
+        return []
+    before = order[: order.index(backward)]
+    return [e for e in before if e.kind == "zero_grad" and _tests(e) == tests]
+
+
+def _tests(event: Event) -> list[tuple[str, bool]]:
+    """The tests that an event stands under, as they are written, and how they come out."""
+    return [(condition.site.text, condition.taken) for condition in event.conditions]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leftover:
+    """Gradients of the last batches of an epoch, too few for a step, that the next one adds to."""
+
+    step: Event
+    test: Site
+    """What decides that a step is taken."""
+    backward: Event
+    count: str
+
+
+def leftover_batches(program: Program) -> Iterator[Leftover]:
+    """Steps for every so many batches of an epoch, behind which nothing is done about the rest."""
+    seen: set[object] = set()
+    for step, blocks in program.walk():
+        loops = loops_around(blocks)
+        if step.kind != "step" or not steps_optimizer(step) or gives_more(step) or len(loops) < 2:
+            continue
+        loop, epochs = innermost_loop(blocks, "backward"), loops[-2]
+        if loop is None or loop is not loops[-1] or not epochs.known or step.site.key in seen:
+            continue
+        count, test = _rounds_of_step(step, loop), _test_of_rounds(step, loop)
+        if count is None or test is None or len({e.site.key for e in loop.events("step")}) > 1:
+            continue
+        inside = {id(event) for event, _ in loop.walk()}
+        around = [e for e, _ in epochs.walk() if id(e) not in inside]
+        if any(e.kind == "step" or may_clear(e, step.subject) for e in around):
+            continue
+        clears = [e for e, _ in loop.walk() if e.kind != "forward" and may_clear(e, step.subject)]
+        if not clears or any(_tests(event) != _tests(step) for event in clears):
+            continue
+        if not _divides_evenly(loop, count):
+            seen.add(step.site.key)
+            yield Leftover(step, test, loop.events("backward")[0], count)
+
+
+def _test_of_rounds(step: Event, loop: Block) -> Site | None:
+    """The test `(i + 1) % n == 0` of what counts the rounds of a loop anew in each epoch, if nothing
+    else is a part of it."""
+    target = getattr(loop.site.node, "target", None) if loop.site else None
+    index = target.elts[0] if isinstance(target, ast.Tuple) else None
+    if not isinstance(index, ast.Name) or _subject_counts(loop) is None:
+        return None
+    for condition in step.conditions:
+        match condition.site.node:
+            case ast.Compare(left=ast.BinOp(op=ast.Mod(), left=counted)) if condition.taken:
+                named = {n.id for n in walk(counted) if isinstance(n, ast.Name)}
+                if named == {index.id}:
+                    return condition.site
+            case _:
+                pass
+    return None
+
+
+def _subject_counts(loop: Block) -> Value | None:
+    """What an `enumerate` goes over, where a loop is one of it."""
+    subject = loop.subject
+    counted = isinstance(subject, Arithmetic) and subject.operator == "enumerate"
+    return subject.operands[0] if counted and isinstance(subject, Arithmetic) else None
+
+
+def _divides_evenly(loop: Block, count: str) -> bool:
+    """Whether a loader is known to give a multiple of so many batches."""
+    loader = _subject_counts(loop)
+    batches = batches_of(loader) if loader is not None else None
+    return batches is not None and count.isdigit() and batches % int(count) == 0
 
 
 def _batches_per_step(step: Event, loop: Block) -> str | None:

@@ -236,6 +236,11 @@ class Computation(Backpropagation):
 
     _by_value = True
 
+    def reaches_of(self, made: Operation | Unknown) -> tuple[Reached, ...]:
+        """The forward passes that what an operation or an unknown call gives is computed from."""
+        given = made.arguments.values() if isinstance(made, Operation) else (made,)
+        return self._together([one for value in given for one in self.reaches(value)])
+
 
 def _inputs(last: Operation, model: Value) -> set[int]:
     """The tensors that went into the call of a model, by the last operation in it."""

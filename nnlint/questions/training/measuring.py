@@ -15,6 +15,7 @@ from nnlint.semantics.values import (
     Constant,
     Join,
     Operation,
+    Source,
     Tensor,
     Unknown,
     Value,
@@ -33,7 +34,7 @@ def scored_passes(program: Program) -> frozenset[int]:
     given them, and where a loss of them becomes a number or is computed with gradients off.
     """
     flow = program.once(Computation)
-    trained = program.once(_losses_trained_on)
+    trained = program.once(losses_trained_on)
     found: set[int] = set()
     for operation in program.operations:
         found |= {id(e) for e in _scored_by(operation, flow)}
@@ -43,10 +44,9 @@ def scored_passes(program: Program) -> frozenset[int]:
         if event.kind == "metric_update":
             found |= _behind(event.operands, flow)
             continue
-        loss = _loss_behind(event.subject)
+        loss = loss_behind(event.subject)
         if loss is not None and id(loss) not in trained:
-            given = loss.arguments.values() if isinstance(loss, Operation) else (loss,)
-            found |= _behind(given, flow)
+            found |= {id(reached.forward) for reached in flow.reaches_of(loss)}
     return frozenset(found)
 
 
@@ -66,7 +66,7 @@ def _scored_by(operation: Operation, flow: Computation) -> Iterator[Event]:
             yield from (r.forward for side in reached for r in side)
 
 
-def _loss_behind(value: Value | None) -> Operation | Unknown | None:
+def loss_behind(value: Value | None) -> Operation | Unknown | None:
     """The loss whose number is added up or averaged, if it is one, and not the loss itself."""
     waiting = [value]
     seen: set[int] = set()
@@ -88,6 +88,10 @@ def _loss_behind(value: Value | None) -> Operation | Unknown | None:
                 if made.entry.kind == "loss":
                     return made if number else None
                 waiting += made.inputs
+            case Tensor(producer=Join(inputs=inputs)):
+                waiting += inputs
+            case Tensor(producer=Source(of=Value() as unresolved)):
+                waiting.append(unresolved)
             case Unknown() if _is_loss(current):
                 return current if number else None
             case _:
@@ -101,7 +105,7 @@ def _is_loss(value: Unknown) -> bool:
     return isinstance(called, Unknown) and bool(CRITERION.search(called.name.rpartition(".")[2]))
 
 
-def _losses_trained_on(program: Program) -> frozenset[int]:
+def losses_trained_on(program: Program) -> frozenset[int]:
     """The identities of the operations and unknown losses that a backward pass goes through."""
     losses = [loss_of(event) for event in program.events("backward")]
     losses += [event.subject for event in program.events("returned_loss")]
@@ -112,6 +116,6 @@ def _losses_trained_on(program: Program) -> frozenset[int]:
         made = tensor.producer if tensor is not None else None
         if made is None or id(made) in found:
             continue
-        found.add(id(made))
+        found |= {id(made), id(getattr(made, "of", made))}
         waiting += made.inputs if isinstance(made, Operation | Join) else ()
     return frozenset(found)

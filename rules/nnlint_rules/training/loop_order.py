@@ -19,7 +19,8 @@ def loop_order(program: Program, context: Context) -> None:
     Reports an optimizer's step before which, whichever path the program takes, the gradients
     have been cleared and not been computed again: `zero_grad`, `step`, `backward`, or
     `backward`, `zero_grad`, `step`. Reports a clearing of every batch where a step is taken for
-    every k-th batch only, so that the gradients of the others are never applied.
+    every k-th batch only, or one right before the batch that is stepped with, under the same test:
+    the gradients of the others are never applied.
 
     ## Why it hurts training
     A step without gradients changes nothing. The program runs, the loss is computed and
@@ -90,7 +91,10 @@ def loop_order(program: Program, context: Context) -> None:
         context.report(
             clear,
             f"`{clear.text}` clears the gradients of every batch, and `{step.text}` runs for one "
-            f"batch in `{batches.count}` only: what the others have computed is lost",
+            f"batch in `{batches.count}` only: what the others have computed is lost"
+            if not batches.at_once
+            else f"`{clear.text}` clears what `{batches.count}` batches have summed up, right before "
+            f"the one that `{step.text}` is taken with: what the others have computed is lost",
             help=f"Clear the gradients behind `{step.text}`, where they have been applied.",
             related=[(batches.backward.site, "gradients are computed here"), (step, "and applied")],
         )
