@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
 from typing import NamedTuple
 
 from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
+from nnlint.questions.training.backpropagation import is_callable
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    CALLEE,
+    MADE,
     Built,
     Condition,
     Constant,
@@ -23,6 +26,8 @@ from nnlint.semantics.values import (
     SiteKey,
     Source,
     Tensor,
+    Unknown,
+    Value,
     constant,
 )
 from nnlint.syntax.calls import last_name
@@ -98,7 +103,34 @@ def has_raw_target(loss: Operation) -> bool:
 
 
 def _name(operation: Operation) -> str:
+    if operation.entry.activation == "exp" and operation.inputs:
+        # the exponential of log-probabilities are probabilities
+        inner = {o.entry.activation for o in makers(operation.inputs[0]) or ()}
+        return _EXPONENTIALS.get(inner.pop(), "exp") if len(inner) == 1 else "exp"
     return "linear" if is_raw(operation) else operation.entry.activation
+
+
+_EXPONENTIALS = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}
+
+
+def is_log_of_raw(logarithm: Operation) -> bool:
+    """Whether a logarithm is taken of the raw output of a layer, which may be any number."""
+    made = makers(logarithm.inputs[0]) if logarithm.inputs else None
+    return bool(made) and all(map(is_raw, made or ()))
+
+
+def classes_of(activation: Operation) -> int | None:
+    """The number of outputs of the layer that an activation is applied to, if it is known."""
+    made = makers(activation.inputs[0]) if activation.inputs else None
+    counts = {_outputs_of(layer) for layer in made or ()}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _outputs_of(layer: Operation) -> int | None:
+    names = ("out_features", "out_channels") if layer.entry.family in LINEAR else ()
+    number = next((layer.arguments[n] for n in names if n in layer.arguments), None)
+    size = constant(number, soft=False)
+    return size if isinstance(size, int) else None
 
 
 def taken_for_logits(program: Program) -> Iterator[tuple[Operation, Operation]]:
@@ -189,11 +221,12 @@ def one_class(operation: Operation) -> Operation | None:
         if axis == 1 and (shape is None or len(shape) != 2):
             return None
     layer = prediction.producer if prediction is not None else None
+    if isinstance(layer, Operation) and layer.entry.activation == "sigmoid" and layer.inputs:
+        # squashed, it still is one number
+        layer = layer.inputs[0].producer
     if not isinstance(layer, Operation) or layer.entry.family not in LINEAR:
         return None
-    names = ("out_features", "out_channels")
-    outputs = next((layer.arguments[n] for n in names if n in layer.arguments), None)
-    return layer if constant(outputs, soft=False) == 1 else None
+    return layer if _outputs_of(layer) == 1 else None
 
 
 DATA_IS_CLASS = frozenset("cross_entropy nll bce bce_with_logits mse l1 kl_div".split())
@@ -219,13 +252,14 @@ RESHAPES = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "cas
 COMPARISONS = frozenset({"torch.gt", "torch.ge", "torch.lt", "torch.le"})
 
 
-def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation, Operation]]:
+def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Site, Operation]]:
     """Comparisons with 0.5, or roundings, of what the same program takes for logits: it gives
     it to a loss as such, or applies sigmoid to it.
 
-    Yields the comparison or rounding, the layer that gives the logits, and what takes them so.
+    Yields the comparison or rounding, where the logits come from, and what takes them so.
     """
     losses: dict[SiteKey, tuple[Operation, Operation]] = {}
+    given: dict[int, tuple[Site, Operation]] = {}
     sigmoids: dict[SiteKey, tuple[Operation, Operation]] = {}
     for operation in program.operations:
         if operation.entry.family == "bce_with_logits":
@@ -233,19 +267,66 @@ def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Operation,
             for made in (makers(prediction) if prediction is not None else None) or ():
                 if is_raw(made):
                     losses[made.site.key] = made, operation
+            whole = _from_outside(operation.arguments.get(call_parameters(operation)[0]))
+            if whole is not None:
+                given[id(whole)] = _place_of(whole) or operation.site, operation
         elif operation.entry.activation == "sigmoid" and operation.inputs:
             layer = _whole_output(operation.inputs[0])
             if layer is not None:
                 sigmoids[layer.site.key] = layer, operation
-    for comparison in program.operations if losses or sigmoids else ():
+    for comparison in program.operations if losses or sigmoids or given else ():
         if not comparison.inputs or not _halves(comparison):
             continue
         made_by = makers(comparison.inputs[0])
-        whole = _whole_output(comparison.inputs[0])
+        last, source = _whole_output(comparison.inputs[0]), _from_outside(comparison.inputs[0])
         if made_by and all(operation.site.key in losses for operation in made_by):
-            yield comparison, *losses[made_by[0].site.key]
-        elif whole is not None and whole.site.key in sigmoids:
-            yield comparison, *sigmoids[whole.site.key]
+            layer, loss = losses[made_by[0].site.key]
+            yield comparison, layer.site, loss
+        elif last is not None and last.site.key in sigmoids:
+            layer, sigmoid = sigmoids[last.site.key]
+            yield comparison, layer.site, sigmoid
+        elif source is not None and id(source) in given:
+            yield comparison, *given[id(source)]
+
+
+def _from_outside(value: Value | None) -> Value | None:
+    """What an unknown model gives or a function is given, of which a value is the whole, in another
+    shape at most."""
+    while isinstance(value, Tensor) and isinstance(value.producer, Operation):
+        if value.producer.entry.family not in RESHAPES or not value.producer.inputs:
+            return None
+        value = value.producer.inputs[0]
+    if isinstance(value, Tensor) and isinstance(value.producer, Source):
+        return value.producer.of or value
+    return value if isinstance(value, Unknown) else None
+
+
+def _place_of(value: Value) -> Site | None:
+    """Where a value from outside comes from: the call that gave it, if it is known."""
+    made: Sequence[Site] = value.state.get(MADE, ()) if isinstance(value, Unknown) else ()
+    return made[-1] if made else None
+
+
+def taken_for_scores(loss: Operation, program: Program) -> Operation | None:
+    """What takes the whole output of the unknown model that a loss is given for logits, elsewhere
+    in the program: a softmax, or a loss that applies one."""
+    model = _model_behind(operands(loss)[0])
+    for other in program.operations if model is not None else ():
+        raw = other.entry.activation in ("softmax", "log_softmax")
+        if raw or other.entry.family == "cross_entropy":
+            given = (
+                operands(other)[0] if other.entry.kind == "loss" else next(iter(other.inputs), None)
+            )
+            if other is not loss and _model_behind(given) is model:
+                return other
+    return None
+
+
+def _model_behind(tensor: Tensor | None) -> Value | None:
+    """The unknown model whose whole output a tensor is."""
+    output = tensor.producer.of if tensor and isinstance(tensor.producer, Source) else None
+    model = output.state.get(CALLEE) if isinstance(output, Unknown) else None
+    return model if isinstance(model, Unknown) and is_callable(model) else None
 
 
 def _halves(operation: Operation) -> bool:

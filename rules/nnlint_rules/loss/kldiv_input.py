@@ -1,4 +1,10 @@
-from nnlint.questions.loss.losses import LOGARITHMS, averages_over_all_elements, last_activation
+from nnlint.questions.loss.losses import (
+    LOGARITHMS,
+    averages_over_all_elements,
+    is_log_of_raw,
+    last_activation,
+    taken_for_scores,
+)
 from nnlint.remedies.loss import average_over_batch, log_softmax_first
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -51,7 +57,17 @@ def kldiv_input(loss: Operation, context: Context) -> None:
     - [KLDivLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
     """
     found = last_activation(loss)
-    if found is not None and found.name not in LOGARITHMS:
+    scores = next(filter(None, (taken_for_scores(loss, p) for p in context.programs)), None)
+    raw = found is not None and found.operation is not None and is_log_of_raw(found.operation)
+    if found is not None and found.name == "log" and raw:
+        context.report(
+            loss.site,
+            f"`{loss.site.text}` takes log-probabilities first, and is given the logarithm of a raw "
+            "output: below zero it is nan, and the divergence with it",
+            help="Apply log_softmax to the outputs, in place of the logarithm.",
+            related=[(found.site, "the logarithm of a raw output")],
+        )
+    elif found is not None and found.name not in LOGARITHMS:
         name, place, _ = found
         what = "the raw output of a layer" if name == "linear" else f"{name} output"
         context.report(
@@ -61,6 +77,16 @@ def kldiv_input(loss: Operation, context: Context) -> None:
             help="Apply log_softmax to the first argument.",
             related=[(place, f"the first argument is {what}")],
             fix=("Apply log_softmax first", log_softmax_first(loss, name)),
+        )
+    elif found is None and scores is not None:
+        context.report(
+            loss.site,
+            f"`{loss.site.text}` takes log-probabilities first, and is given what "
+            f"`{scores.site.text}` takes for logits: the result is no divergence and is smallest far "
+            "from the target",
+            help="Apply log_softmax to the first argument.",
+            related=[(scores.site, "the same model's output is taken for logits here")],
+            fix=("Apply log_softmax first", log_softmax_first(loss, "linear")),
         )
     elif averages_over_all_elements(loss):
         context.report(

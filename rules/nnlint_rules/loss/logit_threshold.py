@@ -56,7 +56,7 @@ def logit_threshold(program: Program, context: Context) -> None:
     ## References
     - [BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html)
     """
-    for comparison, layer, taken in thresholded_logits(program):
+    for comparison, logits, taken in thresholded_logits(program):
         rounds = comparison.entry.name == "torch.round"
         means = "the loss that takes them as logits" if taken.entry.kind == "loss" else "sigmoid"
         context.report(
@@ -67,6 +67,6 @@ def logit_threshold(program: Program, context: Context) -> None:
             else f"`{comparison.site.text}` compares logits with 0.5: predictions between 50 % and "
             "62 % count as negative, and the metric is wrong",
             help="Apply sigmoid first." if rounds else "Compare with 0, or apply sigmoid first.",
-            related=[(layer.site, "the logits"), (taken.site, means)],
+            related=[(logits, "the logits"), (taken.site, means)],
             fix=None if rounds else ("Compare with 0", compare_with_zero(comparison.site)),
         )

@@ -1,4 +1,6 @@
-from nnlint.questions.loss.losses import last_activation, others_take
+import math
+
+from nnlint.questions.loss.losses import classes_of, last_activation, others_take
 from nnlint.remedies.pipelines import bypass
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -62,6 +64,18 @@ def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     - [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     """
     found = last_activation(loss)
+    if found is not None and found.name == "sigmoid" and found.operation is not None:
+        count = classes_of(found.operation) or 1
+        if count > 1:
+            most = math.e / (math.e + count - 1)
+            context.report(
+                loss.site,
+                f"`{loss.site.text}` applies softmax to sigmoid outputs, which lie between 0 and 1: of "
+                f"{count} classes the right one gets {most:.0%} at most, and the loss cannot come near zero",
+                help="Give it the logits; apply sigmoid or softmax for predictions only.",
+                related=[(found.site, "sigmoid is applied here")],
+            )
+        return
     if found is None or found.name not in MESSAGES:
         return
     name, place, operation = found
