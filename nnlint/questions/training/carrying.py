@@ -11,6 +11,7 @@ from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import Built, Class, Function, Instance, Site
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import Placed, enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -66,6 +67,71 @@ def _takes_along(forward: Event) -> bool:
         return False
     given = {name for argument in _arguments(node) for name in _names(argument)}
     return any(n in given and _is_state(n) for t in statement.targets for n in _names(t))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptState:
+    """Recurrent state that a module keeps on itself, from one training pass to the next."""
+
+    statement: Site
+    """Where its `forward` takes the state and puts the new one in its place."""
+    name: str
+    forward: Event
+    backward: Event
+
+
+def kept_states(program: Program) -> Iterator[KeptState]:
+    """Recurrent state that modules keep with its graph over the rounds of a training loop."""
+    seen: set[object] = set()
+    places = {id(event): blocks for event, blocks in program.walk()}
+    for found in passes(program):
+        forward, model = found.event, found.event.subject
+        if found.role != "train" or not isinstance(model, Instance) or _detaches(forward):
+            continue
+        loop, backward = _training_loop(places[id(forward)])
+        run = model.cls.find("forward")
+        if loop is None or loop.site is None or backward is None or not isinstance(run, Function):
+            continue
+        for statement, name in _taken_and_kept(run):
+            site = Site(run.scope.module, statement)
+            if site.key not in seen and not _is_set_elsewhere(model.cls, name, statement, loop):
+                seen.add(site.key)
+                yield KeptState(site, name, forward, backward)
+
+
+def _taken_and_kept(run: Function) -> Iterator[tuple[ast.Assign, str]]:
+    """The statements of a `forward` that give a call an attribute of the module, and put what it
+    returns in its place."""
+    own = run.node.args.args[0].arg if run.node.args.args else ""
+    for statement in walk(run.node):
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+            continue
+        if not ast.unparse(statement.value.func).startswith(f"{own}."):
+            continue
+        given = {name for argument in _arguments(statement.value) for name in _names(argument)}
+        for name in (n for target in statement.targets for n in _names(target)):
+            if name in given and name.startswith(f"{own}.") and name.count(".") == 1:
+                yield statement, name
+
+
+def _is_set_elsewhere(cls: Class, name: str, statement: ast.Assign, loop: Block) -> bool:
+    """Whether something else than a constructor sets an attribute, which may cut its graph."""
+    attribute = name.rpartition(".")[2]
+    assert loop.site is not None
+    constructor = cls.find("__init__")
+    apart = [statement, *([constructor.node] if isinstance(constructor, Function) else ())]
+    allowed = {id(node) for part in apart for node in walk(part)}
+    for module in (cls.scope.module, loop.site.module):
+        for node in module.nodes:
+            if isinstance(node, ast.Attribute) and node.attr == attribute:
+                if isinstance(node.ctx, ast.Store) and id(node) not in allowed:
+                    return True
+            if isinstance(node, ast.Call) and last_name(node.func) in (
+                "setattr",
+                "repackage_hidden",
+            ):
+                return True
+    return False
 
 
 def _training_loop(blocks: tuple[Block, ...]) -> tuple[Block | None, Event | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Value
+from nnlint.syntax.calls import last_name
 
 _EPOCHS = re.compile(r"epoch", re.IGNORECASE)
 _STARTS_ANEW = re.compile(
@@ -94,7 +96,26 @@ def _unit(loop: Block) -> str:
         return ""
     if any(_EPOCHS.search(word) for word in said):
         return "epoch"
-    return "batch" if goes_over_data(loop) else ""
+    return "batch" if goes_over_data(loop) or _takes_one_step(loop) else ""
+
+
+def _takes_one_step(loop: Block) -> bool:
+    """Whether each round of a loop that counts computes gradients of one batch and takes a step: it
+    is one over batches, whatever it counts."""
+    node = loop.site.node if loop.site else None
+    called = getattr(getattr(node, "iter", None), "func", None)
+    counts = isinstance(node, ast.While) or last_name(called) in ("range", "trange")
+    return counts and all(
+        not any(b.kind == "loop" for b in blocks)
+        for event, blocks in _within(loop)
+        if event.kind in ("backward", "step")
+    )
+
+
+def _within(loop: Block) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+    """The events of a loop, with the blocks in it that they stand in."""
+    for event, blocks in loop.walk():
+        yield event, blocks[1:]
 
 
 def starts_anew(loop: Block) -> bool:

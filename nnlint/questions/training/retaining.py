@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import made_within
+from nnlint.questions.training.carrying import kept_states
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.timeline import Block, Event, exclusive
@@ -52,11 +53,14 @@ class Retained:
 def retained_graphs(program: Program) -> Iterator[Retained]:
     """Backward passes with `retain_graph=True`, alone in a loop that builds a graph each round."""
     seen: set[object] = set()
+    kept = program.once(_through_kept_states)
     for backward, blocks in program.walk() if program.complete else ():
         if backward.kind != "backward" or not _retains(backward):
             continue
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
         if loop is None or loop.unrolled or loop.site is None or backward.site.key in seen:
+            continue
+        if backward.site.key in kept:
             continue
         if (
             all(_is_same_call(e, backward) for e in loop.events("backward"))
@@ -65,6 +69,11 @@ def retained_graphs(program: Program) -> Iterator[Retained]:
         ):
             seen.add(backward.site.key)
             yield Retained(backward, loop)
+
+
+def _through_kept_states(program: Program) -> frozenset[object]:
+    """Where gradients go back through the batches before, in state that a module keeps."""
+    return frozenset(state.backward.site.key for state in kept_states(program))
 
 
 def _is_same_call(left: Event, right: Event) -> bool:

@@ -1,4 +1,4 @@
-from nnlint.questions.training.carrying import carried_states
+from nnlint.questions.training.carrying import carried_states, kept_states
 from nnlint.remedies.training import detach_behind
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -75,4 +75,15 @@ def hidden_state_not_detached(program: Program, context: Context) -> None:
                 "Detach the state of the batch before",
                 detach_behind(found.forward, found.statement, found.names),
             ),
+        )
+    for kept in kept_states(program):
+        context.report(
+            kept.statement,
+            f"`{kept.name}` keeps the graph of every batch so far on the module: "
+            f"`{kept.backward.site.text}` goes back through all of them, or stops with an error",
+            help=f"Detach `{kept.name}` where it is kept, or clear it before each sequence.",
+            related=[
+                (kept.forward.site, "run for each batch here"),
+                (kept.backward.site, "gradients are computed here"),
+            ],
         )
