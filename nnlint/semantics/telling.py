@@ -178,8 +178,21 @@ def class_matters(module: ModuleSyntax, cls: ast.ClassDef) -> bool:
         or may_hold_unused(cls, words)
         or may_lack_set_up(cls)
         or may_drop_batch(cls, words)
+        or may_keep_itself(cls, words)
         or function_matters(module, cls)
     )
+
+
+def may_keep_itself(cls: ast.ClassDef, words: Words) -> bool:
+    """Whether a class puts one of its attributes aside as its best: `self.best_net = self.net`."""
+    if not any(word.startswith("best_") for word in words.attributes):
+        return False
+    for node in walk(cls):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and target.attr.startswith("best_"):
+                    return True
+    return False
 
 
 def may_lack_set_up(cls: ast.ClassDef) -> bool:

@@ -32,6 +32,11 @@ _NEVER_CLEARS = re.compile(
     r"save|load|log|print|plot|checkpoint|lr|learning_rate|sched|warm|eval|valid|test|clip|norm",
     re.IGNORECASE,
 )
+_IS_RUN = re.compile(
+    r"^(?:model|net|network|module|encoder|decoder|backbone|criterion|loss(?:_?f(?:n|unc(?:tion)?))?)$",
+    re.IGNORECASE,
+)
+"""Names of the attributes that are models and losses, where an object has them."""
 _STEPS_OF_A_LOOP = 20
 """Steps of one loop that are asked about: each follows every path through all of it."""
 GRADIENT_EVENTS = frozenset(
@@ -169,5 +174,8 @@ def _unresolved_may_clear(event: Event, optimizer: Value | None) -> bool:
     if named and any(touches(v, optimizer) for v in given):
         return True
     if event.subject is optimizer or is_library_call(event):
+        return False
+    if _IS_RUN.search(called) and not any(touches(v, optimizer) for v in event.operands):
+        # a model or loss of an object that holds the optimizer as well
         return False
     return any(covers(v, optimizer) for v in given)

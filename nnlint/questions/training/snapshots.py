@@ -15,8 +15,9 @@ from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
 from nnlint.syntax.calls import first_argument
-from nnlint.syntax.module import stands_in
+from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import function_around
+from nnlint.syntax.walking import walk
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
 _RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
@@ -55,6 +56,101 @@ def aliases(program: Program) -> Iterator[Alias]:
         best = event.kind == "keep" and "best" in event.name.lower()
         if best and is_model(event.subject, events):
             yield from _kept_model(program, events, event, blocks)
+
+
+_COMPARES = frozenset(f"torch.{name}" for name in "sub eq ne equal allclose isclose dist".split())
+
+
+def compared_with_themselves(program: Program) -> Iterator[Alias]:
+    """Weights that are put aside without a copy, trained on, and then compared with themselves."""
+    steps = [e for e in program.events("step", "fit") if e.kind == "fit" or steps_optimizer(e)]
+    for compared in program.operations if steps else ():
+        left, right = (compared.arguments.get(name) for name in ("input", "other"))
+        if compared.entry.name not in _COMPARES or left is not right:
+            continue
+        if not isinstance(left, Unknown) or left.origin != "parameter_tensor":
+            continue
+        kept = _put_aside(compared.site)
+        if kept is None:
+            continue
+        between = range(getattr(kept.node, "lineno", 0), getattr(compared.site.node, "lineno", 0))
+        function = function_around(kept.module, kept.node)
+        for step in steps:
+            for place in (*step.callers, step.site):
+                here = place.module is kept.module and getattr(place.node, "lineno", 0) in between
+                if here and function_around(place.module, place.node) is function:
+                    shared = assigned_value(kept)
+                    if shared is not None:
+                        yield Alias(kept, shared, place, compared.site)
+                    break
+            else:
+                continue
+            break
+
+
+def _put_aside(compared: Site) -> Site | None:
+    """The one assignment of a variable that is compared with what it was assigned, if it is one."""
+    names = [n for n in walk(compared.node) if isinstance(n, ast.Name)]
+    function = function_around(compared.module, compared.node)
+    for name in names:
+        targets = [
+            target
+            for node in compared.module.nodes
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name) and target.id == name.id
+            if function_around(compared.module, target) is function
+        ]
+        value = assigned_value(Site(compared.module, targets[0])) if len(targets) == 1 else None
+        if value is not None and isinstance(value.node, ast.Attribute):
+            return Site(compared.module, targets[0])
+    return None
+
+
+def assigned_value(target: Site) -> Site | None:
+    """What is assigned to a target, whatever it is."""
+    for node in target.module.nodes:
+        if isinstance(node, ast.Assign) and any(t is target.node for t in node.targets):
+            return Site(target.module, node.value)
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SameModel:
+    """An attribute of an object to which its model is assigned, and never another one."""
+
+    kept: Site
+    shared: Site
+
+
+def kept_by_objects(program: Program) -> Iterator[SameModel]:
+    """Best models that an object keeps on a condition, and that are its model all the time."""
+    events = program.events()
+    for event, blocks in program.walk():
+        node, model = event.site.node, event.subject
+        if event.kind != "keep" or "best" not in event.name.lower() or not event.conditions:
+            continue
+        value = assigned(event.site)
+        if value is None or not isinstance(node, ast.Attribute) or not is_model(model, events):
+            continue
+        if any(b.kind == "loop" for b in blocks) or not isinstance(value.node, ast.Attribute):
+            continue
+        given = ast.unparse(value.node)
+        if not given.startswith("self.") or given.count(".") != 1:
+            continue
+        if not _is_set_again(event.site.module, value.node.attr):
+            yield SameModel(event.site, value)
+
+
+def _is_set_again(module: ModuleSyntax, attribute: str) -> bool:
+    """Whether something but a constructor sets an attribute, anywhere in a file."""
+    for node in module.nodes:
+        if isinstance(node, ast.Attribute) and node.attr == attribute:
+            if isinstance(node.ctx, ast.Store):
+                function = function_around(module, node)
+                if getattr(function, "name", "") != "__init__":
+                    return True
+    return False
 
 
 class _Life:

@@ -19,8 +19,8 @@ def loss_keeps_graph(program: Program, context: Context) -> None:
     sum or list that outlives the loop's rounds.
 
     ## Why it hurts training
-    The sum hangs on the graph of every batch so far, and none of them can be freed: memory
-    grows with each iteration, until the run is slow or out of memory.
+    The sum hangs on the graph of every batch so far. The backward pass frees the activations,
+    but none of the graphs' nodes: memory grows with each iteration, and freeing it is slow.
 
     ## Example
     ```python

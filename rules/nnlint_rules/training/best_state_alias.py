@@ -1,4 +1,4 @@
-from nnlint.questions.training.snapshots import aliases
+from nnlint.questions.training.snapshots import aliases, compared_with_themselves, kept_by_objects
 from nnlint.rule import Applicability, Context, Level, Programs, changes, reference, rule
 from nnlint.semantics.analysis import Program
 
@@ -72,7 +72,7 @@ def best_state_alias(program: Program, context: Context) -> None:
     ## References
     - [Saving and loading models](https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html)
     """
-    for found in aliases(program):
+    for found in (*aliases(program), *compared_with_themselves(program)):
         copying, imported = reference(found.shared, "copy.deepcopy")
         copied = f"{copying}({changes.source_text(found.shared)})"
         context.report(
@@ -85,4 +85,14 @@ def best_state_alias(program: Program, context: Context) -> None:
                 (found.use, "takes it for the state that was kept"),
             ],
             fix=("Keep a copy", changes.together(imported, changes.replace(found.shared, copied))),
+        )
+    for same in kept_by_objects(program):
+        copying, imported = reference(same.shared, "copy.deepcopy")
+        copied = f"{copying}({changes.source_text(same.shared)})"
+        context.report(
+            same.shared,
+            f"`{same.kept.text}` is `{same.shared.text}` itself, and goes on changing with it: the "
+            "best model is whatever the last one is",
+            help=f"Keep a copy: `{copying}({same.shared.text})`.",
+            fix=("Keep a copy", changes.together(imported, changes.replace(same.shared, copied))),
         )
