@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from nnlint.semantics.axes import Dimension, Shape, size_of
+from nnlint.semantics.dataflow import upstream
+from nnlint.semantics.examples import TAKES_SEQUENCES, is_batch_first
 from nnlint.semantics.layouts import is_said_to_be_batched
 from nnlint.semantics.values import Constant, Items, Join, Operation, Tensor
 
@@ -43,10 +45,21 @@ def _behind(tensor: Tensor, depth: int = 16) -> Operation | None:
         return None
     source = producer.inputs[0]
     if producer.entry.family in FLATTENING:
+        if not flattens_everything(producer) and _is_of_mismatch(source):
+            return None
         return producer if _folds(producer, source, tensor.shape) else None
     if producer.entry.family in MOVING or not _keeps_values_apart(producer):
         return None
     return _behind(source, depth - 1)
+
+
+def _is_of_mismatch(tensor: Tensor) -> bool:
+    """Whether a layer over sequences that takes the second axis for the batch gives a tensor: where
+    the program takes the first one, that layer is at fault."""
+    return any(
+        made.entry.family in TAKES_SEQUENCES and is_batch_first(made) is False
+        for made in upstream(tensor, lambda made: made.entry.family in MOVING)
+    )
 
 
 def _keeps_values_apart(operation: Operation) -> bool:

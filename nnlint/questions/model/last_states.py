@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.examples import is_batch_first, results
 from nnlint.semantics.uses import Uses, element_taken, indices
 from nnlint.semantics.values import Constant, Operation, Tensor, constant
+from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.walking import walk
 
 _FIRST, _LAST = "0", "-1"
 
@@ -53,14 +56,16 @@ def _of_layer(operation: Operation, uses: Uses) -> Iterator[WrongState]:
     elif padding is not None and first is not None and both is False:
         if constant(padding.arguments.get("padding_side"), "right") == "right":
             yield from _last_steps(tensors[:1], first, uses, "padding", padding)
-    if len(tensors) < 2 or any(True for _ in uses.of_tensor(tensors[0])):
-        # what is read of all steps may stand for the rest
+    if len(tensors) < 2:
         return
     taken = [use for use in uses.of_tensor(tensors[1])]
     places = {element_taken(use, 0) for use in taken}
     if len(places) != 1 or any(not _is_fed(use, uses) for use in taken):
         return
     if places == {_LAST} and both is True:
+        if any(True for _ in uses.of_tensor(tensors[0])) or _are_steps_returned(operation):
+            # what is read of all steps may stand for the other direction
+            return
         yield WrongState(taken[0], "direction", operation)
     elif places == {_FIRST} and both is False and isinstance(layers, int) and layers > 1:
         yield WrongState(taken[0], "layer", operation, layers)
@@ -89,6 +94,19 @@ def _reads_both_ends(output: Tensor, uses: Uses) -> bool:
         if parts and (_FIRST in parts or any(":" in p and p != ":" for p in parts)):
             return True
     return False
+
+
+def _are_steps_returned(operation: Operation) -> bool:
+    """Whether a function gives back the outputs of all steps, by the name that it gives them."""
+    function = operation.function
+    placed = enclosing_statement(operation.site.module, operation.site.node)
+    match placed.node if placed else None:
+        case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=name), *_])]) if function is not None:
+            returned = [n.value for n in walk(function.node) if isinstance(n, ast.Return)]
+            parts = [p for v in returned for p in (v.elts if isinstance(v, ast.Tuple) else [v])]
+            return any(isinstance(part, ast.Name) and part.id == name for part in parts)
+        case _:
+            return False
 
 
 def _is_fed(use: Operation, uses: Uses) -> bool:

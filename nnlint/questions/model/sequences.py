@@ -112,6 +112,8 @@ def _read_otherwise(operation: Operation, batch_first: bool, program: Program) -
     """What takes the last step, or pools or weighs the steps, along the axis of the examples."""
     uses = program.once(Uses)
     for made, use in uses.in_place(results(operation)[:1], _SCORES):
+        if not batch_first and _flattens_rest(use):
+            return use
         if _takes_last(use, batch_first, uses) or _pools(use, batch_first):
             if made.entry.family not in _SCORES:
                 return use
@@ -134,6 +136,12 @@ def _weighs_second(use: Operation) -> bool:
     return use.entry.family in ("softmax", "log_softmax") and constant(
         use.arguments.get("dim"), soft=False
     ) in (1, -2)
+
+
+def _flattens_rest(use: Operation) -> bool:
+    """Whether all axes but the first are made one, as features of the examples along that."""
+    start, end = (constant(use.arguments.get(n), soft=False) for n in ("start_dim", "end_dim"))
+    return use.entry.family == "flatten" and (start, end) == (1, -1)
 
 
 def _pools(use: Operation, batch_first: bool) -> bool:

@@ -83,7 +83,11 @@ def effect(found: WrongState, text: str) -> str:
             )
         case _:
             below = found.layers - 1
-            above = "the layer above it goes" if below == 1 else f"the {below} layers above it go"
+            above = (
+                "that of the layer above it goes"
+                if below == 1
+                else f"those of the {below} layers above it go"
+            )
             return f"`{text}` is the state of the first layer: {above} into nothing"
 
 
