@@ -25,7 +25,8 @@ _PASSES = frozenset({"dropout", "alpha_dropout", "contiguous", "identity"})
 _PAIRED = re.compile(
     r"proj|head|out|cls|classif|logit|pred|scor|down|up|rank|lora|bottle|reduc|expan|squeez|embed|adapt|"
     r"mu$|mean|var|std|quer|key|value|^[qkv]_?|to_|latent|code|^z|patch|token|shortcut|skip|resid|factor|"
-    r"point|depth|merge|fus|mix|gate|bias|scale|norm|transform",
+    r"point|depth|merge|fus|mix|gate|bias|scale|norm|transform|generat|critic|discrim|encod|decod|actor|"
+    r"policy|teacher|student|model|net$",
     re.IGNORECASE,
 )
 """Names of layers that are half of a map on purpose, or that give what others go on from."""
@@ -54,13 +55,17 @@ def collapsed_layers(program: Program) -> Iterator[Collapsed]:
         first = _before(second, uses)
         if first is None or first.layer is None or second.layer is None:
             continue
-        if second.layer.site.key in told or not _are_alike(first.layer, second.layer):
+        place = second.layer.site.key
+        # what is written once is one layer several times, or as many as an option says
+        if place in told or place == first.layer.site.key:
+            continue
+        if not _are_alike(first.layer, second.layer):
             continue
         container = _common_sequence(program, first.layer, second.layer)
         if container is None and not _are_attributes(first, second):
             continue
         if not _narrows(first.layer, second.layer, named=container is None):
-            told.add(second.layer.site.key)
+            told.add(place)
             yield Collapsed(first, second, container is not None)
 
 

@@ -39,7 +39,7 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
             self.second = nn.Conv2d(16, 16, 3)
 
         def forward(self, x):
-            x = self.drop(self.first(x))  # want: elementwise-dropout-on-conv
+            x = self.drop(self.first(x).relu())  # want: elementwise-dropout-on-conv
             return self.second(x)
     ```
 
@@ -56,7 +56,7 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
             self.second = nn.Conv2d(16, 16, 3)
 
         def forward(self, x):
-            x = self.drop(self.first(x))
+            x = self.drop(self.first(x).relu())
             return self.second(x)
     ```
 
