@@ -148,7 +148,7 @@ def _run_rules(
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:
         return [_crash(display, "the analysis of this file", error)], []
-    reporter = Reporter(config.stage, matching, analysis.programs)
+    reporter = Reporter(config.stage, matching, analysis.programs, config.options)
     operations, builds = _ByKind(analysis.operations), _ByKind(analysis.builds)
     crashes: list[Finding] = []
     for rule in rules:

@@ -27,6 +27,10 @@ FORMATS = (
 )
 
 
+Options = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+"""Codes or names of rules, each with values of its options by name; lists are tuples."""
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; the message names the file and the key."""
 
@@ -58,6 +62,8 @@ class Config:
     """Selectors that come on top of the file's."""
     levels: tuple[tuple[str, Level], ...] = ()
     """Selectors, each with the level that findings of its rules have instead of their own."""
+    options: Options = ()
+    """What rules are told that have options."""
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Patterns as in .gitignore, of absolute paths where they hold a slash; and selectors."""
     exclude: tuple[str, ...] = ()
@@ -343,6 +349,20 @@ def _levels(what: str, value: Any) -> tuple[tuple[str, Level], ...]:
     )
 
 
+def _options(what: str, value: Any) -> Options:
+    return tuple(
+        (
+            rule,
+            tuple((name, _frozen(v)) for name, v in _table_value(f"{what}: `{rule}`", t).items()),
+        )
+        for rule, t in _table_value(what, value).items()
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "select": _strings,
     "extend-select": _strings,
@@ -350,6 +370,7 @@ KEYS: Mapping[str, Callable[[str, Any], Any]] = {
     "fixable": _strings,
     "unfixable": _strings,
     "levels": _levels,
+    "options": _options,
     "per-file-ignores": _ignores,
     "exclude": _patterns,
     "extend-exclude": _patterns,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nnlint.config import Options
 from nnlint.finding import Finding, Fix, Level, Position, Related, Stage
 from nnlint.rewriting.changes import Changes
 from nnlint.rule import Rule, RuleDefinitionError
@@ -21,9 +22,14 @@ class Reporter:
     """The `Context` of every rule for one file."""
 
     def __init__(
-        self, stage: Stage | None, matching: Matching, programs: Sequence[Program]
+        self,
+        stage: Stage | None,
+        matching: Matching,
+        programs: Sequence[Program],
+        options: Options = (),
     ) -> None:
         self._stage = stage
+        self._options = options
         self._matching = matching
         self._programs = programs
         self.rule: Rule | None = None
@@ -101,6 +107,17 @@ class Reporter:
             if all(change.filename == finding.filename for change in changes):
                 finding = replace(finding, fix=Fix(title, rule.fix, changes))
         self.findings[key] = finding
+
+    def option(self, name: str) -> Any:
+        """The value of an option of the rule; see `nnlint.rule.Context`."""
+        rule = self.rule
+        if rule is None or name not in rule.options:
+            raise RuleDefinitionError(f"{rule and rule.name}: there is no option `{name}`")
+        for selector, values in self._options:
+            if selector in (rule.code, rule.name) and name in dict(values):
+                value = dict(values)[name]
+                return list(value) if isinstance(value, tuple) else value
+        return rule.options[name]
 
     def passed(self) -> None:
         """Note a place that is in order; see `nnlint.rule.Context`."""

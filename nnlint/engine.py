@@ -240,7 +240,7 @@ class Linter:
     def _cache(self, config: Config, roots: Roots) -> Cache:
         codes = selected_codes(config)
         # where imports lead depends on the top of what is linted
-        key = codes, config.stage, roots.top, config.src
+        key = codes, config.stage, roots.top, config.src, config.options
         if key not in self._caches:
             whole = ""
             if self._cache_dir is not None:
@@ -285,7 +285,8 @@ def config_problems(files: ConfigFiles) -> list[Finding]:
 
 def _settings(config: Config) -> str:
     """What the findings in a file depend on besides files, on whatever machine."""
-    return repr((selected_codes(config), config.stage and config.stage.value))
+    stage = config.stage and config.stage.value
+    return repr((selected_codes(config), stage, *([config.options] if config.options else [])))
 
 
 def _comments(name: str) -> tuple[Suppression, ...]:

@@ -184,8 +184,10 @@ class Finding:
         quoted = False
         for at, sign in enumerate(self.message):
             quoted ^= sign == "`"
-            if not quoted and self.message.startswith(": ", at):
-                return self.message[:at]
+            said = self.message[:at]
+            # code alone says nothing yet
+            if not quoted and self.message.startswith(": ", at) and "".join(said.split("`")[::2]):
+                return said
         return self.message
 
     @property

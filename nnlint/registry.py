@@ -11,13 +11,14 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Applicability, Level
 from nnlint.local import local_modules, package_of
 from nnlint.packs import RulePackError, installed, local_folders, row_files
 from nnlint.selection import check_selectors, closest, is_selected
+from nnlint.text import hint
 
 if TYPE_CHECKING:
     from nnlint.rule import Rule
@@ -178,6 +179,38 @@ def _modules(point: EntryPoint) -> Iterator[ModuleType]:
     yield package
     for info in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
         yield importlib.import_module(info.name)
+
+
+def check_options(config: Config) -> None:
+    """Make sure that the options of a configuration are those of rules.
+
+    Raises:
+        ConfigError: there is no such rule or option, or a value is of another kind.
+    """
+    for selector, values in config.options:
+        found = [r for r in load_rules() if selector in (r.code, r.name)]
+        if not found:
+            told = closest(selector, load_rules())
+            raise ConfigError(f"`options`: no rule is called `{selector}`{told}")
+        known = found[0].options
+        for name, value in values:
+            if name not in known:
+                raise ConfigError(
+                    f"`options`: {found[0].name} has no option `{name}`{hint(name, known)}"
+                )
+            if not _is_like(value, known[name]):
+                raise ConfigError(
+                    f"`options`: `{name}` of {found[0].name} cannot be {value!r}: "
+                    f"it is {known[name]!r} where nothing is set"
+                )
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    if isinstance(default, list):
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if isinstance(default, float) and not isinstance(value, bool):
+        return isinstance(value, int | float)
+    return type(value) is type(default)
 
 
 def find_rule(name: str) -> Rule | ToolRule:

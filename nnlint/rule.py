@@ -57,9 +57,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -227,6 +228,14 @@ class Context(Protocol):
                 or the level is graver than the declared one.
         """
 
+    def option(self, name: str) -> Any:
+        """The value of one of the rule's own options: what the configuration sets, else what the
+        rule declares.
+
+        Raises:
+            RuleDefinitionError: the rule declares none of that name.
+        """
+
     def passed(self) -> None:
         """Note that a place was looked at and is in order, for a rule that gathers: where most
         places of a project are, each of the others keeps a finding of its own."""
@@ -252,6 +261,8 @@ class Rule:
     gather: str = ""
     """What each place that it looks at is, as a noun, when most places of a project having a
     finding makes one finding of the project; empty when findings stay apart."""
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What a configuration may set for it, by name in kebab case, each with what it is else."""
 
     @property
     def url(self) -> str:
@@ -276,6 +287,9 @@ class Rule:
         facts.append(f"**Fix:** {self.fix.value if self.fix else 'none'}")
         if self.probe:
             facts.append(f"**Verify:** {self.probe}")
+        if self.options:
+            told = (f"`{name} = {json.dumps(value)}`" for name, value in self.options.items())
+            facts.append("**Options:** " + ", ".join(told))
         parts = [f"# {self.name} ({self.code})", self.summary, " · ".join(facts)]
         # tests read the markers; people are told what they mean
         parts += [
@@ -295,6 +309,7 @@ def rule(
     fix: Applicability | None = None,
     probe: str | None = None,
     gather: str = "",
+    options: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[[Any, Any], None]], Rule]:
     """Declare a rule; see the module docstring for the shape.
 
@@ -305,6 +320,9 @@ def rule(
         code: capital letters and three digits; `NN` is nnlint's own.
         recipe: the section of the recipe that it comes from.
         gather: see `Rule.gather`.
+        options: what a configuration may set for it, in `[tool.nnlint.options.<name of the rule>]`,
+            by name in kebab case: each with what it is else, which is true or false, a number, a
+            string or a list of strings. `context.option(name)` is its value.
 
     Raises:
         RuleDefinitionError: the code is malformed, there is no documentation, or the
@@ -320,6 +338,9 @@ def rule(
             raise RuleDefinitionError(
                 f"{name}: function `{check.__name__}` and file {PurePath(source).name} disagree"
             )
+        for option, value in (options or {}).items():
+            if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", option) or not is_option(value):
+                raise RuleDefinitionError(f"{name}: `{option}` = {value!r} is no option")
         summary, sections = _read_documentation(name, check.__doc__)
         if OWN_CODE.fullmatch(code):
             _check_page(name, recipe, sections)
@@ -337,9 +358,17 @@ def rule(
             sections=MappingProxyType(sections),
             source=source,
             gather=gather,
+            options=MappingProxyType(dict(options or {})),
         )
 
     return declare
+
+
+def is_option(value: Any) -> bool:
+    """Whether a value is one that an option may have."""
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return isinstance(value, bool | int | float | str)
 
 
 def _read_documentation(name: str, docstring: str | None) -> tuple[str, dict[str, str]]:

@@ -40,6 +40,11 @@ _SETTINGS: dict[str, Schema] = {
         "additionalProperties": _words(Level),
         "description": "Rules, and the level that their findings have instead of their own.",
     },
+    "options": {
+        "type": "object",
+        "additionalProperties": {"type": "object"},
+        "description": "What rules are told that have options, by code or name of the rule.",
+    },
     "per-file-ignores": {
         "type": "object",
         "additionalProperties": {"type": "array", "items": {"type": "string"}},

@@ -278,3 +278,75 @@ def test_a_warm_run_notices_a_changed_rule(work):
     assert codes() == ["ACME001"]
     write(body="return")
     assert codes() == []
+
+
+OPTIONED = '''from nnlint.rule import Builds, Context, Level, rule
+
+
+@rule(
+    "ACME001",
+    level=Level.WARNING,
+    on=Builds(kind="loader"),
+    options={"limit": 256, "words": ["a"], "share": 0.5},
+)
+def our_rule(loader, context: Context) -> None:
+    """Ours."""
+    values = [context.option(name) for name in ("limit", "words", "share")]
+    if values[0] < 128:
+        context.report(loader.site, f"the options are {values}")
+'''
+
+
+class TestOptions:
+    @pytest.fixture(autouse=True)
+    def rule(self, work: Path) -> None:
+        (work / "rules/our_rule.py").write_text(OPTIONED)
+
+    def said(self, capfd, text: str) -> str:
+        """The message of the finding, or the error."""
+        Path("app/nnlint.toml").write_text(text)
+        run(["--rules", "rules", "--select", "ACME", "app", "--output-format", "json"])
+        out, err = capfd.readouterr()
+        return json.loads(out)[0]["message"] if out.strip("[]\n") else err
+
+    def test_a_configuration_sets_them(self, capfd):
+        assert self.said(capfd, "") == ""
+        set_ = '[options.our-rule]\nlimit = 3\nwords = ["b", "c"]\n'
+        assert self.said(capfd, set_) == "the options are [3, ['b', 'c'], 0.5]"
+        # what is remembered was found with others
+        assert self.said(capfd, "[options.ACME001]\nlimit = 4\nshare = 1\n").endswith(
+            "[4, ['a'], 1]"
+        )
+        assert self.said(capfd, "") == ""
+        run(["rule", "our-rule", "--rules", "rules"])
+        assert (
+            '**Options:** `limit = 256`, `words = ["a"]`, `share = 0.5`' in capfd.readouterr().out
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (
+                "[options.our-rul]\nlimit = 3",
+                "no rule is called `our-rul`; did you mean `our-rule`?",
+            ),
+            (
+                "[options.our-rule]\nlimits = 3",
+                "our-rule has no option `limits`; did you mean `limit`",
+            ),
+            ("[options.our-rule]\nlimit = true", "`limit` of our-rule cannot be True: it is 256"),
+            ("[options.our-rule]\nwords = [1]", "`words` of our-rule cannot be (1,): it is ['a']"),
+            ("[options]\nour-rule = 3", "`options`: `our-rule` must be a table"),
+            ("[options.missing-seed]\nx = 1", "missing-seed has no option `x`"),
+        ],
+    )
+    def test_what_is_no_option_is_told(self, capfd, text, message):
+        told = self.said(capfd, text)
+        assert message in told and told.count("\n") == 1
+
+    def test_what_cannot_be_an_option_is_refused(self, capfd, work):
+        text = OPTIONED.replace('"limit": 256', '"limit": None')
+        (work / "rules/our_rule.py").write_text(text)
+        assert "`limit` = None is no option" in self.said(capfd, "")
+        (work / "rules/our_rule.py").write_text(OPTIONED.replace('("limit",', '("none",'))
+        assert "there is no option `none`" in self.said(capfd, "")

@@ -120,7 +120,7 @@ def _run(paths: Sequence[str], options: dict[str, Any]) -> int:
     if fixed and options["show_fixes"]:
         from nnlint.cli.fixes import show_fixes
 
-        show_fixes(fixed)
+        show_fixes(fixed, written=not options["diff"])
     if options["fix_only"] and fixed and not options["diff"]:
         _tell_unparsed(offers)
         return 2 if result.failed else int(options["exit_non_zero_on_fix"] and bool(fixed.fixed))

@@ -60,11 +60,12 @@ def fix_files(
     return outcome
 
 
-def show_fixes(outcome: Outcome) -> None:
+def show_fixes(outcome: Outcome, written: bool) -> None:
     """List what was fixed, or would be, by file and rule."""
     if not outcome.fixed:
         return
-    click.echo(f"Fixed {count(len(outcome.fixed), 'finding')}:", err=True)
+    verb = "Fixed" if written else "Would fix"
+    click.echo(f"{verb} {count(len(outcome.fixed), 'finding')}:", err=True)
     for filename in sorted({f.filename for f in outcome.fixed}):
         click.echo(f"- {plain(filename)}:", err=True)
         rules = Counter((f.code, f.name) for f in outcome.fixed if f.filename == filename)

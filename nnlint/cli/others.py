@@ -61,6 +61,10 @@ TEMPLATE = """\
 # Levels that findings have instead of their own: error, warning, advice or pedantic. Example:
 # [levels]
 # "missing-seed" = "advice"
+
+# What rules are told that have options; `nnlint rule NAME` names them. Example:
+# [options]
+# "my-rule" = { limit = 3 }
 """
 
 

@@ -101,6 +101,10 @@ def check(config: Config) -> None:
     from nnlint.selection import check_selectors
 
     check_selectors(config, every_name())
+    if config.options:
+        from nnlint.registry import check_options
+
+        check_options(config)
 
 
 def _start(paths: list[str], options: dict[str, Any]) -> Path:
@@ -185,6 +189,8 @@ def shown_settings(settings: Settings) -> str:
         f"baseline = {_toml(config.baseline)}",
     ]
     lines = [f"# {line}" if line.endswith("= none") else line for line in lines]
+    for rule, values in config.options:
+        lines += ["", f"[options.{_toml(rule)}]", *(f"{k} = {_toml(v)}" for k, v in values)]
     if config.levels:
         lines += ["", "[levels]"]
         lines += [f"{_toml(selector)} = {_toml(level.value)}" for selector, level in config.levels]

@@ -40,6 +40,7 @@ class SourceRoots:
         self._patterns = configured
         self._configured: tuple[str, ...] | None = None
         self._around: dict[str, tuple[str, ...]] = {}
+        self._roots_at: dict[str, tuple[str, ...]] = {}
         self._environments: dict[str, str] = {}
         self._editable: dict[str, tuple[str, ...]] = {}
 
@@ -80,10 +81,17 @@ class SourceRoots:
 
     def _workspace(self, folder: str) -> tuple[str, ...]:
         if folder not in self._around:
-            projects = [p for above in _above(folder) for p in _with_neighbours(above)]
-            roots = (root for project in dict.fromkeys(projects) for root in packages_of(project))
+            roots = (root for above in _above(folder) for root in self._installed_with(above))
             self._around[folder] = tuple(dict.fromkeys(roots))
         return self._around[folder]
+
+    def _installed_with(self, folder: str) -> tuple[str, ...]:
+        """The source roots of what is installed with the project that is in a folder itself."""
+        if folder not in self._roots_at:
+            projects = _with_neighbours(folder)
+            roots = tuple(root for project in projects for root in packages_of(project))
+            self._roots_at[folder] = roots
+        return self._roots_at[folder]
 
 
 def installed_in(environment: str) -> frozenset[str]:
