@@ -86,7 +86,10 @@ def mutants_of(root: Path, rule: str) -> Iterator[Mutant]:
                 program = Program(text, ast.parse(text))
         except (SyntaxError, ValueError, OSError):
             continue
-        if not any(name in text for name in ("torch", "sklearn")) or file.parent.name in ("test", "tests"):
+        if not any(name in text for name in ("torch", "sklearn")) or file.parent.name in (
+            "test",
+            "tests",
+        ):
             continue
         for operator in OPERATORS[rule]:
             for replacements in operator(program):
