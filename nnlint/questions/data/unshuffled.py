@@ -42,6 +42,11 @@ _IN_ORDER = re.compile(
     re.IGNORECASE,
 )
 """How programs call data whose order is a part of it, or is chosen."""
+_MADE_UP = frozenset(
+    "make_classification make_regression make_moons make_circles make_blobs make_swiss_roll "
+    "make_s_curve make_friedman1 make_gaussian_quantiles".split()
+)
+"""What makes data up in scikit-learn."""
 _SHUFFLES = re.compile(r"shuffle|permut|randperm|reindex", re.IGNORECASE)
 
 
@@ -94,6 +99,7 @@ def _is_meant(program: Program, found: TrainingLoader) -> bool:
     return (
         _is_whole(found.loader)
         or _is_drawn(dataset)
+        or _is_made_up(found.loader)
         or _gives_windows(dataset)
         or _orders_itself(dataset)
         or _is_shuffled_by_hand(program, found)
@@ -147,6 +153,12 @@ def _is_drawn(dataset: Value | None, depth: int = 4) -> bool:
             return depends_on_draw(dataset)
         case _:
             return False
+
+
+def _is_made_up(loader: Built) -> bool:
+    """Whether the file has its examples drawn by scikit-learn, in an order at random."""
+    words = loader.site.module.words(loader.site.module.tree)
+    return not _MADE_UP.isdisjoint(words.names | words.attributes)
 
 
 def _gives_windows(dataset: Value | None, depth: int = 4) -> bool:
