@@ -74,10 +74,27 @@ def _is_network(optimizer: Built) -> bool:
     layers = [layer for layer in with_submodules(models) if isinstance(layer, Built)]
     families = [layer.entry.family for layer in layers]
     said = [name for model in models for name in (*names_of(model), _class_name(model))]
-    if _GRAPH in families or any(_SMALL.search(name) for name in said):
+    if _GRAPH in families or any(_SMALL.search(name) for name in said) or _is_tiny(layers):
         return False
     whole = any(layer.entry.kind == "model" for layer in layers)
     return whole or sum(family in _WEIGHTS for family in families) > 1
+
+
+def _is_tiny(layers: Sequence[Built]) -> bool:
+    """Whether linear layers with few weights are all that a network consists of."""
+    if any(layer.entry.family in _WEIGHTS - {"linear"} for layer in layers):
+        return False
+    total = 0.0
+    for layer in layers:
+        if layer.entry.family == "linear":
+            sizes = [literal(layer.arguments.get(n)) for n in ("in_features", "out_features")]
+            if sizes[0] is None or sizes[1] is None:
+                return False
+            total += sizes[0] * sizes[1]
+    return total < _FEW_WEIGHTS and any(layer.entry.family == "linear" for layer in layers)
+
+
+_FEW_WEIGHTS = 1_000
 
 
 def _class_name(model: Value) -> str:
