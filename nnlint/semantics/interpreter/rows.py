@@ -179,6 +179,8 @@ class RowKeeping(Tables):
     ) -> None:
         """Note which rows, and which columns, of a value an item of it is."""
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if not parts:
+            return
         with self.untold():
             keys = [None if isinstance(p, ast.Slice) else self.evaluate(p) for p in parts]
         first = parts[0]
