@@ -7,6 +7,7 @@ from program_text import analysed
 
 from nnlint.questions.training.backpropagation import Backpropagation
 from nnlint.semantics.differentiability import (
+    addends,
     is_made_of_numbers,
     origins,
     root_of,
@@ -71,6 +72,8 @@ def names(values):
         ("(net(x) * weight).mean()", ["torch.nn.Linear", "torch.nn.Parameter"]),
         ("(net(x).detach() * weight).mean()", ["torch.nn.Parameter"]),
         ("net(x).gather(1, other(x).argmax(1)).sum()", ["torch.nn.Linear"]),
+        ("net(x).max(1)[0].sum()", ["torch.nn.Linear"]),
+        ("torch.var_mean(net(x), 1)[1].sum()", ["torch.nn.Linear"]),
         ("torch.as_tensor(net(x)).sum()", ["torch.nn.Linear"]),
         ("(scale.exp() * net(x).detach()).mean()", ["torch.zeros"]),
         ("torch.ones(3).sum()", []),
@@ -98,6 +101,8 @@ def test_what_a_gradient_reaches(expression, live):
         ("torch.tensor(net(x).sum(), requires_grad=True)", ["tensor"]),
         ("Variable(net(x).sum(), requires_grad=True)", ["variable"]),
         ("net(x).argmax(1).float().sum()", ["argmax"]),
+        ("net(x).max(1)[1].float().sum()", ["argmax"]),
+        ("net(x).topk(2).indices.float().sum()", ["argmax"]),
         ("(net(x) > 0).float().sum()", ["compare"]),
         ("net(x).round().sum()", ["rounding"]),
         ("torch.ones(3).sum()", []),
@@ -194,3 +199,19 @@ def test_what_is_made_of_numbers(expression, plain):
     assert isinstance(value, Tensor) and isinstance(value.producer, Operation)
     assert is_made_of_numbers(value.producer) is plain
     assert isinstance(value.producer.site, Site)
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("(net(x).softmax(1) - y).relu()", True),
+        ("2 * F.dropout(net(x), 0.1) + y", True),
+        ("net(x).sum()", False),
+        ("F.mse_loss(net(x), y)", False),
+        ("net(x).max(1)[1]", False),
+    ],
+)
+def test_addends_are_in_their_places(expression, found):
+    _, value = value_of(expression)
+    made = [part.producer for part in addends(value) if isinstance(part, Tensor)]
+    assert any(isinstance(m, Operation) and m.entry.family == "linear" for m in made) is found

@@ -3,7 +3,7 @@
 import pytest
 from program_text import analysed
 
-from nnlint.semantics.examples import examples_axis
+from nnlint.semantics.examples import examples_axis, joins_examples
 from nnlint.semantics.uses import Uses
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
@@ -51,6 +51,20 @@ def softmax(expression):
 )
 def test_axis_of_examples(expression, axis):
     assert examples_axis(softmax(expression)[1].inputs[0]) == axis
+
+
+@pytest.mark.parametrize(
+    ("expression", "at", "joined"),
+    [
+        ("x.view((bs := x.size(0)) * x.size(1), x.size(2))", 0, True),
+        ("x.view((bs := x.size(0)) * x.size(1), x.size(2))", 1, False),
+        ("x.view(bs := x.size(0), -1)", 0, False),
+        ("x.view(x.size(0) * x.size(1), x.size(2))", 0, False),
+        ("x", 0, False),
+    ],
+)
+def test_axis_that_examples_are_joined_in(expression, at, joined):
+    assert joins_examples(softmax(expression)[1].inputs[0], at) is joined
 
 
 def test_uses_end_at_layers_and_sums():

@@ -673,3 +673,54 @@ def test_what_nothing_runs_is_a_path_of_its_own_beside_what_is_run():
     program = main_program(f"{NESTED}other = nn.Sequential(block(), nn.Tanh())\nmodel(x)")
     assert [op.entry.name for op in program.operations].count("torch.nn.Tanh") == 1
     assert len(program.operations) == 9 + 4
+
+
+def test_element_of_a_list_of_any_length_keeps_its_rank():
+    text = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.convs = nn.ModuleList([nn.Conv2d(3, 8, 3) for _ in range(n)])
+
+        def forward(self, x, i):
+            maps = [conv(x) for conv in self.convs]
+            return nn.functional.relu(maps[-1]) + nn.functional.relu(maps[i])
+
+    def run(n, x, i):
+        return Net(n)(x, i)
+
+    run(*torch.load("given.pt"))
+    """
+    program = main_program(text)
+    given = [o.inputs[0].shape for o in program.operations if o.entry.family == "activation"]
+    assert [len(shape) for shape in given] == [4, 4]
+    assert all(shape[0][0].meaning == "batch" for shape in given)
+
+
+def test_layers_in_pairs_are_unpacked():
+    text = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.pairs = nn.ModuleList([])
+            for _ in range(n):
+                self.pairs.append(nn.ModuleList([nn.Linear(4, 4), nn.LayerNorm(4)]))
+
+        def forward(self, x):
+            for linear, norm in self.pairs:
+                x = norm(linear(x))
+            return x
+
+    def run(n, x):
+        return Net(n)(x)
+
+    run(*torch.load("given.pt"))
+    """
+    program = main_program(text)
+    assert {o.entry.family for o in program.operations} == {"linear", "norm"}
