@@ -61,26 +61,9 @@ def best_models_by_training(program: Program) -> Iterator[Monitored]:
         for condition in event.conditions:
             better = _compared_with_best(condition.test)
             found = _goes_by_training(program, event, blocks, better)
-            if found is not None and _is_on_test(program, found.evaluated):
-                # a model that is chosen by its score on them is no better chosen
-                continue
             if found is not None and condition.site.key not in seen:
                 seen.add(condition.site.key)
                 yield found
-
-
-def _is_on_test(program: Program, evaluated: Event) -> bool:
-    """Whether an evaluation is on what its names call the test set."""
-    region = next(p.region for p in passes(program) if p.event is evaluated)
-    loops = [block.site.node for block in region if block.kind == "loop" and block.site]
-    callers = [site.node for site in evaluated.callers]
-    over = [getattr(node, "iter", node) for node in (*loops, *callers)]
-    said = [word for node in over for word in words(node)]
-    return any(_TEST.search(w) for w in said) and not any(_VALIDATION.search(w) for w in said)
-
-
-_TEST = re.compile(r"test|held_?out", re.IGNORECASE)
-_VALIDATION = re.compile(r"(?:^|_)(?:val|valid|validation|dev)", re.IGNORECASE)
 
 
 def _events_in_rounds(program: Program, *kinds: str) -> Iterator[tuple[Event, tuple[Block, ...]]]:
