@@ -85,15 +85,18 @@ def hide_errors(program: Program) -> Iterator[list[Replacement]]:
 
 
 def scale_in_place(program: Program) -> Iterator[list[Replacement]]:
-    """Divide what is stored before each access."""
+    """Divide the array that is stored before each access."""
+    arrays = program.made_by("load", "array", "zeros", "randn", "rand", "stack", "astype", "tensor")
     for function in ast.walk(program.tree):
         if not isinstance(function, ast.FunctionDef) or function.name != "__getitem__":
             continue
         for node in ast.walk(function):
             match node:
                 case ast.Subscript(
-                    value=ast.Attribute(value=ast.Name(id="self")), slice=ast.Name(), ctx=ast.Load()
-                ):
+                    value=ast.Attribute(value=ast.Name(id="self"), attr=kept),
+                    slice=ast.Name(),
+                    ctx=ast.Load(),
+                ) if kept in arrays:
                     statement = program.statement(node)
                     indent = "\n" + " " * statement.col_offset
                     change = f"{program.source(node)} /= 2"
