@@ -242,9 +242,22 @@ def is_read(node: ast.AST, name: str) -> bool:
     )
 
 
+def leave_batches_over(program: Program) -> Iterator[list[Replacement]]:
+    """`(i + 1) % k == 0 or i + 1 == len(loader)` becomes its first half."""
+    for node in ast.walk(program.tree):
+        match node:
+            case ast.If(test=ast.BoolOp(op=ast.Or(), values=[ast.Compare() as often, _]) as test):
+                rounds = isinstance(often.left, ast.BinOp) and isinstance(often.left.op, ast.Mod)
+                if rounds and ".step()" in program.source(node):
+                    yield [(test, program.source(often))]
+            case _:
+                pass
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "graph-break": (number_for_term, rewrap_loss, value_of_parameter),
     "retain-graph-in-loop": (retain_graph,),
+    "leftover-accumulation": (leave_batches_over,),
     "hidden-state-not-detached": (keep_state,),
     "loss-keeps-graph": (keep_graph,),
     "gan-detach": (judge_without_detach,),

@@ -251,6 +251,16 @@ def keep_targets(program: Program) -> Iterator[list[Replacement]]:
                 yield [(node, text.replace(" + 1", ""))]
 
 
+def reduce_before_mask(program: Program) -> Iterator[list[Replacement]]:
+    """A loss with a number for each element, in code that has a mask, becomes its mean."""
+    for call in program.calls(*CLASS_NAMES, *CLASS_NAMES.values()):
+        for keyword in call.keywords:
+            if keyword.arg == "reduction" and program.source(keyword.value) in ('"none"', "'none'"):
+                function = program.function(call)
+                if "mask" in (program.source(function) if function else program.text):
+                    yield [(keyword.value, '"mean"')]
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "softmax-into-cross-entropy": (softmax_before_loss,),
     "sigmoid-into-bce-with-logits": (sigmoid_before_loss,),
@@ -258,6 +268,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "logits-into-nll": (drop_log_softmax, nll_for_logits),
     "log-of-softmax": (log_of_activation,),
     "kldiv-input": (diverge_from_probabilities,),
+    "mask-after-reduction": (reduce_before_mask,),
     "loss-broadcast": (forget_squeeze,),
     "swapped-loss-arguments": (swap_loss_arguments,),
     "loss-built-with-data": (build_with_data,),

@@ -163,9 +163,33 @@ def predictions(program: Program, measured: list[ast.stmt]) -> list[ast.stmt]:
     ]
 
 
+def reuse_training_loss(program: Program) -> Iterator[list[Replacement]]:
+    """An evaluation's loop no longer computes a loss that a training loop of the same function does
+    under the same name."""
+    for function in ast.walk(program.tree):
+        if not isinstance(function, ast.FunctionDef | ast.Module):
+            continue
+        loops = [n for n in ast.walk(function) if isinstance(n, ast.For)]
+        inner = [n for n in loops if not any(m is not n and m in loops for m in ast.walk(n))]
+        trains = [n for n in inner if "backward(" in program.source(n)]
+        for loop in inner:
+            if loop in trains or not any(t.lineno < loop.lineno for t in trains):
+                continue
+            for statement in loop.body:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()) if (
+                        "loss" in name
+                        and any(f"{name}.backward" in program.source(t) for t in trains)
+                    ):
+                        yield without([statement])
+                    case _:
+                        pass
+
+
 OPERATORS: dict[str, tuple[Operator, ...]] = {
     "mean-of-batch-means": (average_batches,),
     "metric-over-batch": (divide_by_batches,),
+    "stale-loss-in-evaluation": (reuse_training_loss,),
     "logit-threshold": (compare_logits,),
     "no-evaluation": (never_evaluate,),
     "loss-only-metric": (never_measure,),
