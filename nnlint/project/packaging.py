@@ -25,6 +25,7 @@ ENVIRONMENTS = (".venv", "venv")
 """Names of the folder that a project's environment lies in."""
 _MANAGERS = ("uv", "pdm", "rye")
 """Tools whose workspaces are listed alike."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
@@ -117,30 +118,37 @@ def matching_folders(pattern: str) -> list[str]:
 
 
 def site_folders(environment: str) -> list[str]:
-    """The folders in which an environment has what is installed."""
+    """The folders in which an environment has what is installed, those that it shares with
+    another one included."""
     patterns = ("lib/python*/site-packages", "Lib/site-packages")
-    return [p for one in patterns for p in matching_folders(os.path.join(environment, one))]
+    own = [p for one in patterns for p in matching_folders(os.path.join(environment, one))]
+    others = [f for site in own for f in _of_path_files(site) if _holds_installed(f)]
+    return [*own, *others]
 
 
 def editable_in(environment: str) -> list[str]:
     """The folders that an environment imports from, where what is installed stays."""
     found: list[str] = []
     for site in site_folders(environment):
-        for file in sorted(Path(site).glob("*.pth")):
-            found += _of_path_file(site, file)
+        found += _of_path_files(site)
         for file in sorted(Path(site).glob("*.dist-info/direct_url.json")):
             found += [root for project in _of_direct_url(file) for root in packages_of(project)]
     inside = environment + os.sep
     return [
         folder
         for folder in dict.fromkeys(found)
-        if not folder.startswith(inside) and os.path.isdir(folder) and not _is_of_packages(folder)
+        if not folder.startswith(inside) and not _holds_installed(folder) and os.path.isdir(folder)
     ]
 
 
-def _is_of_packages(folder: str) -> bool:
-    """Whether a folder holds what another environment has installed, which is nobody's project."""
-    return next(Path(folder).glob("*.dist-info"), None) is not None
+def _holds_installed(folder: str) -> bool:
+    """Whether a folder holds what an environment has installed, which is nobody's project."""
+    named = not _INSTALLED.isdisjoint(Path(folder).parts)
+    return named or next(Path(folder).glob("*.dist-info"), None) is not None
+
+
+def _of_path_files(site: str) -> list[str]:
+    return [path for file in sorted(Path(site).glob("*.pth")) for path in _of_path_file(site, file)]
 
 
 def _of_path_file(site: str, file: Path) -> list[str]:
