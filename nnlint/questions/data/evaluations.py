@@ -76,12 +76,17 @@ def _runs_model(loop: Block) -> bool:
 
 def role_of_loader(loader: Built) -> str:
     """Which part of the data a loader is called: by its own names, and those of its data set."""
-    roles = {role for name in names_of(loader) if (role := role_of_name(name))}
-    if not roles:
-        dataset = loader.arguments.get("dataset")
-        names = names_of(dataset) if isinstance(dataset, Value) else ()
-        roles = {role for name in names if (role := role_of_name(name))}
-    return roles.pop() if len(roles) == 1 else ""
+    roles = roles_of_loader(loader)
+    return next(iter(roles)) if len(roles) == 1 else ""
+
+
+def roles_of_loader(loader: Built) -> frozenset[str]:
+    """The parts of the data that a loader is called by its own names, or those of its data set."""
+    roles = frozenset(filter(None, map(role_of_name, names_of(loader))))
+    dataset = loader.arguments.get("dataset")
+    if roles or not isinstance(dataset, Value):
+        return roles
+    return frozenset(filter(None, map(role_of_name, names_of(dataset))))
 
 
 def is_test(loader: Built) -> bool:

@@ -8,7 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.data.evaluations import Evaluation, evaluations, role_of_loader
+from nnlint.questions.data.evaluations import (
+    Evaluation,
+    evaluations,
+    role_of_loader,
+    roles_of_loader,
+)
 from nnlint.questions.data.loaders import loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
@@ -45,12 +50,12 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
             continue
-        role = role_of_loader(loader)
+        roles = roles_of_loader(loader)
         hook = any(
             b.kind in ("call", "entry") and b.name.rpartition(".")[2] in _HOOKS for b in blocks
         )
         used = id(loader) in measured or id(loader) in given or hook
-        if role == EVAL or (used and role != TRAIN):
+        if roles == {EVAL} or (used and TRAIN not in roles):
             yield loader
 
 
