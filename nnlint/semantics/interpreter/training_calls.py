@@ -40,7 +40,7 @@ from nnlint.semantics.values import (
     options,
 )
 from nnlint.syntax.calls import last_name
-from nnlint.syntax.statements import is_statement
+from nnlint.syntax.statements import enclosing_statement, is_statement
 from nnlint.syntax.walking import walk
 
 RETURNS_SELF = frozenset(
@@ -152,7 +152,9 @@ class TrainingCalls(Calls):
         if name in ("train", "eval"):
             self.emit(self.mode_event(name, positional, keywords), site, receiver, operands, name)
             return receiver
-        if name in DUCK_EVENTS:
+        # a backward whose result goes on is a layer's own, which gives a gradient
+        own = name == "backward" and bool(operands) and _is_assigned(site)
+        if name in DUCK_EVENTS and not own:
             self.emit(DUCK_EVENTS[name], site, receiver, operands, name)
             return NONE
         if name in SCALER_EVENTS and operands and _is_called_scaler(receiver, site):
@@ -372,3 +374,10 @@ def _called(receiver: Value, site: Site) -> tuple[str, str]:
     written = last_name(owner)
     own = receiver.name if isinstance(receiver, Unknown) else ""
     return f"{own.rpartition('.')[2]} {written}".lower(), written.lower()
+
+
+def _is_assigned(site: Site) -> bool:
+    """Whether a name is given to what a call returns."""
+    statement = enclosing_statement(site.module, site.node)
+    node = statement.node if statement is not None else None
+    return isinstance(node, ast.Assign) and node.value is site.node
