@@ -30,7 +30,6 @@ _SCORE = re.compile(
 def dropping_loaders(program: Program) -> Iterator[Built]:
     """Loaders of evaluation data that leave out the last batch."""
     trained = {id(t.loader) for t in training_loaders(program)}
-    measured = {id(e.loader) for e in evaluations(program)}
     given = {
         id(loader)
         for event in program.events("fit", "validate", "test")
@@ -49,8 +48,7 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
         hook = any(
             b.kind in ("call", "entry") and b.name.rpartition(".")[2] in _HOOKS for b in blocks
         )
-        used = id(loader) in measured or id(loader) in given or hook
-        if role == EVAL or (used and role != TRAIN):
+        if role == EVAL or ((id(loader) in given or hook) and role != TRAIN):
             yield loader
 
 
