@@ -74,6 +74,27 @@ def test_a_part_is_told_by_its_name_or_its_branch() -> None:
     assert learnt("Z = scaler.fit_transform(X)\nhead, tail = Z[:80], Z[80:]\n") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Z = torch.tensor(scaler.fit_transform(X))\n"
+        "train_loader = DataLoader(TensorDataset(Z[:80]), batch_size=8)\n"
+        "test_loader = DataLoader(TensorDataset(Z[80:]), batch_size=8)\n",
+        "data = TensorDataset(torch.tensor(scaler.fit_transform(X)))\n"
+        "train_loader = DataLoader(data, sampler=SubsetRandomSampler(range(80)))\n"
+        "test_loader = DataLoader(data, sampler=SubsetRandomSampler(range(80, 100)))\n",
+        "columns = [c for c in frame.columns if c != 'y']\n"
+        "frame[columns] = scaler.fit_transform(frame[columns])\n"
+        "train = frame.sample(frac=0.8)\ntest = frame.drop(train.index)\n",
+        "mask = np.random.rand(len(X)) < 0.8\nscaler.fit(X)\n"
+        "train, test = scaler.transform(X[mask]), scaler.transform(X[~mask])\n",
+    ],
+)
+def test_parts_are_told_by_what_is_made_of_them(text) -> None:
+    loaders = "from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset\n"
+    assert len(learnt(loaders + text)) == 1
+
+
 def test_rows_of_a_table_are_those_when_it_is_split() -> None:
     behind = "a, b = train_test_split(frame)\nframe['a'] = scaler.fit_transform(frame[['a']])\n"
     assert learnt(behind) == []

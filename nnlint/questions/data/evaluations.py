@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ from nnlint.semantics.values import (
 )
 
 _TRAINS = ("backward", "step", "fit")
+_HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
+"""Names of what is kept out of training."""
 _TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
 """Words of options by which a program is tried out on what it has seen."""
 _WITHOUT_ROWS = frozenset("transform target_transform transforms download batch_size".split())
@@ -110,6 +113,9 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
     for evaluation in evaluations(program):
         loader = evaluation.loader
         if id(loader) in told or role_of_loader(loader) != EVAL or _tries_out(loader):
+            continue
+        if not any(map(_HELD_OUT.search, names_of(loader))):
+            # an `eval_loader` may be one to evaluate training data
             continue
         if any(loader is other or _tries_out(other) for other in trained):
             continue
@@ -249,7 +255,9 @@ def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
             else:
                 alike = holds(held_out, trained)
         else:
-            alike = trained is held_out and isinstance(trained, (Unknown, Instance))
+            # loaders that nobody knows may be two objects of one name
+            known = (Unknown, Instance) if event.kind == "build" else Instance
+            alike = trained is held_out and isinstance(trained, known)
         if alike and held_out is not None:
             yield event, held_out
 

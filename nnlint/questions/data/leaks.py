@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_condition, role_of_name
 from nnlint.semantics.analysis import Program
@@ -20,6 +21,8 @@ from nnlint.semantics.rows import (
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Site, Value, names_of
 
+_BY_HAND = frozenset({"slice", "chosen"})
+"""Cuts of which only a name or a branch tells what they leave."""
 _SPLITS = frozenset({"split", "fold"})
 """Cuts that tell what is trained on from what is held out, by themselves."""
 
@@ -63,6 +66,8 @@ def _before_split(program: Program) -> Iterator[Leak]:
     for event in program.events("part", "build", "cross_validate"):
         if event.kind == "build":
             yield from _of_subset(event)
+            for role, fit in _of_built_part(event):
+                parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
         elif event.kind == "cross_validate":
             yield from _before_cross_validation(event)
         elif event.name == "transform":
@@ -136,6 +141,26 @@ def resampled_before_split(program: Program) -> Iterator[tuple[Resampling, Site]
                     if resampling.site.key not in told:
                         told.add(resampling.site.key)
                         yield resampling, event.site
+
+
+def _of_built_part(event: Event) -> Iterator[tuple[str, Fit]]:
+    """For a loader or data set that is given a part of some rows: what part the program calls it,
+    and what was learnt from all of those rows."""
+    built = event.subject
+    if not isinstance(built, Built) or built.entry.kind not in ("loader", "dataset"):
+        return
+    roles = {role for name in names_of(built) if (role := role_of_name(name))}
+    sampler = built.arguments.get("sampler")
+    sampled = isinstance(sampler, Built) and sampler.entry.family == "subset_random"
+    for rows in held_rows(built) if len(roles) == 1 else ():
+        whole = rows
+        if not sampled:
+            if not rows.cuts or rows.cuts[-1].kind not in _BY_HAND:
+                continue
+            whole = replace(rows, cuts=rows.cuts[:-1])
+        if rows.source is not None and not rows.source.put_together:
+            for role in roles:
+                yield from ((role, fit) for fit in _learnt_from_all(whole))
 
 
 def _learnt_from_all(rows: Rows) -> list[Fit]:

@@ -35,7 +35,6 @@ _SCORE = re.compile(
 def dropping_loaders(program: Program) -> Iterator[Built]:
     """Loaders of evaluation data that leave out the last batch."""
     trained = {id(t.loader) for t in training_loaders(program)}
-    measured = {id(e.loader) for e in evaluations(program)}
     given = {
         id(loader)
         for event in program.events("fit", "validate", "test")
@@ -54,8 +53,8 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
         hook = any(
             b.kind in ("call", "entry") and b.name.rpartition(".")[2] in _HOOKS for b in blocks
         )
-        used = id(loader) in measured or id(loader) in given or hook
-        if roles == {EVAL} or (used and TRAIN not in roles):
+        given_to_evaluate = id(loader) in given or hook
+        if roles == {EVAL} or (given_to_evaluate and TRAIN not in roles):
             yield loader
 
 

@@ -195,7 +195,9 @@ class RowKeeping(Tables):
             keys = [None if isinstance(p, ast.Slice) else self.evaluate(p) for p in parts]
         first = parts[0]
         columns = column_names(keys[1]) if len(keys) > 1 else None
-        if not located and len(keys) == 1 and column_names(keys[0]) is not None:
+        framed = isinstance(receiver, Unknown) and receiver.origin == FRAME
+        listed = framed and isinstance(keys[0], Items)
+        if not located and len(keys) == 1 and (listed or column_names(keys[0]) is not None):
             columns = column_names(keys[0])
             column = isinstance(receiver, Unknown) and isinstance(keys[0], Constant)
             if column:
@@ -204,7 +206,10 @@ class RowKeeping(Tables):
             if column and held is not None and held.fits:
                 # the column is what was written there
                 return
-            self._note(result, rows.holding(in_columns(rows, columns or frozenset())), renew=True)
+            # of a list that is not known, only what went into all columns is certain
+            left = [f for f in rows.fits if not f.columns] if columns is None else None
+            kept = in_columns(rows, columns or frozenset()) if left is None else left
+            self._note(result, rows.holding(kept), renew=True)
             return
         if columns is not None:
             rows = rows.holding(in_columns(rows, columns))
@@ -287,7 +292,8 @@ class RowKeeping(Tables):
         if name in ("transform", "fit_transform") and rows is not None:
             self._note(result, rows.learnt(fits))
             if name == "transform" and fits:
-                self.emit("part", site, estimator, (_snapshot(rows.learnt(fits)),), "transform")
+                parts = (_snapshot(rows.learnt(fits)), result)
+                self.emit("part", site, estimator, parts, "transform")
         return result
 
     def _resampled(
@@ -351,6 +357,10 @@ class RowKeeping(Tables):
         given = [*positional, *keywords.values()]
         if name in LAGS or (name == "sort_values" and says_time(given)):
             rows = rows.following(site)
+        elif name == "drop" and positional and _is_index(positional[0]):
+            # `table.drop(train.index)`: the rows that are left
+            self.emit("part", site, _snapshot(rows), (result,), "chosen")
+            rows = rows.cut(Cut("chosen", site))
         elif name == "drop" and rows.fits:
             dropped = column_names(keywords.get("columns", positional[0] if positional else None))
             if dropped:
@@ -363,6 +373,7 @@ class RowKeeping(Tables):
             if name == "sample" and constant(keywords.get("replace")) is True:
                 rows = drawn_again(rows, Resampling(site))
             elif name != "sample" or not _is_all(positional, keywords):
+                self.emit("part", site, _snapshot(rows), (result,), "chosen")
                 rows = rows.cut(Cut("chosen", site))
         elif name == "append":
             rows = Rows(Collection(result, put_together=True))
@@ -443,6 +454,11 @@ class RowKeeping(Tables):
 def drawn_again(rows: Rows, resampling: Resampling) -> Rows:
     """Rows of which some are there several times, or left out."""
     return replace(rows, resampled=(*rows.resampled, resampling))
+
+
+def _is_index(value: Value) -> bool:
+    """Whether a value is the index of a table."""
+    return isinstance(value, Unknown) and value.name.rpartition(".")[2] == "index"
 
 
 def _snapshot(rows: Rows) -> Unknown:
