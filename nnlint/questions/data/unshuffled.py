@@ -32,13 +32,14 @@ from nnlint.semantics.values import (
     names_of,
 )
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(
     r"time_?ser|timeser|series|forecast|look_?back|horizon(?!tal)|window|(?<!max_)(?<!max)seq_?len|bptt|stateful|stream|"
     r"video|(?<!data)frames|trajector|rollout|replay|online|continual|curricul|sorted|bucket|stock|"
-    r"temporal|corpus|language|chronolog|sequential|traffic|sensor|autoregress|overfit|sanity",
+    r"temporal|corpus|chronolog|sequential|autoregress|overfit|sanity",
     re.IGNORECASE,
 )
 """How programs call data whose order is a part of it, or is chosen."""
@@ -101,6 +102,7 @@ def _is_meant(program: Program, found: TrainingLoader) -> bool:
         or _is_drawn(dataset)
         or _is_made_up(found.loader)
         or _gives_windows(dataset)
+        or any(m.once(_cuts_windows, None) for m in {program.module, found.loader.site.module})
         or _orders_itself(dataset)
         or _is_shuffled_by_hand(program, found)
         or (found.batches is not None and takes_state_along(found.batches))
@@ -187,6 +189,42 @@ def _slices_by_index(item: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) 
                     derived |= {n.id for t in targets for n in walk(t) if isinstance(n, ast.Name)}
             case ast.Slice(lower=lower, upper=upper):
                 if any(end is not None and _mentions(end, derived) for end in (lower, upper)):
+                    return True
+    return False
+
+
+def _cuts_windows(module: ModuleSyntax, _: None) -> bool:
+    """Whether a file cuts overlapping windows out of a series: `values[i : i + past]` for each
+    place in it."""
+    for node in module.nodes:
+        match node:
+            case ast.For(target=ast.Name(id=place), iter=over):
+                if _counts_by_one(over) and _cuts_at(node, place):
+                    return True
+            case ast.ListComp(
+                elt=element, generators=[ast.comprehension(target=ast.Name(id=place))]
+            ):
+                if _counts_by_one(node.generators[0].iter) and _cuts_at(element, place):
+                    return True
+            case ast.Call() if called_name(node) == "sliding_window_view":
+                return True
+            case _:
+                pass
+    return False
+
+
+def _counts_by_one(over: ast.expr) -> bool:
+    return called_name(over) == "range" and len(getattr(over, "args", ())) < 3
+
+
+def _cuts_at(node: ast.AST, place: str) -> bool:
+    """Whether a stretch that begins or ends at a place is cut out of something."""
+    for inner in walk(node):
+        if isinstance(inner, ast.Slice) and inner.lower is not None and inner.upper is not None:
+            if _mentions(inner.lower, {place}) and _mentions(inner.upper, {place}):
+                if not isinstance(inner.lower, ast.BinOp) or not isinstance(
+                    inner.lower.op, ast.Mult
+                ):
                     return True
     return False
 
