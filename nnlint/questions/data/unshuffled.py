@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Function,
     Instance,
     Items,
+    Maybe,
     Tensor,
     Unknown,
     Value,
@@ -172,7 +173,13 @@ def _gives_windows(dataset: Value | None, depth: int = 4) -> bool:
             item = dataset.cls.find("__getitem__")
             return isinstance(item, Function) and _slices_by_index(item.node)
         case Built():
-            return _gives_windows(dataset.arguments.get("dataset"), depth - 1)
+            # a subset, or several put one behind the other
+            inner = (dataset.arguments.get(name) for name in ("dataset", "datasets"))
+            return any(_gives_windows(value, depth - 1) for value in inner)
+        case Items():
+            return any(_gives_windows(value, depth - 1) for value in dataset.items)
+        case Maybe():
+            return _gives_windows(dataset.value, depth - 1)
         case Choice():
             return any(_gives_windows(option, depth - 1) for option in dataset.options)
         case _:
