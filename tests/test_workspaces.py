@@ -207,6 +207,15 @@ def test_what_another_environment_has_installed_is_installed(tmp_path, repositor
     assert ProjectModules().knows("numpy", str(repository / "apps/train/train.py"))
 
 
+def test_what_another_environment_has_installed_is_installed(tmp_path, repository):
+    site = environment(repository / ".venv")
+    shared = environment(tmp_path / "shared")
+    (shared / "numpy").mkdir()
+    (site / "shared.pth").write_text(f"{shared}\n")
+    assert SourceRoots().of(str(repository / "apps/train")) == ()
+    assert ProjectModules().knows("numpy", str(repository / "apps/train/train.py"))
+
+
 def test_src_is_a_list_of_globs(capfd):
     package("libs/core/python")
     assert not reported(capfd, "--no-cache", "apps/train")

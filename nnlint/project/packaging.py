@@ -142,8 +142,9 @@ def editable_in(environment: str) -> list[str]:
 
 
 def _holds_installed(folder: str) -> bool:
-    """Whether a folder is that of an installation: its packages are not being written."""
-    return not _INSTALLED.isdisjoint(Path(folder).parts)
+    """Whether a folder holds what an environment has installed, which is nobody's project."""
+    named = not _INSTALLED.isdisjoint(Path(folder).parts)
+    return named or next(Path(folder).glob("*.dist-info"), None) is not None
 
 
 def _of_path_files(site: str) -> list[str]:
