@@ -152,7 +152,8 @@ def user_config() -> Path:
 
 def _of_user() -> Config:
     path = user_config()
-    if not path.is_file():
+    # what may not even be looked for is not there
+    if not os.path.isfile(path):
         return Config()
     return replace(load_config(path, base=Path.cwd()), is_of_user=True)
 
@@ -204,7 +205,7 @@ def _loaded(path: Path, base: Path | None, before: tuple[Path, ...]) -> Config:
     if "extend" in table:
         name = _string(f"{path}: `extend`", table.pop("extend"))
         further = whole.parent / os.path.expanduser(name)
-        if not further.is_file():
+        if not os.path.isfile(further):
             raise ConfigError(f"{path}: `extend`: there is no file {further}")
         parent = _loaded(further, base, (*before, whole))
     return read_config(table, str(path), parent, base or whole.parent)

@@ -263,7 +263,9 @@ def test_gitlab():
     twice = (VIEW, replace(VIEW, start=Position(20, 1), end=Position(21, 1)))
     issues = json.loads(written("gitlab", *twice, ADVICE, CELL))
     assert len({i["fingerprint"] for i in issues}) == 4
-    moved = json.loads(written("gitlab", replace(VIEW, start=Position(3, 3), end=Position(3, 4))))
+    texts = {"model.py": f"\n\n{MODEL}".encode()}
+    below = replace(VIEW, start=Position(10, 16), end=Position(10, 31), message="reworded")
+    moved = json.loads(written("gitlab", below, texts=texts))
     assert moved[0]["fingerprint"] == issues[0]["fingerprint"]
     assert issues[1]["location"] == {"path": "model.py", "lines": {"begin": 20, "end": 21}}
     assert [i["severity"] for i in issues] == ["major", "major", "info", "major"]

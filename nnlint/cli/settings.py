@@ -70,7 +70,7 @@ def _given(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     files: list[str] = []
     table: dict[str, Any] = {}
     for text in options["config"]:
-        if "=" not in text or Path(text).is_file():
+        if "=" not in text or os.path.isfile(text):
             files.append(text)
             continue
         try:
