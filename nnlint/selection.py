@@ -134,5 +134,7 @@ def closest_selector(name: str, rules: Iterable[Selectable]) -> str:
 
     known = {n.lower(): n for rule in rules for n in (rule.code, rule.name)}
     known |= {level.value: level.value for level in Level} | {"all": "ALL"}
-    close = difflib.get_close_matches(name.lower(), known, 1)
-    return known[close[0]] if close else ""
+    close = difflib.get_close_matches(name.lower(), known, 3)
+    # of codes that are equally near, the one with a character too many behind it is meant
+    begun = [word for word in close if name.lower().startswith(word)]
+    return known[(begun or close)[0]] if close else ""

@@ -198,6 +198,14 @@ def test_what_is_installed_otherwise_is_not(repository, told):
     assert SourceRoots().of(str(repository / "apps/train")) == ()
 
 
+def test_packages_of_another_environment_are_nobodys_project(repository):
+    site = environment(repository / ".venv")
+    others = repository / "others"
+    (others / "acme-1.0.dist-info").mkdir(parents=True)
+    (site / "others.pth").write_text(f"{others}\n")
+    assert SourceRoots().of(str(repository / "apps/train")) == ()
+
+
 def test_what_another_environment_has_installed_is_installed(tmp_path, repository):
     site = environment(repository / ".venv")
     shared = environment(tmp_path / "shared")
