@@ -108,11 +108,27 @@ def unreturned_schedulers(program: Program) -> Iterator[UnreturnedScheduler]:
                 continue
             if _may_be_stepped(program, scheduler, method.subject):
                 continue
-            if _is_named_in_step(program, scheduler):
+            if _is_named_in_step(program, scheduler) or _is_put_elsewhere(
+                method.site.node, scheduler
+            ):
                 continue
             if id(optimizer) not in seen and covers(method.operands[0], optimizer):
                 seen.add(id(optimizer))
                 yield UnreturnedScheduler(scheduler, method)
+
+
+def _is_put_elsewhere(function: ast.AST, scheduler: Built) -> bool:
+    """Whether a function does more with the name of a scheduler than to read its attributes: it
+    may be put into what is returned."""
+    names = _names(scheduler)
+    read = {id(n.value) for n in walk(function) if isinstance(n, ast.Attribute)}
+    return any(
+        isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in read
+        and last_name(node) in names
+        for node in walk(function)
+    )
 
 
 def _is_settled(returned: Value, depth: int = 4) -> bool:
