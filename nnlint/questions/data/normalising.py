@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from nnlint.questions.data.splits import EVAL, TRAIN, Uses, role_of_dataset, role_of_name, uses_of
+from nnlint.questions.data.splits import (
+    EVAL,
+    TRAIN,
+    Uses,
+    datasets_in,
+    role_of_dataset,
+    role_of_name,
+    uses_of,
+)
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.timeline import Block, Event
@@ -78,6 +86,15 @@ def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
     if len(holders) < _PAIR:
         return
     uses = uses_of(program)
+    # a data set around another goes on with its samples
+    wrapped = {
+        id(inner)
+        for event in holders
+        if isinstance(event.subject, Instance)
+        for inner in datasets_in(event.subject)
+        if inner is not event.subject
+    }
+    holders = [event for event in holders if id(event.subject) not in wrapped]
     known = [(found, _role(found, uses)) for e in holders if (found := _preparation(e)) is not None]
     trained = [found for found, role in known if role == TRAIN]
     told: set[object] = set()

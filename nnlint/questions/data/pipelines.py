@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nnlint.questions.data.evaluations import holds
 from nnlint.questions.data.randomness import (
     is_done_to_outputs,
     makes_views,
@@ -19,6 +20,7 @@ from nnlint.questions.data.splits import (
     EVAL,
     TRAIN,
     Uses,
+    datasets_in,
     role_of_condition,
     role_of_dataset,
     role_of_name,
@@ -97,9 +99,32 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
         if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
             block = holder.state.get(SAMPLE)
             if isinstance(block, Block):
-                yield from _of_dataset(event, holder, block, uses, _class_of(holder) in plain)
+                for found in _of_dataset(event, holder, block, uses, _class_of(holder) in plain):
+                    if found.role != EVAL or not _is_plain_elsewhere(holder, program):
+                        yield found
         elif event.kind == "transform" and isinstance(holder, Built):
             yield from _of_loop(event, holder, blocks, program.once(_random_in_loops))
+
+
+def _is_plain_elsewhere(holder: Built | Instance | Unknown, program: Program) -> bool:
+    """Whether the program evaluates the same rows without randomness, too: it asks how much worse
+    the model is on disturbed ones."""
+    inside = list(datasets_in(holder))
+    own = {id(dataset) for dataset in inside}
+    others = [dataset for dataset in program.once(_without_draws) if id(dataset) not in own]
+    return any(holds(other, dataset) for other in others for dataset in inside)
+
+
+def _without_draws(program: Program) -> tuple[Built | Instance | Unknown, ...]:
+    """The data sets whose samples go through nothing random."""
+    found = []
+    for event in program.events("build"):
+        holder = event.subject
+        if isinstance(holder, Built | Instance | Unknown):
+            block = holder.state.get(SAMPLE)
+            if isinstance(block, Block) and not random_events(list(block.walk())):
+                found.append(holder)
+    return tuple(found)
 
 
 def _only_looks(program: Program) -> bool:
