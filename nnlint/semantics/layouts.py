@@ -11,7 +11,7 @@ from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import comments_beside, enclosing_statement
 
 _BATCH_FIRST = r"[(\[]\s*(?:b|bs|bsz|batch|batch_?size|n_?batch)\s*,[^)\]]+[)\]]"
-_ALONE = re.compile(rf"\s*(?:shape\s*)?[:=]?\s*{_BATCH_FIRST}\s*$", re.I)
+_ALONE = re.compile(rf"(?:shape\b)?(?: ?[:=])? ?{_BATCH_FIRST}$", re.I)
 KEEP_FIRST = frozenset({"same", "linear", "functional_linear", "embedding"})
 """What leaves the first axis of its tensor as it is."""
 
@@ -42,7 +42,7 @@ def _is_said_beside(made: Operation) -> bool:
     placed = enclosing_statement(made.site.module, made.site.node)
     match placed.node if placed else None:
         case ast.Assign(targets=[ast.Name()], value=value) as statement if value is made.site.node:
-            return any(map(_ALONE.match, comments_beside(made.site.module, statement)))
+            return any(_ALONE.match(t.strip()) for t in comments_beside(made.site.module, statement))
         case _:
             return False
 
@@ -56,6 +56,6 @@ def _is_said_at_head(
     rows = module.lines[max(function.lineno - 2, 0) : first.lineno]
     texts = [row.partition("#")[2] for row in rows]
     alone = len([n for n in names if n not in ("self", "cls")]) == 1
-    if any(said.search(t) or (alone and _ALONE.match(t)) for t in texts):
+    if any(said.search(t) or (alone and _ALONE.match(t.strip())) for t in texts):
         return True
     return bool(said.search(ast.get_docstring(function) or ""))

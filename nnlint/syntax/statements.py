@@ -53,7 +53,17 @@ def function_around(module: ModuleSyntax, node: ast.AST) -> ast.FunctionDef | No
 
 def functions_around(module: ModuleSyntax, node: ast.AST) -> list[ast.FunctionDef]:
     """The functions that a node stands in, or is, outermost first."""
-    return [f for f in module.once(_functions, None) if stands_in(node, f)]
+    around = module.once(_functions_by_row, None).get(getattr(node, "lineno", -1), [])
+    return [function for function in around if stands_in(node, function)]
+
+
+def _functions_by_row(module: ModuleSyntax, _: None) -> dict[int, list[ast.FunctionDef]]:
+    """The functions that each row stands in, so that no place asks all of them."""
+    found: dict[int, list[ast.FunctionDef]] = {}
+    for function in module.once(_functions, None):
+        for row in range(function.lineno, (function.end_lineno or function.lineno) + 1):
+            found.setdefault(row, []).append(function)
+    return found
 
 
 def is_statement(module: ModuleSyntax, node: ast.AST) -> bool:

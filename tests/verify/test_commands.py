@@ -78,7 +78,7 @@ def test_findings_get_verdicts(project, capsys):
     view = found["view-mixes-batch"]
     assert view["status"] == "CONFIRMED" and "begin to mix here" in view["summary"]
     assert view["evidence"]["culprit"]["place"]["row"] == 17
-    decay = found["default-step-decay"]
+    decay = found["lr-driven-to-zero"]
     assert decay["status"] == "CONFIRMED" and "from epoch 90" in decay["summary"]
     assert status == 1
 

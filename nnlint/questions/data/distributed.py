@@ -40,7 +40,7 @@ from nnlint.syntax.walking import walk
 
 _SETS_EPOCH = "set_epoch"
 _BEGINS_EPOCH = re.compile(
-    r"(?:on|before|begin|start|pre|set|init|prepare|reset|next|new)_?\w*epoch|epoch_?\w*(?:start|begin|init)",
+    r"^_*(?:on|before|begin|start|pre|set|init|prepare|reset|next|new)(?:_[a-z]+)*_?epoch|epoch_?(?:start|begin|init)",
     re.IGNORECASE,
 )
 """How programs call what they do before each epoch."""

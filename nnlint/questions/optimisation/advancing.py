@@ -185,7 +185,7 @@ def _taken_in(loop: Block, conditions: Sequence[Condition], innermost: bool) -> 
         counted = rounds_of(loop)
         if own or counted is None:
             return None
-        values = tuple(range(int(min(counted.tried, _MOST_ROUNDS))))
+        values = range(int(min(counted.tried, _MOST_ROUNDS)))
     if not values or len(values) > _MOST_ROUNDS:
         return None
     if not own and not running:

@@ -14,6 +14,8 @@ Term = tuple[Key, ...]
 
 TYPICAL = 100.0
 """What is tried for a number that the program does not tell."""
+_LARGEST = 1e12
+"""What is more is no number of rounds that anyone waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def count_of(value: Value | None) -> Count | None:
         case Constant(value=bool()):
             return None
         case Constant(value=int() | float() as number):
-            return _constant(value, float(number))
+            # what is no number compares as false
+            return _constant(value, float(number)) if abs(number) <= _LARGEST else None
         case Unknown(origin="length") if MADE_OF in value.state:
             return _open(("length", id(value.state[MADE_OF])), TYPICAL)
         case Unknown():
@@ -75,7 +78,8 @@ def count_of(value: Value | None) -> Count | None:
         case Arithmetic(operator="int" | "float" | "round" | "ceil" | "floor", operands=[inner]):
             return count_of(inner)
         case Arithmetic(operands=[left, right]):
-            return _computed(value.operator, count_of(left), count_of(right))
+            found = _computed(value.operator, count_of(left), count_of(right))
+            return found if found is not None and abs(found.tried) <= _LARGEST else None
         case _:
             return None
 
@@ -88,18 +92,22 @@ def rounds_of(loop: Block) -> Count | None:
     return _rounds_over(loop.subject) if until is None else known(until)
 
 
-def values_of(loop: Block) -> tuple[int, ...] | None:
+def values_of(loop: Block) -> range | None:
     """What the counter of a loop runs through, with the defaults for what is open."""
     subject, until = loop.subject, _counted_until(loop)
     if until is not None:
-        return tuple(range(until))
+        return range(until)
     if isinstance(subject, Arithmetic) and subject.operator == "enumerate":
         counted = _rounds_over(subject.operands[0])
-        return tuple(range(int(counted.tried))) if counted else None
+        return range(int(counted.tried)) if counted else None
     if isinstance(subject, Constant) and isinstance(subject.value, range):
-        return tuple(subject.value)
+        return subject.value if _is_short(subject.value) else None
     counted = _rounds_over(subject)
-    return tuple(range(int(counted.tried))) if counted and _is_range(subject) else None
+    return range(int(counted.tried)) if counted and _is_range(subject) else None
+
+
+def _is_short(numbers: range) -> bool:
+    return abs(numbers.stop - numbers.start) <= _LARGEST
 
 
 def _counted_until(loop: Block) -> int | None:
@@ -119,7 +127,7 @@ def _counted_until(loop: Block) -> int | None:
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
             ]
             from_zero = all(isinstance(v, ast.Constant) and v.value == 0 for v in starts)
-            return until if raised and starts and from_zero else None
+            return until if raised and starts and from_zero and until <= _LARGEST else None
     return None
 
 
@@ -133,7 +141,7 @@ def _rounds_over(subject: Value | None) -> Count | None:
             made = subject.made
             if isinstance(made, Arithmetic):
                 return _between(made.operands)
-            return None if subject.soft else known(len(numbers))
+            return None if subject.soft or not _is_short(numbers) else known(len(numbers))
         case Constant(value=list() | tuple() as elements):
             return None if subject.soft else known(len(elements))
         case Items() if not subject.open:
