@@ -42,7 +42,9 @@ def _is_said_beside(made: Operation) -> bool:
     placed = enclosing_statement(made.site.module, made.site.node)
     match placed.node if placed else None:
         case ast.Assign(targets=[ast.Name()], value=value) as statement if value is made.site.node:
-            return any(_ALONE.match(t.strip()) for t in comments_beside(made.site.module, statement))
+            return any(
+                _ALONE.match(t.strip()) for t in comments_beside(made.site.module, statement)
+            )
         case _:
             return False
 
