@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from program_text import analysed, main_program
 
 from nnlint.semantics.axes.regroup import Kind
 from nnlint.semantics.dataflow import activation, producers
+from nnlint.semantics.interpreter.batches import begins_with_batch
 from nnlint.semantics.values import (
     Built,
     Choice,
@@ -15,6 +18,7 @@ from nnlint.semantics.values import (
     Items,
     Operation,
     Parameters,
+    Tensor,
     Unknown,
 )
 
@@ -724,3 +728,9 @@ def test_layers_in_pairs_are_unpacked():
     """
     program = main_program(text)
     assert {o.entry.family for o in program.operations} == {"linear", "norm"}
+
+
+def test_what_is_picked_from_nothing_known_may_begin_with_the_batch():
+    program = main_program("import torch\nplaces = torch.nonzero(torch.randn(3, 2))")
+    picked = next(o for o in program.operations if o.entry.name == "torch.nonzero")
+    assert begins_with_batch(Tensor(replace(picked, inputs=()), {}))

@@ -64,7 +64,7 @@ def collapsed_layers(program: Program) -> Iterator[Collapsed]:
         container = _common_sequence(program, first.layer, second.layer)
         if container is None and not _are_attributes(first, second):
             continue
-        if not _narrows(first.layer, second.layer, named=container is None):
+        if not _narrows(first.layer, second.layer):
             told.add(place)
             yield Collapsed(first, second, container is not None)
 
@@ -131,19 +131,12 @@ def _name_of(layer: Built | None, owner: Instance) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _narrows(first: Built, second: Built, named: bool) -> bool:
-    """Whether two layers may be a map of low rank: fewer units are between than before and behind.
-
-    Parameters:
-        named: whether the layers have names, which would say so; what is not known stands then.
-    """
+def _narrows(first: Built, second: Built) -> bool:
+    """Whether two layers may be a map of low rank: fewer units are between than before and behind."""
     into, out_of = _SIZES[first.entry.family]
     before, between = first.arguments.get(into), first.arguments.get(out_of)
     behind = second.arguments.get(out_of)
-    reaches = [_reaches(between, other) for other in (before, behind)]
-    if True in reaches:
-        return False
-    return not named or reaches == [False, False]
+    return True not in (_reaches(between, before), _reaches(between, behind))
 
 
 def _reaches(between: Value | None, other: Value | None) -> bool | None:

@@ -237,7 +237,7 @@ def begins_with_batch(tensor: Tensor) -> bool:
     producer = tensor.producer
     if isinstance(producer, Join):
         return all(map(begins_with_batch, producer.inputs))
-    if isinstance(producer, Operation) and producer.entry.family == "index":
+    if isinstance(producer, Operation) and producer.entry.family == "index" and producer.inputs:
         return begins_with_batch(producer.inputs[0])
     return True
 
