@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from nnlint.questions.loss.losses import call_parameters
 from nnlint.questions.loss.raw_outputs import is_raw
+from nnlint.questions.model.lone import forwards_of, is_used_elsewhere, lone_model
 from nnlint.questions.participants import is_model
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import CALLEE, MADE, Operation, Site, Source, Unknown, Value
-from nnlint.syntax.calls import last_name
-from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.module import stands_in
 from nnlint.syntax.walking import walk
-
-_WITHOUT_MODELS = frozenset(
-    "__future__ argparse collections csv dataclasses functools itertools json logging math "
-    "matplotlib numpy os pandas pathlib random sklearn sys time torch tqdm typing wandb".split()
-)
-"""Packages from which no finished model comes, but for what `_FROM_ELSEWHERE` names."""
-_FROM_ELSEWHERE = frozenset({"hub", "jit", "models", "export", "import_module", "__import__"})
-"""Words of files that load models which are defined elsewhere."""
 
 
 def lone_raw_output(loss: Operation, programs: Iterable[Program]) -> tuple[Site, str] | None:
@@ -37,17 +29,12 @@ def lone_raw_output(loss: Operation, programs: Iterable[Program]) -> tuple[Site,
     called = _model_call(loss, home)
     if home is None or called is None or off_by_default(loss.conditions):
         return None
-    own = home.module.once(_lone_model, None)
+    own = home.module.once(lone_model, False)
     if own is None or loss.site.module is not home.module:
         return None
-    around = {
-        node.name
-        for node in home.module.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and stands_in(loss.site.node, node)
-    }
-    if own.name in around or any(_is_used(home, n) for n in around | {home.name}):
+    if stands_in(loss.site.node, own) or is_used_elsewhere(home, loss.site):
         return None
-    forward = next(_forwards(own))
+    forward = next(forwards_of(own))
     if not _fits(called, forward.args):
         return None
     ends = _ends(forward)
@@ -55,26 +42,6 @@ def lone_raw_output(loss: Operation, programs: Iterable[Program]) -> tuple[Site,
     if not ends or {o.site.node for o in made} != ends or not all(map(is_raw, made)):
         return None
     return made[0].site, own.name
-
-
-def _is_used(home: Program, name: str) -> bool:
-    """Whether another file of the project imports a file's function or class, or the file."""
-    file = home.module.name.rpartition(".")[2]
-    return any(
-        isinstance(node, ast.Import | ast.ImportFrom) and _imports(node, file)
-        for module in home.naming(name)
-        for node in module.nodes
-    )
-
-
-def _imports(node: ast.Import | ast.ImportFrom, file: str) -> bool:
-    names = [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        names.append(node.module or "")
-        if node.level or "*" in names:
-            # a package hands on what its files define
-            return True
-    return any(name.rpartition(".")[2] == file for name in names)
 
 
 def _model_call(loss: Operation, program: Program | None) -> ast.Call | None:
@@ -92,43 +59,6 @@ def _model_call(loss: Operation, program: Program | None) -> ast.Call | None:
     if not isinstance(call, ast.Call) or not is_model(model, program.events()):
         return None
     return call
-
-
-def _lone_model(module: ModuleSyntax, _: None) -> ast.ClassDef | None:
-    """The only model that a file knows, which it does not build itself."""
-    own = [n for n in module.nodes if isinstance(n, ast.ClassDef) and any(_forwards(n))]
-    if len(own) != 1 or [last_name(base) for base in own[0].bases] != ["Module"]:
-        return None
-    inside = {id(node) for node in walk(own[0])}
-    for node in module.nodes:
-        match node:
-            case ast.Import(names=names):
-                if any(_is_foreign(alias.name) for alias in names):
-                    return None
-            case ast.ImportFrom(module=source, names=names, level=level):
-                if level or _is_foreign(f"{source}.{names[0].name}"):
-                    return None
-            case ast.Name(id=name) if name == own[0].name or name in _FROM_ELSEWHERE:
-                # where it is built, the program says what it is given
-                return None
-            case ast.Attribute(attr=name) if name in _FROM_ELSEWHERE:
-                return None
-            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if id(node) not in inside:
-                # a layer or a container
-                if name[:1].isupper() and last_name(owner) == "nn" and not name.endswith("Loss"):
-                    return None
-            case _:
-                pass
-    return own[0]
-
-
-def _is_foreign(name: str) -> bool:
-    parts = name.split(".")
-    return parts[0] not in _WITHOUT_MODELS or not _FROM_ELSEWHERE.isdisjoint(parts)
-
-
-def _forwards(cls: ast.ClassDef) -> Iterator[ast.FunctionDef]:
-    return (n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "forward")
 
 
 def _fits(call: ast.Call, taken: ast.arguments) -> bool:
