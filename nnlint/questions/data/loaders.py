@@ -180,6 +180,9 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
             if dataset.entry.family == "hugging_face":
                 # without a split it is a table of several
                 return "split" in dataset.explicit
+            if dataset.entry.family == "concatenation":
+                # what is not known of its parts may be windows of a series, or have an order
+                return _is_known_list(dataset.arguments.get("datasets"), depth - 1)
             return inner is None or is_map_style(inner, depth - 1)
         case Instance():
             names = [a.name for a in dataset.cls.ancestry() if not hasattr(a, "node")]
@@ -193,5 +196,19 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
             return True
         case Choice():
             return all(is_map_style(option, depth - 1) for option in dataset.options)
+        case _:
+            return False
+
+
+def _is_known_list(parts: Value | None, depth: int) -> bool:
+    """Whether datasets that are put one behind the other are known, and are of that kind."""
+    match parts:
+        case Items():
+            return bool(parts.items) and all(
+                is_map_style(part.value if isinstance(part, Maybe) else part, depth)
+                for part in parts.items
+            )
+        case Choice():
+            return all(_is_known_list(option, depth) for option in parts.options)
         case _:
             return False

@@ -158,10 +158,15 @@ def _is_drawn(dataset: Value | None, depth: int = 4) -> bool:
             return False
 
 
-def _is_made_up(loader: Built) -> bool:
-    """Whether the file has its examples drawn by scikit-learn, in an order at random."""
-    words = loader.site.module.words(loader.site.module.tree)
-    return not _MADE_UP.isdisjoint(words.names | words.attributes)
+def _is_made_up(made: Value | None, depth: int = 4) -> bool:
+    """Whether a file in which a loader, or what it loads, is made has examples drawn by
+    scikit-learn, in an order at random."""
+    if depth == 0 or not isinstance(made, Built):
+        return False
+    words = made.site.module.words(made.site.module.tree)
+    if not _MADE_UP.isdisjoint(words.names | words.attributes):
+        return True
+    return _is_made_up(made.arguments.get("dataset"), depth - 1)
 
 
 def _gives_windows(dataset: Value | None, depth: int = 4) -> bool:

@@ -53,9 +53,9 @@ def frozen_in_train_mode(program: Program) -> Iterator[FrozenInTrainMode]:
         return
     trained = [p for p in passes(program) if p.role == "train"]
     for freeze, blocks in program.walk():
-        model = _frozen_model(freeze)
+        model = frozen_model(freeze)
         norm = batch_norm_of(model) if model is not None and _is_for_good(blocks) else None
-        if model is None or norm is None or may_set(program, model, True) or _follows(model):
+        if model is None or norm is None or may_set(program, model, True) or follows(model):
             continue
         found = next((p for p in trained if covers(p.event.subject, model)), None)
         own = next((b for b in blocks if b.kind == "entry"), None)
@@ -81,9 +81,9 @@ def _name(freeze: Event, blocks: tuple[Block, ...], model: Value) -> str:
     return next(iter(names_of(model)), "")
 
 
-def _frozen_model(event: Event) -> Value | None:
+def frozen_model(event: Event) -> Value | None:
     """The library or project model all parameters of which an event freezes."""
-    if event.kind not in FLAGS or not _is_flag(event, False):
+    if event.kind not in FLAGS or not is_flag(event, False):
         return None
     model = _model_of(event)
     return model if isinstance(model, Built | Instance) else None
@@ -99,7 +99,8 @@ def _model_of(event: Event) -> Value | None:
     return model if isinstance(model, Value) else None
 
 
-def _is_flag(event: Event, flag: bool) -> bool:
+def is_flag(event: Event, flag: bool) -> bool:
+    """Whether an event sets the gradient flag to a known value."""
     value = event.operands[0] if event.operands else None
     return isinstance(value, Constant) and value.value is flag
 
@@ -116,12 +117,13 @@ def may_set(program: Program, model: Value, flag: bool) -> bool:
     """Whether something may turn the gradients of a model on, or off."""
     for event in program.events(*FLAGS):
         other = _model_of(event)
-        if not _is_flag(event, not flag) and (other is None or covers(other, model)):
+        if not is_flag(event, not flag) and (other is None or covers(other, model)):
             return True
     return False
 
 
-def _follows(model: Value) -> bool:
+def follows(model: Value) -> bool:
+    """Whether a model is made from another that is trained, by what it is called."""
     return any(_FOLLOWS_ANOTHER.search(name) for name in names_of(model))
 
 

@@ -1,4 +1,5 @@
-from nnlint.questions.loss.losses import last_activation
+from nnlint.questions.loss.lone_models import lone_raw_output
+from nnlint.questions.loss.losses import Last, last_activation
 from nnlint.remedies.loss import exchange_loss
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -22,7 +23,8 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
 
     ## What it does
     Follows the input of `NLLLoss` back to the layer or activation that made it, on every path,
-    and reports one that takes no logarithm.
+    and reports one that takes no logarithm. Of a function that is only given its model, it takes
+    the one model of the file, where nothing hints at another.
 
     ## Why it hurts training
     The loss only picks the target's entry and changes its sign. Raw outputs make it fall
@@ -62,6 +64,9 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
     if loss.entry.expects != "log_probabilities":
         return
     found = last_activation(loss)
+    lone = lone_raw_output(loss, context.programs) if found is None else None
+    if lone is not None:
+        found = Last("linear", lone[0], None)
     if found is None or found.name not in NO_LOGARITHMS:
         return
     name, place, _ = found
@@ -71,6 +76,8 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
         else "the loss falls without bound as the outputs grow, right or wrong"
     )
     what = "the raw output of a layer" if name == "linear" else f"{name} output"
+    if lone is not None:
+        what += f" of `{lone[1]}`, the only model here"
     context.report(
         loss.site,
         f"`{loss.site.text}` takes log-probabilities, and its input is {what}: {harm}",

@@ -1,4 +1,5 @@
 from nnlint.questions.training.frozen import frozen_in_train_mode
+from nnlint.questions.training.frozen_given import frozen_parts_of_given
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -14,7 +15,8 @@ def frozen_batchnorm(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a model with batch norm all of whose parameters are frozen for the whole run, while
-    training runs it in training mode.
+    training runs it in training mode. Where training is only given its model, it reports what puts
+    that into training mode, if the one model of the file has a part frozen so.
 
     ## Why it hurts training
     Freezing stops gradients, not statistics: in training mode each batch still moves the running
@@ -82,4 +84,13 @@ def frozen_batchnorm(program: Program, context: Context) -> None:
                 (found.forward.site, "runs in training mode"),
                 (found.norm, "has batch norm"),
             ],
+        )
+    for part in frozen_parts_of_given(program, context.programs):
+        context.report(
+            part.train.site,
+            f"`{part.train.site.text}` puts the frozen part of `{part.model}`, the only model here, "
+            "into training mode, too: every batch still moves the running statistics of its batch "
+            "norm",
+            help=f"Override `train` in `{part.model}` so that the frozen part stays in eval mode.",
+            related=[(part.freeze.site, "freezes it"), (part.norm, "has batch norm")],
         )
