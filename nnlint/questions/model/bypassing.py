@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from nnlint.semantics.values import Site
+from nnlint.semantics.values import PART_OF, Site, Unknown, Value
 from nnlint.syntax.calls import first_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import function_around
@@ -22,6 +22,22 @@ def is_meant(called: Site) -> bool:
     framework makes is no module of PyTorch, whatever the program calls it.
     """
     return _is_hooked(called) or called.text in called.module.once(_made_by_others, None)
+
+
+def may_be_own(model: Value, called: Site) -> bool:
+    """Whether something unknown may be of a class of the file that has a `forward` and derives
+    from nothing, as networks written in NumPy do."""
+    unknown = isinstance(model, Unknown) and PART_OF not in model.state
+    return unknown and called.module.once(_has_own_forward, None)
+
+
+def _has_own_forward(module: ModuleSyntax, _: None) -> bool:
+    return any(
+        isinstance(node, ast.ClassDef)
+        and all(first_name(base) == "object" for base in node.bases)
+        and any(isinstance(m, ast.FunctionDef) and m.name == "forward" for m in node.body)
+        for node in module.nodes
+    )
 
 
 def _is_hooked(called: Site) -> bool:
