@@ -184,7 +184,10 @@ def rows_of(value: Value | None, depth: int = DEPTH) -> Rows | None:
         return None
     match value:
         case Unknown() | Tensor():
-            known: Rows | None = value.state.get(ROWS)
+            known = value.state.get(ROWS)
+            if known is not None and not isinstance(known, Rows):
+                # branches have written other columns each: nothing holds on every path
+                return None
             if known is None:
                 known = _rows_of_made(value, depth)
                 if known is None:
@@ -205,7 +208,9 @@ def rows_of(value: Value | None, depth: int = DEPTH) -> Rows | None:
 
 def known_rows(value: Value | None) -> Rows | None:
     """The rows that a value is known to hold, without looking into how it is made."""
-    return value.state.get(ROWS) if isinstance(value, (Unknown, Tensor)) else None
+    held = value.state.get(ROWS) if isinstance(value, (Unknown, Tensor)) else None
+    # branches that have written other columns each leave a choice
+    return held if isinstance(held, Rows) else None
 
 
 def joined(parts: Sequence[Rows | None]) -> Rows | None:

@@ -206,7 +206,8 @@ def _batches_per_step(step: Event, loop: Block) -> str | None:
 
 
 def _rounds_of_step(step: Event, loop: Block) -> str | None:
-    """`n` of the `if i % n == 0` around a step, of which its backward pass is not a part."""
+    """`n` of the `if i % n == 0` around a step, of which its backward pass is not a part, or of the
+    `if i >= n` where `i` starts again behind it."""
     backward = loop.events("backward")[0]
     own = {condition.site.key for condition in backward.conditions}
     for condition in step.conditions:
@@ -214,7 +215,29 @@ def _rounds_of_step(step: Event, loop: Block) -> str | None:
             for node in walk(condition.site.node):
                 if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
                     return _written(node.right)
+            match condition.site.node:
+                case ast.Compare(left=counter, ops=[ast.GtE() | ast.Eq()], comparators=[most]):
+                    if _counts_anew(loop, counter):
+                        return _written(most)
+                case _:
+                    pass
     return None
+
+
+def _counts_anew(loop: Block, counter: ast.expr) -> bool:
+    """Whether a loop adds one to a counter in each round, and sets it back to zero in some."""
+    if loop.site is None or not isinstance(counter, ast.Name | ast.Attribute):
+        return False
+    name, adds, resets = ast.unparse(counter), False, False
+    for node in walk(loop.site.node):
+        match node:
+            case ast.AugAssign(target=target, op=ast.Add(), value=ast.Constant(value=1)):
+                adds = adds or ast.unparse(target) == name
+            case ast.Assign(targets=[target], value=ast.Constant(value=0)):
+                resets = resets or ast.unparse(target) == name
+            case _:
+                pass
+    return adds and resets
 
 
 def _rounds_of_inner_loop(loop: Block, backward: Event) -> str | None:

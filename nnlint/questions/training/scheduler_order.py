@@ -296,6 +296,11 @@ def unit_of(scheduler: Built) -> str:
     for name in _LENGTHS.get(form, ()):
         if name in scheduler.explicit:
             return _unit_of_length(arguments[name], written_argument(scheduler, name))
+    if form == "step" and "step_size" in scheduler.explicit:
+        # `step_size=epochs // 2`
+        period = _unit_of_length(arguments["step_size"], written_argument(scheduler, "step_size"))
+        if period == "epoch":
+            return period
     if form == "lambda" and _counts_batches(scheduler):
         return "batch"
     return "epoch" if factor_after(scheduler, FEW_BATCHES) <= COLLAPSE else ""
