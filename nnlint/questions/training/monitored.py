@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nnlint.questions.training.passes import Pass, passes
@@ -28,7 +28,7 @@ from nnlint.semantics.values import (
 )
 
 _DEPTH = 12
-_TEST = re.compile(r"test", re.IGNORECASE)
+_TEST = re.compile(r"test|held_?out", re.IGNORECASE)
 _VALIDATION = re.compile(r"(?:^|_)(?:val|valid|validation|dev)", re.IGNORECASE)
 
 
@@ -61,7 +61,8 @@ def best_models_by_training(program: Program) -> Iterator[Monitored]:
     for event, blocks in _events_in_rounds(program, "save", "keep"):
         for condition in event.conditions:
             better = _compared_with_best(condition.test)
-            found = _goes_by_training(program, event, blocks, better)
+            # a model that is chosen by its score on the test set is no better chosen
+            found = _goes_by_training(program, event, blocks, better, but=_is_on_test)
             if found is not None and condition.site.key not in seen:
                 seen.add(condition.site.key)
                 yield found
@@ -87,7 +88,11 @@ def _compared_with_best(test: Value | None) -> Value | None:
 
 
 def _goes_by_training(
-    program: Program, event: Event, blocks: Sequence[Block], metric: Value | None
+    program: Program,
+    event: Event,
+    blocks: Sequence[Block],
+    metric: Value | None,
+    but: Callable[[Pass], bool] = lambda evaluation: False,
 ) -> Monitored | None:
     loop = innermost_loop(blocks, "backward")
     if metric is None or loop is None or not loop.known:
@@ -102,13 +107,13 @@ def _goes_by_training(
         same = id(evaluation.event) in inner and not is_counted(evaluation.event)
         apart = any(block.kind == "loop" for block in evaluation.region)
         evaluates = evaluation.role in ("eval", "") and not evaluation.event.grad
-        if same and apart and evaluates and not _is_on_test(evaluation):
+        if same and apart and evaluates and not but(evaluation):
             return Monitored(event, trained[0], evaluation.event)
     return None
 
 
 def _is_on_test(evaluation: Pass) -> bool:
-    """Whether an evaluation is on what its names call the test set, by which nothing should go."""
+    """Whether an evaluation is on what its names call the test set."""
     loops = [block.site.node for block in evaluation.region if block.kind == "loop" and block.site]
     callers = [site.node for site in evaluation.event.callers]
     over = [getattr(node, "iter", node) for node in (*loops, *callers)]
