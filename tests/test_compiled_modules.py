@@ -47,6 +47,14 @@ def test_classes_are_decorated_with_what_the_compiler_knows(file: Path) -> None:
             assert {ast.unparse(name) for name in named} <= {"dataclass", "record"}, node.name
 
 
+@pytest.mark.parametrize("file", COMPILED, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_what_stops_the_compiler_is_written_otherwise(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Compare):
+            shown = [part for part in node.comparators if isinstance(part, ast.Tuple | ast.List)]
+            assert not any(isinstance(e, ast.Starred) for part in shown for e in part.elts), node
+
+
 def all_below(cls: type) -> Iterator[type]:
     """The classes that are derived from a class."""
     for derived in cls.__subclasses__():

@@ -30,7 +30,8 @@ def is_left_at_default(value: Constant, operation: Operation) -> bool:
     ]
     called.append(operation.function.node if operation.function is not None else None)
     given = [function.args for function in called[1:] if isinstance(function, ast.FunctionDef)]
-    return any(value.site.node in (*a.defaults, *a.kw_defaults) for a in given)
+    defaults = [default for a in given for default in (*a.defaults, *a.kw_defaults)]
+    return any(default is value.site.node for default in defaults)
 
 
 def users_first(definitions: list[Definition]) -> list[Definition]:
