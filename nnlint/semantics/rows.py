@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Join,
+    Key,
     Maybe,
     Operation,
     Site,
@@ -36,13 +37,13 @@ from nnlint.semantics.values import (
     constant,
 )
 
-ROWS = "rows held"
+ROWS: Any = Key("rows held")
 """Key of a value's state for the `Rows` that it holds; what a frame holds may change."""
-ROW_NAMES = "names of rows"
+ROW_NAMES: Any = Key("names of rows")
 """Key of the state of a part for the names that the program gives to it."""
-COLUMN_OF = "column of"
+COLUMN_OF: Any = Key("column of")
 """Key of the state of a column for the table that it is of."""
-FITTED = "fitted on"
+FITTED: Any = Key("fitted on")
 """Key of an estimator's state for what it has learnt, as `Rows` that have no source."""
 STATISTICS = frozenset(
     "mean std var median min max amin amax nanmean nanstd nanvar nanmedian nanmin nanmax "
@@ -185,9 +186,6 @@ def rows_of(value: Value | None, depth: int = DEPTH) -> Rows | None:
     match value:
         case Unknown() | Tensor():
             known = value.state.get(ROWS)
-            if known is not None and not isinstance(known, Rows):
-                # branches have written other columns each: nothing holds on every path
-                return None
             if known is None:
                 known = _rows_of_made(value, depth)
                 if known is None:
@@ -208,9 +206,7 @@ def rows_of(value: Value | None, depth: int = DEPTH) -> Rows | None:
 
 def known_rows(value: Value | None) -> Rows | None:
     """The rows that a value is known to hold, without looking into how it is made."""
-    held = value.state.get(ROWS) if isinstance(value, (Unknown, Tensor)) else None
-    # branches that have written other columns each leave a choice
-    return held if isinstance(held, Rows) else None
+    return value.state.get(ROWS) if isinstance(value, (Unknown, Tensor)) else None
 
 
 def joined(parts: Sequence[Rows | None]) -> Rows | None:

@@ -83,6 +83,7 @@ from nnlint.semantics.values.keys import (
     TEST,
     TYPED,
     WRITTEN,
+    Key,
 )
 from nnlint.semantics.values.names import choices_of, names_of, note_choice, note_name
 from nnlint.semantics.values.objects import (
@@ -177,6 +178,7 @@ __all__ = [
     "Instance",
     "Items",
     "Join",
+    "Key",
     "Maybe",
     "Operation",
     "Parameters",
