@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from program_text import analysed
+from program_text import analysed, main_program
+
+from nnlint.semantics.values import Key, keys
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
 
@@ -154,3 +156,31 @@ class Net(pl.LightningModule):
 """
     (drop,) = (o for o in analysed(HEAD + text).operations if o.entry.family == "dropout")
     assert drop.arguments["p"].value == 0.25
+
+
+def test_one_of_several_constants_may_be_called():
+    text = """
+import sys
+hook = "start" if len(sys.argv) > 1 else None
+hook(1)
+nn.ReLU()(torch.rand(1, 1))
+"""
+    assert flow(text) == ["ReLU"]
+
+
+def test_texts_of_a_program_are_no_keys_of_values():
+    texts = [key.says for key in vars(keys).values() if isinstance(key, Key)]
+    assert len(texts) > 30
+    written = "".join(f"options[{text!r}] = {at}\n" for at, text in enumerate(texts))
+    text = f"""
+import random
+options = torch.load("options.pt")
+{written}
+for x in torch.load("batches.pt"):
+    y = options["{texts[0]}"](x) + options.drawn
+    if options["test of"] > random.random():
+        first, second = options
+nn.ReLU()(torch.rand(1, 1))
+"""
+    program = main_program(HEAD + text)
+    assert program.complete and program.operations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import compress
 from typing import Any
 
 from nnlint.semantics.conditions import off_by_default
@@ -228,12 +227,11 @@ class Calls(Expressions):
     ) -> Value:
         results = []
         unknown = ((Condition(site, True, True),),) * len(callee.options)
+        reasoned = list(zip(callee.options, callee.reasons or unknown, strict=False))
         # where None would be called nothing goes on
-        callable_ = [not isinstance(option, Constant) for option in callee.options]
-        reasoned = zip(callee.options, callee.reasons or unknown, strict=False)
-        called = list(compress(reasoned, callable_)) or list(reasoned)
+        called = [pair for pair in reasoned if not isinstance(pair[0], Constant)]
         with self.inside("branch", site):
-            for option, why in called[:4]:
+            for option, why in (called or reasoned)[:4]:
                 with self.inside("arm", site) as arm, ExitStack() as stack:
                     for condition in why:
                         stack.enter_context(self.under(condition))
