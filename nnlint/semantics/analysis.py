@@ -21,6 +21,7 @@ from nnlint.semantics.telling import (
     function_matters,
     local_names_that_matter,
     matters,
+    methods_that_call,
 )
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.trainer_hooks import (
@@ -46,7 +47,6 @@ from nnlint.semantics.values import (
 from nnlint.syntax.bindings import is_main_guard
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.walking import walk
 from nnlint.syntax.words import Words
 
 Answer = TypeVar("Answer")
@@ -346,7 +346,7 @@ class _Roots:
 
     def _class(self, cls: Class, scope: Scope) -> None:
         methods = [v for v in cls.names.values() if isinstance(v, Function)]
-        inherited = _methods_that_call(cls, {m.name for m in methods})
+        inherited = methods_that_call(cls, {m.name for m in methods})
         if not inherited and all(id(m.node) in self.machine.interpreted for m in methods):
             return
         words = self.module.words(cls.node)
@@ -462,41 +462,6 @@ def is_command(node: ast.AST) -> bool:
         if isinstance(target, ast.Attribute) and target.attr in COMMANDS:
             return True
     return False
-
-
-def _methods_that_call(cls: Class, own: set[str]) -> list[Function]:
-    """Inherited methods that call what a class defines, and so do in it what they do nowhere else.
-
-    `self(...)` calls `forward`. Constructors run when the class is instantiated anyway.
-    """
-    found: dict[str, Function] = {}
-    telling = {name for name in own if name == "forward" or _method_matters(cls, name)}
-    for ancestor in cls.ancestry():
-        if ancestor is cls or not isinstance(ancestor, Class):
-            continue
-        for method in ancestor.names.values():
-            if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
-                continue
-            name = method.name
-            if name in own or name in found or name.startswith("__"):
-                continue
-            words = ancestor.scope.module.words(method.node)
-            called = own if matters(words) else telling
-            if words.attributes & called or ("forward" in called and _calls_itself(method.node)):
-                found[name] = method
-    return list(found.values())
-
-
-def _method_matters(cls: Class, name: str) -> bool:
-    method = cls.names.get(name)
-    return isinstance(method, Function) and matters(cls.scope.module.words(method.node))
-
-
-def _calls_itself(method: ast.AST) -> bool:
-    return any(
-        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "self"
-        for n in walk(method)
-    )
 
 
 def _may_be_tensor(parameter: ast.arg) -> bool:

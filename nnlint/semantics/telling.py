@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from nnlint.semantics.library import Library, load_library
+from nnlint.semantics.values import Class, Function
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import targets_of
@@ -434,3 +435,38 @@ def _kind(call: ast.expr | None, kinds: dict[str, str]) -> str:
     """The layer that a call builds or, where it calls an attribute, applies."""
     name = last_name(call.func) if isinstance(call, ast.Call) else ""
     return kinds.get(name, name)
+
+
+def methods_that_call(cls: Class, own: set[str]) -> list[Function]:
+    """Inherited methods that call what a class defines, and so do in it what they do nowhere else.
+
+    `self(...)` calls `forward`. Constructors run when the class is instantiated anyway.
+    """
+    found: dict[str, Function] = {}
+    telling = {name for name in own if name == "forward" or _method_matters(cls, name)}
+    for ancestor in cls.ancestry():
+        if ancestor is cls or not isinstance(ancestor, Class):
+            continue
+        for method in ancestor.names.values():
+            if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
+                continue
+            name = method.name
+            if name in own or name in found or name.startswith("__"):
+                continue
+            words = ancestor.scope.module.words(method.node)
+            called = own if matters(words) else telling
+            if words.attributes & called or ("forward" in called and _calls_itself(method.node)):
+                found[name] = method
+    return list(found.values())
+
+
+def _method_matters(cls: Class, name: str) -> bool:
+    method = cls.names.get(name)
+    return isinstance(method, Function) and matters(cls.scope.module.words(method.node))
+
+
+def _calls_itself(method: ast.AST) -> bool:
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "self"
+        for n in walk(method)
+    )
