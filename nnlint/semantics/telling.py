@@ -393,9 +393,9 @@ _STACKS = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d"})
 
 
 def may_stack_layers(node: ast.AST, words: Words) -> bool:
-    """Whether a class or function may put two layers of one kind after another with nothing but
-    dropout between: side by side in a call, one in the call of the other, or in statements that
-    follow one another."""
+    """Whether a class or function may put two layers of one kind after another with nothing
+    between: side by side in a call, one in the call of the other, or in statements that follow
+    one another."""
     if _STACKS.isdisjoint(words.names) and _STACKS.isdisjoint(words.attributes):
         return False
     kinds = {
@@ -423,7 +423,6 @@ def _called(statement: ast.stmt) -> ast.expr | None:
 def _in_a_row(calls: list[ast.expr | None], kinds: dict[str, str]) -> bool:
     """Whether two calls that follow one another are of, or build, layers of one kind."""
     found = [_kind(call, kinds) for call in calls]
-    found = [kind for kind in found if kind != "Dropout"]
     return any(left == right and left in _STACKS for left, right in pairwise(found))
 
 
