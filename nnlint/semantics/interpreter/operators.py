@@ -203,27 +203,27 @@ class Operators:
 
     def _note_average(self, left: Value, right: Value, node: ast.expr) -> None:
         """Note that something is divided by a length, or by what counts the rounds of a loop."""
-        divisor = right
-        written = node.right if isinstance(node, ast.BinOp) else None
-        lists: list[Value] = []
+        divisor = self._rounds(right, node)
+        if divisor is None:
+            return
+        lists: tuple[Value, ...] = ()
         match node:
             case ast.BinOp(left=ast.Call(func=ast.Name(id="sum"), args=[ast.Name() as summed])):
-                lists.append(self.machine.evaluate(summed))
-            case _:
-                pass
-        if isinstance(right, Constant) and right.soft:
-            match written:
-                case ast.Call(func=ast.Name(id="len"), args=[ast.Name() as counted]):
-                    # a list that a loop fills has as many elements as it has rounds
-                    held = self.machine.evaluate(counted)
-                    divisor = Unknown("len", "length", {MADE_OF: held})
-                case ast.Name() if right.made is not None:
-                    divisor = right
-                case _:
-                    return
-        elif not _counts(right):
-            return
+                lists = (self.machine.evaluate(summed),)
         self.machine.emit("average", self.machine.site(node), left, (divisor, *lists))
+
+    def _rounds(self, right: Value, node: ast.expr) -> Value | None:
+        """What something is divided by, if that is a length or counts the rounds of a loop."""
+        if not (isinstance(right, Constant) and right.soft):
+            return right if _counts(right) else None
+        match node:
+            case ast.BinOp(right=ast.Call(func=ast.Name(id="len"), args=[ast.Name() as counted])):
+                # a list that a loop fills has as many elements as it has rounds
+                return Unknown("len", "length", {MADE_OF: self.machine.evaluate(counted)})
+            case ast.BinOp(right=ast.Name()) if right.made is not None:
+                return right
+            case _:
+                return None
 
     def tensor_arithmetic(self, symbol: str, left: Value, right: Value, node: ast.expr) -> Value:
         """Elementwise or matrix arithmetic in which a tensor takes part."""
