@@ -163,6 +163,10 @@ class Rows:
         """The same rows, of which a place says that they follow one another."""
         return replace(self, follow=(*self.follow, site))
 
+    def drawn_again(self, resampling: Resampling) -> Rows:
+        """The same rows, of which some are there several times, or left out."""
+        return replace(self, resampled=(*self.resampled, resampling))
+
     def covers(self, other: Rows) -> bool:
         """Whether they are certainly all of the rows of another, and perhaps more."""
         return (

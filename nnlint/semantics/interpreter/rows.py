@@ -172,11 +172,7 @@ class RowKeeping(Tables):
         rows = rows_of(receiver)
         if rows is None or rows.source is None:
             return result
-        located = isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in (
-            "loc",
-            "iloc",
-        )
-        self._note_part(receiver, rows, result, node, located)
+        self._note_part(receiver, rows, result, node)
         return result
 
     def _note_part(
@@ -185,7 +181,6 @@ class RowKeeping(Tables):
         rows: Rows,
         result: Unknown | Tensor,
         node: ast.Subscript,
-        located: bool,
     ) -> None:
         """Note which rows, and which columns, of a value an item of it is."""
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -197,7 +192,11 @@ class RowKeeping(Tables):
         columns = column_names(keys[1]) if len(keys) > 1 else None
         framed = isinstance(receiver, Unknown) and receiver.origin == FRAME
         listed = framed and isinstance(keys[0], Items)
-        if not located and len(keys) == 1 and (listed or column_names(keys[0]) is not None):
+        if (
+            not _is_located(receiver)
+            and len(keys) == 1
+            and (listed or column_names(keys[0]) is not None)
+        ):
             columns = column_names(keys[0])
             column = isinstance(receiver, Unknown) and isinstance(keys[0], Constant)
             if column:
@@ -261,7 +260,7 @@ class RowKeeping(Tables):
     def _note_scaled(self, entry: Entry, given: Value, result: Value, site: Site) -> None:
         """`scale(X)`: fitted and applied in one."""
         rows = rows_of(given)
-        if entry.family in ("scaler",) and rows is not None and isinstance(result, Unknown):
+        if entry.family == "scaler" and rows is not None and isinstance(result, Unknown):
             name = entry.name.rpartition(".")[2]
             self._note(result, rows.learnt([Fit(site, rows, None, name)]))
 
@@ -308,28 +307,18 @@ class RowKeeping(Tables):
         """`X, y = sampler.fit_resample(X, y)`: rows that are doubled, or made out of others."""
         if name not in ("fit_resample", "fit_sample"):
             return result
-        given = [*positional, *keywords.values()]
-        leaves_out = ".under_sampling." in estimator.entry.name
-        parts: list[Value] = []
-        for value in given[:2]:
-            rows, part = rows_of(value), Unknown("resampled", "call")
-            if rows is not None and rows.source is not None:
-                part.state[ROWS] = drawn_again(rows, Resampling(site, leaves_out))
-            parts.append(part)
-        return Items("tuple", {"items": tuple(parts)}, site) if len(parts) == 2 else result
+        resampling = Resampling(site, leaves_out=".under_sampling." in estimator.entry.name)
+        given = [*positional, *keywords.values()][:2]
+        parts = tuple(_some_of(value, resampling) for value in given)
+        return Items("tuple", {"items": parts}, site) if len(parts) == 2 else result
 
     def _drawn_again(self, arrays: Sequence[Value], result: Value, site: Site) -> Value:
         """`resample(X, y)`: rows of each array, some of them several times."""
-        parts: list[Value] = []
-        for array in arrays:
-            rows, part = rows_of(array), Unknown("resampled", "call")
-            if rows is not None:
-                part.state[ROWS] = drawn_again(rows, Resampling(site))
-            parts.append(part)
+        parts = tuple(_some_of(array, Resampling(site)) for array in arrays)
         if len(parts) == 1 and isinstance(result, Unknown):
             self._note(result, known_rows(parts[0]))
             return result
-        return Items("list", {"items": tuple(parts)}, site) if parts else result
+        return Items("list", {"items": parts}, site) if parts else result
 
     def _note_of_frame(
         self,
@@ -371,7 +360,7 @@ class RowKeeping(Tables):
             rows = rows.learnt(replace(f, fills=f.by is None and fills) for f in _learnt(given))
         elif name in ("head", "tail", "sample", "nlargest", "nsmallest", "query"):
             if name == "sample" and constant(keywords.get("replace")) is True:
-                rows = drawn_again(rows, Resampling(site))
+                rows = rows.drawn_again(Resampling(site))
             elif name != "sample" or not _is_all(positional, keywords):
                 self.emit("part", site, _snapshot(rows), (result,), "chosen")
                 rows = rows.cut(Cut("chosen", site))
@@ -425,10 +414,7 @@ class RowKeeping(Tables):
             last = None if isinstance(parts[-1], ast.Slice) else self.evaluate(parts[-1])
         columns = column_names(last) or frozenset()
         owner = receiver.state.get(MADE_OF, receiver.state.get(RECEIVER))
-        located = isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in (
-            "loc",
-            "iloc",
-        )
+        located = _is_located(receiver)
         whole = owner if located and isinstance(owner, (Unknown, Tensor)) else receiver
         if len(parts) == 1 or isinstance(parts[0], ast.Slice):
             held = rows_of(value) if isinstance(value, (Tensor, Arithmetic)) else known_rows(value)
@@ -451,9 +437,17 @@ class RowKeeping(Tables):
             self.write(whole.state, ROWS, replace(changed, follow=(*rows.follow, *follow)))
 
 
-def drawn_again(rows: Rows, resampling: Resampling) -> Rows:
-    """Rows of which some are there several times, or left out."""
-    return replace(rows, resampled=(*rows.resampled, resampling))
+def _some_of(array: Value, resampling: Resampling) -> Unknown:
+    """What is made of an array by drawing its rows again."""
+    rows, part = rows_of(array), Unknown("resampled", "call")
+    if rows is not None and rows.source is not None:
+        part.state[ROWS] = rows.drawn_again(resampling)
+    return part
+
+
+def _is_located(receiver: Value) -> bool:
+    """Whether items of a value are asked for by row first: `frame.loc`."""
+    return isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in _FRAME_SELECTORS
 
 
 def _is_index(value: Value) -> bool:
