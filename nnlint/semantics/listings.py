@@ -12,7 +12,12 @@ from collections.abc import Iterator, Sequence
 from nnlint.semantics.records import record
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import enclosing_statements, function_around, targets_of
+from nnlint.syntax.statements import (
+    class_around,
+    enclosing_statements,
+    function_around,
+    targets_of,
+)
 from nnlint.syntax.walking import walk
 
 _LISTS = frozenset({"glob", "iglob", "rglob", "listdir", "iterdir", "scandir"})
@@ -93,12 +98,6 @@ def _function_called(module: ModuleSyntax, call: ast.Call) -> ast.FunctionDef | 
             return None
     found = [s for s in scope if isinstance(s, ast.FunctionDef) and s.name == name]
     return found[0] if len(found) == 1 else None
-
-
-def class_around(module: ModuleSyntax, node: ast.AST) -> ast.ClassDef | None:
-    """The innermost class that a node stands in."""
-    chain = [p.node for p in enclosing_statements(module, node)]
-    return next((n for n in chain[::-1] if isinstance(n, ast.ClassDef) and n is not node), None)
 
 
 def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:

@@ -38,6 +38,12 @@ def enclosing_statements(module: ModuleSyntax, node: ast.AST) -> list[Placed]:
     return chain
 
 
+def class_around(module: ModuleSyntax, node: ast.AST) -> ast.ClassDef | None:
+    """The innermost class that a node stands in."""
+    chain = [placed.node for placed in enclosing_statements(module, node)]
+    return next((n for n in chain[::-1] if isinstance(n, ast.ClassDef) and n is not node), None)
+
+
 def comments_beside(module: ModuleSyntax, statement: ast.stmt, above: int = 0) -> list[str]:
     """What the comments on the rows of a statement say, and on so many rows above it; empty texts
     for rows without one."""

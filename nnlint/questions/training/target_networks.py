@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from nnlint.questions.training.snapshots import assigned
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Arithmetic, Parameters, Site, Value, states
-from nnlint.syntax.statements import enclosing_statements, function_around
+from nnlint.syntax.statements import class_around, function_around
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,22 +48,18 @@ def _shared_by_methods(program: Program, aliases: list[Event]) -> Iterator[Share
     seen: set[object] = set()
     for models, (target, source), update in _side_by_side(program.timeline):
         names = {target, source}
-        own = _class_around(update)
+        own = class_around(update.module, update.node)
         if models[0] is models[1] or own is None or not all(n.startswith("self.") for n in names):
             continue
         for event in aliases:
             shared = assigned(event.site)
-            if shared is None or event.conditions or _class_around(event.site) is not own:
+            around = class_around(event.site.module, event.site.node)
+            if shared is None or event.conditions or around is not own:
                 continue
             texts = {event.site.text, shared.text}
             if texts == names and event.site.key not in seen and event.subject is not None:
                 seen.add(event.site.key)
                 yield SharedNetwork(event.subject, target, source, update, event.site, shared)
-
-
-def _class_around(place: Site) -> ast.AST | None:
-    chain = enclosing_statements(place.module, place.node)
-    return next((p.node for p in reversed(chain) if isinstance(p.node, ast.ClassDef)), None)
 
 
 Update = tuple[Value, str, str, Site]
