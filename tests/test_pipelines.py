@@ -10,7 +10,7 @@ from program_text import analysed, main_program
 from nnlint.questions.data.pipelines import RandomTransform, random_transforms, transform_name
 from nnlint.questions.data.repeated_samples import repeats_samples
 from nnlint.questions.data.splits import role_of_condition, role_of_name
-from nnlint.semantics.values import Built, Unknown
+from nnlint.semantics.values import SAMPLE, Built, Unknown
 
 HEAD = """
 import argparse, os, random
@@ -476,3 +476,25 @@ def test_a_sampler_that_gives_each_index_several_times(body, repeats):
         if isinstance(e.subject, Built) and e.subject.entry.kind == "loader"
     ]
     assert repeats_samples(loader) is repeats
+
+
+@pytest.mark.parametrize(
+    ("given", "turns"), [("(start, 0, 9, 9)", 1), ("self.paths[i], start", 0), ("start, 0", 0)]
+)
+def test_a_method_with_more_than_an_image_takes_is_of_something_else(
+    given: str, turns: int
+) -> None:
+    text = f"""
+    class Chunks(Dataset):
+        def __init__(self, paths, reader):
+            self.paths, self.reader = paths, reader
+        def __len__(self):
+            return len(self.paths)
+        def __getitem__(self, i):
+            start = random.uniform(0, 5)
+            return self.reader.crop({given}), 1
+    train_set = Chunks(os.listdir("train"), open("reader"))
+    """
+    (holder,) = (e.subject for e in main_program(HEAD + textwrap.dedent(text)).events("build"))
+    steps = holder.state[SAMPLE].events("transform")
+    assert len(steps) == turns

@@ -121,9 +121,11 @@ def _monitors(value: Value, depth: int = 5) -> Iterator[Value]:
 
 def _training_names(values: Iterable[Value]) -> Iterator[Site]:
     for value in values:
-        if isinstance(value, Constant) and isinstance(value.value, str) and value.site is not None:
-            if _OF_TRAINING.search(value.value):
-                yield value.site
+        # what an option decides is another one where there is data to validate on
+        if not isinstance(value, Constant) or value.soft or value.site is None:
+            continue
+        if isinstance(value.value, str) and _OF_TRAINING.search(value.value):
+            yield value.site
 
 
 def unmeasured_classifier(program: Program) -> Event | None:

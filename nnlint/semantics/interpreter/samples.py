@@ -206,8 +206,11 @@ class Samples(LibraryCalls):
             entry = self.library.get(f"PIL.Image.Image.{name}") if name in IMAGE_METHODS else None
             if entry is not None and self._is_drawn((*positional, *keywords.values())):
                 names = [p.name for p in entry.signature]
-                bound = dict(zip(names, (receiver, *positional), strict=False))
-                return self.transform_now(entry, {**bound, **keywords}, site)
+                given = (receiver, *positional)
+                # with more arguments it is a method of something else
+                if len(given) <= len(names):
+                    bound = dict(zip(names, given, strict=False))
+                    return self.transform_now(entry, {**bound, **keywords}, site)
         return super().unknown_call(callee, positional, keywords, site)
 
     def _is_drawn(self, operands: Sequence[Value]) -> bool:
