@@ -7,7 +7,6 @@ discovery"), hatch ("build", "workspace environments"), uv ("workspaces", "depen
 
 from __future__ import annotations
 
-import configparser
 import glob
 import json
 import os
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from nnlint.source.file import SourceError
 from nnlint.source.reading import read_bytes
@@ -56,10 +54,17 @@ def _layout(folder: str, table: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_setup_cfg(path: Path) -> Iterator[str]:
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except (OSError, SourceError, ValueError):
+        return
+    # most projects have no such file, and every run would wait for it
+    import configparser
+
     settings = configparser.ConfigParser(interpolation=None)
     try:
-        settings.read_string(read_bytes(path).decode("utf-8"))
-    except (OSError, SourceError, ValueError, configparser.Error):
+        settings.read_string(text)
+    except (ValueError, configparser.Error):
         return
     for line in settings.get("options", "package_dir", fallback="").splitlines():
         name, separator, top = line.partition("=")
@@ -170,7 +175,12 @@ def _of_direct_url(file: Path) -> list[str]:
     if part_of(told, "dir_info", "editable") is not True or not isinstance(url, str):
         return []
     parts = urlsplit(url)
-    return [os.path.normpath(url2pathname(parts.path))] if parts.scheme == "file" else []
+    if parts.scheme != "file":
+        return []
+    # it brings HTTP and TLS along, which no other run needs
+    from urllib.request import url2pathname
+
+    return [os.path.normpath(url2pathname(parts.path))]
 
 
 def _text(value: Any) -> list[str]:
