@@ -81,7 +81,7 @@ def neighbours_of(folder: str) -> list[str]:
     for manager in _MANAGERS:
         found += _members(folder, part_of(tool, manager, "workspace"))
     hatch = part_of(tool, "hatch", "envs") or part_of(table_of(Path(folder, "hatch.toml")), "envs")
-    for environment in hatch.values() if isinstance(hatch, dict) else ():
+    for environment in _values(hatch):
         found += _members(folder, part_of(environment, "workspace"))
     found += [os.path.normpath(os.path.join(folder, path)) for path in _path_dependencies(tool)]
     return [path for path in dict.fromkeys(found) if os.path.isdir(path)]
@@ -107,11 +107,10 @@ def _members(folder: str, workspace: Any) -> list[str]:
 def _path_dependencies(tool: Any) -> Iterator[str]:
     """Dependencies that are given by where they lie."""
     sources = part_of(tool, "uv", "sources")
-    groups = part_of(tool, "poetry", "group")
     tables = [sources, part_of(tool, "poetry", "dependencies")]
-    tables += [part_of(g, "dependencies") for g in groups.values()] if _is_table(groups) else []
+    tables += [part_of(g, "dependencies") for g in _values(part_of(tool, "poetry", "group"))]
     for table in tables:
-        for dependency in table.values() if _is_table(table) else ():
+        for dependency in _values(table):
             for one in dependency if isinstance(dependency, list) else [dependency]:
                 yield from _text(part_of(one, "path"))
 
@@ -191,5 +190,5 @@ def _tables(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+def _values(table: Any) -> list[Any]:
+    return list(table.values()) if isinstance(table, dict) else []
