@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from training_scripts import DECAY, MIXED, SEEDED, UNSEEDED
+from training_scripts import DECAY, HEAD, HEADED, MIXED, SEEDED, UNSEEDED
 
 from nnlint.cli import run
 from nnlint.cli.options import GROUPS
@@ -219,16 +219,10 @@ class TestDiffBase:
         assert concise(capfd, "--diff-base", "main") == ["new.py:5 NN601"]
 
     def test_a_related_place_counts(self, capfd):
-        write(
-            head="from torch import nn\n\n\nclass Head(nn.Module):\n    def forward(self, x):\n"
-            "        return x\n",
-            train="import torch.nn.functional as F\nfrom head import Head\n\nmodel = Head()\n\n\n"
-            "def loss_of(x, y):\n    return F.cross_entropy(model(x), y)\n",
-        )
+        write(head=HEAD.replace("return x.softmax(dim=-1)", "return x"), train=HEADED)
         git("add", ".")
         git("commit", "--quiet", "-m", "second")
-        text = Path("head.py").read_text()
-        Path("head.py").write_text(text.replace("return x", "return x.softmax(dim=-1)"))
+        write(head=HEAD)
         assert concise(capfd, "--diff-base", "HEAD") == ["train.py:8 NN401"]
 
     def test_of_a_notebook(self, capfd):

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from training_scripts import MIXED
+from training_scripts import HEAD, HEADED, MIXED
 
 from nnlint.cli import run
 from nnlint.report.machine import CHECKOUTS, in_repository
@@ -101,14 +101,8 @@ class TestDisplay:
         assert Roots.of(["."]).display(other) == str(Path("../common/loss.py"))
 
     def test_a_related_place_outside_is_relative(self, repository, monkeypatch, capfd):
-        (repository / "head.py").write_text(
-            "from torch import nn\n\n\nclass Head(nn.Module):\n    def forward(self, x):\n"
-            "        return x.softmax(dim=-1)\n"
-        )
-        (repository / "pkg" / "train.py").write_text(
-            "import torch.nn.functional as F\nfrom head import Head\n\nmodel = Head()\n\n\n"
-            "def loss_of(x, y):\n    return F.cross_entropy(model(x), y)\n"
-        )
+        (repository / "head.py").write_text(HEAD)
+        (repository / "pkg" / "train.py").write_text(HEADED)
         run(["--no-cache", "--select", "NN401", "pkg/train.py"])
         assert "::: head.py:6:16" in capfd.readouterr().out
         monkeypatch.chdir("pkg")

@@ -25,7 +25,12 @@ PER_BATCH = (
 
 
 def advance(loops: str) -> Advance | None:
-    (program,) = analysed(PROGRAM.format(loops=loops)).programs[1:]
+    return advance_in(PROGRAM.format(loops=loops))
+
+
+def advance_in(text: str) -> Advance | None:
+    """How the only function of a text steps its only scheduler."""
+    (program,) = analysed(text).programs[1:]
     (found,) = (pair for pair in program.walk() if pair[0].kind == "scheduler_step")
     return advance_of(program, *found)
 
@@ -103,10 +108,7 @@ def train(model, loader):
 
 
 def counted(start: str, inner: str, outer: str) -> Advance | None:
-    text = COUNTED.format(start=start, batch=BATCH, inner=inner, outer=outer)
-    (program,) = analysed(text).programs[1:]
-    (found,) = (pair for pair in program.walk() if pair[0].kind == "scheduler_step")
-    return advance_of(program, *found)
+    return advance_in(COUNTED.format(start=start, batch=BATCH, inner=inner, outer=outer))
 
 
 def test_rounds_that_are_counted_by_hand() -> None:

@@ -150,12 +150,12 @@ def test_a_file_without_results(
     assert "gone.txt: No such file" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--fix", "--diff", "--statistics", "--verify"])
+@pytest.mark.parametrize("option", ["--fix", "--fix-only", "--diff", "--statistics", "--verify"])
 def test_what_needs_all_files(
     project: Path, capfd: pytest.CaptureFixture[str], option: str
 ) -> None:
     assert lint("--shard", "1/2", option, ".") == 2
-    assert "needs all files" in capfd.readouterr().err
+    assert f"{option} needs all files" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("address", ["dask:/x", "ray://h:1", "dask://", "localhost:8786"])

@@ -6,27 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from training_scripts import HEAD, HEADED
 
 from nnlint.cli import run
 from nnlint.project.modules import ProjectModules
 from nnlint.project.sources import ACTIVE, SourceRoots
 
-HEAD = """from torch import nn
-
-
-class Head(nn.Module):
-    def forward(self, x):
-        return x.softmax(dim=-1)
-"""
-TRAIN = """import torch.nn.functional as F
-from acme.head import Head
-
-model = Head()
-
-
-def loss_of(x, y):
-    return F.cross_entropy(model(x), y)
-"""
+TRAIN = HEADED.replace("from head", "from acme.head")
 """NN401 on row 8, where the head is known."""
 
 

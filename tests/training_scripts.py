@@ -33,3 +33,23 @@ def schedule(optimizer):
     return torch.optim.lr_scheduler.StepLR(optimizer, step_size=30)
 """
 """NN601, advice, on row 5."""
+
+HEAD = """from torch import nn
+
+
+class Head(nn.Module):
+    def forward(self, x):
+        return x.softmax(dim=-1)
+"""
+"""What the next one imports as `head`."""
+
+HEADED = """import torch.nn.functional as F
+from head import Head
+
+model = Head()
+
+
+def loss_of(x, y):
+    return F.cross_entropy(model(x), y)
+"""
+"""NN401, an error, on row 8, where the head is known: it is at row 6 of that."""

@@ -173,7 +173,9 @@ def _gathered(
 
 
 def _tells_fixes(settings: Settings, options: dict[str, Any]) -> bool:
-    """Whether the report says what can be fixed, which takes trying the fixes in memory."""
+    """Whether a report says what can be fixed, which takes trying the fixes in memory."""
+    if options["fix_only"]:
+        return False
     return options["statistics"] or settings.config.output_format not in WITHOUT_FIXES
 
 

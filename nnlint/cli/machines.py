@@ -52,7 +52,8 @@ def shard_of(options: dict[str, Any]) -> Shard | None:
     if options["shard"] is None:
         return None
     for name in (
-        *("fix", "diff", "write_baseline", "prune_baseline", "diff_base", "fix_only", "merge"),
+        # the first one is a `fix` by now
+        *("fix_only", "fix", "diff", "write_baseline", "prune_baseline", "diff_base", "merge"),
         *("verify", "statistics"),
     ):
         if options[name]:

@@ -183,17 +183,8 @@ _OPTIONS = (
 _APART: Mapping[str, Sequence[str]] = {
     "prune_baseline": ("diff", "write_baseline"),
     "add_ignore": (
-        *(
-            "fix",
-            "fix_only",
-            "diff",
-            "diff_base",
-            "write_baseline",
-            "verify",
-            "shard",
-            "statistics",
-        ),
-        "watch",
+        *("fix", "fix_only", "diff", "diff_base", "write_baseline", "verify", "shard"),
+        *("statistics", "watch"),
     ),
     "diff_base": ("fix", "fix_only", "diff", "write_baseline"),
     "watch": ("fix_only", "diff", "write_baseline", "prune_baseline", "write_results"),

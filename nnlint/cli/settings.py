@@ -45,27 +45,29 @@ def settings_of(paths: list[str], options: dict[str, Any]) -> Settings:
         ConfigError: a file or an option cannot be used.
     """
 
+    given, table = _given(options)
+
     def adjust(config: Config) -> Config:
-        adjusted = _with_options(config, options)
+        adjusted = _with_options(config, table, options)
         check(adjusted)
         return adjusted
 
     files = ConfigFiles(adjust)
     start = _start(paths, options)
-    given, _ = _given(options)
     if given or options["isolated"]:
         config = adjust(load_config(given) if given else Config())
         config_of: Callable[[Path], Config] = lambda folder: config  # noqa: E731
     else:
         config, config_of = files.start(start), files.of
-    return Settings(paths, config, config_of, files, _cache_dir(start, config, options))
+    found = None if given or config.is_of_user else config.origin
+    return Settings(paths, config, config_of, files, _cache_dir(start, found, options))
 
 
 def _given(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The file that `--config` names, and the settings that it gives besides.
 
     Raises:
-        ConfigError: it names several files, or a setting is no TOML.
+        ConfigError: it names several files, or a setting is no TOML or none of the command line.
     """
     files: list[str] = []
     table: dict[str, Any] = {}
@@ -80,6 +82,8 @@ def _given(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
             raise ConfigError(f"--config: `{text}` is no KEY=VALUE in TOML: {reason}") from None
     if len(files) > 1:
         raise ConfigError(f"--config: there can be one file, not {' and '.join(files)}")
+    if "extend" in table:
+        raise ConfigError("--config: `extend` is a setting of files")
     return (Path(files[0]) if files else None), table
 
 
@@ -113,11 +117,8 @@ def _start(paths: list[str], options: dict[str, Any]) -> Path:
     return place if place.is_dir() else place.parent
 
 
-def _with_options(config: Config, options: dict[str, Any]) -> Config:
+def _with_options(config: Config, table: dict[str, Any], options: dict[str, Any]) -> Config:
     here = Path.cwd()
-    _, table = _given(options)
-    if "extend" in table:
-        raise ConfigError("--config: `extend` is a setting of files")
     config = read_config(table, "--config", config, here) if table else config
     per_file = []
     for item in options["per_file_ignores"]:
@@ -151,13 +152,12 @@ def _with_options(config: Config, options: dict[str, Any]) -> Config:
     )
 
 
-def _cache_dir(start: Path, config: Config, options: dict[str, Any]) -> Path:
+def _cache_dir(start: Path, origin: str | None, options: dict[str, Any]) -> Path:
     from nnlint.project.cache import home_of
 
     if options["cache_dir"]:
         return Path(options["cache_dir"])
-    elsewhere = _given(options)[0] is not None or config.is_of_user
-    return home_of(start, None if elsewhere else config.origin)
+    return home_of(start, origin)
 
 
 def shown_settings(settings: Settings) -> str:

@@ -7,7 +7,6 @@ discovery"), hatch ("build", "workspace environments"), uv ("workspaces", "depen
 
 from __future__ import annotations
 
-import configparser
 import glob
 import json
 import os
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from nnlint.source.file import SourceError
 from nnlint.source.reading import read_bytes
@@ -56,10 +54,17 @@ def _layout(folder: str, table: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_setup_cfg(path: Path) -> Iterator[str]:
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except (OSError, SourceError, ValueError):
+        return
+    # most projects have no such file, and every run would wait for it
+    import configparser
+
     settings = configparser.ConfigParser(interpolation=None)
     try:
-        settings.read_string(read_bytes(path).decode("utf-8"))
-    except (OSError, SourceError, ValueError, configparser.Error):
+        settings.read_string(text)
+    except (ValueError, configparser.Error):
         return
     for line in settings.get("options", "package_dir", fallback="").splitlines():
         name, separator, top = line.partition("=")
@@ -76,7 +81,7 @@ def neighbours_of(folder: str) -> list[str]:
     for manager in _MANAGERS:
         found += _members(folder, part_of(tool, manager, "workspace"))
     hatch = part_of(tool, "hatch", "envs") or part_of(table_of(Path(folder, "hatch.toml")), "envs")
-    for environment in hatch.values() if isinstance(hatch, dict) else ():
+    for environment in _values(hatch):
         found += _members(folder, part_of(environment, "workspace"))
     found += [os.path.normpath(os.path.join(folder, path)) for path in _path_dependencies(tool)]
     return [path for path in dict.fromkeys(found) if os.path.isdir(path)]
@@ -102,11 +107,10 @@ def _members(folder: str, workspace: Any) -> list[str]:
 def _path_dependencies(tool: Any) -> Iterator[str]:
     """Dependencies that are given by where they lie."""
     sources = part_of(tool, "uv", "sources")
-    groups = part_of(tool, "poetry", "group")
     tables = [sources, part_of(tool, "poetry", "dependencies")]
-    tables += [part_of(g, "dependencies") for g in groups.values()] if _is_table(groups) else []
+    tables += [part_of(g, "dependencies") for g in _values(part_of(tool, "poetry", "group"))]
     for table in tables:
-        for dependency in table.values() if _is_table(table) else ():
+        for dependency in _values(table):
             for one in dependency if isinstance(dependency, list) else [dependency]:
                 yield from _text(part_of(one, "path"))
 
@@ -170,7 +174,12 @@ def _of_direct_url(file: Path) -> list[str]:
     if part_of(told, "dir_info", "editable") is not True or not isinstance(url, str):
         return []
     parts = urlsplit(url)
-    return [os.path.normpath(url2pathname(parts.path))] if parts.scheme == "file" else []
+    if parts.scheme != "file":
+        return []
+    # it brings HTTP and TLS along, which no other run needs
+    from urllib.request import url2pathname
+
+    return [os.path.normpath(url2pathname(parts.path))]
 
 
 def _text(value: Any) -> list[str]:
@@ -181,5 +190,5 @@ def _tables(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+def _values(table: Any) -> list[Any]:
+    return list(table.values()) if isinstance(table, dict) else []

@@ -15,6 +15,7 @@ from nnlint.project.packaging import (
     site_folders,
 )
 from nnlint.source.reading import content_hash
+from nnlint.text import path_between
 
 FARTHEST = 8
 """Folders above a file that are looked at where no repository ends the search."""
@@ -43,6 +44,7 @@ class SourceRoots:
         self._roots_at: dict[str, tuple[str, ...]] = {}
         self._environments: dict[str, str] = {}
         self._editable: dict[str, tuple[str, ...]] = {}
+        self._identities: dict[str, str] = {}
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -62,8 +64,13 @@ class SourceRoots:
 
     def identity(self, folder: str) -> str:
         """The identity of where imports from a folder may lead."""
-        found = "\n".join(_relative(f, folder) for f in (*self.configured, *self.of(folder)))
-        return content_hash(found.encode("utf-8", "surrogateescape"))
+        known = self._identities.get(folder)
+        if known is None:
+            roots = (*self.configured, *self.of(folder))
+            found = "\n".join(path_between(folder, root) for root in roots)
+            known = content_hash(found.encode("utf-8", "surrogateescape"))
+            self._identities[folder] = known
+        return known
 
     def environment_of(self, folder: str) -> str:
         """The environment of the project that a folder lies in; empty where none is known."""
@@ -121,10 +128,3 @@ def _above(folder: str) -> list[str]:
             break
         above.append(folder)
     return above
-
-
-def _relative(path: str, folder: str) -> str:
-    try:
-        return os.path.relpath(path, folder)
-    except ValueError:
-        return path

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from nnlint.finding import Edit, Position
@@ -100,14 +101,20 @@ def _notebook(raw: bytes, edits: Sequence[Edit]) -> bytes:
 
 def _source_of(text: str, number: int) -> tuple[int, int]:
     """Where the JSON value of a cell's source starts and ends."""
+    cell = dict(_members(text, _cells_of(text)[number - 1]))
+    return cell.get('"source"') or cell['"input"']
+
+
+@lru_cache(maxsize=1)
+def _cells_of(text: str) -> tuple[int, ...]:
+    """Where the cells of a notebook start; reading its outputs again for each place takes long."""
     top = dict(_members(text, _skip(text, text.startswith("\ufeff"))))
     if '"cells"' in top:
-        cells = [span for span in _elements(text, top['"cells"'][0])]
+        holders = [top]
     else:
-        sheets = [dict(_members(text, s)) for s, _ in _elements(text, top['"worksheets"'][0])]
-        cells = [span for sheet in sheets for span in _elements(text, sheet['"cells"'][0])]
-    cell = dict(_members(text, cells[number - 1][0]))
-    return cell.get('"source"') or cell['"input"']
+        holders = [dict(_members(text, s)) for s, _ in _elements(text, top['"worksheets"'][0])]
+    spans = (span for holder in holders for span in _elements(text, holder['"cells"'][0]))
+    return tuple(start for start, _ in spans)
 
 
 def place_in_notebook(raw: bytes, cell: int, place: Position) -> Position:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ ROUNDS = 70
 
 
 def rates_of_torch(text: str, steps: int, several: bool = False) -> list[float]:
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(text, names)
     optimizer = names["optimizer"]
     assert isinstance(optimizer, torch.optim.Optimizer)
@@ -30,7 +31,7 @@ def rates_of_torch(text: str, steps: int, several: bool = False) -> list[float]:
     for _ in range(steps):
         optimizer.step()
         for scheduler in stepped:
-            scheduler.step()  # type: ignore[attr-defined]
+            scheduler.step()
         rates.append(float(optimizer.param_groups[0]["lr"]))
     return rates
 
