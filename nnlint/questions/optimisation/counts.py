@@ -57,6 +57,12 @@ class Count:
         """A multiple of it."""
         return self.times(known(factor))
 
+    def part(self, some: int, of: int) -> Count:
+        """What is left of it where only some rounds of so many count."""
+        # multiplied first: a whole number of rounds comes out as just that
+        terms = tuple((term, factor * some / of) for term, factor in self.terms)
+        return Count(terms, self.tried * some / of)
+
 
 def known(number: float) -> Count:
     """A number as a count."""
