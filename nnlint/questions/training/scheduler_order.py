@@ -89,8 +89,13 @@ class RareStep:
     """What the rounds are: `batch` or `epoch`."""
 
 
-def early_steps(program: Program) -> Iterator[EarlyStep]:
+def early_steps(program: Program) -> tuple[EarlyStep, ...]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
+    return program.once(_early_steps)
+
+
+def _early_steps(program: Program) -> tuple[EarlyStep, ...]:
+    early: list[EarlyStep] = []
     found: _Steps | None = None
     for event, blocks in program.walk():
         if not is_plain_step(event):
@@ -106,7 +111,8 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
         body = found.around(event)
         states = Paths(_first_step(event, own), {"fresh"}).follow(body).before(event)
         if "fresh" in states and states <= {"fresh", "done"}:
-            yield EarlyStep(event, first, loop)
+            early.append(EarlyStep(event, first, loop))
+    return tuple(early)
 
 
 def _is_overwritten(step: Event, loop: Block) -> bool:
@@ -219,8 +225,13 @@ def is_counted(event: Event) -> bool:
     )
 
 
-def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
+def misplaced_steps(program: Program) -> tuple[MisplacedStep, ...]:
     """Steps of schedulers in the batch loop that count epochs, or the other way round."""
+    return program.once(_misplaced_steps)
+
+
+def _misplaced_steps(program: Program) -> tuple[MisplacedStep, ...]:
+    misplaced: list[MisplacedStep] = []
     places = {id(event): blocks for event, blocks in program.walk()}
     seen: set[object] = set()
     for event, blocks in program.walk():
@@ -241,13 +252,19 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
             unit = unit_of(scheduler) if per else ""
             if unit and unit != per:
                 seen.add(event.site.key)
-                yield MisplacedStep(event, step, scheduler, unit, batches)
+                misplaced.append(MisplacedStep(event, step, scheduler, unit, batches))
             break
+    return tuple(misplaced)
 
 
-def rare_steps(program: Program) -> Iterator[RareStep]:
+def rare_steps(program: Program) -> tuple[RareStep, ...]:
     """Steps of schedulers behind a condition on the counter of their loop, where the length of the
     schedule is the number of all rounds."""
+    return program.once(_rare_steps)
+
+
+def _rare_steps(program: Program) -> tuple[RareStep, ...]:
+    rare: list[RareStep] = []
     misplaced = {id(found.step) for found in misplaced_steps(program)}
     for event, blocks in program.walk():
         scheduler = event.subject
@@ -262,7 +279,8 @@ def rare_steps(program: Program) -> Iterator[RareStep]:
             continue
         if _is_trained_in(advance):
             unit = "batch" if goes_over_data(advance.loops[-1]) else "epoch"
-            yield RareStep(event, scheduler, share, unit)
+            rare.append(RareStep(event, scheduler, share, unit))
+    return tuple(rare)
 
 
 _RARE, _NEARLY = 0.5, 0.25
