@@ -28,14 +28,12 @@ def curve_of(scheduler: Built) -> Curve | None:
 
     Lengths that the program leaves open have the value that `Count.tried` gives them.
     """
-    if scheduler.entry.name.startswith(("torch.", "transformers.")):
-        make = _FORMS.get(scheduler.entry.schedule)
-        last = literal(scheduler.arguments.get("last_epoch"))
-        if make is not None and last == -1:
-            return make(scheduler)
-        if make is not None and scheduler.entry.schedule in ("chained", "sequential"):
-            return make(scheduler)
-    return None
+    make = _FORMS.get(scheduler.entry.schedule)
+    if make is None or not scheduler.entry.name.startswith(("torch.", "transformers.")):
+        return None
+    of_parts = scheduler.entry.schedule in ("chained", "sequential")
+    begins = of_parts or literal(scheduler.arguments.get("last_epoch")) == -1
+    return make(scheduler) if begins else None
 
 
 def literal(value: Value | None) -> float | None:
