@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.optimisation.advancing import Advance, advance_of, counters_in
 from nnlint.questions.optimisation.counts import Count, count_of
-from nnlint.questions.optimisation.curves import curve_of
+from nnlint.questions.optimisation.curves import curve_of, steps_of_epochs
 from nnlint.questions.participants import builds_of, is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
@@ -270,7 +270,7 @@ def _rare_steps(program: Program) -> tuple[RareStep, ...]:
         scheduler = event.subject
         if not isinstance(scheduler, Built) or not is_plain_step(event) or not event.conditions:
             continue
-        length = whole_length(scheduler)
+        length = _whole_length(scheduler)
         advance = None if length is None else advance_of(program, event, blocks)
         if length is None or advance is None or id(event) in misplaced:
             continue
@@ -293,15 +293,13 @@ def _is_trained_in(advance: Advance) -> bool:
     return any(conditions.isdisjoint(c.site.key for c in e.conditions) for e in steps)
 
 
-def whole_length(scheduler: Built) -> Count | None:
+def _whole_length(scheduler: Built) -> Count | None:
     """The number of rounds that a schedule is told to be long."""
-    arguments = scheduler.arguments
     if {"epochs", "steps_per_epoch"} <= scheduler.explicit:
-        epochs, each = (count_of(arguments[n]) for n in ("epochs", "steps_per_epoch"))
-        return epochs.times(each) if epochs and each else None
+        return steps_of_epochs(scheduler)
     for name in _LENGTHS.get(scheduler.entry.schedule, ()):
         if name in scheduler.explicit:
-            return count_of(arguments[name])
+            return count_of(scheduler.arguments[name])
     return None
 
 
