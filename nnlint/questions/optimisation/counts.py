@@ -6,14 +6,13 @@ import ast
 import math
 from dataclasses import dataclass
 
+from nnlint.questions.optimisation.simulation import TYPICAL
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import BOUNDS, MADE_OF, Arithmetic, Constant, Items, Unknown, Value
 
 Key = tuple[str, object]
 Term = tuple[Key, ...]
 
-TYPICAL = 100.0
-"""What is tried for a number that the program does not tell."""
 _LARGEST = 1e12
 """What is more is no number of rounds that anyone waits for."""
 
