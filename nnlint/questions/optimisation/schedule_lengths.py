@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.optimisation.advancing import Advance, advance_of
@@ -258,7 +258,8 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     alone = len(schedulers) == 1
     curve = curve_of(schedulers[0]) if alone else one_after_another(schedulers)
-    start = _rate(schedulers[0], number_by_default)
+    given = _rate(schedulers[0])
+    start = number_by_default(given)
     if curve is None or (start is None and any(map(_is_absolute, schedulers))):
         return None
     if not all(fits(scheduler, advance.steps) for scheduler in schedulers):
@@ -273,17 +274,17 @@ def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     if len(followed) < len(rates) and form != "one_cycle":
         return None
     told = form == "one_cycle" or (
-        _rate(schedulers[0], literal) is not None
+        literal(given) is not None
         and all(literal(s.arguments.get("eta_min", ZERO)) is not None for s in schedulers)
     )
     site, scheduler = schedulers[-1].site, schedulers[0] if alone else None
     return Run(scheduler, advance, tuple(followed), stride, told, site) if followed else None
 
 
-def _rate(scheduler: Built, read: Callable[[Value | None], float | None]) -> float | None:
+def _rate(scheduler: Built) -> Value | None:
     """The rate that the optimizer of a scheduler is built with."""
     optimizer = _optimizer(scheduler)
-    return read(optimizer.arguments.get("lr")) if isinstance(optimizer, Built) else None
+    return optimizer.arguments.get("lr") if isinstance(optimizer, Built) else None
 
 
 def _is_absolute(scheduler: Built) -> bool:
