@@ -35,8 +35,8 @@ class Discarded:
 def discarded_results(program: Program) -> Iterator[Discarded]:
     """Operations on tensors that stand as statements of their own.
 
-    None where something may come of one: it writes in place, its result may be displayed, it is
-    tried for its errors or its time, or what it is called on may be no tensor.
+    Left out are those that something may come of: they write in place, their result may be
+    displayed, they are tried for their errors or their time, or are called on what may be no tensor.
     """
     for operation in program.operations:
         given = _discarded_tensor(operation)
