@@ -24,6 +24,7 @@ from nnlint.questions.training.scheduler_order import (
     early_steps,
     is_plain_step,
     misplaced_steps,
+    optimizer_of,
     rare_steps,
     written_argument,
 )
@@ -172,7 +173,7 @@ def _stepped_together(program: Program) -> list[list[Event]]:
     groups: dict[int, dict[object, Event]] = {}
     for step in program.events("scheduler_step"):
         if isinstance(step.subject, Built):
-            key = id(_optimizer(step.subject) or step.subject)
+            key = id(optimizer_of(step.subject) or step.subject)
             groups.setdefault(key, {}).setdefault((step.site.key, id(step.subject)), step)
     return [list(steps.values()) for steps in groups.values()]
 
@@ -224,10 +225,6 @@ def _counts_epochs(loop: Block) -> bool:
     node = loop.site.node if loop.site else None
     target = node.target if isinstance(node, ast.For | ast.AsyncFor) else None
     return isinstance(target, ast.Name) and Clock(0).counts(Unknown(target.id))
-
-
-def _optimizer(scheduler: Value | None) -> Value | None:
-    return scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
 
 
 def _trains(advance: Advance) -> bool:
@@ -283,7 +280,7 @@ def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
 
 def _rate(scheduler: Built) -> Value | None:
     """The rate that the optimizer of a scheduler is built with."""
-    optimizer = _optimizer(scheduler)
+    optimizer = optimizer_of(scheduler)
     return optimizer.arguments.get("lr") if isinstance(optimizer, Built) else None
 
 

@@ -133,7 +133,7 @@ class _Steps:
 
     def of(self, scheduler: Value | None) -> dict[int, Event]:
         """The steps that are or may be those of a scheduler's optimizer, by their identities."""
-        optimizer = _optimizer_of(scheduler)
+        optimizer = optimizer_of(scheduler)
         if id(optimizer) not in self._of:
             steps = self._steps.perhaps(optimizer)
             own = [e for e in steps if optimizer is not None or steps_optimizer(e)]
@@ -206,13 +206,14 @@ def is_plain_step(event: Event) -> bool:
 
 def _is_its_step(event: Event, scheduler: Value | None) -> bool:
     """Whether a step is or may be that of a scheduler's optimizer."""
-    optimizer = _optimizer_of(scheduler)
+    optimizer = optimizer_of(scheduler)
     if optimizer is None:
         return steps_optimizer(event)
     return not distinct(event.subject, optimizer)
 
 
-def _optimizer_of(scheduler: Value | None) -> Value | None:
+def optimizer_of(scheduler: Value | None) -> Value | None:
+    """The optimizer that a scheduler is built for, if it is known."""
     return scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
 
 
