@@ -81,6 +81,8 @@ def _discarded_tensor(operation: Operation) -> str | None:
     call, entry = operation.site.node, operation.entry
     if operation.layer is not None or not operation.inputs or not isinstance(call, ast.Call):
         return None
+    if not is_statement(operation.site.module, call):
+        return None
     name = last_name(call.func)
     if name not in NEVER_IN_PLACE or entry.options.get("in_place"):
         return None
@@ -89,8 +91,6 @@ def _discarded_tensor(operation: Operation) -> str | None:
     if any(keyword.arg is None for keyword in call.keywords):
         return None
     chain = enclosing_statements(operation.site.module, call)
-    if not is_statement(operation.site.module, call):
-        return None
     if _may_be_displayed(chain) or _is_tried(operation.site, chain):
         return None
     given = _given(call, operation.site.module)
