@@ -16,7 +16,6 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
     Value,
-    constant,
 )
 from nnlint.syntax.walking import walk
 
@@ -69,12 +68,8 @@ def _length(of: object, division: Site, gather: Event, loop: Block, loader: Valu
 def _is_data_of(of: object, loader: Value) -> bool:
     """Whether something is the data set of a loader, of which all examples are seen."""
     if isinstance(loader, Built):
-        seen_in_part = ("sampler", "batch_sampler", "drop_last")
-        if any(constant(loader.arguments.get(name), soft=False) for name in seen_in_part):
-            return False
-        if any(name in loader.explicit for name in seen_in_part):
-            return False
-        return of is not None and of is loader.arguments.get("dataset")
+        whole = loader.explicit.isdisjoint(("sampler", "batch_sampler", "drop_last"))
+        return whole and of is not None and of is loader.arguments.get("dataset")
     return (
         isinstance(of, Unknown)
         and of.state.get(RECEIVER) is loader

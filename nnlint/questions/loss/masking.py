@@ -40,25 +40,20 @@ def masked_means(program: Program) -> Iterator[MaskedMean]:
     for product in program.operations:
         if product.entry.name != "torch.mul" or product.site.key in seen:
             continue
-        operands = arithmetic(Tensor(product))[1]
-        written = _written(product.site.node)
-        for (value, _), (other, place) in (
-            (
-                zip(operands, written, strict=True),
-                zip(operands[::-1], written[::-1], strict=True),
-            )
-            if len(operands) == len(written) == 2
-            else ()
-        ):
-            loss = _mean_loss(value)
-            if loss is None or _mean_loss(other) is not None:
-                continue
-            called = _called(place)
-            if _has_elements(other, called) and _is_reduced(program, product, other, place):
-                seen.add(product.site.key)
-                masks = bool(_MASK.search(called)) or not _WEIGHTS.search(called)
-                yield MaskedMean(product.site, Site(product.site.module, place), masks, loss)
-                break
+        operands, written = arithmetic(Tensor(product))[1], _written(product.site.node)
+        if not len(operands) == len(written) == 2:
+            continue
+        losses = [_mean_loss(value) for value in operands]
+        means = [loss for loss in losses if loss is not None]
+        if len(means) != 1:
+            continue
+        other = losses.index(None)
+        factor, place = operands[other], written[other]
+        called = _called(place)
+        if _has_elements(factor, called) and _is_reduced(program, product, place):
+            seen.add(product.site.key)
+            masks = bool(_MASK.search(called)) or not _WEIGHTS.search(called)
+            yield MaskedMean(product.site, Site(product.site.module, place), masks, means[0])
 
 
 def _written(node: ast.AST) -> list[ast.expr]:
@@ -111,7 +106,7 @@ def _has_elements(value: Value, called: str) -> bool:
     return unknown and bool(_MASK.search(called) or _WEIGHTS.search(called))
 
 
-def _is_reduced(program: Program, product: Operation, factor: Value, place: ast.expr) -> bool:
+def _is_reduced(program: Program, product: Operation, place: ast.expr) -> bool:
     """Whether the product is summed up or averaged as if it had several elements."""
     uses = program.once(Uses)
     return any(use.entry.family in _REDUCES for use in uses.of(product)) or _divides(product, place)
@@ -125,6 +120,5 @@ def _divides(product: Operation, place: ast.expr) -> bool:
         and isinstance(node.op, ast.Div)
         and product.site.node in walk(node.left)
         and {name, "sum"} <= set(words(node.right))
-        for node in walk(product.site.module.tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        for node in product.site.module.nodes
     )

@@ -50,6 +50,9 @@ _AXES = frozenset({"dim", "axis", "weights", "where"})
 """Arguments of means that are not of all that is given, or not of all alike."""
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
 
+Placed = tuple[Event, tuple[Block, ...]]
+"""An event with the blocks that it stands in."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Average:
@@ -77,13 +80,26 @@ class Average:
         return self.loss is not None or _metric_mean(self.gather.subject)
 
 
-def averages(program: Program) -> Iterator[Average]:
+def averages(program: Program) -> tuple[Average, ...]:
     """Sums over the batches of a loader that are divided."""
+    return program.once(_averages)
+
+
+def _averages(program: Program) -> tuple[Average, ...]:
     placed = [(e, b) for e, b in program.walk() if e.kind in ("gather", "average")]
-    divisions = [(e, b) for e, b in placed if e.kind == "average" and not _goes_on(e.site)]
     evaluating = _evaluation_loops(program) if placed else set()
+    return (
+        *_means_of_lists(program, placed, evaluating),
+        *_divided_sums(program, placed, evaluating),
+    )
+
+
+def _divided_sums(
+    program: Program, placed: list[Placed], evaluating: set[int]
+) -> Iterator[Average]:
+    """Divisions of what a loop over batches has added up or collected."""
+    divisions = [(e, b) for e, b in placed if e.kind == "average" and not _goes_on(e.site)]
     seen: set[object] = set()
-    yield from _means_of_lists(program, placed)
     dividing, listed = _by_terms(divisions), _by_lists(divisions)
     for gather, blocks in placed if divisions else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
@@ -107,12 +123,11 @@ def averages(program: Program) -> Iterator[Average]:
 
 
 def _means_of_lists(
-    program: Program, placed: list[tuple[Event, tuple[Block, ...]]]
+    program: Program, placed: list[Placed], evaluating: set[int]
 ) -> Iterator[Average]:
     """`np.mean(losses)` of the means that a loop over batches has collected."""
     means = [o for o in program.operations if o.entry.name in _MEANS and o.arguments]
     means = [o for o in means if not _AXES & o.explicit]
-    evaluating = _evaluation_loops(program) if means else set()
     seen: set[object] = set()
     for gather, blocks in placed if means else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
@@ -309,9 +324,6 @@ def _counted(value: Value | None) -> Operation | None:
     if constant(summed.arguments.get("dim")) is not None:
         return None
     return _comparison(next(iter(summed.arguments.values()), None))
-
-
-Placed = tuple[Event, tuple[Block, ...]]
 
 
 def _by_terms(divisions: list[Placed]) -> dict[int, list[Placed]]:

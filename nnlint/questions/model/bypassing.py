@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from nnlint.questions.model.lone import forwards_of
 from nnlint.semantics.values import PART_OF, Site, Unknown, Value
 from nnlint.syntax.calls import first_name
 from nnlint.syntax.module import ModuleSyntax
@@ -35,7 +36,7 @@ def _has_own_forward(module: ModuleSyntax, _: None) -> bool:
     return any(
         isinstance(node, ast.ClassDef)
         and all(first_name(base) == "object" for base in node.bases)
-        and any(isinstance(m, ast.FunctionDef) and m.name == "forward" for m in node.body)
+        and any(forwards_of(node))
         for node in module.nodes
     )
 

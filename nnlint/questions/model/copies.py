@@ -94,13 +94,13 @@ def _written(container: Built) -> Iterator[Repeated]:
 def _handed_on(container: Built) -> Iterator[Repeated]:
     """The modules that a comprehension gives each of the modules that it builds, and that are
     built before it for nothing else."""
-    shared = _shared_parts(container)
     call = container.site.node
-    for given in call.args if shared and isinstance(call, ast.Call) else ():
-        node: ast.AST | None = given.value if isinstance(given, ast.Starred) else given
-        if not isinstance(node, ast.ListComp | ast.GeneratorExp):
-            continue
-        for name in walk(node.elt):
+    given = call.args if isinstance(call, ast.Call) else []
+    bare = [node.value if isinstance(node, ast.Starred) else node for node in given]
+    building = [node for node in bare if isinstance(node, ast.ListComp | ast.GeneratorExp)]
+    shared = _shared_parts(container) if building else []
+    for comprehension in building if shared else ():
+        for name in walk(comprehension.elt):
             if not isinstance(name, ast.Name) or _OF_ALL.search(name.id):
                 continue
             if not _is_read_once(container.site, name):

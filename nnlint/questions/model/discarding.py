@@ -35,8 +35,8 @@ class Discarded:
 def discarded_results(program: Program) -> Iterator[Discarded]:
     """Operations on tensors that stand as statements of their own.
 
-    None where something may come of one: it writes in place, its result may be displayed, it is
-    tried for its errors or its time, or what it is called on may be no tensor.
+    Left out are those that something may come of: they write in place, their result may be
+    displayed, they are tried for their errors or their time, or are called on what may be no tensor.
     """
     for operation in program.operations:
         given = _discarded_tensor(operation)
@@ -81,6 +81,8 @@ def _discarded_tensor(operation: Operation) -> str | None:
     call, entry = operation.site.node, operation.entry
     if operation.layer is not None or not operation.inputs or not isinstance(call, ast.Call):
         return None
+    if not is_statement(operation.site.module, call):
+        return None
     name = last_name(call.func)
     if name not in NEVER_IN_PLACE or entry.options.get("in_place"):
         return None
@@ -89,8 +91,6 @@ def _discarded_tensor(operation: Operation) -> str | None:
     if any(keyword.arg is None for keyword in call.keywords):
         return None
     chain = enclosing_statements(operation.site.module, call)
-    if not is_statement(operation.site.module, call):
-        return None
     if _may_be_displayed(chain) or _is_tried(operation.site, chain):
         return None
     given = _given(call, operation.site.module)

@@ -231,7 +231,7 @@ def is_reached_elsewhere(program: Program, cls: Class, attribute: str) -> bool:
 def _only_computes(module: ModuleSyntax, node: ast.Attribute) -> bool:
     """Whether an attribute is counted, or read in a `forward` in which nothing is moved, registered
     or trained."""
-    if any(node in call.args for call in module.once(_counts, module.tree)):
+    if id(node) in module.once(_counted, None):
         return True
     function = function_around(module, node)
     if function is None or function.name != "forward" or not isinstance(node.ctx, ast.Load):
@@ -240,9 +240,10 @@ def _only_computes(module: ModuleSyntax, node: ast.Attribute) -> bool:
     return _LOOKS_AFTER.isdisjoint(words.names | words.attributes)
 
 
-def _counts(module: ModuleSyntax, _: ast.AST) -> list[ast.Call]:
-    """The calls of `len` in a module."""
-    return [n for n in module.nodes if isinstance(n, ast.Call) and called_name(n) == "len"]
+def _counted(module: ModuleSyntax, _: None) -> frozenset[int]:
+    """The identities of what a module takes the length of."""
+    calls = (n for n in module.nodes if isinstance(n, ast.Call) and called_name(n) == "len")
+    return frozenset(id(argument) for call in calls for argument in call.args)
 
 
 def _drops(module: Value) -> bool:

@@ -45,8 +45,7 @@ class Advance:
     @property
     def steps(self) -> Count:
         """How often the run steps it."""
-        share = sum(self.taken) / len(self.taken)
-        return self.rounds.scaled(share).times(self.per_round)
+        return self.rounds.part(sum(self.taken), len(self.taken)).times(self.per_round)
 
     @property
     def all_rounds(self) -> Count:
@@ -99,10 +98,10 @@ def advance_of(program: Program, step: Event, blocks: Sequence[Block]) -> Advanc
         return None
     per_round = known(1.0)
     if len(loops) > 1:
-        inner, share = rounds[1], _share(each[1])
-        if inner is None or share is None:
+        inner, taken = rounds[1], each[1]
+        if inner is None or taken is None or not _is_spread_evenly(taken):
             return None
-        per_round = inner.scaled(share)
+        per_round = inner.part(sum(taken), len(taken))
     return Advance(step, loops, rounds[0], tuple(each[0]), per_round)
 
 
@@ -206,14 +205,12 @@ def _holds_at(condition: Condition, count: int) -> bool | None:
     return None if found is None or found.free else bool(found.value) is condition.taken
 
 
-def _share(taken: list[bool] | None) -> float | None:
-    """The part of the rounds in which something happens, where it is the same however many there
-    are."""
-    if not taken:
-        return None
-    share, half = sum(taken) / len(taken), taken[: len(taken) // 2]
-    alike = bool(half) and abs(sum(half) / len(half) - share) < _SLACK
-    return share if share and alike else None
+def _is_spread_evenly(taken: list[bool]) -> bool:
+    """Whether something happens in the same part of the rounds, however many there are."""
+    half = taken[: len(taken) // 2]
+    if not half or not any(taken):
+        return False
+    return abs(sum(half) / len(half) - sum(taken) / len(taken)) < _SLACK
 
 
 _SLACK = 0.021

@@ -6,14 +6,13 @@ import ast
 import math
 from dataclasses import dataclass
 
+from nnlint.questions.optimisation.simulation import TYPICAL
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import BOUNDS, MADE_OF, Arithmetic, Constant, Items, Unknown, Value
 
 Key = tuple[str, object]
 Term = tuple[Key, ...]
 
-TYPICAL = 100.0
-"""What is tried for a number that the program does not tell."""
 _LARGEST = 1e12
 """What is more is no number of rounds that anyone waits for."""
 
@@ -56,6 +55,12 @@ class Count:
     def scaled(self, factor: float) -> Count:
         """A multiple of it."""
         return self.times(known(factor))
+
+    def part(self, some: int, of: int) -> Count:
+        """What is left of it where only some rounds of so many count."""
+        # multiplied first: a whole number of rounds comes out as just that
+        terms = tuple((term, factor * some / of) for term, factor in self.terms)
+        return Count(terms, self.tried * some / of)
 
 
 def known(number: float) -> Count:

@@ -28,14 +28,12 @@ def curve_of(scheduler: Built) -> Curve | None:
 
     Lengths that the program leaves open have the value that `Count.tried` gives them.
     """
-    if scheduler.entry.name.startswith(("torch.", "transformers.")):
-        make = _FORMS.get(scheduler.entry.schedule)
-        last = literal(scheduler.arguments.get("last_epoch"))
-        if make is not None and last == -1:
-            return make(scheduler)
-        if make is not None and scheduler.entry.schedule in ("chained", "sequential"):
-            return make(scheduler)
-    return None
+    make = _FORMS.get(scheduler.entry.schedule)
+    if make is None or not scheduler.entry.name.startswith(("torch.", "transformers.")):
+        return None
+    of_parts = scheduler.entry.schedule in ("chained", "sequential")
+    begins = of_parts or literal(scheduler.arguments.get("last_epoch")) == -1
+    return make(scheduler) if begins else None
 
 
 def literal(value: Value | None) -> float | None:
@@ -88,10 +86,15 @@ def fits(scheduler: Built, steps: Count) -> bool:
     said = [scheduler.arguments[n] for n in _LENGTHS if n in scheduler.arguments]
     given = [count_of(v) for v in said if not isinstance(v, Constant) or v.value is not None]
     if {"epochs", "steps_per_epoch"} <= scheduler.explicit:
-        both = (count_of(scheduler.arguments[n]) for n in ("epochs", "steps_per_epoch"))
-        first, second = both
-        given = [first.times(second) if first and second else None]
+        given = [steps_of_epochs(scheduler)]
     return all(n is not None and steps.over(n) is not None for n in given)
+
+
+def steps_of_epochs(scheduler: Built) -> Count | None:
+    """The steps of all epochs that a one-cycle schedule is told."""
+    arguments = scheduler.arguments
+    epochs, each = (count_of(arguments.get(n)) for n in ("epochs", "steps_per_epoch"))
+    return epochs.times(each) if epochs and each else None
 
 
 def one_after_another(schedulers: Sequence[Built]) -> Curve | None:
@@ -236,7 +239,7 @@ def _cosine_restarts(scheduler: Built) -> Curve | None:
 
 def _one_cycle(scheduler: Built) -> Curve | None:
     arguments = scheduler.arguments
-    total = total_of_one_cycle(scheduler)
+    total = _total_of_one_cycle(scheduler)
     highest = literal(arguments.get("max_lr"))
     rising = literal(arguments.get("pct_start"))
     down = literal(arguments.get("div_factor"))
@@ -272,13 +275,11 @@ def _one_cycle(scheduler: Built) -> Curve | None:
     return rate
 
 
-def total_of_one_cycle(scheduler: Built) -> float | None:
-    """The number of steps of a one-cycle schedule."""
-    arguments = scheduler.arguments
+def _total_of_one_cycle(scheduler: Built) -> float | None:
     if "total_steps" in scheduler.explicit:
-        return length(arguments.get("total_steps"))
-    epochs, steps = length(arguments.get("epochs")), length(arguments.get("steps_per_epoch"))
-    return None if epochs is None or steps is None else epochs * steps
+        return length(scheduler.arguments.get("total_steps"))
+    found = steps_of_epochs(scheduler)
+    return None if found is None else found.tried
 
 
 def _cyclic(scheduler: Built) -> Curve | None:

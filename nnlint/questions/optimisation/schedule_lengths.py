@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.optimisation.advancing import Advance, advance_of
@@ -24,6 +24,7 @@ from nnlint.questions.training.scheduler_order import (
     early_steps,
     is_plain_step,
     misplaced_steps,
+    optimizer_of,
     rare_steps,
     written_argument,
 )
@@ -172,7 +173,7 @@ def _stepped_together(program: Program) -> list[list[Event]]:
     groups: dict[int, dict[object, Event]] = {}
     for step in program.events("scheduler_step"):
         if isinstance(step.subject, Built):
-            key = id(_optimizer(step.subject) or step.subject)
+            key = id(optimizer_of(step.subject) or step.subject)
             groups.setdefault(key, {}).setdefault((step.site.key, id(step.subject)), step)
     return [list(steps.values()) for steps in groups.values()]
 
@@ -226,10 +227,6 @@ def _counts_epochs(loop: Block) -> bool:
     return isinstance(target, ast.Name) and Clock(0).counts(Unknown(target.id))
 
 
-def _optimizer(scheduler: Value | None) -> Value | None:
-    return scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
-
-
 def _trains(advance: Advance) -> bool:
     """Whether the loop that steps a scheduler trains, and does not only draw its rates."""
     return all(advance.loops[0].events(kind) for kind in ("backward", "step"))
@@ -258,7 +255,8 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     alone = len(schedulers) == 1
     curve = curve_of(schedulers[0]) if alone else one_after_another(schedulers)
-    start = _rate(schedulers[0], number_by_default)
+    given = _rate(schedulers[0])
+    start = number_by_default(given)
     if curve is None or (start is None and any(map(_is_absolute, schedulers))):
         return None
     if not all(fits(scheduler, advance.steps) for scheduler in schedulers):
@@ -273,17 +271,17 @@ def _run(schedulers: Sequence[Built], advance: Advance) -> Run | None:
     if len(followed) < len(rates) and form != "one_cycle":
         return None
     told = form == "one_cycle" or (
-        _rate(schedulers[0], literal) is not None
+        literal(given) is not None
         and all(literal(s.arguments.get("eta_min", ZERO)) is not None for s in schedulers)
     )
     site, scheduler = schedulers[-1].site, schedulers[0] if alone else None
     return Run(scheduler, advance, tuple(followed), stride, told, site) if followed else None
 
 
-def _rate(scheduler: Built, read: Callable[[Value | None], float | None]) -> float | None:
+def _rate(scheduler: Built) -> Value | None:
     """The rate that the optimizer of a scheduler is built with."""
-    optimizer = _optimizer(scheduler)
-    return read(optimizer.arguments.get("lr")) if isinstance(optimizer, Built) else None
+    optimizer = optimizer_of(scheduler)
+    return optimizer.arguments.get("lr") if isinstance(optimizer, Built) else None
 
 
 def _is_absolute(scheduler: Built) -> bool:

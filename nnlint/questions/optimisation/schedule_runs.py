@@ -80,7 +80,7 @@ def _rounds_of_steps(
     loops = _loops(blocks)
     advance = advance_of(program, event, blocks)
     if advance is not None and advance.steps.is_known:
-        return int(advance.steps.tried), ""
+        return round(advance.steps.tried), ""
     if is_counted(event):
         return None, "a condition keeps it from being stepped in some rounds"
     if any(_rounds(loop) is None and goes_over_data(loop) for loop in loops):

@@ -188,9 +188,11 @@ def _test_of_rounds(step: Event, loop: Block) -> Site | None:
 
 def _subject_counts(loop: Block) -> Value | None:
     """What an `enumerate` goes over, where a loop is one of it."""
-    subject = loop.subject
-    counted = isinstance(subject, Arithmetic) and subject.operator == "enumerate"
-    return subject.operands[0] if counted and isinstance(subject, Arithmetic) else None
+    match loop.subject:
+        case Arithmetic(operator="enumerate", operands=[counted, *_]):
+            return counted
+        case _:
+            return None
 
 
 def _divides_evenly(loop: Block, count: str) -> bool:

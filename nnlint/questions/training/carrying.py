@@ -80,8 +80,13 @@ class KeptState:
     backward: Event
 
 
-def kept_states(program: Program) -> Iterator[KeptState]:
+def kept_states(program: Program) -> tuple[KeptState, ...]:
     """Recurrent state that modules keep with its graph over the rounds of a training loop."""
+    return program.once(_kept_states)
+
+
+def _kept_states(program: Program) -> tuple[KeptState, ...]:
+    kept: list[KeptState] = []
     seen: set[object] = set()
     places = {id(event): blocks for event, blocks in program.walk()}
     for found in passes(program):
@@ -96,7 +101,8 @@ def kept_states(program: Program) -> Iterator[KeptState]:
             site = Site(run.scope.module, statement)
             if site.key not in seen and not _is_set_elsewhere(model.cls, name, statement, loop):
                 seen.add(site.key)
-                yield KeptState(site, name, forward, backward)
+                kept.append(KeptState(site, name, forward, backward))
+    return tuple(kept)
 
 
 def _taken_and_kept(run: Function) -> Iterator[tuple[ast.Assign, str]]:

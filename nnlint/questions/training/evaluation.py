@@ -75,10 +75,10 @@ def loss_only_training(program: Program) -> Event | None:
     """The loss of a classifier of which nothing else is ever measured, or the call of a trainer
     that measures nothing else."""
     trained = unmeasured_classifier(program)
-    if trained is None and _training_step(program) is None:
-        return None
     if trained is not None:
         return None if _measures_for_trainer(program) else trained
+    if _training_step(program) is None:
+        return None
     if _says(program, _ATTACKS) or _seeks_inputs(program):
         return None
     if _says(program, _MEASURES) or _gives_perplexity(program):

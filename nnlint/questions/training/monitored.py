@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nnlint.questions.training.passes import Pass, passes
@@ -50,7 +50,7 @@ def plateaus_of_training(program: Program) -> Iterator[Monitored]:
         scheduler = event.subject
         if isinstance(scheduler, Built) and scheduler.entry.schedule == "plateau":
             metric = event.operands[0] if event.operands else None
-            found = _goes_by_training(program, event, blocks, metric)
+            found = _goes_by_training(program, event, blocks, metric, on_test=True)
             if found is not None:
                 yield found
 
@@ -62,7 +62,7 @@ def best_models_by_training(program: Program) -> Iterator[Monitored]:
         for condition in event.conditions:
             better = _compared_with_best(condition.test)
             # a model that is chosen by its score on the test set is no better chosen
-            found = _goes_by_training(program, event, blocks, better, but=_is_on_test)
+            found = _goes_by_training(program, event, blocks, better, on_test=False)
             if found is not None and condition.site.key not in seen:
                 seen.add(condition.site.key)
                 yield found
@@ -92,8 +92,13 @@ def _goes_by_training(
     event: Event,
     blocks: Sequence[Block],
     metric: Value | None,
-    but: Callable[[Pass], bool] = lambda evaluation: False,
+    on_test: bool,
 ) -> Monitored | None:
+    """What goes by a metric that is the training loss, where its round evaluates, too.
+
+    Parameters:
+        on_test: whether an evaluation on the test set counts as well.
+    """
     loop = innermost_loop(blocks, "backward")
     if metric is None or loop is None or not loop.known:
         return None
@@ -107,7 +112,7 @@ def _goes_by_training(
         same = id(evaluation.event) in inner and not is_counted(evaluation.event)
         apart = any(block.kind == "loop" for block in evaluation.region)
         evaluates = evaluation.role in ("eval", "") and not evaluation.event.grad
-        if same and apart and evaluates and not but(evaluation):
+        if same and apart and evaluates and (on_test or not _is_on_test(evaluation)):
             return Monitored(event, trained[0], evaluation.event)
     return None
 

@@ -13,9 +13,9 @@ from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.holding import covers
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import Built, Constant, Value
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import called_name
 
 _EPOCHS = re.compile(r"epoch", re.IGNORECASE)
 _STARTS_ANEW = re.compile(
@@ -103,19 +103,11 @@ def _takes_one_step(loop: Block) -> bool:
     """Whether each round of a loop that counts computes gradients of one batch and takes a step: it
     is one over batches, whatever it counts."""
     node = loop.site.node if loop.site else None
-    called = getattr(getattr(node, "iter", None), "func", None)
-    counts = isinstance(node, ast.While) or last_name(called) in ("range", "trange")
-    return counts and all(
-        not any(b.kind == "loop" for b in blocks)
-        for event, blocks in _within(loop)
-        if event.kind in ("backward", "step")
+    counts = isinstance(node, ast.While) or called_name(getattr(node, "iter", None)) in (
+        "range",
+        "trange",
     )
-
-
-def _within(loop: Block) -> Iterator[tuple[Event, tuple[Block, ...]]]:
-    """The events of a loop, with the blocks in it that they stand in."""
-    for event, blocks in loop.walk():
-        yield event, blocks[1:]
+    return counts and {*own_events(loop)}.issuperset(loop.events("backward", "step"))
 
 
 def starts_anew(loop: Block) -> bool:

@@ -53,7 +53,8 @@ class Retained:
 def retained_graphs(program: Program) -> Iterator[Retained]:
     """Backward passes with `retain_graph=True`, alone in a loop that builds a graph each round."""
     seen: set[object] = set()
-    kept = program.once(_through_kept_states)
+    # gradients go back through the batches before, in state that a module keeps
+    kept = {state.backward.site.key for state in kept_states(program)}
     for backward, blocks in program.walk() if program.complete else ():
         if backward.kind != "backward" or not _retains(backward):
             continue
@@ -69,11 +70,6 @@ def retained_graphs(program: Program) -> Iterator[Retained]:
         ):
             seen.add(backward.site.key)
             yield Retained(backward, loop)
-
-
-def _through_kept_states(program: Program) -> frozenset[object]:
-    """Where gradients go back through the batches before, in state that a module keeps."""
-    return frozenset(state.backward.site.key for state in kept_states(program))
 
 
 def _is_same_call(left: Event, right: Event) -> bool:

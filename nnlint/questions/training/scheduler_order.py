@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.optimisation.advancing import Advance, advance_of, counters_in
 from nnlint.questions.optimisation.counts import Count, count_of
-from nnlint.questions.optimisation.curves import curve_of
+from nnlint.questions.optimisation.curves import curve_of, steps_of_epochs
 from nnlint.questions.participants import builds_of, is_optimizer, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
@@ -89,8 +89,13 @@ class RareStep:
     """What the rounds are: `batch` or `epoch`."""
 
 
-def early_steps(program: Program) -> Iterator[EarlyStep]:
+def early_steps(program: Program) -> tuple[EarlyStep, ...]:
     """Steps of schedulers that, in the first round of their loop, no optimizer step precedes."""
+    return program.once(_early_steps)
+
+
+def _early_steps(program: Program) -> tuple[EarlyStep, ...]:
+    early: list[EarlyStep] = []
     found: _Steps | None = None
     for event, blocks in program.walk():
         if not is_plain_step(event):
@@ -106,7 +111,8 @@ def early_steps(program: Program) -> Iterator[EarlyStep]:
         body = found.around(event)
         states = Paths(_first_step(event, own), {"fresh"}).follow(body).before(event)
         if "fresh" in states and states <= {"fresh", "done"}:
-            yield EarlyStep(event, first, loop)
+            early.append(EarlyStep(event, first, loop))
+    return tuple(early)
 
 
 def _is_overwritten(step: Event, loop: Block) -> bool:
@@ -127,7 +133,7 @@ class _Steps:
 
     def of(self, scheduler: Value | None) -> dict[int, Event]:
         """The steps that are or may be those of a scheduler's optimizer, by their identities."""
-        optimizer = _optimizer_of(scheduler)
+        optimizer = optimizer_of(scheduler)
         if id(optimizer) not in self._of:
             steps = self._steps.perhaps(optimizer)
             own = [e for e in steps if optimizer is not None or steps_optimizer(e)]
@@ -200,13 +206,14 @@ def is_plain_step(event: Event) -> bool:
 
 def _is_its_step(event: Event, scheduler: Value | None) -> bool:
     """Whether a step is or may be that of a scheduler's optimizer."""
-    optimizer = _optimizer_of(scheduler)
+    optimizer = optimizer_of(scheduler)
     if optimizer is None:
         return steps_optimizer(event)
     return not distinct(event.subject, optimizer)
 
 
-def _optimizer_of(scheduler: Value | None) -> Value | None:
+def optimizer_of(scheduler: Value | None) -> Value | None:
+    """The optimizer that a scheduler is built for, if it is known."""
     return scheduler.arguments.get("optimizer") if isinstance(scheduler, Built) else None
 
 
@@ -219,8 +226,13 @@ def is_counted(event: Event) -> bool:
     )
 
 
-def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
+def misplaced_steps(program: Program) -> tuple[MisplacedStep, ...]:
     """Steps of schedulers in the batch loop that count epochs, or the other way round."""
+    return program.once(_misplaced_steps)
+
+
+def _misplaced_steps(program: Program) -> tuple[MisplacedStep, ...]:
+    misplaced: list[MisplacedStep] = []
     places = {id(event): blocks for event, blocks in program.walk()}
     seen: set[object] = set()
     for event, blocks in program.walk():
@@ -241,19 +253,25 @@ def misplaced_steps(program: Program) -> Iterator[MisplacedStep]:
             unit = unit_of(scheduler) if per else ""
             if unit and unit != per:
                 seen.add(event.site.key)
-                yield MisplacedStep(event, step, scheduler, unit, batches)
+                misplaced.append(MisplacedStep(event, step, scheduler, unit, batches))
             break
+    return tuple(misplaced)
 
 
-def rare_steps(program: Program) -> Iterator[RareStep]:
+def rare_steps(program: Program) -> tuple[RareStep, ...]:
     """Steps of schedulers behind a condition on the counter of their loop, where the length of the
     schedule is the number of all rounds."""
+    return program.once(_rare_steps)
+
+
+def _rare_steps(program: Program) -> tuple[RareStep, ...]:
+    rare: list[RareStep] = []
     misplaced = {id(found.step) for found in misplaced_steps(program)}
     for event, blocks in program.walk():
         scheduler = event.subject
         if not isinstance(scheduler, Built) or not is_plain_step(event) or not event.conditions:
             continue
-        length = whole_length(scheduler)
+        length = _whole_length(scheduler)
         advance = None if length is None else advance_of(program, event, blocks)
         if length is None or advance is None or id(event) in misplaced:
             continue
@@ -262,7 +280,8 @@ def rare_steps(program: Program) -> Iterator[RareStep]:
             continue
         if _is_trained_in(advance):
             unit = "batch" if goes_over_data(advance.loops[-1]) else "epoch"
-            yield RareStep(event, scheduler, share, unit)
+            rare.append(RareStep(event, scheduler, share, unit))
+    return tuple(rare)
 
 
 _RARE, _NEARLY = 0.5, 0.25
@@ -275,15 +294,13 @@ def _is_trained_in(advance: Advance) -> bool:
     return any(conditions.isdisjoint(c.site.key for c in e.conditions) for e in steps)
 
 
-def whole_length(scheduler: Built) -> Count | None:
+def _whole_length(scheduler: Built) -> Count | None:
     """The number of rounds that a schedule is told to be long."""
-    arguments = scheduler.arguments
     if {"epochs", "steps_per_epoch"} <= scheduler.explicit:
-        epochs, each = (count_of(arguments[n]) for n in ("epochs", "steps_per_epoch"))
-        return epochs.times(each) if epochs and each else None
+        return steps_of_epochs(scheduler)
     for name in _LENGTHS.get(scheduler.entry.schedule, ()):
         if name in scheduler.explicit:
-            return count_of(arguments[name])
+            return count_of(scheduler.arguments[name])
     return None
 
 

@@ -70,26 +70,28 @@ def compared_with_themselves(program: Program) -> Iterator[Alias]:
             continue
         if not isinstance(left, Unknown) or left.origin != "parameter_tensor":
             continue
-        kept = _put_aside(compared.site)
-        if kept is None:
-            continue
-        between = range(getattr(kept.node, "lineno", 0), getattr(compared.site.node, "lineno", 0))
-        function = function_around(kept.module, kept.node)
-        for step in steps:
-            for place in (*step.callers, step.site):
-                here = place.module is kept.module and getattr(place.node, "lineno", 0) in between
-                if here and function_around(place.module, place.node) is function:
-                    shared = assigned_value(kept)
-                    if shared is not None:
-                        yield Alias(kept, shared, place, compared.site)
-                    break
-            else:
-                continue
-            break
+        put_aside = _put_aside(compared.site)
+        if put_aside is not None:
+            kept, shared = put_aside
+            trained = next(_steps_between(kept, compared.site, steps), None)
+            if trained is not None:
+                yield Alias(kept, shared, trained, compared.site)
 
 
-def _put_aside(compared: Site) -> Site | None:
-    """The one assignment of a variable that is compared with what it was assigned, if it is one."""
+def _steps_between(kept: Site, compared: Site, steps: list[Event]) -> Iterator[Site]:
+    """Where the function that puts something aside trains before it compares it."""
+    between = range(getattr(kept.node, "lineno", 0), getattr(compared.node, "lineno", 0))
+    function = function_around(kept.module, kept.node)
+    for step in steps:
+        for place in (*step.callers, step.site):
+            here = place.module is kept.module and getattr(place.node, "lineno", 0) in between
+            if here and function_around(place.module, place.node) is function:
+                yield place
+
+
+def _put_aside(compared: Site) -> tuple[Site, Site] | None:
+    """The one assignment of a variable that is compared with what it was assigned, if it is one:
+    the variable, and what it is assigned."""
     names = [n for n in walk(compared.node) if isinstance(n, ast.Name)]
     function = function_around(compared.module, compared.node)
     for name in names:
@@ -103,7 +105,7 @@ def _put_aside(compared: Site) -> Site | None:
         ]
         value = assigned_value(Site(compared.module, targets[0])) if len(targets) == 1 else None
         if value is not None and isinstance(value.node, ast.Attribute):
-            return Site(compared.module, targets[0])
+            return Site(compared.module, targets[0]), value
     return None
 
 

@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     Value,
 )
 
+_TRANSFORMERS = frozenset({"transformers.Trainer", "transformers.Seq2SeqTrainer"})
 _VALIDATES = frozenset({"val_dataloaders", "val_dataloader", "datamodule", "ckpt_path"})
 _CLASSIFIER = re.compile(
     r"For(?:Sequence|Image|Token|Audio|Video|AudioFrame)Classification|ForMultipleChoice"
@@ -44,7 +45,7 @@ def _is_blind(call: Event) -> bool:
         return False
     if trainer.entry.family == "lightning":
         return _is_blind_lightning(trainer, call)
-    if trainer.entry.name in ("transformers.Trainer", "transformers.Seq2SeqTrainer"):
+    if trainer.entry.name in _TRANSFORMERS:
         given = trainer.explicit
         return "train_dataset" in given and given.isdisjoint(("eval_dataset", "callbacks"))
     return False
@@ -140,7 +141,7 @@ def unmeasured_classifier(program: Program) -> Event | None:
 
 
 def _is_unmeasured(trainer: Built) -> bool:
-    if trainer.entry.name not in ("transformers.Trainer", "transformers.Seq2SeqTrainer"):
+    if trainer.entry.name not in _TRANSFORMERS:
         return False
     measures = ("compute_metrics", "callbacks", "preprocess_logits_for_metrics")
     if not trainer.explicit.isdisjoint(measures) or "eval_dataset" not in trainer.explicit:

@@ -57,7 +57,9 @@ def kldiv_input(loss: Operation, context: Context) -> None:
     - [KLDivLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
     """
     found = last_activation(loss)
-    scores = next(filter(None, (taken_for_scores(loss, p) for p in context.programs)), None)
+    scores = None
+    if found is None:
+        scores = next(filter(None, (taken_for_scores(loss, p) for p in context.programs)), None)
     raw = found is not None and found.operation is not None and is_log_of_raw(found.operation)
     if found is not None and found.name == "log" and raw:
         context.report(
@@ -78,7 +80,7 @@ def kldiv_input(loss: Operation, context: Context) -> None:
             related=[(place, f"the first argument is {what}")],
             fix=("Apply log_softmax first", log_softmax_first(loss, name)),
         )
-    elif found is None and scores is not None:
+    elif scores is not None:
         context.report(
             loss.site,
             f"`{loss.site.text}` takes log-probabilities first, and is given what "
