@@ -81,12 +81,20 @@ class RandomTransform:
         return isinstance(own, Built) and bool(own.entry.options.get("patch"))
 
 
-def random_transforms(program: Program) -> Iterator[RandomTransform]:
+def random_transforms(program: Program) -> Sequence[RandomTransform]:
     """Every random transform of a program: of its datasets, and in its loops.
 
     What a test does to its data trains nothing that anyone keeps, nor does a script that only
     shows it.
     """
+    return program.once(_random_transforms)
+
+
+def _random_transforms(program: Program) -> tuple[RandomTransform, ...]:
+    return tuple(_found_in(program))
+
+
+def _found_in(program: Program) -> Iterator[RandomTransform]:
     if is_test(program.module) or _only_looks(program):
         return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
