@@ -17,6 +17,7 @@ from nnlint.questions.data.splits import (
 )
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import exclude
+from nnlint.semantics.interpreter.samples import LAZY_TRANSFORMS
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import (
@@ -39,8 +40,6 @@ _NEAR = 0.1
 """Deviations that differ by less, relative to the larger one, are rounded."""
 _SIZES = frozenset({"resize", "crop"})
 _GREY = "Grayscale"
-LAZY = frozenset({"set_transform", "with_transform"})
-"""Methods by which a part of a data set of Hugging Face gets its transform."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +180,7 @@ def _same_data(one: Preparation, other: Preparation) -> bool:
         case Instance() as left, Instance() as right:
             return left.cls.node is right.cls.node
         case Unknown() as left, Unknown() as right:
-            lazy = one.build.name in LAZY and other.build.name in LAZY
+            lazy = {one.build.name, other.build.name} <= LAZY_TRANSFORMS
             return lazy or left.name == right.name
         case _:
             return False
