@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.loaders import built_loaders
 from nnlint.questions.data.splits import datasets_in
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.timeline import Block
@@ -41,9 +42,8 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
     draws from for its samples without a seed of its own."""
     if is_test(program.module):
         return
-    for event in program.events("build"):
-        loader = event.subject
-        if not isinstance(loader, Built) or not _starts_alike(loader):
+    for loader, _ in built_loaders(program):
+        if not _starts_alike(loader):
             continue
         lasting = constant(loader.arguments.get("persistent_workers"), False) is True
         holders: list[Built | Instance | Unknown] = [loader, *datasets_in(loader)]
@@ -56,11 +56,7 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
 def _starts_alike(loader: Built) -> bool:
     """Whether a loader starts workers and gives none of them a seed."""
     given = loader.arguments
-    if (
-        loader.entry.kind != "loader"
-        or "**" in given
-        or loader.entry.options.get("reseeds_workers")
-    ):
+    if "**" in given or loader.entry.options.get("reseeds_workers"):
         return False
     if loader.entry.parameter("worker_init_fn") is None:
         return False
