@@ -32,8 +32,8 @@ _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
 """Names of what is kept out of training."""
 _TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
 """Words of options by which a program is tried out on what it has seen."""
-_WITHOUT_ROWS = frozenset("transform target_transform transforms download batch_size".split())
-"""Arguments of data sets that say nothing about which rows they hold."""
+_WITHOUT_ROWS = frozenset({"download", "batch_size"})
+"""Arguments of data sets that say nothing about which rows they hold, beside transforms."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -63,7 +63,7 @@ def _evaluations(program: Program) -> tuple[Evaluation, ...]:
             loop = blocks[number]
             if loop.kind != "loop" or not any(loaders_in(loop.subject)):
                 continue
-            if loop.events(*_TRAINS) or not _runs_model(loop):
+            if loop.events(*_TRAINS) or not loop.events("forward"):
                 break
             for loader, chosen in loaders_in(loop.subject):
                 if not chosen:
@@ -71,10 +71,6 @@ def _evaluations(program: Program) -> tuple[Evaluation, ...]:
                     found.setdefault((id(loader), id(loop)), known)
             break
     return tuple(found.values())
-
-
-def _runs_model(loop: Block) -> bool:
-    return bool(loop.events("forward"))
 
 
 def role_of_loader(loader: Built) -> str:
@@ -92,15 +88,10 @@ def roles_of_loader(loader: Built) -> frozenset[str]:
     return frozenset(filter(None, map(role_of_name, names_of(dataset))))
 
 
-def is_test(loader: Built) -> bool:
-    """Whether a loader is called one of test data, and not of validation data."""
-    return _called_test(loader) and not any("val" in name.lower() for name in names_of(loader))
-
-
-def _called_test(value: Built) -> bool:
-    return any("test" in name.lower() for name in names_of(value)) and not any(
-        "train" in name.lower() for name in names_of(value)
-    )
+def is_test_loader(loader: Built) -> bool:
+    """Whether a loader is called one of test data, and not of training or validation data."""
+    names = [name.lower() for name in names_of(loader)]
+    return any("test" in n for n in names) and not any("train" in n or "val" in n for n in names)
 
 
 def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Built]]:
@@ -232,9 +223,8 @@ def _listed(value: Value | None) -> list[Value]:
     return [v.value if isinstance(v, Maybe) else v for v in value.items]
 
 
-def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
-    """Where a trainer is given the rows that it trains on to evaluate on as well, and what it is
-    given."""
+def given_training_data(program: Program) -> Iterator[Event]:
+    """Where a trainer is given the rows that it trains on to evaluate on as well."""
     for event in program.events("fit", "build"):
         trainer = event.subject
         if event.kind == "build":
@@ -258,8 +248,8 @@ def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
             # loaders that nobody knows may be two objects of one name
             known = (Unknown, Instance) if event.kind == "build" else Instance
             alike = trained is held_out and isinstance(trained, known)
-        if alike and held_out is not None:
-            yield event, held_out
+        if alike:
+            yield event
 
 
 def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:

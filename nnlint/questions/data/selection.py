@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test
+from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
 from nnlint.questions.data.loaders import loaders_in
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
@@ -41,7 +41,7 @@ class Selection:
 def selections_on_test(program: Program) -> Iterator[Selection]:
     """The places where the score on the test set selects."""
     measured = evaluations(program)
-    tests = [e.loader for e in measured if is_test(e.loader)]
+    tests = [e.loader for e in measured if is_test_loader(e.loader)]
     if not tests:
         return
     told: set[object] = set()
@@ -59,7 +59,7 @@ def selections_on_test(program: Program) -> Iterator[Selection]:
 
 def _test_of(loader: Built, tests: list[Built]) -> Built | None:
     """The loader of test data that has the rows of another."""
-    if is_test(loader):
+    if is_test_loader(loader):
         return loader
     return next((t for t in tests if t is not loader and holds_rows_of(t, loader)), None)
 
