@@ -166,6 +166,15 @@ def loops_around(blocks: Sequence[Block]) -> list[Block]:
     return [block for block in blocks if block.kind == "loop" and not block.unrolled]
 
 
+def loops_in(block: Block) -> Iterator[Block]:
+    """The loops inside of a block, each before those inside of it."""
+    for child in block.children:
+        if isinstance(child, Block):
+            if child.kind == "loop":
+                yield child
+            yield from loops_in(child)
+
+
 def own_events(block: Block) -> Iterator[Event]:
     """The events of a block that are in no loop inside of it."""
     for child in block.children:
