@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nnlint.semantics.values import Condition, Site, Value
+from nnlint.semantics.values import SAMPLE, Built, Condition, Instance, Site, Unknown, Value
 
 
 @dataclass(slots=True, eq=False)
@@ -159,6 +159,12 @@ class Block:
         return (self.end != "next" and self.kind in ("arm", "iteration")) or any(
             isinstance(child, Event) or child.consequential for child in self.children
         )
+
+
+def way_of_sample(holder: Value | None) -> Block | None:
+    """What happens to one sample on its way out of a data set or loader, where it is known."""
+    block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
+    return block if isinstance(block, Block) else None
 
 
 def loops_around(blocks: Sequence[Block]) -> list[Block]:

@@ -19,9 +19,8 @@ from nnlint.semantics.storage import (
     may_be_number,
     stored_part,
 )
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Event, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     Condition,
     Instance,
     Site,
@@ -66,8 +65,8 @@ def mutations(program: Program) -> Iterator[Mutation]:
     another one."""
     for event in program.events("build"):
         dataset = event.subject
-        block = dataset.state.get(SAMPLE) if isinstance(dataset, Instance) else None
-        if not isinstance(dataset, Instance) or not isinstance(block, Block):
+        block = way_of_sample(dataset)
+        if not isinstance(dataset, Instance) or block is None:
             continue
         told: set[int] = set()
         for written in block.events("overwrite"):

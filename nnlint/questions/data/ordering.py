@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import Entry
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     BoundMethod,
     Built,
     Constant,
@@ -50,9 +49,9 @@ def misplaced_transforms(program: Program) -> Iterator[Misplaced]:
 def _containers(program: Program) -> Iterator[Built]:
     timelines = [program.timeline]
     for event in program.events("build"):
-        state = getattr(event.subject, "state", {})
-        if isinstance(state.get(SAMPLE), Block):
-            timelines.append(state[SAMPLE])
+        block = way_of_sample(event.subject)
+        if block is not None:
+            timelines.append(block)
     for timeline in timelines:
         yield from _pipelines(timeline)
     for built in program.builds:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from nnlint.questions.data.loaders import built_loaders
 from nnlint.questions.data.splits import datasets_in
 from nnlint.semantics.analysis import Program, is_test
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     Arithmetic,
     Built,
     Constant,
@@ -48,8 +47,8 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
         lasting = constant(loader.arguments.get("persistent_workers"), False) is True
         holders: list[Built | Instance | Unknown] = [loader, *datasets_in(loader)]
         for holder in holders:
-            block = holder.state.get(SAMPLE)
-            for generator, drawn in _drawn_from(program, block) if isinstance(block, Block) else ():
+            block = way_of_sample(holder)
+            for generator, drawn in _drawn_from(program, block) if block is not None else ():
                 yield CopiedGenerator(generator, loader, drawn, lasting)
 
 
