@@ -76,15 +76,16 @@ def _in_container(container: Built) -> Iterator[Misplaced]:
     unscaled: Built | None = None
     for member in container.members:
         applied = _function_in(member)
-        if applied is not None:
-            member = _as_step(member, applied, container)
+        asked = _asked_of_sample(applied) if applied is not None else ""
+        if applied is not None and asked and not isinstance(member, Built):
+            member = _as_step(applied, container)
         if not isinstance(member, Built) or member.entry.kind != "transform":
             # what a function or a class of the project makes of a sample is not known
             state, maker, waiting, unscaled = "", None, None, None
             continue
         takes, gives = (str(member.entry.options.get(k, "")) for k in ("takes", "gives"))
         if applied is not None:
-            takes, gives = _asked_of_sample(applied), ""
+            takes, gives = asked, ""
         if state == TENSOR and takes in (PIL, ARRAY) and maker is not None:
             same = member.entry.family == maker.entry.family
             yield Misplaced("twice" if same else "late", member, maker, container)
@@ -113,10 +114,8 @@ def _function_in(member: Value) -> Function | None:
     return member if isinstance(member, Function) else None
 
 
-def _as_step(member: Value, function: Function, container: Built) -> Value:
-    """A function as a step of a pipeline, where it can be told what it asks of a sample."""
-    if isinstance(member, Built) or not _asked_of_sample(function):
-        return member
+def _as_step(function: Function, container: Built) -> Built:
+    """A function as a step of a pipeline."""
     module, node = container.site.module, container.site.node
     named = (n for n in walk(node) if n is function.node or last_name(n) == function.name)
     place = next(named, None)
