@@ -36,6 +36,7 @@ def augmented_parts(program: Program) -> Iterator[AugmentedPart]:
         if found.holder is not None
         and not (found.switchable or found.averaged or found.role == EVAL)
     ]
+    changed = {id(e.subject) for e in program.events("replace")}
     met: set[object] = set()
     for found in transforms:
         whole = _holder(program, found)
@@ -43,7 +44,6 @@ def augmented_parts(program: Program) -> Iterator[AugmentedPart]:
             continue
         met.add(id(whole))
         parts = [*_subsets(program, whole), *_sampled(program, whole)]
-        changed = {id(e.subject) for e in program.events("replace")}
         if id(whole) in changed or any(id(part) in changed for part, _ in parts):
             continue
         if any(role == TRAIN for _, role in parts):
@@ -67,7 +67,7 @@ def _holder(program: Program, found: RandomTransform) -> Built | Instance | None
 def _subsets(program: Program, whole: Built | Instance) -> Iterator[tuple[Built, str]]:
     """The subsets of a data set, and which part of the data each holds."""
     uses = uses_of(program)
-    for subset in _all_subsets(program):
+    for subset in program.once(_all_subsets):
         if subset.arguments.get("dataset") is whole:
             yield subset, role_of_dataset(subset, uses)
 
