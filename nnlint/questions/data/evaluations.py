@@ -45,8 +45,6 @@ class Evaluation:
     loader: Built
     loop: Block
     around: tuple[Block, ...]
-    position: int
-    """How many of the program's events come before its first one."""
 
 
 def evaluations(program: Program) -> Sequence[Evaluation]:
@@ -56,7 +54,7 @@ def evaluations(program: Program) -> Sequence[Evaluation]:
 
 def _evaluations(program: Program) -> tuple[Evaluation, ...]:
     found: dict[tuple[int, int], Evaluation] = {}
-    for position, (event, blocks) in enumerate(program.walk()):
+    for event, blocks in program.walk():
         if event.kind not in ("forward", "opaque"):
             continue
         for number in range(len(blocks) - 1, -1, -1):
@@ -67,7 +65,7 @@ def _evaluations(program: Program) -> tuple[Evaluation, ...]:
                 break
             for loader, chosen in loaders_in(loop.subject):
                 if not chosen:
-                    known = Evaluation(loader, loop, blocks[:number], position)
+                    known = Evaluation(loader, loop, blocks[:number])
                     found.setdefault((id(loader), id(loop)), known)
             break
     return tuple(found.values())
@@ -98,7 +96,7 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
     """Loaders that are called ones of held-out data and hold the rows that all training is on,
     with the loader that is trained on."""
     trained = [t.loader for t in training_loaders(program) if not t.chosen]
-    if not trained:
+    if not trained or any(map(_tries_out, trained)):
         return
     told: set[int] = set()
     for evaluation in evaluations(program):
@@ -108,7 +106,7 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
         if not any(map(_HELD_OUT.search, names_of(loader))):
             # an `eval_loader` may be one to evaluate training data
             continue
-        if any(loader is other or _tries_out(other) for other in trained):
+        if any(loader is other for other in trained):
             continue
         if all(holds_rows_of(loader, other) for other in trained):
             told.add(id(loader))
@@ -154,7 +152,7 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
         inner = other.arguments.get("dataset")
         return not _is_part(whole) and holds(whole, inner, depth - 1)
     if isinstance(whole, Built) and isinstance(other, Built):
-        return whole.entry is other.entry and _same_arguments(whole, other, depth)
+        return whole.entry is other.entry and _same_arguments(whole, other)
     if isinstance(whole, Instance) and isinstance(other, Instance):
         return whole.cls is other.cls and _same_instance(whole, other)
     return _same_rows(whole, other)
@@ -164,7 +162,7 @@ def _is_part(value: Value) -> bool:
     return isinstance(value, Built) and value.entry.family == "subset"
 
 
-def _same_arguments(whole: Built, other: Built, depth: int) -> bool:
+def _same_arguments(whole: Built, other: Built) -> bool:
     if whole.entry.family == "tensors":
         listed = [_listed(dataset.arguments.get("tensors")) for dataset in (whole, other)]
         if not all(listed) or len(listed[0]) != len(listed[1]):

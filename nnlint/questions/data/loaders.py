@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.questions.data.splits import TRAIN, given_to_fit
 from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, Event, loops_around, own_events
+from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
@@ -40,15 +40,8 @@ class TrainingLoader:
     around: tuple[Block, ...]
     """The blocks that this loop, or what hands the loader to a trainer, stands in, outermost
     first."""
-    trainer: Value | None = None
-    """The trainer that is given it, where it is known."""
     chosen: bool = False
     """Whether it is one of several that the loop may go over."""
-
-    @property
-    def epochs(self) -> Block | None:
-        """The loop around that over the batches, in which it is gone through again and again."""
-        return next(iter(loops_around(self.around)[::-1]), None)
 
 
 def training_loaders(program: Program) -> Sequence[TrainingLoader]:
@@ -72,7 +65,7 @@ def _in_loops(program: Program) -> Iterator[TrainingLoader]:
         for loader, chosen in _loaders_of(batches):
             if (id(loader), id(batches)) not in met:
                 met.add((id(loader), id(batches)))
-                yield TrainingLoader(loader, batches, blocks[:place], chosen=chosen)
+                yield TrainingLoader(loader, batches, blocks[:place], chosen)
 
 
 def _batch_loop(blocks: Sequence[Block]) -> int | None:
@@ -108,7 +101,7 @@ def _given_to_trainers(program: Program) -> Iterator[TrainingLoader]:
         if event.kind == "fit":
             for role, given in given_to_fit(event):
                 for loader, chosen in loaders_in(given) if role == TRAIN else ():
-                    yield TrainingLoader(loader, None, blocks, event.subject, chosen)
+                    yield TrainingLoader(loader, None, blocks, chosen)
 
 
 def _of_hooks(program: Program) -> Iterator[TrainingLoader]:

@@ -26,7 +26,6 @@ from nnlint.semantics.values import (
     Site,
     Tensor,
     Unknown,
-    Value,
 )
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statement, function_around
@@ -90,13 +89,12 @@ def _mutation(written: Event, dataset: Instance) -> Mutation | None:
     if not element and not (certain and isinstance(stored.whole, Tensor)):
         # a counter, or what is not known to be changed in place
         return None
-    value = written.operands[0]
     changes = (
         _is_array_like(written)
         if written.name in _CHANGES
         else _grows(written)
         if written.name in GROWS
-        else _is_made_of(value, written, dataset, stored)
+        else _is_made_of(written)
         if written.name == "="
         else written.name in _IN_PLACE
     )
@@ -174,7 +172,7 @@ def _grows(written: Event) -> bool:
             return False
 
 
-def _is_made_of(value: Value, written: Event, dataset: Instance, stored: Stored) -> bool:
+def _is_made_of(written: Event) -> bool:
     """Whether what is written is computed from what was there, or where it goes is drawn."""
     if any(depends_on_draw(bound) for bound in written.operands[1:]):
         return True
