@@ -9,7 +9,7 @@ from nnlint.questions.data.loaders import loaders_in, training_loaders
 from nnlint.questions.data.pipelines import RandomTransform, random_transforms
 from nnlint.questions.data.splits import EVAL, TRAIN, datasets_in, role_of_dataset, uses_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import loops_in
 from nnlint.semantics.values import Built, Instance, Site, names_of
 
 _TAKES_PART = frozenset({"subset_random", "weighted"})
@@ -100,9 +100,6 @@ def _sampled(program: Program, whole: Built | Instance) -> Iterator[tuple[Built,
 
 def _gone_over(program: Program) -> Iterator[Built]:
     """The loaders of loops in which a model runs and nothing is trained."""
-    loops: dict[int, Block] = {
-        id(b): b for _, blocks in program.walk() for b in blocks if b.kind == "loop"
-    }
-    for loop in loops.values():
+    for loop in loops_in(program.timeline):
         if loop.events("forward") and not loop.events("backward", "step"):
             yield from (loader for loader, _ in loaders_in(loop.subject))
