@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from program_text import analysed, main_program
 
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, loops_in, way_of_sample
 
 HEAD = """
 import copy
@@ -285,3 +285,23 @@ def test_gradients_that_are_looked_at():
     assert events_of("for p in net.parameters():\n    print(p.grad.norm())") == "loop(read_grad)"
     body = "for p in net.parameters():\n    if p.grad is not None:\n        p.grad.zero_()"
     assert "read_grad" not in events_of(body)
+
+
+def test_the_loops_inside_of_a_block_come_before_those_inside_of_them():
+    program = main_program(
+        "for epoch in epochs:\n    for batch in batches:\n        pass\nif x:\n    for y in ys:\n        pass"
+    )
+    found = [getattr(loop.site.node.iter, "id", "") for loop in loops_in(program.timeline)]
+    assert found == ["epochs", "batches", "ys"]
+
+
+def test_the_way_of_a_sample_is_known_of_data_sets_and_of_nothing_else():
+    program = main_program(
+        "from torch import nn\nfrom torchvision import datasets, transforms\n"
+        "data = datasets.CIFAR10('data', transform=transforms.RandomHorizontalFlip())\n"
+        "net = nn.Linear(4, 1)"
+    )
+    data, net = (next(b for b in program.builds if b.entry.kind == k) for k in ("dataset", "layer"))
+    way = way_of_sample(data)
+    assert way is not None and way.events("transform")
+    assert way_of_sample(net) is None and way_of_sample(None) is None

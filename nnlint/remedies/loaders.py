@@ -48,8 +48,7 @@ def tell_epoch(found: RepeatedOrder) -> Changes:
     counter, first = loop.node.target, Site(loop.module, loop.node.body[0])
     if not isinstance(counter, ast.Name) or rebinds(loop.node.body, counter.id):
         return None
-    iterates_numbers = isinstance(loop.node.iter, ast.Call) and called_name(loop.node.iter)
-    if iterates_numbers not in ("range", "trange", "tqdm"):
+    if called_name(loop.node.iter) not in ("range", "trange", "tqdm"):
         return None
     name = name_at(found.sampler.site, first)
     return insert_before(first, f"{name}.set_epoch({counter.id})") if name else None

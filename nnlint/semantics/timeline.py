@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nnlint.semantics.values import Condition, Site, Value
+from nnlint.semantics.values import SAMPLE, Built, Condition, Instance, Site, Unknown, Value
 
 
 @dataclass(slots=True, eq=False)
@@ -161,9 +161,24 @@ class Block:
         )
 
 
+def way_of_sample(holder: Value | None) -> Block | None:
+    """What happens to one sample on its way out of a data set or loader, where it is known."""
+    block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
+    return block if isinstance(block, Block) else None
+
+
 def loops_around(blocks: Sequence[Block]) -> list[Block]:
     """The loops of unknown rounds among the blocks that a place stands in, outermost first."""
     return [block for block in blocks if block.kind == "loop" and not block.unrolled]
+
+
+def loops_in(block: Block) -> Iterator[Block]:
+    """The loops inside of a block, each before those inside of it."""
+    for child in block.children:
+        if isinstance(child, Block):
+            if child.kind == "loop":
+                yield child
+            yield from loops_in(child)
 
 
 def own_events(block: Block) -> Iterator[Event]:

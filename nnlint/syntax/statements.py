@@ -100,7 +100,7 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield inner
 
 
-def targets_of(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+def targets_of(statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
     """What an assignment assigns to."""
     return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 

@@ -88,7 +88,7 @@ def repeated_orders(program: Program) -> Iterator[RepeatedOrder]:
                 continue
         if not _shuffles(sampler) or made_within(sampler, epochs):
             continue
-        if not any(_tells_epoch(event, sampler, found.loader) for event in program.events()):
+        if not any(_tells_epoch(event, sampler) for event in program.events()):
             yield RepeatedOrder(sampler, found, batches, epochs, always)
 
 
@@ -160,7 +160,7 @@ def _is_prepared(program: Program, found: TrainingLoader) -> bool:
     )
 
 
-def _tells_epoch(event: Event, sampler: Built, loader: Built) -> bool:
+def _tells_epoch(event: Event, sampler: Built) -> bool:
     """Whether something tells a sampler the epoch, or may do so."""
     name = event.name.rpartition(".")[2]
     if event.kind == _SETS_EPOCH or name == _SETS_EPOCH:

@@ -32,8 +32,8 @@ _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
 """Names of what is kept out of training."""
 _TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
 """Words of options by which a program is tried out on what it has seen."""
-_WITHOUT_ROWS = frozenset("transform target_transform transforms download batch_size".split())
-"""Arguments of data sets that say nothing about which rows they hold."""
+_WITHOUT_ROWS = frozenset({"download", "batch_size"})
+"""Arguments of data sets that say nothing about which rows they hold, beside transforms."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -45,8 +45,6 @@ class Evaluation:
     loader: Built
     loop: Block
     around: tuple[Block, ...]
-    position: int
-    """How many of the program's events come before its first one."""
 
 
 def evaluations(program: Program) -> Sequence[Evaluation]:
@@ -56,25 +54,21 @@ def evaluations(program: Program) -> Sequence[Evaluation]:
 
 def _evaluations(program: Program) -> tuple[Evaluation, ...]:
     found: dict[tuple[int, int], Evaluation] = {}
-    for position, (event, blocks) in enumerate(program.walk()):
+    for event, blocks in program.walk():
         if event.kind not in ("forward", "opaque"):
             continue
         for number in range(len(blocks) - 1, -1, -1):
             loop = blocks[number]
             if loop.kind != "loop" or not any(loaders_in(loop.subject)):
                 continue
-            if loop.events(*_TRAINS) or not _runs_model(loop):
+            if loop.events(*_TRAINS) or not loop.events("forward"):
                 break
             for loader, chosen in loaders_in(loop.subject):
                 if not chosen:
-                    known = Evaluation(loader, loop, blocks[:number], position)
+                    known = Evaluation(loader, loop, blocks[:number])
                     found.setdefault((id(loader), id(loop)), known)
             break
     return tuple(found.values())
-
-
-def _runs_model(loop: Block) -> bool:
-    return bool(loop.events("forward"))
 
 
 def role_of_loader(loader: Built) -> str:
@@ -92,22 +86,17 @@ def roles_of_loader(loader: Built) -> frozenset[str]:
     return frozenset(filter(None, map(role_of_name, names_of(dataset))))
 
 
-def is_test(loader: Built) -> bool:
-    """Whether a loader is called one of test data, and not of validation data."""
-    return _called_test(loader) and not any("val" in name.lower() for name in names_of(loader))
-
-
-def _called_test(value: Built) -> bool:
-    return any("test" in name.lower() for name in names_of(value)) and not any(
-        "train" in name.lower() for name in names_of(value)
-    )
+def is_test_loader(loader: Built) -> bool:
+    """Whether a loader is called one of test data, and not of training or validation data."""
+    names = [name.lower() for name in names_of(loader)]
+    return any("test" in n for n in names) and not any("train" in n or "val" in n for n in names)
 
 
 def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Built]]:
     """Loaders that are called ones of held-out data and hold the rows that all training is on,
     with the loader that is trained on."""
     trained = [t.loader for t in training_loaders(program) if not t.chosen]
-    if not trained:
+    if not trained or any(map(_tries_out, trained)):
         return
     told: set[int] = set()
     for evaluation in evaluations(program):
@@ -117,7 +106,7 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
         if not any(map(_HELD_OUT.search, names_of(loader))):
             # an `eval_loader` may be one to evaluate training data
             continue
-        if any(loader is other or _tries_out(other) for other in trained):
+        if any(loader is other for other in trained):
             continue
         if all(holds_rows_of(loader, other) for other in trained):
             told.add(id(loader))
@@ -163,7 +152,7 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
         inner = other.arguments.get("dataset")
         return not _is_part(whole) and holds(whole, inner, depth - 1)
     if isinstance(whole, Built) and isinstance(other, Built):
-        return whole.entry is other.entry and _same_arguments(whole, other, depth)
+        return whole.entry is other.entry and _same_arguments(whole, other)
     if isinstance(whole, Instance) and isinstance(other, Instance):
         return whole.cls is other.cls and _same_instance(whole, other)
     return _same_rows(whole, other)
@@ -173,7 +162,7 @@ def _is_part(value: Value) -> bool:
     return isinstance(value, Built) and value.entry.family == "subset"
 
 
-def _same_arguments(whole: Built, other: Built, depth: int) -> bool:
+def _same_arguments(whole: Built, other: Built) -> bool:
     if whole.entry.family == "tensors":
         listed = [_listed(dataset.arguments.get("tensors")) for dataset in (whole, other)]
         if not all(listed) or len(listed[0]) != len(listed[1]):
@@ -232,9 +221,8 @@ def _listed(value: Value | None) -> list[Value]:
     return [v.value if isinstance(v, Maybe) else v for v in value.items]
 
 
-def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
-    """Where a trainer is given the rows that it trains on to evaluate on as well, and what it is
-    given."""
+def given_training_data(program: Program) -> Iterator[Event]:
+    """Where a trainer is given the rows that it trains on to evaluate on as well."""
     for event in program.events("fit", "build"):
         trainer = event.subject
         if event.kind == "build":
@@ -258,8 +246,8 @@ def given_training_data(program: Program) -> Iterator[tuple[Event, Value]]:
             # loaders that nobody knows may be two objects of one name
             known = (Unknown, Instance) if event.kind == "build" else Instance
             alike = trained is held_out and isinstance(trained, known)
-        if alike and held_out is not None:
-            yield event, held_out
+        if alike:
+            yield event
 
 
 def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:

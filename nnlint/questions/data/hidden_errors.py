@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.interpreter.samples import LAZY_TRANSFORMS
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
@@ -24,7 +25,7 @@ _TELLS = frozenset(
     increment inc set_postfix print_exc""".split()
 )
 """Calls by which a program tells or counts what went wrong."""
-_GIVEN = frozenset({"map", "set_transform", "with_transform"})
+_GIVEN = LAZY_TRANSFORMS | {"map"}
 _FAR = 3
 """Calls from the access of a sample to where it is read."""
 

@@ -14,10 +14,9 @@ from nnlint.questions.data.evaluations import (
     role_of_loader,
     roles_of_loader,
 )
-from nnlint.questions.data.loaders import loaders_in, training_loaders
+from nnlint.questions.data.loaders import built_loaders, is_method, loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import Built, Constant, Site, constant, names_of
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
@@ -41,19 +40,13 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
         for value in event.operands[2 if event.kind == "fit" else 1 :]
         for loader, _ in loaders_in(value)
     }
-    for event, blocks in program.walk():
-        loader = event.subject
-        if event.kind != "build" or not isinstance(loader, Built) or loader.entry.kind != "loader":
-            continue
+    for loader, blocks in built_loaders(program):
         if constant(loader.arguments.get("drop_last"), soft=False) is not True:
             continue
         if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
             continue
         roles = roles_of_loader(loader)
-        hook = any(
-            b.kind in ("call", "entry") and b.name.rpartition(".")[2] in _HOOKS for b in blocks
-        )
-        given_to_evaluate = id(loader) in given or hook
+        given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
         if roles == {EVAL} or (given_to_evaluate and TRAIN not in roles):
             yield loader
 
@@ -71,21 +64,20 @@ def broken_off(program: Program) -> Iterator[PartialPass]:
     """Loops that add up a score over evaluation data and end after so many batches."""
     told: set[object] = set()
     for evaluation in evaluations(program):
-        node = evaluation.loop.site.node if evaluation.loop.site is not None else None
-        if not isinstance(node, ast.For) or role_of_loader(evaluation.loader) != EVAL:
-            continue
         site = evaluation.loop.site
-        if site is None or site.key in told or not _adds_up_score(node):
+        if site is None or site.key in told or not isinstance(site.node, ast.For):
             continue
-        end = _end_after(node)
-        if end is not None and _is_whole_score(evaluation, evaluation.loop):
+        if role_of_loader(evaluation.loader) != EVAL or not _adds_up_score(site.node):
+            continue
+        end = _end_after(site.node)
+        if end is not None and _is_whole_score(evaluation):
             told.add(site.key)
             yield PartialPass(Site(site.module, end), evaluation.loader)
 
 
-def _is_whole_score(evaluation: Evaluation, loop: Block) -> bool:
+def _is_whole_score(evaluation: Evaluation) -> bool:
     """Whether nothing says that the loop is a check that can be switched off."""
-    around = [c for event, _ in loop.walk() for c in event.conditions]
+    around = [c for event, _ in evaluation.loop.walk() for c in event.conditions]
     return not any(
         c.soft and c.taken and c.site.module is evaluation.loader.site.module for c in around
     )

@@ -4,13 +4,13 @@ trainers are given."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from nnlint.questions.data.splits import TRAIN, given_to_fit
 from nnlint.questions.participants import made_within, steps_optimizer, updates_no_model
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block, Event, loops_around, own_events
+from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import (
     Arithmetic,
     Built,
@@ -25,7 +25,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import argument_of
 
-_HOOK = "train_dataloader"
+_HOOKS = frozenset({"train_dataloader"})
 """The method by which Lightning asks a module or data module for the loader to train on."""
 _OVER_SEVERAL = frozenset({"enumerate", "zip", "iter", "cycle"})
 
@@ -40,15 +40,8 @@ class TrainingLoader:
     around: tuple[Block, ...]
     """The blocks that this loop, or what hands the loader to a trainer, stands in, outermost
     first."""
-    trainer: Value | None = None
-    """The trainer that is given it, where it is known."""
     chosen: bool = False
     """Whether it is one of several that the loop may go over."""
-
-    @property
-    def epochs(self) -> Block | None:
-        """The loop around that over the batches, in which it is gone through again and again."""
-        return next(iter(loops_around(self.around)[::-1]), None)
 
 
 def training_loaders(program: Program) -> Sequence[TrainingLoader]:
@@ -72,7 +65,7 @@ def _in_loops(program: Program) -> Iterator[TrainingLoader]:
         for loader, chosen in _loaders_of(batches):
             if (id(loader), id(batches)) not in met:
                 met.add((id(loader), id(batches)))
-                yield TrainingLoader(loader, batches, blocks[:place], chosen=chosen)
+                yield TrainingLoader(loader, batches, blocks[:place], chosen)
 
 
 def _batch_loop(blocks: Sequence[Block]) -> int | None:
@@ -108,26 +101,28 @@ def _given_to_trainers(program: Program) -> Iterator[TrainingLoader]:
         if event.kind == "fit":
             for role, given in given_to_fit(event):
                 for loader, chosen in loaders_in(given) if role == TRAIN else ():
-                    yield TrainingLoader(loader, None, blocks, event.subject, chosen)
+                    yield TrainingLoader(loader, None, blocks, chosen)
 
 
 def _of_hooks(program: Program) -> Iterator[TrainingLoader]:
     """What the methods build that a trainer asks for the loader to train on."""
-    for event, blocks in program.walk():
-        loader = event.subject
-        if event.kind != "build" or not _is_loader(loader):
-            continue
-        place = next((i for i, b in enumerate(blocks) if _is_hook(b)), None)
-        if place is not None and isinstance(loader, Built):
+    for loader, blocks in built_loaders(program):
+        place = next((i for i, b in enumerate(blocks) if is_method(b, _HOOKS)), None)
+        if place is not None:
             yield TrainingLoader(loader, None, blocks[:place])
 
 
-def _is_hook(block: Block) -> bool:
-    return block.kind in ("call", "entry") and block.name.rpartition(".")[2] == _HOOK
+def built_loaders(program: Program) -> Iterator[tuple[Built, tuple[Block, ...]]]:
+    """The loaders that a program builds, with the blocks that each is built in."""
+    for event, blocks in program.walk():
+        loader = event.subject
+        if event.kind == "build" and isinstance(loader, Built) and loader.entry.kind == "loader":
+            yield loader, blocks
 
 
-def _is_loader(value: Value | None) -> bool:
-    return isinstance(value, Built) and value.entry.kind == "loader"
+def is_method(block: Block, names: Set[str]) -> bool:
+    """Whether a block is what a function or method with one of some names does."""
+    return block.kind in ("call", "entry") and block.name.rpartition(".")[2] in names
 
 
 def loaders_in(value: Value | None, chosen: bool = False) -> Iterator[tuple[Built, bool]]:

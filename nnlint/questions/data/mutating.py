@@ -11,6 +11,7 @@ from nnlint.questions.data.partners import is_input
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import handles_failure
 from nnlint.semantics.draws import depends_on_draw
+from nnlint.semantics.interpreter.samples import GROWS
 from nnlint.semantics.storage import (
     Stored,
     is_kept_in_memory,
@@ -18,17 +19,15 @@ from nnlint.semantics.storage import (
     may_be_number,
     stored_part,
 )
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Event, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     Condition,
     Instance,
     Site,
     Tensor,
     Unknown,
-    Value,
 )
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statement, function_around
 from nnlint.syntax.walking import walk
 
@@ -38,7 +37,6 @@ _IN_PLACE = frozenset(
     "erfinv_ sin_ cos_ lerp_ random_ bernoulli_".split()
 )
 """Methods that give another result when they are applied again."""
-_GROWS = frozenset({"append", "extend", "insert"})
 _READ_ANEW = re.compile(
     r"dataset|^ds$|h5|hdf|zarr|lmdb|^db|file|loader|env$|reader|memmap|arrow", re.I
 )
@@ -66,8 +64,8 @@ def mutations(program: Program) -> Iterator[Mutation]:
     another one."""
     for event in program.events("build"):
         dataset = event.subject
-        block = dataset.state.get(SAMPLE) if isinstance(dataset, Instance) else None
-        if not isinstance(dataset, Instance) or not isinstance(block, Block):
+        block = way_of_sample(dataset)
+        if not isinstance(dataset, Instance) or block is None:
             continue
         told: set[int] = set()
         for written in block.events("overwrite"):
@@ -91,13 +89,12 @@ def _mutation(written: Event, dataset: Instance) -> Mutation | None:
     if not element and not (certain and isinstance(stored.whole, Tensor)):
         # a counter, or what is not known to be changed in place
         return None
-    value = written.operands[0]
     changes = (
         _is_array_like(written)
         if written.name in _CHANGES
         else _grows(written)
-        if written.name in _GROWS
-        else _is_made_of(value, written, dataset, stored)
+        if written.name in GROWS
+        else _is_made_of(written)
         if written.name == "="
         else written.name in _IN_PLACE
     )
@@ -117,7 +114,7 @@ def _is_array_like(written: Event) -> bool:
     subject = written.subject
     if isinstance(subject, Unknown) and _is_list(node):
         # `ids += [end]`; what fills up to a length does nothing the next time
-        return not any(last_name(getattr(n, "func", None)) == "len" for n in walk(node))
+        return not _asks_length(node)
     if subject is None or not may_be_number(subject):
         return True
     return is_input(last_name(target)) or _is_shown(written)
@@ -125,6 +122,11 @@ def _is_array_like(written: Event) -> bool:
 
 def _is_list(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.right, ast.List)
+
+
+def _asks_length(node: ast.AST) -> bool:
+    """Whether a length goes into an expression."""
+    return any(called_name(n) == "len" for n in walk(node))
 
 
 def _is_shown(written: Event) -> bool:
@@ -170,7 +172,7 @@ def _grows(written: Event) -> bool:
             return False
 
 
-def _is_made_of(value: Value, written: Event, dataset: Instance, stored: Stored) -> bool:
+def _is_made_of(written: Event) -> bool:
     """Whether what is written is computed from what was there, or where it goes is drawn."""
     if any(depends_on_draw(bound) for bound in written.operands[1:]):
         return True
@@ -198,9 +200,8 @@ def _changes_again(value: ast.expr, own: str) -> bool:
     result: by arithmetic, or by a transform."""
     match value:
         case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), left=left, right=right):
-            lengths = any(last_name(getattr(n, "func", None)) == "len" for n in walk(value))
             sides = (left, right)
-            return not lengths and any(
+            return not _asks_length(value) and any(
                 ast.unparse(n) == own
                 for s in sides
                 for n in walk(s)

@@ -17,10 +17,10 @@ from nnlint.questions.data.splits import (
 )
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import exclude
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.interpreter.samples import LAZY_TRANSFORMS
+from nnlint.semantics.timeline import Event, way_of_sample
 from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import (
-    SAMPLE,
     Built,
     Condition,
     Constant,
@@ -39,8 +39,6 @@ _NEAR = 0.1
 """Deviations that differ by less, relative to the larger one, are rounded."""
 _SIZES = frozenset({"resize", "crop"})
 _GREY = "Grayscale"
-LAZY = frozenset({"set_transform", "with_transform"})
-"""Methods by which a part of a data set of Hugging Face gets its transform."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +80,7 @@ def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
     """Steps in which data for evaluation is prepared otherwise than what is trained on."""
     if is_test(program.module):
         return
-    holders = [e for e in program.events("build") if _has_sample(e.subject)]
+    holders = [e for e in program.events("build") if way_of_sample(e.subject) is not None]
     if len(holders) < _PAIR:
         return
     uses = uses_of(program)
@@ -112,12 +110,6 @@ def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
 _PAIR = 2
 
 
-def _has_sample(value: Value | None) -> bool:
-    return isinstance(value, Built | Instance | Unknown) and isinstance(
-        value.state.get(SAMPLE), Block
-    )
-
-
 def _role(found: Preparation, uses: Uses) -> str:
     holder = found.holder
     # `data["train"]` of a data set that has parts
@@ -127,8 +119,8 @@ def _role(found: Preparation, uses: Uses) -> str:
 
 def _preparation(event: Event) -> Preparation | None:
     holder = event.subject
-    block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
-    if not isinstance(holder, Built | Instance | Unknown) or not isinstance(block, Block):
+    block = way_of_sample(holder)
+    if not isinstance(holder, Built | Instance | Unknown) or block is None:
         return None
     if isinstance(holder, Built) and holder.entry.kind == "loader":
         return None
@@ -181,7 +173,7 @@ def _same_data(one: Preparation, other: Preparation) -> bool:
         case Instance() as left, Instance() as right:
             return left.cls.node is right.cls.node
         case Unknown() as left, Unknown() as right:
-            lazy = one.build.name in LAZY and other.build.name in LAZY
+            lazy = {one.build.name, other.build.name} <= LAZY_TRANSFORMS
             return lazy or left.name == right.name
         case _:
             return False

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import Entry
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     BoundMethod,
     Built,
     Constant,
@@ -50,9 +49,9 @@ def misplaced_transforms(program: Program) -> Iterator[Misplaced]:
 def _containers(program: Program) -> Iterator[Built]:
     timelines = [program.timeline]
     for event in program.events("build"):
-        state = getattr(event.subject, "state", {})
-        if isinstance(state.get(SAMPLE), Block):
-            timelines.append(state[SAMPLE])
+        block = way_of_sample(event.subject)
+        if block is not None:
+            timelines.append(block)
     for timeline in timelines:
         yield from _pipelines(timeline)
     for built in program.builds:
@@ -77,15 +76,16 @@ def _in_container(container: Built) -> Iterator[Misplaced]:
     unscaled: Built | None = None
     for member in container.members:
         applied = _function_in(member)
-        if applied is not None:
-            member = _as_step(member, applied, container)
+        asked = _asked_of_sample(applied) if applied is not None else ""
+        if applied is not None and asked and not isinstance(member, Built):
+            member = _as_step(applied, container)
         if not isinstance(member, Built) or member.entry.kind != "transform":
             # what a function or a class of the project makes of a sample is not known
             state, maker, waiting, unscaled = "", None, None, None
             continue
         takes, gives = (str(member.entry.options.get(k, "")) for k in ("takes", "gives"))
         if applied is not None:
-            takes, gives = _asked_of_sample(applied), ""
+            takes, gives = asked, ""
         if state == TENSOR and takes in (PIL, ARRAY) and maker is not None:
             same = member.entry.family == maker.entry.family
             yield Misplaced("twice" if same else "late", member, maker, container)
@@ -114,10 +114,8 @@ def _function_in(member: Value) -> Function | None:
     return member if isinstance(member, Function) else None
 
 
-def _as_step(member: Value, function: Function, container: Built) -> Value:
-    """A function as a step of a pipeline, where it can be told what it asks of a sample."""
-    if isinstance(member, Built) or not _asked_of_sample(function):
-        return member
+def _as_step(function: Function, container: Built) -> Built:
+    """A function as a step of a pipeline."""
     module, node = container.site.module, container.site.node
     named = (n for n in walk(node) if n is function.node or last_name(n) == function.name)
     place = next(named, None)

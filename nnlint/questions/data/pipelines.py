@@ -30,10 +30,9 @@ from nnlint.questions.data.switches import decide_nothing, has_switch, switches_
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import taken_by_default
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, way_of_sample
 from nnlint.semantics.transforms import is_random_by_option, left_off
 from nnlint.semantics.values import (
-    SAMPLE,
     SAMPLED,
     Built,
     Condition,
@@ -81,12 +80,20 @@ class RandomTransform:
         return isinstance(own, Built) and bool(own.entry.options.get("patch"))
 
 
-def random_transforms(program: Program) -> Iterator[RandomTransform]:
+def random_transforms(program: Program) -> Sequence[RandomTransform]:
     """Every random transform of a program: of its datasets, and in its loops.
 
     What a test does to its data trains nothing that anyone keeps, nor does a script that only
     shows it.
     """
+    return program.once(_random_transforms)
+
+
+def _random_transforms(program: Program) -> tuple[RandomTransform, ...]:
+    return tuple(_found_in(program))
+
+
+def _found_in(program: Program) -> Iterator[RandomTransform]:
     if is_test(program.module) or _only_looks(program):
         return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
@@ -97,8 +104,8 @@ def random_transforms(program: Program) -> Iterator[RandomTransform]:
     for event, blocks in augmented:
         holder = event.subject
         if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
-            block = holder.state.get(SAMPLE)
-            if isinstance(block, Block):
+            block = way_of_sample(holder)
+            if block is not None:
                 for found in _of_dataset(event, holder, block, uses, _class_of(holder) in plain):
                     if found.role != EVAL or not _is_plain_elsewhere(holder, program):
                         yield found
@@ -121,8 +128,8 @@ def _without_draws(program: Program) -> tuple[Built | Instance | Unknown, ...]:
     for event in program.events("build"):
         holder = event.subject
         if isinstance(holder, Built | Instance | Unknown):
-            block = holder.state.get(SAMPLE)
-            if isinstance(block, Block) and not random_events(list(block.walk())):
+            block = way_of_sample(holder)
+            if block is not None and not random_events(list(block.walk())):
                 found.append(holder)
     return tuple(found)
 
@@ -136,9 +143,8 @@ def _only_looks(program: Program) -> bool:
 
 
 def _may_augment(event: Event) -> bool:
-    holder = event.subject
-    if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
-        return isinstance(holder.state.get(SAMPLE), Block)
+    if event.kind == "build":
+        return way_of_sample(event.subject) is not None
     return event.kind == "transform"
 
 
@@ -218,8 +224,8 @@ def _plain_training(program: Program, uses: Uses) -> set[object]:
         holder = event.subject
         if not isinstance(holder, Built | Instance) or TRAIN not in uses.roles.get(id(holder), ()):
             continue
-        block = holder.state.get(SAMPLE)
-        walk = list(block.walk()) if isinstance(block, Block) else []
+        block = way_of_sample(holder)
+        walk = list(block.walk()) if block is not None else []
         if any(e.kind == "transform" for e, _ in walk) and not random_events(walk):
             found.add(_class_of(holder))
     return found

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test
+from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
 from nnlint.questions.data.loaders import loaders_in
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import function_around
+from nnlint.syntax.statements import enclosing_statement, function_around, targets_of
 from nnlint.syntax.walking import walk
 
 _ORDERS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
@@ -41,7 +41,7 @@ class Selection:
 def selections_on_test(program: Program) -> Iterator[Selection]:
     """The places where the score on the test set selects."""
     measured = evaluations(program)
-    tests = [e.loader for e in measured if is_test(e.loader)]
+    tests = [e.loader for e in measured if is_test_loader(e.loader)]
     if not tests:
         return
     told: set[object] = set()
@@ -59,7 +59,7 @@ def selections_on_test(program: Program) -> Iterator[Selection]:
 
 def _test_of(loader: Built, tests: list[Built]) -> Built | None:
     """The loader of test data that has the rows of another."""
-    if is_test(loader):
+    if is_test_loader(loader):
         return loader
     return next((t for t in tests if t is not loader and holds_rows_of(t, loader)), None)
 
@@ -89,11 +89,11 @@ def _compared(test: Site, taken: bool) -> frozenset[str]:
     """The names of the scores that a test compares with the best so far."""
     if not taken:
         return frozenset()
+    kept = _assigned_near(test)
     for node in walk(test.node):
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _ORDERS):
                 sides = [_read(left), _read(right)]
-                kept = _assigned_near(test)
                 scores = frozenset(n for side in sides for n in side if n not in kept)
                 best = any(n in kept or "best" in n.lower() for side in sides for n in side)
                 if scores and best:
@@ -105,10 +105,10 @@ def _compared(test: Site, taken: bool) -> frozenset[str]:
 
 def _assigned_near(test: Site) -> frozenset[str]:
     """What the body of the `if` with a test assigns."""
-    for node in test.module.nodes:
-        if isinstance(node, ast.If) and node.test is test.node:
-            return frozenset(n for statement in node.body for n in _assigned(statement))
-    return frozenset()
+    placed = enclosing_statement(test.module, test.node)
+    if placed is None or not isinstance(placed.node, ast.If) or placed.node.test is not test.node:
+        return frozenset()
+    return frozenset(n for statement in placed.node.body for n in _assigned(statement))
 
 
 def _names_in_arguments(site: Site) -> frozenset[str]:
@@ -133,14 +133,16 @@ def _read(node: ast.AST) -> list[str]:
 def _assigned(node: ast.AST) -> Iterator[str]:
     """The variables and attributes that code assigns to, or adds to."""
     for inner in walk(node):
-        if isinstance(inner, ast.Assign):
-            for target in inner.targets:
-                yield from _targets(target)
-        elif isinstance(inner, ast.AugAssign | ast.AnnAssign):
-            yield from _targets(inner.target)
+        if isinstance(inner, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            yield from _assigned_by(inner)
         elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
             if inner.func.attr in _ADDS:
                 yield from _targets(inner.func.value)
+
+
+def _assigned_by(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> Iterator[str]:
+    for target in targets_of(statement):
+        yield from _targets(target)
 
 
 def _targets(target: ast.expr) -> Iterator[str]:
@@ -179,21 +181,14 @@ def _behind(site: Site, names: frozenset[str], measured: Sequence[Evaluation]) -
         for statement in statements:
             if statement.value is None or known.isdisjoint(_assigned_by(statement)):
                 continue
-            calls = [e for e, node in anchors if node in walk(statement.value)]
+            parts = walk(statement.value)
+            calls = [e for e, node in anchors if node in parts]
             hits.update({id(e): e for e in calls})
             if not calls and len(known) < _MOST_NAMES:
                 known.update(n for n in _read(statement.value) if "best" not in n.lower())
         if hits or len(known) == before:
             break
     return list(hits.values())
-
-
-def _assigned_by(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            yield from _targets(target)
-    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
-        yield from _targets(statement.target)
 
 
 def _anchor(

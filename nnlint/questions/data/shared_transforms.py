@@ -9,7 +9,7 @@ from nnlint.questions.data.loaders import loaders_in, training_loaders
 from nnlint.questions.data.pipelines import RandomTransform, random_transforms
 from nnlint.questions.data.splits import EVAL, TRAIN, datasets_in, role_of_dataset, uses_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import loops_in
 from nnlint.semantics.values import Built, Instance, Site, names_of
 
 _TAKES_PART = frozenset({"subset_random", "weighted"})
@@ -36,6 +36,7 @@ def augmented_parts(program: Program) -> Iterator[AugmentedPart]:
         if found.holder is not None
         and not (found.switchable or found.averaged or found.role == EVAL)
     ]
+    changed = {id(e.subject) for e in program.events("replace")}
     met: set[object] = set()
     for found in transforms:
         whole = _holder(program, found)
@@ -43,7 +44,6 @@ def augmented_parts(program: Program) -> Iterator[AugmentedPart]:
             continue
         met.add(id(whole))
         parts = [*_subsets(program, whole), *_sampled(program, whole)]
-        changed = {id(e.subject) for e in program.events("replace")}
         if id(whole) in changed or any(id(part) in changed for part, _ in parts):
             continue
         if any(role == TRAIN for _, role in parts):
@@ -67,7 +67,7 @@ def _holder(program: Program, found: RandomTransform) -> Built | Instance | None
 def _subsets(program: Program, whole: Built | Instance) -> Iterator[tuple[Built, str]]:
     """The subsets of a data set, and which part of the data each holds."""
     uses = uses_of(program)
-    for subset in _all_subsets(program):
+    for subset in program.once(_all_subsets):
         if subset.arguments.get("dataset") is whole:
             yield subset, role_of_dataset(subset, uses)
 
@@ -100,9 +100,6 @@ def _sampled(program: Program, whole: Built | Instance) -> Iterator[tuple[Built,
 
 def _gone_over(program: Program) -> Iterator[Built]:
     """The loaders of loops in which a model runs and nothing is trained."""
-    loops: dict[int, Block] = {
-        id(b): b for _, blocks in program.walk() for b in blocks if b.kind == "loop"
-    }
-    for loop in loops.values():
+    for loop in loops_in(program.timeline):
         if loop.events("forward") and not loop.events("backward", "step"):
             yield from (loader for loader, _ in loaders_in(loop.subject))

@@ -12,7 +12,7 @@ from nnlint.questions.data.repeating import has_fixed_seed
 from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import RESTORES, Drawing
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import loops_in
 from nnlint.semantics.values import Arithmetic, Built, Constant, Site, Value, constant, names_of
 from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
@@ -74,7 +74,7 @@ def shuffled_apart(program: Program) -> Iterator[Apart]:
     for around, known in functions.values():
         known.sort(key=lambda found: (_row(found.site.node), _column(found.site.node)))
         yield from _in_function(around, known)
-    for loop in _loops(program.timeline):
+    for loop in loops_in(program.timeline):
         yield from _zipped_loaders(loop.subject)
 
 
@@ -275,14 +275,6 @@ def _is_undone(first: Shuffled, second: Shuffled, around: ast.AST) -> bool:
 
 def _within(body: list[ast.stmt], found: Shuffled) -> bool:
     return any(stands_in(found.site.node, statement) for statement in body)
-
-
-def _loops(block: Block) -> Iterator[Block]:
-    for child in block.children:
-        if isinstance(child, Block):
-            if child.kind == "loop":
-                yield child
-            yield from _loops(child)
 
 
 def _zipped_loaders(subject: Value | None) -> Iterator[Apart]:

@@ -205,6 +205,10 @@ class Uses:
 
 def uses_of(program: Program) -> Uses:
     """How the datasets of a program are used."""
+    return program.once(_uses_of)
+
+
+def _uses_of(program: Program) -> Uses:
     uses = Uses(trains=program.trains)
     for event, blocks in program.walk():
         if event.kind == "build" and event.subject is not None:

@@ -17,16 +17,14 @@ from nnlint.questions.data.repeating import Walk
 from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import RESTORES
-from nnlint.semantics.timeline import Block, Event, exclusive, innermost_loop
+from nnlint.semantics.timeline import Block, Event, exclusive, innermost_loop, way_of_sample
 from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import (
     ARGUMENTS,
     MADE,
-    SAMPLE,
     TAKEN_AT,
     TAKEN_FROM,
     Built,
-    Instance,
     Maybe,
     Operation,
     Site,
@@ -83,10 +81,9 @@ def unpaired_transforms(program: Program) -> Iterator[Unpaired]:
         holder = event.subject
         if isinstance(holder, Built) and holder.entry.family == "segmentation":
             yield from _of_two_pipelines(holder)
-        if isinstance(holder, Built | Instance | Unknown):
-            block = holder.state.get(SAMPLE)
-            if isinstance(block, Block):
-                yield from _in_walk(list(block.walk()))
+        block = way_of_sample(holder)
+        if block is not None:
+            yield from _in_walk(list(block.walk()))
     for walk_of_loop in _loops(program):
         yield from _in_walk(walk_of_loop)
 

@@ -16,9 +16,8 @@ from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.training.carrying import takes_state_along
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.draws import depends_on_draw
-from nnlint.semantics.timeline import Block, Event, loops_around
+from nnlint.semantics.timeline import Event, loops_around, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     SAMPLED,
     Built,
     Choice,
@@ -144,8 +143,8 @@ def _is_drawn(dataset: Value | None, depth: int = 4) -> bool:
         case _ if depth == 0:
             return False
         case Instance():
-            block = dataset.state.get(SAMPLE)
-            drawn = isinstance(block, Block) and bool(block.events("draw"))
+            block = way_of_sample(dataset)
+            drawn = block is not None and bool(block.events("draw"))
             return drawn or depends_on_draw(dataset.state.get(SAMPLED))
         case Built():
             inner = [v for v in dataset.arguments.values() if isinstance(v, Value)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.loaders import built_loaders
 from nnlint.questions.data.splits import datasets_in
 from nnlint.semantics.analysis import Program, is_test
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, way_of_sample
 from nnlint.semantics.values import (
-    SAMPLE,
     Arithmetic,
     Built,
     Constant,
@@ -41,26 +41,21 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
     draws from for its samples without a seed of its own."""
     if is_test(program.module):
         return
-    for event in program.events("build"):
-        loader = event.subject
-        if not isinstance(loader, Built) or not _starts_alike(loader):
+    for loader, _ in built_loaders(program):
+        if not _starts_alike(loader):
             continue
         lasting = constant(loader.arguments.get("persistent_workers"), False) is True
         holders: list[Built | Instance | Unknown] = [loader, *datasets_in(loader)]
         for holder in holders:
-            block = holder.state.get(SAMPLE)
-            for generator, drawn in _drawn_from(program, block) if isinstance(block, Block) else ():
+            block = way_of_sample(holder)
+            for generator, drawn in _drawn_from(program, block) if block is not None else ():
                 yield CopiedGenerator(generator, loader, drawn, lasting)
 
 
 def _starts_alike(loader: Built) -> bool:
     """Whether a loader starts workers and gives none of them a seed."""
     given = loader.arguments
-    if (
-        loader.entry.kind != "loader"
-        or "**" in given
-        or loader.entry.options.get("reseeds_workers")
-    ):
+    if "**" in given or loader.entry.options.get("reseeds_workers"):
         return False
     if loader.entry.parameter("worker_init_fn") is None:
         return False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from nnlint.questions.participants import is_output
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import source_of, upstream
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, loops_in
 from nnlint.semantics.values import (
     ARGUMENTS,
     Built,
@@ -85,7 +85,7 @@ def _imported(module: ModuleSyntax) -> frozenset[str]:
 def is_of_loader(given: Iterable[Value], program: Program) -> bool:
     """Whether what a module is given is bound by loops over loaders only."""
     called = {value.name for value in given if isinstance(value, Unknown)}
-    loops = [b for b in _loops(program.timeline) if b.site and called & _bound(b.site.node)]
+    loops = [b for b in loops_in(program.timeline) if b.site and called & _bound(b.site.node)]
     return bool(loops) and all(map(_yields_batches, loops))
 
 
@@ -93,14 +93,6 @@ def _bound(loop: ast.AST) -> set[str]:
     """The variables that a loop binds."""
     target = getattr(loop, "target", None)
     return {n.id for n in walk(target) if isinstance(n, ast.Name)} if target is not None else set()
-
-
-def _loops(block: Block) -> Iterator[Block]:
-    for child in block.children:
-        if isinstance(child, Block):
-            if child.kind == "loop":
-                yield child
-            yield from _loops(child)
 
 
 def _yields_batches(loop: Block) -> bool:

@@ -11,8 +11,8 @@ from nnlint.questions.model.dropout import OF_ANY_KIND, drops, is_active
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import behind, tensor_of
 from nnlint.semantics.holding import covers
-from nnlint.semantics.timeline import Block
-from nnlint.semantics.values import SAMPLE, Built, Instance, Operation, Site, Unknown
+from nnlint.semantics.timeline import way_of_sample
+from nnlint.semantics.values import Built, Operation, Site
 
 AUGMENTATION, DROPOUT, NUMBERS = "the augmentation", "the dropout", "random numbers"
 _OF_TORCH = ("torchvision.", "kornia.")
@@ -66,9 +66,8 @@ def _in_model(program: Program) -> Iterator[Drawn]:
 
 def _augmentation(program: Program) -> Iterator[Drawn]:
     for event in program.events("build"):
-        holder = event.subject
-        block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
-        for found, _ in random_events([*block.walk()]) if isinstance(block, Block) else ():
+        block = way_of_sample(event.subject)
+        for found, _ in random_events([*block.walk()]) if block is not None else ():
             entry = found.subject.entry if isinstance(found.subject, Built) else None
             name = entry.name if entry else ""
             if name.startswith(_OF_TORCH) and not name.endswith(_OF_PYTHON):

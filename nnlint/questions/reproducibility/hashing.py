@@ -72,8 +72,7 @@ def _hash_orders(module: ModuleSyntax, _: None) -> list[HashOrder]:
     }
     for node in module.nodes:
         for given in _divided(node, rest):
-            names = _Names(module, node)
-            ordered = names.ordered_set(given)
+            ordered = _Names(module, node).ordered_set(given)
             if ordered is not None:
                 found.append(HashOrder(Site(module, ordered), Site(module, node)))
     return found
@@ -111,8 +110,7 @@ class _Names:
 
     def __init__(self, module: ModuleSyntax, node: ast.AST) -> None:
         functions = functions_around(module, node)
-        scopes = [list(walk(f)) for f in functions[::-1]] + [list(module.nodes)]
-        self._scopes = scopes
+        self._scopes = [*map(walk, functions[::-1]), module.nodes]
         self._row = getattr(node, "lineno", 0)
 
     def assigned(self, name: str) -> ast.expr | None:
@@ -226,11 +224,11 @@ class _Names:
                 return value is not None and self.holds_texts(value, way - 1)
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
                 return bool(elements) and any(self.is_text(e, {}, way - 1) for e in elements)
-            case ast.ListComp(elt=element, generators=loops):
-                return self.is_text(element, self.elements(loops, way - 1), way - 1)
-            case ast.GeneratorExp(elt=element, generators=loops):
-                return self.is_text(element, self.elements(loops, way - 1), way - 1)
-            case ast.SetComp(elt=element, generators=loops):
+            case (
+                ast.ListComp(elt=element, generators=loops)
+                | ast.GeneratorExp(elt=element, generators=loops)
+                | ast.SetComp(elt=element, generators=loops)
+            ):
                 return self.is_text(element, self.elements(loops, way - 1), way - 1)
             case ast.Call(func=ast.Name(id="map"), args=[function, _]):
                 return last_name(function) in _TEXTS

@@ -12,8 +12,8 @@ from nnlint.questions.reproducibility.seeding import fixes_seed, may_seed, train
 from nnlint.questions.reproducibility.splitting import split_at, state_of_split
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import MODULES, Drawing, drawings
-from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import SAMPLE, Built, constant
+from nnlint.semantics.timeline import Event, way_of_sample
+from nnlint.semantics.values import Built, constant
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import enclosing_statement
 
@@ -105,8 +105,8 @@ def _of_samples(loader: Built) -> Iterator[Event]:
     if loader.entry.kind != "loader" or constant(loader.arguments.get("num_workers")) != 0:
         return
     for dataset in datasets_in(loader):
-        block = dataset.state.get(SAMPLE)
-        if isinstance(block, Block):
+        block = way_of_sample(dataset)
+        if block is not None:
             yield from (e for e in block.events("draw") if e.subject is None)
 
 

@@ -16,11 +16,10 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import behind
 from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.library import load_library
-from nnlint.semantics.timeline import Block, Event, exclusive
+from nnlint.semantics.timeline import Event, exclusive, way_of_sample
 from nnlint.semantics.values import (
     IS_CALLED,
     NONE,
-    SAMPLE,
     Built,
     Constant,
     Instance,
@@ -232,9 +231,8 @@ IN_ORDER = "nothing but the seeds of its workers"
 def _changes_data(program: Program) -> bool:
     """Whether anything random happens to the samples of a dataset."""
     for event in program.events("build"):
-        holder = event.subject
-        block = holder.state.get(SAMPLE) if isinstance(holder, Built | Instance | Unknown) else None
-        if isinstance(block, Block) and (block.events("draw") or random_events([*block.walk()])):
+        block = way_of_sample(event.subject)
+        if block is not None and (block.events("draw") or random_events([*block.walk()])):
             return True
     return bool(program.events("draw") or random_events(program.walk()))
 

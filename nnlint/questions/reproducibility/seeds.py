@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.participants import is_optimizer
+from nnlint.questions.participants import is_model, is_optimizer
 from nnlint.questions.reproducibility.seeding import may_seed, trains_in_a_loop
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.draws import MODULES, drawings
@@ -75,13 +75,9 @@ def _begins_anew(loop: Block) -> bool:
     """Whether each round trains another model, as in a loop over folds or runs."""
     return any(
         is_optimizer(event.subject)
-        or (isinstance(event.subject, Built) and _is_model(event.subject))
+        or (isinstance(event.subject, Built) and is_model(event.subject))
         for event in loop.events("build", "copy", "load")
     ) or bool(loop.events("load", "split"))
-
-
-def _is_model(built: Built) -> bool:
-    return built.entry.kind in ("model", "layer", "container")
 
 
 def _is_restored(seed: Event, loop: Block) -> bool:

@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import Entry, load_library
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Constant, Site
+from nnlint.syntax.calls import called_name
 
 _BY_TORCH = "torch."
 _SOURCES = ("random_state", "generator", "seed")
@@ -95,12 +96,8 @@ def _is_given(call: ast.AST) -> bool:
         if keyword.arg == "shuffle" and not _says_true(keyword.value):
             return True
     # `random_split(dataset, lengths, generator)`
-    return len(call.args) > 2 and _called(call) == "random_split"
+    return len(call.args) > 2 and called_name(call) == "random_split"
 
 
 def _says_true(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
-
-
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))

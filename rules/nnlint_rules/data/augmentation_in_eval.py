@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from nnlint.questions.data.pipelines import (
     RandomTransform,
     random_transforms,
@@ -66,7 +68,7 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     """
     if trains_adversarially(program):
         return
-    transforms = list(random_transforms(program))
+    transforms = random_transforms(program)
     trained_on = {f.pipeline.key for f in transforms if f.role != "eval"}
     for found in evaluation_pipelines(transforms):
         first = found[0]
@@ -83,7 +85,7 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
         )
 
 
-def evaluation_pipelines(transforms: list[RandomTransform]) -> list[list[RandomTransform]]:
+def evaluation_pipelines(transforms: Sequence[RandomTransform]) -> list[list[RandomTransform]]:
     """The random transforms of evaluation data, pipeline by pipeline."""
     pipelines: dict[object, list[RandomTransform]] = {}
     # an option that turns augmentation on for training turns it on for all that goes through it

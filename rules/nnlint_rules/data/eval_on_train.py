@@ -98,7 +98,7 @@ def eval_on_train(program: Program, context: Context) -> None:
                 *([(evaluation.loop.site, "evaluated here")] if evaluation.loop.site else []),
             ],
         )
-    for event, _ in given_training_data(program):
+    for event in given_training_data(program):
         context.report(
             event.site,
             f"`{event.site.text}` evaluates on the rows that it trains on: the score says how well "

@@ -1,4 +1,4 @@
-from nnlint.questions.data.leaks import Leak, leaks
+from nnlint.questions.data.leaks import leaks
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -69,14 +69,10 @@ def fit_before_split(program: Program, context: Context) -> None:
             continue
         context.report(
             leak.fit.site,
-            f"`{called}` learns from all rows, also from those that {_parted(leak)} holds out: "
+            f"`{called}` learns from all rows, also from those that `{leak.split.text}` holds out: "
             "the score is better than the model is on new data",
             help="Split first, fit on the training part, and transform the others with it.",
             # a mean in place of what is missing moves the score little
             level=Level.WARNING if leak.fit.fills else None,
             related=[(leak.split, "the rows are split here")],
         )
-
-
-def _parted(leak: Leak) -> str:
-    return f"`{leak.split.text}`" if leak.split is not None else ""
