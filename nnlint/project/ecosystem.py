@@ -20,16 +20,16 @@ LIBRARIES = (
     "monai",
     "segmentation_models_pytorch",
 )
-_ON_ONE_ROW = rb"(?:(?:try|else|finally|(?:if|elif|except|with)\b[^\n:#]*)[ \t]*:[ \t]*)?"
+_ON_ONE_ROW = rb"(?:(?:(?:try|else|finally)[ \t]*|(?:if|elif|except|with)\b[^\n:#]*):[ \t]*)?"
 """What an import may stand behind on its row: `try: import torch`."""
-_IMPORTS = re.compile(
+_IMPORT = re.compile(
     rb"^(?:\xef\xbb\xbf)?[ \t\f]*"
     + _ON_ONE_ROW
-    + rb"(?:from|import)(?:[ \t\f]|\\\r?\n)(?:(?:[\w.,; \t\f]|\\\r?\n)*\b)?(?:"
-    + "|".join(LIBRARIES).encode()
-    + rb")\b",
+    + rb"(?:from|import)(?:[ \t\f]|\\\r?\n)((?:[\w.,; \t\f]+|\\\r?\n)*)",
     re.MULTILINE,
 )
+"""An import and its names, however many rows it takes: each is read once."""
+_LIBRARY = re.compile(rb"\b(?:" + "|".join(LIBRARIES).encode() + rb")\b")
 _MAIN = re.compile(rb"^if[ \t(]+__name__[ \t]*==[ \t]*['\"]__main__['\"]", re.MULTILINE)
 _FROM_PROJECT = re.compile(rb"^[ \t]*from[ \t]+(?!__future__\b)[.\w]+[ \t]+import\b", re.MULTILINE)
 _STARRED = re.compile(rb"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\*", re.MULTILINE)
@@ -71,7 +71,7 @@ def takes_part(raw: bytes, is_notebook: bool = False) -> bool:
     if is_notebook:
         return bool(_IN_NOTEBOOK.search(raw))
     return bool(
-        _IMPORTS.search(raw)
+        any(_LIBRARY.search(found[1]) for found in _IMPORT.finditer(raw))
         or (_MAIN.search(raw) and _FROM_PROJECT.search(raw))
         or (_STARRED.search(raw) and _HANDED_ON.search(raw))
         or all(called.search(raw) for called in _TRAINS)
