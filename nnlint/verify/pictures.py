@@ -6,6 +6,7 @@ import math
 import textwrap
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnlint.verify.render import (
     BEFORE,
@@ -18,6 +19,9 @@ from nnlint.verify.render import (
     shade_of,
     strongest_wrong,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.patches import Rectangle
 
 CELL, MARGIN, LEGEND, SWATCH = 48, 64, 210, 22
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
@@ -201,7 +205,7 @@ def heat_map_png(
     return True
 
 
-def _patch(x: int, y: int, colour: str, wrong: bool) -> object:
+def _patch(x: int, y: int, colour: str, wrong: bool) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     if wrong:

@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     Class,
     Condition,
     Instance,
+    Key,
     Operation,
     Site,
     Value,
@@ -105,7 +106,7 @@ def _draws_anew(value: Value) -> bool:
     return draws_weights(value)
 
 
-def _state_of(value: Value) -> Mapping[str, object]:
+def _state_of(value: Value) -> Mapping[str | Key, object]:
     return value.state if isinstance(value, Built | Instance) else {}
 
 

@@ -31,6 +31,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Join,
+    Key,
     Maybe,
     Operation,
     Pending,
@@ -113,7 +114,7 @@ class Machine(ABC):
     def reset(self) -> None:
         """Forget the state of the last root; module scopes stay."""
         self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
-        self.built_states: list[dict[str, Any]] = []
+        self.built_states: list[dict[str | Key, Any]] = []
         self.block = Block("root")
         self.conditions: tuple[Condition, ...] = ()
         self.callers: tuple[Site, ...] = ()

@@ -55,7 +55,7 @@ class Items(Value):
     """A list, tuple or set: `state["items"]` is a tuple of values."""
 
     kind: str
-    state: dict[str, Any]
+    state: dict[Any, Any]
     site: Site | None = None
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from nnlint.semantics.library import Entry
 from nnlint.semantics.records import record
 from nnlint.semantics.values.basic import MEMBERS_OF, PARTS_OF, Value
+from nnlint.semantics.values.keys import Key
 from nnlint.semantics.values.sites import Condition, Site
 from nnlint.syntax.module import ModuleSyntax
 
@@ -116,7 +117,7 @@ class Instance(Value):
     """An object of a project class; `state` holds its attributes."""
 
     cls: Class
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str | Key, Any] = field(default_factory=dict)
     site: Site | None = None
     arguments: tuple[Value, ...] = ()
     conditions: tuple[Condition, ...] = ()
@@ -149,7 +150,7 @@ class Built(Value):
     """Names of the parameters that the program passes itself."""
     site: Site
     conditions: tuple[Condition, ...] = ()
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str | Key, Any] = field(default_factory=dict)
 
     @property
     def members(self) -> tuple[Value, ...]:

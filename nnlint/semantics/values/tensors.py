@@ -11,6 +11,7 @@ from nnlint.semantics.axes.sizes import Size
 from nnlint.semantics.library import Entry
 from nnlint.semantics.records import record
 from nnlint.semantics.values.basic import HEAVIEST_FORMULA, PARTS_OF, Value, is_light, without_parts
+from nnlint.semantics.values.keys import Key
 from nnlint.semantics.values.objects import Built, Function, Instance
 from nnlint.semantics.values.sites import Condition, Site, SiteKey
 
@@ -20,7 +21,7 @@ class Tensor(Value):
     """A tensor: its symbolic shape and the operation that made it."""
 
     producer: Operation | Join | Source
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str | Key, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape | None:
