@@ -1,3 +1,21 @@
 """nnlint: the linter for people who train neural networks."""
 
+from __future__ import annotations
+
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What IPython calls for `%load_ext nnlint`: each cell that has run is linted."""
+    from nnlint.ipython import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What IPython calls for `%unload_ext nnlint`."""
+    from nnlint.ipython import unload
+
+    unload(shell)

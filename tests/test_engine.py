@@ -11,6 +11,7 @@ from nnlint import checking, workers
 from nnlint.config import Config
 from nnlint.engine import Linter, lint
 from nnlint.registry import load_rules
+from nnlint.report.frame import Sources
 from nnlint.source.discovery import MissingPathError
 from nnlint.syntax.module import parse_module
 
@@ -100,6 +101,29 @@ def test_notebook(tmp_path):
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
     (finding,) = run(tmp_path).findings
     assert (finding.code, finding.cell, finding.start.row) == ("NN101", 3, 2)
+
+
+def test_a_statement_behind_a_magic_is_linted_where_it_stands(tmp_path):
+    cells = ["import torch", "%time model = torch.nn.Linear(3, 4)", BAD.split("model\n")[-1]]
+    (tmp_path / "a.ipynb").write_text(notebook_of(*cells, "%timeit -n 3 torch.rand(2)"))
+    (finding,) = run(tmp_path).findings
+    assert (finding.code, finding.cell, finding.start) == ("NN101", 2, (1, 15))
+
+
+def test_commands_are_shown_as_they_were_written():
+    raw = notebook_of("%%time\nx = 1", "%time x = 2").encode()
+    sources = Sources({"a.ipynb": raw})
+    assert sources.lines("a.ipynb", 1) == ["%%time", "x = 1"]
+    assert sources.lines("a.ipynb", 2) == ["%time x = 2"]
+
+
+def test_cells_of_a_script_may_hold_commands(tmp_path):
+    head = "# %% [markdown]\n# Train\n\n# %%\n%matplotlib inline\n!nvidia-smi\n"
+    (tmp_path / "a.py").write_text(head + BAD)
+    (finding,) = run(tmp_path).findings
+    assert (finding.code, finding.start.row) == ("NN101", 11)
+    (tmp_path / "a.py").write_text(head.replace("%%", "-") + BAD)
+    assert codes(run(tmp_path)) == ["NN001"], "what is no script of cells is Python"
 
 
 PROSE = ("bash ./run.sh --gpus 2", "Epoch: 1 cost time: 30.0", "a sentence that explains this")

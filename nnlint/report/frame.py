@@ -42,7 +42,7 @@ class Sources:
         except (SourceError, OSError):
             return [], {}
         cells = {c.number: (c.first_row, c.row_count) for c in source.cells or ()}
-        return with_line_feeds(source.text).split("\n"), cells
+        return with_line_feeds(source.written).split("\n"), cells
 
 
 @dataclass(frozen=True, slots=True)

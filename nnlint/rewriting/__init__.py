@@ -147,10 +147,10 @@ def _edits(
     source: SourceFile, before: str, made: Iterable[tuple[Position, Position, str]]
 ) -> tuple[Edit, ...]:
     """Differences as edits of what the user sees: each within one cell of a notebook."""
-    lines = before.split("\n")
+    lines, blanked = before.split("\n"), source.blanked
     edits = []
     for start, end, content in made:
-        if not source.blanked.isdisjoint(range(start.row, end.row + 1 if start != end else 0)):
+        if not blanked.isdisjoint(range(start.row, end.row + 1 if start != end else 0)):
             raise ChangeRefused("it stands in what only a notebook can run")
         if source.cells is not None and start.column == end.column == 1:
             start, end, content = _of_rows(source, lines, start, end, content)

@@ -42,8 +42,23 @@ class SourceFile:
     raw: bytes
     cells: tuple[Cell, ...] | None
     """Cells of a notebook, whose code is joined in `text`; None for a Python file."""
-    blanked: frozenset[int] = frozenset()
-    """Rows of a notebook's `text` that are not what stands in the cell."""
+    with_commands: str | None = None
+    """The text of cells as it was written, where `text` lacks commands that no Python has."""
+
+    @property
+    def written(self) -> str:
+        """The text as its author wrote it, row by row that of `text`."""
+        return self.text if self.with_commands is None else self.with_commands
+
+    @property
+    def blanked(self) -> frozenset[int]:
+        """Rows of `text` that are not what was written."""
+        if self.with_commands is None:
+            return frozenset()
+        pairs = zip(
+            self.text.split("\n"), with_line_feeds(self.with_commands).split("\n"), strict=False
+        )
+        return frozenset(row for row, (read, own) in enumerate(pairs, 1) if read != own)
 
     def without(self, broken: Cell) -> SourceFile:
         """The notebook with a cell's code left out, its rows kept."""

@@ -19,14 +19,17 @@ _AUTOMAGIC = re.compile(
     r"(?:['\"$]?[\w~./*$-]*[A-Za-z]|[~.*-]+(?:[/\s]|$))"
 )
 """Commands that a notebook takes without `%` in front. No Python has two names side by side."""
+_TIMED = re.compile(r"^(\s*)(%(?:time|timeit|prun|memit)[ \t]+)(?!-)(\S.*)$")
+"""A magic in front of a statement, which it runs."""
 _FOREIGN_CELL = re.compile(r"^\s*%%(?!time|capture|timeit|prun)\w+")
+_PERCENT_CELL = re.compile(r"^# ?%%", re.MULTILINE)
 _TOKEN = re.compile(
     r"""(?P<string>(?:\"\"\"|'''|"|'))|(?P<comment>\#.*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
 )
 
 
-def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...], frozenset[int]]:
-    """The joined code of a notebook, where each code cell's rows are, and the rows left out.
+def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...], str]:
+    """The joined code of a notebook, where each code cell's rows are, and the code as written.
 
     Lines of IPython syntax become `pass`, so that rows stay where they were.
 
@@ -34,19 +37,22 @@ def read_notebook(raw: bytes) -> tuple[str, tuple[Cell, ...], frozenset[int]]:
         SourceError: NN003 when the bytes are no notebook.
     """
     rows: list[str] = []
+    written: list[str] = []
     cells: list[Cell] = []
-    blanked: set[int] = set()
     for number, text in code_cells(raw):
         lines = with_line_feeds(text).split("\n")
-        plain = _without_magics(lines)
-        blanked.update(
-            len(rows) + i
-            for i, pair in enumerate(zip(lines, plain, strict=True), 1)
-            if len(set(pair)) > 1
-        )
         cells.append(Cell(number, len(rows) + 1, len(lines)))
-        rows += plain
-    return "\n".join(rows) + "\n", tuple(cells), frozenset(blanked)
+        written += lines
+        rows += _without_magics(lines)
+    return "\n".join(rows) + "\n", tuple(cells), "\n".join(written) + "\n"
+
+
+def without_magics(script: str) -> str:
+    """A script divided into cells by `# %%`, as Jupytext, Spyder and VS Code write them, without
+    the commands that only a kernel can run; any other text as it is."""
+    if not _PERCENT_CELL.search(script):
+        return script
+    return "\n".join(_without_magics(with_line_feeds(script).split("\n")))
 
 
 def _load(raw: bytes) -> dict[str, Any]:
@@ -116,6 +122,9 @@ def _without_magics(lines: list[str]) -> list[str]:
     state = _LineState()
     goes_on = False
     for line in lines:
+        if not goes_on and not state.continues and (timed := _TIMED.match(line)):
+            # as wide as the magic, so that columns stay where they were
+            line = f"{timed[1]}{'if 1:':{len(timed[2])}}{timed[3]}"
         if goes_on or (not state.continues and (_MAGIC.match(line) or _is_automagic(line))):
             indent = plain[-1] if goes_on else line
             plain.append(f"{indent[: len(indent) - len(indent.lstrip())]}pass")

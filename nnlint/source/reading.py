@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nnlint.finding import Position
 from nnlint.source.file import SourceError, SourceFile
-from nnlint.source.notebook import read_notebook
+from nnlint.source.notebook import read_notebook, without_magics
 
 LARGEST = 10_000_000
 """Bytes beyond which a file is no source code."""
@@ -59,9 +59,11 @@ def read_source(path: Path, display: str, raw: bytes | None = None) -> SourceFil
     if len(raw) > LARGEST:
         raise SourceError("NN002", f"the file is larger than {LARGEST // 1_000_000} MB")
     if display.endswith(".ipynb"):
-        text, cells, blanked = read_notebook(raw)
-        return SourceFile(path, display, text, raw, cells, blanked)
-    return SourceFile(path, display, decode(raw), raw, None)
+        text, cells, written = read_notebook(raw)
+        return SourceFile(path, display, text, raw, cells, written)
+    written = decode(raw)
+    text = without_magics(written)
+    return SourceFile(path, display, text, raw, None, None if text == written else written)
 
 
 def decode(raw: bytes) -> str:
