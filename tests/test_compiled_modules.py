@@ -53,6 +53,9 @@ def test_what_stops_the_compiler_is_written_otherwise(file: Path) -> None:
         if isinstance(node, ast.Compare):
             shown = [part for part in node.comparators if isinstance(part, ast.Tuple | ast.List)]
             assert not any(isinstance(e, ast.Starred) for part in shown for e in part.elts), node
+        elif isinstance(node, ast.MatchAs):
+            # compiled, the name of such a pattern is never bound
+            assert not isinstance(node.pattern, ast.MatchSequence), node.name
 
 
 def all_below(cls: type) -> Iterator[type]:

@@ -409,7 +409,7 @@ def may_stack_layers(node: ast.AST, words: Words) -> bool:
         match inner:
             case ast.Call(args=[ast.Call() as given]) if _stack(_kind(given, kinds), inner, kinds):
                 return True
-            case ast.Call(args=[_, _, *_] as several) if _in_a_row([*several], {}):
+            case ast.Call(args=several) if _in_a_row([*several], {}):
                 return True
             case ast.FunctionDef(body=body) if kinds and _in_a_row([*map(_called, body)], kinds):
                 return True
