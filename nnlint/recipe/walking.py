@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nnlint.config import Config
 from nnlint.finding import Finding, Stage
+from nnlint.project.configurations import Configurations
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.recipe.bullets import BULLETS
@@ -92,6 +93,7 @@ def look_at(
         return shown
     onlooker = Onlooker()
     onlooker.machine = ObservedInterpreter(modules.load, onlooker)
+    onlooker.machine.read_settings = Configurations(modules).read
     try:
         analysis = analyse(module, modules.load, onlooker.machine, users=Users(modules))
     except RecursionError:
