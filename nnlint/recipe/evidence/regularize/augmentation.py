@@ -15,7 +15,9 @@ def augmentation(context: Context) -> Iterator[Evidence]:
     for run in learning_runs(context):
         for found in random_transforms(run.program):
             if acts_in_training(found, run.trains):
-                yield context.done(found.transform, f"`{transform_name(found)}` changes each sample")
+                yield context.done(
+                    found.transform, f"`{transform_name(found)}` changes each sample"
+                )
 
 
 def acts_in_training(found: RandomTransform, trains: bool) -> bool:
