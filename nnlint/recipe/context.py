@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,13 @@ from functools import cached_property
 
 from nnlint.context import place
 from nnlint.finding import Stage
+from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.model import Evidence, Status
-from nnlint.recipe.watching import ASSERTED, CALLED, Call
+from nnlint.recipe.tracing import Tracing
+from nnlint.recipe.watching import ASSERTED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, entered
 from nnlint.semantics.values import Site
 from nnlint.syntax.module import ModuleSyntax
 
@@ -44,6 +47,16 @@ class Run:
         """The events of some kinds that happen by default."""
         return [event for event, _ in self.walk() if event.kind in kinds]
 
+    def is_before_training(self, call: Call) -> bool:
+        """Whether a call happens before any optimizer steps, in the function that is entered."""
+        entry = entered(call.blocks)
+        for event, _ in entry.walk():
+            if event is call.event:
+                return True
+            if event.kind in ("fit", "load") or (event.kind == "step" and steps_optimizer(event)):
+                return False
+        return False
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -53,6 +66,8 @@ class Context:
     analysis: Analysis
     noted: dict[int, Call]
     """Calls and assertions, by the identity of their events."""
+    made_of: MadeOf
+    """What values that are not known are computed from; see `watching.Onlooker`."""
     stage: Stage | None = None
     files: Sequence[str] = ()
     """All Python files of the project that take part, as the user knows them."""
@@ -84,7 +99,8 @@ class Context:
                     found.append(Run(program, "test"))
             elif self.is_notebook and program.name == "__main__":
                 found.append(Run(program, "notebook"))
-            elif program.is_entry:
+            elif program.is_entry or program.name == "__main__":
+                # what stands at the top of a module runs, whoever starts or imports it
                 found.append(Run(program, "script"))
             elif self._is_called_by_trainer(program):
                 found.append(Run(program, "hooks"))
@@ -108,6 +124,11 @@ class Context:
             for event, blocks in run.walk():
                 if event.kind == kind and id(event) in self.noted:
                     yield replace(self.noted[id(event)], blocks=blocks)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Follows values back to what they are computed from."""
+        return Tracing(self.made_of)
 
     def done(self, site: Site, text: str) -> Evidence:
         """Evidence that a bullet is done.
@@ -134,7 +155,13 @@ class Context:
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:
     cell, start, _ = place(site)
-    return Evidence(site.module.source.display, start.row, site.text, text, status, cell)
+    # of a loop or function, its head
+    code = site.text if isinstance(site.node, ast.expr) else site.module.lines[_row(site) - 1]
+    return Evidence(site.module.source.display, start.row, code.strip(), text, status, cell)
+
+
+def _row(site: Site) -> int:
+    return site.module.span(site.node)[0][0]
 
 
 def _of_test(blocks: Sequence[Block]) -> bool:
@@ -149,8 +176,6 @@ def _is_test_name(name: str) -> bool:
 
 def _has_base(program: Program, name: str) -> bool:
     """Whether the class that a program enters is derived from a trainer's class of a name."""
-    import ast
-
     return any(
         isinstance(node, ast.ClassDef)
         and node.name == program.name
