@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LARGEST = 64_000
 """Bytes beyond which a file is data rather than settings."""
-SUFFIXES = (".yaml", ".yml", ".json", ".toml")
+_DEEPEST, _MOST_FILES = 4, 200
+"""Folders below one another, and files, that are looked at where no program names them."""
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.[\d_]+)(?:[eE][-+]?\d+)?\Z")
 """What OmegaConf takes for a number; PyYAML takes `1e-4` for text."""
 _TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+")
@@ -84,6 +85,12 @@ class Configurations:
                 return path
         return None
 
+    def beside(self, importer: ModuleSyntax) -> list[Settings]:
+        """What the YAML files of a module's project hold, where it is settings."""
+        top = self.modules.folders_above(str(importer.source.path))[-1]
+        found = (self.content(path) for path in self.modules.once(_settings_files, top))
+        return [settings for settings in found if isinstance(settings, Settings)]
+
     def content(self, path: str, numbers: bool = False) -> Value | None:
         """What a file holds; None where it cannot be read, or holds no settings.
 
@@ -112,6 +119,25 @@ class Configurations:
         if path.endswith(".toml"):
             return _of_toml(raw, module)
         return _of_yaml(text, module, path.endswith(".json"), numbers)
+
+
+def _settings_files(modules: ProjectModules, top: str) -> list[str]:
+    """The YAML files in a folder and those in it, as far as they are not hidden."""
+    found: list[str] = []
+    level = [top]
+    for _ in range(_DEEPEST):
+        inner: list[str] = []
+        for folder in level:
+            for name in sorted(modules.names(folder)):
+                path = os.path.join(folder, name)
+                if name.endswith((".yaml", ".yml")) and os.path.isfile(path):
+                    found.append(path)
+                elif name[0] not in "._" and os.path.isdir(path) and not os.path.islink(path):
+                    inner.append(path)
+            if len(found) >= _MOST_FILES or len(inner) >= _MOST_FILES:
+                return found[:_MOST_FILES]
+        level = inner
+    return found
 
 
 def _of_yaml(text: str, module: ModuleSyntax, is_json: bool, numbers: bool) -> Value | None:

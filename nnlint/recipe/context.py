@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from nnlint.context import place
 from nnlint.finding import Stage
+from nnlint.project.configurations import Configurations
 from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
@@ -17,7 +18,7 @@ from nnlint.recipe.watching import ASSERTED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event, entered
-from nnlint.semantics.values import Site
+from nnlint.semantics.values import Settings, Site, Value
 from nnlint.syntax.module import ModuleSyntax
 
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
@@ -68,6 +69,10 @@ class Context:
     """Calls and assertions, by the identity of their events."""
     made_of: MadeOf
     """What values that are not known are computed from; see `watching.Onlooker`."""
+    values: Mapping[ast.AST, Value] = field(default_factory=dict)
+    """What expressions have come to last, tests among them."""
+    configurations: Configurations | None = None
+    """Reads configuration files of the project."""
     stage: Stage | None = None
     files: Sequence[str] = ()
     """All Python files of the project that take part, as the user knows them."""
@@ -124,6 +129,11 @@ class Context:
             for event, blocks in run.walk():
                 if event.kind == kind and id(event) in self.noted:
                     yield replace(self.noted[id(event)], blocks=blocks)
+
+    def settings_beside(self) -> Iterator[Settings]:
+        """What the configuration files that lie in the file's project hold."""
+        if self.configurations is not None:
+            yield from self.configurations.beside(self.module)
 
     @cached_property
     def tracing(self) -> Tracing:

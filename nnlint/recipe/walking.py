@@ -93,14 +93,25 @@ def look_at(
         return shown
     onlooker = Onlooker()
     onlooker.machine = ObservedInterpreter(modules.load, onlooker)
-    onlooker.machine.read_settings = Configurations(modules).read
+    configurations = Configurations(modules)
+    onlooker.machine.read_settings = configurations.read
     try:
         analysis = analyse(module, modules.load, onlooker.machine, users=Users(modules))
     except RecursionError:
         shown.problems.append(f"{name}: the code is nested too deeply to be analysed")
         return shown
     onlooker.trace_loops(analysis)
-    context = Context(module, analysis, onlooker.calls, onlooker.made_of, stage, files, tops)
+    context = Context(
+        module,
+        analysis,
+        onlooker.calls,
+        onlooker.made_of,
+        onlooker.values,
+        configurations,
+        stage,
+        files,
+        tops,
+    )
     shown.facts |= set(facts_of(context))
     for bullet, detector in detectors().items():
         if only not in ("", bullet.name):
