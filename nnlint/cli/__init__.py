@@ -24,6 +24,7 @@ COMMANDS = {
     "rule": "nnlint.cli.others",
     "init": "nnlint.cli.others",
     "clean": "nnlint.cli.others",
+    "recipe": "nnlint.cli.recipe",
     "verify": "nnlint.cli.verify",
     "debug": "nnlint.cli.debug",
     "new-rule": "nnlint.cli.new_rule",

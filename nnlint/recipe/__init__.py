@@ -1,0 +1,1 @@
+"""Where a project stands in "A Recipe for Training Neural Networks", with the evidence for it."""

@@ -1,0 +1,159 @@
+"""What a detector of evidence may ask: one file, as it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from nnlint.context import place
+from nnlint.finding import Stage
+from nnlint.recipe.model import Evidence, Status
+from nnlint.recipe.watching import ASSERTED, CALLED, Call
+from nnlint.semantics.analysis import Analysis, Program, is_test
+from nnlint.semantics.conditions import off_by_default
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Site
+from nnlint.syntax.module import ModuleSyntax
+
+_HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
+"""Bases of classes whose methods a trainer calls."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A program that really runs: somebody starts it, a test runner or a trainer calls it."""
+
+    program: Program
+    kind: str
+    """script, test, notebook or hooks (of a class that a trainer calls)."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model is trained in it."""
+        return self.program.trains
+
+    def walk(self) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+        """What happens by default, in order, with the blocks it stands in, outermost first."""
+        for event, blocks in self.program.walk():
+            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks)):
+                yield event, blocks
+
+    def events(self, *kinds: str) -> list[Event]:
+        """The events of some kinds that happen by default."""
+        return [event for event, _ in self.walk() if event.kind in kinds]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One file of the project, as it runs, and what lies around it."""
+
+    module: ModuleSyntax
+    analysis: Analysis
+    noted: dict[int, Call]
+    """Calls and assertions, by the identity of their events."""
+    stage: Stage | None = None
+    files: Sequence[str] = ()
+    """All Python files of the project that take part, as the user knows them."""
+    tops: Sequence[str] = field(default=())
+    """The folders that the walk began in, absolute."""
+
+    @property
+    def folder(self) -> str:
+        """The folder that the file lies in, absolute."""
+        return os.path.dirname(os.path.abspath(self.module.source.path))
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the file is a notebook."""
+        return str(self.module.source.path).endswith(".ipynb")
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the file holds tests."""
+        return is_test(self.module)
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The programs of the file that really run; a helper that nobody calls is none."""
+        found: list[Run] = []
+        for program in self.analysis.programs:
+            if self.is_test:
+                if _is_test_name(program.name):
+                    found.append(Run(program, "test"))
+            elif self.is_notebook and program.name == "__main__":
+                found.append(Run(program, "notebook"))
+            elif program.is_entry:
+                found.append(Run(program, "script"))
+            elif self._is_called_by_trainer(program):
+                found.append(Run(program, "hooks"))
+        return tuple(found)
+
+    @property
+    def training_runs(self) -> list[Run]:
+        """The runs that train a model, but for tests."""
+        return [run for run in self.runs if run.kind != "test" and run.trains]
+
+    def calls(self, *runs: Run) -> Iterator[Call]:
+        """The calls that happen by default, in the given runs or all of them."""
+        return self._noted(CALLED, runs)
+
+    def assertions(self, *runs: Run) -> Iterator[Call]:
+        """The `assert` statements that are reached, each with its test as the argument."""
+        return self._noted(ASSERTED, runs)
+
+    def _noted(self, kind: str, runs: Sequence[Run]) -> Iterator[Call]:
+        for run in runs or self.runs:
+            for event, blocks in run.walk():
+                if event.kind == kind and id(event) in self.noted:
+                    yield replace(self.noted[id(event)], blocks=blocks)
+
+    def done(self, site: Site, text: str) -> Evidence:
+        """Evidence that a bullet is done.
+
+        Parameters:
+            text: what the code does, in a few words that follow the place: `seeds torch`.
+        """
+        return _evidence(site, text, Status.DONE)
+
+    def against(self, site: Site, text: str) -> Evidence:
+        """Evidence that the code does the opposite of a bullet."""
+        return _evidence(site, text, Status.CONTRADICTED)
+
+    def lacking(self, site: Site, text: str) -> Evidence:
+        """Evidence that a bullet is not done, at the place where it should be."""
+        return _evidence(site, text, Status.MISSING)
+
+    def _is_called_by_trainer(self, program: Program) -> bool:
+        for block in program.timeline.children:
+            if isinstance(block, Block) and block.kind == "entry":
+                return any(_has_base(program, name) for name in _HOOKS_OF)
+        return False
+
+
+def _evidence(site: Site, text: str, status: Status) -> Evidence:
+    cell, start, _ = place(site)
+    return Evidence(site.module.source.display, start.row, site.text, text, status, cell)
+
+
+def _of_test(blocks: Sequence[Block]) -> bool:
+    """Whether what is entered around a place is a test function, and no helper of its class."""
+    entries = [block for block in blocks if block.kind == "entry"]
+    return not entries or entries[0].name.startswith("test") or entries[0].name in ("setUp",)
+
+
+def _is_test_name(name: str) -> bool:
+    return name.lower().startswith("test") or name.endswith(("Test", "Tests", "TestCase"))
+
+
+def _has_base(program: Program, name: str) -> bool:
+    """Whether the class that a program enters is derived from a trainer's class of a name."""
+    import ast
+
+    return any(
+        isinstance(node, ast.ClassDef)
+        and node.name == program.name
+        and any(ast.unparse(base).rpartition(".")[2].startswith(name) for base in node.bases)
+        for node in program.module.tree.body
+    )

@@ -1,0 +1,1 @@
+"""Evidence for the bullets of the section "skeleton", one file each."""

@@ -1,0 +1,1 @@
+"""Evidence for the bullets of the section "squeeze", one file each."""

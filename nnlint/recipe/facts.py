@@ -1,0 +1,36 @@
+"""What a file says of its project: whether it trains, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.recipe.bullets import DATASET, TRAINS
+from nnlint.recipe.context import Context
+
+_ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
+REINFORCED = "reinforced"
+"""The fact that a project learns from an environment."""
+
+
+def facts_of(context: Context) -> Iterator[str]:
+    """The facts that hold for a file."""
+    programs = [p for p in context.analysis.programs if p.trains]
+    if context.is_test:
+        return
+    if programs:
+        yield TRAINS
+    imported = {name.partition(".")[0] for name in _imports(context)}
+    if not imported.isdisjoint(_ENVIRONMENTS):
+        yield REINFORCED
+    if any(b.entry.kind in ("loader", "dataset") for b in context.analysis.builds):
+        yield DATASET
+
+
+def _imports(context: Context) -> Iterator[str]:
+    import ast
+
+    for node in context.module.nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""

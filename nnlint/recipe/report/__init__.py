@@ -1,0 +1,29 @@
+"""A walk through the recipe for people and for machines."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import TextIO
+
+from nnlint.recipe.model import RecipeReport
+
+FORMATS = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+"""Each format is a module of this package with a function `write(report, style, stream)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a report is written."""
+
+    color: bool = False
+    width: int | None = None
+    """Columns of the terminal; None where the report goes elsewhere."""
+    details: bool = False
+    """Whether all evidence is shown, and what to do next for every bullet."""
+
+
+def render(report: RecipeReport, format: str, style: Style, stream: TextIO) -> None:
+    """Write a report to a stream in one of the formats."""
+    importlib.import_module(f"nnlint.recipe.report.{format}").write(report, style, stream)

@@ -1,0 +1,108 @@
+"""A walk through the recipe: what the files of a project show, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from nnlint.config import Config
+from nnlint.finding import Finding, Stage
+from nnlint.project.mentions import Users
+from nnlint.project.modules import ProjectModules
+from nnlint.recipe.bullets import BULLETS
+from nnlint.recipe.context import Context
+from nnlint.recipe.deciding import decide
+from nnlint.recipe.detectors import detectors
+from nnlint.recipe.facts import facts_of
+from nnlint.recipe.model import Bullet, Evidence, RecipeReport
+from nnlint.recipe.watching import Onlooker
+from nnlint.semantics.analysis import analyse
+from nnlint.semantics.interpreter.observed import ObservedInterpreter
+from nnlint.source.discovery import Discovery
+from nnlint.source.file import SourceError
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Shown:
+    """What one file shows, or all of them together."""
+
+    evidence: dict[Bullet, list[Evidence]] = field(default_factory=dict)
+    facts: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, other: Shown) -> None:
+        """Take over what another file shows; what is known already is left out."""
+        for bullet, evidence in other.evidence.items():
+            known = self.evidence.setdefault(bullet, [])
+            known += [one for one in dict.fromkeys(evidence) if one not in known]
+        self.facts |= other.facts
+        self.problems += other.problems
+
+
+def walk_recipe(
+    paths: Sequence[str],
+    found: Discovery,
+    findings: Iterable[Finding],
+    config: Config,
+    on_progress: Progress | None = None,
+    only: str = "",
+) -> RecipeReport:
+    """Say for every bullet of the recipe where a project stands.
+
+    Parameters:
+        findings: those of the rules that `bullets.codes` names, in the same files.
+        only: the one bullet that is looked for, by default all.
+    """
+    shown = Shown()
+    modules = ProjectModules(found.roots, src=config.src)
+    tops = [os.path.abspath(path) for path in paths]
+    for number, name in enumerate(found.files):
+        if on_progress is not None:
+            on_progress(number, len(found.files))
+        shown.add(look_at(name, modules, config.stage, found.files, tops, only))
+    findings = tuple(findings)
+    verdicts = tuple(
+        decide(bullet, shown.evidence.get(bullet, ()), findings, shown.facts, config.stage)
+        for bullet in BULLETS
+        if only in ("", bullet.name)
+    )
+    return RecipeReport(
+        tuple(paths), verdicts, config.stage, len(found.files), tuple(shown.problems)
+    )
+
+
+def look_at(
+    name: str,
+    modules: ProjectModules,
+    stage: Stage | None,
+    files: Sequence[str] = (),
+    tops: Sequence[str] = (),
+    only: str = "",
+) -> Shown:
+    """What one file shows."""
+    modules.start()
+    shown = Shown()
+    try:
+        module = modules.parse(os.path.abspath(name))
+    except (FileNotFoundError, SourceError) as error:
+        shown.problems.append(f"{name}: {getattr(error, 'message', error)}")
+        return shown
+    onlooker = Onlooker()
+    onlooker.machine = ObservedInterpreter(modules.load, onlooker)
+    try:
+        analysis = analyse(module, modules.load, onlooker.machine, users=Users(modules))
+    except RecursionError:
+        shown.problems.append(f"{name}: the code is nested too deeply to be analysed")
+        return shown
+    context = Context(module, analysis, onlooker.calls, stage, files, tops)
+    shown.facts |= set(facts_of(context))
+    for bullet, detector in detectors().items():
+        if only not in ("", bullet.name):
+            continue
+        evidence = list(dict.fromkeys(detector(context)))
+        if evidence:
+            shown.evidence[bullet] = evidence
+    return shown

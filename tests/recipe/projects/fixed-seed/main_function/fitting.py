@@ -1,0 +1,16 @@
+"""One step of the run, in a module of its own."""
+
+from torch import nn, optim
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def fit(inputs, labels):
+    network = nn.Linear(inputs.shape[1], 3)
+    updates = optim.Adam(network.parameters(), lr=3e-4)
+    batches = DataLoader(TensorDataset(inputs, labels), batch_size=32, shuffle=True)
+    for _ in range(10):
+        for x, y in batches:
+            updates.zero_grad()
+            nn.functional.cross_entropy(network(x), y).backward()
+            updates.step()
+    return network
