@@ -45,24 +45,26 @@ def first_batch(spec: Mapping[str, Any], seed: int = 0) -> Batch:
 
     Parameters:
         spec: `file` or `module`, the `name` in it (dots lead into it), `args` and `kwargs` where
-            it is to be called with some, the `folder` to run in, and `seconds` that it may take.
+            it is to be called with some, `folders` that paths are seen from, and `seconds` that it may take.
 
     Raises:
         NoBatch: it raises, hangs, yields nothing, or yields nothing that a model takes.
     """
     title = str(spec.get("title") or spec["name"])
-    folder = str(spec.get("folder") or os.getcwd())
-    with _within(float(spec.get("seconds") or 0), title), inside(folder):
-        try:
-            seed_all(seed)
-            found = _found(spec, title)
-            loader, kind = _loader(found, title)
-            seed_all(seed)
-            batch = _first(loader, title)
-        except NoBatch:
-            raise
-        except (Exception, SystemExit) as error:
-            raise NoBatch(f"{title} raises {_told(error)}") from error
+    folders = [f for f in spec.get("folders") or () if os.path.isdir(f)] or [os.getcwd()]
+    with _within(float(spec.get("seconds") or 0), title):
+        for folder in folders:
+            try:
+                with inside(folder):
+                    loader, kind, batch = _taken(spec, title, seed)
+                break
+            except NoBatch:
+                raise
+            except (Exception, SystemExit) as error:
+                if isinstance(error, OSError) and folder != folders[-1]:
+                    # its paths may be written as seen from another folder
+                    continue
+                raise NoBatch(f"{title} raises {_told(error)}") from error
     value = _as_tensors(batch)
     _check(value, title)
     dataset = getattr(loader, "dataset", None)
@@ -86,11 +88,20 @@ def inside(folder: str) -> Iterator[None]:
         os.chdir(before)
 
 
+def _taken(spec: Mapping[str, Any], title: str, seed: int) -> tuple[Any, str, Any]:
+    """The loader, what it is called, and its first batch."""
+    seed_all(seed)
+    found = _found(spec, title)
+    loader, kind = _loader(found, title)
+    seed_all(seed)
+    return loader, kind, _first(loader, title)
+
+
 def _found(spec: Mapping[str, Any], title: str) -> Any:
     first, *rest = str(spec["name"]).split(".")
     try:
         filename = spec.get("file") or file_of(str(spec["module"]))
-        found = load_target(str(filename), first)
+        found = load_target(str(filename), first, within=str(spec.get("within") or ""))
     except NotLoaded as error:
         raise NoBatch(f"{title} cannot be loaded: {error}") from error
     if isinstance(found, Missing):

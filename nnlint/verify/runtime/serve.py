@@ -257,10 +257,10 @@ def _build(
 ) -> Any:
     from torch.nn.parameter import is_lazy
 
-    from .construction.on_data import Data, criterion_of
     from .construction.building import NotLoaded, build, file_of, load_target, subject_of
     from .construction.inlining import NotAlone, importable, inlined
     from .construction.missing import NOTED
+    from .construction.on_data import Data, criterion_of
 
     target = job["target"]
     send("start", probe="build")
@@ -281,6 +281,7 @@ def _build(
             float(job.get("build_budget") or 45),
             job.get("knowledge"),
             data,
+            target.get("within") or "",
         )
     except NotLoaded as error:
         _fail(send, "load", str(error), refusals)
@@ -310,7 +311,11 @@ def _build(
         subject.batch = batch if built.step is not None else None
         report["step"] = built.step.call.how if built.step is not None else ""
         report["not_on_data"] = "" if built.step is not None else data.problem
-    if built.inputs is not None and NOTED and _is_missing(subject.runner.call(subject.inputs, False)):
+    if (
+        built.inputs is not None
+        and NOTED
+        and _is_missing(subject.runner.call(subject.inputs, False))
+    ):
         _fail(send, "inputs", "it returns what is missing", refusals, **report)
         return None
     parameters = sum(p.numel() for p in built.model.parameters() if not is_lazy(p))

@@ -89,7 +89,8 @@ class Stepped(nn.Module):
     def forward(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any) -> Tensor:
         """The loss."""
         if self.kind == "training_step":
-            return _loss_in(self.model.training_step(*args, **kwargs), True)
+            step: Any = self.model.training_step
+            return _loss_in(step(*args, **kwargs), True)
         output = self.model(*args, **kwargs)
         if self.kind == "own loss":
             return _loss_in(output, False)
@@ -154,9 +155,7 @@ class Step:
         return [c.target.detach().clone() for c in watch.calls]
 
 
-def pair(
-    model: nn.Module, value: Any, criterion: Optional[Criterion], inner: bool = False
-) -> Step:
+def pair(model: nn.Module, value: Any, criterion: Optional[Criterion], inner: bool = False) -> Step:
     """The step of a model on a batch.
 
     Parameters:
@@ -185,7 +184,9 @@ def pair(
 def inputs_of(model: nn.Module, step: Step) -> Optional[Inputs]:
     """A few examples of the batch as `forward` takes them; None where it takes none of it."""
     value = step.call.args[0] if step.stepped.kind == "training_step" else None
-    calls = [step.call] if value is None else [c for c in _calls(model, value) if c.target is not None]
+    calls = (
+        [step.call] if value is None else [c for c in _calls(model, value) if c.target is not None]
+    )
     calls += [] if value is None else [Call((value,), {})]
     modes = [(m, m.training) for m in model.modules()]
     model.eval()
@@ -246,7 +247,8 @@ def _ways(
 
 
 def _training_step(model: nn.Module, value: Any) -> Call:
-    parameters = inspect.signature(model.training_step).parameters.values()  # type: ignore[operator, arg-type]
+    step: Any = model.training_step
+    parameters = inspect.signature(step).parameters.values()
     several = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
     args = (value, 0)[: max(several, 1)]
     return Call(args, {}, how="training_step(batch)")
@@ -260,7 +262,9 @@ def _calls(model: nn.Module, value: Any) -> Iterator[Call]:
         known = {k: v for k, v in parts.items() if k in names or (takes_any and _tensor(v))}
         if known:
             yield Call((), known, how=f"forward({_listed(known)})")
-        targets = [k for k, v in parts.items() if TARGET.search(k) and not MASK.search(k) and _tensor(v)]
+        targets = [
+            k for k, v in parts.items() if TARGET.search(k) and not MASK.search(k) and _tensor(v)
+        ]
         plain = [k for k, v in parts.items() if k not in targets and _tensor(v)]
         for target in targets or plain[-1:]:
             given = {k: v for k, v in known.items() if k not in targets and k != target}

@@ -16,8 +16,8 @@ from .inputs import Inputs, seed_all
 from .progress import late
 from .running import Runner
 from .subject import Subject
-from .watching import Watch, telling
 from .trees import Path, leaves
+from .watching import Watch, telling
 
 LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 

@@ -26,6 +26,7 @@ from .enclosing import capture, literal_calls
 from .first_guess import LENGTHS
 from .fitting import NotRun, fit_inputs
 from .known import known_arguments
+from .missing import Missing
 from .on_data import Data
 from .slicing import find_file, load_slice, package_of
 from .trials import trial
@@ -100,8 +101,8 @@ def _with_lengths(model: nn.Module, inputs: Inputs) -> Inputs:
     return dataclasses.replace(inputs, args=args, kwargs=kwargs)
 
 
-def load_target(filename: str, name: str, as_package: bool = True) -> Any:
-    """A class or function by file and name.
+def load_target(filename: str, name: str, as_package: bool = True, within: str = "") -> Any:
+    """A class or function by file and name, or a variable of a function.
 
     A module of a package is imported, as users of the package do; a script is sliced, and
     so is a module whose import fails.
@@ -112,7 +113,7 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
     root, dotted = package_of(filename)
     if root not in sys.path:
         sys.path.insert(0, root)
-    if as_package and "." in dotted:
+    if as_package and "." in dotted and not within:
         try:
             module = importlib.import_module(dotted)
             return getattr(module, name)
@@ -123,6 +124,8 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
     if package:
         _import_parents(package, root)
     package = dotted if is_package else package
+    if within:
+        return _variable(filename, name, within, dotted, package)
     # what the slice of another class brought along is the same class to `isinstance`
     loaded = getattr(sys.modules.get(dotted), name, None)
     if isinstance(loaded, type) and _file_of_module(dotted) == os.path.abspath(filename):
@@ -134,6 +137,25 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
         raise NotLoaded(f"{filename} defines no {name}") from None
     except (ImportError, SyntaxError, OSError, AttributeError) as error:
         raise NotLoaded(f"{type(error).__name__}: {error}") from error
+
+
+def _variable(filename: str, name: str, within: str, dotted: str, package: str) -> Any:
+    """What a variable of a function holds before the loop in it.
+
+    Raises:
+        NotLoaded: the statements that make it do not run here.
+    """
+    inner = f"{dotted}_{within}"
+    try:
+        module, problems = load_slice(filename, name, inner, package, within)
+        found = getattr(module, name)
+    except KeyError:
+        raise NotLoaded(f"{within}() in {filename} sets no {name}") from None
+    except (ImportError, SyntaxError, OSError, AttributeError) as error:
+        raise NotLoaded(str(error)) from error
+    if isinstance(found, Missing):
+        raise NotLoaded(problems[-1] if problems else f"{name} is missing")
+    return found
 
 
 def _file_of_module(name: str) -> str:
@@ -165,6 +187,7 @@ def build(
     budget: float = BUDGET,
     knowledge: Optional[dict[str, Any]] = None,
     data: Optional[Data] = None,
+    within: str = "",
 ) -> Built:
     """Build a class and find inputs for it.
 
@@ -172,6 +195,7 @@ def build(
         args, kwargs: constructor arguments that the user gave.
         shapes: inputs that the user gave: `shape`, `dtype` and `high` each.
         knowledge: what the static side knows of the class, see `known.py`.
+        within: the function whose variable it is.
         data: a real batch that it is to run on; made-up inputs take its place where it does not.
 
     Raises:
@@ -179,10 +203,20 @@ def build(
     """
     started = time.monotonic()
     deadline = started + budget
-    target = load_target(filename, name)
+    target = load_target(filename, name, within=within)
     result = Built()
     if data is not None:
-        _on_data(result, target, filename, name, (args or [], kwargs or {}), seed, deadline, knowledge, data)
+        _on_data(
+            result,
+            target,
+            filename,
+            name,
+            (args or [], kwargs or {}),
+            seed,
+            deadline,
+            knowledge,
+            data,
+        )
         if result.step is not None:
             return result
     if not isinstance(target, type):
@@ -255,7 +289,9 @@ def _on_data(
             found = data.fitting(target, built, written, seed, limit)
         else:
             calls = (knowledge or {}).get("built", [])
-            partly = [(known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls]
+            partly = [
+                (known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls
+            ]
             known = literal_calls(filename, name)
             every = construct(target, known, seed, limit, partly)
             written = {origin: frozenset(arguments) for arguments, origin in partly}

@@ -37,9 +37,7 @@ class OnData:
     origin: str
 
 
-def criterion_of(
-    told: Optional[dict[str, Any]], loss: str, load: Load
-) -> Optional[Criterion]:
+def criterion_of(told: Optional[dict[str, Any]], loss: str, load: Load) -> Optional[Criterion]:
     """What the program compares outputs and targets with, as the static side tells it.
 
     Parameters:
@@ -157,9 +155,7 @@ class Data:
     ) -> Iterator[dict[str, Any]]:
         """Arguments with sizes of the data in place of guesses: one changed, then two."""
         named = _named(target, arguments)
-        free = [
-            n for n, v in named.items() if n not in written and type(v) is int and v > 0
-        ]
+        free = [n for n, v in named.items() if n not in written and type(v) is int and v > 0]
         sizes, classes = _sizes(self.batch.value), self._counts()
         heads = [n for n in free if CLASSES.search(n)] or free
         singles = [(n, c) for n in heads for c in classes]
@@ -205,4 +201,3 @@ def _named(target: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     kinds = inspect.signature(target).parameters
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {n: v for n, v in bound.arguments.items() if kinds[n].kind not in variadic}
-

@@ -38,10 +38,12 @@ def run(subject: Subject) -> Answer:
         return inconclusive("the time was up before both copies were trained")
     evidence = {"loss": task.loss, "curves": {"inputs": curve(real), "zeros": curve(blank)}}
     text = f"{real[-1]:.3f} with the inputs and {blank[-1]:.3f} with zeros after {len(real)} steps"
-    if real[-1] < 0.5 * blank[-1]:
+    # below what soft targets leave, nothing can be learned
+    floor = task.lowest or 0.0
+    if real[-1] - floor < 0.5 * (blank[-1] - floor):
         return refuted(f"the loss falls to {text}", **evidence)
     if real[-1] > 0.9 * real[0]:
         return inconclusive(f"neither copy learns: {text}", **evidence)
-    if real[-1] < HARDLY * blank[-1]:
+    if real[-1] - floor < HARDLY * (blank[-1] - floor):
         return inconclusive(f"inputs help, by less than half: the loss is {text}", **evidence)
     return confirmed(f"inputs hardly help: the loss is {text}", **evidence)

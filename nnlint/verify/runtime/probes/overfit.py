@@ -45,11 +45,9 @@ def run(subject: Subject) -> Answer:
         evidence.update({"loss": task.loss, "inputs": inputs.describe()})
         for rate in RATES:
             start = float(task(runner.call(inputs, False, options.seed)))
-            if task.lowest is None:
-                # a loss that may be anything is only known to be low beside where it began
-                goal = SHARE * start
-            else:
-                goal = task.lowest + max(GOAL, SHARE * start)
+            # a loss that may be anything is only known to be low beside where it began
+            low = max(GOAL, SHARE * start)
+            goal = SHARE * start if task.lowest is None else task.lowest + low
             losses = fit(runner, inputs, task, options.steps, rate, goal, options.seed)
             evidence["curves"][f"Adam {rate:g}"] = curve(losses)
             lowest = min(lowest, *losses)
