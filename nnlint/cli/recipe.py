@@ -7,13 +7,19 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnlint.cli.progress import progress_bar
+from nnlint.cli.verification import verification_options
 from nnlint.finding import Stage
 from nnlint.recipe.report import FORMATS
+
+if TYPE_CHECKING:
+    from nnlint.config import Config
+    from nnlint.recipe.measured import Measured
+    from nnlint.source.discovery import Discovery
 
 
 @click.command(short_help="Where a project stands in the recipe, with the evidence.")
@@ -38,11 +44,34 @@ from nnlint.recipe.report import FORMATS
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option(
+    "--run",
+    is_flag=True,
+    help="Also run the models that are trained, and measure what can be measured.",
+)
+@click.option(
+    "--loader",
+    metavar="NAME",
+    help="With --run: where batches come from, as pkg.data:make_loader or "
+    "data.py:make_loader('songs', 32) (default: what the program itself goes over).",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    metavar="SECONDS",
+    help="With --run: longest time for all models.",
+)
+@verification_options
 def recipe(paths: tuple[str, ...], **options: Any) -> int:
     """Walk through the recipe and say for every bullet where PATHS stand, with the evidence.
 
     Done is what the default run, a test, a script or a named debugging configuration really
     does; contradicted is what the code does the other way round.
+
+    With `--run` the models run in a process of their own, in the project's interpreter, under
+    limits of time, memory and files, as those of `nnlint verify` do. That guards against
+    accidents; it is no security boundary: run no code so that you would not run.
 
     Exit status: 0, 1 by `--fail-on`, 2 nnlint could not do its job.
     """
@@ -63,9 +92,10 @@ def recipe(paths: tuple[str, ...], **options: Any) -> int:
     found = linter.discover(given)
     if not found.files:
         raise click.UsageError(f"there is no Python file under {plain(' '.join(given))}")
+    measured = _measured(given, found, config, options) if _runs(options) else None
     with progress_bar(enabled=not options["quiet"], what="Reading") as on_progress:
         result = linter.run(found)
-        report = walk_recipe(given, found, result.findings, config, on_progress)
+        report = walk_recipe(given, found, result.findings, config, on_progress, measured=measured)
     if options["output"]:
         with open(options["output"], "w", encoding="utf-8") as stream:
             render(report, options["output_format"], Style(details=options["details"]), stream)
@@ -80,3 +110,39 @@ def recipe(paths: tuple[str, ...], **options: Any) -> int:
         "missing": (Status.CONTRADICTED, Status.MISSING),
     }[options["fail_on"]]
     return int(any(report.count(status) for status in failing))
+
+
+def _runs(options: dict[str, Any]) -> bool:
+    if options["loader"] and not options["run"]:
+        raise click.UsageError("--loader says what --run feeds the models with")
+    return bool(options["run"])
+
+
+def _measured(
+    given: list[str], found: Discovery, config: Config, options: dict[str, Any]
+) -> Measured:
+    """What running the models shows; the only place from which `recipe` runs any code."""
+    from nnlint.project.modules import ProjectModules
+    from nnlint.recipe.running import measure
+    from nnlint.verify.loaders import read_loader
+    from nnlint.verify.report import Screen
+    from nnlint.verify.running import Conditions
+    from nnlint.verify.targets import TargetError
+
+    folders = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in given]
+    try:
+        loader = read_loader(options["loader"], folders) if options["loader"] else None
+    except TargetError as error:
+        raise click.UsageError(str(error)) from error
+    conditions = Conditions.of(options, dict(config.verify))
+    modules = ProjectModules(found.roots, src=config.src)
+    with Screen("looking for models", quiet=options["quiet"]) as screen:
+        return measure(
+            found.files,
+            modules,
+            conditions,
+            options["time_limit"],
+            loader,
+            screen.rename,
+            screen.on_event,
+        )

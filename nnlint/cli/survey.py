@@ -22,7 +22,7 @@ from nnlint.verify.report import as_data, local, write_outputs
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.survey import Fault, Model, faults_of, models_in, survey
 
-_GIVEN = ("shapes", "dtypes", "arguments", "axis", "loss")
+_GIVEN = ("shapes", "dtypes", "arguments", "axis", "loss", "loader")
 """Options that speak of one model."""
 
 

@@ -49,6 +49,12 @@ _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber
 )
 @click.option("--time-axis", type=int, help="The time axis of the inputs (default: found out).")
 @click.option("--loss", type=click.Choice(_LOSSES), help="The loss that the model is trained with.")
+@click.option(
+    "--loader",
+    metavar="NAME",
+    help="Where real batches come from: pkg.data:make_loader, or with arguments that are written "
+    "down, data.py:make_loader('songs', 32).",
+)
 @click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full")
 @click.option(
@@ -85,6 +91,7 @@ def verify(target: str, **options: Any) -> int:
         wanted = read_target(target)
         given = _given(options)
         probes = chosen_probes(options)
+        data = _data(options)
     except TargetError as error:
         raise click.UsageError(str(error)) from error
     config = config_for(Path.cwd())
@@ -96,7 +103,7 @@ def verify(target: str, **options: Any) -> int:
     with screen:
         if_meant = () if options["probes"] or options["causal"] else IF_MEANT
         outcome = verify_target(
-            wanted, probes, conditions, probe_options, given, screen.on_event, if_meant
+            wanted, probes, conditions, probe_options, given, screen.on_event, if_meant, data
         )
         if not options["probes"] and not outcome.failure:
             rows = _doubted(wanted, config)
@@ -138,6 +145,16 @@ def _doubted(target: Target, config: Config) -> list[int]:
     findings = linter.run(linter.discover([target.file])).findings
     rows = {f.start.row for f in findings if f.probe == "view-order"}
     return sorted(row for row in rows if first <= row <= last)
+
+
+def _data(options: dict[str, Any]) -> dict[str, Any]:
+    """What the worker takes its batches from, where a loader is named."""
+    from nnlint.verify.loaders import LONGEST_SHARE, read_loader
+
+    if not options["loader"]:
+        return {}
+    loader = read_loader(options["loader"])
+    return {"loader": loader.as_job(LONGEST_SHARE * options["timeout"])}
 
 
 def _with_file(target: Target, outcome: Any) -> Target:

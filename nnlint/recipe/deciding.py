@@ -35,9 +35,11 @@ def decide(
     done = [e for e in evidence if e.status is Status.DONE]
     speaking = {*bullet.contradicting, *bullet.lacking, *bullet.revealing}
     told = tuple(f for f in findings if f.code in speaking)
+    # what running it could not tell is shown beside the rest, and decides nothing
+    beside = tuple(e for e in evidence if e.status is Status.CANT_TELL)
 
     def verdict(status: Status, reason: str, *kept: Evidence) -> Verdict:
-        return Verdict(bullet, status, reason, kept, told)
+        return Verdict(bullet, status, reason, (*kept, *beside), told)
 
     if against:
         return verdict(Status.CONTRADICTED, against[0].text, *against, *done)

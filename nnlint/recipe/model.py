@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from nnlint.finding import Finding, Stage
+from nnlint.recipe.measured import Measurement, Ran
 
 
 class Status(str, Enum):
@@ -44,6 +45,8 @@ class Evidence:
     """Number of the notebook cell, from 1; None outside notebooks."""
     rule: str = ""
     """The code of the rule whose finding it is, if it is one."""
+    measured: Measurement | None = None
+    """What was measured by running the project, where that is what speaks."""
 
     @property
     def place(self) -> str:
@@ -112,6 +115,8 @@ class RecipeReport:
     """How many files were looked at."""
     problems: tuple[str, ...] = ()
     """What could not be looked at, a line each."""
+    ran: tuple[Ran, ...] | None = None
+    """The models that were run; None where nothing was to be run."""
 
     def of_section(self, section: str) -> Sequence[Verdict]:
         """The verdicts on the bullets of a section."""

@@ -16,6 +16,7 @@ from nnlint.recipe.context import Context
 from nnlint.recipe.deciding import decide
 from nnlint.recipe.detectors import detectors
 from nnlint.recipe.facts import facts_of
+from nnlint.recipe.measured import Measured
 from nnlint.recipe.model import Bullet, Evidence, RecipeReport
 from nnlint.recipe.watching import Onlooker
 from nnlint.semantics.analysis import analyse
@@ -50,12 +51,14 @@ def walk_recipe(
     config: Config,
     on_progress: Progress | None = None,
     only: str = "",
+    measured: Measured | None = None,
 ) -> RecipeReport:
     """Say for every bullet of the recipe where a project stands.
 
     Parameters:
         findings: those of the rules that `bullets.codes` names, in the same files.
         only: the one bullet that is looked for, by default all.
+        measured: what running the project has shown; see `nnlint.recipe.running`.
     """
     shown = Shown()
     modules = ProjectModules(found.roots, src=config.src)
@@ -65,13 +68,22 @@ def walk_recipe(
             on_progress(number, len(found.files))
         shown.add(look_at(name, modules, config.stage, found.files, tops, only))
     findings = tuple(findings)
+    if measured is not None:
+        named = {bullet.name: bullet for bullet in BULLETS}
+        for name, evidence in measured.evidence.items():
+            shown.evidence.setdefault(named[name], []).extend(evidence)
     verdicts = tuple(
         decide(bullet, shown.evidence.get(bullet, ()), findings, shown.facts, config.stage)
         for bullet in BULLETS
         if only in ("", bullet.name)
     )
     return RecipeReport(
-        tuple(paths), verdicts, config.stage, len(found.files), tuple(shown.problems)
+        tuple(paths),
+        verdicts,
+        config.stage,
+        len(found.files),
+        tuple(shown.problems),
+        None if measured is None else tuple(measured.ran),
     )
 
 

@@ -18,12 +18,14 @@ FOR_FINDINGS_ONLY = (
     "view-order",
 )
 """Probes that say nothing about a module by itself."""
+OF_RECIPE = ("head-bias", "same-seed")
+"""Probes of a training step: they take a loss, or the program's own data."""
 IF_MEANT = ("causality",)
 """Probes for models that say that they are so: the worker asks them, and passes others by."""
 LAST = ("loss-at-init", "overfit", "input-baseline", "receptive-field", "parameter-share")
 DEFAULT = (
     "batch-dependency",
-    *(p for p in PROBES if p not in (*FOR_FINDINGS_ONLY, *LAST, "batch-dependency")),
+    *(p for p in PROBES if p not in (*FOR_FINDINGS_ONLY, *OF_RECIPE, *LAST, "batch-dependency")),
     *LAST,
 )
 OF_RULES = {"missing-eval-mode": "mode-dependence"}

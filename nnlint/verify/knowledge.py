@@ -112,7 +112,7 @@ class _Watcher(Observer):
         instance = event.subject
         if event.kind != "build" or not isinstance(instance, Instance):
             return
-        args = _told(instance.named) if instance.arguments and self.is_target(instance) else {}
+        args = as_data(instance.named) if instance.arguments and self.is_target(instance) else {}
         if args:
             _add(self.built, {"args": args, "at": _place(instance.site)})
 
@@ -123,10 +123,10 @@ class _Watcher(Observer):
         if function.name != "forward" or not self.is_target(owner):
             return
         own = function.node.args.args[1:] + function.node.args.kwonlyargs
-        told = _told({a.arg: given[a.arg] for a in own if isinstance(given.get(a.arg), Value)})
-        if any(_tells(v) for v in told.values()):
+        shapes = as_data({a.arg: given[a.arg] for a in own if isinstance(given.get(a.arg), Value)})
+        if any(_tells(v) for v in shapes.values()):
             at = _place(site) or f"its {function.name}"
-            _add(self.inputs, {"args": told, "at": at})
+            _add(self.inputs, {"args": shapes, "at": at})
 
 
 def _add(found: list[dict[str, Any]], new: dict[str, Any]) -> None:
@@ -154,7 +154,7 @@ def _tells(data: Any) -> bool:
     return isinstance(data, dict) and ("shape" in data or any(_tells(v) for v in data.values()))
 
 
-def _told(values: dict[str, Value]) -> dict[str, Any]:
+def as_data(values: dict[str, Value]) -> dict[str, Any]:
     """The values that are known, by name."""
     found = {}
     for name, value in values.items():
@@ -192,7 +192,7 @@ def _data(value: Value, depth: int = 0) -> Any:
             args = {k: _data(v, depth + 1) for k, v in explicit.items()}
             return {"call": {"name": value.entry.name}, "args": args}
         case Instance() if value.cls.known:
-            return {"call": _class(value.cls), "args": _told(value.named)}
+            return {"call": _class(value.cls), "args": as_data(value.named)}
         case Maybe():
             raise _Untold
     return _shaped(value)

@@ -59,6 +59,11 @@ class Screen:
     ) -> None:
         self._progress.stop()
 
+    def rename(self, title: str) -> None:
+        """Say which model runs."""
+        self.title = title
+        self._progress.update(self._task, description=title)
+
     def on_event(self, event: dict[str, Any]) -> None:
         """Say which probe runs."""
         if event["event"] == "start":
@@ -105,6 +110,7 @@ def _failure(console: Console, outcome: Outcome) -> None:
         "inputs": "no inputs were found that it runs on",
         "build": "it cannot be built",
         "device": "the device is not there",
+        "loader": "the loader gave no batch",
         "memory": "memory ran out before the probes",
         "sandbox": "the sandbox refused what the model needs",
         "package": "a package is missing",

@@ -80,6 +80,7 @@ def verify_target(
     given: Mapping[str, Any] | None = None,
     on_event: OnEvent | None = None,
     if_meant: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Build a target and run probes on it.
 
@@ -87,6 +88,7 @@ def verify_target(
         options: of the probes: see `Options` in runtime/subject.py.
         given: `args`, `kwargs` and `inputs` from the command line, over the configuration's.
         if_meant: probes that are asked only where the class says that it is meant to be so.
+        data: `loader`, `criterion` and `inner_loss`, as the worker reads them.
     """
     known = {**conditions.settings(target), **(given or {})}
     names = ("axis", "causal", "loss", "time_axis", "steps")
@@ -106,6 +108,7 @@ def verify_target(
         "options": {**probe_options, **options, "seed": conditions.seed},
         "knowledge": conditions.knowledge(target),
         "build_budget": max(5.0, 0.6 * conditions.limits.timeout),
+        **(data or {}),
     }
     return run_job(conditions.python, job, conditions.limits, on_event, conditions.workers)
 

@@ -6,10 +6,11 @@ import ast
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlint.finding import Finding
+from nnlint.finding import Finding, Position
 from nnlint.project.mentions import mentioning
 from nnlint.project.modules import ProjectModules
 from nnlint.questions.optimisation.schedule_runs import ScheduleRun, schedule_runs
@@ -18,7 +19,16 @@ from nnlint.semantics.analysis import Program, analyse
 ASSUMED_ROUNDS, ASSUMED_RATE = 100, 0.1
 
 
-def plan_of(finding: Finding) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scheduler is built, or stepped."""
+
+    filename: str
+    start: Position
+    end: Position
+
+
+def plan_of(finding: Finding | Place) -> dict[str, Any] | None:
     """The plan for the probe, or None if the place holds no expression to step."""
     try:
         tree = ast.parse(Path(finding.filename).read_text(encoding="utf-8"))
@@ -76,7 +86,7 @@ def _written(value: Any) -> ast.expr:
     return ast.parse(repr(value), mode="eval").body
 
 
-def _run(finding: Finding, tree: ast.Module) -> ScheduleRun | None:
+def _run(finding: Finding | Place, tree: ast.Module) -> ScheduleRun | None:
     """How the schedule of a finding is run; where several runs differ, none of their numbers."""
     place = (os.path.abspath(finding.filename), finding.start.row, finding.start.column)
     found: list[ScheduleRun] = []
@@ -113,7 +123,7 @@ def _functions_around(tree: ast.Module, row: int) -> list[str]:
     ]
 
 
-def _expression(tree: ast.Module, finding: Finding) -> ast.expr | None:
+def _expression(tree: ast.Module, finding: Finding | Place) -> ast.expr | None:
     """The expression that the finding spans."""
     start, end = finding.start, finding.end
     best: ast.expr | None = None

@@ -42,6 +42,8 @@ class Outcome:
     failure: dict[str, Any] = field(default_factory=dict)
     """`stage` and `reason`, when nothing could be built."""
     environment: dict[str, Any] = field(default_factory=dict)
+    loaded: dict[str, Any] = field(default_factory=dict)
+    """What the first batch of the user's loader holds, from the `loaded` event."""
     skipped: list[str] = field(default_factory=list)
     """Probes that were only to be asked of models of another kind."""
 
@@ -84,7 +86,7 @@ def run_job(
         remaining = [p for p in remaining if p not in answered and p not in outcome.skipped]
         if outcome.failure or not reason:
             break
-        if run.at in ("", "build") or run.at not in remaining:
+        if run.at in ("", "build", "loader") or run.at not in remaining:
             outcome.failure = outcome.failure or {"stage": run.at or run.stage, "reason": reason}
             break
         outcome.results.append(run.known(reason))
@@ -192,6 +194,8 @@ def _note(event: dict[str, Any], outcome: Outcome) -> None:
         outcome.skipped.append(str(event.get("probe", "")))
     elif event["event"] == "built":
         outcome.built = fields
+    elif event["event"] == "loaded":
+        outcome.loaded = fields
     elif event["event"] == "failed":
         outcome.failure = fields
     elif event["event"] == "ready":

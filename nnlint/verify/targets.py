@@ -20,6 +20,8 @@ class Target:
     module: str = ""
     certain: bool = True
     """Whether it is the class that a finding is about, and not only likely so."""
+    within: str = ""
+    """The function of the file in which it is a variable."""
 
     @property
     def title(self) -> str:
@@ -29,7 +31,8 @@ class Target:
     def as_job(self) -> dict[str, Any]:
         """The `target` of a worker's job."""
         if self.file:
-            return {"file": str(Path(self.file).absolute()), "name": self.name}
+            file = str(Path(self.file).absolute())
+            return {"file": file, "name": self.name, "within": self.within}
         return {"module": self.module, "name": self.name}
 
 

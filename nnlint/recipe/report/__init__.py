@@ -9,8 +9,10 @@ from typing import TextIO
 
 from nnlint.recipe.model import RecipeReport
 
-FORMATS = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
-"""Each format is a module of this package with a function `write(report, style, stream)`."""
+_PARTS = ("curves",)
+"""Modules that write a part of a report."""
+FORMATS = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _PARTS))
+"""Each other module of this package is a format, with a function `write(report, style, stream)`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, TextIO
 
 from nnlint.recipe.model import Evidence, RecipeReport
@@ -34,6 +35,7 @@ def as_data(report: RecipeReport) -> dict[str, Any]:
             for verdict in report.verdicts
         ],
         "problems": list(report.problems),
+        "ran": None if report.ran is None else [asdict(one) for one in report.ran],
     }
 
 
@@ -46,4 +48,5 @@ def _evidence(one: Evidence) -> dict[str, Any]:
         "text": one.text,
         "status": one.status.value,
         "rule": one.rule or None,
+        "measured": asdict(one.measured) if one.measured else None,
     }

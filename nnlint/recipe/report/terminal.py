@@ -10,6 +10,7 @@ from rich.text import Text
 from nnlint.recipe.bullets import SECTIONS
 from nnlint.recipe.model import RecipeReport, Status, Verdict
 from nnlint.recipe.report import Style
+from nnlint.recipe.report.curves import write_runs
 from nnlint.text import plain
 
 MARKS = {
@@ -41,6 +42,8 @@ def write(report: RecipeReport, style: Style, stream: TextIO) -> None:
                 _details(console, verdict)
     counts = [f"{report.count(status)} {status.value}" for status in Status if report.count(status)]
     console.print(Text(", ".join(counts), style="bold"))
+    if report.ran is not None:
+        write_runs(console, report, style)
     for problem in report.problems:
         console.print(Text(f"not looked at: {plain(problem)}", "dim"))
 

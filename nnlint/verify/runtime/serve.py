@@ -107,7 +107,12 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
     names = job["probes"]
     subject: Any = None
     if any(getattr(probes.load(n), "NEEDS_MODEL", True) for n in names):
-        subject = _build(job, options, send, guard.refusals)
+        batch = None
+        if job.get("loader"):
+            batch = _load(job["loader"], options.seed, send)
+            if batch is None:
+                return
+        subject = _build(job, options, send, guard.refusals, batch)
         if subject is None:
             return
     for name in names:
@@ -143,6 +148,28 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         tell("answer", answer)
 
 
+def _load(loader: dict[str, Any], seed: int, send: Send) -> Any:
+    """The first batch of the user's loader; None where there is none, which is said."""
+    from .loading import NoBatch, first_batch
+
+    send("start", probe="loader")
+    started = time.monotonic()
+    try:
+        batch = first_batch(loader, seed)
+    except NoBatch as error:
+        send("failed", stage="loader", reason=str(error))
+        return None
+    send(
+        "loaded",
+        kind=batch.kind,
+        batch=batch.describe(),
+        classes=batch.classes,
+        repeated=batch.repeated,
+        seconds=time.monotonic() - started,
+    )
+    return batch
+
+
 def _meant(probe: str, subject: Any) -> str:
     """Why a model is meant to be what a probe asks for; nothing where it does not say so."""
     from .intent import meant_causal
@@ -153,8 +180,10 @@ def _meant(probe: str, subject: Any) -> str:
 def _ask(probe: Any, subject: Any, options: Any, refusals: list[str]) -> Any:
     from .causes import cause_of
     from .devices import Device
-    from .subject import Subject, inconclusive
+    from .subject import NOTHING, Subject, inconclusive
 
+    if subject is not None and subject.inputs is NOTHING and not getattr(probe, "OF_STEP", False):
+        return inconclusive("`forward` runs on no part of the batch by itself")
     if subject is None:
         subject = Subject(None, None, options)  # type: ignore[arg-type]
         device = Device("cpu")
@@ -223,18 +252,25 @@ def _is_missing(result: Any) -> bool:
     return isinstance(result, Missing)
 
 
-def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -> Any:
+def _build(
+    job: dict[str, Any], options: Any, send: Send, refusals: list[str], batch: Any = None
+) -> Any:
     from torch.nn.parameter import is_lazy
 
-    from .construction.building import NotLoaded, build, file_of, subject_of
+    from .construction.building import NotLoaded, build, file_of, load_target, subject_of
     from .construction.inlining import NotAlone, importable, inlined
     from .construction.missing import NOTED
+    from .construction.on_data import Data, criterion_of
 
     target = job["target"]
     send("start", probe="build")
     started = time.monotonic()
+    data = None
     try:
         filename = target.get("file") or file_of(target["module"])
+        if batch is not None:
+            criterion = criterion_of(job.get("criterion"), options.loss, load_target)
+            data = Data(batch, criterion, bool(job.get("inner_loss")))
         built = build(
             filename,
             target["name"],
@@ -244,6 +280,8 @@ def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -
             options.seed,
             float(job.get("build_budget") or 45),
             job.get("knowledge"),
+            data,
+            target.get("within") or "",
         )
     except NotLoaded as error:
         _fail(send, "load", str(error), refusals)
@@ -261,7 +299,7 @@ def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -
     except NotAlone as error:
         report["not_alone"] = str(error)
     report["importable"] = importable(filename)
-    if built.inputs is None:
+    if built.inputs is None and built.step is None:
         _fail(send, "inputs", built.problem or "no inputs were found", refusals, **report)
         return None
     try:
@@ -269,14 +307,22 @@ def _build(job: dict[str, Any], options: Any, send: Send, refusals: list[str]) -
     except ValueError as error:
         send("failed", stage="device", reason=str(error))
         return None
-    if NOTED and _is_missing(subject.runner.call(subject.inputs, False)):
+    if data is not None:
+        subject.batch = batch if built.step is not None else None
+        report["step"] = built.step.call.how if built.step is not None else ""
+        report["not_on_data"] = "" if built.step is not None else data.problem
+    if (
+        built.inputs is not None
+        and NOTED
+        and _is_missing(subject.runner.call(subject.inputs, False))
+    ):
         _fail(send, "inputs", "it returns what is missing", refusals, **report)
         return None
     parameters = sum(p.numel() for p in built.model.parameters() if not is_lazy(p))
     send(
         "built",
         file=filename,
-        inputs=built.inputs.describe(),
+        inputs=built.inputs.describe() if built.inputs is not None else [],
         parameters=parameters,
         seconds=time.monotonic() - started,
         **report,

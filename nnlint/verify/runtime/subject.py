@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 from torch import nn
 
 from .inputs import Inputs
 from .running import Runner
+from .steps import Batch, Step
 from .trees import Path
 
 CONFIRMED, REFUTED, INCONCLUSIVE = "CONFIRMED", "REFUTED", "INCONCLUSIVE"
 MEASURED = "MEASURED"
 """A number without a verdict: large or small, it is no fault by itself."""
+
+
+NOTHING = Inputs((), {}, {}, 0)
 
 
 @dataclasses.dataclass
@@ -45,11 +49,15 @@ class Subject:
 
     runner: Runner
     inputs: Inputs
+    """None of them, `NOTHING`, where only the whole training step is known to run."""
     options: Options
     batch_hint: int | None = None
     """The batch axis that the source of `forward` speaks of, when it says so."""
     again: Callable[[], nn.Module] | None = None
     """Constructs the model once more, as it was, under the random state of the moment."""
+    step: Optional[Step] = None
+    """Its training step on a real batch, where there is one."""
+    batch: Optional[Batch] = None
 
     @property
     def model(self) -> nn.Module:

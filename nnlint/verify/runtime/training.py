@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from .inputs import Inputs, seed_all
 from .progress import late
 from .running import Runner
+from .subject import Subject
 from .trees import Path, leaves
+from .watching import Watch, telling
 
 LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
@@ -39,6 +41,8 @@ class Task:
     """Where the prediction is among what the model returns."""
     channel: Optional[int] = None
     """The axis of classes that is moved to the end."""
+    lowest: Optional[float] = 0.0
+    """What the loss falls to at best; None where that is not known."""
 
     def alike(self, output: Any) -> list[tuple[Path, Tensor]]:
         """The prediction and outputs of its shape, with classes on the last axis."""
@@ -120,6 +124,54 @@ def make_task(runner: Runner, inputs: Inputs, loss: str, seed: int = 0) -> Task:
     functions = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.smooth_l1_loss}
     expected = float(functions[loss](mean.expand_as(target), target))
     return Task(loss, 1, pick, target.to(runner.device.torch_device), expected, path)
+
+
+@dataclasses.dataclass
+class OwnTask(Task):
+    """The program's own loss, on what its own data is: the model with it gives the loss."""
+
+    def __call__(self, output: Any) -> Tensor:
+        """The loss that the step computes."""
+        return output  # type: ignore[no-any-return]
+
+
+def trial_of(subject: Subject, size: int) -> tuple[Runner, Inputs, Task]:
+    """What is to be trained on how many examples, and with which loss.
+
+    The program's own step on its own data where there is one, else the model on made-up inputs.
+
+    Raises:
+        NoTask: the loss is unknown, or does not go with the output.
+    """
+    options, step = subject.options, subject.step
+    if step is None:
+        inputs = subject.inputs.resized(size, options.seed)
+        return subject.runner, inputs, make_task(subject.runner, inputs, options.loss, options.seed)
+    runner = Runner(step.stepped, subject.runner.device)
+    for count in (min(size, step.inputs.count), step.inputs.count):
+        inputs = step.inputs.resized(count, options.seed)
+        try:
+            with Watch() as watch:
+                value = float(runner.call(inputs, False, options.seed))
+        except Exception:
+            if count == step.inputs.count:
+                raise
+            continue
+        seen = telling(watch.calls, value)
+        names = {s.loss for s in seen}
+        return (
+            runner,
+            inputs,
+            OwnTask(
+                names.pop() if len(names) == 1 else "",
+                seen[0].classes if len(seen) == 1 else 1,
+                lambda output: output,
+                torch.zeros(()),
+                sum(s.expected for s in seen) if seen else math.nan,
+                lowest=sum(s.lowest for s in seen) if seen else None,
+            ),
+        )
+    raise NoTask("the batch holds no examples")
 
 
 def quiet_dropout(model: nn.Module) -> None:

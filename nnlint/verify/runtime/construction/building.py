@@ -17,7 +17,8 @@ from ..devices import choose
 from ..inputs import Inputs, is_integer
 from ..recipes import arguments_as_text
 from ..running import Runner
-from ..subject import Options, Subject, parameter_of
+from ..steps import NoStep, Step, inputs_of
+from ..subject import NOTHING, Options, Subject, parameter_of
 from ..trees import Path, replace
 from .batch_axis import batch_hint
 from .constructing import NotBuilt, as_given, construct
@@ -25,6 +26,8 @@ from .enclosing import capture, literal_calls
 from .first_guess import LENGTHS
 from .fitting import NotRun, fit_inputs
 from .known import known_arguments
+from .missing import Missing
+from .on_data import Data
 from .slicing import find_file, load_slice, package_of
 from .trials import trial
 
@@ -49,6 +52,8 @@ class Built:
         self.constructor: Optional[str] = None
         """The constructor's arguments as text that makes them again, where there is one."""
         self.problem = ""
+        self.step: Optional[Step] = None
+        """Its training step on a real batch, where there is one."""
 
 
 class _Fitting:
@@ -96,8 +101,8 @@ def _with_lengths(model: nn.Module, inputs: Inputs) -> Inputs:
     return dataclasses.replace(inputs, args=args, kwargs=kwargs)
 
 
-def load_target(filename: str, name: str, as_package: bool = True) -> Any:
-    """A class or function by file and name.
+def load_target(filename: str, name: str, as_package: bool = True, within: str = "") -> Any:
+    """A class or function by file and name, or a variable of a function.
 
     A module of a package is imported, as users of the package do; a script is sliced, and
     so is a module whose import fails.
@@ -108,7 +113,7 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
     root, dotted = package_of(filename)
     if root not in sys.path:
         sys.path.insert(0, root)
-    if as_package and "." in dotted:
+    if as_package and "." in dotted and not within:
         try:
             module = importlib.import_module(dotted)
             return getattr(module, name)
@@ -119,6 +124,8 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
     if package:
         _import_parents(package, root)
     package = dotted if is_package else package
+    if within:
+        return _variable(filename, name, within, dotted, package)
     # what the slice of another class brought along is the same class to `isinstance`
     loaded = getattr(sys.modules.get(dotted), name, None)
     if isinstance(loaded, type) and _file_of_module(dotted) == os.path.abspath(filename):
@@ -130,6 +137,25 @@ def load_target(filename: str, name: str, as_package: bool = True) -> Any:
         raise NotLoaded(f"{filename} defines no {name}") from None
     except (ImportError, SyntaxError, OSError, AttributeError) as error:
         raise NotLoaded(f"{type(error).__name__}: {error}") from error
+
+
+def _variable(filename: str, name: str, within: str, dotted: str, package: str) -> Any:
+    """What a variable of a function holds before the loop in it.
+
+    Raises:
+        NotLoaded: the statements that make it do not run here.
+    """
+    inner = f"{dotted}_{within}"
+    try:
+        module, problems = load_slice(filename, name, inner, package, within)
+        found = getattr(module, name)
+    except KeyError:
+        raise NotLoaded(f"{within}() in {filename} sets no {name}") from None
+    except (ImportError, SyntaxError, OSError, AttributeError) as error:
+        raise NotLoaded(str(error)) from error
+    if isinstance(found, Missing):
+        raise NotLoaded(problems[-1] if problems else f"{name} is missing")
+    return found
 
 
 def _file_of_module(name: str) -> str:
@@ -160,6 +186,8 @@ def build(
     seed: int = 0,
     budget: float = BUDGET,
     knowledge: Optional[dict[str, Any]] = None,
+    data: Optional[Data] = None,
+    within: str = "",
 ) -> Built:
     """Build a class and find inputs for it.
 
@@ -167,14 +195,30 @@ def build(
         args, kwargs: constructor arguments that the user gave.
         shapes: inputs that the user gave: `shape`, `dtype` and `high` each.
         knowledge: what the static side knows of the class, see `known.py`.
+        within: the function whose variable it is.
+        data: a real batch that it is to run on; made-up inputs take its place where it does not.
 
     Raises:
         NotLoaded: the class cannot be had.
     """
     started = time.monotonic()
     deadline = started + budget
-    target = load_target(filename, name)
+    target = load_target(filename, name, within=within)
     result = Built()
+    if data is not None:
+        _on_data(
+            result,
+            target,
+            filename,
+            name,
+            (args or [], kwargs or {}),
+            seed,
+            deadline,
+            knowledge,
+            data,
+        )
+        if result.step is not None:
+            return result
     if not isinstance(target, type):
         if isinstance(target, nn.Module):
             return _finish(
@@ -209,6 +253,66 @@ def build(
     if result.inputs is None and not shapes:
         _from_owner(result, target, filename, deadline)
     return result
+
+
+def _on_data(
+    result: Built,
+    target: Any,
+    filename: str,
+    name: str,
+    given: tuple[list[Any], dict[str, Any]],
+    seed: int,
+    deadline: float,
+    knowledge: Optional[dict[str, Any]],
+    data: Data,
+) -> None:
+    """Build the model so that it runs on a real batch; nothing where it does not."""
+    limit = time.monotonic() + (deadline - time.monotonic()) / 2
+    if not isinstance(target, type):
+        try:
+            model = target if isinstance(target, nn.Module) else target(*given[0], **given[1])
+            step = data.step(model)
+        except NoStep as error:
+            data.problem = str(error)
+            return
+        except Exception as error:
+            data.problem = f"{type(error).__name__}: {error}"[:300]
+            return
+        _take_step(result, model, {"args": given[0], **given[1]}, "the object itself", step)
+        return
+    if not issubclass(target, nn.Module):
+        raise NotLoaded(f"{name} is no nn.Module")
+    try:
+        if any(given):
+            built = [as_given(target, *given, seed, limit)]
+            written = {built[0][2]: frozenset(given[1])}
+            found = data.fitting(target, built, written, seed, limit)
+        else:
+            calls = (knowledge or {}).get("built", [])
+            partly = [
+                (known_arguments(c["args"], load_target), f"call at {c['at']}") for c in calls
+            ]
+            known = literal_calls(filename, name)
+            every = construct(target, known, seed, limit, partly)
+            written = {origin: frozenset(arguments) for arguments, origin in partly}
+            found = data.fitting(target, every, written, seed, limit)
+    except NotBuilt as error:
+        data.problem = data.problem or str(error)
+        return
+    if found is not None:
+        _take_step(result, found.model, found.arguments, found.origin, found.step)
+        positional = list(found.arguments.get("args", []))
+        named = {k: v for k, v in found.arguments.items() if k != "args"}
+        result.constructor = arguments_as_text(found.arguments)
+        result.again = lambda: target(*positional, **named)
+
+
+def _take_step(
+    result: Built, model: nn.Module, arguments: dict[str, Any], origin: str, step: Step
+) -> None:
+    result.model, result.step, result.origin = model, step, origin
+    result.inputs = inputs_of(model, step)
+    result.arguments, result.problem = _as_text(arguments), ""
 
 
 def _factory(
@@ -299,11 +403,16 @@ def given_inputs(shapes: list[dict[str, Any]]) -> Inputs:
 
 def subject_of(built: Built, options: Options, device: str) -> Subject:
     """The built model as the probes take it."""
-    assert built.model is not None and built.inputs is not None
+    assert built.model is not None
     chosen = choose(device)
     model = built.model.to(chosen.torch_device)
-    inputs = built.inputs.to(chosen.torch_device)
-    return Subject(Runner(model, chosen), inputs, options, batch_hint(model), built.again)
+    step = built.step
+    if step is not None:
+        step.stepped.to(chosen.torch_device)
+        step.inputs = step.inputs.to(chosen.torch_device)
+    assert built.inputs is not None or step is not None
+    inputs = NOTHING if built.inputs is None else built.inputs.to(chosen.torch_device)
+    return Subject(Runner(model, chosen), inputs, options, batch_hint(model), built.again, step)
 
 
 def file_of(module: str) -> str:

@@ -22,6 +22,8 @@ BUDGET = 12.0
 """Seconds for one class."""
 LARGEST = 1024
 """No size is guessed over this."""
+COMPLETED = ", completed by guesses"
+"""What is added to where arguments come from that did not do alone."""
 
 
 class NotBuilt(Exception):
@@ -79,7 +81,7 @@ def construct(
         limit = min(deadline, time.monotonic() + (deadline - time.monotonic()) / 4)
         for model, arguments in _Search(cls, seed, limit, fixed).run():
             built = True
-            added = "" if arguments.keys() == fixed.keys() else ", completed by guesses"
+            added = "" if arguments.keys() == fixed.keys() else COMPLETED
             yield model, arguments, origin + added
             break
     search = _Search(cls, seed, deadline)
@@ -113,7 +115,7 @@ def as_given(
     if lacking and not args and kwargs.keys() <= {p.name for p in signature_of(cls)}:
         search = _Search(cls, seed, deadline or time.monotonic() + BUDGET, kwargs)
         for model, arguments in search.run():
-            return model, arguments, "the arguments given, completed by guesses"
+            return model, arguments, f"the arguments given{COMPLETED}"
         problem = search.last or problem
     raise NotBuilt(f"with the arguments given: {problem}")
 

@@ -11,6 +11,7 @@ import argparse
 import ast
 import contextlib
 import os
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -22,17 +23,26 @@ from .missing import Missing
 Definitions = tuple[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
 
-def slice_module(tree: ast.Module, wanted: str) -> list[ast.stmt]:
+def slice_module(tree: ast.Module, wanted: str, within: str = "") -> list[ast.stmt]:
     """The statements of a module that define `wanted` and what it needs, in order.
+
+    Parameters:
+        within: the function whose variable it is, run as if its body stood in the module.
 
     Raises:
         KeyError: the module does not define the name.
     """
     body = list(_flat(tree.body))
+    inner = _body_of(tree, within) if within else []
+    body += inner
     binders: dict[str, list[int]] = {}
     for index, statement in enumerate(body):
         for name in _bound(statement):
             binders.setdefault(name, []).append(index)
+    for index, statement in enumerate(body[len(body) - len(inner) :], len(body) - len(inner)):
+        changed = _changes(statement)
+        if changed:
+            binders.setdefault(changed, []).append(index)
     if wanted not in binders:
         raise KeyError(wanted)
     itself = _aliases_of_itself(body)
@@ -58,6 +68,53 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from (s for s in statement.body if isinstance(s, (ast.Assign, ast.AnnAssign)))
         else:
             yield statement
+
+
+def _body_of(tree: ast.Module, function: str) -> list[ast.stmt]:
+    """The statements of a function, with its parameters at their defaults."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            named = [*node.args.posonlyargs, *node.args.args]
+            defaults = node.args.defaults
+            pairs = list(zip(named[len(named) - len(defaults) :], defaults))
+            pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults) if d]
+            given = [
+                ast.copy_location(ast.Assign([ast.Name(a.arg, ast.Store())], d), node)
+                for a, d in pairs
+            ]
+            return [*map(ast.fix_missing_locations, given), *_up_to_training(node.body)]
+    raise KeyError(function)
+
+
+def _up_to_training(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements before the loop that trains, with those of blocks on the way."""
+    for statement in body:
+        if isinstance(statement, ast.With):
+            yield from _up_to_training(statement.body)
+            continue
+        if isinstance(statement, (ast.For, ast.While, ast.Return)):
+            return
+        yield statement
+
+
+def _changes(statement: ast.stmt) -> str:
+    """The name whose object a statement changes: `model.fc = …`, `model.apply(init)`."""
+    if isinstance(statement, ast.Assign):
+        node: ast.expr = statement.targets[0]
+        if not isinstance(node, ast.Attribute):
+            return ""
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        node = statement.value.func
+        if not isinstance(node, ast.Attribute) or not _INITIALISES.search(node.attr):
+            return ""
+    else:
+        return ""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+_INITIALISES = re.compile(r"init|^apply$|^setup$|^set_|^add_|^reset")
 
 
 def is_main(test: ast.expr) -> bool:
@@ -136,7 +193,7 @@ def _declares_option(statement: ast.stmt, needed: set[str]) -> bool:
 
 
 def load_slice(
-    filename: str, wanted: str, name: str, package: str = ""
+    filename: str, wanted: str, name: str, package: str = "", within: str = ""
 ) -> tuple[types.ModuleType, list[str]]:
     """Run the slice of a file as a module.
 
@@ -159,7 +216,7 @@ def load_slice(
     sys.modules[name] = module
     problems: list[str] = []
     with _defaults_of_options(filename):
-        for statement in slice_module(tree, wanted):
+        for statement in slice_module(tree, wanted, within):
             problem = _run(statement, module, filename)
             if problem:
                 problems.append(problem)

@@ -12,31 +12,38 @@ from __future__ import annotations
 
 from ..progress import late
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
-from ..training import NoTask, curve, fit, make_task, zeroed
+from ..training import NoTask, curve, fit, trial_of, zeroed
 
 NAME = "input-baseline"
+OF_STEP = True
 RATE, SIZE, HARDLY = 3e-3, 7, 0.9
 
 
 def run(subject: Subject) -> Answer:
     """Train on the inputs and on zeros."""
     options = subject.options
-    inputs = subject.inputs.resized(SIZE, options.seed)
     steps = min(options.steps, 300)
     try:
-        task = make_task(subject.runner, inputs, options.loss, options.seed)
-        real = fit(subject.runner, inputs, task, steps, RATE, 0.01, options.seed)
-        blank = fit(subject.runner, zeroed(inputs), task, len(real), RATE, 0.0, options.seed)
+        runner, inputs, task = trial_of(subject, SIZE)
+        step = subject.step
+        if step is not None and step.targets_move(inputs):
+            return inconclusive("the targets are made of the inputs: without these there are none")
+        goal = (task.lowest or 0.0) + 0.01
+        real = fit(runner, inputs, task, steps, RATE, goal, options.seed)
+        without = zeroed(inputs) if step is None else step.zeroed(inputs)
+        blank = fit(runner, without, task, len(real), RATE, 0.0, options.seed)
     except NoTask as error:
         return inconclusive(str(error))
     if late():
         return inconclusive("the time was up before both copies were trained")
-    evidence = {"loss": options.loss, "curves": {"inputs": curve(real), "zeros": curve(blank)}}
+    evidence = {"loss": task.loss, "curves": {"inputs": curve(real), "zeros": curve(blank)}}
     text = f"{real[-1]:.3f} with the inputs and {blank[-1]:.3f} with zeros after {len(real)} steps"
-    if real[-1] < 0.5 * blank[-1]:
+    # below what soft targets leave, nothing can be learned
+    floor = task.lowest or 0.0
+    if real[-1] - floor < 0.5 * (blank[-1] - floor):
         return refuted(f"the loss falls to {text}", **evidence)
     if real[-1] > 0.9 * real[0]:
         return inconclusive(f"neither copy learns: {text}", **evidence)
-    if real[-1] < HARDLY * blank[-1]:
+    if real[-1] - floor < HARDLY * (blank[-1] - floor):
         return inconclusive(f"inputs help, by less than half: the loss is {text}", **evidence)
     return confirmed(f"inputs hardly help: the loss is {text}", **evidence)

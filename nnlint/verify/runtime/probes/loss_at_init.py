@@ -14,17 +14,21 @@ Source: "Verify loss @ init", A Recipe for Training Neural Networks.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
+from ..inputs import Inputs
 from ..running import Runner, jittered, shaken
-from ..subject import Answer, Subject, confirmed, inconclusive, refuted
-from ..training import NoTask, Task, make_task
+from ..steps import Step
+from ..subject import Answer, Subject, confirmed, inconclusive, measured, refuted
+from ..training import NoTask, Task, trial_of
 from ..trees import Path
+from ..watching import Seen, Watch, telling
 
 NAME = "loss-at-init"
+OF_STEP = True
 HIGH, LOW = 1.5, 0.7
 SIZE = 32
 RANGES = (
@@ -38,18 +42,15 @@ RANGES = (
 
 def run(subject: Subject) -> Answer:
     """Compare the first loss with what chance gives."""
-    loss, seed = subject.options.loss, subject.options.seed
-    inputs = subject.inputs.resized(SIZE, seed)
+    seed = subject.options.seed
     try:
-        task = make_task(subject.runner, inputs, loss, seed)
+        runner, inputs, task = trial_of(subject, SIZE)
     except NoTask as error:
         return inconclusive(str(error))
     with torch.no_grad():
-        values = [
-            float(task(subject.runner.call(inputs, training, seed))) for training in (False, True)
-        ]
+        values = [float(task(runner.call(inputs, training, seed))) for training in (False, True)]
     evidence = {
-        "loss": loss,
+        "loss": task.loss,
         "at init": values[0],
         "in train mode": values[1],
         "expected": task.expected,
@@ -59,9 +60,20 @@ def run(subject: Subject) -> Answer:
         return _range(subject, task, evidence)
     if not math.isfinite(values[0]):
         return confirmed(f"the loss at initialisation is {values[0]}", **evidence)
-    fault = _faults(subject, task, True).get(task.path)
+    if subject.step is None:
+        fault = _faults(subject, task, True).get(task.path)
+    else:
+        fault = _fault_of_step(subject.step, runner, inputs)
     if fault:
         return confirmed(fault, **evidence)
+    if not math.isfinite(task.expected):
+        return measured(
+            f"the loss at initialisation is {values[0]:.3f}; what it must be is known of torch's "
+            "own losses alone",
+            **evidence,
+        )
+    if task.expected <= 0:
+        return inconclusive("the targets of the batch are all alike", **evidence)
     ratio = values[0] / task.expected
     evidence["ratio"] = ratio
     text = f"the loss at initialisation is {values[0]:.3f}, {ratio:.2f} × the {task.expected:.3f} of chance"
@@ -109,6 +121,23 @@ def _faults(subject: Subject, task: Task, training: bool) -> dict[Path, str]:
                 if bool(tensor.isfinite().all()):
                     collected.setdefault(path, []).append(tensor.double())
     return {path: _fault(task, tensors) for path, tensors in collected.items()}
+
+
+def _fault_of_step(step: Step, runner: Runner, inputs: Inputs) -> Optional[str]:
+    """What is wrong with the range of what the program's own loss gets, under any weights."""
+    seen: list[Seen] = []
+    models = [jittered(step.stepped, 5), *(shaken(step.stepped, seed) for seed in range(4))]
+    for model in models:
+        with torch.no_grad(), Watch() as watch:
+            value = float(Runner(model, runner.device).call(inputs, True))
+        seen += telling(watch.calls, value)
+    outputs = [s.prediction.detach().double() for s in seen]
+    if not seen or len(seen) != len(models) or not all(bool(o.isfinite().all()) for o in outputs):
+        return None
+    if seen[0].classes > 1 and outputs[0].dim() > 1:
+        outputs = [o.movedim(1, -1) for o in outputs]
+    task = Task(seen[0].loss, seen[0].classes, lambda output: output, seen[0].target, 0.0)
+    return _fault(task, outputs)
 
 
 def _fault(task: Task, outputs: list[Tensor]) -> str:

@@ -1,0 +1,176 @@
+"""Which models a program trains, with which loss, on the batches of what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnlint.questions.loss.losses import call_parameters
+from nnlint.questions.participants import held_models, is_model, steps_optimizer
+from nnlint.questions.training.backpropagation import Backpropagation, loss_of
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import MIXING, SCALES, tensor_of, upstream
+from nnlint.semantics.holding import covers
+from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import (
+    Arithmetic,
+    Built,
+    Function,
+    Instance,
+    Operation,
+    Site,
+    Tensor,
+    Value,
+)
+
+_LIGHTNING_STEP = "training_step"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """One model that a program trains."""
+
+    model: Instance | Built
+    site: Site
+    """Where its gradients are asked for, or it is handed to a trainer."""
+    losses: tuple[Operation, ...] = ()
+    """The losses of libraries that go into what is minimised."""
+    criterion: Operation | Instance | Function | None = None
+    """What alone makes the loss out of an output and a target: a library's loss, or one of the
+    project's. None where it is made of several, or of something else."""
+    by_itself: bool = False
+    """The loss is computed within the model: in its `forward`, or as trainers of libraries ask
+    for it."""
+    data: Value | None = None
+    """What the batches come from, as far as it is known."""
+
+
+def trainings(program: Program) -> list[Training]:
+    """The models that a program trains, each once, in the order in which it does."""
+    found: dict[int, Training] = {}
+    for event, blocks in program.walk():
+        for training in _of_event(program, event, blocks):
+            found.setdefault(id(training.model), training)
+    return list(found.values())
+
+
+def _of_event(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iterator[Training]:
+    match event.kind:
+        case "backward":
+            yield from _of_backward(program, event, blocks)
+        case "fit":
+            yield from _of_trainer(event)
+        case _:
+            pass
+
+
+def _of_backward(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iterator[Training]:
+    loss = loss_of(event)
+    reached = program.once(Backpropagation).reaches(loss)
+    models = {id(r.model): r.model for r in reached if isinstance(r.model, Instance | Built)}
+    stepped = _stepped(program)
+    tensor = tensor_of(loss)
+    losses = _losses(tensor) if tensor is not None else ()
+    for model in models.values():
+        if not isinstance(model, Instance | Built) or not is_model(model):
+            continue
+        if stepped is not None and not any(covers(held, model) for held in stepped):
+            continue
+        inner = bool(losses) and all(model in o.modules for o in losses)
+        made = None if inner or tensor is None else _criterion(tensor, model, event)
+        yield Training(model, event.site, losses, made, inner, _data(blocks))
+
+
+def _stepped(program: Program) -> list[Value] | None:
+    """The models that optimizers step on; None where one of these is not known."""
+    found: list[Value] = []
+    for event in program.events("step"):
+        if steps_optimizer(event):
+            held = held_models(event.subject)
+            if held is None:
+                return None
+            found += held
+    return found or None
+
+
+def _losses(loss: Tensor) -> tuple[Operation, ...]:
+    """The losses of libraries behind what is minimised, each place once."""
+    found = {
+        o.site.key: o
+        for o in upstream(loss, lambda o: o.entry.kind == "loss")
+        if o.entry.kind == "loss"
+    }
+    return tuple(found.values())
+
+
+def _criterion(loss: Tensor, model: Value, event: Event) -> Operation | Instance | Function | None:
+    """What alone makes a loss; a factor or mean behind it is another unit, and no other loss."""
+    made = loss.producer
+    while isinstance(made, Operation) and made.entry.kind != "loss":
+        owner = made.owner
+        if owner is not None and owner is not model and is_model(owner):
+            return owner if made.function and made.function.name == "forward" else None
+        if made.function is not None and made.callers and owner is None:
+            called = made.callers[-1]
+            if called.module is event.site.module and _takes_two(called.node):
+                return made.function
+        scaled = made.entry.name in SCALES or (
+            made.entry.transparent and made.entry.family not in MIXING
+        )
+        reduced = made.entry.family == "reduce"
+        if not (scaled or reduced) or not made.inputs:
+            return None
+        made = made.inputs[0].producer
+    if not isinstance(made, Operation) or len(_losses(loss)) != 1:
+        return None
+    return made if len(call_parameters(made)) >= 2 else None
+
+
+def _takes_two(call: ast.AST) -> bool:
+    """Whether a call is given an output and a target and nothing else."""
+    return isinstance(call, ast.Call) and len(call.args) == 2 and not call.keywords
+
+
+def _data(blocks: tuple[Block, ...]) -> Value | None:
+    """What the innermost loop around a step goes over, but for numbers of rounds."""
+    for block in reversed(blocks):
+        found = _iterated(block.subject) if block.kind == "loop" else None
+        if found is not None:
+            return found
+    return None
+
+
+def _iterated(value: Value | None) -> Value | None:
+    """The object that gives the elements of an iterable, behind `enumerate` and `zip`."""
+    if isinstance(value, Arithmetic):
+        return next((v for o in value.operands if (v := _iterated(o)) is not None), None)
+    return value if isinstance(value, Built | Instance) else None
+
+
+def _of_trainer(event: Event) -> Iterator[Training]:
+    """The model that a trainer of a library is given."""
+    trainer = event.subject
+    given: list[Value] = list(event.operands)
+    if isinstance(trainer, Built) and "model" in trainer.arguments:
+        given.insert(0, trainer.arguments["model"])
+    for value in given:
+        if isinstance(value, Instance | Built) and is_model(value):
+            data = next((v for v in given if _is_data(v)), None)
+            if data is None and isinstance(trainer, Built):
+                data = trainer.arguments.get("train_dataset")
+            yield Training(value, event.site, by_itself=True, data=data)
+            return
+
+
+def _is_data(value: Value) -> bool:
+    return isinstance(value, Built) and value.entry.kind in ("loader", "dataset")
+
+
+def lightning_step(program: Program) -> tuple[Event, tuple[Operation, ...]] | None:
+    """The training step of a Lightning module that is entered: what it returns, and the losses
+    of libraries in it."""
+    for event in program.events("returned_loss"):
+        tensor = tensor_of(loss_of(event))
+        return event, _losses(tensor) if tensor is not None else ()
+    return None

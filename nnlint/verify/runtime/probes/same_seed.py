@@ -1,0 +1,79 @@
+"""Do two runs with one seed end alike?
+
+Criterion: a copy of the model is trained for five steps of SGD twice, in train mode, with the same
+seed. CONFIRMED (a seed does not fix the run) where losses or weights differ in a bit, on a device
+that is exact; so does a loader that gives another first batch after the same seed. REFUTED where
+all are alike.
+Source: "Fix random seed", A Recipe for Training Neural Networks.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from ..inputs import Inputs, seed_all
+from ..running import Runner
+from ..subject import Answer, Subject, confirmed, inconclusive, refuted
+from ..training import NoTask, Task, trial_of
+from ..trees import differing
+
+NAME = "same-seed"
+OF_STEP = True
+STEPS, RATE, SIZE = 5, 1e-3, 8
+
+
+def run(subject: Subject) -> Answer:
+    """Train twice, and compare."""
+    repeated = subject.batch.repeated if subject.batch is not None else None
+    if repeated is False:
+        return confirmed("with one seed the loader gives two different first batches")
+    if not subject.runner.device.exact:
+        return inconclusive("results of this device scatter by themselves; `--device cpu` is exact")
+    try:
+        runner, inputs, task = trial_of(subject, SIZE)
+        first, second = (_trained(runner, inputs, task, subject.options.seed) for _ in range(2))
+    except NoTask as error:
+        return inconclusive(str(error))
+    evidence = {"curves": {"first": _curve(first[0]), "second": _curve(second[0])}}
+    differ = [n for n, t in first[1].items() if bool(differing(t, second[1][n]).any())]
+    if first[0] != second[0] or differ:
+        step = next((i for i, (a, b) in enumerate(zip(first[0], second[0])) if a != b), STEPS)
+        return confirmed(
+            f"two runs with one seed differ from step {step} on: something draws from elsewhere",
+            differing=differ,
+            **evidence,
+        )
+    data = ", and the loader's first batch" if repeated else ""
+    return refuted(
+        f"two runs of {STEPS} steps with one seed are alike bit for bit in losses and "
+        f"{len(first[1])} tensors{data}",
+        **evidence,
+    )
+
+
+def _trained(
+    runner: Runner, inputs: Inputs, task: Task, seed: int
+) -> tuple[list[float], dict[str, torch.Tensor]]:
+    model = copy.deepcopy(runner.model)
+    model.train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise NoTask("the model has no parameter to train")
+    optimizer = torch.optim.SGD(trained, lr=RATE)
+    losses = []
+    seed_all(seed)
+    with torch.enable_grad():
+        for _ in range(STEPS):
+            args, kwargs = inputs.copied()
+            optimizer.zero_grad(set_to_none=True)
+            loss = task(model(*args, **kwargs))
+            losses.append(float(loss.detach()))
+            loss.backward()
+            optimizer.step()
+    return losses, {n: t.detach() for n, t in model.state_dict().items() if torch.is_tensor(t)}
+
+
+def _curve(losses: list[float]) -> list[list[float]]:
+    return [[float(i), value] for i, value in enumerate(losses)]
