@@ -25,6 +25,7 @@ COMMANDS = {
     "init": "nnlint.cli.others",
     "clean": "nnlint.cli.others",
     "verify": "nnlint.cli.verify",
+    "audit": "nnlint.cli.audit",
     "debug": "nnlint.cli.debug",
     "new-rule": "nnlint.cli.new_rule",
     "completion": "nnlint.cli.completion",
