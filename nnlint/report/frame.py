@@ -88,7 +88,7 @@ class Frame:
     def _row(self, row: int, text: str, marks: list[Mark]) -> Iterator[str]:
         shown = pieces(text.rstrip())
         room = (self.width - self.gutter - 3) if self.width else LONGEST_LINE
-        first, last = _window(shown, marks, max(room, 20))
+        first, last = window(shown, marks, max(room, 20))
         left, right = "…" * (first > 0), "…" * (last < len(shown))
         line = left + "".join(shown[first:last]) + right
         yield f"{self._bar(str(row))} {line}".rstrip()
@@ -116,7 +116,7 @@ class Frame:
                 yield pad + self.style(part, mark.style)
 
 
-def _window(shown: list[str], marks: list[Mark], room: int) -> tuple[int, int]:
+def window(shown: Sequence[str], marks: Sequence[Mark], room: int) -> tuple[int, int]:
     """The part of a line that fits, with what is marked in it."""
     widths = [1 if p.isascii() and len(p) == 1 else width_of(p) for p in shown]
     if sum(widths) <= room:

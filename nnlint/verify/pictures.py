@@ -6,6 +6,7 @@ import math
 import textwrap
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from nnlint.verify.render import (
     BEFORE,
@@ -201,7 +202,7 @@ def heat_map_png(
     return True
 
 
-def _patch(x: int, y: int, colour: str, wrong: bool) -> object:
+def _patch(x: int, y: int, colour: str, wrong: bool) -> Any:
     from matplotlib.patches import Rectangle
 
     if wrong:
