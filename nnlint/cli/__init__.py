@@ -26,6 +26,7 @@ COMMANDS = {
     "clean": "nnlint.cli.others",
     "recipe": "nnlint.cli.recipe",
     "verify": "nnlint.cli.verify",
+    "audit": "nnlint.cli.audit",
     "debug": "nnlint.cli.debug",
     "new-rule": "nnlint.cli.new_rule",
     "completion": "nnlint.cli.completion",

@@ -61,7 +61,12 @@ def main(forked: bool = False) -> int:
     guard.watch_saving(torch.serialization)
     guard.install()
     try:
-        _serve(job, send, guard)
+        if "loader" in job:
+            from .data.serving import serve_samples
+
+            serve_samples(job, send, guard.refusals)
+        else:
+            _serve(job, send, guard)
     except MemoryError as error:
         _fail(send, "memory", _told(error), [])
     send("done")

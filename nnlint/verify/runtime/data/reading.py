@@ -1,0 +1,291 @@
+"""Samples in the order in which training sees them, one piece at a time; faults are told, not raised."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Optional, Union
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
+
+from .leaves import Strange, leaves_of
+from .splits import kind_of, length_of
+
+_PIECE = 32
+"""Samples of a data set that are sent together."""
+_IN_VAIN = 50
+"""Samples that fail one after the other, from the first on, before a split is given up."""
+
+
+class Piece(NamedTuple):
+    """Samples side by side: a batch, or a few samples of a data set."""
+
+    indices: Optional[list[int]]
+    """Which samples of the data set they are, where that is known."""
+    columns: dict[str, Any]
+    """By name, a tensor whose rows are samples, or a list with one entry for each."""
+    count: int
+
+
+class Fault(NamedTuple):
+    """A sample or batch that cannot be had."""
+
+    index: Optional[int]
+    reason: str
+    """In words: the exception and where it was raised."""
+
+
+def describe(source: Any) -> dict[str, Any]:
+    """What is known of a split before it is read."""
+    kind = kind_of(source)
+    told: dict[str, Any] = {"kind": kind, "total": None, "shuffled": None, "batch_size": None}
+    if kind == "loader":
+        iterable = isinstance(source.dataset, IterableDataset)
+        told["total"] = None if iterable else length_of(source.sampler)
+        told["batch_size"] = source.batch_size
+        told["shuffled"] = None if iterable else _shuffles(source)
+    elif kind == "dataset":
+        told["total"] = length_of(source)
+    else:
+        batches, size = length_of(source), getattr(source, "batch_size", None)
+        known = batches is not None and isinstance(size, int)
+        told["total"] = batches * size if known and batches is not None else None
+    return told
+
+
+def _shuffles(loader: Any) -> Optional[bool]:
+    sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
+    if isinstance(sampler, RandomSampler):
+        return True
+    return False if isinstance(sampler, SequentialSampler) else None
+
+
+def pieces(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
+    """Read a split: about so many samples of it, spread over all where that can be done."""
+    kind = kind_of(source)
+    if kind == "loader" and _is_plain(source):
+        yield from _by_batches(source, limit)
+    elif kind == "dataset":
+        yield from _by_samples(source, limit)
+    else:
+        yield from _streamed(source, limit)
+
+
+def _is_plain(loader: Any) -> bool:
+    """Whether a loader does what torch's own does: fetch samples and collate them."""
+    return (
+        type(loader).__iter__ is DataLoader.__iter__
+        and not isinstance(loader.dataset, IterableDataset)
+        and loader.batch_sampler is not None
+    )
+
+
+def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
+    """Fetch and collate as a loader does, so that one bad sample costs only itself."""
+    total = length_of(loader.sampler)
+    step = max(1, -(-(total or 0) // max(limit, 1)))
+    taken = failed = 0
+    for number, indices in enumerate(loader.batch_sampler):
+        if number % step:
+            continue
+        if taken >= limit:
+            return
+        good, samples = [], []
+        for index, sample in _fetched(loader.dataset, list(indices)):
+            if isinstance(sample, Fault):
+                failed += 1
+                yield sample
+            else:
+                good.append(index)
+                samples.append(sample)
+        if not samples:
+            if not taken and failed >= _IN_VAIN:
+                yield Fault(None, f"none of the first {failed} samples can be read: given up")
+                return
+            continue
+        try:
+            batch = loader.collate_fn(samples)
+        except Exception as error:
+            yield Fault(None, f"the batch of samples {_few(good)} cannot be collated: {told(error)}")
+            # what the samples hold is known all the same
+            yield _beside([leaves_of(sample) for sample in samples], good)
+            taken += len(good)
+            continue
+        columns, count = _rows(leaves_of(batch), len(good))
+        taken += count
+        yield Piece(_numbers(good) if count == len(good) else None, columns, count)
+
+
+def _few(indices: Sequence[Any]) -> str:
+    shown = ", ".join(str(i) for i in indices[:4])
+    return f"{shown} …" if len(indices) > 4 else shown
+
+
+def _numbers(indices: Sequence[Any]) -> Optional[list[int]]:
+    whole = [i for i in indices if isinstance(i, int) or hasattr(i, "__index__")]
+    return [int(i) for i in whole] if len(whole) == len(indices) else None
+
+
+def _fetched(dataset: Any, indices: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Samples by index; a `Fault` in place of one that cannot be had."""
+    if callable(getattr(dataset, "__getitems__", None)):
+        try:
+            yield from zip(indices, dataset.__getitems__(indices))
+            return
+        except Exception:
+            # one by one tells which it is
+            pass
+    for index in indices:
+        try:
+            yield index, dataset[index]
+        except Exception as error:
+            number = int(index) if hasattr(index, "__index__") else None
+            yield index, Fault(number, told(error))
+
+
+def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
+    total = length_of(dataset)
+    step = max(1, -(-(total or 0) // max(limit, 1)))
+    wanted = range(0, total if total is not None else limit, step)
+    taken = failed = 0
+    for start in range(0, len(wanted), _PIECE):
+        good, samples = [], []
+        for index, sample in _fetched(dataset, list(wanted[start : start + _PIECE])):
+            if isinstance(sample, Fault):
+                if total is None and sample.reason.startswith(("IndexError", "StopIteration")):
+                    if samples:
+                        yield _beside(samples, good)
+                    return
+                failed += 1
+                yield sample
+            else:
+                good.append(int(index))
+                samples.append(leaves_of(sample))
+        taken += len(samples)
+        if samples:
+            yield _beside(samples, good)
+        elif not taken and failed >= _IN_VAIN:
+            yield Fault(None, f"none of the first {failed} samples can be read: given up")
+            return
+
+
+def _streamed(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
+    """What an iterator yields; after an exception it is asked on, as some can go on."""
+    if isinstance(source, DataLoader) and source.num_workers:
+        # no further processes: the limits hold for this one
+        source.num_workers, source.timeout = 0, 0
+    try:
+        iterator = iter(source)
+    except Exception as error:
+        yield Fault(None, f"it cannot be iterated over: {told(error)}")
+        return
+    taken = number = failed = 0
+    waiting: list[dict[str, Any]] = []
+    while taken < limit:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            break
+        except Exception as error:
+            failed += 1
+            yield Fault(None, f"item {number} raises {told(error)}")
+            number += 1
+            if failed >= _IN_VAIN and not taken:
+                break
+            continue
+        number += 1
+        leaves = leaves_of(item)
+        size = _batch_size(leaves) if _is_batched(source, leaves) else 0
+        if size:
+            columns, count = _rows(leaves, size)
+            taken += count
+            yield Piece(None, columns, count)
+            continue
+        waiting.append(leaves)
+        taken += 1
+        if len(waiting) == _PIECE:
+            yield _beside(waiting, None)
+            waiting = []
+    if waiting:
+        yield _beside(waiting, None)
+
+
+def _is_batched(source: Any, leaves: dict[str, Any]) -> bool:
+    """Whether what a source yields are batches, and no single samples."""
+    if isinstance(source, DataLoader):
+        return source.batch_size is not None or source.batch_sampler is not None
+    if isinstance(source, IterableDataset):
+        return False
+    tensors = [leaf for leaf in leaves.values() if isinstance(leaf, torch.Tensor)]
+    sizes = {t.shape[0] if t.dim() else 0 for t in tensors}
+    lists = [leaf for leaf in leaves.values() if isinstance(leaf, list)]
+    numbers = any(isinstance(leaf, (int, float, str)) for leaf in leaves.values())
+    if numbers or not tensors and not lists:
+        return False
+    if len(tensors) == 1 and not lists:
+        return tensors[0].dim() == 4 or hasattr(source, "batch_size")
+    return len(sizes) == 1 and 0 not in sizes
+
+
+def _batch_size(leaves: dict[str, Any]) -> int:
+    sizes: Counter[int] = Counter()
+    for leaf in leaves.values():
+        if isinstance(leaf, torch.Tensor) and leaf.dim():
+            sizes[int(leaf.shape[0])] += 1
+        elif isinstance(leaf, list):
+            sizes[len(leaf)] += 1
+    return sizes.most_common(1)[0][0] if sizes else 0
+
+
+def _rows(leaves: dict[str, Any], wanted: int) -> tuple[dict[str, Any], int]:
+    """The columns of a batch; what has no row for each sample is left out as strange."""
+    sizes = _batch_size(leaves)
+    has_wanted = any(_length(leaf) == wanted for leaf in leaves.values())
+    size = wanted if has_wanted or not sizes else sizes
+    columns: dict[str, Any] = {}
+    for name, leaf in _apart(leaves, size):
+        if _length(leaf) == size:
+            columns[name] = leaf
+        elif isinstance(leaf, torch.Tensor) and leaf.dim() > 1 and leaf.shape[1] == size:
+            columns[name] = leaf.transpose(0, 1).contiguous()
+        elif isinstance(leaf, Strange):
+            columns[name] = leaf
+    return columns, size
+
+
+def _apart(leaves: dict[str, Any], size: int) -> Iterator[tuple[str, Any]]:
+    """Lists of whole batches, such as two views of each picture, as columns of their own."""
+    for name, leaf in leaves.items():
+        if isinstance(leaf, list) and len(leaf) != size and all(_length(v) == size for v in leaf):
+            yield from ((f"{name}.{place}", part) for place, part in enumerate(leaf))
+        else:
+            yield name, leaf
+
+
+def _length(leaf: Any) -> int:
+    if isinstance(leaf, torch.Tensor):
+        return int(leaf.shape[0]) if leaf.dim() else -1
+    return len(leaf) if isinstance(leaf, list) else -1
+
+
+def _beside(samples: list[dict[str, Any]], indices: Optional[list[int]]) -> Piece:
+    """Samples as columns."""
+    names = dict.fromkeys(name for sample in samples for name in sample)
+    columns = {name: [sample.get(name) for sample in samples] for name in names}
+    return Piece(None if indices is None else _numbers(indices), columns, len(samples))
+
+
+def told(error: BaseException) -> str:
+    """An exception in words, with the row of the user's code that raised it."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    ours = os.path.dirname(os.path.abspath(__file__))
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(ours) and f"{os.sep}torch{os.sep}" not in frame.filename
+    ]
+    local = [f for f in frames if "site-packages" not in f.filename] or frames
+    return f"{text} ({os.path.relpath(local[-1].filename)}:{local[-1].lineno})" if local else text

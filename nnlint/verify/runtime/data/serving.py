@@ -1,0 +1,196 @@
+"""A job about data: load the target, and send its samples as plain arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import time
+from typing import Any, Callable, Optional
+
+import torch
+
+from ..causes import cause_of
+from ..construction.building import NotLoaded, file_of, load_target
+from .leaves import LONGEST_TEXT, Strange, plain_tensor
+from .reading import Fault, Piece, describe, pieces, told
+from .splits import NoData, splits_of
+
+Send = Callable[..., None]
+_LARGEST_CHUNK = 48 * 2**20
+"""Bytes of a piece that are written together; the rest follows in further ones."""
+_MOST_CHUNKS = 4
+"""Files that may lie unread: the reader's pace is this one's."""
+_MOST_FAULTS = 200
+
+
+def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
+    """Stream the splits of a target.
+
+    Parameters:
+        job: `target`; `loader` with `args`, `folder`, `limit`, `seconds` and `done`, the splits
+            that are not to be read again.
+        refusals: what the sandbox has refused so far.
+    """
+    asked = job["loader"]
+    os.chdir(asked["folder"])
+    _seed(int(asked.get("seed") or 0))
+    send("start", probe="samples")
+    target = job["target"]
+    try:
+        filename = target.get("file") or file_of(target["module"])
+        found = load_target(filename, target["name"])
+        splits = splits_of(found, asked.get("args") or {})
+    except NotLoaded as error:
+        _fail(send, "load", str(error), refusals)
+        return
+    except NoData as error:
+        send("failed", stage="target", reason=str(error))
+        return
+    except (Exception, SystemExit) as error:
+        _fail(send, "build", f"{target['name']} raises {told(error)}", refusals)
+        return
+    deadline = time.monotonic() + float(asked["seconds"])
+    for name, source in splits.items():
+        if name not in asked.get("done", ()):
+            _Stream(name, send, job["scratch"]).send(source, int(asked["limit"]), deadline)
+    send("answer", probe="samples", status="MEASURED", summary="", evidence={}, seconds=0)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    torch.manual_seed(seed)
+    try:
+        import numpy
+    except ImportError:
+        return
+    numpy.random.seed(seed)
+
+
+def _fail(send: Send, stage: str, reason: str, refusals: list[str]) -> None:
+    found = cause_of(reason, refusals)
+    send("failed", stage=found[0] if found else stage, reason=found[1] if found else reason)
+
+
+class _Stream:
+    """One split on its way."""
+
+    def __init__(self, split: str, tell: Send, folder: str) -> None:
+        self.split, self.tell, self.folder = split, tell, folder
+        self.count = self.faults = self.chunks = 0
+
+    def send(self, source: Any, limit: int, deadline: float) -> None:
+        """All of it, up to a number of samples and a point in time."""
+        self.tell("split", split=self.split, **describe(source))
+        stopped = ""
+        for part in pieces(source, limit):
+            if isinstance(part, Fault):
+                self._fault(part)
+            else:
+                self._piece(part)
+            if time.monotonic() > deadline:
+                stopped = "time"
+                break
+        self.tell("read", split=self.split, count=self.count, faults=self.faults, stopped=stopped)
+
+    def _fault(self, fault: Fault) -> None:
+        self.faults += 1
+        if self.faults <= _MOST_FAULTS:
+            cause = cause_of(fault.reason)
+            reason = cause[1] if cause else fault.reason
+            self.tell("fault", split=self.split, index=fault.index, reason=reason)
+
+    def _piece(self, piece: Piece) -> None:
+        weight = sum(_weight(column) for column in piece.columns.values())
+        parts = max(1, min(piece.count, -(-weight // _LARGEST_CHUNK)))
+        step = -(-piece.count // parts)
+        for start in range(0, piece.count, step):
+            stop = min(start + step, piece.count)
+            indices = piece.indices[start:stop] if piece.indices is not None else None
+            self._chunk(piece, start, stop, indices, whole=parts == 1)
+
+    def _chunk(
+        self, piece: Piece, start: int, stop: int, indices: Optional[list[int]], whole: bool
+    ) -> None:
+        self._wait()
+        self.chunks += 1
+        path = os.path.join(self.folder, f"samples-{self.chunks % 1000}")
+        columns = []
+        with open(path + ".part", "wb") as file:
+            for name, column in piece.columns.items():
+                cut = column if isinstance(column, Strange) else column[start:stop]
+                columns.append({"name": name, **_written(cut, file)})
+        os.rename(path + ".part", path)
+        first = self.count
+        self.count += stop - start
+        self.tell(
+            "samples",
+            split=self.split,
+            first=first,
+            count=stop - start,
+            indices=indices,
+            columns=columns,
+            file=path,
+            whole=whole,
+        )
+
+    def _wait(self) -> None:
+        """Until the other side has read, and removed, what lies there."""
+        while sum(n.startswith("samples-") for n in os.listdir(self.folder)) >= _MOST_CHUNKS:
+            time.sleep(0.005)
+
+
+def _weight(column: Any) -> int:
+    if isinstance(column, torch.Tensor):
+        return column.numel() * column.element_size()
+    return sum(map(_weight, column)) if isinstance(column, list) else 8
+
+
+def _written(column: Any, file: Any) -> dict[str, Any]:
+    """Write a column; how it is to be read back."""
+    if isinstance(column, Strange):
+        return {"strange": column.told}
+    if isinstance(column, list):
+        column = _stacked(column)
+    if isinstance(column, torch.Tensor):
+        return _array(column, file)
+    texts = [v for v in column if isinstance(v, str)]
+    if len(texts) == len(column):
+        return {"texts": [text.encode("utf-8", "replace").decode() for text in texts]}
+    strange = [v.told for v in column if isinstance(v, Strange)]
+    if strange:
+        return {"strange": strange[0]}
+    return {"items": [_item(value, file) for value in column]}
+
+
+def _item(value: Any, file: Any) -> Optional[dict[str, Any]]:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        joined = " ".join(str(v) for v in value)[:LONGEST_TEXT]
+        return {"text": joined.encode("utf-8", "replace").decode()}
+    if isinstance(value, str):
+        return {"text": value.encode("utf-8", "replace").decode()}
+    return _array(value if isinstance(value, torch.Tensor) else torch.tensor(value), file)
+
+
+def _stacked(column: list[Any]) -> Any:
+    """One tensor of samples that are alike; the list where they are not."""
+    if all(isinstance(v, (bool, int, float)) for v in column):
+        return torch.tensor(column)
+    if all(isinstance(v, torch.Tensor) for v in column):
+        first = column[0]
+        if all(v.shape == first.shape and v.dtype == first.dtype for v in column):
+            return torch.stack(column)
+    return column
+
+
+def _array(tensor: torch.Tensor, file: Any) -> dict[str, Any]:
+    value = plain_tensor(tensor)
+    start = file.tell()
+    size = value.numel() * value.element_size()
+    if size:
+        # without numpy, which the environment need not have
+        file.write(ctypes.string_at(value.data_ptr(), size))
+    dtype = str(value.dtype).rpartition(".")[2]
+    return {"dtype": dtype, "shape": list(value.shape), "start": start, "bytes": size}
