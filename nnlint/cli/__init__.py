@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "nnlint.cli.verify",
     "debug": "nnlint.cli.debug",
     "new-rule": "nnlint.cli.new_rule",
+    "server": "nnlint.cli.server",
     "completion": "nnlint.cli.completion",
 }
 """Each command, and the module that defines it under its name."""
