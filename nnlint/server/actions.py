@@ -65,7 +65,7 @@ class Actions:
         findings: Sequence[Finding],
         diagnostics: Sequence[lsp.Diagnostic],
         wanted: Sequence[str] | None,
-    ) -> list[lsp.CodeAction]:
+    ) -> list[lsp.Command | lsp.CodeAction]:
         """What can be done about findings.
 
         Parameters:
@@ -73,7 +73,7 @@ class Actions:
             diagnostics: those that the client shows there.
             wanted: the kinds of actions that it asks for; None for all.
         """
-        made: list[lsp.CodeAction] = []
+        made: list[lsp.Command | lsp.CodeAction] = []
         raw = buffer.raw
         quick = _wants(wanted, lsp.CodeActionKind.QuickFix)
         for finding in findings if quick else ():
@@ -118,10 +118,9 @@ class Actions:
             return None
         return None if left or made == raw else self.edit(buffer, raw, made)
 
-    def _verify(self, finding: Finding, uri: str) -> lsp.CodeAction:
-        command = lsp.Command("Verify", VERIFY, arguments=[target(finding, uri)])
+    def _verify(self, finding: Finding, uri: str) -> lsp.Command:
         title = f"Verify {finding.name}: run the code that it is about"
-        return lsp.CodeAction(title, command=command)
+        return lsp.Command(title, VERIFY, arguments=[target(finding, uri)])
 
     def edit(self, buffer: Buffer, before: bytes, after: bytes) -> lsp.WorkspaceEdit | None:
         """The change of what is open that makes one content of another; None where none does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -73,6 +74,11 @@ class Server(LanguageServer):
     def lint(self) -> None:
         """Lint what is open."""
         self.service.lint(self.in_loop)
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Lint again after some seconds; what is being found is of no use any more."""
+        self.service.outdate()
+        self.worker.wake(delay)
 
     def failed(self, error: Exception) -> None:
         """Say that linting failed, which is a fault of nnlint's own."""
@@ -143,7 +149,7 @@ def build() -> Server:
     async def initialized(params: lsp.InitializedParams) -> None:
         server.worker.start()
         server.watching = asyncio.ensure_future(server.watch_client())
-        server.worker.wake()
+        server.wake()
         workspace = server.client_capabilities.workspace
         if workspace and workspace.configuration:
             await _pull_settings(server)
@@ -186,7 +192,7 @@ async def _pull_settings(server: Server) -> None:
         return
     if answer and answer[0] is not None:
         _set(server, answer[0])
-        server.worker.wake()
+        server.wake()
 
 
 def _follow_documents(server: Server) -> None:
@@ -195,40 +201,40 @@ def _follow_documents(server: Server) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         buffers.open(params.text_document)
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: lsp.DidChangeTextDocumentParams) -> None:
         buffers.change(params.text_document, list(params.content_changes))
-        server.worker.wake(DELAY)
+        server.wake(DELAY)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         buffers.close(params.text_document.uri)
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
     def notebook_opened(params: lsp.DidOpenNotebookDocumentParams) -> None:
         buffers.open_notebook(params.notebook_document, list(params.cell_text_documents))
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def notebook_changed(params: lsp.DidChangeNotebookDocumentParams) -> None:
         buffers.change_notebook(params)
-        server.worker.wake(DELAY)
+        server.wake(DELAY)
 
     @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_SAVE)
     def notebook_saved(params: lsp.DidSaveNotebookDocumentParams) -> None:
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
     def notebook_closed(params: lsp.DidCloseNotebookDocumentParams) -> None:
         buffers.close(params.notebook_document.uri)
-        server.worker.wake()
+        server.wake()
 
 
 def _follow_workspace(server: Server) -> None:
@@ -239,14 +245,14 @@ def _follow_workspace(server: Server) -> None:
         came_or_went = any(change.type != lsp.FileChangeType.Changed for change in params.changes)
         if came_or_went or not all(change.uri.endswith(SUFFIXES) for change in params.changes):
             service.forget()
-        server.worker.wake(DELAY)
+        server.wake(DELAY)
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
     def folders_changed(params: lsp.DidChangeWorkspaceFoldersParams) -> None:
         added = [folder.uri for folder in params.event.added]
         service.work_in(added, [folder.uri for folder in params.event.removed])
         sys.path[:] = trusted_path(service.folders)
-        server.worker.wake()
+        server.wake()
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def settings_changed(params: lsp.DidChangeConfigurationParams) -> None:
@@ -255,7 +261,7 @@ def _follow_workspace(server: Server) -> None:
             await _pull_settings(server)
         elif params.settings:
             _set(server, params.settings)
-            server.worker.wake()
+            server.wake()
 
 
 def _answer(server: Server) -> None:
@@ -275,7 +281,7 @@ def _answer(server: Server) -> None:
         lsp.TEXT_DOCUMENT_CODE_ACTION,
         lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, actions.FIX_ALL_KIND]),
     )
-    async def code_actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+    async def code_actions(params: lsp.CodeActionParams) -> list[lsp.Command | lsp.CodeAction]:
         uri = params.text_document.uri
         buffer = service.buffers.of(uri)
         if buffer is None:
@@ -355,7 +361,7 @@ async def _verified(server: Server, told: object) -> Verdict | None:
         except (ProcessDiedError, RuntimeError) as error:
             verdict = Verdict("INCONCLUSIVE", f"the verifier ended: {error or 'it was stopped'}")
     service.note(finding, verdict)
-    server.worker.wake()
+    server.wake()
     kind = {
         "CONFIRMED": lsp.MessageType.Error,
         "REFUTED": lsp.MessageType.Info,
@@ -389,6 +395,9 @@ def serve(read: BinaryIO, write: BinaryIO) -> None:
         read: what it sends.
         write: what it is sent.
     """
+    # it logs whatever clients send wrongly, with tracebacks; they are told instead
+    logging.getLogger("pygls").addHandler(logging.NullHandler())
+    logging.getLogger("pygls").propagate = False
     server = build()
     try:
         server.start_io(read, write)

@@ -42,6 +42,12 @@ class Service:
         self._shown: set[str] = set()
         """Addresses of texts that have diagnostics."""
         self._told: set[str] = set()
+        self._changes = 0
+        """How often something has changed that findings rest on."""
+
+    def outdate(self) -> None:
+        """Leave out what is being found: something that it rests on has changed."""
+        self._changes += 1
 
     def work_in(self, added: Iterable[str], removed: Iterable[str] = ()) -> None:
         """Work in further folders, given by their addresses, and in some no more."""
@@ -89,6 +95,7 @@ class Service:
         Parameters:
             show: calls a function in the thread that talks to the client.
         """
+        changes = self._changes
         buffers = list(self.buffers) if self.settings.enable else []
         overlay = self.buffers.overlay()
         opened: dict[str, list[str]] = {}
@@ -102,7 +109,7 @@ class Service:
             everything = self.settings.lint == "project" and project in self._projects
             if place in opened or everything:
                 results[place] = self._linted(project, overlay, opened.get(place, []), everything)
-        show(lambda: self._show(results))
+        show(lambda: self._show(results) if changes == self._changes else None)
 
     def _linted(
         self, project: Project, overlay: dict[str, bytes], opened: list[str], everything: bool
