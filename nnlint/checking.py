@@ -24,6 +24,7 @@ from nnlint.source.file import SourceError
 from nnlint.source.prose import is_python
 from nnlint.source.reading import content_hash, read_source
 from nnlint.source.suppression import Suppression, may_suppress, read_suppressions
+from nnlint.stopping import stop_if_asked
 from nnlint.subscribing import subscribed_names
 from nnlint.syntax.module import ModuleSyntax
 
@@ -152,6 +153,7 @@ def _run_rules(
     operations, builds = _ByKind(analysis.operations), _ByKind(analysis.builds)
     crashes: list[Finding] = []
     for rule in rules:
+        stop_if_asked()
         reporter.rule = rule
         try:
             for subscription in rule.on:

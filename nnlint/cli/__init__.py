@@ -29,6 +29,7 @@ COMMANDS = {
     "audit": "nnlint.cli.audit",
     "debug": "nnlint.cli.debug",
     "new-rule": "nnlint.cli.new_rule",
+    "server": "nnlint.cli.server",
     "completion": "nnlint.cli.completion",
 }
 """Each command, and the module that defines it under its name."""

@@ -53,6 +53,7 @@ from nnlint.semantics.values import (
     note_name,
     softened,
 )
+from nnlint.stopping import stop_if_asked
 
 DECORATOR_STEPS = 100
 """What takes longer checks or registers what it decorates; the function stays what it is."""
@@ -313,6 +314,7 @@ class Calls(Expressions):
         on_yield: Callable[[Value], None] | None = None,
     ) -> Value:
         """Interpret a function's body with its parameters bound."""
+        stop_if_asked()
         node = function.node
         tried = self.tried_out
         if tried is None:

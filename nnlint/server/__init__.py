@@ -1,0 +1,1 @@
+"""`nnlint server`: the language server, which lints what is being written."""
