@@ -15,6 +15,7 @@ FOR_FINDINGS_ONLY = (
     "mode-dependence",
     "loss-shape",
     "padding-input",
+    "symmetric-units",
     "view-order",
 )
 """Probes that say nothing about a module by itself."""

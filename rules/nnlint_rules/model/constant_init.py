@@ -7,6 +7,7 @@ from nnlint.semantics.analysis import Program
     "NN329",
     level=Level.ERROR,
     recipe="initialise well",
+    probe="symmetric-units",
     on=Programs(),
 )
 def constant_init(program: Program, context: Context) -> None:
