@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.progress import progress_bar
-from nnlint.cli.verification import verification_options
+from nnlint.cli.verification import tell_unguarded, verification_options
 from nnlint.finding import Stage
 from nnlint.recipe.report import FORMATS
 
@@ -136,6 +136,7 @@ def _measured(
         raise click.UsageError(str(error)) from error
     conditions = Conditions.of(options, dict(config.verify))
     modules = ProjectModules(found.roots, src=config.src)
+    tell_unguarded(options)
     with Screen("looking for models", quiet=options["quiet"]) as screen:
         return measure(
             found.files,

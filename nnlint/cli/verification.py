@@ -71,12 +71,21 @@ def asked(
     from nnlint.verify.attach import verified
     from nnlint.verify.running import Conditions
 
+    tell_unguarded(options)
     output = Path(options["verify_output"]) if options["verify_output"] else None
     with Conditions.of(options, dict(settings.config.verify)).working() as conditions:
         with progress_bar(enabled=not options["quiet"], what="Verifying") as on_progress:
             found = verified(findings, conditions, output, on_progress)
         _tell_no_interpreter(found.findings)
         yield found, conditions
+
+
+def tell_unguarded(options: dict[str, Any]) -> None:
+    """Say once what the process of a model is not kept from on this platform."""
+    from nnlint.verify.environment import unguarded
+
+    if not options.get("quiet") and (told := unguarded()):
+        click.echo(f"warning: {told}", err=True)
 
 
 def _tell_no_interpreter(findings: Sequence[Finding]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnlint.cli.verification import verification_options
+from nnlint.cli.verification import tell_unguarded, verification_options
 from nnlint.verify.targets import Target, TargetError, read_target
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def verify(target: str, **options: Any) -> int:
     from nnlint.verify.report import Screen, as_data, write_outputs
     from nnlint.verify.running import Conditions, verify_target
 
+    tell_unguarded(options)
     if ":" not in target and (Path(target).is_dir() or target.endswith(".py")):
         from nnlint.cli.survey import survey_path
 

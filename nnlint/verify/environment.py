@@ -12,6 +12,24 @@ NO_INTERPRETER = frozenset({"start", "torch"})
 NAME_ANOTHER = "`--python PATH` names the interpreter that has your project's torch"
 
 
+_UNGUARDED = {
+    "darwin": "macOS keeps no limit of memory, and native code may write and use the network",
+    "win32": "Windows keeps no limit of memory, CPU time or files, and native code may write and "
+    "use the network",
+}
+"""What the guards of a model's process leave open, by platform; where it is Linux, Landlock and a
+namespace hold for native code too."""
+
+
+def unguarded(platform: str = sys.platform) -> str | None:
+    """What a program that is run here could do beside its computation, in one sentence for its
+    user; None where all limits hold."""
+    if platform.startswith("linux"):
+        return None
+    told = _UNGUARDED.get(platform, "this platform keeps fewer limits than Linux")
+    return f"{told}: run only code that you trust"
+
+
 def choose_python(wish: str | None, folder: Path) -> str:
     """The interpreter to verify with.
 

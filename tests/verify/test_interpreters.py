@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from nnlint.cli import run
+from nnlint.cli.verification import tell_unguarded
+from nnlint.verify.environment import unguarded
 
 MODEL = """import torch
 from torch import nn
@@ -54,3 +56,15 @@ def test_it_is_told_how_to_name_another(
     assert status == (1 if arguments[0] == "--verify" else 2)
     assert "`--python PATH` names the interpreter that has your project's torch" in out + err
     assert "cannot be started" in out + err if missing else "has no torch" in out + err
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
+def test_what_is_not_guarded_on_a_platform_is_told(platform, monkeypatch, capsys) -> None:
+    assert unguarded("linux") is None
+    told = unguarded(platform)
+    assert told is not None and told.endswith("run only code that you trust")
+    monkeypatch.setattr("nnlint.verify.environment.unguarded", lambda: told)
+    tell_unguarded({"quiet": False})
+    assert capsys.readouterr().err == f"warning: {told}\n"
+    tell_unguarded({"quiet": True})
+    assert not capsys.readouterr().err
