@@ -114,9 +114,7 @@ def _layers(model: nn.Module) -> list[_Layer]:
     found: dict[tuple[int, int], _Layer] = {}
     for prefix, module in model.named_modules():
         for name, weight in module.named_parameters(prefix, recurse=False):
-            if not weight.requires_grad or isinstance(
-                weight, nn.parameter.UninitializedParameter
-            ):
+            if not weight.requires_grad or isinstance(weight, nn.parameter.UninitializedParameter):
                 continue
             for axis, groups in _ways(module, name.rpartition(".")[2], weight):
                 if weight.shape[axis] < 2 * groups or weight.numel() < 2 * weight.shape[axis]:
@@ -174,7 +172,8 @@ def _train(model: nn.Module, inputs: Inputs, layers: list[_Layer]) -> int:
             return step
         if not _backpropagate(model, _drawn(inputs, step), step):
             return step
-        sizes = [float(p.grad.abs().max()) if _is_plain(p.grad) else 0.0 for p in named]
+        grads = [p.grad for p in named]
+        sizes = [float(g.abs().max()) if g is not None and _is_plain(g) else 0.0 for g in grads]
         largest = max(sizes, default=0.0)
         for layer in layers:
             layer.reached |= layer.weight.grad is not None
