@@ -185,8 +185,8 @@ def _train(model: nn.Module, inputs: Inputs, layers: list[_Layer]) -> int:
     return STEPS
 
 
-def _is_plain(grad: Tensor | None) -> bool:
-    return grad is not None and not grad.is_sparse and grad.numel() > 0
+def _is_plain(grad: Tensor) -> bool:
+    return not grad.is_sparse and grad.numel() > 0
 
 
 def _drawn(inputs: Inputs, step: int) -> Inputs:
