@@ -49,6 +49,8 @@ class Tracing:
 
     def __init__(self, made_of: MadeOf) -> None:
         self._made_of = made_of
+        self._losses: dict[tuple[int, ...], tuple[tuple[Value | None, ...], list[Value]]] = {}
+        """By the identities of values, which it keeps alive, the losses behind them."""
 
     def behind(
         self, *values: Value | None, stop: Callable[[Value], bool] = lambda value: False
@@ -79,7 +81,12 @@ class Tracing:
 
     def losses(self, *values: Value | None) -> list[Value]:
         """The losses that values are computed from, the values included; nothing behind them."""
-        return [value for value in self.behind(*values, stop=is_loss) if is_loss(value)]
+        key = tuple(map(id, values))
+        known = self._losses.get(key)
+        if known is None:
+            found = [value for value in self.behind(*values, stop=is_loss) if is_loss(value)]
+            known = self._losses[key] = values, found
+        return known[1]
 
     def parts(self, value: Value) -> Iterator[Value]:
         """What a value is computed from directly."""

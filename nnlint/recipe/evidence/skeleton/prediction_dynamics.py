@@ -48,11 +48,12 @@ def _shows_output(context: Context, run: Run, value: Value, fixed: dict[int, Eve
     tracing = context.tracing
     for part in tracing.behind(value, stop=_is_number):
         if isinstance(part, Tensor | Unknown) and not _is_number(part):
-            reached = {id(reached.forward) for reached in flow.reaches(part)}
-            scored = tracing.losses(part) or any(
+            if not any(id(reached.forward) in fixed for reached in flow.reaches(part)):
+                continue
+            # a number about the batch is no picture of its predictions
+            if not tracing.losses(part) and not any(
                 o.entry.name in ("torch.eq", "torch.mean") for o in tracing.operations(part)
-            )
-            if reached & fixed.keys() and not scored:
+            ):
                 return True
     return False
 
