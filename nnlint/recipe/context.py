@@ -13,13 +13,15 @@ from nnlint.finding import Stage
 from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
-from nnlint.recipe.watching import ASSERTED, CALLED, Call, MadeOf
+from nnlint.recipe.watching import ASSERTED, ASSIGNED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event, entered
 from nnlint.semantics.values import Site
 from nnlint.syntax.module import ModuleSyntax
 
+_LONGEST = 100
+"""Characters of a line that are shown whole."""
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
@@ -125,6 +127,10 @@ class Context:
         """The `assert` statements that are reached, each with its test as the argument."""
         return (call for call in self._noted(runs) if call.event.kind == ASSERTED)
 
+    def assignments(self, *runs: Run) -> Iterator[Call]:
+        """What is assigned to parameters of layers and models."""
+        return (call for call in self._noted(runs) if call.event.kind == ASSIGNED)
+
     def _noted(self, runs: Sequence[Run]) -> Iterator[Call]:
         for run in runs or self.runs:
             if run not in self._calls:
@@ -170,9 +176,16 @@ class Context:
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:
     cell, start, _ = place(site)
-    # of a loop or function, its head
-    code = site.text if isinstance(site.node, ast.expr) else site.module.lines[_row(site) - 1]
-    return Evidence(site.module.source.display, start.row, code.strip(), text, status, cell)
+    return Evidence(site.module.source.display, start.row, _code(site), text, status, cell)
+
+
+def _code(site: Site) -> str:
+    """What is written at a place: of a loop or function its head, of an assignment all of it."""
+    line = site.module.lines[_row(site) - 1].strip()
+    if not isinstance(site.node, ast.expr):
+        return line
+    whole = line.startswith(("assert ", "if ")) or " = " in line
+    return line if whole and len(line) <= _LONGEST else site.text
 
 
 def _row(site: Site) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,21 +50,38 @@ class Show:
     call: Call
     kind: str
     """picture, curve, text or record (of an experiment's log, or a file)."""
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What is shown."""
-        made = self.call.receiver if self.kind == PICTURE else None
-        return self.call.given if made is None else (*self.call.given, made)
+    values: tuple[Value, ...]
+    """What is shown."""
 
 
 def shows(context: Context, *runs: Run) -> Iterator[Show]:
-    """The calls by which runs show something."""
+    """The calls by which runs show something; in a notebook, what a cell ends with is shown."""
     for run in runs or context.runs:
         for call in context.calls(run):
             kind = _kind(call)
-            if kind is not None and (call.given or kind == PICTURE):
-                yield Show(call, kind)
+            if kind is not None:
+                drawn = kind in (PICTURE, CURVE)
+                made = (call.receiver,) if drawn and call.receiver is not None else ()
+                if call.given or made:
+                    yield Show(call, kind, (*call.given, *made))
+            elif run.kind == "notebook" and _stands_alone(call):
+                yield Show(call, TEXT, (call.result,))
+
+
+def shown_values(context: Context, run: Run) -> set[int]:
+    """The identities of all that a run shows, or shows something about, and of what that is
+    computed from."""
+    found: set[int] = set()
+    for show in shows(context, run):
+        tests = [c.test for c in show.call.event.conditions]
+        found |= {id(value) for value in context.tracing.behind(*show.values, *tests)}
+    return found
+
+
+def _stands_alone(call: Call) -> bool:
+    """Whether a call is a statement of its own at the top of a notebook."""
+    statements = call.site.module.tree.body
+    return any(isinstance(s, ast.Expr) and s.value is call.site.node for s in statements)
 
 
 def _kind(call: Call) -> str | None:
