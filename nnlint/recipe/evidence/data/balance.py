@@ -17,7 +17,9 @@ _WEIGHS = frozenset(
     "compute_sample_weight".split()
 )
 _LABELS = re.compile(
-    r"label|target|class|categor|species|sentiment|diagnos|outcome|rating|^y(_|$)|_y$|^ys$", re.I
+    r"(?:^|_)(?:labels?|targets?|class(?:es)?|categor(?:y|ies)|species|sentiments?|diagnos[ie]s|"
+    r"outcomes?|ratings?|ys?)$",
+    re.IGNORECASE,
 )
 
 
