@@ -14,18 +14,20 @@ from nnlint.project.configurations import Configurations
 from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
-from nnlint.recipe.watching import ASSERTED, CALLED, Call, MadeOf
+from nnlint.recipe.watching import ASSERTED, ASSIGNED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event, entered
 from nnlint.semantics.values import Settings, Site, Value
 from nnlint.syntax.module import ModuleSyntax
 
+_LONGEST = 100
+"""Characters of a line that are shown whole."""
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A program that really runs: somebody starts it, a test runner or a trainer calls it."""
 
@@ -38,11 +40,17 @@ class Run:
         """Whether a model is trained in it."""
         return self.program.trains
 
-    def walk(self) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+    def walk(self) -> Sequence[tuple[Event, tuple[Block, ...]]]:
         """What happens by default, in order, with the blocks it stands in, outermost first."""
-        for event, blocks in self.program.walk():
-            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks)):
-                yield event, blocks
+        return self._walk
+
+    @cached_property
+    def _walk(self) -> tuple[tuple[Event, tuple[Block, ...]], ...]:
+        return tuple(
+            (event, blocks)
+            for event, blocks in self.program.walk()
+            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks))
+        )
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
@@ -118,17 +126,30 @@ class Context:
 
     def calls(self, *runs: Run) -> Iterator[Call]:
         """The calls that happen by default, in the given runs or all of them."""
-        return self._noted(CALLED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == CALLED)
 
     def assertions(self, *runs: Run) -> Iterator[Call]:
         """The `assert` statements that are reached, each with its test as the argument."""
-        return self._noted(ASSERTED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == ASSERTED)
 
-    def _noted(self, kind: str, runs: Sequence[Run]) -> Iterator[Call]:
+    def assignments(self, *runs: Run) -> Iterator[Call]:
+        """What is assigned to parameters of layers and models."""
+        return (call for call in self._noted(runs) if call.event.kind == ASSIGNED)
+
+    def _noted(self, runs: Sequence[Run]) -> Iterator[Call]:
         for run in runs or self.runs:
-            for event, blocks in run.walk():
-                if event.kind == kind and id(event) in self.noted:
-                    yield replace(self.noted[id(event)], blocks=blocks)
+            if run not in self._calls:
+                self._calls[run] = [
+                    replace(self.noted[id(event)], blocks=blocks)
+                    for event, blocks in run.walk()
+                    if id(event) in self.noted
+                ]
+            yield from self._calls[run]
+
+    @cached_property
+    def _calls(self) -> dict[Run, list[Call]]:
+        """The calls and assertions of the runs that were asked for."""
+        return {}
 
     def settings_beside(self) -> Iterator[Settings]:
         """What the configuration files that lie in the file's project hold."""
@@ -165,9 +186,16 @@ class Context:
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:
     cell, start, _ = place(site)
-    # of a loop or function, its head
-    code = site.text if isinstance(site.node, ast.expr) else site.module.lines[_row(site) - 1]
-    return Evidence(site.module.source.display, start.row, code.strip(), text, status, cell)
+    return Evidence(site.module.source.display, start.row, _code(site), text, status, cell)
+
+
+def _code(site: Site) -> str:
+    """What is written at a place: of a loop or function its head, of an assignment all of it."""
+    line = site.module.lines[_row(site) - 1].strip()
+    if not isinstance(site.node, ast.expr):
+        return line
+    whole = line.startswith(("assert ", "if ")) or " = " in line
+    return line if whole and len(line) <= _LONGEST else site.text
 
 
 def _row(site: Site) -> int:

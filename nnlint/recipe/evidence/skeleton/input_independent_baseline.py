@@ -37,7 +37,7 @@ def _measured(context: Context, run: Run, flow: Computation) -> set[int]:
     """The forward passes of which a loss or score is computed with labels that are data."""
     found: set[int] = set()
     values: list[Value] = [v for e in run.events("loss") for v in e.operands]
-    values += [value for value, _ in scores(context, run)]
+    values += [score.value for score in scores(context, run)]
     for value in values:
         found |= {id(reached.forward) for reached in flow.reaches(value)}
     return found
