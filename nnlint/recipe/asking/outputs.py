@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.tracing import Tracing
+from nnlint.semantics.registration import has_weights
 from nnlint.semantics.values import Items, Operation, Tensor, Value
 
 _SUMS = frozenset({"torch.add", "torch.sum"})
@@ -18,8 +19,9 @@ def model_of(value: Value | None, tracing: Tracing) -> Value | None:
         if isinstance(made, Operation):
             if made.modules:
                 return made.modules[0]
-            if made.layer is not None and made.layer.entry.kind in ("container", "model"):
-                return made.layer
+            layer = made.layer
+            if layer is not None and layer.entry.kind != "loss" and has_weights(layer):
+                return layer
     return None
 
 
@@ -48,4 +50,3 @@ def layers_before(operation: Operation, most: int = 6) -> Iterator[Operation]:
             return
         yield made
         current = made
-

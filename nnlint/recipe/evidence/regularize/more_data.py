@@ -37,8 +37,9 @@ def _identity(dataset: Value) -> str:
     if isinstance(dataset, Built):
         given, name = dataset.arguments.values(), dataset.entry.name
     elif isinstance(dataset, Instance):
-        given, name = (dataset.named or dict(enumerate(dataset.arguments))).values(), str(
-            dataset.cls.node.name
+        given, name = (
+            (dataset.named or dict(enumerate(dataset.arguments))).values(),
+            str(dataset.cls.node.name),
         )
     else:
         return ""

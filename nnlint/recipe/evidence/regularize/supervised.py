@@ -8,14 +8,18 @@ from nnlint.questions.loss.losses import call_parameters
 from nnlint.recipe.context import Context
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import ELEMENT_OF, Built, Operation, Tensor, Unknown, Value
+from nnlint.semantics.values import Operation, Tensor, Unknown, Value
 
 
 def supervised(context: Context) -> Iterator[Evidence]:
     """A loss that is trained on compares the model's output with targets that come with the data."""
     for learner in learners(context):
         for operation in learner.run.program.operations:
-            if operation.entry.kind == "loss" and operation.grad and _has_labels(operation, context):
+            if (
+                operation.entry.kind == "loss"
+                and operation.grad
+                and _has_labels(operation, context)
+            ):
                 yield context.done(operation.site, "learns from targets that come with the data")
 
 
@@ -42,8 +46,5 @@ def _is_output(value: Value) -> bool:
 
 
 def _is_part_of_batch(value: Value) -> bool:
-    """Whether a value is an element of what a loop over a loader gives."""
-    if not isinstance(value, Unknown) or value.origin != "loop":
-        return False
-    whole = value.state.get(ELEMENT_OF)
-    return isinstance(whole, tuple) or isinstance(whole, Built)
+    """Whether a value is what a loop takes from a loader, or a part of it."""
+    return isinstance(value, Unknown) and value.origin == "loop"
