@@ -25,7 +25,7 @@ _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallba
 """Bases of classes whose methods a trainer calls."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A program that really runs: somebody starts it, a test runner or a trainer calls it."""
 
@@ -38,11 +38,17 @@ class Run:
         """Whether a model is trained in it."""
         return self.program.trains
 
-    def walk(self) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+    def walk(self) -> Sequence[tuple[Event, tuple[Block, ...]]]:
         """What happens by default, in order, with the blocks it stands in, outermost first."""
-        for event, blocks in self.program.walk():
-            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks)):
-                yield event, blocks
+        return self._walk
+
+    @cached_property
+    def _walk(self) -> tuple[tuple[Event, tuple[Block, ...]], ...]:
+        return tuple(
+            (event, blocks)
+            for event, blocks in self.program.walk()
+            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks))
+        )
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
@@ -118,17 +124,26 @@ class Context:
 
     def calls(self, *runs: Run) -> Iterator[Call]:
         """The calls that happen by default, in the given runs or all of them."""
-        return self._noted(CALLED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == CALLED)
 
     def assertions(self, *runs: Run) -> Iterator[Call]:
         """The `assert` statements that are reached, each with its test as the argument."""
-        return self._noted(ASSERTED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == ASSERTED)
 
-    def _noted(self, kind: str, runs: Sequence[Run]) -> Iterator[Call]:
+    def _noted(self, runs: Sequence[Run]) -> Iterator[Call]:
         for run in runs or self.runs:
-            for event, blocks in run.walk():
-                if event.kind == kind and id(event) in self.noted:
-                    yield replace(self.noted[id(event)], blocks=blocks)
+            if run not in self._calls:
+                self._calls[run] = [
+                    replace(self.noted[id(event)], blocks=blocks)
+                    for event, blocks in run.walk()
+                    if id(event) in self.noted
+                ]
+            yield from self._calls[run]
+
+    @cached_property
+    def _calls(self) -> dict[Run, list[Call]]:
+        """The calls and assertions of the runs that were asked for."""
+        return {}
 
     def settings_beside(self) -> Iterator[Settings]:
         """What the configuration files that lie in the file's project hold."""

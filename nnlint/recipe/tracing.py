@@ -49,6 +49,8 @@ class Tracing:
 
     def __init__(self, made_of: MadeOf) -> None:
         self._made_of = made_of
+        self._losses: dict[tuple[int, ...], tuple[tuple[Value | None, ...], list[Value]]] = {}
+        """By the identities of values, which it keeps alive, the losses behind them."""
 
     def behind(
         self, *values: Value | None, stop: Callable[[Value], bool] = lambda value: False
@@ -69,7 +71,7 @@ class Tracing:
             seen.add(id(current))
             yield current
             if not stop(current):
-                waiting += self._parts(current)
+                waiting += self.parts(current)
 
     def operations(self, *values: Value | None) -> Iterator[Operation]:
         """The operations behind values, nearest first."""
@@ -79,9 +81,15 @@ class Tracing:
 
     def losses(self, *values: Value | None) -> list[Value]:
         """The losses that values are computed from, the values included; nothing behind them."""
-        return [value for value in self.behind(*values, stop=is_loss) if is_loss(value)]
+        key = tuple(map(id, values))
+        known = self._losses.get(key)
+        if known is None:
+            found = [value for value in self.behind(*values, stop=is_loss) if is_loss(value)]
+            known = self._losses[key] = values, found
+        return known[1]
 
-    def _parts(self, value: Value) -> Iterator[Value]:
+    def parts(self, value: Value) -> Iterator[Value]:
+        """What a value is computed from directly."""
         match value:
             case Tensor():
                 yield from (v for v in value.state.get(WRITTEN, ()) if isinstance(v, Value))
@@ -141,5 +149,23 @@ def is_loss(value: Value) -> bool:
             )
         case Unknown(name=name, origin=""):
             return name.rpartition(".")[2] == "loss"
+        case _:
+            return False
+
+
+_NUMBERS = frozenset(
+    "sum mean item len count_nonzero numel argmax any all std nansum nanmean".split()
+)
+
+
+def is_number(value: Value) -> bool:
+    """Whether a value is a number that stands for many examples."""
+    match value:
+        case Tensor(producer=Operation() as made):
+            return made.entry.name.rpartition(".")[2] in _NUMBERS
+        case Unknown():
+            return value.name.rpartition(".")[2].removesuffix("()") in _NUMBERS
+        case Arithmetic():
+            return value.operator in _NUMBERS
         case _:
             return False

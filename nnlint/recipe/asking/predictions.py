@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nnlint.questions.training.backpropagation import Computation
 from nnlint.recipe.context import Context, Run
-from nnlint.semantics.values import Constant, Tensor, Unknown, Value
+from nnlint.semantics.values import CALLEE, Constant, Tensor, Unknown, Value
 
 _PREDICTS = frozenset({"predict", "predict_proba", "generate", "decision_function"})
 
@@ -43,5 +43,9 @@ class Predictions:
 
     def _is_prediction(self, value: Value) -> bool:
         if id(value) in self._given:
+            return True
+        callee = value.state.get(CALLEE) if isinstance(value, Unknown) else None
+        if isinstance(callee, Unknown) and callee.origin == "option":
+            # what a configuration holds and is called is a model
             return True
         return isinstance(value, Tensor | Unknown) and bool(self._flow.reaches(value))

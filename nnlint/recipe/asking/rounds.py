@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import MET
+from nnlint.semantics.telling import MOVES
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import STORED_IN, Operation, Tensor, Unknown, Value
+from nnlint.semantics.values import (
+    CALLED_ON,
+    MADE_OF,
+    STORED_IN,
+    Items,
+    Join,
+    Operation,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
 
 _DRAWS = frozenset({"rand", "randn", "randint", "randperm", "normal", "rand_like", "randn_like"})
+_MOST = 400
+"""Values that are looked at behind one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,23 +86,47 @@ class Rounds:
                 self._met[id(event.subject)] = blocks
 
     def is_fixed(self, value: Value, loop: Block) -> bool:
-        """Whether a value is the same in every round of a loop: nothing that it is computed from
-        is taken, drawn or loaded in it."""
-        return not any(self._changes(part, loop) for part in self._tracing.behind(value))
+        """Whether a value is seen to be the same in every round of a loop: nothing that it is
+        computed from is taken, drawn or loaded in it."""
+        waiting, seen = [value], set[int]()
+        while waiting and len(seen) < _MOST:
+            current = waiting.pop()
+            if id(current) in seen:
+                continue
+            seen.add(id(current))
+            inner = self._computed_from(current, loop)
+            if inner is None:
+                return False
+            waiting += inner
+        return not waiting
 
-    def _changes(self, value: Value, loop: Block) -> bool:
+    def _computed_from(self, value: Value, loop: Block) -> Sequence[Value] | None:
+        """What a value is computed from, as far as that may change; None where it changes."""
         match value:
-            case Unknown(origin="loop"):
-                return loop in self._met.get(id(value), ()) and not self._is_part_of_older(
-                    value, loop
-                )
-            case Unknown(origin="call" | "draw"):
-                return self._is_made_in(value, loop) and not self._only_computes(value)
             case Tensor(producer=Operation() as made):
                 drawn = made.entry.name.rpartition(".")[2] in _DRAWS
-                return drawn and self._is_made_in(value, loop)
+                return None if drawn and self._is_made_in(value, loop) else made.inputs
+            case Tensor(producer=Join(inputs=inputs)):
+                return inputs
+            case Tensor(producer=Source(of=Value() as of)):
+                return [of]
+            case Unknown(origin="loop"):
+                before = id(value) in self._met and loop not in self._met[id(value)]
+                return [] if before or self._is_part_of_older(value, loop) else None
+            case Unknown(origin="draw"):
+                return None if self._is_made_in(value, loop) else []
+            case Unknown(origin="call"):
+                if not self._is_made_in(value, loop):
+                    return []
+                moved = value.name.rpartition(".")[2] in MOVES
+                whole = value.state.get(CALLED_ON) or value.state.get(MADE_OF)
+                return [whole] if moved and isinstance(whole, Value) else None
+            case Unknown(origin="item"):
+                return list(self._tracing.parts(value))
+            case Items():
+                return value.items
             case _:
-                return False
+                return []
 
     def _is_made_in(self, value: Value, loop: Block) -> bool:
         return any(loop in blocks for blocks in self._made.get(id(value), ()))
@@ -103,10 +141,6 @@ class Rounds:
                 return True
             value = whole
         return False
-
-    def _only_computes(self, value: Unknown) -> bool:
-        """Whether an unresolved call computes from what it is given, and brings nothing new."""
-        return any(part is not value for part in self._tracing.behind(value))
 
 
 def _blocks(block: Block) -> Iterator[Block]:

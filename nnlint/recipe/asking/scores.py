@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from nnlint.questions.training.backpropagation import Computation
+from nnlint.questions.training.backpropagation import loss_of
 from nnlint.questions.training.measuring import losses_trained_on
+from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import Call
-from nnlint.semantics.values import Arithmetic, Constant, Operation, Site, Tensor, Unknown, Value
+from nnlint.semantics.values import Site, Value
 
 _LIBRARIES = (
     *("sklearn.metrics.", "torchmetrics.", "torcheval.", "evaluate.", "pytorch_msssim."),
@@ -28,39 +30,40 @@ Score = tuple[Value, tuple[Site, str]]
 
 def scores(context: Context, run: Run) -> Iterator[Score]:
     """The scores of a run: each value with where it is computed and what it is."""
-    flow = run.program.once(Computation)
+    predictions = Predictions(context, run)
     trained = run.program.once(losses_trained_on)
+    # what is trained on is no score
+    for event in run.program.events("backward"):
+        trained = trained | {id(value) for value in context.tracing.behind(loss_of(event))}
     for operation in run.program.operations:
         result = operation.result
-        if result is None or id(operation) in trained:
+        if result is None or id(operation) in trained or id(result) in trained:
             continue
         if operation.entry.kind == "metric":
-            if any(flow.reaches(value) for value in operation.arguments.values()):
+            if any(map(predictions.depends, operation.arguments.values())):
                 yield result, (operation.site, "measures what the model predicts")
-        elif operation.entry.name == "torch.eq" and _compares(flow, operation):
+        elif operation.entry.name == "torch.eq" and predictions.compares(
+            operation.arguments.values()
+        ):
             yield result, (operation.site, "counts right predictions")
     for call in context.calls(run):
-        if _is_metric(call) and any(_reaches(context, flow, value) for value in call.given):
+        if id(call.result) in trained:
+            continue
+        if _is_metric(call) and any(map(predictions.depends, call.given)):
             yield call.result, (call.site, "measures what the model predicts")
-        elif call.last_name in _EXPONENTIALS and context.tracing.losses(*call.given):
+        elif call.last_name in _EXPONENTIALS and _of_loss(context, call):
             yield call.result, (call.site, "turns the loss into a readable unit")
-
-
-def _compares(flow: Computation, operation: Operation) -> bool:
-    """Whether predictions are compared with what should have come out."""
-    sides = [v for v in operation.arguments.values() if not isinstance(v, Constant)]
-    reached = [bool(flow.reaches(side)) for side in sides]
-    return len(sides) == 2 and reached[0] != reached[1]
 
 
 def _is_metric(call: Call) -> bool:
     return call.name.startswith(_LIBRARIES) and not call.is_own
 
 
-def _reaches(context: Context, flow: Computation, value: Value) -> bool:
-    """Whether a value holds what models give."""
-    return any(
-        flow.reaches(part)
-        for part in context.tracing.behind(value)
-        if isinstance(part, Tensor | Unknown | Arithmetic)
+def _of_loss(context: Context, call: Call) -> bool:
+    """Whether a call is given a loss, and not its opposite, which is the logarithm of a chance."""
+    node = call.site.node
+    given = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    receiver = () if call.receiver is None else (call.receiver,)
+    return not isinstance(given, ast.UnaryOp) and bool(
+        context.tracing.losses(*call.given, *receiver)
     )

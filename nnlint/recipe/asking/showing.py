@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import Call
-from nnlint.semantics.values import Items, Table, Tensor, Value
+from nnlint.semantics.values import Items, Table, Tensor, Unknown, Value
 
 PICTURE, CURVE, TEXT, RECORD = "picture", "curve", "text", "record"
 _PICTURES = frozenset(
     "imshow matshow imsave save_image add_image add_images Image Video Audio Figure imwrite "
     "pcolormesh pcolor specshow waveshow add_video add_audio draw_bounding_boxes "
-    "draw_segmentation_masks play log_image log_images add_figure fromarray to_pil_image "
+    "draw_segmentation_masks play log_image log_images add_figure "
     "write_png write_jpeg show_image show_batch plot_trisurf voxels".split()
 )
 _CURVES = frozenset(
@@ -32,6 +32,7 @@ _RECORDS = frozenset(
 )
 _OF_TRACKERS = frozenset({"add", "put", "emit", "update", "append", "push", "metric"})
 """Names of methods that keep something where a module of a tracker has them."""
+_IMAGES = frozenset({"fromarray", "to_pil_image", "ToPILImage"})
 _COMPUTES = ("builtins.", "torch.", "numpy.", "math.", "einops.", "itertools.", "functools.")
 _ALL = {
     **dict.fromkeys(_RECORDS, RECORD),
@@ -52,7 +53,8 @@ class Show:
     @property
     def values(self) -> tuple[Value, ...]:
         """What is shown."""
-        return self.call.given
+        made = self.call.receiver if self.kind == PICTURE else None
+        return self.call.given if made is None else (*self.call.given, made)
 
 
 def shows(context: Context, *runs: Run) -> Iterator[Show]:
@@ -60,7 +62,7 @@ def shows(context: Context, *runs: Run) -> Iterator[Show]:
     for run in runs or context.runs:
         for call in context.calls(run):
             kind = _kind(call)
-            if kind is not None and call.given:
+            if kind is not None and (call.given or kind == PICTURE):
                 yield Show(call, kind)
 
 
@@ -68,6 +70,9 @@ def _kind(call: Call) -> str | None:
     if call.is_own:
         return None
     last, name = call.last_name, call.name
+    made_by = call.receiver.name if isinstance(call.receiver, Unknown) else ""
+    if last in ("save", "show") and made_by.rpartition(".")[2] in _IMAGES:
+        return PICTURE
     if isinstance(call.receiver, Tensor | Items | Table):
         return None
     if name.startswith("torch.utils.tensorboard."):

@@ -8,6 +8,7 @@ from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.asking.showing import shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
+from nnlint.recipe.tracing import is_number
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import (
     TEST,
@@ -22,9 +23,6 @@ from nnlint.semantics.values import (
 )
 
 _ORDERS = frozenset({"argsort", "topk", "sort", "nlargest", "sorted"})
-_NUMBERS = frozenset(
-    "sum mean item len count_nonzero numel argmax any all std nansum nanmean".split()
-)
 _NOT = frozenset({"torch.logical_not", "torch.bitwise_not"})
 
 
@@ -70,13 +68,13 @@ class _Looking:
     def holds_wrong(self, *values: Value) -> bool:
         """Whether values are picked by which predictions are wrong, and are not their number."""
         return any(
-            id(part) in self._picked or (not _is_number(part) and self._tells(part, wrong=True))
-            for part in self._tracing.behind(*values, stop=_is_number)
+            id(part) in self._picked or (not is_number(part) and self._tells(part, wrong=True))
+            for part in self._tracing.behind(*values, stop=is_number)
         )
 
     def holds_worst(self, *values: Value) -> bool:
         """Whether values are picked by an order of losses."""
-        for part in self._tracing.behind(*values, stop=_is_number):
+        for part in self._tracing.behind(*values, stop=is_number):
             given: Iterable[Value] = ()
             if isinstance(part, Tensor) and isinstance(part.producer, Operation):
                 if part.producer.entry.name.rpartition(".")[2] in _ORDERS:
@@ -103,16 +101,3 @@ class _Looking:
             if told.operator == ("!=" if wrong else "=="):
                 return self._predictions.compares(told.operands)
         return False
-
-
-def _is_number(value: Value) -> bool:
-    """Whether a value is a number that stands for many examples."""
-    match value:
-        case Tensor(producer=Operation() as made):
-            return made.entry.name.rpartition(".")[2] in _NUMBERS
-        case Unknown():
-            return value.name.rpartition(".")[2].removesuffix("()") in _NUMBERS
-        case Arithmetic():
-            return value.operator in _NUMBERS
-        case _:
-            return False

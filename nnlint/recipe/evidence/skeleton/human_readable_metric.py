@@ -8,7 +8,8 @@ from nnlint.recipe.asking.scores import scores
 from nnlint.recipe.asking.showing import PICTURE, shows
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import Constant, Value
+from nnlint.recipe.tracing import is_number
+from nnlint.semantics.values import Arithmetic, Constant, Value
 
 
 def human_readable_metric(context: Context) -> Iterator[Evidence]:
@@ -20,9 +21,10 @@ def human_readable_metric(context: Context) -> Iterator[Evidence]:
         shown: dict[int, Value] = {}
         for show in shows(context, run):
             if show.kind != PICTURE:
-                shown |= {id(v): v for v in context.tracing.behind(*show.values)}
-        for event in run.events("returned", "average"):
-            shown |= {id(v): v for v in context.tracing.behind(*event.operands, event.subject)}
+                known = context.tracing.behind(*show.values)
+                numbers = [v for v in known if is_number(v) or isinstance(v, Arithmetic)]
+                shown |= {id(v): v for v in context.tracing.behind(*numbers)}
+                shown |= {id(v): v for v in show.values}
         told: set[object] = set()
         for value, (site, text) in found.items():
             if id(value) in shown and site.key not in told:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from nnlint.questions.training.backpropagation import Computation
 from nnlint.recipe.asking.rounds import Rounds, training_loops
-from nnlint.recipe.asking.showing import shows
+from nnlint.recipe.asking.showing import RECORD, shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.tracing import is_loss
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Tensor, Unknown, Value
+
+_WHOLE = frozenset("add_text add_histogram Table Histogram save savez savefig dump to_csv".split())
+"""What keeps a whole prediction, and no number of it."""
 
 
 def prediction_dynamics(context: Context) -> Iterator[Evidence]:
@@ -31,6 +34,8 @@ def prediction_dynamics(context: Context) -> Iterator[Evidence]:
         if not fixed:
             continue
         for show in shows(context, run):
+            if show.kind == RECORD and show.call.last_name not in _WHOLE:
+                continue
             if any(_shows_output(context, run, value, fixed) for value in show.values):
                 yield context.done(
                     show.call.site, "shows how the predictions on one fixed batch develop"
@@ -43,11 +48,12 @@ def _shows_output(context: Context, run: Run, value: Value, fixed: dict[int, Eve
     tracing = context.tracing
     for part in tracing.behind(value, stop=_is_number):
         if isinstance(part, Tensor | Unknown) and not _is_number(part):
-            reached = {id(reached.forward) for reached in flow.reaches(part)}
-            scored = tracing.losses(part) or any(
+            if not any(id(reached.forward) in fixed for reached in flow.reaches(part)):
+                continue
+            # a number about the batch is no picture of its predictions
+            if not tracing.losses(part) and not any(
                 o.entry.name in ("torch.eq", "torch.mean") for o in tracing.operations(part)
-            )
-            if reached & fixed.keys() and not scored:
+            ):
                 return True
     return False
 

@@ -9,7 +9,8 @@ from nnlint.recipe.asking.batches import batches
 from nnlint.recipe.asking.showing import CURVE, PICTURE, TEXT, Show, shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import Value
+from nnlint.semantics.dataflow import made_up, tensor_of
+from nnlint.semantics.values import Tensor, Unknown, Value
 
 _DECODES = frozenset({"decode", "batch_decode", "convert_ids_to_tokens"})
 
@@ -30,7 +31,8 @@ def visualise_inputs(context: Context) -> Iterator[Evidence]:
 
 def _inputs(context: Context, run: Run) -> set[int]:
     """What goes into models, as it is when it goes in."""
-    return {id(value) for event in run.events("forward") for value in event.operands}
+    given = [value for event in run.events("forward") for value in event.operands]
+    return {id(v) for v in given if (t := tensor_of(v)) is not None and not made_up(t)}
 
 
 def _shows_batch(context: Context, run: Run, show: Show, known: set[int], given: set[int]) -> bool:
@@ -38,7 +40,7 @@ def _shows_batch(context: Context, run: Run, show: Show, known: set[int], given:
     values = list(context.tracing.behind(*show.values))
     if show.kind == TEXT and not _is_decoded(context, run, values):
         return False
-    if any(flow.reaches(value) for value in show.values):
+    if any(flow.reaches(value) for value in values if isinstance(value, Tensor | Unknown)):
         return False
     return any(id(value) in known or id(value) in given for value in values)
 

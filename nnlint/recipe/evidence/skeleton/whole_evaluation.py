@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.questions.training.passes import goes_over_data, passes
+from nnlint.recipe.asking.batches import batches
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.timeline import Block
+from nnlint.semantics.timeline import Block, Event
 
 
 def whole_evaluation(context: Context) -> Iterator[Evidence]:
@@ -16,9 +17,14 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
         if run.kind == "test":
             continue
         live = {id(event) for event in run.events("forward")}
+        known = {id(value) for value in batches(context, run)}
         told: set[int] = set()
         for one in passes(run.program):
             if one.role != "eval" or not one.scored or id(one.event) not in live:
+                continue
+            if not any(b.kind == "loop" and goes_over_data(b) for b in one.region):
+                if not one.on_made_up_data and not _is_batch(known, context, one.event):
+                    yield context.done(one.event.site, "measures the model on all examples at once")
                 continue
             loop = next((b for b in one.region if b.kind == "loop" and _is_over_data(b)), None)
             if loop is None or id(loop) in told or loop.site is None:
@@ -27,6 +33,11 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
             yield context.done(loop.site, "measures the model over a whole set")
         for event in run.events("validate", "test"):
             yield context.done(event.site, "has the trainer measure the model over a whole set")
+
+
+def _is_batch(known: set[int], context: Context, forward: Event) -> bool:
+    """Whether a model is given one batch out of a loader."""
+    return any(id(value) in known for value in context.tracing.behind(*forward.operands))
 
 
 def _is_over_data(loop: Block) -> bool:
