@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnlint.finding import Finding, Position, Related
-from nnlint.report.style import GUTTER, Styler, pieces, width_of, wrapped
+from nnlint.report.style import GUTTER, LEVELS, RELATED, Styler, pieces, width_of, wrapped
 from nnlint.source.file import SourceError, with_line_feeds
 from nnlint.source.reading import read_source
+from nnlint.text import plain
 
 LONGEST_LINE = 200
 """Columns of a source line that are shown where there is no terminal to fit."""
@@ -54,6 +55,19 @@ class Mark:
     label: str
     symbol: str
     style: str
+
+
+def mark_of(at: Finding | Related) -> Mark:
+    """What is pointed at by a finding, or by one of its related places."""
+    if isinstance(at, Finding):
+        return Mark(at.start, at.end, "", "^", LEVELS[at.level])
+    return Mark(at.start, at.end, plain(at.message), "-", RELATED)
+
+
+def marks_near(finding: Finding) -> dict[Related, Mark]:
+    """The marks of the related places that are shown in a finding's own frame."""
+    here = finding.filename, finding.cell
+    return {r: mark_of(r) for r in finding.related if (r.filename, r.cell) == here}
 
 
 @dataclass(frozen=True, slots=True)

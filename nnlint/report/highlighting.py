@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -60,6 +61,11 @@ def difference(lines: Iterable[str]) -> Markup:
         for line in lines
     )
     return Markup('<pre class="code diff" tabindex="0"><code>{}</code></pre>').format(body)
+
+
+def prose(text: str) -> Markup:
+    """A sentence, with the code in it set off."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(plain(text)))))
 
 
 def _whole(row: int, lines: Sequence[str], first: int) -> Mark:
@@ -124,7 +130,7 @@ def _class_of(kind: _TokenType) -> str:
 
 def _line(row: int, width: int, pieces: Sequence[Piece], marks: Sequence[Mark]) -> Markup:
     text = "".join(token for _, token in pieces)
-    spans = [_span(mark, row, len(text)) for mark in marks]
+    spans = [_span(mark, row, text) for mark in marks]
     first, last = window(list(text), marks, LONGEST_LINE)
     cuts = sorted({first, last, *(c for span in spans for c in span if first < c < last)})
     parts = []
@@ -134,7 +140,7 @@ def _line(row: int, width: int, pieces: Sequence[Piece], marks: Sequence[Mark]) 
         kind = "primary" if any(m.symbol == "^" for m in over) else "secondary"
         parts.append(Markup('<mark class="{}">{}</mark>').format(kind, inner) if over else inner)
     labels = [
-        Markup(' <span class="label">{}</span>').format(m.label)
+        Markup(' <span class="label">{}</span>').format(prose(m.label))
         for m in marks
         if m.label and m.start.row == row
     ]
@@ -146,11 +152,12 @@ def _line(row: int, width: int, pieces: Sequence[Piece], marks: Sequence[Mark]) 
     )  # fmt: skip
 
 
-def _span(mark: Mark, row: int, length: int) -> tuple[int, int]:
-    """The columns, from 0, that a mark covers of a row."""
-    start = mark.start.column - 1 if row == mark.start.row else 0
-    end = mark.end.column - 1 if row == mark.end.row else length
-    return min(start, length), min(end, length)
+def _span(mark: Mark, row: int, text: str) -> tuple[int, int]:
+    """The columns, from 0, that a mark covers of a row; of further rows not the indentation."""
+    indent = len(text) - len(text.lstrip())
+    start = mark.start.column - 1 if row == mark.start.row else indent
+    end = mark.end.column - 1 if row == mark.end.row else len(text)
+    return min(start, len(text)), min(end, len(text))
 
 
 def _between(pieces: Sequence[Piece], start: int, end: int) -> Markup:
@@ -161,7 +168,6 @@ def _between(pieces: Sequence[Piece], start: int, end: int) -> Markup:
         at += len(token)
         if text:
             shown = escape(plain(text))
-            parts.append(
-                Markup('<span class="{}">{}</span>').format(kind, shown) if kind else shown
-            )
-    return Markup("").join(parts)
+            # put together as text, since there are many: all of it is escaped
+            parts.append(f'<span class="{kind}">{shown}</span>' if kind else str(shown))
+    return Markup("".join(parts))

@@ -53,17 +53,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from nnlint import __version__
-from nnlint.report.highlighting import code_frame, difference, highlighted
+from nnlint.report.highlighting import code_frame, difference, highlighted, prose
 from nnlint.report.plots import line_plot
 from nnlint.text import plain
 
@@ -92,11 +91,6 @@ def render(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
             version=__version__,
         )
     )
-
-
-def prose(text: str) -> Markup:
-    """A sentence, with the code in it set off."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(plain(text)))))
 
 
 def web(address: str) -> str:
