@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nnlint.questions.data.loaders import training_loaders
 from nnlint.questions.data.splits import datasets_in
@@ -34,13 +34,11 @@ def _are_several(joined: Value | None) -> bool:
 
 def _identity(dataset: Value) -> str:
     """What data a data set holds, told by its class and the plain values it is built with."""
+    given: Iterable[Value]
     if isinstance(dataset, Built):
-        given, name = dataset.arguments.values(), dataset.entry.name
+        name, given = dataset.entry.name, dataset.arguments.values()
     elif isinstance(dataset, Instance):
-        given, name = (
-            (dataset.named or dict(enumerate(dataset.arguments))).values(),
-            str(dataset.cls.node.name),
-        )
+        name, given = dataset.cls.node.name, dataset.named.values() or dataset.arguments
     else:
         return ""
     plain = [repr(value.value) for value in given if isinstance(value, Constant)]
