@@ -11,7 +11,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +85,14 @@ class Configurations:
                 return path
         return None
 
-    def beside(self, importer: ModuleSyntax) -> list[Settings]:
-        """What the YAML files of a module's project hold, where it is settings."""
-        top = self.modules.folders_above(str(importer.source.path))[-1]
+    def beside(self, importer: ModuleSyntax, tops: Sequence[str] = ()) -> list[Settings]:
+        """What the YAML files of a module's project hold, where it is settings.
+
+        Parameters:
+            tops: folders beyond which nothing is looked for.
+        """
+        above = self.modules.folders_above(str(importer.source.path))
+        top = next((folder for folder in above if folder in tops), above[-1])
         found = (self.content(path) for path in self.modules.once(_settings_files, top))
         return [settings for settings in found if isinstance(settings, Settings)]
 

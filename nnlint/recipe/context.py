@@ -154,7 +154,7 @@ class Context:
     def settings_beside(self) -> Iterator[Settings]:
         """What the configuration files that lie in the file's project hold."""
         if self.configurations is not None:
-            yield from self.configurations.beside(self.module)
+            yield from self.configurations.beside(self.module, self.tops)
 
     @cached_property
     def tracing(self) -> Tracing:

@@ -89,7 +89,9 @@ def _default(run: Run) -> Iterator[Built]:
 
 def built_by(run: Run, *kinds: str) -> Iterator[Built]:
     """The library objects of some kinds that a run builds by default."""
-    return (built for built in _default(run) if built.entry.kind in kinds)
+    for built in run.program.builds:
+        if built.entry.kind in kinds and not off_by_default(built.conditions):
+            yield built
 
 
 def options_of(trainer: Built) -> Built | None:

@@ -111,7 +111,9 @@ def _exits(
 def _is_off(found: Exit, values: Mapping[ast.AST, Value]) -> bool:
     """Whether an option keeps a place from being reached as long as nobody sets it."""
     for test, taken in found.tests:
-        several = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else []
+        several = (
+            test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else []
+        )
         for part in (test, *(several if taken else ())):
             value = values.get(part)
             if isinstance(value, Constant) and bool(value.value) is not taken:
@@ -150,7 +152,9 @@ def _kept(statements: list[ast.stmt], scores: _Scores) -> frozenset[str]:
 def _keeps_best(node: ast.If, scores: _Scores) -> bool:
     """Whether a test compares a score with one that it is then kept as."""
     for test in walk(node.test):
-        if isinstance(test, ast.Compare) and _is_score_kept(test, [*node.body, *node.orelse], scores):
+        if isinstance(test, ast.Compare) and _is_score_kept(
+            test, [*node.body, *node.orelse], scores
+        ):
             return True
     return False
 
@@ -181,16 +185,10 @@ def _targets(body: list[ast.stmt]) -> Iterator[str]:
 
 def _texts(node: ast.expr) -> set[str]:
     """The names, attributes and items in an expression, as they are written."""
-    return {
-        ast.unparse(inner)
-        for inner in walk(node)
-        if isinstance(inner, _Named)
-    }
+    return {ast.unparse(inner) for inner in walk(node) if isinstance(inner, _Named)}
 
 
-def _stoppers(
-    context: Context, run: Run, scores: _Scores
-) -> dict[str, frozenset[str]]:
+def _stoppers(context: Context, run: Run, scores: _Scores) -> dict[str, frozenset[str]]:
     """Objects and functions of the project that are told scores and keep the best: what each is
     called, with the attributes that follow from it."""
     found: dict[str, frozenset[str]] = {}
@@ -243,9 +241,7 @@ def _compares_history(function: ast.FunctionDef) -> bool:
     return False
 
 
-def _asks(
-    test: ast.expr, kept: frozenset[str], stoppers: Mapping[str, frozenset[str]]
-) -> bool:
+def _asks(test: ast.expr, kept: frozenset[str], stoppers: Mapping[str, frozenset[str]]) -> bool:
     """Whether a test asks what follows from the best score."""
     if _texts(test) & kept:
         return True
