@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,19 +10,23 @@ from functools import cached_property
 
 from nnlint.context import place
 from nnlint.finding import Stage
+from nnlint.questions.participants import steps_optimizer
 from nnlint.recipe.model import Evidence, Status
-from nnlint.recipe.watching import ASSERTED, CALLED, Call
+from nnlint.recipe.tracing import Tracing
+from nnlint.recipe.watching import ASSERTED, ASSIGNED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
-from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.timeline import Block, Event, entered
 from nnlint.semantics.values import Site
 from nnlint.syntax.module import ModuleSyntax
 
+_LONGEST = 100
+"""Characters of a line that are shown whole."""
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A program that really runs: somebody starts it, a test runner or a trainer calls it."""
 
@@ -34,15 +39,31 @@ class Run:
         """Whether a model is trained in it."""
         return self.program.trains
 
-    def walk(self) -> Iterator[tuple[Event, tuple[Block, ...]]]:
+    def walk(self) -> Sequence[tuple[Event, tuple[Block, ...]]]:
         """What happens by default, in order, with the blocks it stands in, outermost first."""
-        for event, blocks in self.program.walk():
-            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks)):
-                yield event, blocks
+        return self._walk
+
+    @cached_property
+    def _walk(self) -> tuple[tuple[Event, tuple[Block, ...]], ...]:
+        return tuple(
+            (event, blocks)
+            for event, blocks in self.program.walk()
+            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks))
+        )
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
         return [event for event, _ in self.walk() if event.kind in kinds]
+
+    def is_before_training(self, call: Call) -> bool:
+        """Whether a call happens before any optimizer steps, in the function that is entered."""
+        entry = entered(call.blocks)
+        for event, _ in entry.walk():
+            if event is call.event:
+                return True
+            if event.kind in ("fit", "load") or (event.kind == "step" and steps_optimizer(event)):
+                return False
+        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +74,8 @@ class Context:
     analysis: Analysis
     noted: dict[int, Call]
     """Calls and assertions, by the identity of their events."""
+    made_of: MadeOf
+    """What values that are not known are computed from; see `watching.Onlooker`."""
     stage: Stage | None = None
     files: Sequence[str] = ()
     """All Python files of the project that take part, as the user knows them."""
@@ -84,7 +107,8 @@ class Context:
                     found.append(Run(program, "test"))
             elif self.is_notebook and program.name == "__main__":
                 found.append(Run(program, "notebook"))
-            elif program.is_entry:
+            elif program.is_entry or program.name == "__main__":
+                # what stands at the top of a module runs, whoever starts or imports it
                 found.append(Run(program, "script"))
             elif self._is_called_by_trainer(program):
                 found.append(Run(program, "hooks"))
@@ -97,17 +121,35 @@ class Context:
 
     def calls(self, *runs: Run) -> Iterator[Call]:
         """The calls that happen by default, in the given runs or all of them."""
-        return self._noted(CALLED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == CALLED)
 
     def assertions(self, *runs: Run) -> Iterator[Call]:
         """The `assert` statements that are reached, each with its test as the argument."""
-        return self._noted(ASSERTED, runs)
+        return (call for call in self._noted(runs) if call.event.kind == ASSERTED)
 
-    def _noted(self, kind: str, runs: Sequence[Run]) -> Iterator[Call]:
+    def assignments(self, *runs: Run) -> Iterator[Call]:
+        """What is assigned to parameters of layers and models."""
+        return (call for call in self._noted(runs) if call.event.kind == ASSIGNED)
+
+    def _noted(self, runs: Sequence[Run]) -> Iterator[Call]:
         for run in runs or self.runs:
-            for event, blocks in run.walk():
-                if event.kind == kind and id(event) in self.noted:
-                    yield replace(self.noted[id(event)], blocks=blocks)
+            if run not in self._calls:
+                self._calls[run] = [
+                    replace(self.noted[id(event)], blocks=blocks)
+                    for event, blocks in run.walk()
+                    if id(event) in self.noted
+                ]
+            yield from self._calls[run]
+
+    @cached_property
+    def _calls(self) -> dict[Run, list[Call]]:
+        """The calls and assertions of the runs that were asked for."""
+        return {}
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Follows values back to what they are computed from."""
+        return Tracing(self.made_of)
 
     def done(self, site: Site, text: str) -> Evidence:
         """Evidence that a bullet is done.
@@ -134,7 +176,20 @@ class Context:
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:
     cell, start, _ = place(site)
-    return Evidence(site.module.source.display, start.row, site.text, text, status, cell)
+    return Evidence(site.module.source.display, start.row, _code(site), text, status, cell)
+
+
+def _code(site: Site) -> str:
+    """What is written at a place: of a loop or function its head, of an assignment all of it."""
+    line = site.module.lines[_row(site) - 1].strip()
+    if not isinstance(site.node, ast.expr):
+        return line
+    whole = line.startswith(("assert ", "if ")) or " = " in line
+    return line if whole and len(line) <= _LONGEST else site.text
+
+
+def _row(site: Site) -> int:
+    return site.module.span(site.node)[0][0]
 
 
 def _of_test(blocks: Sequence[Block]) -> bool:
@@ -149,8 +204,6 @@ def _is_test_name(name: str) -> bool:
 
 def _has_base(program: Program, name: str) -> bool:
     """Whether the class that a program enters is derived from a trainer's class of a name."""
-    import ast
-
     return any(
         isinstance(node, ast.ClassDef)
         and node.name == program.name

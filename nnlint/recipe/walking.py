@@ -109,7 +109,8 @@ def look_at(
     except RecursionError:
         shown.problems.append(f"{name}: the code is nested too deeply to be analysed")
         return shown
-    context = Context(module, analysis, onlooker.calls, stage, files, tops)
+    onlooker.trace_loops(analysis)
+    context = Context(module, analysis, onlooker.calls, onlooker.made_of, stage, files, tops)
     shown.facts |= set(facts_of(context))
     for bullet, detector in detectors().items():
         if only not in ("", bullet.name):

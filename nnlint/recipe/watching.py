@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
+from nnlint.semantics.analysis import Analysis
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    Arithmetic,
     BoundMethod,
     Built,
     Class,
+    Constant,
     External,
     Function,
     Instance,
     Operation,
+    Partial,
     Site,
     Tensor,
     Unknown,
@@ -25,22 +30,29 @@ from nnlint.semantics.values import (
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.walking import walk
 
-CALLED, ASSERTED = "called", "asserted"
-"""Kinds of the events that are added: a call of whatever it is, and an `assert`."""
+CALLED, ASSERTED, ASSIGNED, MET = "called", "asserted", "assigned", "met"
+"""Kinds of the events that are added: a call of whatever it is, something that is asserted, a
+parameter that is written to by an assignment, and the first time that an element of what a loop
+goes over is looked at."""
+_PARAMETERS = ("weight", "bias")
+MadeOf = Mapping[int, tuple[Value, tuple[Value, ...]]]
+"""By the identity of a value: the value, and what it is computed from."""
+_OWN = (Function, Class, Instance, Partial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A call, or an assertion, where it happens."""
+    """A call, an assertion or an assignment to a parameter, where it happens."""
 
     event: Event
     name: str
     """The qualified name of what is called, as far as it is known: of a library's function, of a
-    method as `torch.Tensor.item`; of what is not known its source name. Empty for an `assert`."""
+    method as `torch.Tensor.item`; of what is not known its source name. Of an assignment the name
+    of the parameter. Empty for an assertion."""
     receiver: Value | None
-    """What a method is called on."""
+    """What a method is called on, or what the parameter belongs to."""
     arguments: tuple[Value, ...]
-    """The positional arguments; of an `assert`, its test."""
+    """The positional arguments; of an assertion its test, of an assignment what is assigned."""
     keywords: Mapping[str, Value]
     result: Value
     blocks: tuple[Block, ...] = ()
@@ -57,10 +69,23 @@ class Call:
         return self.name.rpartition(".")[2]
 
     @property
+    def is_own(self) -> bool:
+        """Whether a function or class of the project is called: what it does is seen in it."""
+        callee = self.event.subject
+        if isinstance(callee, BoundMethod):
+            return callee.function is not None
+        return isinstance(callee, _OWN)
+
+    @property
     def given(self) -> tuple[Value, ...]:
-        """All that it is given, what it is called on included."""
-        own = () if self.receiver is None else (self.receiver,)
-        return (*own, *self.arguments, *self.keywords.values())
+        """All that it is given, what it is called on not included."""
+        return (*self.arguments, *self.keywords.values())
+
+    def argument(self, position: int, name: str) -> Value | None:
+        """An argument that may be given by its position or name."""
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.arguments[position] if position < len(self.arguments) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -71,9 +96,17 @@ class Onlooker(Observer):
     """Who interprets; its observer is there first."""
     calls: dict[int, Call] = field(default_factory=dict)
     """By the identity of the event that was added for it."""
+    made_of: MutableMapping[int, tuple[Value, tuple[Value, ...]]] = field(default_factory=dict)
+    """What values that are not known are computed from, by their identity, with the values
+    themselves: texts, and what else the interpreter keeps nothing of."""
+    _met: dict[int, Value] = field(default_factory=dict)
     _values: dict[ast.AST, Value] = field(default_factory=dict)
     _tests: set[ast.AST] = field(default_factory=set)
+    _targets: dict[ast.AST, ast.expr] = field(default_factory=dict)
+    """By what is assigned, what it is assigned to, where that is a parameter or a part of one."""
     _looked_at: set[str] = field(default_factory=set)
+
+    looks_at_assertions = True
 
     def looks_into(self, definition: ast.AST) -> bool:
         """Whether a definition is entered whatever its words say: each is."""
@@ -82,32 +115,114 @@ class Onlooker(Observer):
     def evaluated(self, node: ast.expr, value: Value) -> None:
         """An expression has a value."""
         self._values[node] = value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+            # to the interpreter, a mask that is turned round is the mask
+            self._values[node] = Arithmetic("~", (self._values.get(node.operand, value),))
         machine = self.machine
         if machine is None or not machine.frames:
             return
         if isinstance(node, ast.Call):
             self._called(machine, node, value)
+        if isinstance(value, Unknown) and value.origin == "loop" and id(value) not in self._met:
+            self._met[id(value)] = value
+            machine.emit(MET, machine.site(node), value)
+        if _is_followed(value) or isinstance(node, ast.Subscript):
+            parts = tuple(self._values[p] for p in _parts(node) if p in self._values)
+            if parts:
+                self.made_of[id(value)] = value, parts
         if node in self._tests_of(machine.frame.scope.module):
             event = machine.emit(ASSERTED, machine.site(node), None, (value,))
             self.calls[id(event)] = Call(event, "", None, (value,), {}, value)
+        if node in self._targets:
+            self._assigned(machine, self._targets[node], value)
+
+    def trace_loops(self, analysis: Analysis) -> None:
+        """Note of the elements of what loops go over that they are of it."""
+        for program in analysis.programs:
+            for event, blocks in program.walk():
+                if event.kind == MET and event.subject is not None:
+                    loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+                    if loop is not None and loop.subject is not None:
+                        self.made_of.setdefault(id(event.subject), (event.subject, (loop.subject,)))
 
     def _called(self, machine: ObservedInterpreter, node: ast.Call, result: Value) -> None:
         callee = self._values.get(node.func, Unknown())
         receiver = None
         if isinstance(node.func, ast.Attribute):
             receiver = self._values.get(node.func.value)
-        arguments = tuple(self._values.get(a, Unknown()) for a in node.args)
+        given = (a.value if isinstance(a, ast.Starred) else a for a in node.args)
+        arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
         event = machine.emit(CALLED, machine.site(node), callee, arguments, name)
         self.calls[id(event)] = Call(event, name, receiver, arguments, keywords, result)
 
+    def _assigned(self, machine: ObservedInterpreter, target: ast.expr, value: Value) -> None:
+        parameter = _parameter(target)
+        if parameter is None:
+            return
+        owner = machine.evaluate(parameter.value)
+        event = machine.emit(ASSIGNED, machine.site(target), owner, (value,), parameter.attr)
+        self.calls[id(event)] = Call(event, parameter.attr, owner, (value,), {}, value)
+
     def _tests_of(self, module: ModuleSyntax) -> set[ast.AST]:
-        """The tests of the assertions of a module, with those of modules seen before."""
+        """What a module asserts, with what modules seen before do: the tests of `assert`, and of
+        an `if` that raises."""
         if module.name not in self._looked_at:
             self._looked_at.add(module.name)
-            self._tests |= {n.test for n in walk(module.tree) if isinstance(n, ast.Assert)}
+            for node in walk(module.tree):
+                if isinstance(node, ast.Assert) or _raises(node):
+                    self._tests.add(node.test)
+                elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
+                    self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def _parameter(target: ast.expr) -> ast.Attribute | None:
+    """The parameter that something is assigned to: `head.bias`, `head.bias.data[:]`."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        if isinstance(target, ast.Attribute) and target.attr in _PARAMETERS:
+            return target
+        target = target.value
+    return None
+
+
+def _raises(node: ast.AST) -> TypeGuard[ast.If]:
+    """Whether a branch ends in an error."""
+    return isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise)
+
+
+def _is_followed(value: Value) -> bool:
+    """Whether the interpreter may keep nothing of what a value is computed from."""
+    if isinstance(value, Constant):
+        return isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    return isinstance(value, Unknown)
+
+
+def _parts(node: ast.expr) -> Iterator[ast.expr]:
+    """The expressions that an expression is computed from."""
+    match node:
+        case ast.JoinedStr(values=values):
+            yield from (part.value for part in values if isinstance(part, ast.FormattedValue))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            if isinstance(func, ast.Attribute):
+                yield func.value
+            yield from (a.value if isinstance(a, ast.Starred) else a for a in args)
+            yield from (keyword.value for keyword in keywords)
+        case ast.BinOp(left=left, right=right):
+            yield from (left, right)
+        case ast.UnaryOp(operand=operand):
+            yield operand
+        case ast.Subscript(value=whole, slice=index):
+            yield from (whole, index)
+        case ast.Compare(left=left, comparators=others):
+            yield from (left, *others)
+        case ast.BoolOp(values=values):
+            yield from values
+        case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
+            yield element
+        case ast.IfExp(body=body, orelse=other):
+            yield from (body, other)
 
 
 def _name_of(callee: Value, result: Value, node: ast.Call) -> str:

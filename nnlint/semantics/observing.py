@@ -16,6 +16,9 @@ class Observer:
     It is not compiled, so that any class can be one.
     """
 
+    looks_at_assertions = False
+    """Whether what an `assert` tests is interpreted, which says nothing of how a model trains."""
+
     def looks_into(self, definition: ast.AST) -> bool:
         """Whether a class or function is to be entered whatever its words say."""
         return False

@@ -31,6 +31,11 @@ class ObservedInterpreter(Interpreter):
         """Whether the observer wants a class or function to be entered."""
         return self._observer.looks_into(definition)
 
+    def check(self, test: ast.expr) -> None:
+        """Interpret what an `assert` tests, if the observer wants to know."""
+        if self._observer.looks_at_assertions:
+            self.evaluate(test)
+
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression in the current frame."""
         value = super().evaluate(node)

@@ -171,6 +171,7 @@ class Statements(Narrowing):
 
     def _assert(self, node: ast.Assert) -> None:
         test = node.test
+        self.check(test)
         self.settle(self.told_by(test, True))
         parts = [test]
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
@@ -180,6 +181,9 @@ class Statements(Narrowing):
                 case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=1)]):
                     with self.untold():
                         self.note_one(self.evaluate(part.left))
+
+    def check(self, test: ast.expr) -> None:
+        """Interpret what an `assert` tests; overridden for whoever wants to know."""
 
     def note_one(self, value: Value) -> None:
         """An `assert` that something is 1; overridden where it can be a size."""

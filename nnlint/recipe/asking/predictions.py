@@ -1,0 +1,51 @@
+"""Predictions: values that are computed from what models give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nnlint.questions.training.backpropagation import Computation
+from nnlint.recipe.context import Context, Run
+from nnlint.semantics.values import CALLEE, Constant, Tensor, Unknown, Value
+
+_PREDICTS = frozenset({"predict", "predict_proba", "generate", "decision_function"})
+
+
+class Predictions:
+    """Tells which values of a run are predictions.
+
+    Parameters:
+        run: what is looked at, of the file that the context is of.
+    """
+
+    def __init__(self, context: Context, run: Run) -> None:
+        self._tracing = context.tracing
+        self._flow = run.program.once(Computation)
+        self._given = {
+            id(call.result)
+            for call in context.calls(run)
+            if call.last_name in _PREDICTS and not call.is_own
+        }
+        self._known: dict[int, tuple[Value, bool]] = {}
+
+    def depends(self, value: Value) -> bool:
+        """Whether a value is computed from a prediction."""
+        known = self._known.get(id(value))
+        if known is None:
+            found = any(self._is_prediction(part) for part in self._tracing.behind(value))
+            known = self._known[id(value)] = value, found
+        return known[1]
+
+    def compares(self, sides: Iterable[Value]) -> bool:
+        """Whether of two sides one is predicted, and the other is not."""
+        depending = [self.depends(side) for side in sides if not isinstance(side, Constant)]
+        return len(depending) == 2 and depending[0] != depending[1]
+
+    def _is_prediction(self, value: Value) -> bool:
+        if id(value) in self._given:
+            return True
+        callee = value.state.get(CALLEE) if isinstance(value, Unknown) else None
+        if isinstance(callee, Unknown) and callee.origin == "option":
+            # what a configuration holds and is called is a model
+            return True
+        return isinstance(value, Tensor | Unknown) and bool(self._flow.reaches(value))

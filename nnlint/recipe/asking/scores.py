@@ -1,0 +1,69 @@
+"""Scores: numbers about what a model gives that people can read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nnlint.questions.training.backpropagation import loss_of
+from nnlint.questions.training.measuring import losses_trained_on
+from nnlint.recipe.asking.predictions import Predictions
+from nnlint.recipe.context import Context, Run
+from nnlint.recipe.watching import Call
+from nnlint.semantics.values import Site, Value
+
+_LIBRARIES = (
+    *("sklearn.metrics.", "torchmetrics.", "torcheval.", "evaluate.", "pytorch_msssim."),
+    *(
+        "jiwer.",
+        "sacrebleu.",
+        "nltk.translate.",
+        "rouge_score.",
+        "seqeval.",
+        "lpips.",
+        "pytrec_eval",
+    ),
+)
+_EXPONENTIALS = frozenset({"exp", "sqrt"})
+Score = tuple[Value, tuple[Site, str]]
+
+
+def scores(context: Context, run: Run) -> Iterator[Score]:
+    """The scores of a run: each value with where it is computed and what it is."""
+    predictions = Predictions(context, run)
+    trained = run.program.once(losses_trained_on)
+    # what is trained on is no score
+    for event in run.program.events("backward"):
+        trained = trained | {id(value) for value in context.tracing.behind(loss_of(event))}
+    for operation in run.program.operations:
+        result = operation.result
+        if result is None or id(operation) in trained or id(result) in trained:
+            continue
+        if operation.entry.kind == "metric":
+            if any(map(predictions.depends, operation.arguments.values())):
+                yield result, (operation.site, "measures what the model predicts")
+        elif operation.entry.name == "torch.eq" and predictions.compares(
+            operation.arguments.values()
+        ):
+            yield result, (operation.site, "counts right predictions")
+    for call in context.calls(run):
+        if id(call.result) in trained:
+            continue
+        if _is_metric(call) and any(map(predictions.depends, call.given)):
+            yield call.result, (call.site, "measures what the model predicts")
+        elif call.last_name in _EXPONENTIALS and _of_loss(context, call):
+            yield call.result, (call.site, "turns the loss into a readable unit")
+
+
+def _is_metric(call: Call) -> bool:
+    return call.name.startswith(_LIBRARIES) and not call.is_own
+
+
+def _of_loss(context: Context, call: Call) -> bool:
+    """Whether a call is given a loss, and not its opposite, which is the logarithm of a chance."""
+    node = call.site.node
+    given = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    receiver = () if call.receiver is None else (call.receiver,)
+    return not isinstance(given, ast.UnaryOp) and bool(
+        context.tracing.losses(*call.given, *receiver)
+    )

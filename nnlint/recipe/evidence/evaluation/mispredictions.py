@@ -1,0 +1,103 @@
+"""Evidence that mispredictions are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from nnlint.recipe.asking.predictions import Predictions
+from nnlint.recipe.asking.showing import shows
+from nnlint.recipe.context import Context, Run
+from nnlint.recipe.model import Evidence
+from nnlint.recipe.tracing import is_number
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.values import (
+    TEST,
+    Arithmetic,
+    Condition,
+    Constant,
+    Items,
+    Operation,
+    Tensor,
+    Unknown,
+    Value,
+)
+
+_ORDERS = frozenset({"argsort", "topk", "sort", "nlargest", "sorted"})
+_NOT = frozenset({"torch.logical_not", "torch.bitwise_not"})
+
+
+def mispredictions(context: Context) -> Iterator[Evidence]:
+    """A run picks the examples that the model gets wrong, or whose loss is highest, and shows
+    them."""
+    for run in context.runs:
+        if run.kind == "test" or not run.events("forward", "fit", "predict"):
+            continue
+        looking = _Looking(context, run)
+        for show in shows(context, run):
+            if any(map(looking.is_wrong, show.call.event.conditions)):
+                yield context.done(show.call.site, "shows an example that the model gets wrong")
+            elif looking.holds_wrong(*show.values):
+                yield context.done(show.call.site, "shows the examples that the model gets wrong")
+            elif looking.holds_worst(*show.values):
+                yield context.done(show.call.site, "shows the examples with the highest loss")
+
+
+class _Looking:
+    """What of a run are wrong predictions, and what is picked by them."""
+
+    def __init__(self, context: Context, run: Run) -> None:
+        self._tracing = context.tracing
+        self._predictions = Predictions(context, run)
+        self._orders = {id(c.result): c for c in context.calls(run) if c.last_name in _ORDERS}
+        self._picked: dict[int, Value] = {}
+        """What is put into lists where a prediction is wrong, by its identity."""
+        for call in context.calls(run):
+            keeps = call.last_name in ("append", "extend", "add")
+            if keeps and isinstance(call.receiver, Items):
+                if any(map(self.is_wrong, call.event.conditions)):
+                    self._picked |= {
+                        id(v): v for v in call.arguments if not isinstance(v, Constant)
+                    }
+
+    def is_wrong(self, condition: Condition) -> bool:
+        """Whether a branch is taken where a prediction is wrong."""
+        if condition.test is None:
+            return False
+        return self._tells(condition.test, wrong=condition.taken)
+
+    def holds_wrong(self, *values: Value) -> bool:
+        """Whether values are picked by which predictions are wrong, and are not their number."""
+        return any(
+            id(part) in self._picked or (not is_number(part) and self._tells(part, wrong=True))
+            for part in self._tracing.behind(*values, stop=is_number)
+        )
+
+    def holds_worst(self, *values: Value) -> bool:
+        """Whether values are picked by an order of losses."""
+        for part in self._tracing.behind(*values, stop=is_number):
+            given: Iterable[Value] = ()
+            if isinstance(part, Tensor) and isinstance(part.producer, Operation):
+                if part.producer.entry.name.rpartition(".")[2] in _ORDERS:
+                    given = part.producer.inputs
+            elif id(part) in self._orders:
+                call = self._orders[id(part)]
+                given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
+            if any(map(self._predictions.depends, self._tracing.losses(*given))):
+                return True
+        return False
+
+    def _tells(self, test: Value, wrong: bool) -> bool:
+        """Whether a test, or mask, holds where predictions are wrong, or where they are right."""
+        told = test.state.get(TEST) if isinstance(test, Unknown) else test
+        made = tensor.producer if (tensor := tensor_of(test)) is not None else None
+        if isinstance(made, Operation):
+            if made.entry.name in _NOT and made.inputs:
+                return self._tells(made.inputs[0], not wrong)
+            if made.entry.name == ("torch.ne" if wrong else "torch.eq"):
+                return self._predictions.compares(made.arguments.values())
+        if isinstance(told, Arithmetic):
+            if told.operator in ("not", "~") and told.operands:
+                return self._tells(told.operands[0], not wrong)
+            if told.operator == ("!=" if wrong else "=="):
+                return self._predictions.compares(told.operands)
+        return False

@@ -1,0 +1,55 @@
+"""Evidence that the model is evaluated over a whole evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.questions.training.passes import goes_over_data, passes
+from nnlint.recipe.asking.batches import batches
+from nnlint.recipe.context import Context
+from nnlint.recipe.model import Evidence
+from nnlint.semantics.timeline import Block, Event
+
+
+def whole_evaluation(context: Context) -> Iterator[Evidence]:
+    """A run goes over all of an evaluation set and computes a score from what the model gives."""
+    for run in context.runs:
+        if run.kind == "test":
+            continue
+        live = {id(event) for event in run.events("forward")}
+        known = {id(value) for value in batches(context, run)}
+        told: set[int] = set()
+        for one in passes(run.program):
+            if one.role != "eval" or not one.scored or id(one.event) not in live:
+                continue
+            if not any(b.kind == "loop" and goes_over_data(b) for b in one.region):
+                if not one.on_made_up_data and not _is_batch(known, context, one.event):
+                    yield context.done(one.event.site, "measures the model on all examples at once")
+                continue
+            loop = next((b for b in one.region if b.kind == "loop" and _is_over_data(b)), None)
+            if loop is None or id(loop) in told or loop.site is None:
+                continue
+            told.add(id(loop))
+            yield context.done(loop.site, "measures the model over a whole set")
+        for event in run.events("validate", "test"):
+            yield context.done(event.site, "has the trainer measure the model over a whole set")
+
+
+def _is_batch(known: set[int], context: Context, forward: Event) -> bool:
+    """Whether a model is given one batch out of a loader."""
+    return any(id(value) in known for value in context.tracing.behind(*forward.operands))
+
+
+def _is_over_data(loop: Block) -> bool:
+    return goes_over_data(loop) and not _leaves(loop)
+
+
+def _leaves(block: Block) -> bool:
+    """Whether a round may end the loop before all of the data is seen."""
+    for child in block.children:
+        if isinstance(child, Block):
+            if child.end == "break" and child.kind in ("arm", "iteration"):
+                return True
+            if child.kind != "loop" and _leaves(child):
+                return True
+    return False
