@@ -72,6 +72,12 @@ class Trained:
     loader: dict[str, Any] | None = None
     """Where its batches come from, as the worker takes it."""
 
+    def learn(self, other: Trained) -> None:
+        """Take over what another place says of how the same model is trained."""
+        self.loader = self.loader or other.loader
+        if not self.told:
+            self.told, self.loss, self.criterion = other.told, other.loss, other.criterion
+
 
 @dataclass(slots=True)
 class Found:
@@ -96,11 +102,13 @@ def find_trained(files: Sequence[str], modules: ProjectModules) -> Found:
                 if (schedule.filename, schedule.row) not in seen:
                     seen.add((schedule.filename, schedule.row))
                     found.schedules.append(schedule)
-    known: set[tuple[str, str]] = set()
+    known: dict[tuple[str, str], Trained] = {}
     for model in (*entered, *others):
         key = (os.path.abspath(model.filename), model.name)
-        if key not in known:
-            known.add(key)
+        if key in known:
+            known[key].learn(model)
+        else:
+            known[key] = model
             found.models.append(model)
     return found
 

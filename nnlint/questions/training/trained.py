@@ -67,19 +67,31 @@ def _of_event(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iter
 
 def _of_backward(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iterator[Training]:
     loss = loss_of(event)
-    reached = program.once(Backpropagation).reaches(loss)
-    models = {id(r.model): r.model for r in reached if isinstance(r.model, Instance | Built)}
-    stepped = _stepped(program)
+    reached = [r.model for r in program.once(Backpropagation).reaches(loss)]
     tensor = tensor_of(loss)
     losses = _losses(tensor) if tensor is not None else ()
-    for model in models.values():
+    if not reached and tensor is None:
+        # the loss is an attribute of what a model returns, or is made by what nobody knows
+        reached = [f.subject for f in _passes_beside(event, blocks) if f.subject is not None]
+    stepped = _stepped(program)
+    for model in {id(m): m for m in reached}.values():
         if not isinstance(model, Instance | Built) or not is_model(model):
             continue
         if stepped is not None and not any(covers(held, model) for held in stepped):
             continue
+        if tensor is None:
+            losses = tuple(
+                o for o in program.operations if o.entry.kind == "loss" and model in o.modules
+            )
         inner = bool(losses) and all(model in o.modules for o in losses)
         made = None if inner or tensor is None else _criterion(tensor, model, event)
         yield Training(model, event.site, losses, made, inner, _data(blocks))
+
+
+def _passes_beside(event: Event, blocks: tuple[Block, ...]) -> list[Event]:
+    """The forward passes with gradients in the innermost loop around a backward pass."""
+    loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+    return [e for e in loop.events("forward") if e.grad] if loop is not None else []
 
 
 def _stepped(program: Program) -> list[Value] | None:
@@ -156,7 +168,7 @@ def _of_trainer(event: Event) -> Iterator[Training]:
         given.insert(0, trainer.arguments["model"])
     for value in given:
         if isinstance(value, Instance | Built) and is_model(value):
-            data = next((v for v in given if _is_data(v)), None)
+            data = next((v for v in given if v is not value and _is_data(v)), None)
             if data is None and isinstance(trainer, Built):
                 data = trainer.arguments.get("train_dataset")
             yield Training(value, event.site, by_itself=True, data=data)
@@ -164,6 +176,8 @@ def _of_trainer(event: Event) -> Iterator[Training]:
 
 
 def _is_data(value: Value) -> bool:
+    if isinstance(value, Instance):
+        return isinstance(value.cls.find("train_dataloader"), Function)
     return isinstance(value, Built) and value.entry.kind in ("loader", "dataset")
 
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -138,6 +138,18 @@ class Inputs:
 
         args, kwargs = replace((self.args, self.kwargs), change)
         return dataclasses.replace(self, args=args, kwargs=kwargs, count=count)
+
+    def reordered(self, order: Sequence[int]) -> Inputs:
+        """The examples at some places, in that order."""
+
+        def change(path: Path, tensor: Tensor) -> Tensor:
+            slot = self.slots.get(path)
+            if slot is None or slot.axis is None or slot.unit != 1:
+                return tensor
+            return tensor.index_select(slot.axis, torch.tensor(order, device=tensor.device))
+
+        args, kwargs = replace((self.args, self.kwargs), change)
+        return dataclasses.replace(self, args=args, kwargs=kwargs, count=len(order))
 
     def rolled(self) -> Inputs:
         """The same examples in another order: each one place on, the last first."""

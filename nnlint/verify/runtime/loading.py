@@ -108,6 +108,9 @@ def _found(spec: Mapping[str, Any], title: str) -> Any:
         raise NoBatch(f"{title} cannot be loaded: {found._reason}")
     for name in rest:
         found = _made(found, {}, title) if isinstance(found, type) else found
+        if name == "train_dataloader" and _is_data_module(found):
+            # its data is there once it is set up
+            return found
         if not hasattr(found, name):
             raise NoBatch(f"{title}: there is no `{name}`")
         found = getattr(found, name)
@@ -313,6 +316,14 @@ def _is_installed(filename: str) -> bool:
     return "site-packages" in filename or filename.startswith(os.path.dirname(os.__file__))
 
 
+def _imports(frame: Any) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextlib.contextmanager
 def _within(seconds: float, title: str) -> Iterator[None]:
     """What is inside gets so many seconds; where it was then is said."""
@@ -322,6 +333,10 @@ def _within(seconds: float, title: str) -> Iterator[None]:
         return
 
     def ring(_: int, frame: Any) -> None:
+        if _imports(frame):
+            # a module that is imported by half stays so
+            timer(signal.ITIMER_REAL, 0.5)
+            return
         while frame is not None and (
             frame.f_code.co_filename.startswith("<") or _is_installed(frame.f_code.co_filename)
         ):

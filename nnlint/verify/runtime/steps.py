@@ -174,11 +174,36 @@ def pair(model: nn.Module, value: Any, criterion: Optional[Criterion], inner: bo
         except Exception as error:
             furthest = furthest or f"{type(error).__name__}: {error}"
             continue
-        return Step(stepped, inputs, call, telling(seen, value_), value_)
+        told = telling(seen, value_)
+        if len(told) == 1 and not call.path:
+            call = dataclasses.replace(call, path=_place_of(told[0].target, value))
+        return Step(stepped, _mixed(inputs, told), call, told, value_)
     told = " ".join(furthest.split())[:300]
     if criterion is None and not inner and not hasattr(model, "training_step"):
         raise NoStep(f"which loss it is trained with is not known{f' ({told})' if told else ''}")
     raise NoStep(told or "no part of the batch is a tensor")
+
+
+def _place_of(target: Tensor, batch: Any) -> Path:
+    """Where a target is in the batch; nowhere if it was made of what is there."""
+    flat = target.detach().reshape(-1)
+    for path, tensor in leaves(batch):
+        if tensor.numel() == flat.numel() and torch.equal(tensor.reshape(-1).to(flat), flat):
+            return path
+    return ()
+
+
+def _mixed(inputs: Inputs, seen: list[Seen]) -> Inputs:
+    """The examples so that those of each class take turns: the first few have several classes."""
+    target = seen[0].target.detach() if len(seen) == 1 else None
+    if target is None or target.shape[:1] != (inputs.count,) or target.numel() != inputs.count:
+        return inputs
+    turns: dict[float, int] = {}
+    keys = []
+    for place, label in enumerate(target.reshape(-1).tolist()):
+        turns[label] = turns.get(label, 0) + 1
+        keys.append((turns[label], place))
+    return inputs.reordered([place for _, place in sorted(keys)])
 
 
 def inputs_of(model: nn.Module, step: Step) -> Optional[Inputs]:

@@ -19,6 +19,10 @@ from .subject import Subject
 from .trees import Path, leaves
 from .watching import Watch, telling
 
+OF_NUMBERS = 0.05
+"""Of what a constant leaves of real numbers: from there on they count as learned by heart."""
+ALIKE = 0.1
+"""Of what is to be learned: where a constant leaves less, targets hardly differ."""
 LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
 
@@ -43,6 +47,27 @@ class Task:
     """The axis of classes that is moved to the end."""
     lowest: Optional[float] = 0.0
     """What the loss falls to at best; None where that is not known."""
+    constant: Optional[float] = None
+    """What it falls to at best without looking at inputs, on real data, where that is known."""
+
+    @property
+    def hardly_differs(self) -> bool:
+        """Whether the targets are so alike that a constant is nearly as good as any model."""
+        if self.constant is None or self.lowest is None:
+            return False
+        return self.constant - self.lowest < ALIKE * (self.expected - self.lowest)
+
+    def goal(self, start: float, absolute: float, share: float) -> float:
+        """The loss from which a batch counts as learned by heart.
+
+        Numbers of real data have a scale of their own, and are often far from zero: what counts is
+        how they differ. A loss that may be anything is only known to be low beside where it began.
+        """
+        if self.lowest is None:
+            return share * start
+        if self.constant is not None and self.loss in ("mse", "l1", "huber"):
+            return OF_NUMBERS * min(start, self.constant)
+        return self.lowest + max(absolute, share * start)
 
     def alike(self, output: Any) -> list[tuple[Path, Tensor]]:
         """The prediction and outputs of its shape, with classes on the last axis."""
@@ -169,6 +194,7 @@ def trial_of(subject: Subject, size: int) -> tuple[Runner, Inputs, Task]:
                 torch.zeros(()),
                 sum(s.expected for s in seen) if seen else math.nan,
                 lowest=sum(s.lowest for s in seen) if seen else None,
+                constant=seen[0].constant if len(seen) == 1 else None,
             ),
         )
     raise NoTask("the batch holds no examples")

@@ -71,6 +71,22 @@ class Seen:
         return self.of(torch.zeros_like(prediction))
 
     @property
+    def constant(self) -> float:
+        """The loss of the best constant: it knows how often each class occurs, and no input."""
+        if self.loss in ("mse", "l1", "huber"):
+            return self.expected
+        target = self.target.detach().double()
+        if self.loss.startswith("bce"):
+            share = float(target.mean())
+            return _entropy([share, 1 - share])
+        if self.target.is_floating_point():
+            shares = target.reshape(target.shape[0], target.shape[1], -1).mean((0, 2))
+            return _entropy(shares.tolist())
+        kept = self.target[self.target != self.options.get("ignore_index", -100)]
+        counts = torch.unique(kept, return_counts=True)[1].double()
+        return _entropy((counts / counts.sum()).tolist())
+
+    @property
     def lowest(self) -> float:
         """What it can fall to at best: soft targets leave their own entropy."""
         smoothing = float(self.options.get("label_smoothing") or 0)

@@ -16,7 +16,7 @@ from ..training import NoTask, curve, fit, trial_of, zeroed
 
 NAME = "input-baseline"
 OF_STEP = True
-RATE, SIZE, HARDLY = 3e-3, 7, 0.9
+RATE, SIZE, OF_DATA, HARDLY = 3e-3, 7, 16, 0.9
 
 
 def run(subject: Subject) -> Answer:
@@ -24,8 +24,10 @@ def run(subject: Subject) -> Answer:
     options = subject.options
     steps = min(options.steps, 300)
     try:
-        runner, inputs, task = trial_of(subject, SIZE)
+        runner, inputs, task = trial_of(subject, SIZE if subject.step is None else OF_DATA)
         step = subject.step
+        if task.hardly_differs:
+            return inconclusive("the targets of the batch hardly differ: a constant does as well")
         if step is not None and step.targets_move(inputs):
             return inconclusive("the targets are made of the inputs: without these there are none")
         goal = (task.lowest or 0.0) + 0.01

@@ -36,7 +36,7 @@ def run(subject: Subject) -> Answer:
         first, second = (_trained(runner, inputs, task, subject.options.seed) for _ in range(2))
     except NoTask as error:
         return inconclusive(str(error))
-    evidence = {"curves": {"first": _curve(first[0]), "second": _curve(second[0])}}
+    evidence = {"losses": first[0]}
     differ = [n for n, t in first[1].items() if bool(differing(t, second[1][n]).any())]
     if first[0] != second[0] or differ:
         step = next((i for i, (a, b) in enumerate(zip(first[0], second[0])) if a != b), STEPS)
@@ -73,7 +73,3 @@ def _trained(
             loss.backward()
             optimizer.step()
     return losses, {n: t.detach() for n, t in model.state_dict().items() if torch.is_tensor(t)}
-
-
-def _curve(losses: list[float]) -> list[list[float]]:
-    return [[float(i), value] for i, value in enumerate(losses)]
