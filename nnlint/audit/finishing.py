@@ -21,6 +21,7 @@ def finished(collector: Collector, seed: int) -> Collected | None:
     """The table of all splits; None where no sample was read."""
     parts = collector.parts
     growing = [g for g in collector.splits.values() if g.count]
+    growing.sort(key=_turn)
     if parts is None or not growing:
         return None
     labels, classes, are_classes, note = _labels(growing, collector.known.classes)
@@ -40,6 +41,12 @@ def finished(collector: Collector, seed: int) -> Collected | None:
         features,
         seed=seed,
     )
+
+
+def _turn(growing: Growing) -> int:
+    """Training comes first, tests last, other splits as they came."""
+    name = growing.info.name.lower()
+    return 0 if name.startswith("train") else 2 if name.startswith("test") else 1
 
 
 def _flat(growing: Growing, name: str) -> list[Any]:

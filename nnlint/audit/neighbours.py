@@ -58,6 +58,24 @@ class Neighbours:
         typical = float(np.median(positive)) if len(positive) >= _FEWEST else 0.0
         return cls(features, rows, distances, typical, comparable)
 
+    @property
+    def dimension(self) -> float:
+        """In how many dimensions the samples really lie: how fast neighbours become more.
+
+        Between the middle neighbour and the last, since duplicates are among the first.
+        """
+        apart = self.distances[self.comparable]
+        count = apart.shape[1]
+        middle = count // 2
+        if count < 4 or not len(apart):
+            return float(self.features.shape[1])
+        apart = apart[apart[:, middle - 1] > 1e-9]
+        if len(apart) < _FEWEST:
+            return float(self.features.shape[1])
+        growth = float(np.median(np.log(apart[:, -1] / apart[:, middle - 1])))
+        found = np.log(count / middle) / growth if growth > 0 else 1.0
+        return float(np.clip(found, 1, self.features.shape[1]))
+
     def distance(self, a: Array, b: Array) -> Array:
         """Distances of pairs, in all dimensions."""
         out: Array = np.linalg.norm(self.features[a] - self.features[b], axis=1)

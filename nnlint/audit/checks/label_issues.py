@@ -4,7 +4,8 @@ A simple model (trees and neighbours over the inputs' vectors) gives chances out
 cleanlab's Datalab compares them with the labels. A sample is told where Datalab finds an issue,
 the model is sure of another class, and the nearest neighbours have that class, too. Where the
 simple model does not get most labels right it has nothing to say, which the report notes: its
-doubts would be about itself. A warning; the most certain come first.
+doubts would be about itself. A warning, the most certain first; advice where it is at most one
+in a hundred, since so many samples that are only hard look wrong.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from nnlint.finding import Level
 KIND = "label-issues"
 _SURE = 0.6
 _RARELY = 0.15
+_NATURAL = 0.01
 
 
 def check(data: Collected) -> Iterator[AuditFinding]:
     """Ask Datalab, and the neighbours besides."""
     rows, guesses = doubted(data)
+    count = len(data.judgement.rows)
+    level = Level.WARNING if len(rows) > _NATURAL * count else Level.ADVICE
     for number, part in enumerate(data.splits):
         start = data.offsets[number]
         inside = (rows >= start) & (rows < start + part.count)
@@ -43,7 +47,7 @@ def check(data: Collected) -> Iterator[AuditFinding]:
             f"{plural(len(own), noun, noun)} {verb} probably wrong: {named(part, own)} "
             f"(the first says `{given}` and looks like `{other}`)"
         )
-        yield about(part, own, KIND, Level.WARNING, message)
+        yield about(part, own, KIND, level, message)
 
 
 def doubted(data: Collected) -> tuple[Array, Array]:
@@ -63,3 +67,4 @@ def doubted(data: Collected) -> tuple[Array, Array]:
     chosen = np.flatnonzero(flags & sure & alone & agreed & (guess != judged.labels))
     chosen = chosen[np.argsort(scores[chosen], kind="stable")]
     return judged.rows[chosen], judged.guessed[chosen]
+

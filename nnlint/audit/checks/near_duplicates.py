@@ -24,8 +24,10 @@ from nnlint.audit.telling import about_pairs
 from nnlint.finding import Level
 
 KIND = "near-duplicates"
-CLOSE = {Kind.IMAGE: 0.35, Kind.TABLE: 0.15, Kind.TEXT: 0.3, Kind.IDS: 0.3, Kind.AUDIO: 0.15}
-"""Distance of near duplicates, in typical distances between neighbours."""
+CLOSE = {Kind.IMAGE: 0.35, Kind.TABLE: 0.25, Kind.TEXT: 0.3, Kind.IDS: 0.3, Kind.AUDIO: 0.15}
+"""Largest distance of near duplicates, in typical distances between neighbours."""
+_BY_CHANCE = 0.05
+"""Pairs so close that chance may give, of all samples."""
 _ALIKE = 0.35
 """Largest distance of pictures that may be called nearly the same at all: a correlation of 0.94."""
 _HASHED = 0.6
@@ -64,7 +66,7 @@ def near_pairs(data: Collected) -> list[tuple[int, int]]:
         return []
     digests = data.joined("digests")
     assert digests is not None
-    limit = CLOSE[data.kind] * graph.typical
+    limit = closeness(data) * graph.typical
     if data.kind is Kind.IMAGE:
         limit = min(limit, _ALIKE)
     rows, places = np.nonzero(graph.distances <= limit)
@@ -72,6 +74,17 @@ def near_pairs(data: Collected) -> list[tuple[int, int]]:
     if data.kind is Kind.IMAGE:
         distances |= _hashed(data)
     return sorted(distances, key=lambda pair: distances[pair])
+
+
+def closeness(data: Collected) -> float:
+    """How close near duplicates are, in typical distances.
+
+    Of n samples in d dimensions, n · ln 2 · t^d have a neighbour within t typical distances by
+    chance: in a table of two columns nearly all do for small t, in pictures none.
+    """
+    graph = data.neighbours
+    chance = _BY_CHANCE / (0.7 * max(1, len(graph.rows)))
+    return float(min(CLOSE[data.kind], chance ** (1 / graph.dimension)))
 
 
 def _kept(data: Collected, a: Array, b: Array, limit: float) -> dict[tuple[int, int], float]:
