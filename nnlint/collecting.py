@@ -31,6 +31,27 @@ def collected_file_by_file() -> Iterator[Callable[[], object]]:
             gc.enable()
 
 
+@contextmanager
+def collected_later() -> Iterator[None]:
+    """Have what `collected_file_by_file` would collect collected at the end: somebody waits for
+    what is found."""
+    _waiting.append(None)
+    try:
+        yield
+    finally:
+        _waiting.pop()
+
+
+def collect_now() -> None:
+    """Collect what files have left behind."""
+    _collect()
+
+
+_waiting: list[None] = []
+
+
 def _collect() -> None:
+    if _waiting:
+        return
     # the young generation is what was allocated since the last call
     gc.collect(2 if next(_done) % FILES == 0 else 0)

@@ -187,8 +187,7 @@ class Linter:
         result = cache.last(path) if self._moving else None
         if result is None or self._moving is None:
             return None
-        now = {file: cache.identity(file) for file in (path, *(result.consulted or {}))}
-        moved = self._moving.moved(path, result, now, job.config, job.overlay)
+        moved = self._moving.moved(path, result, cache.identity, job.config, job.overlay)
         if moved is None:
             return None
         cache.put(path, moved)

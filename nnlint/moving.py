@@ -7,7 +7,7 @@ statements of a file are what they were, row by row, it is neither parsed nor in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class Moving:
         self,
         path: str,
         last: FileResult,
-        now: Mapping[str, str],
+        identity: Callable[[str], str],
         config: Config,
         overlay: Mapping[str, bytes],
     ) -> FileResult | None:
@@ -66,7 +66,7 @@ class Moving:
 
         Parameters:
             last: what was found, with absolute paths.
-            now: the identity of what the file, and each that the result rests on, holds.
+            identity: the identity of what the file, or one that the result rests on, holds now.
         """
         rules = select_rules(config)
         codes = {rule.code for rule in rules}
@@ -75,12 +75,13 @@ class Moving:
         if not all(map(is_own, rules)):
             # others' rules may be about comments
             return None
-        was = {**(last.consulted or {}), path: last.digest}
+        # first the file itself: nearly always it is the one that has changed
+        was = {path: last.digest} | (last.consulted or {}) | {path: last.digest}
         shifts: dict[str, Shift] = {}
         texts: dict[str, bytes] = {}
-        for file in (file for file, digest in was.items() if now[file] != digest):
+        for file in (file for file, digest in was.items() if identity(file) != digest):
             before, after = self._contents.get(was[file]), _content(file, overlay)
-            if before is None or after is None or content_hash(after) != now[file]:
+            if before is None or after is None or content_hash(after) != identity(file):
                 return None
             shift = _shift(before, after)
             if shift is None:
@@ -97,8 +98,8 @@ class Moving:
             findings = tuple(_finding(finding, shifts) for finding in last.findings)
         except _StandsElsewhereError:
             return None
-        consulted = {file: now[file] for file in last.consulted or {}}
-        return FileResult(findings, comments, True, now[path], consulted, last.passed)
+        consulted = {file: identity(file) for file in last.consulted or {}}
+        return FileResult(findings, comments, True, identity(path), consulted, last.passed)
 
 
 def _content(path: str, overlay: Mapping[str, bytes]) -> bytes | None:

@@ -96,7 +96,8 @@ class Cache:
         self._overlay: Mapping[str, bytes] = {}
         self._src = src
         self._sources = SourceRoots(src)
-        self._users = Users(ProjectModules())
+        self._modules = ProjectModules()
+        self._users = Users(self._modules)
         self._around: dict[str, Stamp | None] = {}
         """What tells of a change among the files that are around those of a folder."""
         self._stamps: dict[str, Stamp] = {}
@@ -122,7 +123,8 @@ class Cache:
             roots: what is linted.
         """
         self._overlay = overlay
-        self._users = Users(ProjectModules(roots, overlay))
+        self._modules = ProjectModules(roots, overlay, self._modules)
+        self._users = Users(self._modules)
         self._sources = SourceRoots(self._src)
         self._around.clear()
         self._stamps.clear()
@@ -270,7 +272,8 @@ class Cache:
         path, _, name = asked.rpartition(ASKED)
         folder = os.path.dirname(path)
         if folder not in self._around:
-            self._around[folder] = self._stamp_of_all(self._users.candidates(path))
+            candidates = () if self._overlay else self._users.candidates(path)
+            self._around[folder] = self._stamp_of_all(candidates)
         stamp, remembered = self._around[folder], self._contents.stamps.get(asked)
         if stamp is not None and remembered is not None and remembered[0] == stamp:
             return remembered[1]
@@ -282,9 +285,11 @@ class Cache:
 
     def _stamp_of_all(self, files: Iterable[str]) -> Stamp | None:
         """One for many files; None where one may change without changing its own."""
+        if self._overlay:
+            return None
         stamps = sorted((file, *(self._stamp(file) or (0, 0))) for file in files)
         newest = max((changed for _, changed, _ in stamps), default=0)
-        if self._overlay or newest >= time.time_ns() - SETTLED:
+        if newest >= time.time_ns() - SETTLED:
             return None
         digest = hashlib.sha1(repr(stamps).encode("utf-8", "surrogatepass"), usedforsecurity=False)
         return int.from_bytes(digest.digest()[:7], "big"), len(stamps)

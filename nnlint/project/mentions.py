@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
 from pathlib import Path
 
+from nnlint.project.kept import Words
 from nnlint.project.modules import PROJECT_MARKERS, ProjectModules
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash
@@ -104,6 +105,8 @@ class _Words:
 
     def __init__(self, modules: ProjectModules, folder: str) -> None:
         self._modules = modules
+        self._folder = folder
+        self._renewed = False
         self._files: Sequence[str] = [f for f in modules.files(folder) if f.endswith(".py")]
         self._asked = 0
         self._places: dict[bytes, array[int]] = {}
@@ -111,13 +114,27 @@ class _Words:
     def files(self, name: str) -> Iterable[str]:
         """The files in which a name is a word."""
         self._asked += 1
-        if self._asked <= FEW or not name.isascii():
+        if not name.isascii():
+            return _naming(self._modules, name, self._files)
+        if self._modules.goes_on:
+            return self._kept().files(name)
+        if self._asked <= FEW:
             return _naming(self._modules, name, self._files)
         if not self._places:
             for place, file in enumerate(self._files):
                 for word in frozenset(_WORD.findall(_content(self._modules, file))):
                     self._places.setdefault(word, array("L")).append(place)
         return (self._files[place] for place in self._places.get(name.encode(), ()))
+
+    def _kept(self) -> Words:
+        """What is kept of the files' words, renewed once for a run."""
+        words = self._modules.words.setdefault(self._folder, Words())
+        if not self._renewed:
+            self._renewed = True
+            words.renew(
+                iter(self._files), lambda file: _content(self._modules, file), self._modules.overlay
+            )
+        return words
 
 
 def identity(path: str, files: Iterable[str]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nnlint.project.ecosystem import LIBRARIES
+from nnlint.project.kept import Listing, Words
 from nnlint.project.sources import ALL, NOT_INSTALLED, SourceRoots, installed_in
-from nnlint.source.discovery import MissingPathError, Roots, discover
+from nnlint.source.discovery import Roots
 from nnlint.source.file import SourceError
 from nnlint.source.reading import content_hash, read_bytes, read_source
 from nnlint.syntax.module import ModuleSyntax, parse_module
@@ -78,15 +79,22 @@ class ProjectModules:
         """Bytes of source whose trees are kept now."""
         self._unasked: set[str] = set()
         """Files of which it is to be seen whether they hold what they did in an earlier run."""
-        if before is not None and before._roots == self._roots:
+        self._listings: dict[str, Listing] = {}
+        self._before: dict[str, Listing] = {}
+        """Of the earlier run, not looked at again yet."""
+        self.words: dict[str, Words] = {}
+        """By folder, of a process that goes on."""
+        self.goes_on = before is not None and before._roots == self._roots
+        if before is not None and self.goes_on:
             self._parsed = {path: known for path, known in before._parsed.items() if known[0]}
             self._kept = before._kept
             self._unasked = set(self._parsed)
+            self._before = {**before._before, **before._listings}
+            self.words = before.words
         self._names_in: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, str], tuple[str | None, _Consulted]] = {}
         self._bases_of: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, frozenset[str]] = {}
-        self._files: dict[str, list[str]] = {}
         self._answers: dict[tuple[Any, str], Any] = {}
         self.consulted: dict[str, str] = {}
         """Files that the outcome for the file being checked depends on, each with its
@@ -109,6 +117,11 @@ class ProjectModules:
         """
         overlaid = self._overlay.get(path)
         return read_bytes(Path(path)) if overlaid is None else overlaid
+
+    @property
+    def overlay(self) -> Mapping[str, bytes]:
+        """The content of files that is not what is on disk."""
+        return self._overlay
 
     def parse(self, path: str, raw: bytes | None = None) -> ModuleSyntax:
         """The module of a file.
@@ -179,14 +192,12 @@ class ProjectModules:
 
     def files(self, folder: str) -> Sequence[str]:
         """The absolute paths of the files in a folder, at any depth, looked for once."""
-        known = self._files.get(folder)
+        known = self._listings.get(folder)
         if known is None:
-            try:
-                known = [os.path.abspath(file) for file in discover([folder]).files]
-            except MissingPathError:
-                known = []
-            self._files[folder] = known
-        return known
+            before = self._before.pop(folder, None)
+            known = before if before is not None and before.holds() else Listing.of(folder)
+            self._listings[folder] = known
+        return known.files
 
     def once(self, question: Callable[[ProjectModules, str], Answer], folder: str) -> Answer:
         """The answer to a question about a folder, looked for once."""

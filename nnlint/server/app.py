@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path
 
 from nnlint import __version__
+from nnlint.collecting import collect_now, collected_later
 from nnlint.config import ConfigError
 from nnlint.finding import Finding, Verdict
 from nnlint.processes import ProcessDiedError
@@ -33,6 +35,8 @@ from nnlint.trust import trusted_path
 DELAY = 0.15
 """Seconds without another change after which what was written is linted."""
 WATCHED = "**/{*.py,*.ipynb,pyproject.toml,nnlint.toml,.gitignore}"
+SHOWING = 0.02
+"""Seconds in which what was found is sent before anything else is done."""
 ALIVE = 5.0
 """Seconds after which it is looked again whether the client's process is there."""
 _numbers = itertools.count()
@@ -72,8 +76,13 @@ class Server(LanguageServer):
                 self.loop.call_soon_threadsafe(call)
 
     def lint(self) -> None:
-        """Lint what is open."""
-        self.service.lint(self.in_loop)
+        """Lint what is open; what that leaves behind is cleared away when it is shown."""
+        try:
+            with collected_later():
+                self.service.lint(self.in_loop)
+        finally:
+            time.sleep(SHOWING)
+            collect_now()
 
     def wake(self, delay: float = 0.0) -> None:
         """Lint again after some seconds; what is being found is of no use any more."""
