@@ -18,7 +18,7 @@ from nnlint.questions.data.loaders import built_loaders, is_method, loaders_in, 
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Constant, Site, constant, names_of
-from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statements, function_around
 from nnlint.syntax.walking import walk
@@ -47,8 +47,40 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
-        if roles == {EVAL} or (given_to_evaluate and TRAIN not in roles):
+        called_so = roles == {EVAL} and not _is_of_any_data(loader)
+        if called_so or (given_to_evaluate and TRAIN not in roles):
             yield loader
+
+
+def _is_of_any_data(loader: Built) -> bool:
+    """Whether a function makes a loader of whatever data it is given, and returns it: what it is
+    called in there tells nothing of what its callers do with it."""
+    module, call = loader.site.module, loader.site.node
+    function = function_around(module, call)
+    if function is None or not isinstance(call, ast.Call):
+        return False
+    given = argument_of(call, "dataset", 0)
+    parameters = {p.arg for p in (*function.args.posonlyargs, *function.args.args)}
+    if not isinstance(given, ast.Name) or given.id not in parameters or role_of_name(given.id):
+        return False
+    own = {
+        target.id
+        for node in walk(function)
+        if isinstance(node, ast.Assign) and node.value is call
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    returned = [node.value for node in walk(function) if isinstance(node, ast.Return)]
+    if not any(isinstance(value, ast.Name) and value.id in own for value in returned):
+        return False
+    called = {
+        target.id
+        for node in module.nodes
+        if isinstance(node, ast.Assign) and called_name(node.value) == function.name
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return all(role_of_name(n) != EVAL for n in {*names_of(loader)} - own | called)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

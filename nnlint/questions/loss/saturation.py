@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from nnlint.questions.loss.losses import last_activation, operands
 from nnlint.questions.loss.raw_outputs import is_raw
-from nnlint.semantics.dataflow import makers, upstream
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import is_tried_out, makers, upstream
 from nnlint.semantics.values import Operation
 
 ONE_SIDED = frozenset({"relu", "relu6", "softplus"})
@@ -31,6 +32,14 @@ def one_sided_output(loss: Operation) -> Operation | None:
     between = upstream(prediction, lambda o: o is found) if prediction is not None else ()
     # what is averaged of many positions is another thing than one output
     return None if any(o.entry.family in _AVERAGES for o in _until(between, found)) else found
+
+
+def only_measures(loss: Operation, programs: Iterable[Program]) -> bool:
+    """Whether nothing is learned of a loss: its targets are random or constant, and no program that
+    comes to it steps an optimizer."""
+    target = operands(loss)[1]
+    tried = target is not None and is_tried_out([target]) is True
+    return tried and not any(program.events("step", "fit") for program in programs)
 
 
 def is_shared(activation: Operation) -> bool:

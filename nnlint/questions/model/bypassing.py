@@ -14,6 +14,8 @@ _OTHER_FRAMEWORKS = frozenset(
     "cv2 flax jax keras mxnet onnxruntime openvino paddle tensorflow tf".split()
 )
 """Modules with networks of their own, which are run by their `forward` or not at all."""
+_OF_ESTIMATORS = frozenset("fit partial_fit predict predict_proba initialize".split())
+"""What is called of scikit-learn's estimators, and of no module."""
 
 
 def is_meant(called: Site) -> bool:
@@ -38,6 +40,23 @@ def _has_own_forward(module: ModuleSyntax, _: None) -> bool:
         and all(first_name(base) == "object" for base in node.bases)
         and any(forwards_of(node))
         for node in module.nodes
+    )
+
+
+def may_be_estimator(model: Value, called: Site) -> bool:
+    """Whether something unknown may be an estimator around a module, whose `forward` goes over data
+    in batches: the file trains it, or asks it, by the methods of scikit-learn."""
+    return isinstance(model, Unknown) and called.text in called.module.once(_estimators, None)
+
+
+def _estimators(module: ModuleSyntax, _: None) -> frozenset[str]:
+    """What a module calls the methods of scikit-learn's estimators of, as it is written."""
+    return frozenset(
+        ast.unparse(node.func.value)
+        for node in module.nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _OF_ESTIMATORS
     )
 
 

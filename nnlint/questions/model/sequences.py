@@ -75,6 +75,8 @@ def _judged(operation: Operation, program: Program) -> Mismatch | None:
     if at is None and joins_examples(given, 1 - taken):
         at = 1 - taken
     if shape is not None and at is not None and at != taken and at < 2:
+        if _attends_to_other_batch(operation, at):
+            return None
         return Mismatch(operation, "given", batch_first, apart=_is_given(operation))
     if shape is not None and at in (None, taken) and _reads_channels(operation, shape, 1 - taken):
         return Mismatch(operation, "channels", batch_first)
@@ -83,6 +85,19 @@ def _judged(operation: Operation, program: Program) -> Mismatch | None:
         return None
     apart = read.owner is not operation.owner
     return Mismatch(operation, "read", batch_first, read.site, apart, settled=at == taken)
+
+
+def _attends_to_other_batch(operation: Operation, at: int) -> bool:
+    """Whether what is attended to is not known to have its examples where the queries have them.
+
+    Who takes the frames of the only film for the batch turns the queries, and nothing else.
+    """
+    if operation.entry.family == "rnn" or len(operation.inputs) < 2:
+        return False
+    asked, attended = operation.inputs[:2]
+    if attended is asked or attended.shape == asked.shape:
+        return False
+    return examples_axis(attended) != at and not joins_examples(attended, at)
 
 
 def _is_given(operation: Operation) -> bool:

@@ -10,6 +10,7 @@ from nnlint.questions.participants import FIXED, held_models, spoken_name, steps
 from nnlint.questions.training.backpropagation import Backpropagation, loss_of
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.differentiability import (
     Cut,
@@ -60,7 +61,12 @@ class Break:
 
 def graph_breaks(program: Program) -> Iterator[Break]:
     """Places at which gradients that a program means to have are lost."""
-    passes = program.events("backward", "returned_loss")
+    # a function that goes backward only if it is given an optimizer evaluates without one, too
+    passes = [
+        event
+        for event in program.events("backward", "returned_loss")
+        if not off_by_default(event.conditions)
+    ]
     if not passes or not program.complete or not program.events("forward", "build"):
         return
     search = _Search(program, passes)

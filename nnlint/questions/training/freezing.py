@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,11 +26,15 @@ from nnlint.semantics.values import (
     constant,
     options,
 )
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.walking import walk
 
 FLAG = "requires_grad"
 FARTHEST = 4
 """Letters by which a misspelt flag differs at most: `requires_gradient`."""
+
+_CALLED_MODULE = re.compile(r"(?:^|_)(?:module|layer|block|child|backbone)s?\d*$", re.IGNORECASE)
+"""How what is a module, and no parameter, is called last of all."""
 
 
 class Setting(NamedTuple):
@@ -77,7 +82,15 @@ def misspelt_flag(setting: Setting, programs: Iterable[Program]) -> PlainFlag | 
     # of one call in which nothing is known of it, nothing is said
     known = [o for o in options(setting.owner) if not isinstance(o, Unknown) or o.name]
     idle = bool(freezes and known) and all(map(_has_no_gradient, known))
-    return PlainFlag(setting.site, freezes, is_model(setting.owner, events), idle)
+    module = is_model(setting.owner, events) or _is_called_module(setting)
+    return PlainFlag(setting.site, freezes, module, idle)
+
+
+def _is_called_module(setting: Setting) -> bool:
+    """Whether what is not known is called a module: `for module in (model.stem, model.body)`."""
+    owner = getattr(setting.site.node, "value", None)
+    unknown = all(isinstance(option, Unknown) for option in options(setting.owner))
+    return unknown and bool(_CALLED_MODULE.search(last_name(owner)))
 
 
 def _name(setting: Setting) -> str:

@@ -1,4 +1,4 @@
-from nnlint.questions.loss.saturation import is_shared, one_sided_output
+from nnlint.questions.loss.saturation import is_shared, one_sided_output, only_measures
 from nnlint.remedies.pipelines import bypass
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -62,7 +62,7 @@ def saturating_output(loss: Operation, context: Context) -> None:
     - [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
     """
     found = one_sided_output(loss)
-    if found is None:
+    if found is None or only_measures(loss, context.programs):
         return
     name, shared = found.entry.activation, is_shared(found)
     context.report(
