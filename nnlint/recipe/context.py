@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from nnlint.recipe.watching import ASSERTED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event, entered
-from nnlint.semantics.values import Settings, Site, Value
+from nnlint.semantics.values import Condition, Settings, Site, SiteKey, Value
 from nnlint.syntax.module import ModuleSyntax
 
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
@@ -47,8 +47,18 @@ class Run:
         return tuple(
             (event, blocks)
             for event, blocks in self.program.walk()
-            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks))
+            if not self.is_off(event.conditions) and (self.kind != "test" or _of_test(blocks))
         )
+
+    def is_off(self, conditions: Iterable[Condition]) -> bool:
+        """Whether something does not happen as long as nobody sets an option.
+
+        Where an option chooses between training and something else, such as evaluation, a run
+        that trains is meant, whichever is the default.
+        """
+        assumed = self.program.once(_ways_to_training)
+        left = [c for c in conditions if (c.site.key, c.taken) not in assumed]
+        return off_by_default(left) or any((c.site.key, not c.taken) in assumed for c in left)
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
@@ -176,6 +186,17 @@ class Context:
             if isinstance(block, Block) and block.kind == "entry":
                 return any(_has_base(program, name) for name in _HOOKS_OF)
         return False
+
+
+def _ways_to_training(program: Program) -> frozenset[tuple[SiteKey, bool]]:
+    """The branches that all training of a program stands in."""
+    found: frozenset[tuple[SiteKey, bool]] | None = None
+    for event in program.events("step", "fit"):
+        if not off_by_default(event.conditions):
+            return frozenset()
+        own = frozenset((c.site.key, c.taken) for c in event.conditions)
+        found = own if found is None else found & own
+    return found or frozenset()
 
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from nnlint.questions.participants import held_models, is_model, steps_optimizer, updates_no_model
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.holding import covers
 from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import Event
@@ -83,14 +82,14 @@ def _default(run: Run) -> Iterator[Built]:
         built = event.subject
         if isinstance(built, Built) and id(built) not in seen:
             seen.add(id(built))
-            if not off_by_default(built.conditions):
+            if not run.is_off(built.conditions):
                 yield built
 
 
 def built_by(run: Run, *kinds: str) -> Iterator[Built]:
     """The library objects of some kinds that a run builds by default."""
     for built in run.program.builds:
-        if built.entry.kind in kinds and not off_by_default(built.conditions):
+        if built.entry.kind in kinds and not run.is_off(built.conditions):
             yield built
 
 

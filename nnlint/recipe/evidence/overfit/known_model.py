@@ -8,7 +8,6 @@ from nnlint.recipe.context import Context
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.published import published
-from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.values import Built, Instance
 
 
@@ -17,7 +16,7 @@ def known_model(context: Context) -> Iterator[Evidence]:
     for learner in learners(context):
         for module in learner.layers:
             if isinstance(module, Built) and module.entry.kind == "model":
-                if not off_by_default(module.conditions):
+                if not learner.run.is_off(module.conditions):
                     yield context.done(module.site, f"trains `{_name(module)}` of a library")
             elif isinstance(module, Instance) and (name := published(module)):
                 if module.site is not None:
