@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from nnlint.context import place
 from nnlint.finding import Stage
+from nnlint.project.configurations import Configurations
 from nnlint.questions.participants import held_models, steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
@@ -23,7 +24,9 @@ from nnlint.semantics.values import (
     Arithmetic,
     Condition,
     Constant,
+    Settings,
     Site,
+    SiteKey,
     Unknown,
     Value,
 )
@@ -57,8 +60,18 @@ class Run:
         return tuple(
             (event, blocks)
             for event, blocks in self.program.walk()
-            if not _is_off(event.conditions) and (self.kind != "test" or _of_test(blocks))
+            if not self.is_off(event.conditions) and (self.kind != "test" or _of_test(blocks))
         )
+
+    def is_off(self, conditions: Iterable[Condition]) -> bool:
+        """Whether something does not happen as long as nobody sets an option.
+
+        Where an option chooses between training and something else, such as evaluation, a run
+        that trains is meant, whichever is the default.
+        """
+        assumed = self.program.once(_ways_to_training)
+        left = [c for c in conditions if (c.site.key, c.taken) not in assumed]
+        return _is_off(left) or any((c.site.key, not c.taken) in assumed for c in left)
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
@@ -92,6 +105,10 @@ class Context:
     """Calls and assertions, by the identity of their events."""
     made_of: MadeOf
     """What values that are not known are computed from; see `watching.Onlooker`."""
+    values: Mapping[ast.AST, Value] = field(default_factory=dict)
+    """What expressions have come to last, tests among them."""
+    configurations: Configurations | None = None
+    """Reads configuration files of the project."""
     stage: Stage | None = None
     files: Sequence[str] = ()
     """All Python files of the project that take part, as the user knows them."""
@@ -162,6 +179,11 @@ class Context:
         """The calls and assertions of the runs that were asked for."""
         return {}
 
+    def settings_beside(self) -> Iterator[Settings]:
+        """What the configuration files that lie in the file's project hold."""
+        if self.configurations is not None:
+            yield from self.configurations.beside(self.module, self.tops)
+
     @cached_property
     def tracing(self) -> Tracing:
         """Follows values back to what they are computed from."""
@@ -227,6 +249,17 @@ def _is_none(condition: Condition) -> bool:
 def _is_optional(value: Value) -> bool:
     """Whether a value is an option of the command line that has no default."""
     return isinstance(value, Unknown) and value.origin == "option" and "." not in value.name
+
+
+def _ways_to_training(program: Program) -> frozenset[tuple[SiteKey, bool]]:
+    """The branches that all training of a program stands in."""
+    found: frozenset[tuple[SiteKey, bool]] | None = None
+    for event in program.events("step", "fit"):
+        if not _is_off(event.conditions):
+            return frozenset()
+        own = frozenset((c.site.key, c.taken) for c in event.conditions)
+        found = own if found is None else found & own
+    return found or frozenset()
 
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:

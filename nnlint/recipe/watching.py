@@ -110,6 +110,11 @@ class Onlooker(Observer):
 
     looks_at_assertions = True
 
+    @property
+    def values(self) -> Mapping[ast.AST, Value]:
+        """What expressions have come to last."""
+        return self._values
+
     def looks_into(self, definition: ast.AST) -> bool:
         """Whether a definition is entered whatever its words say: each is."""
         return True
