@@ -103,6 +103,7 @@ _SKELETON = (
         next="call `torch.manual_seed(0)` first",
         contradicting=("NN107", "NN108", "NN111"),
         lacking=("NN101", "NN102", "NN104", "NN109"),
+        partial=("NN102", "NN104"),
         needs=(TRAINS,),
     ),
     Bullet(

@@ -12,6 +12,8 @@ from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    ELEMENT_OF,
+    ELEMENTS,
     Arithmetic,
     BoundMethod,
     Built,
@@ -30,9 +32,11 @@ from nnlint.semantics.values import (
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.walking import walk
 
-CALLED, ASSERTED, MET = "called", "asserted", "met"
-"""Kinds of the events that are added: a call of whatever it is, something that is asserted, and
-the first time that an element of what a loop goes over is looked at."""
+CALLED, ASSERTED, ASSIGNED, MET = "called", "asserted", "assigned", "met"
+"""Kinds of the events that are added: a call of whatever it is, something that is asserted, a
+parameter that is written to by an assignment, and the first time that an element of what a loop
+goes over is looked at."""
+_PARAMETERS = ("weight", "bias")
 MadeOf = Mapping[int, tuple[Value, tuple[Value, ...]]]
 """By the identity of a value: the value, and what it is computed from."""
 _OWN = (Function, Class, Instance, Partial)
@@ -40,16 +44,17 @@ _OWN = (Function, Class, Instance, Partial)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A call, or an assertion, where it happens."""
+    """A call, an assertion or an assignment to a parameter, where it happens."""
 
     event: Event
     name: str
     """The qualified name of what is called, as far as it is known: of a library's function, of a
-    method as `torch.Tensor.item`; of what is not known its source name. Empty for an assertion."""
+    method as `torch.Tensor.item`; of what is not known its source name. Of an assignment the name
+    of the parameter. Empty for an assertion."""
     receiver: Value | None
-    """What a method is called on."""
+    """What a method is called on, or what the parameter belongs to."""
     arguments: tuple[Value, ...]
-    """The positional arguments; of an assertion, its test."""
+    """The positional arguments; of an assertion its test, of an assignment what is assigned."""
     keywords: Mapping[str, Value]
     result: Value
     blocks: tuple[Block, ...] = ()
@@ -99,6 +104,8 @@ class Onlooker(Observer):
     _met: dict[int, Value] = field(default_factory=dict)
     _values: dict[ast.AST, Value] = field(default_factory=dict)
     _tests: set[ast.AST] = field(default_factory=set)
+    _targets: dict[ast.AST, ast.expr] = field(default_factory=dict)
+    """By what is assigned, what it is assigned to, where that is a parameter or a part of one."""
     _looked_at: set[str] = field(default_factory=set)
 
     looks_at_assertions = True
@@ -133,26 +140,49 @@ class Onlooker(Observer):
         if node in self._tests_of(machine.frame.scope.module):
             event = machine.emit(ASSERTED, machine.site(node), None, (value,))
             self.calls[id(event)] = Call(event, "", None, (value,), {}, value)
+        if node in self._targets:
+            self._assigned(machine, self._targets[node], value)
 
     def trace_loops(self, analysis: Analysis) -> None:
-        """Note of the elements of what loops go over that they are of it."""
+        """Note of the elements of what loops go over, and of what is taken out of loaders, that
+        they are of it."""
+        wholes = {
+            id(event.subject.state[ELEMENTS]): event.subject
+            for program in analysis.programs
+            for event, _ in program.walk()
+            if isinstance(event.subject, Unknown) and ELEMENTS in event.subject.state
+        }
         for program in analysis.programs:
             for event, blocks in program.walk():
-                if event.kind == MET and event.subject is not None:
-                    loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-                    if loop is not None and loop.subject is not None:
-                        self.made_of.setdefault(id(event.subject), (event.subject, (loop.subject,)))
+                met = event.subject if event.kind == MET else None
+                if not isinstance(met, Unknown):
+                    continue
+                loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+                whole = _went_over(loop, event.site.node) if loop is not None else None
+                if whole is None and ELEMENT_OF in met.state:
+                    whole = wholes.get(id(met.state[ELEMENT_OF][0]))
+                if whole is not None and whole is not met:
+                    self.made_of.setdefault(id(met), (met, (whole,)))
 
     def _called(self, machine: ObservedInterpreter, node: ast.Call, result: Value) -> None:
         callee = self._values.get(node.func, Unknown())
         receiver = None
         if isinstance(node.func, ast.Attribute):
             receiver = self._values.get(node.func.value)
-        arguments = tuple(self._values.get(a, Unknown()) for a in node.args)
+        given = (a.value if isinstance(a, ast.Starred) else a for a in node.args)
+        arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
         event = machine.emit(CALLED, machine.site(node), callee, arguments, name)
         self.calls[id(event)] = Call(event, name, receiver, arguments, keywords, result)
+
+    def _assigned(self, machine: ObservedInterpreter, target: ast.expr, value: Value) -> None:
+        parameter = _parameter(target)
+        if parameter is None:
+            return
+        owner = machine.evaluate(parameter.value)
+        event = machine.emit(ASSIGNED, machine.site(target), owner, (value,), parameter.attr)
+        self.calls[id(event)] = Call(event, parameter.attr, owner, (value,), {}, value)
 
     def _tests_of(self, module: ModuleSyntax) -> set[ast.AST]:
         """What a module asserts, with what modules seen before do: the tests of `assert`, and of
@@ -162,7 +192,44 @@ class Onlooker(Observer):
             for node in walk(module.tree):
                 if isinstance(node, ast.Assert) or _raises(node):
                     self._tests.add(node.test)
+                elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
+                    self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def _went_over(loop: Block, element: ast.AST) -> Value | None:
+    """What a loop goes over to get an element: of `zip` and `enumerate` what it is an element of."""
+    subject = loop.subject
+    target = getattr(loop.site.node, "target", None) if loop.site is not None else None
+    while isinstance(subject, Arithmetic) and isinstance(element, ast.Name):
+        if not isinstance(target, ast.Tuple):
+            return subject
+        inside = [
+            any(isinstance(n, ast.Name) and n.id == element.id for n in walk(part))
+            for part in target.elts
+        ]
+        if True not in inside:
+            return subject
+        place = inside.index(True)
+        if subject.operator == "enumerate":
+            if place == 0:
+                return None
+            place_in, target = 0, target.elts[1]
+        elif subject.operator == "zip" and place < len(subject.operands):
+            place_in, target = place, target.elts[place]
+        else:
+            return subject
+        subject = subject.operands[place_in]
+    return subject
+
+
+def _parameter(target: ast.expr) -> ast.Attribute | None:
+    """The parameter that something is assigned to: `head.bias`, `head.bias.data[:]`."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        if isinstance(target, ast.Attribute) and target.attr in _PARAMETERS:
+            return target
+        target = target.value
+    return None
 
 
 def _raises(node: ast.AST) -> TypeGuard[ast.If]:

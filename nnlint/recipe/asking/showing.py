@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ _TEXTS = frozenset(
 _RECORDS = frozenset(
     "log log_metric log_metrics log_dict log_text log_table log_artifact add_scalar add_scalars "
     "add_text add_histogram add_pr_curve writerow writerows track report report_scalar dump dumps "
-    "to_csv to_json save savez savefig record Table Histogram".split()
+    "to_csv to_json save savez savetxt savefig record writelines Table Histogram".split()
 )
 _OF_TRACKERS = frozenset({"add", "put", "emit", "update", "append", "push", "metric"})
 """Names of methods that keep something where a module of a tracker has them."""
@@ -49,21 +50,38 @@ class Show:
     call: Call
     kind: str
     """picture, curve, text or record (of an experiment's log, or a file)."""
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What is shown."""
-        made = self.call.receiver if self.kind == PICTURE else None
-        return self.call.given if made is None else (*self.call.given, made)
+    values: tuple[Value, ...]
+    """What is shown."""
 
 
 def shows(context: Context, *runs: Run) -> Iterator[Show]:
-    """The calls by which runs show something."""
+    """The calls by which runs show something; in a notebook, what a cell ends with is shown."""
     for run in runs or context.runs:
         for call in context.calls(run):
             kind = _kind(call)
-            if kind is not None and (call.given or kind == PICTURE):
-                yield Show(call, kind)
+            if kind is not None:
+                drawn = kind in (PICTURE, CURVE)
+                made = (call.receiver,) if drawn and call.receiver is not None else ()
+                if call.given or made:
+                    yield Show(call, kind, (*call.given, *made))
+            elif run.kind == "notebook" and _stands_alone(call):
+                yield Show(call, TEXT, (call.result,))
+
+
+def shown_values(context: Context, run: Run) -> set[int]:
+    """The identities of all that a run shows, or shows something about, and of what that is
+    computed from."""
+    found: set[int] = set()
+    for show in shows(context, run):
+        tests = [c.test for c in show.call.event.conditions]
+        found |= {id(value) for value in context.tracing.behind(*show.values, *tests)}
+    return found
+
+
+def _stands_alone(call: Call) -> bool:
+    """Whether a call is a statement of its own at the top of a notebook."""
+    statements = call.site.module.tree.body
+    return any(isinstance(s, ast.Expr) and s.value is call.site.node for s in statements)
 
 
 def _kind(call: Call) -> str | None:
@@ -79,7 +97,7 @@ def _kind(call: Call) -> str | None:
         return _ALL.get(last)
     if name == "torch.save":
         return RECORD
-    if name.startswith(_COMPUTES) and name != "builtins.print":
+    if name.startswith(_COMPUTES) and name != "builtins.print" and not last.startswith("save"):
         return None
     if last in _OF_TRACKERS and type(call.receiver).__name__ == "External":
         return RECORD

@@ -1,0 +1,33 @@
+"""Evidence that the data is searched, filtered and sorted, and its outliers looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.recipe.asking.predictions import Predictions
+from nnlint.recipe.asking.showing import shown_values
+from nnlint.recipe.context import Context
+from nnlint.recipe.model import Evidence
+
+_SORTS = frozenset("sort_values nlargest nsmallest argsort sorted topk query".split())
+_OUTLIERS = frozenset(
+    "IsolationForest LocalOutlierFactor EllipticEnvelope zscore OutOfDistribution".split()
+)
+
+
+def search_and_sort(context: Context) -> Iterator[Evidence]:
+    """A run sorts or filters examples by something about them, and shows them."""
+    for run in context.runs:
+        if run.kind == "test":
+            continue
+        wanted = [c for c in context.calls(run) if c.last_name in _SORTS | _OUTLIERS]
+        if not wanted:
+            continue
+        shown, predictions = shown_values(context, run), Predictions(context, run)
+        for call in wanted:
+            given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
+            if call.is_own or id(call.result) not in shown:
+                continue
+            # of a prediction the likeliest classes are sorted, of examples their losses
+            if context.tracing.losses(*given) or not any(map(predictions.depends, given)):
+                yield context.done(call.site, "sorts or filters examples and shows them")
