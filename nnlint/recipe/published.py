@@ -39,7 +39,21 @@ _PUBLISHED: Mapping[str, tuple[str, frozenset[str]]] = {
     "mlpmixer": ("an MLP-Mixer", frozenset({"linear"})),
 }
 """Words of class names, each with what the model is called and a family of layers that it has."""
-_PARTS = ("module", "system", "trainer", "block", "layer", "cell", "unit", "head", "stem", "bottleneck", "embed", "loss", "stage")
+_PARTS = (
+    "module",
+    "system",
+    "trainer",
+    "block",
+    "layer",
+    "cell",
+    "unit",
+    "head",
+    "stem",
+    "bottleneck",
+    "embed",
+    "loss",
+    "stage",
+)
 """Words of names of parts of models."""
 _FEWEST = 2
 """Layers without which nothing is such a model."""
