@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from nnlint.questions.model.layers import DROPOUTS
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, number
+from nnlint.recipe.learning import learners, number, place_of
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.values import Built, Constant, Operation
 
 _RATES = ("p", "dropout", "drop_prob", "drop_rate", "attn_drop", "dropout_p")
@@ -23,8 +22,8 @@ def drop(context: Context) -> Iterator[Evidence]:
         for layer in learner.layers:
             rate = rate_of(layer) if isinstance(layer, Built) else 0.0
             if isinstance(layer, Built) and rate > 0 and layer.site.key in applied:
-                if not off_by_default(layer.conditions):
-                    yield context.done(layer.site, f"drops {rate:.0%} in training")
+                if not learner.run.is_off(layer.conditions):
+                    yield context.done(place_of(layer), f"drops {rate:.0%} in training")
         trained = {id(layer) for layer in learner.layers}
         for operation in learner.run.program.operations:
             rate = _rate_of_call(operation)

@@ -2,47 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from nnlint.questions.loss.losses import call_parameters
-from nnlint.recipe.context import Context
+from nnlint.questions.participants import is_model
+from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import Operation, Tensor, Unknown, Value
+from nnlint.semantics.values import CALLEE, Operation, Site, Tensor, Unknown, Value
 
 
 def supervised(context: Context) -> Iterator[Evidence]:
-    """A loss that is trained on compares the model's output with targets that come with the data."""
+    """A loss that a run trains on compares the model's output with what the batch holds besides
+    the model's input."""
+    by_run: dict[Run, set[int]] = {}
     for learner in learners(context):
-        for operation in learner.run.program.operations:
-            if (
-                operation.entry.kind == "loss"
-                and operation.grad
-                and _has_labels(operation, context)
-            ):
-                yield context.done(operation.site, "learns from targets that come with the data")
+        by_run.setdefault(learner.run, set()).update(id(layer) for layer in learner.layers)
+    for run, trained in by_run.items():
+        is_output = _of(trained)
+        for event in run.events("backward", "returned_loss"):
+            labels = _labels(event.subject, context, is_output)
+            if event.subject is not None and labels:
+                site = _place_of_loss(event.subject, labels, context, is_output) or event.site
+                yield context.done(site, "learns from targets that come with the data")
 
 
-def _has_labels(loss: Operation, context: Context) -> bool:
-    """Whether the target of a loss is in the batch, and the prediction is not made of it."""
-    names = call_parameters(loss)[:2]
-    own, told = (loss.arguments.get(name) for name in names) if len(names) == 2 else (None, None)
-    if own is None or told is None:
-        return False
-    behind = list(context.tracing.behind(own))
-    if not any(_is_output(value) for value in behind):
-        return False
-    target = list(context.tracing.behind(told))
-    if any(_is_output(value) for value in target):
-        return False
-    inputs = {id(value) for value in behind if _is_part_of_batch(value)}
-    given = [value for value in target if _is_part_of_batch(value)]
-    return bool(given) and all(id(value) not in inputs for value in given[:1])
+def _of(trained: set[int]) -> Callable[[Value], bool]:
+    """Tells whether what is trained has given a value."""
+
+    def is_output(value: Value) -> bool:
+        if isinstance(value, Unknown) and value.origin == "call":
+            return is_model(value.state.get(CALLEE))
+        made = value.producer if isinstance(value, Tensor) else None
+        if not isinstance(made, Operation):
+            return False
+        return id(made.layer) in trained or any(id(module) in trained for module in made.modules)
+
+    return is_output
 
 
-def _is_output(value: Value) -> bool:
-    made = value.producer if isinstance(value, Tensor) else None
-    return isinstance(made, Operation) and (bool(made.modules) or made.layer is not None)
+def _labels(loss: Value | None, context: Context, is_output: Callable[[Value], bool]) -> set[int]:
+    """The parts of a batch that a loss sees and that the model's output is not made of."""
+    beside: list[Value] = []
+    outputs: list[Value] = []
+    for value in context.tracing.behind(loss, stop=is_output):
+        if is_output(value):
+            outputs.append(value)
+        elif _is_part_of_batch(value):
+            beside.append(value)
+    inputs = {id(v) for v in context.tracing.behind(*outputs) if _is_part_of_batch(v)}
+    # a whole batch is behind its parts
+    return {id(value) for value in beside} - inputs if outputs and inputs else set()
+
+
+def _place_of_loss(
+    loss: Value, labels: set[int], context: Context, is_output: Callable[[Value], bool]
+) -> Site | None:
+    """Where a loss of a library is given the targets, if it is one."""
+    for value in context.tracing.behind(loss, stop=is_output):
+        made = value.producer if isinstance(value, Tensor) else None
+        if isinstance(made, Operation) and made.entry.kind == "loss":
+            given = context.tracing.behind(*made.arguments.values(), stop=is_output)
+            if any(id(part) in labels for part in given):
+                return made.site
+    return None
 
 
 def _is_part_of_batch(value: Value) -> bool:

@@ -27,7 +27,7 @@ def measure(tagger, data):
 
 def main():
     torch.manual_seed(3)
-    known, new = loaders()
+    known, test_loader = loaders()
     tagger = Tagger(20, 7)
     updates = torch.optim.Adam(tagger.parameters(), lr=3e-4)
     for epoch in range(10):
@@ -35,7 +35,7 @@ def main():
             updates.zero_grad()
             nn.functional.cross_entropy(tagger(rows), tags).backward()
             updates.step()
-        print(epoch, measure(tagger, new))
+        print(epoch, measure(tagger, test_loader))
 
 
 if __name__ == "__main__":
