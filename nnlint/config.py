@@ -19,7 +19,7 @@ from nnlint.text import hint
 FAIL_ON = ("error", "warning", "advice", "never")
 WITHOUT_FIXES = frozenset({"github", "gitlab", "junit"})
 """Formats of reports that say nothing of fixes."""
-WITH_EDITS = frozenset({"json", "json-lines", "rdjson", "sarif"})
+WITH_EDITS = frozenset({"html", "json", "json-lines", "rdjson", "sarif"})
 """Formats of reports that say what a fix changes, which takes working it out."""
 FORMATS = (
     *("full", "concise", "json", "json-lines", "github", "gitlab", "rdjson", "sarif", "junit"),

@@ -310,13 +310,47 @@ def test_junit():
     assert empty.get("failures") == "0" and len(empty.findall("testsuite/testcase")) == 1
 
 
-def test_html():
-    odd = replace(VIEW, message="<script>alert(1)</script> & `x<y`", help="<b>")
-    page = written("html", odd, CELL, ADVICE)
-    assert page.startswith("<!doctype html>") and "<script" not in page and "<b>" not in page
-    assert "<code>x&lt;y</code>" in page and "<mark>x.view(T, B, C)</mark>" in page
-    assert page.count("<article") == page.count("</article>") == 3
-    assert not re.search(r"(?:src|href)=", page)
+class TestHtml:
+    """A page of findings: whole without its script, and nothing in it is obeyed."""
+
+    def test_findings_stand_with_their_code_places_and_fix(self):
+        page = written("html", VIEW, CELL, ADVICE)
+        assert page.startswith("<!doctype html>")
+        assert page.count("<article") == page.count("</article>") == 3
+        assert '<mark class="primary">x<span class="o">.</span>view(T, B, C)</mark>' in page
+        assert '<span class="label">the axes</span>' in page
+        assert '<span class="added">+        return x.transpose(0, 1)</span>' in page
+        assert 'href="https://example.org/view"' in page and "it does" in page
+        assert page.count('href="#finding-1"') == 2 and 'data-level="advice"' in page
+
+    def test_nothing_is_obeyed_and_nothing_is_loaded(self):
+        odd = replace(
+            VIEW,
+            filename='"><script>alert(1)</script>.py',
+            message="<script>alert(1)</script> & `x<y` \x1b[31m",
+            help="<b>",
+            url="javascript:alert(1)",
+            related=(Related("<i>", Position(1, 1), Position(1, 2), "<i>\u202e"),),
+        )
+        page = written("html", odd)
+        assert page.count("<script") == 1 and "<b>" not in page and "<i>" not in page
+        assert "javascript:" not in page and "<code>x&lt;y</code>" in page
+        assert not re.search(r'<[^>]*(?:src|href)="(?!#|data:)', page)
+
+    def test_what_was_measured_is_drawn_once(self):
+        table = {"mode": "eval", "matrix": [[0.5, 0.1], [0, 0.4]]}
+        evidence = {"probe": "batch-dependency", "target": "model.py:Net", "matrices": [table]}
+        leak = replace(VIEW, verdict=Verdict("CONFIRMED", "it mixes", evidence))
+        rates = replace(
+            ADVICE, verdict=Verdict("CONFIRMED", "flat", {"rates": [1, 1], "unit": "epoch"})
+        )
+        page = written("html", leak, leak, rates)
+        assert page.count("output of example") == 1 and page.count("<polyline") == 1
+        assert "What was measured is shown there" in page
+
+    def test_without_findings_there_is_no_script(self):
+        page = written("html")
+        assert "No findings in 5 files" in page and "<script" not in page
 
 
 @pytest.mark.parametrize("format", FORMATS)

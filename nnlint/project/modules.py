@@ -158,6 +158,20 @@ class ProjectModules:
             self.consulted[path] = "unreadable"
             return None
 
+    def folders_above(self, path: str) -> list[str]:
+        """Folders that a program may name other files from, the nearest first: that of a file,
+        those it is in, and last the top of its project."""
+        folder = os.path.dirname(path)
+        root = self._root(folder)
+        near = [folder]
+        while near[-1] != root and os.path.dirname(near[-1]) != near[-1]:
+            near.append(os.path.dirname(near[-1]))
+        return [*near, *self._up_to_the_top(root)]
+
+    def display(self, path: str) -> str:
+        """What the user calls a file."""
+        return self._roots.display(path)
+
     @property
     def folders(self) -> list[str]:
         """The absolute paths of the folders that are linted."""

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from nnlint.context import place
 from nnlint.finding import Stage
-from nnlint.questions.participants import steps_optimizer
+from nnlint.project.configurations import Configurations
+from nnlint.questions.participants import held_models, steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
 from nnlint.recipe.watching import ASSERTED, ASSIGNED, CALLED, Call, MadeOf
 from nnlint.semantics.analysis import Analysis, Program, is_test
-from nnlint.semantics.conditions import off_by_default
+from nnlint.semantics.conditions import off_by_default, parts_of, taken_by_default
+from nnlint.semantics.holding import distinct
 from nnlint.semantics.timeline import Block, Event, entered
-from nnlint.semantics.values import Site
+from nnlint.semantics.values import (
+    TEST,
+    Arithmetic,
+    Condition,
+    Constant,
+    Settings,
+    Site,
+    SiteKey,
+    Unknown,
+    Value,
+)
 from nnlint.syntax.module import ModuleSyntax
 
 _LONGEST = 100
@@ -48,21 +60,38 @@ class Run:
         return tuple(
             (event, blocks)
             for event, blocks in self.program.walk()
-            if not off_by_default(event.conditions) and (self.kind != "test" or _of_test(blocks))
+            if not self.is_off(event.conditions) and (self.kind != "test" or _of_test(blocks))
         )
+
+    def is_off(self, conditions: Iterable[Condition]) -> bool:
+        """Whether something does not happen as long as nobody sets an option.
+
+        Where an option chooses between training and something else, such as evaluation, a run
+        that trains is meant, whichever is the default.
+        """
+        assumed = self.program.once(_ways_to_training)
+        left = [c for c in conditions if (c.site.key, c.taken) not in assumed]
+        return _is_off(left) or any((c.site.key, not c.taken) in assumed for c in left)
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
         return [event for event, _ in self.walk() if event.kind in kinds]
 
-    def is_before_training(self, call: Call) -> bool:
-        """Whether a call happens before any optimizer steps, in the function that is entered."""
+    def is_before_training(self, call: Call, models: Sequence[Value] = ()) -> bool:
+        """Whether a call happens before any optimizer steps, in the function that is entered.
+
+        Parameters:
+            models: those that matter: what is done to others does not.
+        """
         entry = entered(call.blocks)
         for event, _ in entry.walk():
             if event is call.event:
                 return True
-            if event.kind in ("fit", "load") or (event.kind == "step" and steps_optimizer(event)):
-                return False
+            trained = event.kind == "step" and steps_optimizer(event)
+            if trained or event.kind in ("fit", "load"):
+                held = held_models(event.subject) if trained else None
+                if not models or not held or not _are_distinct(held, models):
+                    return False
         return False
 
 
@@ -76,6 +105,10 @@ class Context:
     """Calls and assertions, by the identity of their events."""
     made_of: MadeOf
     """What values that are not known are computed from; see `watching.Onlooker`."""
+    values: Mapping[ast.AST, Value] = field(default_factory=dict)
+    """What expressions have come to last, tests among them."""
+    configurations: Configurations | None = None
+    """Reads configuration files of the project."""
     stage: Stage | None = None
     files: Sequence[str] = ()
     """All Python files of the project that take part, as the user knows them."""
@@ -146,6 +179,11 @@ class Context:
         """The calls and assertions of the runs that were asked for."""
         return {}
 
+    def settings_beside(self) -> Iterator[Settings]:
+        """What the configuration files that lie in the file's project hold."""
+        if self.configurations is not None:
+            yield from self.configurations.beside(self.module, self.tops)
+
     @cached_property
     def tracing(self) -> Tracing:
         """Follows values back to what they are computed from."""
@@ -172,6 +210,56 @@ class Context:
             if isinstance(block, Block) and block.kind == "entry":
                 return any(_has_base(program, name) for name in _HOOKS_OF)
         return False
+
+
+def _are_distinct(some: Sequence[Value], others: Sequence[Value]) -> bool:
+    return all(distinct(one, other) for one in some for other in others)
+
+
+def _is_off(conditions: Sequence[Condition]) -> bool:
+    """Whether something is passed over as long as nobody sets an option."""
+    return off_by_default(conditions) or any(
+        _is_none(part) or (_decides(condition) and taken_by_default(part) is False)
+        for condition in conditions
+        for part in parts_of(condition)
+    )
+
+
+def _decides(condition: Condition) -> bool:
+    """Whether one operand alone makes a test turn out the other way."""
+    node = condition.site.node
+    return isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) is condition.taken
+
+
+def _is_none(condition: Condition) -> bool:
+    """Whether something is done only for an option that has been given: without a default it is
+    None, and nothing else."""
+    told = condition.test.state.get(TEST) if isinstance(condition.test, Unknown) else None
+    match told:
+        case Arithmetic(
+            operator="is not" | "is" as symbol, operands=(option, Constant(value=None))
+        ):
+            return _is_optional(option) and (symbol == "is not") is condition.taken
+        case _:
+            return isinstance(condition.test, Unknown) and (
+                condition.taken and _is_optional(condition.test)
+            )
+
+
+def _is_optional(value: Value) -> bool:
+    """Whether a value is an option of the command line that has no default."""
+    return isinstance(value, Unknown) and value.origin == "option" and "." not in value.name
+
+
+def _ways_to_training(program: Program) -> frozenset[tuple[SiteKey, bool]]:
+    """The branches that all training of a program stands in."""
+    found: frozenset[tuple[SiteKey, bool]] | None = None
+    for event in program.events("step", "fit"):
+        if not _is_off(event.conditions):
+            return frozenset()
+        own = frozenset((c.site.key, c.taken) for c in event.conditions)
+        found = own if found is None else found & own
+    return found or frozenset()
 
 
 def _evidence(site: Site, text: str, status: Status) -> Evidence:

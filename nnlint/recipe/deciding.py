@@ -44,9 +44,10 @@ def decide(
     if against:
         return verdict(Status.CONTRADICTED, against[0].text, *against, *done)
     # a seed that is fixed in part of a program is not fixed
-    whole = [e for e in done if e.filename not in {one.filename for one in lacking}]
+    taken_back = {e.filename for e in lacking if e.rule in bullet.partial or not e.rule}
+    whole = [e for e in done if e.filename not in taken_back]
     if whole:
-        return verdict(Status.DONE, done[0].text, *whole, *lacking)
+        return verdict(Status.DONE, whole[0].text, *whole, *lacking)
     if done and lacking:
         return verdict(Status.MISSING, lacking[0].text, *lacking, *done)
     if bullet.needs and facts.isdisjoint(bullet.needs):

@@ -75,6 +75,8 @@ class Bullet:
     """Codes of the rules that find the opposite."""
     lacking: tuple[str, ...] = ()
     """Codes of the rules that find that it is absent."""
+    partial: tuple[str, ...] = ()
+    """Those of them whose finding takes back what is done in the same file."""
     revealing: tuple[str, ...] = ()
     """Codes of the rules whose findings doing it would have shown."""
     needs: tuple[str, ...] = ()

@@ -101,6 +101,8 @@ class Tracing:
                 yield from self._of_unknown(value)
             case Items():
                 yield from value.items
+                if isinstance(value.state.get(MADE_OF), Value):
+                    yield value.state[MADE_OF]
             case Table():
                 yield from (v for v in value.state.values() if isinstance(v, Value))
             case Arithmetic():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nnlint.config import Config
 from nnlint.finding import Finding, Stage
+from nnlint.project.configurations import Configurations
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.recipe.bullets import BULLETS
@@ -104,13 +105,25 @@ def look_at(
         return shown
     onlooker = Onlooker()
     onlooker.machine = ObservedInterpreter(modules.load, onlooker)
+    configurations = Configurations(modules)
+    onlooker.machine.read_settings = configurations.read
     try:
         analysis = analyse(module, modules.load, onlooker.machine, users=Users(modules))
     except RecursionError:
         shown.problems.append(f"{name}: the code is nested too deeply to be analysed")
         return shown
     onlooker.trace_loops(analysis)
-    context = Context(module, analysis, onlooker.calls, onlooker.made_of, stage, files, tops)
+    context = Context(
+        module,
+        analysis,
+        onlooker.calls,
+        onlooker.made_of,
+        onlooker.values,
+        configurations,
+        stage,
+        files,
+        tops,
+    )
     shown.facts |= set(facts_of(context))
     for bullet, detector in detectors().items():
         if only not in ("", bullet.name):

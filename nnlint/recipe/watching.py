@@ -12,6 +12,8 @@ from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    ELEMENT_OF,
+    ELEMENTS,
     Arithmetic,
     BoundMethod,
     Built,
@@ -108,6 +110,11 @@ class Onlooker(Observer):
 
     looks_at_assertions = True
 
+    @property
+    def values(self) -> Mapping[ast.AST, Value]:
+        """What expressions have come to last."""
+        return self._values
+
     def looks_into(self, definition: ast.AST) -> bool:
         """Whether a definition is entered whatever its words say: each is."""
         return True
@@ -137,13 +144,25 @@ class Onlooker(Observer):
             self._assigned(machine, self._targets[node], value)
 
     def trace_loops(self, analysis: Analysis) -> None:
-        """Note of the elements of what loops go over that they are of it."""
+        """Note of the elements of what loops go over, and of what is taken out of loaders, that
+        they are of it."""
+        wholes = {
+            id(event.subject.state[ELEMENTS]): event.subject
+            for program in analysis.programs
+            for event, _ in program.walk()
+            if isinstance(event.subject, Unknown) and ELEMENTS in event.subject.state
+        }
         for program in analysis.programs:
             for event, blocks in program.walk():
-                if event.kind == MET and event.subject is not None:
-                    loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-                    if loop is not None and loop.subject is not None:
-                        self.made_of.setdefault(id(event.subject), (event.subject, (loop.subject,)))
+                met = event.subject if event.kind == MET else None
+                if not isinstance(met, Unknown):
+                    continue
+                loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
+                whole = _went_over(loop, event.site.node) if loop is not None else None
+                if whole is None and ELEMENT_OF in met.state:
+                    whole = wholes.get(id(met.state[ELEMENT_OF][0]))
+                if whole is not None and whole is not met:
+                    self.made_of.setdefault(id(met), (met, (whole,)))
 
     def _called(self, machine: ObservedInterpreter, node: ast.Call, result: Value) -> None:
         callee = self._values.get(node.func, Unknown())
@@ -176,6 +195,32 @@ class Onlooker(Observer):
                 elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
                     self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def _went_over(loop: Block, element: ast.AST) -> Value | None:
+    """What a loop goes over to get an element: of `zip` and `enumerate` what it is an element of."""
+    subject = loop.subject
+    target = getattr(loop.site.node, "target", None) if loop.site is not None else None
+    while isinstance(subject, Arithmetic) and isinstance(element, ast.Name):
+        if not isinstance(target, ast.Tuple):
+            return subject
+        inside = [
+            any(isinstance(n, ast.Name) and n.id == element.id for n in walk(part))
+            for part in target.elts
+        ]
+        if True not in inside:
+            return subject
+        place = inside.index(True)
+        if subject.operator == "enumerate":
+            if place == 0:
+                return None
+            place_in, target = 0, target.elts[1]
+        elif subject.operator == "zip" and place < len(subject.operands):
+            place_in, target = place, target.elts[place]
+        else:
+            return subject
+        subject = subject.operands[place_in]
+    return subject
 
 
 def _parameter(target: ast.expr) -> ast.Attribute | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnlint.finding import Finding, Position, Related
-from nnlint.report.style import GUTTER, Styler, pieces, width_of, wrapped
+from nnlint.report.style import GUTTER, LEVELS, RELATED, Styler, pieces, width_of, wrapped
 from nnlint.source.file import SourceError, with_line_feeds
 from nnlint.source.reading import read_source
+from nnlint.text import plain
 
 LONGEST_LINE = 200
 """Columns of a source line that are shown where there is no terminal to fit."""
@@ -56,6 +57,19 @@ class Mark:
     style: str
 
 
+def mark_of(at: Finding | Related) -> Mark:
+    """What is pointed at by a finding, or by one of its related places."""
+    if isinstance(at, Finding):
+        return Mark(at.start, at.end, "", "^", LEVELS[at.level])
+    return Mark(at.start, at.end, plain(at.message), "-", RELATED)
+
+
+def marks_near(finding: Finding) -> dict[Related, Mark]:
+    """The marks of the related places that are shown in a finding's own frame."""
+    here = finding.filename, finding.cell
+    return {r: mark_of(r) for r in finding.related if (r.filename, r.cell) == here}
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """How frames are drawn."""
@@ -88,7 +102,7 @@ class Frame:
     def _row(self, row: int, text: str, marks: list[Mark]) -> Iterator[str]:
         shown = pieces(text.rstrip())
         room = (self.width - self.gutter - 3) if self.width else LONGEST_LINE
-        first, last = _window(shown, marks, max(room, 20))
+        first, last = window(shown, marks, max(room, 20))
         left, right = "…" * (first > 0), "…" * (last < len(shown))
         line = left + "".join(shown[first:last]) + right
         yield f"{self._bar(str(row))} {line}".rstrip()
@@ -116,7 +130,7 @@ class Frame:
                 yield pad + self.style(part, mark.style)
 
 
-def _window(shown: list[str], marks: list[Mark], room: int) -> tuple[int, int]:
+def window(shown: Sequence[str], marks: Sequence[Mark], room: int) -> tuple[int, int]:
     """The part of a line that fits, with what is marked in it."""
     widths = [1 if p.isascii() and len(p) == 1 else width_of(p) for p in shown]
     if sum(widths) <= room:

@@ -8,8 +8,8 @@ from typing import TextIO
 from nnlint.finding import Applicability, Finding, Related
 from nnlint.report import Report
 from nnlint.report.concise import place
-from nnlint.report.frame import Frame, Mark, Sources, context_rows
-from nnlint.report.style import BOLD, DIM, GUTTER, LEVELS, RELATED, Styler, wrapped
+from nnlint.report.frame import Frame, Sources, context_rows, mark_of, marks_near
+from nnlint.report.style import BOLD, DIM, GUTTER, LEVELS, Styler, wrapped
 from nnlint.report.summary import sentences
 from nnlint.text import plain
 
@@ -69,17 +69,16 @@ class _Entry:
     def _frames(self) -> Iterator[str]:
         finding = self._finding
         frame = Frame(self._style, self._width, self._gutter)
-        near = [r for r in finding.related if _same_text(r, finding)]
+        near = marks_near(finding)
         yield self._arrow("-->", finding)
         lines = self._sources.lines(finding.filename, finding.cell)
-        marks = [Mark(finding.start, finding.end, "", "^", LEVELS[finding.level])]
-        marks += [_secondary(r) for r in near]
+        marks = [mark_of(finding), *near.values()]
         yield from frame.draw(lines, marks, context_rows(finding, lines))
         far = [r for r in finding.related if r not in near]
         for related in far[:MOST_PLACES]:
             yield self._arrow(":::", related)
             lines = self._sources.lines(related.filename, related.cell)
-            yield from frame.draw(lines, [_secondary(related)], set())
+            yield from frame.draw(lines, [mark_of(related)], set())
         for related in far[MOST_PLACES:]:
             yield self._arrow(":::", related)
 
@@ -105,11 +104,3 @@ class _Entry:
         kind = self._style(kind, BOLD)
         yield f"{' ' * start}{equals} {kind}: {self._style.prose(first)}"
         yield from (f"{' ' * indent}{self._style.prose(line)}" for line in rest)
-
-
-def _same_text(related: Related, finding: Finding) -> bool:
-    return (related.filename, related.cell) == (finding.filename, finding.cell)
-
-
-def _secondary(related: Related) -> Mark:
-    return Mark(related.start, related.end, plain(related.message), "-", RELATED)

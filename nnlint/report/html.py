@@ -1,111 +1,166 @@
-"""A page to look at or to attach to a build."""
+"""A page to look at or to attach to a build: findings by file, rule, level and stage."""
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TextIO
 
-from nnlint.finding import Finding, Related
+from nnlint.finding import Edit, Finding, Level, Related, Stage
 from nnlint.report import Report
 from nnlint.report.concise import place
-from nnlint.report.frame import Sources, context_rows
+from nnlint.report.frame import Sources, context_rows, mark_of, marks_near
+from nnlint.report.full import MOST_PLACES
+from nnlint.report.pages import Markup, code_frame, difference, picture, render
+from nnlint.report.pictures import pictures_of
 from nnlint.report.summary import sentences
-from nnlint.text import plain
+from nnlint.source.rewrite import RewriteError, edited
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c1e21; --paper: #fff; --soft: #5f6368; --code: #f4f5f7;
-  --error: #c62828; --warning: #9a5b00; --advice: #1565c0; --pedantic: #5f6368; --mark: #ffe08a }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #16181b; --soft: #9aa0a6;
-  --code: #22252a; --error: #ff8a80; --warning: #ffb74d; --advice: #82b1ff; --pedantic: #9aa0a6;
-  --mark: #6b5500 } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  color: var(--ink); background: var(--paper) }
-h1 { font-size: 1.4rem } h2 { font-size: 1rem; margin: 0 }
-article { border-left: 4px solid var(--level); padding: .1rem 1rem; margin: 1.8rem 0 }
-.error { --level: var(--error) } .warning { --level: var(--warning) }
-.advice { --level: var(--advice) } .pedantic { --level: var(--pedantic) }
-.level { color: var(--level) }
-pre { background: var(--code); padding: .6rem; overflow-x: auto; border-radius: 4px; tab-size: 4 }
-pre, code, .place { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .85rem }
-.place, .row, .why { color: var(--soft) } .row { user-select: none }
-mark { background: var(--mark); color: inherit } p { margin: .4rem 0 }
-table { border-collapse: collapse } td { padding: .1rem 1.2rem .1rem 0 }
-td:first-child { text-align: right }
-"""
+SURROUNDING = 2
+"""Lines around what a fix changes."""
 
 
 def write(report: Report, stream: TextIO) -> None:
     """Write one document that needs nothing else."""
+    entries = _Entries(report).made()
+    first, *others = sentences(report)
     stream.write(
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>nnlint</title>\n<style>{_STYLE}</style>\n<h1>nnlint</h1>\n"
-        f"<p>{_prose(' '.join(sentences(report)))}</p>\n{_table(report.findings)}"
+        render(
+            "findings.html.jinja",
+            scripts=("findings.js",) if entries else (),
+            title=first.rstrip("."),
+            sentences=others,
+            files=_files(entries),
+            rules=_rules(entries),
+            levels=_counted([e.finding.level.value] for e in entries),
+            stages=_counted([s.value for s in e.finding.stages] or ["any"] for e in entries),
+            verdicts=_counted([_status(e.finding)] for e in entries),
+            fixable=sum(e.finding.fix is not None for e in entries),
+            count=len(entries),
+        )
     )
-    sources = Sources(report.texts)
-    for finding in report.findings:
-        stream.write("\n".join(_article(finding, sources)) + "\n")
-    stream.write("</html>\n")
 
 
-def _table(findings: Sequence[Finding]) -> str:
-    counts = Counter((f.code, f.name, f.level.value) for f in findings)
-    rows = (
-        f'<tr class="{level}"><td>{number}</td><td class="level">{code}</td>'
-        f"<td>{escape(name)}</td></tr>\n"
-        for (code, name, level), number in counts.most_common()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A related place, with its code where that is shown."""
+
+    at: str
+    message: str
+    code: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finding as the page shows it."""
+
+    number: int
+    finding: Finding
+    at: str
+    code: Markup
+    places: tuple[Place, ...]
+    differences: tuple[Markup, ...]
+    """What its fix changes, of each cell or file."""
+    pictures: tuple[Markup, ...]
+    same_pictures: int | None
+    """The entry that shows its pictures already."""
+
+
+class _Entries:
+    """Makes the entries of a report."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._sources = Sources(report.texts)
+        self._drawn: dict[tuple[str, ...], int] = {}
+
+    def made(self) -> list[Entry]:
+        return [self._entry(n, f) for n, f in enumerate(self._report.findings, 1)]
+
+    def _entry(self, number: int, finding: Finding) -> Entry:
+        near = marks_near(finding)
+        lines = self._sources.lines(finding.filename, finding.cell)
+        marks = [mark_of(finding), *near.values()]
+        far = [related for related in finding.related if related not in near]
+        drawn = tuple(_pictures(finding))
+        shown_by = self._drawn.setdefault(drawn, number) if drawn else number
+        return Entry(
+            number,
+            finding,
+            place(finding),
+            code_frame(lines, marks, context_rows(finding, lines)),
+            tuple(self._place(r, n < MOST_PLACES) for n, r in enumerate(far)),
+            tuple(self._differences(finding)),
+            tuple(map(picture, drawn)) if shown_by == number else (),
+            shown_by if shown_by != number else None,
+        )
+
+    def _place(self, related: Related, with_code: bool) -> Place:
+        lines = self._sources.lines(related.filename, related.cell)
+        # what it says stands above its code
+        marks = [replace(mark_of(related), label="")]
+        code = code_frame(lines, marks, context_rows(related, lines)) if with_code else Markup("")
+        return Place(place(related), related.message, code)
+
+    def _differences(self, finding: Finding) -> Iterator[Markup]:
+        edits = finding.fix.edits if finding.fix else None
+        for cell, group in groupby(edits or (), lambda edit: edit.cell):
+            lines = self._sources.lines(finding.filename, cell)
+            changed = list(_changed(lines, list(group)))
+            if changed:
+                yield difference(changed)
+
+
+def _changed(lines: Sequence[str], edits: Sequence[Edit]) -> Iterator[str]:
+    """What edits change, as the lines of a unified diff without its head."""
+    before = "\n".join(lines)
+    try:
+        after = edited(before, edits)
+    except RewriteError:
+        # the file is not what it was when it was linted
+        return
+    unified = difflib.unified_diff(lines, after.split("\n"), n=SURROUNDING, lineterm="")
+    yield from list(unified)[2:]
+
+
+def _pictures(finding: Finding) -> Iterator[str]:
+    verdict = finding.verdict
+    if verdict is None:
+        return
+    target = str(verdict.evidence.get("target", finding.filename))
+    name = target.rpartition(":")[2] or target
+    probe = str(verdict.evidence.get("probe", ""))
+    for _, svg in pictures_of(probe, name, verdict.status, verdict.summary, verdict.evidence):
+        yield svg
+
+
+def _files(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.finding.filename, []).append(entry)
+    return list(found.items())
+
+
+def _rules(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """The findings of each rule, of the gravest level first."""
+    found: dict[tuple[int, str], list[Entry]] = {}
+    for entry in entries:
+        key = entry.finding.level.severity, entry.finding.code
+        found.setdefault(key, []).append(entry)
+    return [found[key] for key in sorted(found)]
+
+
+def _counted(met: Iterable[Sequence[str]]) -> list[tuple[str, int]]:
+    """How many findings are of each kind, in the order of the kinds."""
+    order = [kind.value for kind in (*Level, *Stage)]
+    numbers = Counter(kind for kinds in met for kind in kinds)
+    return sorted(
+        numbers.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99
     )
-    return f"<table>\n{''.join(rows)}</table>\n" if counts else ""
 
 
-def _article(finding: Finding, sources: Sources) -> Iterator[str]:
-    level = finding.level.value
-    yield f'<article class="{level}">'
-    yield (
-        f'<h2><span class="level">{level} {finding.code}</span> {escape(finding.name)}</h2>\n'
-        f'<p class="place">{_text(place(finding))}</p>\n<p>{_prose(finding.message)}</p>'
-    )
-    lines = sources.lines(finding.filename, finding.cell)
-    yield _code(finding, lines, sorted(context_rows(finding, lines)))
-    for related in finding.related:
-        yield f'<p class="place">{_text(place(related))}: {_prose(related.message)}</p>'
-        lines = sources.lines(related.filename, related.cell)
-        yield _code(related, lines, [related.start.row])
-    if finding.help:
-        yield f"<p>{_prose(finding.help)}</p>"
-    if finding.verdict:
-        verdict = f"{finding.verdict.status}: {finding.verdict.summary}"
-        yield f"<p><strong>{_prose(verdict)}</strong></p>"
-    if finding.explanation:
-        yield f'<p class="why">{_prose(finding.explanation)}</p>'
-    yield "</article>"
-
-
-def _code(at: Finding | Related, lines: Sequence[str], rows: Sequence[int]) -> str:
-    shown = [r for r in rows if 1 <= r <= len(lines)]
-    if not shown:
-        return ""
-    width = len(str(shown[-1]))
-    body = "\n".join(
-        f'<span class="row">{r:>{width}} </span>{_marked(at, r, lines[r - 1])}' for r in shown
-    )
-    return f"<pre>{body}</pre>"
-
-
-def _marked(at: Finding | Related, row: int, line: str) -> str:
-    if row != at.start.row:
-        return _text(line)
-    start = at.start.column - 1
-    end = at.end.column - 1 if at.end.row == row else len(line)
-    return f"{_text(line[:start])}<mark>{_text(line[start:end])}</mark>{_text(line[end:])}"
-
-
-def _text(text: str) -> str:
-    return escape(plain(text))
-
-
-def _prose(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(text))
+def _status(finding: Finding) -> str:
+    return finding.verdict.status.lower() if finding.verdict else "none"

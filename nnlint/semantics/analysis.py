@@ -310,6 +310,7 @@ class _Roots:
             known = self.used.get(path)
             if known is None:
                 machine = Interpreter(load_library(), self.load)
+                machine.read_settings = self.machine.read_settings
                 roots = _Roots(
                     module, self.load, machine, frozenset(), self.users, self.words, self.used
                 )

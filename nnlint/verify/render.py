@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import linecache
-import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-SHADES = ("#fff0b3", "#fed976", "#feb24c", "#fc6d33", "#d7191c", "#7f0018")
-"""Weak to strong, a decade each, for entries that should be zero; exact zeros are drawn
-empty, so that one spot cannot be missed."""
-OWN, BEFORE = "#9ad0c2", "#d9efe8"
-"""What an example or a step does to itself, and what earlier steps may do to later ones."""
-ZERO = "·"
-
-
-def ink(shade: str) -> str:
-    """The colour of text that can be read on a shade."""
-    red, green, blue = _channels(shade)
-    return "#ffffff" if 0.3 * red + 0.59 * green + 0.11 * blue < 140 else "#202020"
-
-
-def is_wrong(i: int, j: int, causal: bool) -> bool:
-    """Whether an entry should be zero: another example, or a later step."""
-    return j > i if causal else i != j
-
-
-def shade_of(value: float, i: int, j: int, strongest: float, causal: bool) -> str:
-    """The colour of a positive entry."""
-    if is_wrong(i, j, causal):
-        return scale(value, strongest)
-    return OWN if i == j else BEFORE
-
-
-def scale(value: float, strongest: float) -> str:
-    """The colour of a strength: logarithmic over five decades, mixed between the shades."""
-    if not math.isfinite(value) or value >= strongest:
-        return SHADES[-1]
-    position = max(0.0, len(SHADES) - 1 - math.log10(strongest / value))
-    lower = int(position)
-    pairs = zip(_channels(SHADES[lower]), _channels(SHADES[lower + 1]), strict=True)
-    return "#" + "".join(f"{round(a + (b - a) * (position - lower)):02x}" for a, b in pairs)
-
-
-def _channels(colour: str) -> list[int]:
-    return [int(colour[n : n + 2], 16) for n in (1, 3, 5)]
-
-
-def strongest_wrong(matrix: list[list[float]], causal: bool) -> float:
-    """The largest finite entry that should be zero; 1 where there is none."""
-    wrong = (
-        v
-        for i, row in enumerate(matrix)
-        for j, v in enumerate(row)
-        if is_wrong(i, j, causal) and math.isfinite(v)
-    )
-    return max(wrong, default=1.0) or 1.0
-
-
-def number(value: float) -> str:
-    """A matrix entry in at most seven characters."""
-    if value == 0:
-        return ZERO
-    if not math.isfinite(value):
-        return "inf"
-    return f"{value:.2g}" if 1e-3 <= value < 1e4 else f"{value:.0e}"
+from nnlint.finding import Position
+from nnlint.report.frame import Frame, Mark
+from nnlint.report.shades import ink, is_wrong, number, shade_of, strongest_wrong
+from nnlint.report.style import Styler
 
 
 def matrix_text(matrix: list[list[float]], label: str = "example") -> str:
@@ -108,29 +54,52 @@ def heat_map(
     return Group(*lines)
 
 
-def code_frame(culprit: dict[str, Any], around: int = 2, name: str = "") -> str:
-    """The lines around the culprit with its expression underlined."""
+def code_frame(
+    culprit: dict[str, Any], around: int = 2, name: str = "", width: int | None = None
+) -> str:
+    """The lines around the culprit with its expression underlined.
+
+    Parameters:
+        name: what to call its file; empty for its whole name.
+        width: columns there are; None breaks and cuts nothing.
+    """
     place = culprit["place"]
-    row, end_row = place["row"], place["end_row"]
-    first = max(1, row - around)
+    row, last = place["row"], place["end_row"]
     module = f", in {_module(place['module'])}" if place["module"].strip() else ""
-    lines = [
-        f"  --> {name or place['filename']}:{row}: {culprit['kind']} by {culprit['operation']}{module}"
-    ]
-    width = len(str(end_row + around))
-    for number_ in range(first, end_row + around + 1):
-        text = linecache.getline(place["filename"], number_).rstrip("\n")
-        if not text and number_ > end_row:
-            break
-        lines.append(f"{number_:>{width + 2}} | {text}")
-        if number_ == row:
-            start, end = _underlined(place, text)
-            lines.append(" " * (width + 2) + " | " + " " * start + "^" * max(1, end - start))
+    what = f"{culprit['kind']} by {culprit['operation']}{module}"
+    lines = [line.rstrip("\n") for line in linecache.getlines(place["filename"])]
+    near = range(max(1, row - around), min(last + around, len(lines)) + 1)
+    told = [r for r in near if lines[r - 1].strip()]
+    rows = set(range(told[0], told[-1] + 1)) if told else set()
+    gutter = len(str(last + around))
+    frame = Frame(Styler(False), width, gutter)
+    drawn = frame.draw(lines, [mark_of(place, lines)], rows)
+    head = f"{' ' * gutter}--> {name or place['filename']}:{row}: {what}"
+    return "\n".join([head, *drawn, *_shapes(culprit, gutter)])
+
+
+def mark_of(place: dict[str, Any], lines: Sequence[str]) -> Mark:
+    """The expression at a place that a probe names, as it is marked in the lines of its file."""
+    row, last = place["row"], place["end_row"]
+    text = lines[row - 1] if row <= len(lines) else ""
+    start, end = len(text) - len(text.lstrip()) + 1, len(text) + 1
+    if place["column"]:
+        start = _characters(text, place["column"])
+        if last == row:
+            end = max(_characters(text, place["end_column"]), start + 1)
+    return Mark(Position(row, start), Position(row, end), "", "^", "")
+
+
+def _characters(text: str, column: int) -> int:
+    """A column in characters: columns count bytes of UTF-8 in Python's own tables."""
+    return len(text.encode("utf-8")[: column - 1].decode("utf-8", "replace")) + 1
+
+
+def _shapes(culprit: dict[str, Any], gutter: int) -> Iterator[str]:
     shapes = culprit.get("shapes") or []
     if len(shapes) > 1:
         read = ", ".join(_shape(s) for s in shapes[:-1])
-        lines.append(" " * (width + 3) + f"= {read} → {_shape(shapes[-1])}")
-    return "\n".join(lines)
+        yield f"{' ' * gutter} = {read} → {_shape(shapes[-1])}"
 
 
 def _module(text: str) -> str:
@@ -140,15 +109,3 @@ def _module(text: str) -> str:
 
 def _shape(shape: list[int]) -> str:
     return "(" + ", ".join(map(str, shape)) + ")"
-
-
-def _underlined(place: dict[str, Any], text: str) -> tuple[int, int]:
-    indent = len(text) - len(text.lstrip())
-    if not place["column"]:
-        return indent, len(text)
-    # columns count bytes of UTF-8 in Python's own tables
-    raw = text.encode("utf-8")
-    start = len(raw[: place["column"] - 1].decode("utf-8", "replace"))
-    if place["end_row"] != place["row"]:
-        return start, len(text)
-    return start, len(raw[: place["end_column"] - 1].decode("utf-8", "replace"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 import shutil
 import sys
@@ -15,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from nnlint.report.pictures import heat_map_png, matrices_of, pictures_of
 from nnlint.verify.environment import NAME_ANOTHER
-from nnlint.verify.pictures import curve_svg, heat_map_png, heat_map_svg
 from nnlint.verify.render import code_frame, heat_map
 from nnlint.verify.reproducer import reproducer
 from nnlint.verify.session import Outcome, ProbeResult
@@ -157,10 +156,9 @@ def write_result(console: Console, result: ProbeResult) -> None:
     if result.status != "CONFIRMED":
         return
     evidence = result.evidence
-    for table in evidence.get("matrices", [])[:1]:
-        label, causal = _axis_of(result)
+    for told in matrices_of(result.probe, "", result.status, evidence):
         console.print()
-        console.print(heat_map(numbers(table["matrix"]), label, causal), no_wrap=True)
+        console.print(heat_map(told.matrix, told.label, told.causal), no_wrap=True)
         gradients = evidence.get("gradients")
         if isinstance(gradients, list):
             shown = sum(
@@ -173,13 +171,12 @@ def write_result(console: Console, result: ProbeResult) -> None:
     culprit = evidence.get("culprit")
     if culprit and culprit.get("place"):
         console.print()
-        title, *lines = code_frame(culprit, name=_short(culprit["place"]["filename"])).split("\n")
-        console.print(Text(title))
-        # cut, since carets must stay under their code
-        console.print(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis")
+        name = local(culprit["place"]["filename"])
+        width = console.width if console.is_terminal else None
+        console.print(Text(code_frame(culprit, name=name, width=width)), soft_wrap=True)
         for other in culprit.get("others", []):
             place = other.get("place") or {}
-            where = f"{_short(place.get('filename', ''))}:{place.get('row')}"
+            where = f"{local(place.get('filename', ''))}:{place.get('row')}"
             console.print(
                 Text(f"      also at {where}: {other['kind']} by {other['operation']}", "dim")
             )
@@ -190,22 +187,6 @@ def write_result(console: Console, result: ProbeResult) -> None:
 def local(text: str) -> str:
     """Text with paths below the current folder made relative."""
     return text.replace(str(Path.cwd()) + os.sep, "")
-
-
-def _axis_of(result: ProbeResult) -> tuple[str, bool]:
-    return ("step", True) if result.probe == "causality" else ("example", False)
-
-
-def numbers(matrix: list[list[Any]]) -> list[list[float]]:
-    """A matrix as floats: infinities come as text over the pipe."""
-    return [[float(v) for v in row] for row in matrix]
-
-
-def _short(filename: str) -> str:
-    try:
-        return str(Path(filename).relative_to(Path.cwd()))
-    except ValueError:
-        return filename
 
 
 def as_data(target: Target, outcome: Outcome) -> dict[str, Any]:
@@ -226,17 +207,6 @@ def as_data(target: Target, outcome: Outcome) -> dict[str, Any]:
             for r in outcome.results
         ],
     }
-
-
-def _where(evidence: dict[str, Any]) -> str:
-    """Second line of a title: file and line of the culprit, its operation, and its code."""
-    culprit = evidence.get("culprit") or {}
-    place = culprit.get("place")
-    if not place:
-        return ""
-    code = linecache.getline(place["filename"], place["row"]).strip()
-    where = f"{_short(place['filename'])}:{place['row']}"
-    return f"\n{where}, {culprit['operation']}: {code}"
 
 
 def write_outputs(folder: Path, target: Target, outcome: Outcome) -> list[Path]:
@@ -261,23 +231,13 @@ def write_evidence(
         path.write_text(text, encoding="utf-8")
         written.append(path)
 
-    label, causal = _axis_of(result)
-    for table in evidence.get("matrices", [])[:1]:
-        matrix = numbers(table["matrix"])
-        title = f"{target.name}: {result.status}, {table['mode']} mode{_where(evidence)}"
-        write(f"{stem}.svg", heat_map_svg(matrix, title, label, causal))
-        if heat_map_png(matrix, title, folder / f"{stem}.png", label, causal):
+    for slug, svg in pictures_of(
+        result.probe, target.name, result.status, result.summary, evidence
+    ):
+        write(f"{stem}{slug}.svg", svg)
+    for told in matrices_of(result.probe, target.name, result.status, evidence):
+        if heat_map_png(told.matrix, told.title, folder / f"{stem}.png", told.label, told.causal):
             written.append(folder / f"{stem}.png")
-    if evidence.get("rates"):
-        rates = [(float(i), float(r)) for i, r in enumerate(evidence["rates"])]
-        title = f"{target.name}: {result.summary}"
-        write(f"{stem}.svg", curve_svg(rates, title, "learning rate", evidence["unit"]))
-    for name, points in (evidence.get("curves") or {}).items():
-        if points:
-            slug = name.replace(" ", "-")
-            losses = [(float(step), float(loss)) for step, loss in points]
-            title = f"{target.name}, {name}: {result.summary}"
-            write(f"{stem}-{slug}.svg", curve_svg(losses, title, "loss", "step"))
     if result.status == "CONFIRMED" and result.probe == "batch-dependency":
         script = reproducer(target.as_job(), built, evidence)
         if script:

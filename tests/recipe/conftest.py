@@ -1,3 +1,3 @@
 """The projects are there to be read, not to be run."""
 
-collect_ignore = ["projects"]
+collect_ignore = ["projects", "whole"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from nnlint.verify.pictures import CELL, curve_svg, heat_map_svg
-from nnlint.verify.render import BEFORE, OWN, SHADES, scale
+from nnlint.report.pictures import CELL, curve_svg, heat_map_svg
+from nnlint.report.shades import BEFORE, OWN, SHADES, scale
+from nnlint.verify.render import code_frame
 from nnlint.verify.report import write_evidence
 from nnlint.verify.session import ProbeResult
 from nnlint.verify.targets import Target
@@ -74,3 +75,23 @@ def test_the_title_names_file_line_and_operation(tmp_path, monkeypatch):
     said = texts(written.read_text())
     assert "Net: INCONCLUSIVE, eval mode" in said
     assert "model.py:2, view: out = h.view(n, -1)" in said
+
+
+def test_a_culprit_is_shown_as_a_finding_is(tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text("a = 1\n\nгруппа = x.view(n, -1)\n\n\n", encoding="utf-8")
+    row = {"row": 3, "end_row": 3, "column": 16, "end_column": 29}
+    place = {"filename": str(file), "module": "(Net)", **row}
+    culprit = {"place": place, "operation": "view", "kind": "scramble", "shapes": [[2, 3], [3, 2]]}
+    assert code_frame(culprit, name="model.py").split("\n") == [
+        " --> model.py:3: scramble by view, in Net",
+        "  |",
+        "1 | a = 1",
+        "2 |",
+        "3 | группа = x.view(n, -1)",
+        "  |          ^^^^^^^^^^^^^",
+        "  |",
+        "  = (2, 3) → (3, 2)",
+    ]
+    unknown = {**place, "column": 0, "end_column": 0, "filename": "gone.py"}
+    assert len(code_frame({**culprit, "place": unknown}).split("\n")) == 2

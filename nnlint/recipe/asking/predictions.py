@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nnlint.questions.training.backpropagation import Computation
+from nnlint.questions.training.backpropagation import Computation, Reached
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.values import CALLEE, Constant, Tensor, Unknown, Value
 
@@ -35,6 +35,14 @@ class Predictions:
             found = any(self._is_prediction(part) for part in self._tracing.behind(value))
             known = self._known[id(value)] = value, found
         return known[1]
+
+    def reached(self, value: Value | None) -> list[Reached]:
+        """The forward passes that a value is computed from, through whatever holds it."""
+        found: dict[int, Reached] = {}
+        for part in self._tracing.behind(value):
+            if isinstance(part, Tensor | Unknown):
+                found |= {id(one.forward): one for one in self._flow.reaches(part)}
+        return list(found.values())
 
     def compares(self, sides: Iterable[Value]) -> bool:
         """Whether of two sides one is predicted, and the other is not."""

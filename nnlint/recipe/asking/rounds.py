@@ -75,6 +75,7 @@ class Rounds:
 
     def __init__(self, context: Context, run: Run) -> None:
         self._tracing = context.tracing
+        self._made_of = context.made_of
         self._made: dict[int, list[tuple[Block, ...]]] = {}
         """The blocks in which a call gave a value, by its identity."""
         self._met: dict[int, tuple[Block, ...]] = {}
@@ -134,13 +135,17 @@ class Rounds:
     def _is_part_of_older(self, value: Unknown, loop: Block) -> bool:
         """Whether something is an element of what was there before the loop."""
         for _ in range(8):
-            whole = value.state.get(STORED_IN)
+            whole = value.state.get(STORED_IN) or self._whole_of(value)
             if not isinstance(whole, Unknown) or whole is value:
                 return False
             if id(whole) in self._met and loop not in self._met[id(whole)]:
                 return True
             value = whole
         return False
+
+    def _whole_of(self, value: Unknown) -> Value | None:
+        known = self._made_of.get(id(value))
+        return known[1][0] if known else None
 
 
 def _blocks(block: Block) -> Iterator[Block]:

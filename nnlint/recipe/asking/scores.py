@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nnlint.questions.training.backpropagation import loss_of
 from nnlint.questions.training.measuring import losses_trained_on
@@ -25,11 +26,22 @@ _LIBRARIES = (
     ),
 )
 _EXPONENTIALS = frozenset({"exp", "sqrt"})
-Score = tuple[Value, tuple[Site, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """A number about what a model gives, or what it is counted from."""
+
+    value: Value
+    site: Site
+    text: str
+    """What it does, in a few words."""
+    is_mask: bool = False
+    """Whether it tells of each prediction whether it is right, and is yet to be counted."""
 
 
 def scores(context: Context, run: Run) -> Iterator[Score]:
-    """The scores of a run: each value with where it is computed and what it is."""
+    """The scores that a run computes."""
     predictions = Predictions(context, run)
     trained = run.program.once(losses_trained_on)
     # what is trained on is no score
@@ -41,18 +53,18 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
             continue
         if operation.entry.kind == "metric":
             if any(map(predictions.depends, operation.arguments.values())):
-                yield result, (operation.site, "measures what the model predicts")
+                yield Score(result, operation.site, "measures what the model predicts")
         elif operation.entry.name == "torch.eq" and predictions.compares(
             operation.arguments.values()
         ):
-            yield result, (operation.site, "counts right predictions")
+            yield Score(result, operation.site, "counts right predictions", is_mask=True)
     for call in context.calls(run):
         if id(call.result) in trained:
             continue
         if _is_metric(call) and any(map(predictions.depends, call.given)):
-            yield call.result, (call.site, "measures what the model predicts")
+            yield Score(call.result, call.site, "measures what the model predicts")
         elif call.last_name in _EXPONENTIALS and _of_loss(context, call):
-            yield call.result, (call.site, "turns the loss into a readable unit")
+            yield Score(call.result, call.site, "turns the loss into a readable unit")
 
 
 def _is_metric(call: Call) -> bool:

@@ -29,7 +29,7 @@ _TEXTS = frozenset(
 _RECORDS = frozenset(
     "log log_metric log_metrics log_dict log_text log_table log_artifact add_scalar add_scalars "
     "add_text add_histogram add_pr_curve writerow writerows track report report_scalar dump dumps "
-    "to_csv to_json save savez savefig record Table Histogram".split()
+    "to_csv to_json save savez savetxt savefig record writelines Table Histogram".split()
 )
 _OF_TRACKERS = frozenset({"add", "put", "emit", "update", "append", "push", "metric"})
 """Names of methods that keep something where a module of a tracker has them."""
@@ -97,7 +97,7 @@ def _kind(call: Call) -> str | None:
         return _ALL.get(last)
     if name == "torch.save":
         return RECORD
-    if name.startswith(_COMPUTES) and name != "builtins.print":
+    if name.startswith(_COMPUTES) and name != "builtins.print" and not last.startswith("save"):
         return None
     if last in _OF_TRACKERS and type(call.receiver).__name__ == "External":
         return RECORD

@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.classes import TYPE_HANDLERS
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.rows import RowKeeping
+from nnlint.semantics.interpreter.settings import SETTINGS_HANDLERS, setting
 from nnlint.semantics.interpreter.texts import TEXT_HANDLERS
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -34,6 +35,7 @@ from nnlint.semantics.values import (
     Maybe,
     Parameters,
     Partial,
+    Settings,
     ShapeOf,
     Site,
     Table,
@@ -58,11 +60,18 @@ class Interpreter(RowKeeping):
         self, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         """A call of a library name that has no entry."""
-        handler = _HANDLERS.get(name)
+        handler = SETTINGS_HANDLERS.get(name) if self.read_settings is not None else None
+        handler = handler or _HANDLERS.get(name)
         if handler is not None:
             found = handler(self, positional, keywords, site)
             self.keep_shape(name, positional, found, site)
             return found
+        return self.opaque_call(name, positional, keywords, site)
+
+    def opaque_call(
+        self, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site
+    ) -> Value:
+        """A call of a library name about which nothing is known."""
         operands = (*positional, *keywords.values())
         self.emit_opaque(site, None, positional, keywords, name)
         result = Unknown(name, "call", {ARGUMENTS: operands})
@@ -77,6 +86,8 @@ class Interpreter(RowKeeping):
                 return BoundMethod(value, name)
             # it may be declared where that cannot be read
             return value.state.setdefault(name, Unknown(name, "option"))
+        if isinstance(value, Settings):
+            return setting(value, name)
         return super().attribute(value, name, site)
 
     def method(
@@ -323,6 +334,8 @@ def copied(value: Value, known: dict[int, Value], depth: int = 12) -> Value:
             twin = Unknown(value.name, value.origin, {ORIGINAL: value})
         case Items():
             twin = Items(value.kind, {}, value.site)
+        case Settings():
+            twin = Settings({}, value.site)
         case Table():
             twin = Table({}, value.site)
         case Choice():

@@ -50,6 +50,10 @@ from nnlint.semantics.values import (
 from nnlint.syntax.module import ModuleSyntax
 
 Load = Callable[[str, Any], Any]
+ReadSettings = Callable[[str, str, Any], Any]
+"""Gives what a configuration file holds, by its path as the program names it, what reads it
+(`yaml`, `json`, `toml`, `omegaconf` or `hydra`), and the module that does; None where it is not
+found or holds nothing that is known."""
 Writes = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 Reasons = tuple[tuple[Condition, ...], tuple[Condition, ...]]
 MISSING: Any = object()
@@ -106,6 +110,8 @@ class Machine(ABC):
         self.limit = 0
         self.is_script = False
         """Whether the root is what a person starts."""
+        self.read_settings: ReadSettings | None = None
+        """Reads the configuration files that programs name, where they are to be read."""
         self.home: ModuleSyntax | None = None
         """The module that is being analysed."""
         self.reset()

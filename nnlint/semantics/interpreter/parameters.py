@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.objects import MODULE
+from nnlint.semantics.interpreter.settings import composed_for
 from nnlint.semantics.interpreter.signatures import (
     defaults_of,
     is_decorated,
@@ -105,7 +106,9 @@ class ParameterBinding:
                         note_choice(value, Condition(where, True, True))
                     names[parameter.arg] = value
                 else:
-                    names[parameter.arg] = self._of_annotation(parameter)
+                    names[parameter.arg] = composed_for(
+                        self.machine, function, parameter
+                    ) or self._of_annotation(parameter)
         finally:
             self.machine.frames.pop()
 

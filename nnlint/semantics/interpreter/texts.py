@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlint.semantics.folding import NotFolded, folded
-from nnlint.semantics.values import Constant, Site, Unknown, Value
+from nnlint.semantics.values import READ_FROM, Constant, Site, Unknown, Value
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
 FOLDED = frozenset(
@@ -44,6 +44,9 @@ def text_method(receiver: Constant, name: str, positional: Sequence[Value]) -> V
     given = [v.value for v in positional if isinstance(v, Constant)]
     if not isinstance(receiver.value, str):
         return Unknown(origin="string")
+    if name in ("open", "read_text", "read_bytes"):
+        # of a path
+        return Unknown(origin="string", state={READ_FROM: receiver})
     if name == "format":
         return Unknown(receiver.value[:LONGEST], "string")
     if name in FOLDED and len(given) == len(positional):

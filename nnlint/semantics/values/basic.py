@@ -107,6 +107,11 @@ class Table(Value):
             self.state.update(zip(tuple(self.state), parts, strict=True))
 
 
+@dataclass(slots=True, eq=False)
+class Settings(Table):
+    """What a configuration file holds under keys: a dict whose items may be read as attributes."""
+
+
 @record(frozen=True, eq=False)
 class Maybe(Value):
     """An element that is there on some paths only."""
@@ -164,6 +169,7 @@ def is_light(parts: Iterable[Any], most: int = HEAVIEST, outer: Value | None = N
 PARTS_OF: dict[type, Callable[[Any], Iterable[Any]]] = {
     Items: lambda value: value.state.get("items", ()),
     Table: lambda value: value.state.values(),
+    Settings: lambda value: value.state.values(),
     Choice: lambda value: value.options,
     Maybe: lambda value: (value.value,),
     Constant: lambda value: () if value.made is None else (value.made,),

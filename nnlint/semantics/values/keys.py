@@ -49,6 +49,8 @@ RECEIVER: Any = Key("attribute of")
 """For what it is an attribute of."""
 READ_AT: Any = Key("read at")
 """For where the `data` of something unresolved is read."""
+READ_FROM: Any = Key("read from")
+"""For the path of the file that was opened, or whose text it is."""
 OWNER: Any = Key("group of")
 """For the optimizer whose parameter group it is."""
 TYPED: Any = Key("said to be")

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from nnlint.recipe.asking.showing import shown_values
-from nnlint.recipe.context import Context
+from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.watching import Call
 from nnlint.semantics.conditions import words
+from nnlint.semantics.values import Unknown
 
 _COUNTS = frozenset({"value_counts", "bincount", "Counter", "histogram", "countplot", "size"})
 _WEIGHS = frozenset(
@@ -17,7 +18,9 @@ _WEIGHS = frozenset(
     "compute_sample_weight".split()
 )
 _LABELS = re.compile(
-    r"label|target|class|categor|species|sentiment|diagnos|outcome|rating|^y(_|$)|_y$|^ys$", re.I
+    r"(?:^|_)(?:labels?|targets?|class(?:es)?|categor(?:y|ies)|species|sentiments?|diagnos[ie]s|"
+    r"outcomes?|ratings?|ys?)$",
+    re.IGNORECASE,
 )
 
 
@@ -27,14 +30,31 @@ def balance(context: Context) -> Iterator[Evidence]:
         if run.kind == "test":
             continue
         shown = shown_values(context, run)
+        weighing = _weighing(context, run)
         for call in context.calls(run):
             if call.is_own:
                 continue
             if call.last_name in _WEIGHS:
                 yield context.done(call.site, "weighs classes by how often they are")
+            elif _counts(call) and id(call.result) in weighing:
+                yield context.done(call.site, "counts how often each class is, and goes by it")
             elif _counts(call) and any(map(_LABELS.search, words(call.site.node))):
                 if id(call.result) in shown or call.last_name == "countplot":
                     yield context.done(call.site, "counts the examples of each class")
+
+
+def _weighing(context: Context, run: Run) -> set[int]:
+    """What goes into the weights of a loss, or into the bias of a layer."""
+    given = [
+        built.arguments[name]
+        for built in run.program.builds
+        for name in built.explicit & {"weight", "pos_weight", "weights"}
+    ]
+    for call in context.calls(run):
+        if call.last_name in ("copy_", "fill_") and isinstance(call.receiver, Unknown):
+            given += call.arguments
+    given += [call.arguments[0] for call in context.assignments(run)]
+    return {id(value) for value in context.tracing.behind(*given)}
 
 
 def _counts(call: Call) -> bool:

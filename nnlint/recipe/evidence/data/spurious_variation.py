@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlint.recipe.context import Context
+from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
+from nnlint.semantics.values import SAMPLED, Built, Instance, Value
 
 _REMOVES = frozenset(
     "Normalize Grayscale StandardScaler MinMaxScaler RobustScaler equalize_hist equalizeHist CLAHE "
@@ -21,3 +22,15 @@ def spurious_variation(context: Context) -> Iterator[Evidence]:
         for call in context.calls(run):
             if call.last_name in _REMOVES and not call.is_own and call.name != call.last_name:
                 yield context.done(call.site, "takes out variation without meaning")
+        yield from _by_hand(context, run)
+
+
+def _by_hand(context: Context, run: Run) -> Iterator[Evidence]:
+    """Samples are divided by their own spread on their way out of a data set."""
+    spreads = {id(c.result): c for c in context.noted.values() if c.last_name in ("std", "norm")}
+    for event in run.events("build"):
+        held = event.subject.arguments.get("dataset") if isinstance(event.subject, Built) else None
+        sample = held.state.get(SAMPLED) if isinstance(held, Built | Instance) else None
+        for value in context.tracing.behind(sample if isinstance(sample, Value) else None):
+            if id(value) in spreads:
+                yield context.done(spreads[id(value)].site, "takes out variation without meaning")

@@ -55,9 +55,8 @@ class _Looking:
             keeps = call.last_name in ("append", "extend", "add")
             if keeps and isinstance(call.receiver, Items):
                 if any(map(self.is_wrong, call.event.conditions)):
-                    self._picked |= {
-                        id(v): v for v in call.arguments if not isinstance(v, Constant)
-                    }
+                    parts = [v for value in call.arguments for v in _with_items(value)]
+                    self._picked |= {id(v): v for v in parts if not isinstance(v, Constant)}
 
     def is_wrong(self, condition: Condition) -> bool:
         """Whether a branch is taken where a prediction is wrong."""
@@ -101,3 +100,7 @@ class _Looking:
             if told.operator == ("!=" if wrong else "=="):
                 return self._predictions.compares(told.operands)
         return False
+
+
+def _with_items(value: Value) -> tuple[Value, ...]:
+    return (value, *value.items) if isinstance(value, Items) else (value,)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlint.questions.training.backpropagation import Computation, loss_of
+from nnlint.questions.training.backpropagation import loss_of
 from nnlint.recipe.asking.assertions import relations
 from nnlint.recipe.asking.helpers import helper_calls
+from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.asking.showing import TEXT, shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.watching import Call
 from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.values import Operation, Tensor, Unknown, Value
+from nnlint.semantics.values import INDEX, Operation, Tensor, Unknown, Value
 
 _JACOBIANS = frozenset({"jacobian", "jacrev", "jacfwd", "hessian"})
 
@@ -49,7 +50,7 @@ def _looked_at(context: Context, run: Run) -> Iterator[Call]:
 
 def _gradients_of_inputs(context: Context, run: Run) -> set[int]:
     """The identities of inputs, and of gradients by them, of what one example gives."""
-    flow = run.program.once(Computation)
+    predictions = Predictions(context, run)
     found: set[int] = set()
     outputs = [loss_of(event) for event in run.events("backward")]
     for operation in run.program.operations:
@@ -58,11 +59,11 @@ def _gradients_of_inputs(context: Context, run: Run) -> set[int]:
             found.add(id(operation.result))
         elif operation.entry.name == "torch.autograd.grad" and operation.result is not None:
             of = operation.arguments.get("outputs")
-            if _is_of_one(context, of) and flow.reaches(of):
+            if _is_of_one(context, of) and predictions.reached(of):
                 found.add(id(operation.result))
     for output in outputs:
         if output is not None and _is_of_one(context, output):
-            for reached in flow.reaches(output):
+            for reached in predictions.reached(output):
                 found |= {id(tensor_of(v) or v) for v in reached.forward.operands}
     return found
 
@@ -72,7 +73,8 @@ def _is_of_one(context: Context, output: Value | None) -> bool:
     if context.tracing.losses(output):
         return False
     return any(o.entry.family == "index" for o in context.tracing.operations(output)) or any(
-        isinstance(v, Unknown) and v.origin == "item" for v in context.tracing.behind(output)
+        isinstance(v, Unknown) and (v.origin == "item" or INDEX in v.state)
+        for v in context.tracing.behind(output)
     )
 
 
@@ -87,8 +89,8 @@ def _is_gradient(value: Value, known: set[int]) -> bool:
 
 def _is_same_elsewhere(context: Context, run: Run, left: Value, right: Value) -> bool:
     """Whether parts of two outputs of a model are compared, whose inputs differ in a part."""
-    flow = run.program.once(Computation)
-    sides = [flow.reaches(left), flow.reaches(right)]
+    predictions = Predictions(context, run)
+    sides = [predictions.reached(left), predictions.reached(right)]
     if any(len(side) != 1 for side in sides):
         return False
     (one,), (other,) = sides

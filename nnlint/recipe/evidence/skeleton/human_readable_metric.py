@@ -9,7 +9,7 @@ from nnlint.recipe.asking.showing import PICTURE, shows
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.tracing import is_number
-from nnlint.semantics.values import Arithmetic, Constant, Value
+from nnlint.semantics.values import Arithmetic, Constant
 
 
 def human_readable_metric(context: Context) -> Iterator[Evidence]:
@@ -17,19 +17,20 @@ def human_readable_metric(context: Context) -> Iterator[Evidence]:
     for run in context.runs:
         if run.kind == "test":
             continue
-        found = dict(scores(context, run))
-        shown: dict[int, Value] = {}
+        shown: set[int] = set()
+        counted: set[int] = set()
         for show in shows(context, run):
             if show.kind != PICTURE:
-                known = context.tracing.behind(*show.values)
+                known = list(context.tracing.behind(*show.values))
+                shown |= {id(value) for value in known}
                 numbers = [v for v in known if is_number(v) or isinstance(v, Arithmetic)]
-                shown |= {id(v): v for v in context.tracing.behind(*numbers)}
-                shown |= {id(v): v for v in show.values}
+                counted |= {id(value) for value in context.tracing.behind(*numbers)}
         told: set[object] = set()
-        for value, (site, text) in found.items():
-            if id(value) in shown and site.key not in told:
-                told.add(site.key)
-                yield context.done(site, text)
+        for score in scores(context, run):
+            seen = counted if score.is_mask else shown
+            if id(score.value) in seen and score.site.key not in told:
+                told.add(score.site.key)
+                yield context.done(score.site, score.text)
         for built in run.program.builds:
             given = built.arguments.get("compute_metrics")
             if "compute_metrics" in built.explicit and not isinstance(given, Constant):

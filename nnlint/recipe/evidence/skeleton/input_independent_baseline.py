@@ -11,7 +11,7 @@ from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Constant, Operation, Tensor, Value
+from nnlint.semantics.values import Arithmetic, Constant, Operation, Tensor, Value
 
 _DUMMIES = ("sklearn.dummy.DummyClassifier", "sklearn.dummy.DummyRegressor")
 _CONSTANT = frozenset({"zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "zero_"})
@@ -37,7 +37,7 @@ def _measured(context: Context, run: Run, flow: Computation) -> set[int]:
     """The forward passes of which a loss or score is computed with labels that are data."""
     found: set[int] = set()
     values: list[Value] = [v for e in run.events("loss") for v in e.operands]
-    values += [value for value, _ in scores(context, run)]
+    values += [score.value for score in scores(context, run)]
     for value in values:
         found |= {id(reached.forward) for reached in flow.reaches(value)}
     return found
@@ -45,8 +45,16 @@ def _measured(context: Context, run: Run, flow: Computation) -> set[int]:
 
 def _is_blind(event: Event) -> bool:
     """Whether all that goes into a model is constant."""
-    tensors = [t for value in event.operands if (t := tensor_of(value)) is not None]
-    return bool(tensors) and all(map(_is_constant, tensors))
+    given = [v for v in event.operands if isinstance(v, Arithmetic) or tensor_of(v) is not None]
+    return bool(given) and all(map(_is_blank, given))
+
+
+def _is_blank(value: Value) -> bool:
+    if isinstance(value, Arithmetic):
+        zero = any(isinstance(v, Constant) and v.value == 0 for v in value.operands)
+        return value.operator == "*" and zero
+    tensor = tensor_of(value)
+    return tensor is not None and _is_constant(tensor)
 
 
 def _is_constant(tensor: Tensor) -> bool:

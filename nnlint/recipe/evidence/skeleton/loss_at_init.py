@@ -26,12 +26,13 @@ def loss_at_init(context: Context) -> Iterator[Evidence]:
         logarithms = {id(c.result) for c in context.calls(run) if c.last_name in _LOGARITHMS}
         bounds: dict[int, set[int]] = {}
         for relation in relations(context, run):
-            if not run.is_before_training(relation.call):
-                continue
             for side, (one, other) in enumerate(
                 ((relation.left, relation.right), (relation.right, relation.left))
             ):
-                if _is_model_loss(context, run, one) and not _losses(context, other):
+                models = _models_of(context, run, one)
+                if models and not _losses(context, other):
+                    if not run.is_before_training(relation.call, models):
+                        continue
                     sides = bounds.setdefault(id(relation.call.event), set())
                     sides.add(side)
                     if _fixes(context, relation, other, logarithms) or len(sides) == 2:
@@ -39,15 +40,14 @@ def loss_at_init(context: Context) -> Iterator[Evidence]:
                             relation.call.site, "compares the first loss with what it should be"
                         )
         for show in shows(context, run):
-            if show.kind == PICTURE or not run.is_before_training(show.call):
-                continue
-            if _shows_both(context, run, show.call, logarithms):
+            if show.kind != PICTURE and _shows_both(context, run, show.call, logarithms):
                 yield context.done(show.call.site, "shows the first loss beside what it should be")
 
 
-def _is_model_loss(context: Context, run: Run, value: Value) -> bool:
+def _models_of(context: Context, run: Run, value: Value) -> list[Value]:
+    """The models whose loss a value is."""
     flow = run.program.once(Computation)
-    return any(flow.reaches(loss) for loss in _losses(context, value))
+    return [one.model for loss in _losses(context, value) for one in flow.reaches(loss)]
 
 
 def _losses(context: Context, value: Value) -> list[Value]:
@@ -66,4 +66,5 @@ def _shows_both(context: Context, run: Run, call: Call, logarithms: set[int]) ->
     """Whether a call shows a model's loss, and what a guess should have."""
     known = list(context.tracing.behind(*call.given, stop=is_loss))
     expected = any(id(value) in logarithms and not is_loss(value) for value in known)
-    return expected and any(_is_model_loss(context, run, v) for v in known if is_loss(v))
+    models = [m for v in known if is_loss(v) for m in _models_of(context, run, v)]
+    return expected and bool(models) and run.is_before_training(call, models)

@@ -13,7 +13,9 @@ from nnlint.recipe.tracing import is_loss
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Tensor, Unknown, Value
 
-_WHOLE = frozenset("add_text add_histogram Table Histogram save savez savefig dump to_csv".split())
+_WHOLE = frozenset(
+    "add_text add_histogram Table Histogram save savez savetxt savefig dump to_csv".split()
+)
 """What keeps a whole prediction, and no number of it."""
 
 

@@ -22,7 +22,7 @@ def special_case(context: Context) -> Iterator[Evidence]:
             sides = [list(context.tracing.behind(v)) for v in (relation.left, relation.right)]
             looped = [any(map(_is_element, side)) for side in sides]
             whole = sides[looped.index(False)] if False in looped and True in looped else []
-            if any(isinstance(value, Tensor) for value in whole[:1]) and _share(*sides):
+            if any(isinstance(value, Tensor | Unknown) for value in whole[:1]) and _share(*sides):
                 yield context.done(
                     relation.call.site, "compares the general form with a loop over its parts"
                 )

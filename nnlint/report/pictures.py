@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import linecache
 import math
+import os
 import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
-from nnlint.verify.render import (
+from nnlint.report.shades import (
     BEFORE,
     OWN,
     SHADES,
@@ -23,6 +28,59 @@ CELL, MARGIN, LEGEND, SWATCH = 48, 64, 210, 22
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
 LINE = 72
 """Characters of a title's line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Who changes whom, and what to write beside it."""
+
+    matrix: list[list[float]]
+    title: str
+    label: str
+    causal: bool
+
+
+def pictures_of(
+    probe: str, name: str, status: str, summary: str, evidence: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """What a probe measured, as SVG, each with what to add to a file's name.
+
+    Parameters:
+        name: what was asked about.
+    """
+    for told in matrices_of(probe, name, status, evidence):
+        yield "", heat_map_svg(told.matrix, told.title, told.label, told.causal)
+    if evidence.get("rates"):
+        rates = [(float(i), float(r)) for i, r in enumerate(evidence["rates"])]
+        yield "", curve_svg(rates, f"{name}: {summary}", "learning rate", evidence["unit"])
+    for kind, points in (evidence.get("curves") or {}).items():
+        if points:
+            losses = [(float(step), float(loss)) for step, loss in points]
+            title = f"{name}, {kind}: {summary}"
+            yield f"-{kind.replace(' ', '-')}", curve_svg(losses, title, "loss", "step")
+
+
+def matrices_of(
+    probe: str, name: str, status: str, evidence: Mapping[str, Any]
+) -> Iterator[Matrix]:
+    """The first matrix that a probe measured, if it did any."""
+    label, causal = ("step", True) if probe == "causality" else ("example", False)
+    for table in evidence.get("matrices", [])[:1]:
+        # infinities come as text over the pipe
+        matrix = [[float(value) for value in row] for row in table["matrix"]]
+        title = f"{name}: {status}, {table['mode']} mode{_culprit(evidence)}"
+        yield Matrix(matrix, title, label, causal)
+
+
+def _culprit(evidence: Mapping[str, Any]) -> str:
+    """Second line of a title: file and line of the culprit, its operation, and its code."""
+    culprit = evidence.get("culprit") or {}
+    place = culprit.get("place")
+    if not place:
+        return ""
+    code = linecache.getline(place["filename"], place["row"]).strip()
+    name = place["filename"].removeprefix(f"{Path.cwd()}{os.sep}")
+    return f"\n{name}:{place['row']}, {culprit['operation']}: {code}"
 
 
 def heat_map_svg(
@@ -201,7 +259,7 @@ def heat_map_png(
     return True
 
 
-def _patch(x: int, y: int, colour: str, wrong: bool) -> object:
+def _patch(x: int, y: int, colour: str, wrong: bool) -> Any:
     from matplotlib.patches import Rectangle
 
     if wrong:

@@ -1,0 +1,33 @@
+"""Sweeps that are described in files beside a program: of Weights & Biases, and of Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.recipe.asking.searching import Search, searched
+from nnlint.recipe.context import Context
+from nnlint.semantics.values import Constant, Table, Value
+
+_GUIDED = frozenset({"random", "bayes"})
+
+
+def sweeps(context: Context) -> Iterator[Search]:
+    """The sweeps in files beside a program that trains, which name it, and draw their values."""
+    if not any(run.kind == "script" and run.trains for run in context.runs):
+        return
+    for settings in context.settings_beside():
+        program = settings.state.get("program")
+        if isinstance(program, Constant) and _names(program, context):
+            yield from _of_wandb(settings)
+
+
+def _names(program: Constant, context: Context) -> bool:
+    """Whether a file says that it is this program that it is for."""
+    own = str(context.module.source.path)
+    return isinstance(program.value, str) and own.endswith("/" + program.value.lstrip("./"))
+
+
+def _of_wandb(settings: Table) -> Iterator[Search]:
+    method: Value | None = settings.state.get("method")
+    if isinstance(method, Constant) and method.value in _GUIDED and method.site is not None:
+        yield Search(method.site, f"a sweep draws each run ({method.value})", searched(settings))

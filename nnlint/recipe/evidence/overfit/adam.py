@@ -1,0 +1,31 @@
+"""Evidence that Adam is what trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlint.recipe.context import Context
+from nnlint.recipe.learning import learners
+from nnlint.recipe.model import Evidence
+from nnlint.semantics.values import Constant, External
+
+_ADAM = ("adam", "adamw")
+
+
+def adam(context: Context) -> Iterator[Evidence]:
+    """A run steps a model with Adam or one of its kin, chosen by the program or by its trainer."""
+    for learner in learners(context):
+        optimizer, trainer, options = learner.optimizer, learner.trainer, learner.options
+        if optimizer is not None and optimizer.entry.family in _ADAM:
+            name = optimizer.entry.name.rpartition(".")[2]
+            yield context.done(optimizer.site, f"trains with {name}")
+        elif options is not None:
+            named = options.arguments.get(str(options.entry.options.get("optimizer_parameter", "")))
+            if isinstance(named, Constant) and "adam" in str(named.value):
+                chosen = "" if "optim" in options.explicit else ", the trainer's default"
+                yield context.done(options.site, f"trains with AdamW{chosen}")
+        elif trainer is not None and trainer.entry.options.get("optimizer"):
+            given = trainer.arguments.get(str(trainer.entry.options["optimizer_parameter"]))
+            is_own = given is None or isinstance(given, Constant)
+            if is_own or (isinstance(given, External) and given.name.endswith(".Adam")):
+                yield context.done(trainer.site, "trains with AdamW, the trainer's default")

@@ -1,0 +1,47 @@
+"""Evidence of small batches.
+
+Batches of 32 or less are small: "Revisiting Small Batch Training for Deep Neural Networks"
+(https://arxiv.org/abs/1804.07612).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nnlint.questions.data.loaders import TrainingLoader, training_loaders
+from nnlint.recipe.context import Context
+from nnlint.recipe.learning import learners, learning_runs, number
+from nnlint.recipe.model import Evidence
+from nnlint.syntax.walking import walk
+
+SMALL = 32
+
+
+def smaller_batch(context: Context) -> Iterator[Evidence]:
+    """A run trains in batches of 32 or less, and gathers no gradients over several."""
+    for run in learning_runs(context):
+        for found in training_loaders(run.program):
+            loader = found.loader
+            size = number(loader.arguments.get("batch_size"))
+            if size is None or not 1 < size <= SMALL or "batch_size" not in loader.explicit:
+                continue
+            if not run.is_off(loader.conditions) and not _gathers(found):
+                yield context.done(loader.site, f"trains in batches of {size:g}")
+    for learner in learners(context):
+        told = learner.options
+        name = "per_device_train_batch_size"
+        if told is not None and name in told.explicit:
+            size = number(told.arguments.get(name))
+            several = number(told.arguments.get("gradient_accumulation_steps")) or 1
+            if size is not None and 1 < size * several <= SMALL:
+                yield context.done(told.site, f"trains in batches of {size * several:g}")
+
+
+def _gathers(found: TrainingLoader) -> bool:
+    """Whether a step is taken every few batches only."""
+    steps = found.batches.events("step") if found.batches is not None else ()
+    return bool(steps) and all(
+        any(isinstance(node, ast.Mod) for c in step.conditions for node in walk(c.site.node))
+        for step in steps
+    )

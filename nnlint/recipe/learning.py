@@ -1,0 +1,159 @@
+"""What runs train, and with what: optimizers that step, the models behind them, library trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnlint.questions.participants import held_models, is_model, steps_optimizer, updates_no_model
+from nnlint.recipe.context import Context, Run
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.holding import covers
+from nnlint.semantics.registration import with_submodules
+from nnlint.semantics.timeline import Event
+from nnlint.semantics.values import (
+    Built,
+    Choice,
+    Constant,
+    Instance,
+    Items,
+    Maybe,
+    Table,
+    Value,
+    options,
+)
+
+_USES = ("step", "configured", "prepare", "opaque", "fit", "launch", "scale", "zero_grad")
+"""Kinds of events by which an optimizer comes to update something."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learner:
+    """What updates weights by default in a run: an optimizer, or a trainer's own."""
+
+    run: Run
+    optimizer: Built | None
+    """The optimizer that the program builds; None where a trainer has its own."""
+    models: tuple[Value, ...]
+    """What it trains, as far as known."""
+    trainer: Built | None = None
+    """The library's trainer."""
+    options: Built | None = None
+    """What says how a trainer trains, where that is an object of its own."""
+
+    @property
+    def layers(self) -> Sequence[Value]:
+        """The models and all that is registered in them, each once."""
+        return with_submodules(self.models)
+
+
+def learning_runs(context: Context) -> list[Run]:
+    """The runs in which a model is trained: those that do it themselves, and the methods that a
+    trainer calls."""
+    return [
+        run
+        for run in context.runs
+        if run.kind != "test" and (run.trains or run.program.events("configured", "returned_loss"))
+    ]
+
+
+def learners(context: Context) -> list[Learner]:
+    """What updates weights by default in the runs of a file."""
+    return [learner for run in learning_runs(context) for learner in _of_run(run)]
+
+
+def _of_run(run: Run) -> Iterator[Learner]:
+    for built in _default(run):
+        if built.entry.kind == "optimizer" and _is_used(built, run.program):
+            yield Learner(run, built, _models(built, run))
+    for event in run.events("fit"):
+        trainer = event.subject
+        for one in options(trainer) if trainer is not None else ():
+            if isinstance(one, Built) and one.entry.kind == "trainer":
+                given = (one.arguments.get("model"), *event.operands[:1])
+                models = tuple(v for v in given if v is not None and is_model(v))
+                yield Learner(run, None, models, one, options_of(one))
+
+
+def _default(run: Run) -> Iterator[Built]:
+    """What a run builds as long as nobody sets an option."""
+    seen: set[int] = set()
+    for event in run.events("build"):
+        built = event.subject
+        if isinstance(built, Built) and id(built) not in seen:
+            seen.add(id(built))
+            if not run.is_off(built.conditions):
+                yield built
+
+
+def built_by(run: Run, *kinds: str) -> Iterator[Built]:
+    """The library objects of some kinds that a run builds by default."""
+    for built in run.program.builds:
+        if built.entry.kind in kinds and not run.is_off(built.conditions):
+            yield built
+
+
+def options_of(trainer: Built) -> Built | None:
+    """The object that says how a trainer trains."""
+    given = trainer.arguments.get("args")
+    for one in options(given) if given is not None else ():
+        if isinstance(one, Built) and one.entry.family == "arguments":
+            return one
+    return None
+
+
+def _is_used(optimizer: Built, program: Program) -> bool:
+    """Whether anything steps an optimizer, or is handed it to do so."""
+    if updates_no_model(program.events(), optimizer):
+        return False
+    return any(_reaches(event, optimizer) for event in program.events(*_USES))
+
+
+def _reaches(event: Event, optimizer: Built) -> bool:
+    if event.kind == "zero_grad":
+        return False
+    if event.kind == "step" and not (steps_optimizer(event) or event.operands):
+        return False
+    return any(contains(value, optimizer) for value in (event.subject, *event.operands))
+
+
+def contains(whole: Value | None, part: Value, depth: int = 4) -> bool:
+    """Whether something is another value, holds it, or was built with it."""
+    if whole is None or depth == 0:
+        return False
+    if whole is part or covers(whole, part):
+        return True
+    match whole:
+        case Built():
+            inner: Sequence[Value] = tuple(whole.arguments.values())
+        case Instance():
+            inner = (*whole.arguments, *whole.named.values())
+        case Items():
+            inner = whole.items
+        case Choice():
+            inner = whole.options
+        case Maybe():
+            inner = (whole.value,)
+        case Table():
+            inner = tuple(v for v in whole.state.values() if isinstance(v, Value))
+        case _:
+            return False
+    return any(contains(value, part, depth - 1) for value in inner)
+
+
+def _models(optimizer: Built, run: Run) -> tuple[Value, ...]:
+    held = held_models(optimizer) or ()
+    # a trainer's module is trained with what it configures
+    configured = tuple(
+        event.subject
+        for event in run.events("configured")
+        if event.subject is not None and contains(event.operands[0], optimizer)
+    )
+    return (*held, *(model for model in configured if not any(m is model for m in held)))
+
+
+def number(value: Value | None) -> float | None:
+    """A number that is known, be it a default only."""
+    if not isinstance(value, Constant) or isinstance(value.value, bool):
+        return None
+    return float(value.value) if isinstance(value.value, (int, float)) else None

@@ -1,0 +1,13 @@
+# cant-tell: decay-defaults
+import torch
+from torch import nn
+
+network = nn.Linear(9, 2)
+updates = torch.optim.Adam(network.parameters(), lr=3e-4)
+falling = torch.optim.lr_scheduler.CosineAnnealingLR(updates, T_max=20)
+for epoch in range(20):
+    for x, y in torch.load("batches.pt"):
+        updates.zero_grad()
+        nn.functional.cross_entropy(network(x), y).backward()
+        updates.step()
+    falling.step()

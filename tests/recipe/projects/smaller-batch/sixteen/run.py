@@ -1,0 +1,11 @@
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+rows = TensorDataset(torch.load("x.pt"), torch.load("y.pt"))
+network = nn.Linear(9, 3)
+updates = torch.optim.Adam(network.parameters(), lr=3e-4)
+for x, y in DataLoader(rows, batch_size=16, shuffle=True):  # done: smaller-batch
+    updates.zero_grad()
+    nn.functional.cross_entropy(network(x), y).backward()
+    updates.step()
