@@ -141,7 +141,8 @@ def _made(target: Any, spec: Mapping[str, Any], title: str) -> Any:
             f"{title} cannot be called so ({error}): write the arguments down, as in "
             f"`--loader '…:{name}(\"data\", 32)'`"
         ) from error
-    annotations = annotations_of(target.__init__ if isinstance(target, type) else target)
+    made_by: Any = vars(target).get("__init__", target) if isinstance(target, type) else target
+    annotations = annotations_of(made_by)
     for parameter, value in bound.arguments.items():
         # a path is written down as text
         if annotations.get(parameter) is Path and isinstance(value, str):
