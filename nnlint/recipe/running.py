@@ -109,6 +109,9 @@ class _Runner:
         assert model.target is not None
         loader = self.named or _own_loader(model)
         problem = self.broken.get(loader.title, "") if loader else ""
+        if loader is not None and model.prepared:
+            # fed as it comes from the loader, it would be another batch than in training
+            problem = f"not fed with {loader.title}: batches are changed at {model.prepared} first"
         if loader is not None and not problem:
             seconds = LONGEST_SHARE * self._timeout()
             data: dict[str, Any] = {

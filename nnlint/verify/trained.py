@@ -27,7 +27,7 @@ from nnlint.semantics.values import (
     names_of,
 )
 from nnlint.source.file import SourceError
-from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.verify.knowledge import as_data
 from nnlint.verify.schedules import Place, plan_of
 from nnlint.verify.targets import Target
@@ -69,6 +69,8 @@ class Trained:
     """What the worker makes the criterion of; see `criterion_of` there."""
     by_itself: bool = False
     """The model computes its loss itself."""
+    prepared: str = ""
+    """Where the program changes a batch before the model or the loss takes it."""
     loader: dict[str, Any] | None = None
     """Where its batches come from, as the worker takes it."""
 
@@ -139,6 +141,12 @@ def _of_program(program: Program) -> Iterator[Trained]:
         model.by_itself = training.by_itself
         _note_loss(model, training.losses, training.criterion)
         model.loader = _loader(program, training)
+        if training.prepares is not None:
+            model.prepared = _at(training.prepares)
+        if training.converts is not None:
+            # the probes compare what the model itself returns
+            model.loss, model.criterion = "", None
+            model.told += f", of its output as it is changed at {_at(training.converts)}"
         yield model
     step = lightning_step(program)
     if step is not None:
@@ -221,7 +229,7 @@ def _loader(program: Program, training: Training) -> dict[str, Any] | None:
     """Where the batches of a training come from, where a variable holds it."""
     if training.data is None:
         return None
-    variable = _variable(program, training.data)
+    variable = _variable(program, training.data, training.site)
     if variable is None:
         return None
     name, within = variable
@@ -231,18 +239,19 @@ def _loader(program: Program, training: Training) -> dict[str, Any] | None:
     return {"file": file, "name": name, "within": within, "title": where}
 
 
-def _variable(program: Program, value: Value) -> tuple[str, str] | None:
+def _variable(program: Program, value: Value, near: Site | None = None) -> tuple[str, str] | None:
     """A name that the program's own file gives an object, and the function that it is in.
+
+    Parameters:
+        near: a place whose function is looked at before others.
 
     Returns:
         the name and the function, empty at the top of the module; None where there is none.
     """
     wanted = set(names_of(value))
-    body = program.module.tree.body
-    for node in body:
-        found = _assigned(node, wanted)
-        if found:
-            return found, ""
+    body = list(program.module.tree.body)
+    if near is not None and near.module is program.module:
+        body.sort(key=lambda node: not stands_in(near.node, node))
     for node in body:
         if isinstance(node, ast.If):
             for inner in node.body:
@@ -254,6 +263,9 @@ def _variable(program: Program, value: Value) -> tuple[str, str] | None:
                 found = _assigned(inner, wanted)
                 if found:
                     return found, node.name
+        found = _assigned(node, wanted)
+        if found:
+            return found, ""
     return None
 
 

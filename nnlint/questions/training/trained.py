@@ -10,17 +10,22 @@ from nnlint.questions.loss.losses import call_parameters
 from nnlint.questions.participants import held_models, is_model, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation, loss_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.dataflow import MIXING, SCALES, tensor_of, upstream
+from nnlint.semantics.dataflow import MIXING, RESHAPES, SCALES, tensor_of, upstream
 from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    MADE,
     Arithmetic,
     Built,
+    Choice,
     Function,
     Instance,
+    Items,
     Operation,
     Site,
+    Source,
     Tensor,
+    Unknown,
     Value,
 )
 
@@ -44,6 +49,10 @@ class Training:
     for it."""
     data: Value | None = None
     """What the batches come from, as far as it is known."""
+    prepares: Site | None = None
+    """Where the program changes a batch before the model or the loss takes it."""
+    converts: Site | None = None
+    """Where it computes something of the output before the loss takes it."""
 
 
 def trainings(program: Program) -> list[Training]:
@@ -67,14 +76,15 @@ def _of_event(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iter
 
 def _of_backward(program: Program, event: Event, blocks: tuple[Block, ...]) -> Iterator[Training]:
     loss = loss_of(event)
-    reached = [r.model for r in program.once(Backpropagation).reaches(loss)]
+    passes = [r.forward for r in program.once(Backpropagation).reaches(loss)]
     tensor = tensor_of(loss)
     losses = _losses(tensor) if tensor is not None else ()
-    if not reached and tensor is None:
+    if not passes and tensor is None:
         # the loss is an attribute of what a model returns, or is made by what nobody knows
-        reached = [f.subject for f in _passes_beside(event, blocks) if f.subject is not None]
+        passes = _passes_beside(event, blocks)
     stepped = _stepped(program)
-    for model in {id(m): m for m in reached}.values():
+    for forward in {id(p.subject): p for p in passes}.values():
+        model = forward.subject
         if not isinstance(model, Instance | Built) or not is_model(model):
             continue
         if stepped is not None and not any(covers(held, model) for held in stepped):
@@ -85,7 +95,62 @@ def _of_backward(program: Program, event: Event, blocks: tuple[Block, ...]) -> I
             )
         inner = bool(losses) and all(model in o.modules for o in losses)
         made = None if inner or tensor is None else _criterion(tensor, model, event)
-        yield Training(model, event.site, losses, made, inner, _data(blocks))
+        changed = next((c for o in forward.operands if (c := _changed(o, MOVED))), None)
+        converts = None
+        if isinstance(made, Operation):
+            first, second = call_parameters(made)[:2]
+            target = made.arguments.get(second)
+            if changed is None and target is not None:
+                changed = _changed(target, MOVED | RESHAPED)
+            prediction = tensor_of(made.arguments.get(first))
+            converts = None if prediction is None else _converted(prediction, model)
+        yield Training(model, event.site, losses, made, inner, _data(blocks), changed, converts)
+
+
+MOVED = frozenset({"cast", "identity", "detach", "contiguous", "clone", "device"})
+"""Families of operations after which a batch has the same values in the same places."""
+RESHAPED = RESHAPES | {"squeeze", "unsqueeze", "index", "stack", "expand"}
+"""Further ones, after which a target or an output only has another shape."""
+
+
+def _changed(value: Value, same: frozenset[str], depth: int = 20) -> Site | None:
+    """Where a part of a batch is changed on its way; None where it is as the loader gave it."""
+    if depth == 0:
+        return None
+    match value:
+        case Tensor(producer=Operation() as made):
+            if not made.inputs or not (_families(made) & same):
+                return made.site
+            return _changed(made.inputs[0], same, depth - 1)
+        case Tensor(producer=Source(of=Value() as given)):
+            return _changed(given, same, depth - 1)
+        case Arithmetic():
+            return value.site
+        case Unknown(origin="call") if value.state.get(MADE):
+            site: Site = value.state[MADE][-1]
+            return site
+        case Items() | Choice():
+            inner = value.items if isinstance(value, Items) else value.options
+            return next((c for v in inner if (c := _changed(v, same, depth - 1))), None)
+        case _:
+            return None
+
+
+def _converted(prediction: Tensor, model: Value) -> Site | None:
+    """Where more than the shape of a model's output is changed before the loss takes it."""
+    current = prediction
+    for _ in range(20):
+        made = current.producer
+        if not isinstance(made, Operation) or model in made.modules or made.layer is model:
+            return None
+        if not made.inputs or not (_families(made) & (MOVED | RESHAPED)):
+            return made.site
+        current = made.inputs[0]
+    return None
+
+
+def _families(operation: Operation) -> frozenset[str]:
+    return frozenset({operation.entry.family, operation.entry.name.rpartition(".")[2]})
 
 
 def _passes_beside(event: Event, blocks: tuple[Block, ...]) -> list[Event]:

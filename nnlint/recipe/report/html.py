@@ -9,10 +9,13 @@ from typing import TextIO
 
 from nnlint.finding import Finding
 from nnlint.recipe.bullets import SECTIONS
+from nnlint.recipe.measured import Measurement
 from nnlint.recipe.model import Evidence, RecipeReport, Status, Verdict
 from nnlint.recipe.report import Style
 from nnlint.report.frame import Sources
-from nnlint.report.pages import Markup, highlighted, render
+from nnlint.report.pages import Markup, highlighted, line_plot, picture, render
+from nnlint.report.pictures import heat_map_svg
+from nnlint.report.plots import Points
 
 WORDS = {
     Status.DONE: "done",
@@ -44,6 +47,8 @@ class Place:
     code: Markup
     finding: Finding | None
     """The finding of a rule that it is, if it is one."""
+    pictures: tuple[Markup, ...] = ()
+    """The curves and matrices of what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def write(report: RecipeReport, style: Style, stream: TextIO) -> None:
             sections=sections,
             next_steps=[e for s in sections for e in s.entries if e.kind == "failed"],
             problems=report.problems,
+            ran=report.ran,
         )
     )
 
@@ -122,7 +128,25 @@ def _entry(verdict: Verdict, sources: Sources) -> Entry:
 def _places(verdict: Verdict, shown: Iterable[Evidence], sources: Sources) -> Iterator[Place]:
     for one in shown:
         finding = next((f for f in verdict.findings if _is_of(f, one)), None)
-        yield Place(one, KINDS.get(one.status, "neutral"), _excerpt(one, sources), finding)
+        kind = KINDS.get(one.status, "neutral")
+        pictures = tuple(_pictures(one.measured)) if one.measured is not None else ()
+        yield Place(one, kind, _excerpt(one, sources), finding, pictures)
+
+
+def _pictures(measured: Measurement) -> Iterator[Markup]:
+    """What was measured, drawn."""
+    by_axes: dict[tuple[str, str], dict[str, Points]] = {}
+    for curve in measured.curves:
+        by_axes.setdefault((curve.horizontal, curve.vertical), {})[curve.name] = curve.points
+    for (horizontal, vertical), series in by_axes.items():
+        title = f"{measured.target}, {measured.probe}"
+        yield line_plot(series, title, horizontal, vertical)
+    matrix = measured.numbers.get("matrix")
+    if matrix:
+        causal = measured.probe == "causality"
+        label = "step" if causal else "example"
+        rows = [[float(v) for v in row] for row in matrix]
+        yield picture(heat_map_svg(rows, f"{measured.target}, {measured.probe}", label, causal))
 
 
 def _is_of(finding: Finding, evidence: Evidence) -> bool:

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Optional
 
 import torch
@@ -23,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from .causes import cause_of
 from .construction.building import NotLoaded, file_of, load_target
-from .construction.missing import Missing
+from .construction.constructing import annotations_of
+from .construction.missing import NOTED, Missing
 from .inputs import seed_all
 from .steps import Batch
 from .trees import leaves
@@ -103,7 +105,8 @@ def _found(spec: Mapping[str, Any], title: str) -> Any:
         filename = spec.get("file") or file_of(str(spec["module"]))
         found = load_target(str(filename), first, within=str(spec.get("within") or ""))
     except NotLoaded as error:
-        raise NoBatch(f"{title} cannot be loaded: {error}") from error
+        known = cause_of(str(error))
+        raise NoBatch(f"{title} cannot be loaded: {known[1] if known else error}") from error
     if isinstance(found, Missing):
         raise NoBatch(f"{title} cannot be loaded: {found._reason}")
     for name in rest:
@@ -131,14 +134,20 @@ def _made(target: Any, spec: Mapping[str, Any], title: str) -> Any:
     except (TypeError, ValueError):
         return target(*args, **kwargs)
     try:
-        signature.bind(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
     except TypeError as error:
         name = getattr(target, "__name__", title)
         raise NoBatch(
             f"{title} cannot be called so ({error}): write the arguments down, as in "
             f"`--loader '…:{name}(\"data\", 32)'`"
         ) from error
-    return target(*args, **kwargs)
+    made_by: Any = vars(target).get("__init__", target) if isinstance(target, type) else target
+    annotations = annotations_of(made_by)
+    for parameter, value in bound.arguments.items():
+        # a path is written down as text
+        if annotations.get(parameter) is Path and isinstance(value, str):
+            bound.arguments[parameter] = Path(value)
+    return target(*bound.args, **bound.kwargs)
 
 
 def _loader(found: Any, title: str) -> tuple[Any, str]:
@@ -297,6 +306,8 @@ def _told(error: BaseException) -> str:
     if known is not None:
         return f"{type(error).__name__}: {known[1]}"
     text = " ".join(text.split())[:300]
+    if "Missing" in text and NOTED:
+        text = f"{text}; {NOTED[-1]}"
     if any(told in text for told in _RAGGED):
         text = f"{text}; its samples have several sizes, which takes a `collate_fn`"
     return text + _place(error.__traceback__)

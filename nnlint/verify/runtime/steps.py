@@ -174,10 +174,10 @@ def pair(model: nn.Module, value: Any, criterion: Optional[Criterion], inner: bo
         except Exception as error:
             furthest = furthest or f"{type(error).__name__}: {error}"
             continue
-        told = telling(seen, value_)
-        if len(told) == 1 and not call.path:
-            call = dataclasses.replace(call, path=_place_of(told[0].target, value))
-        return Step(stepped, _mixed(inputs, told), call, told, value_)
+        alone = telling(seen, value_)
+        if len(alone) == 1 and not call.path:
+            call = dataclasses.replace(call, path=_place_of(alone[0].target, value))
+        return Step(stepped, _mixed(inputs, alone), call, alone, value_)
     told = " ".join(furthest.split())[:300]
     if criterion is None and not inner and not hasattr(model, "training_step"):
         raise NoStep(f"which loss it is trained with is not known{f' ({told})' if told else ''}")

@@ -61,15 +61,17 @@ def _trained(
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise NoTask("the model has no parameter to train")
-    optimizer = torch.optim.SGD(trained, lr=RATE)
     losses = []
     seed_all(seed)
     with torch.enable_grad():
         for _ in range(STEPS):
             args, kwargs = inputs.copied()
-            optimizer.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             loss = task(model(*args, **kwargs))
             losses.append(float(loss.detach()))
             loss.backward()
-            optimizer.step()
+            with torch.no_grad():
+                for parameter in trained:
+                    if parameter.grad is not None:
+                        parameter.sub_(RATE * parameter.grad.to_dense())
     return losses, {n: t.detach() for n, t in model.state_dict().items() if torch.is_tensor(t)}
