@@ -28,7 +28,9 @@ INSTALL = "pip install 'nnlint[audit]'"
 
 @click.command(short_help="Look at a data set: duplicates, leaks, labels, broken samples.")
 @click.argument("targets", metavar="TARGET", nargs=-1, required=True)
-@click.option("--args", "arguments", metavar="JSON", help="Arguments of the function, as an object.")
+@click.option(
+    "--args", "arguments", metavar="JSON", help="Arguments of the function, as an object."
+)
 @click.option("--label", metavar="COLUMN", help="The column that holds the label.")
 @click.option(
     "--group",
@@ -53,8 +55,12 @@ INSTALL = "pip install 'nnlint[audit]'"
     metavar="N",
     help="Samples to read of each split.",
 )
-@click.option("--select", multiple=True, metavar="KIND", help="Look for this kind only. Repeatable.")
-@click.option("--ignore", multiple=True, metavar="KIND", help="Do not look for this kind. Repeatable.")
+@click.option(
+    "--select", multiple=True, metavar="KIND", help="Look for this kind only. Repeatable."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="KIND", help="Do not look for this kind. Repeatable."
+)
 @click.option("--output-format", type=click.Choice(_FORMATS), default="full")
 @click.option("--output-file", metavar="FILE", help="Write the report there.")
 @click.option(
@@ -183,7 +189,9 @@ def _reader(targets: tuple[str, ...], roles: Roles, options: dict[str, Any]) -> 
     except TargetError as error:
         raise click.UsageError(str(error).replace("Class", "function")) from error
     limits = Limits(options["timeout"], int(options["memory"] * 2**30), options["allow_network"])
-    conditions = Conditions(choose_python(options["python"], Path.cwd()), limits, seed=options["seed"])
+    conditions = Conditions(
+        choose_python(options["python"], Path.cwd()), limits, seed=options["seed"]
+    )
     return ProgramReader(target, conditions, options["limit"], options["total"], arguments)
 
 
