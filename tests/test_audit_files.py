@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas
 import pyarrow
 import pytest
 from PIL import Image
 
+from nnlint.audit.checks import kinds, load
+from nnlint.audit.schema import audit_schema
 from nnlint.cli import run
 
 Report = dict[str, Any]
+ROOT = Path(__file__).parent.parent
+VALIDATOR = jsonschema.Draft202012Validator(audit_schema())
 
 
 @pytest.fixture
@@ -24,7 +29,11 @@ def audit(capsys: pytest.CaptureFixture[str]):
     def command(*arguments: object) -> tuple[Report, int]:
         status = run(["audit", *map(str, arguments), "--output-format", "json"])
         printed = capsys.readouterr()
-        return (json.loads(printed.out) if printed.out else {"error": printed.err}), status
+        if not printed.out:
+            return {"error": printed.err}, status
+        report = json.loads(printed.out)
+        VALIDATOR.validate(report)
+        return report, status
 
     return command
 
@@ -271,3 +280,18 @@ def test_other_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert run(["audit", target, "--select", "nothing"]) == 2
     assert run(["audit", target, "--pictures", str(tmp_path / "shown")]) == 1
     assert [p.name for p in (tmp_path / "shown").iterdir()] == ["batch-data.png"]
+
+
+def test_schema_is_current() -> None:
+    path = ROOT / "docs" / "schemas" / "audit.schema.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == audit_schema(), (
+        "renew it with: python docs/generate.py"
+    )
+
+
+def test_every_kind_is_documented() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    told = [" ".join(plugin.documentation.split()) for plugin in load()]
+    shown = " ".join(page.split())
+    assert all(text in shown for text in told), "renew it with: python docs/generate.py"
+    assert all(f"### `{kind}`" in page for kind in kinds())
