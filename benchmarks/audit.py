@@ -96,7 +96,12 @@ def planted(name: str, inputs: Array, labels: Array, seed: int, few: bool = Fals
     swaps = 0 if few else max(10, len(taught) // 25)
     free = generator.permutation(len(train))
     swapped, broken, free = free[:swaps], free[swaps : swaps + copies], free[swaps + copies :]
-    sources = free[:copies], free[copies : 2 * copies], free[2 * copies : 3 * copies], free[-copies:]
+    sources = (
+        free[:copies],
+        free[copies : 2 * copies],
+        free[2 * copies : 3 * copies],
+        free[-copies:],
+    )
     classes = np.unique(labels)
     for row in swapped:
         taught[row] = generator.choice(classes[classes != taught[row]])
@@ -137,9 +142,10 @@ def found_by_nnlint(report: Audit) -> dict[str, set[Any]]:
     for finding in report.findings:
         kind = finding.kind
         if finding.other_split:
-            kind = {"exact-duplicates": "leaked rows", "near-duplicates": "near, across splits"}.get(
-                kind, kind
-            )
+            kind = {
+                "exact-duplicates": "leaked rows",
+                "near-duplicates": "near, across splits",
+            }.get(kind, kind)
         split = finding.other_split or finding.split
         found[kind] |= {(split, pair[1]) for pair in finding.pairs}
         found[kind] |= {(split, index) for index in finding.examples}
@@ -216,7 +222,9 @@ def told_by_mlguard(data: Planted, python: str) -> list[tuple[str, str]]:
     return [(str(code), str(message)) for code, message in json.loads(printed)]
 
 
-def scored(truth: dict[str, set[Any]], found: dict[str, set[Any]]) -> dict[str, tuple[int, int, int]]:
+def scored(
+    truth: dict[str, set[Any]], found: dict[str, set[Any]]
+) -> dict[str, tuple[int, int, int]]:
     """By kind: planted, of these found, and reported beside them."""
     # what was planted as one kind may truly be reported as another
     everything = set().union(*truth.values()) if truth else set()

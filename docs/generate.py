@@ -3,7 +3,8 @@
     python docs/generate.py
 
 writes one page for each rule, from its docstring, into docs/rules/ (not committed), and
-renews the output under each `$ nnlint ...` in README.md and the JSON schemas in docs/schemas/.
+renews the output under each `$ nnlint ...` in README.md, the JSON schemas in docs/schemas/ and the kinds of findings in
+docs/audit.md.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from nnlint.audit.checks import load as load_checks
+from nnlint.audit.schema import audit_schema
 from nnlint.registry import load_rules
 from nnlint.rule import Rule
 from nnlint.schemas import SCHEMAS
@@ -24,6 +27,8 @@ from nnlint.schemas import SCHEMAS
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = ROOT / "docs" / "rules"
+AUDIT = ROOT / "docs" / "audit.md"
+END_OF_KINDS = "<!-- end of kinds -->"
 SCHEMA_FILES = ROOT / "docs" / "schemas"
 CONSOLE = re.compile(r"(```console\n\$ (nnlint [^\n]*)\n).*?(```)", re.DOTALL)
 
@@ -65,9 +70,20 @@ def write_rule_pages(folder: Path, rules: Iterable[Rule]) -> None:
 def write_schemas(folder: Path) -> None:
     """Write the JSON schemas."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in SCHEMAS.items():
+    for name, schema in (SCHEMAS | {"audit": audit_schema}).items():
         text = json.dumps(schema(), indent=2) + "\n"
         (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
+
+
+def with_kinds(page: str) -> str:
+    """The page about audits, with what the checks say of themselves."""
+    told = ""
+    for plugin in load_checks():
+        paragraphs = plugin.documentation.split("\n\n")
+        text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        told += f"### `{plugin.kind}`\n\n{text}\n\n"
+    head, start, rest = page.partition("<!-- kinds: made by docs/generate.py -->\n")
+    return f"{head}{start}\n{told}{END_OF_KINDS}{rest.partition(END_OF_KINDS)[2]}"
 
 
 def main() -> None:
@@ -75,6 +91,7 @@ def main() -> None:
     README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
     rules = load_rules()
     write_schemas(SCHEMA_FILES)
+    AUDIT.write_text(with_kinds(AUDIT.read_text(encoding="utf-8")), encoding="utf-8")
     write_rule_pages(PAGES, rules)
     print(f"renewed {README.name}, wrote {len(rules)} pages to {PAGES.relative_to(ROOT)}")
 

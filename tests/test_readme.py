@@ -146,6 +146,8 @@ def test_command_works(command: str, project: Path, monkeypatch: pytest.MonkeyPa
             f"{who} commit -qm first && git update-ref refs/remotes/origin/main HEAD",
             project,
         )
+    if command.startswith("nnlint audit"):
+        write_pictures(project / "spectrograms")
     if "--rules" in command:
         shell("nnlint new-rule unsmoothed-labels --into tools", project)
     for number in (1, 2, 3) if "--merge" in command else ():
@@ -159,6 +161,17 @@ def test_command_works(command: str, project: Path, monkeypatch: pytest.MonkeyPa
         return
     expected = (0,) if re.search("baseline|add-ignore|exit-zero", command) else (0, 1)
     assert result.returncode in expected, result.stderr
+
+
+def write_pictures(folder: Path) -> None:
+    """A few pictures of two species in two splits."""
+    image = pytest.importorskip("PIL.Image")
+    numpy = pytest.importorskip("numpy")
+    for number in range(12):
+        place = folder / ("val" if number % 3 == 2 else "train") / ("wren", "robin")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        noise = numpy.random.default_rng(number).integers(0, 255, (32, 64), numpy.uint8)
+        image.fromarray(noise).save(place / f"{number}.png")
 
 
 def test_exit_status_is_as_told(project: Path) -> None:

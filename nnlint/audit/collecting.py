@@ -20,7 +20,17 @@ from nnlint.audit.features import (
     vectors_of,
 )
 from nnlint.audit.parts import Kind, Parts, parts_of
-from nnlint.audit.samples import Array, Batch, Column, Items, Problem, Roles, SplitInfo, Strange, Texts
+from nnlint.audit.samples import (
+    Array,
+    Batch,
+    Column,
+    Items,
+    Problem,
+    Roles,
+    SplitInfo,
+    Strange,
+    Texts,
+)
 from nnlint.audit.table import Channels
 
 MOST_TEXT = 2000
@@ -37,6 +47,8 @@ class Growing:
 
     def __init__(self, info: SplitInfo) -> None:
         self.info = info
+        self.parts: Parts | None = None
+        """What its columns are; splits may call them differently."""
         self.count = self.repeats = 0
         self.seen: set[int] = set()
         self.stopped = ""
@@ -98,8 +110,11 @@ class Collector:
     def batch(self, batch: Batch) -> bool:
         """Take samples; tells whether more of the split are wanted."""
         growing = self.splits.setdefault(batch.split, Growing(SplitInfo(batch.split)))
-        if self.parts is None:
-            self.parts = parts_of(batch.columns, self.known)
+        if all(isinstance(column, Strange) for column in batch.columns.values()):
+            self._unseen(growing, batch)
+            return False
+        if not self._understood(growing, batch):
+            return False
         if not growing.first:
             growing.first = _shown(batch)
         rows = self._new_rows(growing, batch)
@@ -107,20 +122,39 @@ class Collector:
             self._take(growing, batch, rows)
         if self.on_progress:
             total = growing.info.total
-            self.on_progress(
-                batch.split, growing.count, min(total, self.limit) if total else None
-            )
+            self.on_progress(batch.split, growing.count, min(total, self.limit) if total else None)
         if growing.count >= self.limit:
             growing.stopped = growing.stopped or "limit"
             return False
         return True
+
+    def _understood(self, growing: Growing, batch: Batch) -> bool:
+        """Whether the split's columns are known; a split of other inputs than the first is told."""
+        if growing.parts is not None:
+            return True
+        found = parts_of(batch.columns, self.known)
+        if self.parts is None:
+            self.parts = found
+        elif found.kind is not self.parts.kind and not set(self.parts.inputs) <= set(batch.columns):
+            message = f"its inputs are of the kind {found.kind.value}, not {self.parts.kind.value}"
+            self.problems.append(Problem(batch.split, f"{message}: left out", kind="odd-shapes"))
+            return False
+        same = set(self.parts.inputs) <= set(batch.columns)
+        growing.parts = self.parts if same else found
+        return True
+
+    def _unseen(self, growing: Growing, batch: Batch) -> None:
+        told = ", ".join(f"`{c.told}`" for c in batch.columns.values() if isinstance(c, Strange))
+        message = f"samples hold neither numbers nor texts: {told or 'nothing'}"
+        if all(p.message != message or p.split != batch.split for p in self.problems):
+            self.problems.append(Problem(batch.split, message))
 
     def _new_rows(self, growing: Growing, batch: Batch) -> Array:
         """Rows of samples that were not there before, as far as there is room."""
         room = max(0, self.limit - growing.count)
         if batch.indices is None:
             return np.arange(min(batch.count, room))
-        rows = []
+        rows: list[int] = []
         for row, index in enumerate(batch.indices):
             if index in growing.seen:
                 growing.repeats += 1
@@ -130,7 +164,7 @@ class Collector:
         return np.array(rows, int)
 
     def _take(self, growing: Growing, batch: Batch, rows: Array) -> None:
-        parts = self.parts
+        parts = growing.parts
         assert parts is not None
         start = growing.count
         if batch.indices is not None:
@@ -139,7 +173,11 @@ class Collector:
             growing.add("indices", np.arange(start, start + len(rows)))
         if batch.names is not None:
             growing.add("names", [batch.names[r] for r in rows])
-        for field, name in (("labels", parts.label), ("groups", parts.group), ("times", parts.time)):
+        for field, name in (
+            ("labels", parts.label),
+            ("groups", parts.group),
+            ("times", parts.time),
+        ):
             if name is not None:
                 growing.add(field, _values(batch.columns.get(name), rows))
         inputs = [
@@ -234,6 +272,7 @@ class Collector:
             growing.image_sizes.append(tuple(shown.shape[1:3]))
             growing.mask_sizes.append(tuple(flat.shape[1:3]))
             values = np.unique(flat[..., 0])
+            values = values[np.isfinite(values)]
             growing.mask_values.append(tuple(int(v) for v in (*values[:3], *values[-3:])))
             if len(growing.lists.get("small_masks", ())) < _MOST_MASKS and flat.size:
                 growing.add("small_masks", picked(flat[..., 0], THUMB)[0])
@@ -244,7 +283,7 @@ class Collector:
 def _sized(picture: Array) -> Array:
     """A picture without colours, of the size that masks are compared at."""
     small = shrunk(picture.astype(np.float32).mean(-1, keepdims=True), THUMB)
-    return picked(small[..., 0], THUMB)[0]
+    return np.asarray(picked(small[..., 0], THUMB)[0])
 
 
 def _shown(batch: Batch) -> dict[str, Column]:
@@ -341,7 +380,9 @@ def _shape_words(inputs: list[tuple[str, Column]], count: int) -> list[str]:
         return ["text"] * count
     if isinstance(column, np.ndarray):
         return [f"{'×'.join(map(str, column.shape[1:]))} {column.dtype}"] * count
-    return [f"{'×'.join(map(str, v.shape))} {v.dtype}" if v is not None else "" for v in _each(column)]
+    return [
+        f"{'×'.join(map(str, v.shape))} {v.dtype}" if v is not None else "" for v in _each(column)
+    ]
 
 
 def numbers_of(values: Array) -> Array:
@@ -354,7 +395,7 @@ def numbers_of(values: Array) -> Array:
         flat = flat.astype(np.float32 if flat.dtype.itemsize < 4 else np.float64)
     elif flat.dtype.itemsize < 4:
         flat = flat.astype(np.float32)
-    finite = np.isfinite(flat)
+    finite: Array = np.asarray(np.isfinite(flat))
     found[:, 4] = np.isnan(flat).sum(1)
     found[:, 5] = flat.shape[1] - finite.sum(1) - found[:, 4]
     with np.errstate(all="ignore"):
@@ -362,7 +403,7 @@ def numbers_of(values: Array) -> Array:
         if shown is flat:
             found[:, :4] = np.stack([flat.min(1), flat.max(1), flat.mean(1), flat.std(1)], 1)
         else:
-            empty = ~finite.any(1)
+            empty: Array = np.asarray(~finite.any(1))
             shown = np.where(empty[:, None], 0, shown)
             parts = [np.nanmin(shown, 1), np.nanmax(shown, 1), np.nanmean(shown, 1)]
             found[:, :4] = np.stack([*parts, np.nanstd(shown, 1)], 1)
@@ -374,6 +415,11 @@ def channels_of(values: Array) -> Channels:
     rows = values.size // max(1, values.shape[-1])
     flat = values.reshape(rows, values.shape[-1]).astype(np.float64)
     finite = np.isfinite(flat)
+    if len(flat) and finite.all():
+        mean = flat.mean(0)
+        squares, none = ((flat - mean) ** 2).sum(0), np.zeros(len(mean), int)
+        count = np.full(len(mean), len(flat))
+        return Channels(count, mean, squares, flat.min(0), flat.max(0), none, none)
     nan = np.isnan(flat).sum(0)
     count = finite.sum(0)
     shown = np.where(finite, flat, 0)

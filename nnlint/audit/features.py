@@ -31,7 +31,7 @@ def as_pictures(values: Array, channels_last: bool) -> Array:
 
 def shrunk(pictures: Array, side: int) -> Array:
     """Pictures of at most so many pixels a side, each the mean of those that it stands for."""
-    out = pictures.astype(np.float32)
+    out: Array = pictures.astype(np.float32)
     for axis in (1, 2):
         size = out.shape[axis]
         if size > side:
@@ -125,6 +125,6 @@ def of_texts(texts: Sequence[str], words: bool, seed: int) -> Array:
     weighted = TfidfTransformer(sublinear_tf=True).fit_transform(abs(counts))
     size = min(TEXT_SIZE, max(2, min(weighted.shape) - 1))
     if len(texts) < 3:
-        return weighted.toarray().astype(np.float32)
+        return np.asarray(weighted.toarray(), np.float32)
     found = TruncatedSVD(size, n_iter=2, random_state=seed).fit_transform(weighted)
     return np.asarray(found, np.float32)

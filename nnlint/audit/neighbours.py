@@ -50,7 +50,9 @@ class Neighbours:
             nothing = np.zeros((count, 0))
             return cls(features, nothing.astype(int), nothing, 0.0, comparable)
         narrow = _narrowed(features, data.seed)
-        search = NearestNeighbors(n_neighbors=nearest + 1, algorithm="brute" if narrow.shape[1] > 15 else "auto")
+        search = NearestNeighbors(
+            n_neighbors=nearest + 1, algorithm="brute" if narrow.shape[1] > 15 else "auto"
+        )
         distances, rows = search.fit(narrow).kneighbors(narrow)
         distances, rows = _without_self(distances, rows)
         first = distances[comparable, 0]
@@ -105,16 +107,18 @@ def scaled(data: Collected) -> tuple[Array, Array]:
     if data.kind in (Kind.TEXT, Kind.IDS):
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return (vectors / np.maximum(length, 1e-12)).astype(np.float32), length[:, 0] > 1e-9
+    if not vectors.size:
+        return vectors, np.zeros(len(vectors), bool)
     finite = np.isfinite(vectors)
     filled = np.where(finite, vectors, np.nan)
     with np.errstate(all="ignore"):
-        middle = np.nan_to_num(np.nanmedian(filled, 0)) if len(filled) else np.zeros(filled.shape[1])
-        quarters = np.nanpercentile(filled, (5, 95), axis=0) if len(filled) else np.zeros((2, 0))
+        middle = np.nan_to_num(np.nanmedian(filled, 0))
+        quarters = np.nanpercentile(filled, (5, 95), axis=0)
         spread = np.nan_to_num((quarters[1] - quarters[0]) / 3.29)
         spread = np.where(spread > 0, spread, np.nan_to_num(np.nanstd(filled, 0)))
     shown = np.where(finite, (vectors - middle) / np.where(spread > 0, spread, 1), 0)
     # far values would hide all else
-    return np.clip(shown, -8, 8), finite.all(1)
+    return np.clip(shown, -8, 8), np.asarray(finite.all(1))
 
 
 def _narrowed(features: Array, seed: int) -> Array:
@@ -141,10 +145,10 @@ def close_hashes(hashes: Array) -> Iterator[tuple[Array, Array]]:
         order = np.argsort(keys, kind="stable")
         in_order = keys[order]
         for apart in range(1, _CROWDED):
-            same = np.flatnonzero(in_order[apart:] == in_order[:-apart]) if apart < len(order) else []
+            same = np.flatnonzero(in_order[apart:] == in_order[:-apart])
             if not len(same):
                 break
-            a, b = order[same], order[np.asarray(same) + apart]
+            a, b = order[same], order[same + apart]
             differing = np.bitwise_count(hashes[a] ^ hashes[b])
             close = differing <= _HASH_BITS
             yield a[close], b[close]

@@ -68,7 +68,8 @@ def parts_of(columns: Mapping[str, Column], roles: Roles) -> Parts:
         image, mask = _picture_and_mask(rest, pictures)
         if mask is not None and label is not None and label == mask:
             label = None
-        kind, inputs = Kind.IMAGE, (image,)
+        kind: Kind = Kind.IMAGE
+        inputs: tuple[str, ...] = (image,)
         last = _channels_last(rest[image])
     else:
         mask, last = None, False

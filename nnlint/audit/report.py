@@ -176,14 +176,17 @@ def _split(data: Collected, part: Part) -> dict[str, Any]:
     labels: dict[str, int] | None = None
     if part.labels is not None and part.label_is_class:
         values, sizes = np.unique(part.labels[np.isfinite(part.labels)], return_counts=True)
-        labels = {
-            class_name(data, v): int(s) for v, s in zip(values, sizes, strict=True)
-        }
+        labels = {class_name(data, v): int(s) for v, s in zip(values, sizes, strict=True)}
     channels = part.channels
     told = []
     if channels is not None and len(channels.count) <= _MOST_CHANNELS:
         told = [
-            {"mean": _finite(m), "deviation": _finite(s), "lowest": _finite(a), "highest": _finite(b)}
+            {
+                "mean": _finite(m),
+                "deviation": _finite(s),
+                "lowest": _finite(a),
+                "highest": _finite(b),
+            }
             for m, s, a, b in zip(
                 channels.mean, channels.spread, channels.lowest, channels.highest, strict=True
             )
@@ -219,7 +222,12 @@ def write_markdown(audit: Audit, stream: TextIO) -> None:
         told = finding.message
         listed = examples(finding, 3)
         told += f" ({listed})" if listed else ""
-        cells = (f"**{finding.level.value}**", f"`{finding.kind}`", _cell(where(finding)), _cell(told))
+        cells = (
+            f"**{finding.level.value}**",
+            f"`{finding.kind}`",
+            _cell(where(finding)),
+            _cell(told),
+        )
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"> {_cell(note)}\n" for note in audit.notes), f"{summary(audit)}.", ""]
     stream.write("\n".join(lines))

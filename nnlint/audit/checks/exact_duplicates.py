@@ -46,7 +46,7 @@ def check(data: Collected) -> Iterator[AuditFinding]:
         chance = ", as rows of so few different values are" if equal.by_chance else ""
         verb = "is" if told.startswith("1 ") else "are"
         message = f"{told} of `{b.name}` {verb} also in `{a.name}`{chance}"
-        yield about_pairs(a, b, pairs, KIND, level, message)
+        yield about_pairs(a, b, sorted(pairs), KIND, level, message)
     for split, pairs in within.items():
         part = data.splits[split]
         told = plural(len(pairs), "sample")
@@ -54,4 +54,4 @@ def check(data: Collected) -> Iterator[AuditFinding]:
         level = Level.ADVICE if equal.by_chance else Level.WARNING
         chance = ", as is to be expected of so few different values" if equal.by_chance else ""
         message = f"{told} {verb} an earlier one exactly{chance}"
-        yield about_pairs(part, part, pairs, KIND, level, message)
+        yield about_pairs(part, part, sorted(pairs), KIND, level, message)

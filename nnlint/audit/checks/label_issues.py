@@ -67,4 +67,3 @@ def doubted(data: Collected) -> tuple[Array, Array]:
     chosen = np.flatnonzero(flags & sure & alone & agreed & (guess != judged.labels))
     chosen = chosen[np.argsort(scores[chosen], kind="stable")]
     return judged.rows[chosen], judged.guessed[chosen]
-

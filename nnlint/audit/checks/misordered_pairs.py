@@ -28,7 +28,7 @@ _CLEARLY = 4.0
 def check(data: Collected) -> Iterator[AuditFinding]:
     """Shift masks and labels against inputs, and see whether they fit better."""
     for number, part in enumerate(data.splits):
-        if part.masks is not None and len(part.masks.small_masks) >= _FEWEST:
+        if part.masks is not None and len(part.masks.small) >= _FEWEST:
             yield from _masks(part, part.masks, data.seed)
         if part.labels is not None and part.label_is_class and part.count >= 100:
             yield from _labels(data, part, number)
@@ -50,7 +50,7 @@ def fit(images: Array, masks: Array) -> Array:
 
 
 def _masks(part: Part, masks: Masks, seed: int) -> Iterator[AuditFinding]:
-    images, drawn = masks.small_images, masks.small_masks
+    images, drawn = masks.small_images, masks.small
     own = fit(images, drawn)
     best, by = 0, 0.0
     for shift in _SHIFTS:
@@ -72,7 +72,9 @@ def _masks(part: Part, masks: Masks, seed: int) -> Iterator[AuditFinding]:
             "masks fit their own pictures no better than those of others "
             f"({own.mean():.0%} of the brightness explained): they may belong to other pictures"
         )
-        message = message.replace("they may belong to other pictures", "look whether they are paired")
+        message = message.replace(
+            "they may belong to other pictures", "look whether they are paired"
+        )
         yield about(part, [], KIND, Level.WARNING, message)
 
 
@@ -94,7 +96,8 @@ def _labels(data: Collected, part: Part, number: int) -> Iterator[AuditFinding]:
     a, b = position[np.flatnonzero(inside)], position[nearest[inside]]
     if len(a) < 50:
         return
-    chance = float((np.unique(runs, return_counts=True)[1] / len(runs) @ (np.unique(runs, return_counts=True)[1] / len(runs))))
+    shares = np.unique(runs, return_counts=True)[1] / len(runs)
+    chance = float((shares**2).sum())
 
     def agreement(shift: int) -> float:
         moved = np.roll(runs, shift)

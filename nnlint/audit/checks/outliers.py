@@ -66,6 +66,7 @@ def _statistics(data: Collected) -> Array:
     numbers = np.concatenate([p.numbers for p in data.splits])[:, [LOWEST, HIGHEST, MEAN, SPREAD]]
     middle = np.median(numbers, 0)
     spread = 1.4826 * np.median(np.abs(numbers - middle), 0)
-    floor = 0.05 * np.maximum(np.abs(middle), numbers.std(0)) + 1e-12
+    # nearly equal numbers are not far apart because others are still more so
+    floor = 0.05 * float(np.median(numbers[:, 1] - numbers[:, 0])) + 1e-12
     out: Array = (np.abs(numbers - middle) / np.maximum(spread, floor)).max(1) / _DEVIATIONS
     return out

@@ -39,7 +39,9 @@ def check(data: Collected) -> Iterator[AuditFinding]:
         how = _sorted(labels, part)
         if how:
             level = Level.WARNING if loads else Level.ADVICE
-            effect = "batches hold few classes" if loads else "cutting off a part leaves classes out"
+            effect = (
+                "batches hold few classes" if loads else "cutting off a part leaves classes out"
+            )
             if not part.label_is_class:
                 effect = effect.replace("few classes", "similar targets")
                 effect = effect.replace("classes out", "a range of targets out")

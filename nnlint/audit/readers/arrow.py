@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from nnlint.audit.readers.pictures import decoded
-from nnlint.audit.samples import Array, AuditError, Batch, Column, Items, Problem, Roles, Sink, SplitInfo, Texts
+from nnlint.audit.samples import (
+    Array,
+    AuditError,
+    Batch,
+    Column,
+    Items,
+    Problem,
+    Roles,
+    Sink,
+    SplitInfo,
+    Texts,
+)
 
 _CHUNK = 256
 
@@ -56,7 +67,7 @@ class ArrowReader:
                     for start in range(0, record.num_rows, _CHUNK):
                         cut = record.slice(start, _CHUNK)
                         batch = _batch(split, cut, features, count, sink)
-                        count += cut.num_rows
+                        count += int(cut.num_rows)
                         if batch is not None and not sink.batch(batch):
                             return count
         if not count:

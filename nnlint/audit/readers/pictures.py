@@ -13,9 +13,21 @@ import numpy as np
 
 from nnlint.audit.finding import few, plural
 from nnlint.audit.readers import SPLIT_NAMES
-from nnlint.audit.samples import Array, AuditError, Batch, Items, Problem, Roles, Sink, SplitInfo, Texts
+from nnlint.audit.samples import (
+    Array,
+    AuditError,
+    Batch,
+    Items,
+    Problem,
+    Roles,
+    Sink,
+    SplitInfo,
+    Texts,
+)
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
 _IMAGES = frozenset({"images", "image", "imgs", "img", "inputs", "jpegimages"})
 _MASKS = frozenset(
     {"masks", "mask", "labels", "annotations", "targets", "gt", "segmentation", "segmentations"}
@@ -56,7 +68,9 @@ class PictureReader:
             AuditError: no picture can be read.
         """
         splits = self._splits(sink)
-        labels = sorted({f.label for files in splits.values() for f in files if f.label is not None})
+        labels = sorted(
+            {f.label for files in splits.values() for f in files if f.label is not None}
+        )
         masked = any(f.mask for files in splits.values() for f in files)
         sink.roles(
             Roles(
@@ -124,13 +138,18 @@ class PictureReader:
                 alone.append(path)
             else:
                 files.append(_File(path, mask=mask))
-        for paths, what in ((alone, "pictures have no mask"), (list(by_stem.values()), "masks have no picture")):
+        for paths, what in (
+            (alone, "pictures have no mask"),
+            (list(by_stem.values()), "masks have no picture"),
+        ):
             names = tuple(self._name(p) for p in sorted(paths))
             if names:
                 number = plural(len(names), what.split()[0][:-1])
                 verb = what.split(" ", 1)[1].replace("have", "has" if len(names) == 1 else "have")
                 sink.problem(
-                    Problem(split, f"{number} {verb}: {few(names)}", names=names, kind="broken-pairs")
+                    Problem(
+                        split, f"{number} {verb}: {few(names)}", names=names, kind="broken-pairs"
+                    )
                 )
         return files
 
@@ -199,7 +218,7 @@ def decoded(raw: bytes, mask: bool = False) -> Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(raw))
+            image: Image.Image = Image.open(io.BytesIO(raw))
             image.load()
             if mask:
                 return np.asarray(image if image.mode in ("P", "L", "1") else image.convert("L"))

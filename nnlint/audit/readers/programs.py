@@ -80,7 +80,8 @@ class ProgramReader:
                 "folder": str(Path.cwd()),
                 "limit": self.limit,
                 "seconds": self.seconds,
-                "seed": self.conditions.seed,
+                # what a split draws after a restart is not what the one before it drew
+                "seed": self.conditions.seed + len(stream.done),
                 "done": sorted(stream.done),
             },
         }
@@ -101,7 +102,7 @@ class _Stream:
         self.sink = sink
         self.done: set[str] = set()
         self.at: str | None = None
-        self.finished = False
+        self.finished = self.given_up = False
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Take one message of the worker."""
@@ -113,6 +114,7 @@ class _Stream:
         elif kind == "fault":
             index = event.get("index")
             where = (index,) if isinstance(index, int) else ()
+            self.given_up = str(event.get("reason")).endswith("given up")
             what = f"sample {index} raises " if where else ""
             self.sink.problem(Problem(split, f"{what}{event.get('reason')}", where))
         elif kind == "read":
@@ -121,7 +123,7 @@ class _Stream:
             self.finished = True
 
     def _begin(self, split: str, event: dict[str, Any]) -> None:
-        self.at = split
+        self.at, self.given_up = split, False
         total, shuffled = event.get("total"), event.get("shuffled")
         self.sink.split(
             SplitInfo(
@@ -136,7 +138,7 @@ class _Stream:
     def _end(self, split: str, event: dict[str, Any]) -> None:
         self.done.add(split)
         self.at = None
-        if not event.get("count"):
+        if not event.get("count") and not self.given_up:
             why = "every sample fails" if event.get("faults") else "it yields nothing"
             self.sink.problem(Problem(split, why, kind="unreadable"))
         if event.get("stopped") == "time":

@@ -21,7 +21,11 @@ _LABEL = re.compile(
     r"^(labels?|targets?|y|class|class_?(id|name|label)?|category|diagnosis|species|outcome)$",
     re.IGNORECASE,
 )
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _BAD_LINE = re.compile(r"Skipping line (\d+): (.*)")
 
 
@@ -116,7 +120,9 @@ def _columns(frame: Any) -> dict[str, Column]:
         if pandas.api.types.is_numeric_dtype(series) or pandas.api.types.is_bool_dtype(series):
             whole = pandas.api.types.is_integer_dtype(series) and not series.isna().any()
             whole = whole or (pandas.api.types.is_bool_dtype(series) and not series.isna().any())
-            found[name] = series.to_numpy(np.int64 if whole else np.float64, na_value=0 if whole else np.nan)
+            found[name] = series.to_numpy(
+                np.int64 if whole else np.float64, na_value=0 if whole else np.nan
+            )
         else:
             told = series.astype(object).where(series.notna(), None)
             found[name] = Texts(tuple(None if v is None else str(v) for v in told))
@@ -127,7 +133,7 @@ def _cut(column: Column, rows: Any) -> Column:
     if isinstance(column, Texts):
         return Texts(tuple(column.values[row] for row in rows))
     assert isinstance(column, np.ndarray)
-    return column[rows]
+    return np.asarray(column[rows])
 
 
 def _frame(path: Path, split: str, limit: int, sink: Sink) -> Any:

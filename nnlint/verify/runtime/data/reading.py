@@ -27,13 +27,13 @@ class Piece(NamedTuple):
     """Which samples of the data set they are, where that is known."""
     columns: dict[str, Any]
     """By name, a tensor whose rows are samples, or a list with one entry for each."""
-    count: int
+    size: int
 
 
 class Fault(NamedTuple):
     """A sample or batch that cannot be had."""
 
-    index: Optional[int]
+    place: Optional[int]
     reason: str
     """In words: the exception and where it was raised."""
 
@@ -51,8 +51,8 @@ def describe(source: Any) -> dict[str, Any]:
         told["total"] = length_of(source)
     else:
         batches, size = length_of(source), getattr(source, "batch_size", None)
-        known = batches is not None and isinstance(size, int)
-        told["total"] = batches * size if known and batches is not None else None
+        if batches is not None and isinstance(size, int):
+            told["total"] = batches * size
     return told
 
 
@@ -87,13 +87,14 @@ def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
     """Fetch and collate as a loader does, so that one bad sample costs only itself."""
     total = length_of(loader.sampler)
     step = max(1, -(-(total or 0) // max(limit, 1)))
-    taken = failed = 0
+    taken = failed = torn = 0
     for number, indices in enumerate(loader.batch_sampler):
         if number % step:
             continue
         if taken >= limit:
-            return
-        good, samples = [], []
+            break
+        good: list[Any] = []
+        samples: list[Any] = []
         for index, sample in _fetched(loader.dataset, list(indices)):
             if isinstance(sample, Fault):
                 failed += 1
@@ -109,7 +110,10 @@ def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
         try:
             batch = loader.collate_fn(samples)
         except Exception as error:
-            yield Fault(None, f"the batch of samples {_few(good)} cannot be collated: {told(error)}")
+            torn += 1
+            if torn == 1:
+                which = f"the batch of samples {_few(good)}"
+                yield Fault(None, f"{which} cannot be collated: {told(error)}")
             # what the samples hold is known all the same
             yield _beside([leaves_of(sample) for sample in samples], good)
             taken += len(good)
@@ -117,6 +121,8 @@ def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
         columns, count = _rows(leaves_of(batch), len(good))
         taken += count
         yield Piece(_numbers(good) if count == len(good) else None, columns, count)
+    if torn > 1:
+        yield Fault(None, f"{torn} batches in all cannot be collated")
 
 
 def _few(indices: Sequence[Any]) -> str:
@@ -152,7 +158,8 @@ def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
     wanted = range(0, total if total is not None else limit, step)
     taken = failed = 0
     for start in range(0, len(wanted), _PIECE):
-        good, samples = [], []
+        good: list[Any] = []
+        samples: list[Any] = []
         for index, sample in _fetched(dataset, list(wanted[start : start + _PIECE])):
             if isinstance(sample, Fault):
                 if total is None and sample.reason.startswith(("IndexError", "StopIteration")):
@@ -223,7 +230,7 @@ def _is_batched(source: Any, leaves: dict[str, Any]) -> bool:
     sizes = {t.shape[0] if t.dim() else 0 for t in tensors}
     lists = [leaf for leaf in leaves.values() if isinstance(leaf, list)]
     numbers = any(isinstance(leaf, (int, float, str)) for leaf in leaves.values())
-    if numbers or not tensors and not lists:
+    if numbers or (not tensors and not lists):
         return False
     if len(tensors) == 1 and not lists:
         return tensors[0].dim() == 4 or hasattr(source, "batch_size")
@@ -281,7 +288,7 @@ def _beside(samples: list[dict[str, Any]], indices: Optional[list[int]]) -> Piec
 def told(error: BaseException) -> str:
     """An exception in words, with the row of the user's code that raised it."""
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-    ours = os.path.dirname(os.path.abspath(__file__))
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

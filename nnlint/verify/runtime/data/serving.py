@@ -51,9 +51,10 @@ def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
         _fail(send, "build", f"{target['name']} raises {told(error)}", refusals)
         return
     deadline = time.monotonic() + float(asked["seconds"])
-    for name, source in splits.items():
+    for number, (name, source) in enumerate(splits.items()):
         if name not in asked.get("done", ()):
-            _Stream(name, send, job["scratch"]).send(source, int(asked["limit"]), deadline)
+            prefix = os.path.join(job["scratch"], f"samples-{number}-")
+            _Stream(name, send, prefix).send(source, int(asked["limit"]), deadline)
     send("answer", probe="samples", status="MEASURED", summary="", evidence={}, seconds=0)
 
 
@@ -75,8 +76,8 @@ def _fail(send: Send, stage: str, reason: str, refusals: list[str]) -> None:
 class _Stream:
     """One split on its way."""
 
-    def __init__(self, split: str, tell: Send, folder: str) -> None:
-        self.split, self.tell, self.folder = split, tell, folder
+    def __init__(self, split: str, tell: Send, prefix: str) -> None:
+        self.split, self.tell, self.prefix = split, tell, prefix
         self.count = self.faults = self.chunks = 0
 
     def send(self, source: Any, limit: int, deadline: float) -> None:
@@ -98,14 +99,14 @@ class _Stream:
         if self.faults <= _MOST_FAULTS:
             cause = cause_of(fault.reason)
             reason = cause[1] if cause else fault.reason
-            self.tell("fault", split=self.split, index=fault.index, reason=reason)
+            self.tell("fault", split=self.split, index=fault.place, reason=reason)
 
     def _piece(self, piece: Piece) -> None:
         weight = sum(_weight(column) for column in piece.columns.values())
-        parts = max(1, min(piece.count, -(-weight // _LARGEST_CHUNK)))
-        step = -(-piece.count // parts)
-        for start in range(0, piece.count, step):
-            stop = min(start + step, piece.count)
+        parts = max(1, min(piece.size, -(-weight // _LARGEST_CHUNK)))
+        step = -(-piece.size // parts)
+        for start in range(0, piece.size, step):
+            stop = min(start + step, piece.size)
             indices = piece.indices[start:stop] if piece.indices is not None else None
             self._chunk(piece, start, stop, indices, whole=parts == 1)
 
@@ -114,7 +115,7 @@ class _Stream:
     ) -> None:
         self._wait()
         self.chunks += 1
-        path = os.path.join(self.folder, f"samples-{self.chunks % 1000}")
+        path = f"{self.prefix}{self.chunks}"
         columns = []
         with open(path + ".part", "wb") as file:
             for name, column in piece.columns.items():
@@ -136,7 +137,8 @@ class _Stream:
 
     def _wait(self) -> None:
         """Until the other side has read, and removed, what lies there."""
-        while sum(n.startswith("samples-") for n in os.listdir(self.folder)) >= _MOST_CHUNKS:
+        folder = os.path.dirname(self.prefix)
+        while sum(n.startswith("samples-") for n in os.listdir(folder)) >= _MOST_CHUNKS:
             time.sleep(0.005)
 
 
