@@ -345,7 +345,7 @@ async def test_configuration_that_changes_or_is_broken(
     assert codes(client.diagnostics[settings.as_uri()]) == ["NN006"]
     settings.write_text(before, encoding="utf-8")
     assert codes(await editor.write(editor.text + "\n")) == ["NN401"]
-    assert not client.diagnostics[settings.as_uri()]
+    await until(lambda: not client.diagnostics[settings.as_uri()])
     await editor.close()
 
 
