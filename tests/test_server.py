@@ -122,10 +122,11 @@ class Editor:
         self.client.text_document_did_save(lsp.DidSaveTextDocumentParams(document))
         await self.shown()
 
-    async def close(self) -> Sequence[lsp.Diagnostic]:
+    async def close(self) -> None:
+        """Close the file, and wait until nothing of it is shown."""
         document = lsp.TextDocumentIdentifier(self.uri)
         self.client.text_document_did_close(lsp.DidCloseTextDocumentParams(document))
-        return await self.shown()
+        await until(lambda: not self.client.diagnostics.get(self.uri))
 
     async def shown(self) -> Sequence[lsp.Diagnostic]:
         """What is shown once the server has looked at the file again."""
@@ -246,7 +247,7 @@ async def test_what_is_written_is_linted_before_it_is_saved(
     (found,) = await editor.shown()
     assert found.code == "NN401" and found.range.start.line == line
     assert codes(await editor.write("def broken(:\n" + LOSSES)) == ["NN001"]
-    assert await editor.close() == []
+    await editor.close()
 
 
 async def test_actions_mend_a_finding_or_have_it_ignored(
@@ -262,6 +263,9 @@ async def test_actions_mend_a_finding_or_have_it_ignored(
     offered = {a.title: a for a in await editor.actions(found["NN519"].range)}
     (safe,) = [a for a in offered.values() if a.is_preferred]
     assert "optimizer.step()\n" in editor.with_edit(safe.edit)
+    # nothing is offered for places of a text that is no more
+    editor.change(lsp.TextDocumentContentChangeWholeDocument("\n\n" + uncalled))
+    assert await editor.actions(found["NN519"].range) == []
     before = {d.code for d in await editor.write(ignored)}
     assert "NN401" not in before and "NN519" in before
     titles = [a.title for a in await editor.actions(found["NN101"].range)]
@@ -341,7 +345,7 @@ async def test_configuration_that_changes_or_is_broken(
     assert codes(client.diagnostics[settings.as_uri()]) == ["NN006"]
     settings.write_text(before, encoding="utf-8")
     assert codes(await editor.write(editor.text + "\n")) == ["NN401"]
-    assert not client.diagnostics[settings.as_uri()]
+    await until(lambda: not client.diagnostics[settings.as_uri()])
     await editor.close()
 
 
@@ -356,7 +360,7 @@ async def test_a_file_of_no_folder_and_one_that_was_never_saved(
     untitled.uri = "untitled:Untitled-1"
     assert "NN401" in codes(await untitled.open())
     for editor in (alone, new, untitled):
-        assert await editor.close() == []
+        await editor.close()
 
 
 async def test_a_notebook_is_linted_by_its_cells(client: LanguageClient, folder: Path) -> None:
@@ -423,13 +427,13 @@ async def test_the_whole_project_is_as_on_the_command_line(
     ]
     project = folder / "fixtures"
     for kind in kinds:
-        for file in sorted((ROOT / "fixtures" / kind).glob("*.py"))[:6]:
+        for file in sorted((ROOT / "fixtures" / kind).glob("*.py"))[:4]:
             if not file.name.endswith(".fixed.py"):
                 target = project / kind / file.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, target)
     wanted = by_command_line(project)
-    assert len(wanted) > 10
+    assert len(wanted) > 6
     client.diagnostics.clear()
     client.set_configuration({"lint": "project"}, section="nnlint")
     client.workspace_did_change_configuration(lsp.DidChangeConfigurationParams(settings=None))

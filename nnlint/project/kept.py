@@ -65,8 +65,7 @@ class Listing:
         """Whether a folder that is looked through again has the same files."""
         now = time.time_ns()
         return all(
-            stamp is not None and _stamp(path, now) == stamp
-            for path, stamp in self._stamps.items()
+            stamp is not None and _stamp(path, now) == stamp for path, stamp in self._stamps.items()
         )
 
 

@@ -57,6 +57,8 @@ class Actions:
         self._buffers = buffers
         self._versioned = versioned
         self._offers = Offers()
+        self._offered: tuple[str, bytes] | None = None
+        """The file, and what it held, whose edits are known."""
 
     def of(
         self,
@@ -75,6 +77,8 @@ class Actions:
         """
         made: list[lsp.Command | lsp.CodeAction] = []
         raw = buffer.raw
+        if self._offered != (buffer.path, raw):
+            self._offers, self._offered = Offers(), (buffer.path, raw)
         quick = _wants(wanted, lsp.CodeActionKind.QuickFix)
         for finding in findings if quick else ():
             shown = [d for d in diagnostics if d.code == finding.code] or None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nnlint.config import Config, ConfigFiles
+from nnlint.config import Config, ConfigError, ConfigFiles
 from nnlint.engine import Linter, config_problems
 from nnlint.finding import Applicability, Finding, Stage
 from nnlint.fixing import fix
@@ -30,6 +30,8 @@ class Linted:
     """The files, by absolute path, whose findings these are."""
     problems: tuple[Finding, ...]
     """What is wrong with its configuration."""
+    remarks: tuple[str, ...] = ()
+    """What else the user is to know, as sentences."""
 
 
 class Project:
@@ -48,7 +50,7 @@ class Project:
         self._files = ConfigFiles(self._adjusted)
         self._linter: Linter | None = None
         self._found: Discovery | None = None
-        self.remark = ""
+        self._refused = ""
         """Why results are not remembered between sessions; empty where they are."""
 
     def holds(self, path: str) -> bool:
@@ -72,18 +74,17 @@ class Project:
             overlay: the content of files that are not what is on disk, by path.
             opened: the paths of the files that are open, of those that it holds.
             everything: whether all other files are linted too.
-
-        Raises:
-            ConfigError: a baseline cannot be read.
         """
         linter, found = self._current(opened)
         known = set(found.files)
         part = [path for path in opened if path in known]
         asked = Discovery(found.roots, found.files, set(), found.problems)
         linted = linter.run(asked, overlay, None if everything else part)
-        findings = self._without_known(linted.findings)
+        remarks = [f"results are not remembered: {self._refused}"] if self._refused else []
+        findings = self._without_known(linted.findings, remarks)
         files = known if everything else part
-        return Linted(tuple(findings), frozenset(files), tuple(config_problems(self._files)))
+        problems = tuple(config_problems(self._files))
+        return Linted(tuple(findings), frozenset(files), problems, tuple(remarks))
 
     def fixed(self, overlay: Mapping[str, bytes], path: str) -> bytes | None:
         """What a file holds when its safe fixes are made; None where none holds."""
@@ -112,10 +113,8 @@ class Project:
     def _new_linter(self) -> Linter:
         config = self._files.of(Path(self.folder))
         home = home_of(Path(self.folder), None if config.is_of_user else config.origin)
-        self.remark = refusal(home)
-        return Linter(
-            self._files.of, jobs=1, cache_dir=None if self.remark else home, follows_edits=True
-        )
+        self._refused = refusal(home)
+        return Linter(self._files.of, jobs=1, cache_dir=None if self._refused else home)
 
     def _discovered(self, linter: Linter) -> Discovery:
         try:
@@ -158,23 +157,34 @@ class Project:
                 found.append((path, status.st_mtime_ns, status.st_size))
         return tuple(found)
 
-    def _without_known(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """The findings that the project's baseline does not know."""
+    def _without_known(self, findings: Sequence[Finding], remarks: list[str]) -> Sequence[Finding]:
+        """The findings that the project's baseline does not know; all where it is none."""
         path = self._files.of(Path(self.folder)).baseline
         if not path:
             return findings
         from nnlint.baseline import Baseline
 
-        return Baseline(Path(path)).without(findings)
+        try:
+            return Baseline(Path(path)).without(findings)
+        except ConfigError as error:
+            remarks.append(f"{error}; its findings are shown")
+            return findings
 
 
-def project_of(path: str, folders: Sequence[Project], lone: dict[str, Project]) -> Project:
-    """The project of a file: the innermost folder that holds it, else the file alone."""
+def project_of(
+    path: str, folders: Sequence[Project], lone: dict[str, Project], stage: Stage | None
+) -> Project:
+    """The project of a file: the innermost folder that holds it, else the file alone.
+
+    Parameters:
+        lone: the files that are alone, by their paths.
+        stage: the stage of the recipe that the client says.
+    """
     holding = [project for project in folders if project.holds(path)]
     if holding:
         return max(holding, key=lambda project: len(project.place))
     if path not in lone:
-        lone[path] = Project(path)
+        lone[path] = Project(path, stage)
     return lone[path]
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from lsprotocol import types as lsp
 
-from nnlint.config import ConfigError
 from nnlint.finding import Finding, Verdict
 from nnlint.server.actions import same
 from nnlint.server.buffers import Buffer, Buffers, folder_of
@@ -38,6 +37,8 @@ class Service:
         self._lone: dict[str, Project] = {}
         self._findings: dict[str, tuple[Finding, ...]] = {}
         """By the place of a project."""
+        self._texts: dict[str, bytes] = {}
+        """By path, what the files held in which that was found."""
         self._verdicts: list[tuple[Finding, Verdict]] = []
         self._shown: set[str] = set()
         """Addresses of texts that have diagnostics."""
@@ -74,10 +75,7 @@ class Service:
 
     def project(self, path: str) -> Project:
         """The project that a file is in."""
-        known = project_of(path, self._projects, self._lone)
-        if known.place == path and self.settings.stage is not None:
-            known = self._lone[path] = Project(path, self.settings.stage)
-        return known
+        return project_of(path, self._projects, self._lone, self.settings.stage)
 
     def forget(self) -> None:
         """Look again at which files there are, and at their configuration."""
@@ -85,7 +83,10 @@ class Service:
             project.forget()
 
     def findings(self, buffer: Buffer) -> list[Finding]:
-        """What was found in a file that is open."""
+        """What was found in a file that is open; nothing where it has changed since."""
+        if self._texts.get(buffer.path) != buffer.raw:
+            # places are those of the text that was linted
+            return []
         found = self._findings.get(self.project(buffer.path).place, ())
         return [f for f in found if os.path.abspath(f.filename) == buffer.path]
 
@@ -96,7 +97,14 @@ class Service:
             show: calls a function in the thread that talks to the client.
         """
         changes = self._changes
+
+        def shown(results: dict[str, Linted], whole: bool) -> None:
+            if changes == self._changes:
+                self._texts = texts
+                self._show(results, whole)
+
         buffers = list(self.buffers) if self.settings.enable else []
+        texts = {buffer.path: buffer.raw for buffer in buffers}
         overlay = self.buffers.overlay()
         opened: dict[str, list[str]] = {}
         projects = {p.place: p for p in self._projects} if self.settings.enable else {}
@@ -104,25 +112,29 @@ class Service:
             project = self.project(buffer.path)
             projects[project.place] = project
             opened.setdefault(project.place, []).append(buffer.path)
-        results: dict[str, Linted] = {}
-        for place, project in projects.items():
-            everything = self.settings.lint == "project" and project in self._projects
-            if place in opened or everything:
-                results[place] = self._linted(project, overlay, opened.get(place, []), everything)
-        show(lambda: self._show(results) if changes == self._changes else None)
+        everything = self.settings.lint == "project"
+        first = {
+            place: self._linted(projects[place], overlay, paths) for place, paths in opened.items()
+        }
+        show(lambda: shown(first, not everything))
+        if everything:
+            # what somebody looks at has been shown already
+            results = {
+                place: self._linted(project, overlay, opened.get(place, []), True)
+                for place, project in projects.items()
+            }
+            show(lambda: shown(results, True))
 
     def _linted(
-        self, project: Project, overlay: dict[str, bytes], opened: list[str], everything: bool
+        self,
+        project: Project,
+        overlay: dict[str, bytes],
+        opened: list[str],
+        everything: bool = False,
     ) -> Linted:
-        try:
-            linted = project.lint(overlay, opened, everything)
-        except ConfigError as error:
-            self._tell_once(f"nnlint: {error}", lsp.MessageType.Error)
-            return Linted((), frozenset(opened), ())
-        if project.remark:
-            self._tell_once(
-                f"nnlint: results are not remembered: {project.remark}", lsp.MessageType.Warning
-            )
+        linted = project.lint(overlay, opened, everything)
+        for remark in linted.remarks:
+            self._tell_once(f"nnlint: {remark}", lsp.MessageType.Warning)
         return linted
 
     def _tell_once(self, text: str, kind: lsp.MessageType) -> None:
@@ -130,9 +142,17 @@ class Service:
             self._told.add(text)
             self._tell(text, kind)
 
-    def _show(self, results: dict[str, Linted]) -> None:
-        """Show what is known by now; what is not linted any more has nothing to be shown."""
-        self._findings = {place: linted.findings for place, linted in results.items()}
+    def _show(self, results: dict[str, Linted], whole: bool) -> None:
+        """Show what is known by now.
+
+        Parameters:
+            whole: whether it is all that is linted, so that other files have nothing to show.
+        """
+        before = {} if whole else self._findings
+        self._findings = dict(before)
+        for place, linted in results.items():
+            others = (f for f in before.get(place, ()) if f.filename not in linted.files)
+            self._findings[place] = (*linted.findings, *others)
         told: dict[str, list[lsp.Diagnostic]] = {}
         for place, linted in results.items():
             folder = place if os.path.isdir(place) else os.path.dirname(place)
@@ -145,9 +165,10 @@ class Service:
         mended = {text for text in self._told if text.endswith("until it is mended")}
         current = {broken(p) for linted in results.values() for p in linted.problems}
         self._told -= mended - current
-        for uri in self._shown - told.keys():
-            told[uri] = []
-        self._shown = {uri for uri, diagnostics in told.items() if diagnostics}
+        if whole:
+            told |= {uri: [] for uri in self._shown - told.keys()}
+        self._shown -= told.keys()
+        self._shown |= {uri for uri, diagnostics in told.items() if diagnostics}
         for uri, diagnostics in sorted(told.items()):
             self._publish(
                 lsp.PublishDiagnosticsParams(uri, diagnostics, version=self._version(uri))
