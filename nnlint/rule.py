@@ -65,6 +65,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from nnlint import page_of
 from nnlint.finding import Applicability, Level, Stage
 from nnlint.rewriting import changes
 from nnlint.rewriting.changes import Changes
@@ -266,7 +267,9 @@ class Rule:
 
     @property
     def url(self) -> str:
-        """Where to read more: the first address among the page's references, if any."""
+        """Where its page is; of a rule of others, the first address among its references."""
+        if OWN_CODE.fullmatch(self.code):
+            return page_of(self.name)
         address = re.search(r"https?://[^\s)>]+", self.sections.get("References", ""))
         return address[0] if address else ""
 
