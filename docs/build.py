@@ -83,7 +83,7 @@ def section_of(file: Path, title: str, alone: bool = False) -> str:
                 body += f"{'#' * (len(parts[after]) - len(level) + 1)} {parts[after + 1]}\n"
                 body += parts[after + 2]
                 after += 3
-            return _shown(body).strip()
+            return _shown(body).strip("\n")
     raise SystemExit(f"{file.name}: there is no section `{title}`")
 
 

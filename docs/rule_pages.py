@@ -156,11 +156,11 @@ def _judged(rule: Rule) -> str:
         parts = [
             f"{numbers[kind]} {kind}" for kind in ("true", "arguable", "false") if numbers[kind]
         ]
+        mended = "false ones are mended where that is possible; " if numbers["false"] else ""
         lines.append(
             f"In {packages} public packages, whose findings people read in their context, it "
             f"said something at {read} {'place' if read == 1 else 'places'}: {', '.join(parts)} "
-            "(false ones were mended since where that was possible; "
-            "[how measured](../measured/README.md)).\n"
+            f"({mended}[how measured](../measured/README.md)).\n"
         )
     else:
         lines.append(
