@@ -106,24 +106,28 @@ def linked(text: str, page: str) -> str:
     """
     up = "../" * page.count("/")
 
-    def target(match: re.Match[str]) -> str:
-        path, _, anchor = match[1].partition("#")
+    def link(match: re.Match[str]) -> str:
+        path, _, anchor = match[2].partition("#")
         anchor = anchor and f"#{anchor}"
         rule = re.fullmatch(r"rules/nnlint_rules/\w+/(\w+)\.py", path)
         if rule:
-            return f"]({up}rules/{rule[1].replace('_', '-')}.md)"
-        if path == "examples/bird_songs":
-            return f"]({up}tutorial.md)"
-        if path.endswith("README.md") and anchor == "#how-fast-it-is":
-            return f"]({up}comparison.md#how-fast)"
-        if path.removeprefix("../") in COPIED:
-            return f"]({up}files/{_served(path)})"
-        if path.startswith("docs/"):
-            # only what is a heading there is a place to lead to
-            return f"]({up}{path.removeprefix('docs/')}{anchor})"
-        return match[0]
+            to = f"rules/{rule[1].replace('_', '-')}.md"
+        elif path == "examples/bird_songs":
+            to = "tutorial.md"
+        elif path.endswith("README.md") and anchor == "#how-fast-it-is":
+            to = "comparison.md#how-fast"
+        elif path.removeprefix("../") in COPIED:
+            to = f"files/{_served(path)}"
+        elif path.startswith("docs/"):
+            to = f"{path.removeprefix('docs/')}{anchor}"
+        elif (ROOT / path).exists() and not (HERE / path).exists():
+            # a file of the repository that is no page
+            return match[1]
+        else:
+            return match[0]
+        return f"[{match[1]}]({up}{to})"
 
-    return re.sub(r"\]\((?!https?:|#)([^)\s]+)\)", target, text)
+    return re.sub(r"\[([^\]\n]*)\]\((?!https?:|#|mailto:)([^)\s]+)\)", link, text)
 
 
 def _served(path: str) -> str:
