@@ -2,9 +2,8 @@
 
     python docs/generate.py
 
-writes one page for each rule, from its docstring, into docs/rules/ (not committed), and
-renews the output under each `$ nnlint ...` in README.md, the JSON schemas in docs/schemas/ and the kinds of findings in
-docs/audit.md.
+renews the output under each `$ nnlint ...` in README.md, the JSON schemas in docs/schemas/ and
+the kinds of findings in docs/audit.md. The site is made by docs/build.py.
 """
 
 from __future__ import annotations
@@ -15,18 +14,14 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from nnlint.audit.checks import load as load_checks
 from nnlint.audit.schema import audit_schema
-from nnlint.registry import load_rules
-from nnlint.rule import Rule
 from nnlint.schemas import SCHEMAS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-PAGES = ROOT / "docs" / "rules"
 AUDIT = ROOT / "docs" / "audit.md"
 END_OF_KINDS = "<!-- end of kinds -->"
 SCHEMA_FILES = ROOT / "docs" / "schemas"
@@ -54,19 +49,6 @@ def renewed(text: str) -> str:
     return CONSOLE.sub(lambda block: block[1] + output_of(block[2]) + block[3], text)
 
 
-def write_rule_pages(folder: Path, rules: Iterable[Rule]) -> None:
-    """Write a page for each rule, and an index."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("*.md"):
-        stale.unlink()
-    rows = ["# Rules", "", "| code | name | level | |", "|-|-|-|-|"]
-    for rule in rules:
-        (folder / f"{rule.name}.md").write_text(rule.documentation, encoding="utf-8")
-        link = f"[{rule.name}]({rule.name}.md)"
-        rows.append(f"| {rule.code} | {link} | {rule.level.value} | {rule.summary} |")
-    (folder / "README.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
-
-
 def write_schemas(folder: Path) -> None:
     """Write the JSON schemas."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,11 +71,9 @@ def with_kinds(page: str) -> str:
 def main() -> None:
     """Renew everything."""
     README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
-    rules = load_rules()
     write_schemas(SCHEMA_FILES)
     AUDIT.write_text(with_kinds(AUDIT.read_text(encoding="utf-8")), encoding="utf-8")
-    write_rule_pages(PAGES, rules)
-    print(f"renewed {README.name}, wrote {len(rules)} pages to {PAGES.relative_to(ROOT)}")
+    print(f"renewed {README.name}, {AUDIT.name} and {SCHEMA_FILES.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from nnlint import page_of
 from nnlint.config import Config, ConfigError
 from nnlint.finding import Applicability, Level
 from nnlint.local import local_modules, package_of
@@ -33,6 +34,11 @@ class ToolRule:
     level: Level
     summary: str
     fix: Applicability | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its page is."""
+        return page_of(self.name)
 
     @property
     def documentation(self) -> str:

@@ -65,6 +65,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from nnlint import page_of
 from nnlint.finding import Applicability, Level, Stage
 from nnlint.rewriting import changes
 from nnlint.rewriting.changes import Changes
@@ -261,12 +262,17 @@ class Rule:
     gather: str = ""
     """What each place that it looks at is, as a noun, when most places of a project having a
     finding makes one finding of the project; empty when findings stay apart."""
+    flows: bool = False
+    """Whether its related places are, in their order, the way of a value that ends in what it
+    reports."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """What a configuration may set for it, by name in kebab case, each with what it is else."""
 
     @property
     def url(self) -> str:
-        """Where to read more: the first address among the page's references, if any."""
+        """Where its page is; of a rule of others, the first address among its references."""
+        if OWN_CODE.fullmatch(self.code):
+            return page_of(self.name)
         address = re.search(r"https?://[^\s)>]+", self.sections.get("References", ""))
         return address[0] if address else ""
 
@@ -309,6 +315,7 @@ def rule(
     fix: Applicability | None = None,
     probe: str | None = None,
     gather: str = "",
+    flows: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[[Any, Any], None]], Rule]:
     """Declare a rule; see the module docstring for the shape.
@@ -320,6 +327,7 @@ def rule(
         code: capital letters and three digits; `NN` is nnlint's own.
         recipe: the section of the recipe that it comes from.
         gather: see `Rule.gather`.
+        flows: see `Rule.flows`.
         options: what a configuration may set for it, in `[tool.nnlint.options.<name of the rule>]`,
             by name in kebab case: each with what it is else, which is true or false, a number, a
             string or a list of strings. `context.option(name)` is its value.
@@ -358,6 +366,7 @@ def rule(
             sections=MappingProxyType(sections),
             source=source,
             gather=gather,
+            flows=flows,
             options=MappingProxyType(dict(options or {})),
         )
 

@@ -51,6 +51,7 @@ def tool_finding(
         filename,
         position,
         position,
+        url=tool.url,
         cell=cell,
         noqa_row=position.row,
     )

@@ -16,6 +16,7 @@ import yaml
 from test_reports import ADVICE, CELL, MODEL, VIEW, written
 from training_scripts import MIXED, UNSEEDED
 
+from nnlint import page_of
 from nnlint.cli import run
 from nnlint.config import KEYS, ConfigError, read_config
 from nnlint.finding import Position, Verdict
@@ -59,12 +60,26 @@ class TestSarif:
         Path("broken.py").write_text("import torch\n(")
         validator.validate(report(capfd, "sarif"))
 
+    def test_where_a_value_comes_from_is_a_flow(self, capfd):
+        songs = ROOT / "examples" / "bird_songs"
+        log = report(capfd, "sarif", str(songs), "--select", "NN401,NN311")
+        jsonschema.Draft4Validator(sarif_schema()).validate(log)
+        dropout, loss = sorted(log["runs"][0]["results"], key=lambda result: result["ruleId"])
+        ((way,),) = [flow["threadFlows"] for flow in loss["codeFlows"]]
+        places = [step["location"]["physicalLocation"] for step in way["locations"]]
+        rows = [(p["artifactLocation"]["uri"][-8:], p["region"]["startLine"]) for p in places]
+        assert rows == [("model.py", 35), ("train.py", 19)]
+        assert way["locations"][0]["location"]["message"]["text"] == "softmax is applied here"
+        # what explains a finding need not lead to it
+        assert dropout["relatedLocations"] and "codeFlows" not in dropout
+
     def test_a_rule_has_its_page(self, capfd):
         Path("b.py").write_text(MIXED)
         (rule,) = report(capfd, "sarif")["runs"][0]["tool"]["driver"]["rules"]
         assert "## Use instead" in rule["help"]["markdown"]
         assert rule["help"]["text"] == rule["help"]["markdown"]
         assert rule["shortDescription"]["text"] != rule["name"]
+        assert rule["helpUri"] == page_of(rule["name"])
         assert rule["properties"]["precision"] == "very-high"
         assert rule["properties"]["problem.severity"] == "error"
         assert rule["properties"]["tags"][0] == "pytorch"

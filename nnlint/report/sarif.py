@@ -102,9 +102,19 @@ def _result(finding: Finding, index: int, texts: Texts) -> dict[str, Any]:
             for number, r in enumerate(finding.related)
         ],
     }
+    page = _page(finding)
+    if finding.related and getattr(page, "flows", False):
+        result["codeFlows"] = [{"threadFlows": [{"locations": _steps(finding, texts)}]}]
     fixes = _fixes(finding)
     result |= {"fixes": fixes} if fixes else {}
     return result | _verdict(finding)
+
+
+def _steps(finding: Finding, texts: Texts) -> list[dict[str, Any]]:
+    """The way of a value to what is reported, each place with what happens there."""
+    steps = [(_location(r, texts), r.message) for r in finding.related]
+    steps.append((_location(finding, texts), finding.short))
+    return [{"location": {**place, "message": {"text": text}}} for place, text in steps]
 
 
 def _verdict(finding: Finding) -> dict[str, Any]:

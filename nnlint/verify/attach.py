@@ -268,8 +268,9 @@ def _judged(finding: Finding, result: ProbeResult, target: Target) -> tuple[str,
             else False
         )
         if same and place["row"] <= last and first <= place["end_row"]:
-            base = result.summary.partition("; they begin to mix at ")[0]
-            return "CONFIRMED", f"{base}; they begin to mix here"
+            base, mixes, _ = result.summary.partition("; they begin to mix at ")
+            # other probes name the line in words of their own
+            return "CONFIRMED", f"{base}; they begin to mix here" if mixes else result.summary
         return "CONFIRMED", f"{result.summary}, not at the reported line {finding.start.row}"
     by_row = result.evidence.get("by_row") or {}
     if str(finding.start.row) in by_row:

@@ -18,6 +18,7 @@ STABLE = {
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="operation", family="log"),
     fix=Applicability.SAFE,
+    flows=True,
 )
 def log_of_softmax(logarithm: Operation, context: Context) -> None:
     """A logarithm of softmax, sigmoid or a sum of exponentials, taken in two steps.

@@ -17,6 +17,7 @@ NO_LOGARITHMS = frozenset(
     on=Calls(kind="loss", family="nll"),
     fix=Applicability.UNSAFE,
     probe="loss-at-init",
+    flows=True,
 )
 def logits_into_nll(loss: Operation, context: Context) -> None:
     """Logits or probabilities given to a loss that wants log-probabilities.

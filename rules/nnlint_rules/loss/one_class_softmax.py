@@ -10,6 +10,7 @@ from nnlint.semantics.values import Operation
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=(Calls(kind="loss", family="cross_entropy"), Calls(family=("softmax", "log_softmax"))),
     probe="loss-at-init",
+    flows=True,
 )
 def one_class_softmax(operation: Operation, context: Context) -> None:
     """Softmax or cross entropy over a single class.

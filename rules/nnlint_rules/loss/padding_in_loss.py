@@ -10,6 +10,7 @@ from nnlint.semantics.values import Operation
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Calls(kind="loss", family=("cross_entropy", "nll")),
     fix=Applicability.UNSAFE,
+    flows=True,
 )
 def padding_in_loss(loss: Operation, context: Context) -> None:
     """A sequence loss that counts the padding of its targets.

@@ -11,6 +11,7 @@ from nnlint.semantics.values import Operation
     on=Calls(kind="loss", family=("bce_with_logits", "focal")),
     fix=Applicability.UNSAFE,
     probe="loss-at-init",
+    flows=True,
 )
 def sigmoid_into_bce_with_logits(loss: Operation, context: Context) -> None:
     """Sigmoid output given to a loss that applies sigmoid itself.

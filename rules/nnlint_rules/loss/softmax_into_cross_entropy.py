@@ -24,6 +24,7 @@ UNTRAINED = (
     on=Calls(kind="loss", family="cross_entropy"),
     fix=Applicability.UNSAFE,
     probe="loss-at-init",
+    flows=True,
 )
 def softmax_into_cross_entropy(loss: Operation, context: Context) -> None:
     """Softmax output given to a cross entropy, which applies softmax itself.
