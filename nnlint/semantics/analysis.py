@@ -453,7 +453,7 @@ class _Roots:
 
 
 def is_test(module: ModuleSyntax) -> bool:
-    """Whether a module is a test by its name, or lies in a package of tests.
+    """Whether a module is a test by its name, lies in a package of tests, or holds cases of unittest.
 
     `x_test.py` is one if it has something to test with: it may as well be the script that
     tests a model.
@@ -461,10 +461,14 @@ def is_test(module: ModuleSyntax) -> bool:
     *packages, last = module.name.split(".")
     if "tests" in packages or last in ("conftest", "tests") or last.startswith("test_"):
         return True
-    return last.endswith("_test") and any(
-        isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.lower().startswith("test")
-        for node in module.tree.body
-    )
+    named = last.endswith("_test")
+    for node in module.tree.body:
+        if named and isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if node.name.lower().startswith("test"):
+                return True
+        if isinstance(node, ast.ClassDef) and any(last_name(b) == "TestCase" for b in node.bases):
+            return True
+    return False
 
 
 def is_command(node: ast.AST) -> bool:

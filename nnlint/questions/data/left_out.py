@@ -19,7 +19,7 @@ from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Constant, Site, constant, names_of
 from nnlint.syntax.calls import argument_of, called_name, last_name
-from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
 from nnlint.syntax.walking import walk
 
@@ -196,12 +196,21 @@ def _is_scored(module: ModuleSyntax, statement: ast.Assign) -> bool:
     """Whether the targets of a batch are compared with predictions, and the score is told."""
     names = {n.id for target in statement.targets for n in walk(target) if isinstance(n, ast.Name)}
     own: ast.AST = function_around(module, statement) or module.tree
+    # a loop over other data may have the same names
+    rebound = {
+        id(inner)
+        for loop in walk(own)
+        if isinstance(loop, ast.For) and not stands_in(statement, loop)
+        if any(isinstance(n, ast.Name) and n.id in names for n in walk(loop.target))
+        for inner in walk(loop)
+    }
     scores: set[str] = set()
     for node in walk(own):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = last_name(node.targets[0])
             read = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
-            if _SCORE.search(target) and read & (names | scores):
+            later = node.lineno > statement.lineno and id(node) not in rebound
+            if later and _SCORE.search(target) and read & (names | scores):
                 scores.add(target)
     return any(
         isinstance(node, ast.Call)

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
 from nnlint.questions.data.loaders import loaders_in
@@ -14,7 +15,12 @@ from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import enclosing_statement, function_around, targets_of
+from nnlint.syntax.statements import (
+    enclosing_statement,
+    enclosing_statements,
+    function_around,
+    targets_of,
+)
 from nnlint.syntax.walking import walk
 
 _ORDERS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
@@ -169,26 +175,60 @@ def _behind(site: Site, names: frozenset[str], measured: Sequence[Evaluation]) -
         return []
     own: ast.AST = function or module.tree
     statements = [n for n in walk(own) if isinstance(n, ast.Assign | ast.AugAssign | ast.AnnAssign)]
-    known, hits = set(names), dict[int, Evaluation]()
+    known, hits = {_Read(name, None) for name in names}, dict[int, Evaluation]()
     for _ in range(_STEPS):
         before = len(known)
         for evaluation, node in anchors:
-            if isinstance(node, ast.For | ast.AsyncFor) and not known.isdisjoint(_assigned(node)):
+            if isinstance(node, ast.For | ast.AsyncFor) and _fills(node, _assigned(node), known):
                 hits[id(evaluation)] = evaluation
         if hits:
             # a loop over the data has filled it: what went into that is no score
             return list(hits.values())
         for statement in statements:
-            if statement.value is None or known.isdisjoint(_assigned_by(statement)):
+            if statement.value is None or not _fills(statement, _assigned_by(statement), known):
                 continue
             parts = walk(statement.value)
             calls = [e for e, node in anchors if node in parts]
             hits.update({id(e): e for e in calls})
             if not calls and len(known) < _MOST_NAMES:
-                known.update(n for n in _read(statement.value) if "best" not in n.lower())
+                known |= _reads(module, statement)
         if hits or len(known) == before:
             break
     return list(hits.values())
+
+
+class _Read(NamedTuple):
+    """A variable that a score comes from."""
+
+    name: str
+    loop: ast.stmt | None
+    """The loop in which it is assigned and read, if there is one: what another loop leaves under
+    the same name is another value."""
+
+
+def _fills(node: ast.stmt, assigned: Iterator[str], known: set[_Read]) -> bool:
+    """Whether code assigns to one of the variables that a score comes from."""
+    names = {*assigned}
+    return any(
+        read.name in names and (read.loop is None or stands_in(node, read.loop)) for read in known
+    )
+
+
+def _reads(
+    module: ModuleSyntax, statement: ast.Assign | ast.AugAssign | ast.AnnAssign
+) -> set[_Read]:
+    """What a statement reads, each with the innermost loop around it that assigns it."""
+    around = [p.node for p in enclosing_statements(module, statement)]
+    loops = [
+        (node, frozenset(_assigned(node)))
+        for node in around
+        if isinstance(node, ast.For | ast.AsyncFor | ast.While)
+    ]
+    return {
+        _Read(name, next((loop for loop, assigned in loops[::-1] if name in assigned), None))
+        for name in (_read(statement.value) if statement.value is not None else ())
+        if "best" not in name.lower()
+    }
 
 
 def _anchor(

@@ -192,10 +192,13 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     if len(made) != 1:
         return None
     operation = made[0]
+    inner = makers(operation.inputs[0]) if operation.inputs else None
+    if inner and not any(o.grad for o in inner):
+        # as of the words that a search goes on with: nothing learns of it
+        return None
     if operation.entry.activation in ("softmax", "sigmoid"):
         picked = is_most_likely(logarithm, operation)
         return None if picked else (operation.entry.activation, operation)
-    inner = makers(operation.inputs[0]) if operation.inputs else None
     name = inner[0].entry.activation if inner and len(inner) == 1 else ""
     if operation.entry.name == "torch.sub" and name == "sigmoid":
         if constant(operation.arguments.get("input")) in (1, 1.0):

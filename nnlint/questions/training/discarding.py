@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.participants import held_models, is_optimizer, spoken_name
+from nnlint.questions.training.measuring import only_times
 from nnlint.questions.training.ownership import Ownership
 from nnlint.questions.training.stepping import Following, follow
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import is_tried_out
 from nnlint.semantics.holding import Indexed, covers, distinct
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import Built, Instance, Site, Value, names_of
@@ -55,7 +55,7 @@ def discarded_gradients(program: Program) -> Iterator[Discarded]:
         # gradients without a backward pass are those that another optimizer has stepped with
         own = [s for s in states if s.kind == "fresh" and s.backward]
         backward = own[0].backward if own else None
-        if backward is None or backward.site.key in seen or _is_measured(loop, backward):
+        if backward is None or backward.site.key in seen or only_times(loop, backward):
             continue
         if not _are_used(loop):
             seen.add(backward.site.key)
@@ -186,25 +186,6 @@ def _clear(clear: Event, loop: Block, optimizer: Value) -> bool:
     cleared = [e.subject for e in loop.events("zero_grad") if e.name != "grad"]
     return any(covers(clear.subject, model) for model in models) and all(
         any(covers(subject, model) for subject in cleared) for model in models
-    )
-
-
-def _is_measured(loop: Block, backward: Event) -> bool:
-    """Whether a loop only shows how long a pass takes: it goes forward and backward on random or
-    constant tensors, and nothing reads the loss."""
-    loss = getattr(getattr(backward.site.node, "func", None), "value", None)
-    if loop.site is None or not isinstance(loss, ast.Name):
-        return False
-    read = [
-        node
-        for node in walk(loop.site.node)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == loss.id
-    ]
-    forwards = loop.events("forward")
-    return (
-        len(read) == 1
-        and bool(forwards)
-        and all(is_tried_out(event.operands) is True for event in forwards)
     )
 
 

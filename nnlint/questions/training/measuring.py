@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
 
 from nnlint.questions.training.backpropagation import CRITERION, Computation, loss_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.dataflow import is_tried_out, tensor_of
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     CALLEE,
     MADE_OF,
@@ -20,6 +21,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.walking import walk
 
 COMPARISONS = frozenset({"torch.eq", "torch.ne"})
 """Operations that tell which predictions are right."""
@@ -119,3 +121,19 @@ def losses_trained_on(program: Program) -> frozenset[int]:
         found |= {id(made), id(getattr(made, "of", made))}
         waiting += made.inputs if isinstance(made, Operation | Join) else ()
     return frozenset(found)
+
+
+def only_times(loop: Block, backward: Event) -> bool:
+    """Whether a loop only shows how long a pass takes: it goes forward and backward on random or
+    constant tensors, and nothing else reads what it starts from."""
+    start = getattr(backward.site.node, "func", None)
+    forwards = loop.events("forward")
+    if loop.site is None or start is None or not forwards:
+        return False
+    if not all(is_tried_out(event.operands) is True for event in forwards):
+        return False
+    names = [n for n in walk(loop.site.node) if isinstance(n, ast.Name)]
+    made = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    own = [n for n in walk(start) if isinstance(n, ast.Name) and n.id in made]
+    read = [n for n in names if isinstance(n.ctx, ast.Load) and n.id in {o.id for o in own}]
+    return len(read) == len(own)

@@ -129,6 +129,9 @@ class _Model:
             layer = mode_dependence(self.model, self.program, as_built=True).site
             if layer is None:
                 return None
+        if trained is None and "train" in modes and found.batches is not None:
+            # who puts a teacher into training mode, beside what it teaches, wants it noisy
+            return None
         if trained is None:
             loaded = all(loaded for _, loaded in states)
             return TrainModeEvaluation(found.event, layer, None) if loaded else None

@@ -13,6 +13,7 @@ from nnlint.questions.training.modes import modes_before
 from nnlint.questions.training.passes import Pass, goes_over_data, passes
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import handles_failure, words
+from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
@@ -82,6 +83,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or (not found.named and modes_before(program, found.event) == {"train"})
             or _is_off_inside(found, program)
             or _may_be_off(found)
+            or _is_volatile(found)
             or _may_extract(found, program)
             or _may_want_gradients(found)
         ):
@@ -92,6 +94,16 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
         seen.add(region)
         in_batches = any(block.kind == "loop" for block in found.region)
         yield RecordedEvaluation(main, part, in_batches, *shown)
+
+
+def _is_volatile(found: Pass) -> bool:
+    """Whether what a model is given was told to record nothing, as code of 2017 does."""
+    tensors = [tensor for v in found.event.operands if (tensor := tensor_of(v)) is not None]
+    return any(
+        made.entry.family == "variable" and "volatile" in made.explicit
+        for tensor in tensors
+        for made in upstream(tensor, lambda operation: False)
+    )
 
 
 def _main_pass(found: Pass, every: tuple[Pass, ...], program: Program) -> Event:
