@@ -114,9 +114,7 @@ def _layers(model: nn.Module) -> list[_Layer]:
     found: dict[tuple[int, int], _Layer] = {}
     for prefix, module in model.named_modules():
         for name, weight in module.named_parameters(prefix, recurse=False):
-            if not weight.requires_grad or isinstance(
-                weight, nn.parameter.UninitializedParameter
-            ):
+            if not weight.requires_grad or isinstance(weight, nn.parameter.UninitializedParameter):
                 continue
             for axis, groups in _ways(module, name.rpartition(".")[2], weight):
                 if weight.shape[axis] < 2 * groups or weight.numel() < 2 * weight.shape[axis]:
