@@ -344,7 +344,9 @@ def uneven_heads(program: Program) -> Iterator[list[Replacement]]:
         width = next((named[n] for n in _WIDTHS if n in named), None)
         heads = next((named[n] for n in _HEADS if n in named), None)
         if last_name(call.func) in _ATTENTION:
-            width, heads = (given or n for given, n in zip((width, heads), _first_two(call)))
+            width, heads = (
+                given or n for given, n in zip((width, heads), _first_two(call), strict=True)
+            )
         size, number = (_number_of(n, known) for n in (width, heads))
         if size and number and id(number) not in changed:
             changed.add(id(number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from benchmarks.mutation.program import Operator, Program, Replacement, last_name
 
@@ -90,7 +91,7 @@ def split_windows(program: Program) -> Iterator[list[Replacement]]:
         if ordered and program.source(ordered[0].value) == "False":
             yield [(ordered[0].value, "True")]
     for block in program.blocks():
-        for one, other in zip(block, block[1:]):
+        for one, other in pairwise(block):
             first, rest = _cut(program, one), _cut(program, other)
             if first and rest and first[1] == rest[1] and first[2] and not rest[2]:
                 indent = "\n" + " " * one.col_offset
