@@ -275,14 +275,35 @@ def forget_causal_mask(program: Program) -> Iterator[list[Replacement]]:
 
 
 def forget_memory_mask(program: Program) -> Iterator[list[Replacement]]:
-    """`decoder(…, memory_key_padding_mask=mask)` loses the mask."""
+    """What attends to a memory loses the mask of its padding: `memory_key_padding_mask` by name, or
+    as the eighth argument of a transformer; `key_padding_mask` where the keys are not the queries
+    and something else in the file has such a mask."""
     for node in ast.walk(program.tree):
-        if isinstance(node, ast.Call):
-            given = [k for k in node.keywords if k.arg == "memory_key_padding_mask"]
-            if given and program.source(given[0].value) != "None":
-                kept = [program.source(a) for a in node.args]
-                kept += [program.source(k) for k in node.keywords if k not in given]
-                yield [(node, f"{program.source(node.func)}({', '.join(kept)})")]
+        if not isinstance(node, ast.Call):
+            continue
+        given = [k for k in node.keywords if k.arg == "memory_key_padding_mask"]
+        if not given and _is_crossed(program, node):
+            given = [k for k in node.keywords if k.arg == "key_padding_mask"]
+        if given and program.source(given[0].value) != "None":
+            kept = [program.source(a) for a in node.args]
+            kept += [program.source(k) for k in node.keywords if k not in given]
+            yield [(node, f"{program.source(node.func)}({', '.join(kept)})")]
+        elif len(node.args) == _WITH_MEMORY_MASK and "ransformer" in last_name(node.func):
+            if re.search("pad|mask", program.source(node.args[-1])):
+                yield [(node.args[-1], "None")]
+
+
+_WITH_MEMORY_MASK = 8
+
+
+def _is_crossed(program: Program, call: ast.Call) -> bool:
+    """Whether attention looks at something else than what asks, beside an encoder with a mask."""
+    named = {k.arg: program.source(k.value) for k in call.keywords if k.arg}
+    query, key = [*(program.source(a) for a in call.args), "", ""][:2]
+    query, key = named.get("query", query), named.get("key", key)
+    memory = re.search("memory|enc|src|source|context", key)
+    masks = program.text.count("key_padding_mask=")
+    return bool(memory) and query.partition(".")[0] != key.partition(".")[0] and masks > 1
 
 
 def turn_padding_mask(program: Program) -> Iterator[list[Replacement]]:
@@ -312,12 +333,62 @@ def activate_logits(program: Program) -> Iterator[list[Replacement]]:
 
 
 def uneven_heads(program: Program) -> Iterator[list[Replacement]]:
-    """A literal number of heads beside a literal width becomes one that does not divide it."""
-    for call in program.calls("MultiheadAttention", "TransformerEncoderLayer"):
-        numbers = [a for a in call.args[:2] if isinstance(a, ast.Constant)]
-        if len(numbers) == 2 and isinstance(numbers[0].value, int):
-            wrong = next(n for n in range(3, 99) if numbers[0].value % n)
-            yield [(numbers[1], str(wrong))]
+    """A known number of heads beside a known width becomes one that does not divide it: given to a
+    layer of attention, or by name to what holds one."""
+    if not any(f"{name}(" in program.text for name in _ATTENTION):
+        return
+    known = _numbers(program)
+    changed = set[int]()
+    for call in (n for n in ast.walk(program.tree) if isinstance(n, ast.Call)):
+        named = {k.arg: k.value for k in call.keywords if k.arg}
+        width = next((named[n] for n in _WIDTHS if n in named), None)
+        heads = next((named[n] for n in _HEADS if n in named), None)
+        if last_name(call.func) in _ATTENTION:
+            width, heads = (
+                given or n for given, n in zip((width, heads), _first_two(call), strict=True)
+            )
+        size, number = (_number_of(n, known) for n in (width, heads))
+        if size and number and id(number) not in changed:
+            changed.add(id(number))
+            wide = int(str(size.value))
+            yield [(number, str(next(n for n in range(3, 99) if wide % n)))]
+
+
+_ATTENTION = tuple(
+    "MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer nn.Transformer "
+    "Transformer".split()
+)
+_WIDTHS = tuple("d_model embed_dim hidden_dim hidden_size emb_size embed_size dim".split())
+_HEADS = tuple("nhead num_heads n_heads nheads heads n_head".split())
+
+
+def _first_two(call: ast.Call) -> list[ast.expr | None]:
+    return [*call.args, None, None][:2]
+
+
+def _numbers(program: Program) -> dict[str, list[ast.AST]]:
+    """What is assigned to each name."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                found.setdefault(program.source(target), []).append(node.value)
+        elif isinstance(node, ast.arg):
+            # an argument may be anything
+            found.setdefault(node.arg, []).extend([node, node])
+    return found
+
+
+def _number_of(node: ast.AST | None, known: dict[str, list[ast.AST]]) -> ast.Constant | None:
+    """The literal that a number comes from."""
+    if isinstance(node, ast.Name) and len(known.get(node.id, [])) == 1:
+        node = known[node.id][0]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value > _PAIR:
+        return node
+    return None
+
+
+_PAIR = 2
 
 
 def keep_bias(program: Program) -> Iterator[list[Replacement]]:

@@ -15,7 +15,9 @@ from benchmarks.mutation import (
     metrics,
     models,
     modes,
+    parts,
     rows,
+    seeds,
     states,
     steps,
 )
@@ -32,5 +34,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     **loaders.OPERATORS,
     **data.OPERATORS,
     **rows.OPERATORS,
+    **parts.OPERATORS,
+    **seeds.OPERATORS,
 }
 """The operators that plant the mistake of each rule."""

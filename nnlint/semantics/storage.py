@@ -15,7 +15,6 @@ from nnlint.semantics.values import (
     Built,
     Instance,
     Items,
-    Maybe,
     Operation,
     Site,
     Source,
@@ -23,6 +22,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    bare,
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import function_around
@@ -62,7 +62,7 @@ def stored_part(value: Value | None, owner: Instance) -> Stored | None:
             return Stored(named[id(value)], value, element)
         for name, whole in kept.items():
             items = whole.items if isinstance(whole, Items) else ()
-            if any(value is (v.value if isinstance(v, Maybe) else v) for v in items):
+            if any(value is bare(v) for v in items):
                 return Stored(name, whole, True)
         known = tensor_of(value) if isinstance(value, Unknown) else None
         if known is not None and id(known) in named:

@@ -14,7 +14,8 @@ class Event:
 
     `kind` is one of these; what stands in brackets is said where the kind does not say it:
 
-    - of a run: build, launch (of a function in other processes), fit, load, save,
+    - of a run: build, launch (of a function in other processes), join_processes (in a group),
+      fit, load, save,
       setting (of a library, to the operand), search (is given values of hyper-parameters, the
       operands), configured (a trainer is handed optimizers and schedulers, the operand),
       returned_loss (to a trainer that goes on from it);

@@ -110,7 +110,9 @@ def test_units_that_stay_equal(model, shape, layer):
 
 def test_numbers_are_told():
     answer = ask(Net(0.1, "first", "second"))
-    assert answer.summary.startswith("all 16 units of `first.weight` are still equal after 20 steps")
+    assert answer.summary.startswith(
+        "all 16 units of `first.weight` are still equal after 20 steps"
+    )
     assert answer.evidence["way"]["first.weight"] > 0.001
 
 

@@ -48,6 +48,8 @@ _OF_PROCESS = re.compile(r"rank|world|shard|num_?replicas|process_?(?:index|id)|
 """How programs call the number of a process, and that of all of them."""
 _RANGES = frozenset({"range", "arange", "islice"})
 _EACH_OWN = "torch.nn.parallel.DistributedDataParallel"
+_OF_GROUP = re.compile(r"process_?group|distributed|spawn|launch|ddp|(?:^|[._])(?:dist|rank)", re.I)
+"""What programs call that have several processes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,10 +196,23 @@ def shared_data(program: Program) -> Iterator[SharedData]:
             continue
         runs = found.batches.events("forward")
         for wrap, blocks in wraps:
+            if not _is_of_group(program, wrap):
+                continue
             trained = any(same_model(wrap.subject, run.subject) for run in runs)
             if trained and not exclusive(blocks, found.around):
                 yield SharedData(found, wrap.site, _draws_alike(program))
                 break
+
+
+def _is_of_group(program: Program, wrap: Event) -> bool:
+    """Whether a program has the processes that a wrapped model needs: one that sets up no group may
+    have its model from a builder that can do more than is asked of it here."""
+    if not wrap.conditions or wrap.site.module is program.module:
+        return True
+    return any(
+        event.kind != "opaque" or _OF_GROUP.search(event.name)
+        for event in program.events("launch", "join_processes", "opaque")
+    )
 
 
 def _is_whole(program: Program, found: TrainingLoader) -> bool:
@@ -308,12 +323,11 @@ def _only_sizes(parts: tuple[ast.expr, ...]) -> bool:
 
 def _is_alone(program: Program) -> bool:
     """Whether there is one process only."""
-    return any(
-        constant(value) == 1 and "world_size" in event.keywords
-        for event in program.events("opaque")
-        if event.name.endswith("init_process_group")
-        for value in event.operands
-    )
+    for event in program.events("join_processes"):
+        size = argument_of(event.site.node, "world_size", 3)
+        if isinstance(size, ast.Constant) and size.value == 1:
+            return True
+    return False
 
 
 def _draws_alike(program: Program) -> bool:

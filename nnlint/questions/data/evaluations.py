@@ -18,10 +18,10 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Items,
-    Maybe,
     Tensor,
     Unknown,
     Value,
+    bare,
     constant,
     names_of,
     same,
@@ -96,12 +96,12 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
     """Loaders that are called ones of held-out data and hold the rows that all training is on,
     with the loader that is trained on."""
     trained = [t.loader for t in training_loaders(program) if not t.chosen]
-    if not trained or any(map(_tries_out, trained)):
+    if not trained or any(map(tries_out, trained)):
         return
     told: set[int] = set()
     for evaluation in evaluations(program):
         loader = evaluation.loader
-        if id(loader) in told or role_of_loader(loader) != EVAL or _tries_out(loader):
+        if id(loader) in told or role_of_loader(loader) != EVAL or tries_out(loader):
             continue
         if not any(map(_HELD_OUT.search, names_of(loader))):
             # an `eval_loader` may be one to evaluate training data
@@ -113,7 +113,8 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
             yield evaluation, trained[0]
 
 
-def _tries_out(loader: Built) -> bool:
+def tries_out(loader: Built) -> bool:
+    """Whether a loader is there to try a program out, on data that it has seen."""
     dataset = loader.arguments.get("dataset")
     conditions = [*loader.conditions]
     if isinstance(dataset, (Built, Instance)):
@@ -218,7 +219,7 @@ def _same_rows(whole: Value, other: Value) -> bool:
 def _listed(value: Value | None) -> list[Value]:
     if not isinstance(value, Items) or value.open:
         return []
-    return [v.value if isinstance(v, Maybe) else v for v in value.items]
+    return [bare(v) for v in value.items]
 
 
 def given_training_data(program: Program) -> Iterator[Event]:
@@ -236,8 +237,8 @@ def given_training_data(program: Program) -> Iterator[Event]:
         if isinstance(trained, Built) and isinstance(held_out, Built):
             loaders = trained.entry.kind == held_out.entry.kind == "loader"
             said = any(role_of_name(name) == TRAIN for name in names_of(held_out))
-            if trained is held_out or _tries_out(held_out) or (said and loaders):
-                alike = trained is held_out and not _tries_out(held_out)
+            if trained is held_out or tries_out(held_out) or (said and loaders):
+                alike = trained is held_out and not tries_out(held_out)
             elif loaders:
                 alike = holds_rows_of(held_out, trained)
             else:

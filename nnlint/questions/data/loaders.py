@@ -20,6 +20,7 @@ from nnlint.semantics.values import (
     Items,
     Maybe,
     Value,
+    bare,
     constant,
     names_of,
 )
@@ -200,8 +201,7 @@ def _is_known_list(parts: Value | None, depth: int) -> bool:
     match parts:
         case Items():
             return bool(parts.items) and all(
-                is_map_style(part.value if isinstance(part, Maybe) else part, depth)
-                for part in parts.items
+                is_map_style(bare(part), depth) for part in parts.items
             )
         case Choice():
             return all(_is_known_list(option, depth) for option in parts.options)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
 from nnlint.questions.data.loaders import loaders_in
+from nnlint.questions.data.stoppers import stopping_calls
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Site
@@ -26,6 +27,7 @@ from nnlint.syntax.walking import walk
 _ORDERS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 _STOPS = re.compile(r"early_?stop|stopper", re.IGNORECASE)
 _ADDS = frozenset({"append", "update", "add", "extend", "add_batch"})
+_KEPT, _ENDS = "which weights are kept", "when training ends"
 _MOST_NAMES = 60
 _STEPS = 12
 
@@ -51,7 +53,12 @@ def selections_on_test(program: Program) -> Iterator[Selection]:
     if not tests:
         return
     told: set[object] = set()
-    for site, names, does in _deciding(program):
+    modules = frozenset(b.site.module for e in measured for b in (*e.around, e.loop) if b.site)
+    asked = (
+        (s.site, frozenset(_read(s.score)), _ENDS if s.ends else _KEPT)
+        for s in stopping_calls(program, modules)
+    )
+    for site, names, does in (*_deciding(program), *asked):
         hits = _behind(site, names, measured)
         chosen = {id(e.loader): e.loader for e in hits}
         same = [_test_of(loader, tests) for loader in chosen.values()]
@@ -77,13 +84,13 @@ def _deciding(program: Program) -> Iterator[tuple[Site, frozenset[str], str]]:
             for condition in event.conditions[::-1]:
                 names = _compared(condition.site, condition.taken)
                 if names:
-                    yield condition.site, names, "which weights are kept"
+                    yield condition.site, names, _KEPT
                     break
         elif event.kind == "scheduler_step" and _is_plateau(event):
             yield event.site, _names_in_arguments(event.site), "when the learning rate falls"
         elif event.kind == "opaque" and _STOPS.search(called_name(event.site.node)):
             names = _names_in_arguments(event.site)
-            yield event.site, names, "when training ends"
+            yield event.site, names, _ENDS
 
 
 def _is_plateau(event: Event) -> bool:

@@ -18,13 +18,13 @@ from nnlint.semantics.values import (
     Function,
     Instance,
     Items,
-    Maybe,
     Operation,
     Site,
     Source,
     Tensor,
     Unknown,
     Value,
+    bare,
     constant,
 )
 from nnlint.syntax.calls import argument_of, last_name
@@ -101,8 +101,8 @@ def _overlapping(whole: Value | None, depth: int = _DEPTH) -> tuple[Site, bool] 
     match whole:
         case Items():
             for item in whole.items[:2]:
-                bare = item.value if isinstance(item, Maybe) else item
-                if (site := _window(bare)) is not None:
+                plain = bare(item)
+                if (site := _window(plain)) is not None:
                     return site, True
             return None
         case Tensor(producer=Operation() as operation):

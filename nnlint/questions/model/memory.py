@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from nnlint.semantics.dataflow import tensor_of
-from nnlint.semantics.values import Constant, Join, Operation, Tensor, Value
+from nnlint.semantics.values import Constant, Join, Operation, Site, Tensor, Value
 
 _SOURCES = {
     "torch.nn.Transformer": "src_key_padding_mask",
@@ -39,22 +40,56 @@ class Unmasked:
     told: str
     """The argument by which it is told."""
 
+    @property
+    def by_default(self) -> bool:
+        """Whether the argument is handed on, as the none that it is where nobody gives it."""
+        return self.argument in self.decoder.explicit
+
 
 def unmasked_memory(decoder: Operation) -> Unmasked | None:
     """The padding that a decoder is not told of, though what encodes its source is."""
     given, names = _MEMORIES.get(decoder.entry.name, ("", ()))
-    if not names or "**" in decoder.arguments or not decoder.explicit.isdisjoint(names):
+    if not names or "**" in decoder.arguments or any(_is_given(decoder, n) for n in names):
         return None
     if not given:
         told = _SOURCES[decoder.entry.name]
         return Unmasked(decoder, names[0], decoder, told) if _is_told(decoder, told) else None
-    memory = tensor_of(decoder.arguments.get(given))
-    if memory is None or memory is tensor_of(decoder.arguments.get("query")):
+    memory, query = (tensor_of(decoder.arguments.get(n)) for n in (given, "query"))
+    if memory is None or memory is query:
         return None
-    encoder = _encoder(memory)
-    if encoder is None or _encodes_itself(decoder, memory):
+    encoders = _Encoders().of(memory)
+    if not encoders or not all(_is_told(e, _SOURCES[e.entry.name]) for e in encoders.values()):
         return None
+    asking = _Encoders().of(query) if query is not None else {}
+    if _encodes_itself(query, memory) or not asking.keys().isdisjoint(encoders):
+        # what asks is what is asked: a stack of layers, and no decoder
+        return None
+    encoder = next(iter(encoders.values()))
     return Unmasked(decoder, names[0], encoder, _SOURCES[encoder.entry.name])
+
+
+def _is_given(decoder: Operation, name: str) -> bool:
+    """Whether it may be told by a mask that is handed on: it is not where that is the default of a
+    function which the program calls without one."""
+    value = decoder.arguments.get(name)
+    if name not in decoder.explicit:
+        return False
+    if not isinstance(value, Constant) or value.value is not None:
+        return True
+    return value.soft and (not decoder.callers or _is_default_around(value, decoder.callers[0]))
+
+
+def _is_default_around(value: Constant, site: Site) -> bool:
+    """Whether a value may be the default of the function that a place stands in."""
+    if value.site is None:
+        return True
+    at = value.site.node
+    return value.site.module is site.module and any(
+        isinstance(node, ast.FunctionDef)
+        and any(at is d for d in (*node.args.defaults, *node.args.kw_defaults))
+        and any(site.node is n for n in ast.walk(node))
+        for node in site.module.nodes
+    )
 
 
 def _is_told(encoder: Operation, name: str) -> bool:
@@ -65,41 +100,39 @@ def _may_be_mask(value: Value | None) -> bool:
     return value is not None and not isinstance(value, Constant)
 
 
-def _encoder(memory: Tensor) -> Operation | None:
-    """What has encoded a memory, position by position, and was told of its padding, whichever path
-    is taken; None where one of several was not, or where something else stands between."""
-    found: dict[object, Operation] = {}
-    waiting, seen = [memory], set[int]()
-    while waiting and len(seen) < MOST_STEPS:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        made = current.producer
+class _Encoders:
+    """What has encoded tensors, position by position; each tensor is looked at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, dict[object, Operation]] = {}
+
+    def of(self, tensor: Tensor) -> dict[object, Operation]:
+        """The encoders on all paths, by their places; none where one path has none, or where
+        something else stands between. Of a sum, those of the terms that have any: the rest is
+        what an encoder is given, or positions."""
+        if id(tensor) in self._known or len(self._known) >= MOST_STEPS:
+            return self._known.get(id(tensor), {})
+        self._known[id(tensor)] = {}
+        found = self._found(tensor.producer)
+        self._known[id(tensor)] = found
+        return found
+
+    def _found(self, made: object) -> dict[object, Operation]:
         if isinstance(made, Join):
-            waiting += made.inputs
-        elif not isinstance(made, Operation):
-            return None
-        elif made.entry.name in _SOURCES:
-            if not _is_told(made, _SOURCES[made.entry.name]):
-                return None
-            found[made.site.key] = made
-        elif made.entry.family == "arithmetic" and len(made.inputs) > 1:
-            waiting += [t for t in made.inputs if _leads(t)] or made.inputs
-        elif made.entry.family in _KEEPS and made.inputs:
-            waiting.append(made.inputs[0])
-        else:
-            return None
-    return next(iter(found.values())) if found and not waiting else None
+            paths = [self.of(t) for t in made.inputs]
+            return {k: e for path in paths for k, e in path.items()} if all(paths) else {}
+        if not isinstance(made, Operation):
+            return {}
+        if made.entry.name in _SOURCES:
+            return {made.site.key: made}
+        if made.entry.family == "arithmetic":
+            return {k: e for t in made.inputs for k, e in self.of(t).items()}
+        if made.entry.family in _KEEPS and made.inputs:
+            return self.of(made.inputs[0])
+        return {}
 
 
-def _leads(tensor: Tensor) -> bool:
-    made = tensor.producer
-    return isinstance(made, Operation) and made.entry.name in _SOURCES
-
-
-def _encodes_itself(attention: Operation, memory: Tensor) -> bool:
-    """Whether attention looks at what it is made of: a stack of layers, and no decoder."""
-    query = tensor_of(attention.arguments.get("query"))
+def _encodes_itself(query: Tensor | None, memory: Tensor) -> bool:
+    """Whether attention looks at what it is made of."""
     made = query.producer if query is not None else None
     return isinstance(made, Operation) and made is memory.producer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nnlint.semantics.values import Built, Choice, Instance, Items, Maybe, Table, Value
+from nnlint.semantics.values import Built, Choice, Instance, Items, Table, Value, bare
 
 DEEPEST = 6
 """Modules within modules are not looked for further inside."""
@@ -60,4 +60,4 @@ def _members(value: Value) -> Iterator[tuple[str, Value]]:
 
 def _items(members: Any) -> Iterator[Value]:
     for member in members if isinstance(members, tuple) else ():
-        yield member.value if isinstance(member, Maybe) else member
+        yield bare(member)

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    bare,
 )
 
 EPOCH = re.compile(r"(?:^|_)(?:epochs?|ep)(?:$|_)|^e$", re.IGNORECASE)
@@ -109,7 +110,7 @@ def number_at(value: Value | None, clock: Clock) -> Number | None:
         case Choice():
             return _chosen(value, clock)
         case Items():
-            parts = [number_at(v.value if isinstance(v, Maybe) else v, clock) for v in value.items]
+            parts = [number_at(bare(v), clock) for v in value.items]
             if value.open or any(p is None for p in parts):
                 return None
             known = [p for p in parts if p is not None]

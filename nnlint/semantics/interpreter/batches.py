@@ -31,6 +31,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    bare,
     is_gap,
 )
 
@@ -155,7 +156,7 @@ def _parts_of(sample: Value | None) -> Parts:
     """The parts of what `__getitem__` returns."""
     match sample:
         case Items(kind="tuple" | "list") if not sample.open:
-            items = [v.value if isinstance(v, Maybe) else v for v in sample.items]
+            items = [bare(v) for v in sample.items]
             return {i: data_shape(v) for i, v in enumerate(items)}
         case Table() if ... not in sample.state:
             return {k: data_shape(v) for k, v in sample.state.items() if isinstance(k, str)}

@@ -29,7 +29,6 @@ from nnlint.semantics.values import (
     External,
     Instance,
     Items,
-    Maybe,
     Operation,
     ShapeOf,
     Table,
@@ -37,6 +36,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     as_part,
+    bare,
     note_name,
     softened,
 )
@@ -199,7 +199,7 @@ class Binding(Scopes):
         if isinstance(value, ShapeOf):
             return self._unpack_shape(value, names)
         if isinstance(value, Items) and len(value.items) == count and not value.open:
-            return [v.value if isinstance(v, Maybe) else v for v in value.items]
+            return [bare(v) for v in value.items]
         if isinstance(value, Constant) and isinstance(value.value, (tuple, list)):
             if len(value.value) == count:
                 return [Constant(v, value.soft) for v in value.value]
@@ -239,14 +239,14 @@ class Binding(Scopes):
         if isinstance(value, Items):
             if -len(value.items) <= index < len(value.items) and not value.open:
                 found = value.items[index]
-                return found.value if isinstance(found, Maybe) else found
+                return bare(found)
             like = some_of(value.items) if value.open and value.alike else None
             return like or Unknown(name)
         if isinstance(value, Built) and value.entry.kind == "container":
             known = value.entry.family != "dict" and not value.state.get("open")
             inside = known and -len(value.members) <= index < len(value.members)
             part = value.members[index] if inside else Unknown(name)
-            return part.value if isinstance(part, Maybe) else part
+            return bare(part)
         if isinstance(value, Unknown):
             members: Value | None = value.state.get(index)
             if members is None:

@@ -10,12 +10,12 @@ from nnlint.semantics.values import (
     Built,
     Constant,
     Items,
-    Maybe,
     Site,
     Table,
     Unknown,
     Value,
     as_part,
+    bare,
     gap,
     holds_state,
 )
@@ -108,7 +108,7 @@ class Containers:
         left = list(items.items)
         taken = left.pop(index) if -len(left) <= index < len(left) else Unknown()
         self.machine.fill(items, tuple(left))
-        return taken.value if isinstance(taken, Maybe) else taken
+        return bare(taken)
 
     def table_method(self, table: Table, name: str, positional: Sequence[Value]) -> Value:
         """A method of a dict."""

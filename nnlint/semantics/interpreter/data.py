@@ -21,6 +21,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    bare,
     is_gap,
 )
 
@@ -73,7 +74,7 @@ def _of_literal(numbers: Sequence[Any]) -> Shape | None:
 def _of_items(value: Items, depth: int, single: bool) -> Shape | None:
     if not value.items or any(is_gap(v) for v in value.items):
         return None
-    items = [v.value if isinstance(v, Maybe) else v for v in value.items]
+    items = [bare(v) for v in value.items]
     inner = [
         () if single and isinstance(v, Tensor) else data_shape(v, depth - 1, single) for v in items
     ]

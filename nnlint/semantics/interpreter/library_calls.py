@@ -39,6 +39,7 @@ from nnlint.semantics.values import (
     Twins,
     Unknown,
     Value,
+    bare,
     choices_of,
     gap,
     held,
@@ -237,25 +238,25 @@ class LibraryCalls(Shapes):
             if isinstance(value, Items) and value.open:
                 unknown, alike = unknown or not value.alike, True
             for item in given:
-                bare = item.value if isinstance(item, Maybe) else item
-                if isinstance(bare, Table):
-                    items += (v for k, v in bare.state.items() if k is not ...)
-                    names.update((k, v) for k, v in bare.state.items() if isinstance(k, str))
-                    unknown = unknown or ... in bare.state
-                elif isinstance(bare, Items) and _named(bare)[0]:
-                    items.append(_named(bare)[1])
-                    names.update([_named(bare)])
-                elif isinstance(bare, Items):
+                plain = bare(item)
+                if isinstance(plain, Table):
+                    items += (v for k, v in plain.state.items() if k is not ...)
+                    names.update((k, v) for k, v in plain.state.items() if isinstance(k, str))
+                    unknown = unknown or ... in plain.state
+                elif isinstance(plain, Items) and _named(plain)[0]:
+                    items.append(_named(plain)[1])
+                    names.update([_named(plain)])
+                elif isinstance(plain, Items):
                     # OrderedDict([("name", layer), ...]) and lists given as one argument
-                    pairs = [_named(v) for v in bare.in_order]
+                    pairs = [_named(v) for v in plain.in_order]
                     items += (member for _, member in pairs)
                     names.update(pair for pair in pairs if pair[0])
-                    if bare.open:
-                        unknown, alike = unknown or not bare.alike, True
-                elif not isinstance(bare, Constant):
+                    if plain.open:
+                        unknown, alike = unknown or not plain.alike, True
+                elif not isinstance(plain, Constant):
                     # what a list of modules is made of is many, a layer of a Sequential is one
-                    many = isinstance(bare, Unknown) and built.entry.family != "sequential"
-                    unknown = unknown or many or is_gap(bare)
+                    many = isinstance(plain, Unknown) and built.entry.family != "sequential"
+                    unknown = unknown or many or is_gap(plain)
                     items.append(gap() if many else item)
         built.state["items"] = followed = held(tuple(items), built)
         built.state["names"] = names
@@ -484,11 +485,11 @@ def _is_computed(given: Sequence[Value]) -> bool:
 
 def _named(value: Value) -> tuple[str, Value]:
     """The name and the member of `("name", member)`; no name for a bare member."""
-    bare = value.value if isinstance(value, Maybe) else value
-    if isinstance(bare, Items) and len(bare.items) == 2:
-        name = bare.items[0]
+    plain = bare(value)
+    if isinstance(plain, Items) and len(plain.items) == 2:
+        name = plain.items[0]
         if isinstance(name, Constant) and isinstance(name.value, str):
-            return name.value, bare.items[1]
+            return name.value, plain.items[1]
     return "", value
 
 

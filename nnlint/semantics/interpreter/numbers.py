@@ -16,11 +16,11 @@ from nnlint.semantics.values import (
     Constant,
     Extent,
     Items,
-    Maybe,
     Site,
     Tensor,
     Unknown,
     Value,
+    bare,
 )
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
@@ -119,7 +119,7 @@ def _handler(operator: str) -> Handler:
         if operator in SPREADING and operands and isinstance(operands[0], Items):
             if operands[0].open:
                 return Unknown(operator, "call", {ARGUMENTS: operands[0].items})
-            operands = tuple(v.value if isinstance(v, Maybe) else v for v in operands[0].items)
+            operands = tuple(bare(v) for v in operands[0].items)
         if operator == "int" and len(operands) == 1 and _is_whole(operands[0]):
             return operands[0]
         if not operands or keywords or any(isinstance(v, Tensor) for v in operands):

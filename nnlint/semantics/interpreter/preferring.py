@@ -13,6 +13,7 @@ from nnlint.semantics.values import (
     Items,
     Maybe,
     Value,
+    bare,
     note_choice,
 )
 
@@ -35,14 +36,14 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
     for state, key, value in other.values():
         now = state.get(key)
         if key == "items" and isinstance(value, tuple):
-            there = {id(_bare(v)) for v in now or ()}
-            _note(state, (v for v in value if id(_bare(v)) not in there), unless)
+            there = {id(bare(v)) for v in now or ()}
+            _note(state, (v for v in value if id(bare(v)) not in there), unless)
         elif isinstance(now, Built) and isinstance(value, Built) and now is not value:
             _note(now.state, transforms_in(value), unless)
 
 
 def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:
-    found = [t for value in added for t in transforms_in(_bare(value))]
+    found = [t for value in added for t in transforms_in(bare(value))]
     known = state.get(LEFT_OFF, ())
     if found and len(known) < _MOST:
         # not undone with a branch: some option leads there
@@ -54,13 +55,9 @@ def transforms_in(value: Value) -> Iterator[Value]:
     if isinstance(value, Built) and value.entry.kind == "transform":
         if value.entry.options.get("container"):
             for member in value.members:
-                yield from transforms_in(_bare(member))
+                yield from transforms_in(bare(member))
         else:
             yield value
-
-
-def _bare(value: Value) -> Value:
-    return value.value if isinstance(value, Maybe) else value
 
 
 def hand_on(given: Value, result: Items | Built) -> None:

@@ -35,6 +35,7 @@ from nnlint.semantics.values import (
     Table,
     Unknown,
     Value,
+    bare,
     holds_state,
 )
 from nnlint.syntax.calls import last_name
@@ -295,14 +296,14 @@ class Statements(Narrowing):
         if isinstance(iterable, Items) and not iterable.open and _is_short(iterable.items):
             if iterable.grown and not iterable.items:
                 return None
-            return [v.value if isinstance(v, Maybe) else v for v in iterable.items]
+            return [bare(v) for v in iterable.items]
         if isinstance(iterable, Built) and iterable.entry.kind == "container":
             members = iterable.members
             if iterable.entry.family == "dict":
                 names = iterable.state.get("names", {})
                 return [Constant(name) for name in names] if len(names) == len(members) else None
             if _is_short(members) and not iterable.state.get("open"):
-                return [v.value if isinstance(v, Maybe) else v for v in members]
+                return [bare(v) for v in members]
         if isinstance(iterable, Table) and ... not in iterable.state:
             return [Constant(k) for k in iterable.state] if len(iterable.state) <= UNROLL else None
         if isinstance(iterable, Constant) and isinstance(iterable.value, (range, tuple, list)):
@@ -444,7 +445,7 @@ def _is_short(items: Sequence[Value]) -> bool:
 
 def _differ(items: Sequence[Value]) -> bool:
     """Whether there are layers or models of several kinds among some elements."""
-    plain = [v.value if isinstance(v, Maybe) else v for v in items]
+    plain = [bare(v) for v in items]
     layers = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
     models = {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
     return len(layers) + len(models) > 1

@@ -121,6 +121,11 @@ class Maybe(Value):
     """The branches that lead to it, where they are known."""
 
 
+def bare(value: Value) -> Value:
+    """An element itself, though it may be there on some paths only; anything else as it is."""
+    return value.value if isinstance(value, Maybe) else value
+
+
 @record(frozen=True, eq=False)
 class Choice(Value):
     """One of several values, depending on the path taken."""

@@ -4,6 +4,7 @@ from nnlint.questions.data.evaluations import (
     scored_training_rows,
 )
 from nnlint.questions.data.loaders import called
+from nnlint.questions.data.scores_of_training import misnamed_scores
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -21,7 +22,8 @@ def eval_on_train(program: Program, context: Context) -> None:
     Reports loaders that are called ones of validation or test data, are gone through without
     training, and give all the rows that the model is trained on: the same data set,
     the same arguments (`train=True` twice), the same arrays, or the whole behind a part, as in
-    `DataLoader(part.dataset)`. So are trainers that evaluate what they train on, and estimators
+    `DataLoader(part.dataset)`. So are scores that are taken on the training loader itself and called
+    ones of validation or test data, trainers that evaluate what they train on, and estimators
     of scikit-learn that were fitted on the test part they are scored on.
 
     ## Why it hurts training
@@ -97,6 +99,14 @@ def eval_on_train(program: Program, context: Context) -> None:
                 (trained.site, "the model is trained on these rows"),
                 *([(evaluation.loop.site, "evaluated here")] if evaluation.loop.site else []),
             ],
+        )
+    for score in misnamed_scores(program):
+        context.report(
+            score.site,
+            f"`{score.name}` is taken on `{called(score.loader)}`, which the model is trained on: it "
+            "says how well the model remembers these rows, and not how well it does on new data",
+            help="Take it on rows that are kept out of training, or call it a training score.",
+            related=[(score.loader.site, "the model is trained on these rows")],
         )
     for event in given_training_data(program):
         context.report(

@@ -20,7 +20,8 @@ def fit_before_split(program: Program, context: Context) -> None:
 
     Which rows a value holds is followed through NumPy, pandas, scikit-learn, tensors and data
     sets. What is learnt counts where it reaches the parts. Encoders that only learn which
-    categories there are do not.
+    categories there are, such as one-hot and ordinal ones, carry nothing over and stay silent;
+    those that put a mean of the targets in the place of a category do.
 
     ## Why it hurts training
     The training rows carry what the test rows are like, so that the score is better than the

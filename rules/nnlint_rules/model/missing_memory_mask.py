@@ -80,9 +80,10 @@ def missing_memory_mask(decoder: Operation, context: Context) -> None:
     related = (
         [] if same else [(found.encoder.site, "what encodes the source is told of its padding")]
     )
+    lacks = f"gets {'`None` as' if found.by_default else 'no'} `{found.argument}`"
     context.report(
         decoder.site,
-        f"`{decoder.site.text}` gets no `{found.argument}`, and `{found.told}` says that sources are "
+        f"`{decoder.site.text}` {lacks}, and `{found.told}` says that sources are "
         "padded: it attends to the padding that the encoder leaves out",
         help=f"Give it the encoder's mask as `{found.argument}`.",
         related=related,

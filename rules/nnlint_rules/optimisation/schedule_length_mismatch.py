@@ -1,4 +1,5 @@
 from nnlint.questions.optimisation.schedule_lengths import mismatched_lengths
+from nnlint.questions.optimisation.trainer_lengths import mismatched_for_trainer
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -18,7 +19,8 @@ def schedule_length_mismatch(program: Program, context: Context) -> None:
     `steps_per_epoch`, `num_training_steps`, `step_size`, milestones) with how often the run steps
     it, through loops, loaders and conditions. Reports a cosine that climbs back up, a decay that
     the run cuts short while much of the rate is left, a one-cycle schedule that is stepped on when
-    it is over, and drops that come after the end. Nothing is said where an option sets one of the
+    it is over, and drops that come after the end. The schedule of a Lightning module is compared
+    with the `max_epochs` of the trainer that fits it. Nothing is said where an option sets one of the
     two numbers and not the other, nor of schedules that go up and down in whole cycles.
 
     ## Why it hurts training
@@ -73,4 +75,11 @@ def schedule_length_mismatch(program: Program, context: Context) -> None:
             f"`{found.said}` is not the length of the run: {found.consequence}",
             help="Compute the length of the schedule from that of the run.",
             related=[(found.run.advance.step.site, f"stepped here: {found.run.picture}")],
+        )
+    for configured in mismatched_for_trainer(program):
+        context.report(
+            configured.site,
+            f"`{configured.said}` is not the length of the run: {configured.consequence}",
+            help="Compute the length of the schedule from `self.trainer.max_epochs`.",
+            related=[(configured.trainer, "says how many epochs there are")],
         )

@@ -172,8 +172,7 @@ def _train(model: nn.Module, inputs: Inputs, layers: list[_Layer]) -> int:
             return step
         if not _backpropagate(model, _drawn(inputs, step), step):
             return step
-        grads = [p.grad for p in named]
-        sizes = [float(g.abs().max()) if g is not None and _is_plain(g) else 0.0 for g in grads]
+        sizes = [_size(p.grad) for p in named]
         largest = max(sizes, default=0.0)
         for layer in layers:
             layer.reached |= layer.weight.grad is not None
@@ -185,8 +184,10 @@ def _train(model: nn.Module, inputs: Inputs, layers: list[_Layer]) -> int:
     return STEPS
 
 
-def _is_plain(grad: Tensor) -> bool:
-    return not grad.is_sparse and grad.numel() > 0
+def _size(grad: Tensor | None) -> float:
+    if grad is None or grad.is_sparse or not grad.numel():
+        return 0.0
+    return float(grad.abs().max())
 
 
 def _drawn(inputs: Inputs, step: int) -> Inputs:
