@@ -14,6 +14,7 @@ def page_of(rule: str) -> str:
     """The address of the page of a rule of nnlint's own, by its name."""
     return f"{DOCUMENTATION}/rules/{rule}/"
 
+
 def load_ipython_extension(shell: Any) -> None:
     """What IPython calls for `%load_ext nnlint`: each cell that has run is linted."""
     from nnlint.ipython import load
