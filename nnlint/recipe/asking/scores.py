@@ -25,7 +25,6 @@ _LIBRARIES = (
         "pytrec_eval",
     ),
 )
-_OVERLAPS = frozenset({"torch.mul", "torch.logical_and", "torch.bitwise_and"})
 _EXPONENTIALS = frozenset({"exp", "sqrt"})
 
 
@@ -59,11 +58,6 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
             operation.arguments.values()
         ):
             yield Score(result, operation.site, "counts right predictions", is_mask=True)
-        elif operation.entry.name in _OVERLAPS and predictions.compares(
-            operation.arguments.values()
-        ):
-            if not operation.grad and not context.tracing.losses(*operation.inputs):
-                yield Score(result, operation.site, "measures an overlap", is_mask=True)
     for call in context.calls(run):
         if id(call.result) in trained:
             continue
