@@ -36,7 +36,7 @@ def _is_size(value: Value) -> bool:
 
 def _is_whole(value: Value) -> bool:
     """Whether a value is no list of numbers, but something that has a size itself."""
-    return isinstance(value, Tensor) or (isinstance(value, Unknown) and value.origin != "loop")
+    return isinstance(value, Tensor)
 
 
 def _of(context: Context, opened: set[int], size: Value) -> bool:
