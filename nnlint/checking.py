@@ -134,6 +134,7 @@ def _run_rules(
 ) -> tuple[list[Finding], list[str]]:
     """The findings of rules, and the codes of those that gather for what they found in order."""
     from nnlint.matching import Matching
+    from nnlint.project.configurations import Configurations
     from nnlint.semantics.analysis import analyse
 
     display = module.source.display
@@ -143,7 +144,14 @@ def _run_rules(
         matching = Matching(module, patterns)
         machine = matching.interpreter(modules.load)
         words = subscribed_names(rule for rule in rules if not is_own(rule))
-        analysis = analyse(module, modules.load, machine, users=Users(modules), words=words)
+        analysis = analyse(
+            module,
+            modules.load,
+            machine,
+            users=Users(modules),
+            words=words,
+            sweeps=Configurations(modules).sweeps,
+        )
     except RecursionError:
         return [tool_finding("NN001", display, "the code is nested too deeply to be analysed")], []
     except Exception as error:

@@ -312,3 +312,18 @@ def test_what_is_read_counts_for_the_outcome(tmp_path: Path) -> None:
     value = files.read("a.yaml", "yaml", modules.parse(str(tmp_path / "train.py")))
     assert isinstance(value, Settings) and not isinstance(value, (Unknown, Built))
     assert str(tmp_path / "a.yaml") in modules.consulted
+
+
+def test_options_of_an_imported_parser_have_their_defaults(tmp_path: Path) -> None:
+    options = """
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--seed", type=int, default=9)
+        args = parser.parse_args()
+    """
+    script = """
+        import torch
+        from options import args
+        torch.manual_seed(args.seed)
+    """
+    assert seeds(tmp_path, script, **{"options.py": options}) == [9]

@@ -18,7 +18,13 @@ from typing import Any
 
 from nnlint import __version__
 from nnlint.project.mentions import ASKED, Users, identity
-from nnlint.project.modules import ABSENT, PROJECT_MARKERS, ProjectModules, signposts
+from nnlint.project.modules import (
+    ABSENT,
+    PROJECT_MARKERS,
+    SETTINGS,
+    ProjectModules,
+    signposts,
+)
 from nnlint.project.results import FileResult, pack, unpack
 from nnlint.project.sources import ALL, SourceRoots
 from nnlint.source.discovery import Roots
@@ -250,6 +256,11 @@ class Cache:
             return self._sources.identity(path.removesuffix(ALL))
         if ASKED in path:
             return self._find_users(path)
+        if path.endswith(SETTINGS):
+            # imported where a result rests on such files
+            from nnlint.project.configurations import settings_identity
+
+            return settings_identity(path.removesuffix(SETTINGS))
         stamp = self._stamp(path)
         if stamp is None:
             return ABSENT

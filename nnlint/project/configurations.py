@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnlint.project.modules import ProjectModules
+from nnlint.project.modules import SETTINGS, ProjectModules
 from nnlint.semantics.folding import fits
 from nnlint.semantics.values import Constant, Items, Settings, Site, Unknown, Value
 from nnlint.source.file import SourceError, SourceFile
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 LARGEST = 64_000
 """Bytes beyond which a file is data rather than settings."""
-_DEEPEST, _MOST_FILES = 4, 200
+_DEEPEST, _MOST_FILES = 6, 200
 """Folders below one another, and files, that are looked at where no program names them."""
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.[\d_]+)(?:[eE][-+]?\d+)?\Z")
 """What OmegaConf takes for a number; PyYAML takes `1e-4` for text."""
 _TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+")
 
 
+_SWEEPS = re.compile(rb"^\s*(?:method|sweeper)\s*:", re.MULTILINE)
 _KNOWN_PART = re.compile(r"(?:(?:\.\w+)+(?=/))?/*")
 """What stands before the part of a path that is known: `.parent/` of a file's."""
 
@@ -85,16 +86,27 @@ class Configurations:
                 return path
         return None
 
-    def beside(self, importer: ModuleSyntax, tops: Sequence[str] = ()) -> list[Settings]:
-        """What the YAML files of a module's project hold, where it is settings.
+    def sweeps(self, importer: ModuleSyntax, tops: Sequence[str] = ()) -> list[Settings]:
+        """What the YAML files of a module's project hold that may describe a search over
+        hyper-parameters, though no program names them.
 
         Parameters:
             tops: folders beyond which nothing is looked for.
         """
         above = self.modules.folders_above(str(importer.source.path))
         top = next((folder for folder in above if folder in tops), above[-1])
-        found = (self.content(path) for path in self.modules.once(_settings_files, top))
+        files = self.modules.once(_settings_files, top)
+        self.modules.consulted[top + SETTINGS] = _identity(files)
+        found = (self.content(path) for path in files if self._may_sweep(path))
         return [settings for settings in found if isinstance(settings, Settings)]
+
+    def _may_sweep(self, path: str) -> bool:
+        try:
+            raw = self.modules.read(path)
+        except (FileNotFoundError, SourceError):
+            return False
+        self.modules.consulted[path] = content_hash(raw)
+        return len(raw) <= LARGEST and bool(_SWEEPS.search(raw))
 
     def content(self, path: str, numbers: bool = False) -> Value | None:
         """What a file holds; None where it cannot be read, or holds no settings.
@@ -126,6 +138,15 @@ class Configurations:
         return _of_yaml(text, module, path.endswith(".json"), numbers)
 
 
+def settings_identity(top: str) -> str:
+    """The identity of which YAML files there are in a folder, as results rest on it."""
+    return _identity(_settings_files(ProjectModules(), top))
+
+
+def _identity(files: Sequence[str]) -> str:
+    return content_hash("\n".join(files).encode("utf-8", "surrogateescape"))
+
+
 def _settings_files(modules: ProjectModules, top: str) -> list[str]:
     """The YAML files in a folder and those in it, as far as they are not hidden."""
     found: list[str] = []
@@ -139,9 +160,9 @@ def _settings_files(modules: ProjectModules, top: str) -> list[str]:
                     found.append(path)
                 elif name[0] not in "._" and os.path.isdir(path) and not os.path.islink(path):
                     inner.append(path)
-            if len(found) >= _MOST_FILES or len(inner) >= _MOST_FILES:
+            if len(found) >= _MOST_FILES:
                 return found[:_MOST_FILES]
-        level = inner
+        level = inner[:_MOST_FILES]
     return found
 
 

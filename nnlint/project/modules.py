@@ -22,6 +22,8 @@ DEEPEST = 8
 """Folders between a source root and the top of its project, at most."""
 KEPT_SOURCE = 3_000_000
 """Bytes of source whose trees are kept; a tree takes about 30 times its source's memory."""
+SETTINGS = os.sep + "!"
+"""What stands behind a folder where a result rests on which YAML files there are in it."""
 ABSENT = ""
 """The identity of a file that does not exist."""
 

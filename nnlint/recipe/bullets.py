@@ -23,6 +23,8 @@ DATASET = "dataset"
 """The fact that a project trains on a data set."""
 TRAINS = "trains"
 """The fact that a project trains a model."""
+REINFORCED = "reinforced"
+"""The fact that a project learns from an environment."""
 _AUDIT = "`nnlint audit pkg.data:make_loader`"
 _UNSEEN = "source shows only where it is done, not where somebody has looked"
 

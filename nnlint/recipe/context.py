@@ -179,10 +179,10 @@ class Context:
         """The calls and assertions of the runs that were asked for."""
         return {}
 
-    def settings_beside(self) -> Iterator[Settings]:
-        """What the configuration files that lie in the file's project hold."""
+    def sweeps(self) -> Iterator[Settings]:
+        """What the files hold that may describe a search and lie in the file's project."""
         if self.configurations is not None:
-            yield from self.configurations.beside(self.module, self.tops)
+            yield from self.configurations.sweeps(self.module, self.tops)
 
     @cached_property
     def tracing(self) -> Tracing:

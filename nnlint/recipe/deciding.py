@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence, Set
 
 from nnlint.finding import Finding, Stage
-from nnlint.recipe.bullets import DATASET
+from nnlint.recipe.bullets import DATASET, REINFORCED, TRAINS
 from nnlint.recipe.model import Bullet, Evidence, Status, Verdict
 
 _STAGES = tuple(Stage)
-_NEEDED = {DATASET: "nothing here trains on a data set"}
 
 
 def decide(
@@ -50,9 +49,10 @@ def decide(
         return verdict(Status.DONE, whole[0].text, *whole, *lacking)
     if done and lacking:
         return verdict(Status.MISSING, lacking[0].text, *lacking, *done)
-    if bullet.needs and facts.isdisjoint(bullet.needs):
-        reason = _NEEDED.get(bullet.needs[0], "nothing here trains a model")
-        return verdict(Status.NOT_APPLICABLE, reason)
+    if DATASET in bullet.needs and REINFORCED in facts and DATASET not in facts:
+        return verdict(Status.NOT_APPLICABLE, "it learns by acting, from no data set")
+    if bullet.needs and not lacking and facts.isdisjoint((TRAINS, *bullet.needs)):
+        return verdict(Status.CANT_TELL, "no program that trains a model is seen here")
     if stage is not None and _STAGES.index(stage) < _STAGES.index(bullet.due):
         return verdict(Status.NOT_YET, f"it belongs to the stage `{bullet.due.value}`")
     if lacking:

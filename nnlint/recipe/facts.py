@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from nnlint.recipe.bullets import DATASET, TRAINS
+from nnlint.recipe.bullets import DATASET, REINFORCED, TRAINS
 from nnlint.recipe.context import Context
 
 _ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
-REINFORCED = "reinforced"
-"""The fact that a project learns from an environment."""
 
 
 def facts_of(context: Context) -> Iterator[str]:
@@ -27,8 +26,6 @@ def facts_of(context: Context) -> Iterator[str]:
 
 
 def _imports(context: Context) -> Iterator[str]:
-    import ast
-
     for node in context.module.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

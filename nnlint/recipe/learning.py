@@ -9,15 +9,20 @@ from nnlint.questions.participants import held_models, is_model, steps_optimizer
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
+from nnlint.semantics.interpreter.signatures import with_defaults
 from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    READ_FROM,
     Built,
     Choice,
     Constant,
+    External,
     Instance,
     Items,
     Maybe,
+    Partial,
+    Site,
     Table,
     Value,
     options,
@@ -40,6 +45,8 @@ class Learner:
     """The library's trainer."""
     options: Built | None = None
     """What says how a trainer trains, where that is an object of its own."""
+    is_handed_over: bool = False
+    """Whether a module is only given what makes the optimizer, and does the rest out of sight."""
 
     @property
     def layers(self) -> Sequence[Value]:
@@ -67,12 +74,29 @@ def _of_run(run: Run) -> Iterator[Learner]:
         if built.entry.kind == "optimizer" and _is_used(built, run.program):
             yield Learner(run, built, _models(built, run))
     for event in run.events("fit"):
+        for module in event.operands[:1]:
+            if isinstance(module, Instance):
+                yield from _configured_by(module, run)
         trainer = event.subject
         for one in options(trainer) if trainer is not None else ():
             if isinstance(one, Built) and one.entry.kind == "trainer":
                 given = (one.arguments.get("model"), *event.operands[:1])
                 models = tuple(v for v in given if v is not None and is_model(v))
                 yield Learner(run, None, models, one, options_of(one))
+
+
+def _configured_by(module: Instance, run: Run) -> Iterator[Learner]:
+    """The optimizers that a trainer's module is given to be built with its parameters."""
+    for given in module.named.values():
+        made = given.function if isinstance(given, Partial) else None
+        if isinstance(given, Partial) and isinstance(made, External) and made.entry is not None:
+            if made.entry.kind == "optimizer":
+                told = with_defaults(made.entry.signature, dict(given.keywords))
+                told_at = (v.site for v in given.keywords.values() if isinstance(v, Constant))
+                site = next((s for s in told_at if s is not None), module.site)
+                if site is not None:
+                    built = Built(made.entry, told, frozenset(given.keywords), site)
+                    yield Learner(run, built, (module,), is_handed_over=True)
 
 
 def _default(run: Run) -> Iterator[Built]:
@@ -150,6 +174,14 @@ def _models(optimizer: Built, run: Run) -> tuple[Value, ...]:
         if event.subject is not None and contains(event.operands[0], optimizer)
     )
     return (*held, *(model for model in configured if not any(m is model for m in held)))
+
+
+def place_of(made: Built) -> Site:
+    """Where an object is made: in the settings that name its class, where it is made of such."""
+    named = made.state.get(READ_FROM)
+    if isinstance(named, Constant) and named.site is not None:
+        return named.site
+    return made.site
 
 
 def number(value: Value | None) -> float | None:

@@ -39,6 +39,22 @@ _PUBLISHED: Mapping[str, tuple[str, frozenset[str]]] = {
     "mlpmixer": ("an MLP-Mixer", frozenset({"linear"})),
 }
 """Words of class names, each with what the model is called and a family of layers that it has."""
+_PARTS = (
+    "module",
+    "system",
+    "trainer",
+    "block",
+    "layer",
+    "cell",
+    "unit",
+    "head",
+    "stem",
+    "bottleneck",
+    "embed",
+    "loss",
+    "stage",
+)
+"""Words of names of parts of models."""
 _FEWEST = 2
 """Layers without which nothing is such a model."""
 
@@ -49,6 +65,8 @@ def published(model: Instance) -> str:
     names = [cls.node.name for cls in model.cls.ancestry() if isinstance(cls, Class)]
     for name in names:
         written = name.replace("_", "").lower()
+        if any(part in written for part in _PARTS):
+            continue
         for word, (called, families) in _PUBLISHED.items():
             if word in written and _has(model, families):
                 return called

@@ -38,6 +38,7 @@ from nnlint.semantics.values import (
     Instance,
     Operation,
     Scope,
+    Settings,
     Site,
     Source,
     Tensor,
@@ -52,6 +53,7 @@ from nnlint.syntax.words import Words
 Answer = TypeVar("Answer")
 Load = Callable[[str, ModuleSyntax], ModuleSyntax | None]
 Users = Callable[[ModuleSyntax, str], Iterable[ModuleSyntax]]
+Sweeps = Callable[[ModuleSyntax], Iterable[Settings]]
 
 MAIN_STEPS = 200_000
 ROOT_STEPS = 10_000
@@ -98,6 +100,9 @@ class Program:
     users: Callable[[], tuple[Program, ...]] = tuple
     """The programs of the project's other files that mention what is entered here: they may
     call it with what they know. Looked for when it is asked for."""
+    sweeps: Callable[[], tuple[Settings, ...]] = tuple
+    """What files of the project hold that may describe a search over hyper-parameters. Looked for
+    when it is asked for."""
     naming: Callable[[str], tuple[ModuleSyntax, ...]] = lambda name: ()
     """The project's other files that mention a name, the nearest ones where there are many."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
@@ -188,6 +193,7 @@ def analyse(
     wanted: frozenset[str] = frozenset(),
     users: Users | None = None,
     words: frozenset[str] = frozenset(),
+    sweeps: Sweeps | None = None,
 ) -> Analysis:
     """Interpret `module` as a script, then every class and function not reached so.
 
@@ -199,9 +205,10 @@ def analyse(
         users: finds other modules of the project that mention a name of `module`.
         words: names that make a class or function matter besides those that nnlint's own rules
             speak about.
+        sweeps: finds what files beside a module hold that may describe a search.
     """
     machine = machine or Interpreter(load_library(), load)
-    return _Roots(module, load, machine, wanted, users, words, {}).run()
+    return _Roots(module, load, machine, wanted, users, words, {}, sweeps).run()
 
 
 class _Roots:
@@ -214,7 +221,9 @@ class _Roots:
         users: Users | None,
         words: frozenset[str],
         used: dict[str, Analysis],
+        sweeps: Sweeps | None = None,
     ) -> None:
+        self.sweeps = sweeps
         self.words = words
         self.module = module
         self.load = load
@@ -273,6 +282,8 @@ class _Roots:
         )
         if is_entry and program.trains and _may_lack_seed(program):
             program.imports = self._import_all()
+        if (sweeps := self.sweeps) is not None and is_entry:
+            program.sweeps = lambda: tuple(sweeps(self.module))
         if self.users is not None and not is_entry:
             program.users = lambda: self._users(name)
         if (users := self.users) is not None:

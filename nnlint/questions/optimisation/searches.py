@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     ARGUMENTS,
+    NONE,
     Arithmetic,
     Built,
     Constant,
     Items,
+    Settings,
     Site,
     Table,
     Unknown,
     Value,
+    text_of,
 )
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
@@ -60,6 +65,8 @@ class Grid:
 
     site: Site
     axes: tuple[Axis, ...]
+    told: Site | None = None
+    """Where a file beside the program says so, if one does."""
 
 
 def grids(program: Program) -> Iterator[Grid]:
@@ -71,6 +78,7 @@ def grids(program: Program) -> Iterator[Grid]:
         *_declared_grids(program),
         *_grids_of_marks(program),
         *_loops(program),
+        *_sweep_files(program),
     )
     for grid in found:
         if len(grid.axes) > 1:
@@ -131,12 +139,92 @@ def _declared_grids(program: Program) -> Iterator[Grid]:
         method, parameters = sweep.state.get("method"), sweep.state.get("parameters")
         if isinstance(method, Constant) and method.value == "grid":
             if not off_by_default(event.conditions) and isinstance(parameters, Table):
-                listed = [
-                    (name, told.state.get("values"))
-                    for name, told in parameters.state.items()
-                    if isinstance(told, Table)
-                ]
-                yield Grid(event.site, _axes(listed))
+                yield Grid(event.site, _swept(parameters))
+
+
+def _swept(parameters: Table) -> tuple[Axis, ...]:
+    """The parameters of a sweep that are given several values."""
+    tables = [(name, told) for name, told in parameters.state.items() if isinstance(told, Table)]
+    return _axes((name, told.state.get("values")) for name, told in tables)
+
+
+def _sweep_files(program: Program) -> Iterator[Grid]:
+    """Grids in files that say that they are for this program: of Weights & Biases by its path,
+    of Hydra by the name of its configuration."""
+    if not (program.is_entry and program.trains):
+        return
+    starts = [e for e in program.events("opaque") if e.name == "wandb.init"]
+    mains = list(_hydra_mains(program.module))
+    if not starts and not mains:
+        return
+    for settings in program.sweeps():
+        method, parameters = settings.state.get("method"), settings.state.get("parameters")
+        if starts and isinstance(method, Constant) and method.value == "grid":
+            if is_for(settings, program.module) and isinstance(parameters, Table):
+                yield Grid(starts[0].site, _swept(parameters), method.site)
+        for name, decorator in mains:
+            choices = _multirun(settings, name)
+            if choices is not None:
+                yield Grid(Site(program.module, decorator), _choices(choices), choices.site)
+
+
+def is_for(sweep: Settings, module: ModuleSyntax) -> bool:
+    """Whether a sweep's file names a module as its program, from its own folder or one above."""
+    named = text_of(sweep.state.get("program", NONE))
+    if sweep.site is None or not named.endswith(".py"):
+        return False
+    own = str(module.source.path)
+    folders = Path(sweep.site.module.source.path).parents
+    return any(os.path.normpath(folder / named) == own for folder in folders)
+
+
+def _hydra_mains(module: ModuleSyntax) -> Iterator[tuple[str, ast.expr]]:
+    """The names of the configurations that functions of a module get from Hydra."""
+    for node in module.tree.body:
+        for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            match decorator:
+                case ast.Call(func=ast.Attribute(ast.Name("hydra"), "main")):
+                    for keyword in decorator.keywords:
+                        if keyword.arg == "config_name" and isinstance(keyword.value, ast.Constant):
+                            yield str(keyword.value.value), decorator
+
+
+def _multirun(settings: Settings, name: str) -> Table | None:
+    """What Hydra's own sweeper goes through by default, by the file of a configuration."""
+    site, hydra = settings.site, settings.state.get("hydra")
+    if site is None or not isinstance(hydra, Table):
+        return None
+    if site.module.source.path.stem != name.removesuffix(".yaml"):
+        return None
+    sweeper = hydra.state.get("sweeper")
+    defaults = settings.state.get("defaults")
+    others = defaults.items if isinstance(defaults, Items) else ()
+    chosen = [str(key) for e in others if isinstance(e, Table) for key in e.state]
+    if text_of(hydra.state.get("mode", NONE)) != "MULTIRUN" or not isinstance(sweeper, Table):
+        return None
+    if "_target_" in sweeper.state or any(key.endswith("hydra/sweeper") for key in chosen):
+        return None
+    params = sweeper.state.get("params")
+    return params if isinstance(params, Table) else None
+
+
+def _choices(params: Table) -> tuple[Axis, ...]:
+    """The parameters that Hydra is given several values of: `1e-3,1e-4`."""
+    listed = []
+    for name, value in params.state.items():
+        texts = text_of(value).split(",") if isinstance(value, Constant) else []
+        numbers = [_number(text.strip()) for text in texts]
+        if len(numbers) > 1 and None not in numbers:
+            items = tuple(Constant(number) for number in numbers)
+            listed.append((str(name).rpartition(".")[2], Items("list", {"items": items})))
+    return _axes(listed)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _grids_of_marks(program: Program) -> Iterator[Grid]:

@@ -6,9 +6,20 @@ from collections.abc import Iterable
 
 from nnlint.questions.training.backpropagation import Computation, Reached
 from nnlint.recipe.context import Context, Run
-from nnlint.semantics.values import CALLEE, Constant, Tensor, Unknown, Value
+from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.values import (
+    CALLEE,
+    TEST,
+    Arithmetic,
+    Constant,
+    Operation,
+    Tensor,
+    Unknown,
+    Value,
+)
 
 _PREDICTS = frozenset({"predict", "predict_proba", "generate", "decision_function"})
+_NOT = frozenset({"torch.logical_not", "torch.bitwise_not"})
 
 
 class Predictions:
@@ -48,6 +59,22 @@ class Predictions:
         """Whether of two sides one is predicted, and the other is not."""
         depending = [self.depends(side) for side in sides if not isinstance(side, Constant)]
         return len(depending) == 2 and depending[0] != depending[1]
+
+    def tells(self, test: Value, wrong: bool) -> bool:
+        """Whether a test, or mask, holds where predictions are wrong, or where they are right."""
+        told = test.state.get(TEST) if isinstance(test, Unknown) else test
+        made = tensor.producer if (tensor := tensor_of(test)) is not None else None
+        if isinstance(made, Operation):
+            if made.entry.name in _NOT and made.inputs:
+                return self.tells(made.inputs[0], not wrong)
+            if made.entry.name == ("torch.ne" if wrong else "torch.eq"):
+                return self.compares(made.arguments.values())
+        if isinstance(told, Arithmetic):
+            if told.operator in ("not", "~") and told.operands:
+                return self.tells(told.operands[0], not wrong)
+            if told.operator == ("!=" if wrong else "=="):
+                return self.compares(told.operands)
+        return False
 
     def _is_prediction(self, value: Value) -> bool:
         if id(value) in self._given:

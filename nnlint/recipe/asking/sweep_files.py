@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nnlint.questions.optimisation.searches import is_for
 from nnlint.recipe.asking.searching import Search, searched
 from nnlint.recipe.context import Context
 from nnlint.semantics.values import Constant, Table, Value
@@ -15,16 +16,9 @@ def sweeps(context: Context) -> Iterator[Search]:
     """The sweeps in files beside a program that trains, which name it, and draw their values."""
     if not any(run.kind == "script" and run.trains for run in context.runs):
         return
-    for settings in context.settings_beside():
-        program = settings.state.get("program")
-        if isinstance(program, Constant) and _names(program, context):
+    for settings in context.sweeps():
+        if is_for(settings, context.module):
             yield from _of_wandb(settings)
-
-
-def _names(program: Constant, context: Context) -> bool:
-    """Whether a file says that it is this program that it is for."""
-    own = str(context.module.source.path)
-    return isinstance(program.value, str) and own.endswith("/" + program.value.lstrip("./"))
 
 
 def _of_wandb(settings: Table) -> Iterator[Search]:

@@ -9,6 +9,7 @@ from typing import Any
 from nnlint.semantics.folding import NotFolded, folded
 from nnlint.semantics.interpreter.batches import batch_of
 from nnlint.semantics.interpreter.classes import TYPE_HANDLERS
+from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.numbers import numeric_handlers
 from nnlint.semantics.interpreter.options import METHODS, OPTION_HANDLERS, Options, option_method
 from nnlint.semantics.interpreter.rows import RowKeeping
@@ -35,6 +36,7 @@ from nnlint.semantics.values import (
     Maybe,
     Parameters,
     Partial,
+    Scope,
     Settings,
     ShapeOf,
     Site,
@@ -67,6 +69,21 @@ class Interpreter(RowKeeping):
             self.keep_shape(name, positional, found, site)
             return found
         return self.opaque_call(name, positional, keywords, site)
+
+    def declare_options(self, scope: Scope, name: str, parser: Value) -> None:
+        """Do what the top of an imported module does to a parser of options beyond making it."""
+        if not isinstance(parser, Options) or parser.state:
+            return
+        self.frames.append(Frame(scope))
+        try:
+            with self.untold():
+                for node in scope.module.tree.body:
+                    match node:
+                        case ast.Expr(ast.Call(func=ast.Attribute(ast.Name(id=owner)))):
+                            if owner == name:
+                                self.execute([node])
+        finally:
+            self.frames.pop()
 
     def opaque_call(
         self, name: str, positional: Sequence[Value], keywords: dict[str, Value], site: Site

@@ -135,7 +135,13 @@ class Scopes(Machine):
             # what a module binds is bound for good, whichever branch asks for it first
             del self.journal[mark:]
         found = scope.names[name]
+        if self.read_settings is not None and isinstance(found, Value):
+            self.declare_options(scope, name, found)
         return found if isinstance(found, Value) else Unknown(name)
+
+    def declare_options(self, scope: Scope, name: str, parser: Value) -> None:
+        """Do what the top of an imported module does to a parser of options beyond making it;
+        overridden where options are known."""
 
     def bind_import(self, node: ast.Import) -> None:
         """`import a.b`, `import a.b as c`."""

@@ -11,10 +11,12 @@ from nnlint.semantics.values import (
     CALLED_ON,
     READ_FROM,
     BoundMethod,
+    Built,
     Class,
     Constant,
     External,
     Function,
+    Instance,
     Items,
     Partial,
     ProjectModule,
@@ -195,6 +197,8 @@ def _made_of(
     if isinstance(whether, Constant) and whether.value is True:
         return Partial(target, tuple(positional), given)
     result = machine.call(target, positional, given, site)
+    if isinstance(result, (Built, Instance)):
+        result.state[READ_FROM] = settings.state["_target_"]
     return result if isinstance(result, Value) else None
 
 

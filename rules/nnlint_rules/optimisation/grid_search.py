@@ -16,7 +16,7 @@ def grid_search(program: Program, context: Context) -> None:
     Reports searches that try all combinations of the values of at least two hyper-parameters:
     nested loops or `itertools.product` around a training, `ParameterGrid`, `GridSearchCV`,
     `tune.grid_search`, Optuna's `GridSampler` and sweeps of Weights & Biases whose method is
-    `grid`. Loops over seeds, folds, data sets or models are none, nor is a search over one
+    `grid`, also where a YAML file beside the program says so, as for Hydra's `MULTIRUN`. Loops over seeds, folds, data sets or models are none, nor is a search over one
     hyper-parameter.
 
     ## Why it hurts training
@@ -82,4 +82,5 @@ def grid_search(program: Program, context: Context) -> None:
             "takes",
             help="Draw the values of each run at random: so many runs then try as many values of "
             "each hyper-parameter.",
+            related=[] if grid.told is None else [(grid.told, "the grid")],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.asking.showing import shown_values
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
@@ -30,9 +31,11 @@ def balance(context: Context) -> Iterator[Evidence]:
         if run.kind == "test":
             continue
         shown = shown_values(context, run)
+        predictions = Predictions(context, run)
         weighing = _weighing(context, run)
         for call in context.calls(run):
-            if call.is_own:
+            given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
+            if call.is_own or any(map(predictions.depends, given)):
                 continue
             if call.last_name in _WEIGHS:
                 yield context.done(call.site, "weighs classes by how often they are")

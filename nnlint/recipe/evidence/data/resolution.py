@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlint.recipe.asking.showing import TEXT, shows
+from nnlint.recipe.asking.showing import CURVE, shows
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import ShapeOf, Unknown, Value
@@ -23,7 +23,7 @@ def resolution(context: Context) -> Iterator[Evidence]:
             continue
         for show in shows(context, run):
             for part in context.tracing.behind(*show.values):
-                if _is_size(part) and show.kind != TEXT and _of(context, opened, part):
+                if _is_size(part) and show.kind == CURVE and _of(context, opened, part):
                     yield context.done(show.call.site, "shows how large examples are")
                     break
 

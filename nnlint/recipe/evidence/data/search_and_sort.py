@@ -9,7 +9,9 @@ from nnlint.recipe.asking.showing import shown_values
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
 
-_SORTS = frozenset("sort_values nlargest nsmallest argsort sorted topk query".split())
+_TABLES = frozenset({"sort_values", "nlargest", "nsmallest", "query"})
+"""Methods of tables, whose rows are examples."""
+_SORTS = frozenset({"argsort", "sorted", "topk"})
 _OUTLIERS = frozenset(
     "IsolationForest LocalOutlierFactor EllipticEnvelope zscore OutOfDistribution".split()
 )
@@ -20,7 +22,7 @@ def search_and_sort(context: Context) -> Iterator[Evidence]:
     for run in context.runs:
         if run.kind == "test":
             continue
-        wanted = [c for c in context.calls(run) if c.last_name in _SORTS | _OUTLIERS]
+        wanted = [c for c in context.calls(run) if c.last_name in _TABLES | _SORTS | _OUTLIERS]
         if not wanted:
             continue
         shown, predictions = shown_values(context, run), Predictions(context, run)
@@ -28,6 +30,9 @@ def search_and_sort(context: Context) -> Iterator[Evidence]:
             given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
             if call.is_own or id(call.result) not in shown:
                 continue
-            # of a prediction the likeliest classes are sorted, of examples their losses
-            if context.tracing.losses(*given) or not any(map(predictions.depends, given)):
+            # what else is sorted may be anything: the classes of a prediction, a listing
+            by_loss = bool(context.tracing.losses(*given))
+            if by_loss or (
+                call.last_name not in _SORTS and not any(map(predictions.depends, given))
+            ):
                 yield context.done(call.site, "sorts or filters examples and shows them")

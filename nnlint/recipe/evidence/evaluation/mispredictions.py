@@ -9,21 +9,16 @@ from nnlint.recipe.asking.showing import shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.tracing import is_number
-from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import (
-    TEST,
-    Arithmetic,
     Condition,
     Constant,
     Items,
     Operation,
     Tensor,
-    Unknown,
     Value,
 )
 
 _ORDERS = frozenset({"argsort", "topk", "sort", "nlargest", "sorted"})
-_NOT = frozenset({"torch.logical_not", "torch.bitwise_not"})
 
 
 def mispredictions(context: Context) -> Iterator[Evidence]:
@@ -62,12 +57,13 @@ class _Looking:
         """Whether a branch is taken where a prediction is wrong."""
         if condition.test is None:
             return False
-        return self._tells(condition.test, wrong=condition.taken)
+        return self._predictions.tells(condition.test, wrong=condition.taken)
 
     def holds_wrong(self, *values: Value) -> bool:
         """Whether values are picked by which predictions are wrong, and are not their number."""
         return any(
-            id(part) in self._picked or (not is_number(part) and self._tells(part, wrong=True))
+            id(part) in self._picked
+            or (not is_number(part) and self._predictions.tells(part, wrong=True))
             for part in self._tracing.behind(*values, stop=is_number)
         )
 
@@ -83,22 +79,6 @@ class _Looking:
                 given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
             if any(map(self._predictions.depends, self._tracing.losses(*given))):
                 return True
-        return False
-
-    def _tells(self, test: Value, wrong: bool) -> bool:
-        """Whether a test, or mask, holds where predictions are wrong, or where they are right."""
-        told = test.state.get(TEST) if isinstance(test, Unknown) else test
-        made = tensor.producer if (tensor := tensor_of(test)) is not None else None
-        if isinstance(made, Operation):
-            if made.entry.name in _NOT and made.inputs:
-                return self._tells(made.inputs[0], not wrong)
-            if made.entry.name == ("torch.ne" if wrong else "torch.eq"):
-                return self._predictions.compares(made.arguments.values())
-        if isinstance(told, Arithmetic):
-            if told.operator in ("not", "~") and told.operands:
-                return self._tells(told.operands[0], not wrong)
-            if told.operator == ("!=" if wrong else "=="):
-                return self._predictions.compares(told.operands)
         return False
 
 

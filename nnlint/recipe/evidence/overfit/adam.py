@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners
+from nnlint.recipe.learning import learners, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Constant, External
 
@@ -18,7 +18,7 @@ def adam(context: Context) -> Iterator[Evidence]:
         optimizer, trainer, options = learner.optimizer, learner.trainer, learner.options
         if optimizer is not None and optimizer.entry.family in _ADAM:
             name = optimizer.entry.name.rpartition(".")[2]
-            yield context.done(optimizer.site, f"trains with {name}")
+            yield context.done(place_of(optimizer), f"trains with {name}")
         elif options is not None:
             named = options.arguments.get(str(options.entry.options.get("optimizer_parameter", "")))
             if isinstance(named, Constant) and "adam" in str(named.value):

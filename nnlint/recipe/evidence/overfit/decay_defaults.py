@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnlint.questions.optimisation.schedules import trainer_decays, training_decays
 from nnlint.recipe.context import Context, Run
-from nnlint.recipe.learning import learners
+from nnlint.recipe.learning import learners, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Constant
 
@@ -24,8 +24,10 @@ def decay_defaults(context: Context) -> Iterator[Evidence]:
                     )
             elif _is_constant(told.arguments.get(name)):
                 yield context.done(told.site, "keeps its rate constant")
+        elif learner.is_handed_over:
+            continue
         elif optimizer is not None and run.program.complete and not _may_decay(run):
-            yield context.done(optimizer.site, "keeps its rate constant")
+            yield context.done(place_of(optimizer), "keeps its rate constant")
 
 
 def _is_constant(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners
+from nnlint.recipe.learning import learners, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.published import published
 from nnlint.semantics.values import Built, Instance
@@ -17,7 +17,7 @@ def known_model(context: Context) -> Iterator[Evidence]:
         for module in learner.layers:
             if isinstance(module, Built) and module.entry.kind == "model":
                 if not learner.run.is_off(module.conditions):
-                    yield context.done(module.site, f"trains `{_name(module)}` of a library")
+                    yield context.done(place_of(module), f"trains `{_name(module)}` of a library")
             elif isinstance(module, Instance) and (name := published(module)):
                 if module.site is not None:
                     yield context.done(module.site, f"trains {name}, as published")

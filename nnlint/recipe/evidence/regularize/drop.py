@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnlint.questions.model.layers import DROPOUTS
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, number
+from nnlint.recipe.learning import learners, number, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Built, Constant, Operation
 
@@ -23,7 +23,7 @@ def drop(context: Context) -> Iterator[Evidence]:
             rate = rate_of(layer) if isinstance(layer, Built) else 0.0
             if isinstance(layer, Built) and rate > 0 and layer.site.key in applied:
                 if not learner.run.is_off(layer.conditions):
-                    yield context.done(layer.site, f"drops {rate:.0%} in training")
+                    yield context.done(place_of(layer), f"drops {rate:.0%} in training")
         trained = {id(layer) for layer in learner.layers}
         for operation in learner.run.program.operations:
             rate = _rate_of_call(operation)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnlint.recipe.asking.stopping import early_stops
 from nnlint.recipe.context import Context, Run
-from nnlint.recipe.learning import built_by, contains, learning_runs
+from nnlint.recipe.learning import built_by, contains, learning_runs, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Built
 
@@ -18,7 +18,7 @@ def early_stopping(context: Context) -> Iterator[Evidence]:
             yield context.done(site, "stops when its score no longer improves")
         for callback in built_by(run, "event"):
             if callback.entry.options.get("stops_early") and _is_given(context, run, callback):
-                yield context.done(callback.site, "stops when its score no longer improves")
+                yield context.done(place_of(callback), "stops when its score no longer improves")
 
 
 def _is_given(context: Context, run: Run, callback: Built) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import Learner, learners
+from nnlint.recipe.learning import Learner, learners, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.holding import same_model
@@ -32,7 +32,7 @@ def pretrain(context: Context) -> Iterator[Evidence]:
         for module in learner.layers:
             if isinstance(module, Built) and not learner.run.is_off(module.conditions):
                 if is_pretrained(module):
-                    yield context.done(module.site, "starts from pretrained weights")
+                    yield context.done(place_of(module), "starts from pretrained weights")
         for event in _loads(learner):
             yield context.done(event.site, "starts from weights that were saved before")
         if learner.trainer is not None and _asks_for_weights(learner.trainer):

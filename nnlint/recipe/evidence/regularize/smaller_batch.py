@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from nnlint.questions.data.loaders import TrainingLoader, training_loaders
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, learning_runs, number
+from nnlint.recipe.learning import learners, learning_runs, number, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.syntax.walking import walk
 
@@ -27,7 +27,7 @@ def smaller_batch(context: Context) -> Iterator[Evidence]:
             if size is None or not 1 < size <= SMALL or "batch_size" not in loader.explicit:
                 continue
             if not run.is_off(loader.conditions) and not _gathers(found):
-                yield context.done(loader.site, f"trains in batches of {size:g}")
+                yield context.done(place_of(loader), f"trains in batches of {size:g}")
     for learner in learners(context):
         told = learner.options
         name = "per_device_train_batch_size"

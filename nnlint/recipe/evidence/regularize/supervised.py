@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from nnlint.questions.participants import is_model
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import Operation, Site, Tensor, Unknown, Value
+from nnlint.semantics.values import CALLEE, Operation, Site, Tensor, Unknown, Value
 
 
 def supervised(context: Context) -> Iterator[Evidence]:
@@ -19,8 +20,9 @@ def supervised(context: Context) -> Iterator[Evidence]:
     for run, trained in by_run.items():
         is_output = _of(trained)
         for event in run.events("backward", "returned_loss"):
-            if event.subject is not None and _has_labels(event.subject, context, is_output):
-                site = _place_of_loss(event.subject, context, is_output) or event.site
+            labels = _labels(event.subject, context, is_output)
+            if event.subject is not None and labels:
+                site = _place_of_loss(event.subject, labels, context, is_output) or event.site
                 yield context.done(site, "learns from targets that come with the data")
 
 
@@ -28,6 +30,8 @@ def _of(trained: set[int]) -> Callable[[Value], bool]:
     """Tells whether what is trained has given a value."""
 
     def is_output(value: Value) -> bool:
+        if isinstance(value, Unknown) and value.origin == "call":
+            return is_model(value.state.get(CALLEE))
         made = value.producer if isinstance(value, Tensor) else None
         if not isinstance(made, Operation):
             return False
@@ -36,7 +40,8 @@ def _of(trained: set[int]) -> Callable[[Value], bool]:
     return is_output
 
 
-def _has_labels(loss: Value, context: Context, is_output: Callable[[Value], bool]) -> bool:
+def _labels(loss: Value | None, context: Context, is_output: Callable[[Value], bool]) -> set[int]:
+    """The parts of a batch that a loss sees and that the model's output is not made of."""
     beside: list[Value] = []
     outputs: list[Value] = []
     for value in context.tracing.behind(loss, stop=is_output):
@@ -46,16 +51,19 @@ def _has_labels(loss: Value, context: Context, is_output: Callable[[Value], bool
             beside.append(value)
     inputs = {id(v) for v in context.tracing.behind(*outputs) if _is_part_of_batch(v)}
     # a whole batch is behind its parts
-    return bool(outputs and inputs) and any(id(value) not in inputs for value in beside)
+    return {id(value) for value in beside} - inputs if outputs and inputs else set()
 
 
 def _place_of_loss(
-    loss: Value, context: Context, is_output: Callable[[Value], bool]
+    loss: Value, labels: set[int], context: Context, is_output: Callable[[Value], bool]
 ) -> Site | None:
+    """Where a loss of a library is given the targets, if it is one."""
     for value in context.tracing.behind(loss, stop=is_output):
         made = value.producer if isinstance(value, Tensor) else None
         if isinstance(made, Operation) and made.entry.kind == "loss":
-            return made.site
+            given = context.tracing.behind(*made.arguments.values(), stop=is_output)
+            if any(id(part) in labels for part in given):
+                return made.site
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, number
+from nnlint.recipe.learning import learners, number, place_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Built, Items, Maybe, Table
 
@@ -16,7 +16,7 @@ def weight_decay(context: Context) -> Iterator[Evidence]:
         if learner.optimizer is not None:
             decay = decay_of(learner.optimizer)
             if decay > 0:
-                yield context.done(learner.optimizer.site, f"decays weights by {decay:g}")
+                yield context.done(place_of(learner.optimizer), f"decays weights by {decay:g}")
             continue
         told = learner.options or learner.trainer
         if told is None:

@@ -9,6 +9,7 @@ from nnlint.recipe.asking.batches import batches
 from nnlint.recipe.asking.showing import CURVE, PICTURE, TEXT, Show, shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
+from nnlint.recipe.tracing import is_number
 from nnlint.semantics.dataflow import made_up, tensor_of
 from nnlint.semantics.values import Tensor, Unknown, Value
 
@@ -37,7 +38,7 @@ def _inputs(context: Context, run: Run) -> set[int]:
 
 def _shows_batch(context: Context, run: Run, show: Show, known: set[int], given: set[int]) -> bool:
     flow = run.program.once(Computation)
-    values = list(context.tracing.behind(*show.values))
+    values = list(context.tracing.behind(*show.values, stop=is_number))
     if show.kind == TEXT and not _is_decoded(context, run, values):
         return False
     if any(flow.reaches(value) for value in values if isinstance(value, Tensor | Unknown)):

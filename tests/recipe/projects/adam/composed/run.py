@@ -6,7 +6,7 @@ from torch import nn
 @hydra.main(version_base=None, config_path="conf", config_name="main")
 def run(settings):
     network = nn.Linear(4, 2)
-    updates = hydra.utils.instantiate(settings.updates, params=network.parameters())  # done: adam
+    updates = hydra.utils.instantiate(settings.updates, params=network.parameters())
     for _ in range(settings.epochs):
         for x, y in torch.load("batches.pt"):
             updates.zero_grad()
