@@ -57,6 +57,16 @@ class Limits:
     memory: int | None = 8 * 2**30
     """Bytes of address space; not applied where CUDA runs."""
     allow_network: bool = False
+    until: float | None = None
+    """When all of it must have ended, as `time.monotonic()` has it."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until then."""
+        return float("inf") if self.until is None else max(0.0, self.until - time.monotonic())
+
+
+TIME_IS_UP = "the time was up"
 
 
 def run_job(
@@ -91,6 +101,9 @@ def run_job(
             break
         outcome.results.append(run.known(reason))
         remaining.remove(run.at)
+        if not limits.left:
+            outcome.results += [ProbeResult(p, "INCONCLUSIVE", TIME_IS_UP) for p in remaining]
+            return outcome
         assert len(remaining) < before
     why = outcome.failure.get("reason", "the worker ended before this probe")
     outcome.results += [ProbeResult(p, "INCONCLUSIVE", why) for p in remaining]
@@ -117,7 +130,7 @@ class _Run:
             "memory": limits.memory,
             "allow_network": limits.allow_network,
             "cpu": int(limits.timeout * (len(job["probes"]) + 1) * 2),
-            "probe_seconds": SHARE * limits.timeout,
+            "probe_seconds": SHARE * min(limits.timeout, limits.left / 2),
             **job,
         }
         try:
@@ -153,8 +166,11 @@ class _Run:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+                wait = min(deadline - time.monotonic(), self.limits.left)
+                line = lines.get(timeout=max(0.0, wait))
             except queue.Empty:
+                if not self.limits.left:
+                    return TIME_IS_UP
                 return f"no answer within {timeout:g} s (--timeout)"
             if line is None:
                 return None

@@ -135,6 +135,16 @@ def _programs(name: str, modules: ProjectModules) -> Sequence[Program]:
 
 
 def _of_program(program: Program) -> Iterator[Trained]:
+    """The models that a program trains; what is in the cells of a notebook is not run."""
+    for model in _found_in(program):
+        if model.filename.endswith(".ipynb"):
+            model.target, model.why_not = None, "the cells of a notebook are not run"
+        if model.loader is not None and str(model.loader["file"]).endswith(".ipynb"):
+            model.loader = None
+        yield model
+
+
+def _found_in(program: Program) -> Iterator[Trained]:
     for training in trainings(program):
         model = _model(program, training.model)
         model.at = _at(training.site)

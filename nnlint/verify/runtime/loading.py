@@ -27,6 +27,7 @@ from .construction.building import NotLoaded, file_of, load_target
 from .construction.constructing import annotations_of
 from .construction.missing import NOTED, Missing
 from .inputs import seed_all
+from .progress import late
 from .steps import Batch
 from .trees import leaves
 
@@ -295,7 +296,7 @@ def more_targets(batch: Batch, path: Any) -> list[Tensor]:
             target = dict(leaves(_as_tensors(more)))[path]
             found.append(target.detach())
             total += target.numel()
-            if index + 1 >= MOST_BATCHES or total >= MOST_LABELS:
+            if index + 1 >= MOST_BATCHES or total >= MOST_LABELS or late():
                 break
     return found
 
