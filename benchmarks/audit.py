@@ -283,7 +283,7 @@ def clean(seeds: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def cost(count: int, side: int) -> tuple[float, float]:
-    """Seconds and MiB for so many pictures of `side` pixels, made as they are read."""
+    """Seconds of processor time and MiB for so many pictures of `side` pixels, made as they are read."""
 
     class Stream:
         def read(self, sink: Sink) -> None:
@@ -297,10 +297,10 @@ def cost(count: int, side: int) -> tuple[float, float]:
                 places = tuple(range(start, start + len(labels)))
                 sink.batch(Batch("train", {"0": pictures, "1": labels}, len(labels), places))
 
-    started = time.monotonic()
+    started = time.process_time()
     with quiet():
         audit("stream", Stream(), Wishes())
-    return time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -314,7 +314,7 @@ def main() -> None:
     if options.samples:
         seconds, memory = cost(options.samples, options.side)
         print(f"{options.samples:,} pictures of {options.side}×{options.side}: ", end="")
-        print(f"{seconds:.0f} s, {memory:,.0f} MiB")
+        print(f"{seconds:.0f} s of processor time, {memory:,.0f} MiB")
         return
     print("| data | kind | planted | nnlint found | beside | cleanlab found | beside |")
     print("|---|---|--:|--:|--:|--:|--:|")
@@ -330,7 +330,7 @@ def main() -> None:
     for name, told in clean(1):
         print(f"- {name}: " + ("; ".join(told) or "nothing"))
     if options.mlguard:
-        print("\ndash-mlguard on the planted breast cancer, and on it as it is:\n")
+        print("\ndash-mlguard on the planted breast cancer:\n")
         for code, message in told_by_mlguard(cancer(0), options.mlguard):
             print(f"- {code}: {message}")
 

@@ -121,8 +121,10 @@ def of_texts(texts: Sequence[str], words: bool, seed: int) -> Array:
     options: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
     if words:
         options = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"\S+"}
-    counts = HashingVectorizer(n_features=_TEXT_WIDTH, norm=None, **options).transform(texts)
-    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(abs(counts))
+    counts = HashingVectorizer(
+        n_features=_TEXT_WIDTH, norm=None, alternate_sign=False, **options
+    ).transform(texts)
+    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     size = min(TEXT_SIZE, max(2, min(weighted.shape) - 1))
     if len(texts) < 3:
         return np.asarray(weighted.toarray(), np.float32)

@@ -24,7 +24,7 @@ from nnlint.audit.telling import about_pairs
 from nnlint.finding import Level
 
 KIND = "near-duplicates"
-CLOSE = {Kind.IMAGE: 0.35, Kind.TABLE: 0.25, Kind.TEXT: 0.3, Kind.IDS: 0.3, Kind.AUDIO: 0.15}
+CLOSE = {Kind.IMAGE: 0.35, Kind.TABLE: 0.25, Kind.TEXT: 0.45, Kind.IDS: 0.45, Kind.AUDIO: 0.15}
 """Largest distance of near duplicates, in typical distances between neighbours."""
 _BY_CHANCE = 0.05
 """Pairs so close that chance may give, of all samples."""
