@@ -7,6 +7,7 @@ import tokenize
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LAYOUT = frozenset({tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
 
@@ -49,7 +50,7 @@ class Shift:
         if _roughly(before) != _roughly(after):
             # to divide a text into tokens takes as long as to parse it ten times
             return None
-        old, new = Layout.of(before), Layout.of(after)
+        old, new = _laid_out(before), _laid_out(after)
         if old is None or new is None or old.code != new.code:
             return None
         return cls(old, new)
@@ -66,6 +67,12 @@ class Shift:
         """The comments where some have come, gone or moved, before and after."""
         pairs = zip(self.before.comments, self.after.comments, strict=True)
         return [comment for old, new in pairs if old != new for comment in (*old, *new)]
+
+
+@lru_cache(maxsize=4)
+def _laid_out(text: str) -> Layout | None:
+    """The layout of a text, of which an edit makes the next one."""
+    return Layout.of(text)
 
 
 def _roughly(text: str) -> list[str]:
