@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from generate import write_schemas
 from rule_pages import ROOT, TOPICS, topic_of, write_rule_pages
 
 from nnlint import DOCUMENTATION
@@ -35,13 +34,9 @@ HOMES = {"README.md": ROOT, "architecture.md": HERE}
 """Where files are whose sections are included; others are in benchmarks/."""
 COPIED = ("action.yml", "ci/gitlab.yml", ".pre-commit-hooks.yaml", "docs/growth.svg")
 """Files that pages lead to, each under its own name in files/."""
-MEASURED = {
-    "README.md": "Benchmarks",
-    "unseen.md": "Code nobody had looked at",
-    "reported.md": "Reported mistakes",
-    "mutation.md": "Planted bugs",
-    "zoo.md": "The verifier, measured",
-}
+BENCHMARKS = ROOT / "benchmarks"
+WHERE = re.compile(r"^\{\{ where (\S+) \}\}\n(.*?)^\{\{ end \}\}\n", re.MULTILINE | re.DOTALL)
+"""What is told only where there is a page."""
 INCLUDE = re.compile(r"^\{\{ (\S+\.md): (.+?) \}\}$", re.MULTILINE)
 NAVIGATION: tuple[tuple[str, Any], ...] = (
     ("Start", "index.md"),
@@ -58,7 +53,7 @@ NAVIGATION: tuple[tuple[str, Any], ...] = (
     ("Commands", "commands.md"),
     ("Writing rules", "writing-rules.md"),
     ("Comparison", "comparison.md"),
-    ("Measured", [(title, f"measured/{name}") for name, title in MEASURED.items()]),
+    ("Measured", None),
     ("Architecture", "architecture.md"),
     ("Changelog", "changelog.md"),
 )
@@ -108,26 +103,39 @@ def linked(text: str, page: str) -> str:
 
     def link(match: re.Match[str]) -> str:
         path, _, anchor = match[2].partition("#")
-        anchor = anchor and f"#{anchor}"
-        rule = re.fullmatch(r"rules/nnlint_rules/\w+/(\w+)\.py", path)
-        if rule:
-            to = f"rules/{rule[1].replace('_', '-')}.md"
-        elif path == "examples/bird_songs":
-            to = "tutorial.md"
-        elif path.endswith("README.md") and anchor == "#how-fast-it-is":
-            to = "comparison.md#how-fast"
-        elif path.removeprefix("../") in COPIED:
-            to = f"files/{_served(path)}"
-        elif path.startswith("docs/"):
-            to = f"{path.removeprefix('docs/')}{anchor}"
-        elif (ROOT / path).exists() and not (HERE / path).exists():
-            # a file of the repository that is no page
-            return match[1]
-        else:
-            return match[0]
-        return f"[{match[1]}]({up}{to})"
+        found = _in_repository(path)
+        to = None if found is None else _page_of(found, anchor and f"#{anchor}")
+        if to is not None:
+            return f"[{match[1]}]({up}{to})"
+        # a page that is made, or a file of the repository that is no page
+        return match[0] if found is None else match[1]
 
     return re.sub(r"\[([^\]\n]*)\]\((?!https?:|#|mailto:)([^)\s]+)\)", link, text)
+
+
+def _in_repository(path: str) -> str | None:
+    """What a link leads to, from the root of the repository, whichever text it stands in."""
+    for folder in (HERE, ROOT, BENCHMARKS):
+        target = (folder / path).resolve()
+        if target.exists() and target.is_relative_to(ROOT):
+            return target.relative_to(ROOT).as_posix()
+    return None
+
+
+def _page_of(path: str, anchor: str) -> str | None:
+    """The page, from the root of the site, that has what a file of the repository has."""
+    rule = re.fullmatch(r"rules/nnlint_rules/\w+/(\w+)\.py", path)
+    if rule:
+        return f"rules/{rule[1].replace('_', '-')}.md"
+    if path == "examples/bird_songs":
+        return "tutorial.md"
+    if path == "README.md":
+        return "comparison.md#how-fast" if anchor == "#how-fast-it-is" else "index.md"
+    if path in COPIED:
+        return f"files/{_served(path)}"
+    folder, _, name = path.partition("/")
+    homes = {"docs": "", "benchmarks": "measured/"}
+    return f"{homes[folder]}{name}{anchor}" if folder in homes else None
 
 
 def _served(path: str) -> str:
@@ -140,7 +148,7 @@ def write_page(pages: Path, name: str, text: str) -> None:
 
     def included(match: re.Match[str]) -> str:
         title = match[2].removesuffix(", alone")
-        folder = HOMES.get(match[1], ROOT / "benchmarks")
+        folder = HOMES.get(match[1], BENCHMARKS)
         return section_of(folder / match[1], title, title != match[2])
 
     target = pages / name
@@ -210,12 +218,12 @@ def write_pages(pages: Path) -> None:
         text = file.read_text(encoding="utf-8")
         for mark, value in made.items():
             text = text.replace(mark, value)
+        text = WHERE.sub(lambda part: part[2] if (HERE / part[1]).exists() else "", text)
         write_page(pages, file.name, text)
-    for name in MEASURED:
-        text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
-        write_page(pages, f"measured/{name}", text)
+    for file in sorted(BENCHMARKS.glob("*.md")):
+        write_page(pages, f"measured/{file.name}", file.read_text(encoding="utf-8"))
     write_rule_pages(pages / "rules", rules)
-    write_schemas(pages / "schemas")
+    shutil.copytree(HERE / "schemas", pages / "schemas")
     (pages / "files").mkdir()
     for name in COPIED:
         shutil.copy(ROOT / name, pages / "files" / _served(name))
@@ -235,9 +243,17 @@ def navigation(pages: Path) -> list[tuple[str, Any]]:
                 entries.append((name, of_topic))
             entries.append(("nnlint itself", [(r.name, f"rules/{r.name}.md") for r in TOOL_RULES]))
             found.append((title, entries))
-        elif isinstance(target, list) or (pages / target).exists():
+        elif title == "Measured":
+            texts = [(file.read_text(encoding="utf-8"), file) for file in BENCHMARKS.glob("*.md")]
+            entries = [(_title(text), f"measured/{file.name}") for text, file in texts]
+            found.append((title, sorted(entries, key=lambda e: (e[1] != "measured/README.md", e))))
+        elif (pages / target).exists():
             found.append((title, target))
     return found
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0].removeprefix("# ").strip()
 
 
 def config(pages: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,6 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 import nnlint
+from nnlint.cli import run
 from nnlint.registry import TOOL_RULES, every_rule, load_rules
 
 if sys.version_info >= (3, 11):
@@ -116,6 +119,55 @@ def test_the_reference_has_every_key(built: Path) -> None:
     schema = json.loads((built / "schemas" / "configuration.schema.json").read_text())
     page = Page(built / "configuration" / "index.html")
     assert set(schema["properties"]) <= page.places
+
+
+TUTORIAL = re.sub(
+    r"^\{\{ where (\S+) \}\}\n(.*?)^\{\{ end \}\}\n",
+    lambda part: part[2] if (ROOT / "docs" / part[1]).exists() else "",
+    (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"),
+    flags=re.MULTILINE | re.DOTALL,
+)
+
+
+def test_the_tutorial_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^```sh\n(.+)\n```$", TUTORIAL, re.MULTILINE)
+    # tests of the README run what runs models
+    said = [shlex.split(line)[1:] for line in commands if "verify" not in line]
+    assert len(said) >= 4
+    status = {shlex.join(line): run(line) for line in said}
+    assert {line: number for line, number in status.items() if number not in (0, 1)} == {}
+
+
+def test_rules_that_are_shown_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "writing-rules.md").read_text(encoding="utf-8")
+    (tmp_path / "rules").mkdir()
+    for code in re.findall(r"^```python\n(.+?)^```$", text, re.MULTILINE | re.DOTALL):
+        name = re.search(r"^def (\w+)", code, re.MULTILINE)
+        assert name
+        (tmp_path / "rules" / f"{name[1]}.py").write_text(code, encoding="utf-8")
+    (tmp_path / "step.py").write_text(STEP, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert (
+        run(["--no-cache", "--rules", "rules", "--select", "ACME", "--output-format", "json"]) == 1
+    )
+    found = [(f["code"], f["location"]["row"]) for f in json.loads(capfd.readouterr().out)]
+    assert found == [("ACME002", 8), ("ACME003", 9)]
+
+
+STEP = """import torch
+from torch import nn
+
+criterion = nn.CrossEntropyLoss(weight=torch.ones(3))
+
+
+def step(model, x, y):
+    loss = criterion(model(x), y)
+    loss.backward(retain_graph=True)
+"""
 
 
 def test_addresses_agree() -> None:
