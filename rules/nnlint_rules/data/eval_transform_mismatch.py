@@ -56,7 +56,8 @@ def eval_transform_mismatch(program: Program, context: Context) -> None:
     ```
 
     ## When not to use it
-    Where evaluation asks how a model bears other inputs.
+    Where evaluation asks how a model bears other inputs. A program that loads weights and trains
+    nothing is not asked: they may have been trained on data prepared as it says.
 
     ## References
     - [torchvision transforms](https://docs.pytorch.org/vision/stable/transforms.html)

@@ -51,7 +51,8 @@ def log_of_softmax(logarithm: Operation, context: Context) -> None:
     ```
 
     ## When not to use it
-    It leaves a logarithm alone that a small constant or a clamp keeps from 0.
+    It leaves a logarithm alone that a small constant or a clamp keeps from 0, or that is of what was
+    made without gradients, as in a beam search.
 
     ## References
     - [log_softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)

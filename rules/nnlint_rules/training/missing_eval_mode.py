@@ -71,7 +71,8 @@ def missing_eval_mode(program: Program, context: Context) -> None:
     ```
 
     ## When not to use it
-    For Monte-Carlo dropout, where the noise is the point.
+    For Monte-Carlo dropout, where the noise is the point. A teacher that is put into training mode
+    beside what it teaches is left alone.
 
     ## References
     - [Module.eval](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval)

@@ -55,7 +55,8 @@ def missing_step(program: Program, context: Context) -> None:
 
     ## When not to use it
     Code that reads the gradients itself (saliency, attacks, importance of weights) is not
-    reported, nor is a loop that hands the optimizer to code which can't be seen.
+    reported, nor is a loop that hands the optimizer to code which can't be seen, or that only
+    measures how long random numbers take.
 
     ## References
     - [Optimizing model parameters](https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html)
