@@ -57,7 +57,9 @@ def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip |
         return None
     states = follow(program, scope, optimizer).before(clip)
     kinds = {state.kind for state in states}
-    if not kinds or kinds == {""} or not kinds <= {"", "cleared", "applied"}:
+    if kinds == {""}:
+        return _before_its_batch(clip, scope, optimizer)
+    if not kinds or not kinds <= {"", "cleared", "applied"}:
         return None
     cleared = [state for state in states if state.kind == "cleared"]
     if cleared and all(state.backward for state in cleared):
@@ -68,6 +70,28 @@ def _out_of_turn(program: Program, clip: Event, scope: Block) -> MisplacedClip |
         return MisplacedClip(clip, "early", following)
     steps = [e for e in scope.events("step") if e.subject is optimizer]
     return _late(clip, steps[-1], scope) if steps else None
+
+
+def _before_its_batch(clip: Event, scope: Block, optimizer: Value) -> MisplacedClip | None:
+    """A clipping in a method for one batch, of which the rounds around it are not seen: whatever
+    gradients there are, those of this batch come behind it and are applied as they are."""
+    events = scope.events("backward", "step", "zero_grad", "clip")
+    behind = events[next(i for i, e in enumerate(events) if e is clip) + 1 :][:2]
+    if scope.kind != "entry" or [e.kind for e in behind] != ["backward", "step"]:
+        return None
+    backward, step = behind
+    clears = any(e.subject is optimizer for e in scope.events("zero_grad"))
+    if step.subject is not optimizer or not clears or not _on_one_path(clip, *behind):
+        return None
+    return MisplacedClip(clip, "early", backward)
+
+
+def _on_one_path(*events: Event) -> bool:
+    """Whether no test that leads to one of several events leads away from another."""
+    taken: dict[object, bool] = {}
+    return all(
+        taken.setdefault(c.site.key, c.taken) == c.taken for e in events for c in e.conditions
+    )
 
 
 def _late(clip: Event, step: Event, scope: Block) -> MisplacedClip:

@@ -1,6 +1,7 @@
 from nnlint.questions.training.monitored import best_models_by_training, plateaus_of_training
 from nnlint.questions.training.trainer_calls import monitors_of_training
-from nnlint.rule import Context, Level, Programs, rule
+from nnlint.remedies.monitoring import go_by_validation
+from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
 
@@ -9,6 +10,7 @@ from nnlint.semantics.analysis import Program
     level=Level.ADVICE,
     recipe="overfit, then regularise: select by validation loss",
     on=Programs(),
+    fix=Applicability.UNSAFE,
 )
 def plateau_on_training_loss(program: Program, context: Context) -> None:
     """A plateau scheduler or the best model goes by the training loss beside an evaluation.
@@ -18,6 +20,8 @@ def plateau_on_training_loss(program: Program, context: Context) -> None:
     train the model, and the saving of a best model by such a loss, where the same round of the
     loop evaluates on other data. So it does where Lightning is told to monitor the training loss of
     a module that validates, for a plateau, early stopping or checkpoints.
+
+    The fix passes a scheduler the validation loss, where the statements before give it a name.
 
     ## Why it hurts training
     The training loss goes on falling while the model overfits: the rate stays high when it should
@@ -84,6 +88,7 @@ def plateau_on_training_loss(program: Program, context: Context) -> None:
                 (found.trained.site, "trains with this loss"),
                 (found.evaluated.site, "the same round evaluates here"),
             ],
+            fix=("Pass the validation loss", go_by_validation(found)),
         )
     for found in best_models_by_training(program):
         context.report(
