@@ -14,7 +14,7 @@ from nnlint.semantics.values import Tensor, Value
 def depends_on_training(context: Context, run: Run, values: Sequence[Value]) -> bool:
     """Whether one of some values is computed from a loss that a run trains on."""
     trained = run.program.once(losses_trained_on)
-    goals = {id(loss_of(event)) for event in run.program.events("backward")}
+    goals = {id(loss_of(event)) for event in run.program.events("backward", "returned_loss")}
     for value in context.tracing.behind(*values, stop=is_loss):
         made = value.producer if isinstance(value, Tensor) else value
         if id(value) in goals or (is_loss(value) and (id(made) in trained or id(value) in trained)):

@@ -11,7 +11,7 @@ from nnlint.questions.training.measuring import losses_trained_on
 from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import Call
-from nnlint.semantics.values import Site, Value
+from nnlint.semantics.values import Built, Site, Value
 
 _LIBRARIES = (
     *("sklearn.metrics.", "torchmetrics.", "torcheval.", "evaluate.", "pytorch_msssim."),
@@ -63,6 +63,10 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
             continue
         if _is_metric(call) and any(map(predictions.depends, call.given)):
             yield Score(call.result, call.site, "measures what the model predicts")
+            # the metric itself is what is logged, or asked for its value later
+            metric = call.receiver if isinstance(call.receiver, Built) else call.event.subject
+            if isinstance(metric, Built):
+                yield Score(metric, call.site, "measures what the model predicts")
         elif call.last_name in _EXPONENTIALS and _of_loss(context, call):
             yield Score(call.result, call.site, "turns the loss into a readable unit")
 

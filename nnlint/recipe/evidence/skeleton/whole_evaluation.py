@@ -10,6 +10,9 @@ from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.timeline import Block, Event
 
+_STEPS = frozenset({"validation_step", "test_step"})
+"""Methods of Lightning's modules that a trainer calls for every batch of an evaluation."""
+
 
 def whole_evaluation(context: Context) -> Iterator[Evidence]:
     """A run goes over all of an evaluation set and computes a score from what the model gives."""
@@ -20,7 +23,14 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
         known = {id(value) for value in batches(context, run)}
         told: set[int] = set()
         for one in passes(run.program):
-            if one.role != "eval" or not one.scored or id(one.event) not in live:
+            if one.role != "eval" or id(one.event) not in live:
+                continue
+            if run.kind == "hooks" and one.entry is not None and one.entry.name in _STEPS:
+                if id(one.entry) not in told:
+                    told.add(id(one.entry))
+                    yield context.done(one.event.site, "is run by the trainer over a whole set")
+                continue
+            if not one.scored:
                 continue
             if not any(b.kind == "loop" and goes_over_data(b) for b in one.region):
                 if not one.on_made_up_data and not _is_batch(known, context, one.event):
