@@ -379,9 +379,17 @@ class Machine(ABC):
 
         Objects built since then keep what they came to be, for those who ask later.
         """
-        built = {id(state) for state in self.built_states}
-        self.journal[mark:] = [w for w in self.journal[mark:] if id(w[0]) not in built]
+        self.keep_new(mark, 0)
         self.rollback(mark)
+
+    def keep_new(self, mark: int, since: int) -> None:
+        """Let objects keep what they came to be since `mark`.
+
+        Parameters:
+            since: how many objects had been built before those.
+        """
+        built = {id(state) for state in self.built_states[since:]}
+        self.journal[mark:] = [w for w in self.journal[mark:] if id(w[0]) not in built]
 
     def rollback(self, mark: int) -> Writes:
         """Undo every write since `mark`, and say what they had made of the state."""

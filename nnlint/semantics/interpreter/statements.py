@@ -251,13 +251,16 @@ class Statements(Narrowing):
         grad, grads = self.grad, list[bool]()
         with self.inside("branch", site):
             for (condition, run), known in zip(arms, told, strict=True):
-                mark = len(self.journal)
+                mark, built = len(self.journal), len(self.built_states)
                 self.grad = grad
                 with self.inside("arm", site) as arm, self.under(condition), self.narrowed(known):
                     arm.end = end = run()
                 if end == "return":
                     # what it returns is as it was built
                     self.leave(mark)
+                elif self.read_settings is not None:
+                    # whoever reads settings asks of what is off by default, too
+                    self.keep_new(mark, built)
                 results.append((end, self.rollback(mark), condition))
                 grads.append(self.grad)
         self.grad = self._grad_behind([end for end, _, _ in results], grads, prefer)
