@@ -32,7 +32,8 @@ from nnlint.verify.knowledge import as_data
 from nnlint.verify.schedules import Place, plan_of
 from nnlint.verify.targets import Target
 
-_TRAINS = (b"backward", b".fit(", b".train(", b"training_step")
+_TRAINS = (b"train", b"backward", b"fit", b"optim", b"learn", b"run", b"main")
+"""Words of which a file that trains, or calls what does, has one."""
 _FAMILIES = {"smooth_l1": "huber"}
 _KNOWN = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
