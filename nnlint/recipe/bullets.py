@@ -25,6 +25,8 @@ TRAINS = "trains"
 """The fact that a project trains a model."""
 REINFORCED = "reinforced"
 """The fact that a project learns from an environment."""
+AUGMENTS = "augments"
+"""The fact that something in a project changes examples at random."""
 _AUDIT = "`nnlint audit pkg.data:make_loader`"
 _UNSEEN = "source shows only where it is done, not where somebody has looked"
 
@@ -117,6 +119,7 @@ _SKELETON = (
         next="turn augmentation off until the model overfits",
         contradicting=("NN201",),
         needs=(DATASET,),
+        unless=(AUGMENTS,),
         until=Stage.OVERFIT,
     ),
     Bullet(

@@ -45,6 +45,8 @@ def decide(
     # a seed that is fixed in part of a program is not fixed
     taken_back = {e.filename for e in lacking if e.rule in bullet.partial or not e.rule}
     whole = [e for e in done if e.filename not in taken_back]
+    if whole and not lacking and not facts.isdisjoint(bullet.unless):
+        return verdict(Status.CANT_TELL, bullet.unseen)
     if whole:
         return verdict(Status.DONE, whole[0].text, *whole, *lacking)
     if done and lacking:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from nnlint.recipe.bullets import DATASET, REINFORCED, TRAINS
+from nnlint.recipe.bullets import AUGMENTS, DATASET, REINFORCED, TRAINS
 from nnlint.recipe.context import Context
+from nnlint.semantics.transforms import is_random_transform
 
 _ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
+_AUGMENTATIONS = frozenset({"albumentations", "imgaug", "augly", "audiomentations", "nlpaug"})
 
 
 def facts_of(context: Context) -> Iterator[str]:
@@ -21,6 +23,10 @@ def facts_of(context: Context) -> Iterator[str]:
     imported = {name.partition(".")[0] for name in _imports(context)}
     if not imported.isdisjoint(_ENVIRONMENTS):
         yield REINFORCED
+    if not imported.isdisjoint(_AUGMENTATIONS) or any(
+        map(is_random_transform, context.analysis.builds)
+    ):
+        yield AUGMENTS
     if any(b.entry.kind in ("loader", "dataset") for b in context.analysis.builds):
         yield DATASET
 

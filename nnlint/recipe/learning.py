@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nnlint.questions.participants import held_models, is_model, steps_optimizer, updates_no_model
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.holding import covers
 from nnlint.semantics.interpreter.signatures import with_defaults
 from nnlint.semantics.registration import with_submodules
@@ -67,6 +68,19 @@ def learning_runs(context: Context) -> list[Run]:
 def learners(context: Context) -> list[Learner]:
     """What updates weights by default in the runs of a file."""
     return [learner for run in learning_runs(context) for learner in _of_run(run)]
+
+
+def rivals(learner: Learner, others: Sequence[Learner]) -> list[Learner]:
+    """What trains in a learner's place where a test comes out otherwise of which nobody knows how
+    it comes out by default."""
+    own = learner.optimizer.conditions if learner.optimizer is not None else ()
+    open_ends = {(c.site.key, not c.taken) for c in own if taken_by_default(c) is None}
+    return [
+        other
+        for other in others
+        if other.optimizer is not None
+        and any((c.site.key, c.taken) in open_ends for c in other.optimizer.conditions)
+    ]
 
 
 def _of_run(run: Run) -> Iterator[Learner]:

@@ -81,6 +81,8 @@ class Bullet:
     """Codes of the rules whose findings doing it would have shown."""
     needs: tuple[str, ...] = ()
     """Facts about a project of which one must hold for the bullet to apply; see `facts`."""
+    unless: tuple[str, ...] = ()
+    """Facts about a project that leave open whether it is done."""
     until: Stage | None = None
     """The last stage in which the opposite is one, where it is only meant for the beginning: with
     no stage set, a finished project that augments is not wrong."""

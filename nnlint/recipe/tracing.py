@@ -22,6 +22,7 @@ from nnlint.semantics.values import (
     Choice,
     Constant,
     Extent,
+    Instance,
     Items,
     Join,
     Maybe,
@@ -38,6 +39,9 @@ MOST = 2_000
 """Values that are looked at behind one."""
 _COMES_FROM = (MADE_OF, CALLED_ON, RECEIVER, TEST, TAKEN_FROM, STORED_IN, AS_TENSOR)
 """Keys of the state of something unresolved for a value that it comes from."""
+_LIKE = frozenset("expand_as view_as reshape_as type_as to zeros_like ones_like full_like".split())
+"""Operations that take only the shape, type or device of what else they are given."""
+_COUNTED = (Arithmetic, Unknown, Choice, Tensor)
 
 
 class Tracing:
@@ -103,6 +107,9 @@ class Tracing:
                 yield from value.items
                 if isinstance(value.state.get(MADE_OF), Value):
                     yield value.state[MADE_OF]
+            case Instance():
+                # an object that counts, as a running mean does: its numbers
+                yield from (v for v in value.state.values() if isinstance(v, _COUNTED))
             case Table():
                 yield from (v for v in value.state.values() if isinstance(v, Value))
             case Arithmetic():
@@ -133,6 +140,9 @@ def _of_producer(producer: Operation | Join | Source) -> Iterator[Value]:
     if isinstance(producer, Source):
         if producer.of is not None:
             yield producer.of
+        return
+    if isinstance(producer, Operation) and producer.entry.name.rpartition(".")[2] in _LIKE:
+        yield from producer.inputs[:1]
         return
     yield from producer.inputs
     if isinstance(producer, Operation):

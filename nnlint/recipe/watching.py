@@ -39,6 +39,8 @@ goes over is looked at."""
 _PARAMETERS = ("weight", "bias")
 MadeOf = Mapping[int, tuple[Value, tuple[Value, ...]]]
 """By the identity of a value: the value, and what it is computed from."""
+_KEEPS = frozenset("update add append extend push put accumulate observe record".split())
+"""Methods of things of unknown classes that keep what they are given, as running means do."""
 _OWN = (Function, Class, Instance, Partial)
 
 
@@ -173,6 +175,9 @@ class Onlooker(Observer):
         arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
+        if isinstance(receiver, Unknown) and name.rpartition(".")[2] in _KEEPS:
+            held = self.made_of.get(id(receiver), (receiver, ()))[1]
+            self.made_of[id(receiver)] = receiver, (*held, *arguments, *keywords.values())
         event = machine.emit(CALLED, machine.site(node), callee, arguments, name)
         self.calls[id(event)] = Call(event, name, receiver, arguments, keywords, result)
 

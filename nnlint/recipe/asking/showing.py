@@ -15,7 +15,7 @@ _PICTURES = frozenset(
     "imshow matshow imsave save_image add_image add_images Image Video Audio Figure imwrite "
     "pcolormesh pcolor specshow waveshow add_video add_audio draw_bounding_boxes "
     "draw_segmentation_masks play log_image log_images add_figure "
-    "write_png write_jpeg show_image show_batch plot_trisurf voxels".split()
+    "write_png write_jpeg PhotoImage show_image show_batch plot_trisurf voxels".split()
 )
 _CURVES = frozenset(
     "plot scatter line bar barh hist hist2d boxplot violinplot step stem errorbar semilogy loglog "

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nnlint.questions.data.splits import TRAIN, role_of_name
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.timeline import Block
 from nnlint.semantics.values import BoundMethod, Class, Constant, Function, Instance, Site, Value
@@ -61,8 +61,9 @@ class _Scores:
     def is_of_training(self, score: ast.expr) -> bool:
         """Whether an expression is, or sums up, the loss that is trained on."""
         names = [ast.unparse(node) for node in walk(score) if isinstance(node, _Named)]
-        if any(role_of_name(name.rpartition(".")[2]) == TRAIN for name in names):
-            return True
+        roles = {role_of_name(name.rpartition(".")[2]) for name in names}
+        if TRAIN in roles or EVAL in roles:
+            return TRAIN in roles
         value = self._context.values.get(score) if self._context is not None else None
         return value is not None and self.are_of_training((value,))
 

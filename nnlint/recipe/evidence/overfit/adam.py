@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, place_of
+from nnlint.recipe.learning import learners, place_of, rivals
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Constant, External
 
@@ -14,9 +14,13 @@ _ADAM = ("adam", "adamw")
 
 def adam(context: Context) -> Iterator[Evidence]:
     """A run steps a model with Adam or one of its kin, chosen by the program or by its trainer."""
-    for learner in learners(context):
+    known = learners(context)
+    for learner in known:
         optimizer, trainer, options = learner.optimizer, learner.trainer, learner.options
         if optimizer is not None and optimizer.entry.family in _ADAM:
+            others = [rival.optimizer for rival in rivals(learner, known)]
+            if any(other is not None and other.entry.family not in _ADAM for other in others):
+                continue
             name = optimizer.entry.name.rpartition(".")[2]
             yield context.done(place_of(optimizer), f"trains with {name}")
         elif options is not None:

@@ -24,7 +24,7 @@ def smaller_batch(context: Context) -> Iterator[Evidence]:
         for found in training_loaders(run.program):
             loader = found.loader
             size = number(loader.arguments.get("batch_size"))
-            if size is None or not 1 < size <= SMALL or "batch_size" not in loader.explicit:
+            if size is None or not 1 <= size <= SMALL or "batch_size" not in loader.explicit:
                 continue
             if not run.is_off(loader.conditions) and not _gathers(found):
                 yield context.done(place_of(loader), f"trains in batches of {size:g}")
@@ -34,7 +34,7 @@ def smaller_batch(context: Context) -> Iterator[Evidence]:
         if told is not None and name in told.explicit:
             size = number(told.arguments.get(name))
             several = number(told.arguments.get("gradient_accumulation_steps")) or 1
-            if size is not None and 1 < size * several <= SMALL:
+            if size is not None and 1 <= size * several <= SMALL:
                 yield context.done(told.site, f"trains in batches of {size * several:g}")
 
 

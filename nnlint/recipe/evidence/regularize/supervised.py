@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from nnlint.questions.participants import is_model
+from nnlint.questions.participants import is_output as gives_output
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
@@ -31,7 +32,7 @@ def _of(trained: set[int]) -> Callable[[Value], bool]:
 
     def is_output(value: Value) -> bool:
         if isinstance(value, Unknown) and value.origin == "call":
-            return is_model(value.state.get(CALLEE))
+            return is_model(value.state.get(CALLEE)) or gives_output(value)
         made = value.producer if isinstance(value, Tensor) else None
         if not isinstance(made, Operation):
             return False

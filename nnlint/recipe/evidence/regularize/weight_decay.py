@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
-from nnlint.recipe.learning import learners, number, place_of
+from nnlint.recipe.learning import learners, number, place_of, rivals
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import Built, Items, Maybe, Table
 
 
 def weight_decay(context: Context) -> Iterator[Evidence]:
     """The optimizer of a run decays weights: as it is told, or by its library's default."""
-    for learner in learners(context):
+    known = learners(context)
+    for learner in known:
         if learner.optimizer is not None:
+            others = [rival.optimizer for rival in rivals(learner, known)]
             decay = decay_of(learner.optimizer)
-            if decay > 0:
+            if decay > 0 and all(other is None or decay_of(other) > 0 for other in others):
                 yield context.done(place_of(learner.optimizer), f"decays weights by {decay:g}")
             continue
         told = learner.options or learner.trainer
