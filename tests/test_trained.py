@@ -174,3 +174,26 @@ def test_a_lightning_module_and_its_data_are_found_where_it_is_fitted(tmp_path):
     (model,) = (m for m in models if m.name == "Module")
     assert model.by_itself and model.loss == "cross_entropy"
     assert model.loader is not None and model.loader["name"] == "data"
+
+
+def test_a_script_that_only_calls_what_trains_knows_the_model(tmp_path):
+    text = textwrap.dedent(HEAD) + textwrap.dedent(
+        """
+        def fit_all(net, loader):
+            optimizer = torch.optim.Adam(net.parameters())
+            for x, y in loader:
+                optimizer.zero_grad()
+                F.cross_entropy(net(x), y).backward()
+                optimizer.step()
+        """
+    )
+    (tmp_path / "steps.py").write_text(text)
+    script = tmp_path / "main.py"
+    script.write_text(
+        "from torch.utils.data import DataLoader\n\nfrom steps import Net, fit_all\n\n"
+        "batches = DataLoader([], batch_size=8)\nfit_all(Net(), batches)\n"
+    )
+    files = [str(script), str(tmp_path / "steps.py")]
+    (model,) = find_trained(files, ProjectModules(Roots.of(files))).models
+    assert model.name == "Net" and model.loader is not None
+    assert (model.loader["name"], model.loader["within"]) == ("batches", "")

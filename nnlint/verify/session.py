@@ -130,7 +130,8 @@ class _Run:
             "memory": limits.memory,
             "allow_network": limits.allow_network,
             "cpu": int(limits.timeout * (len(job["probes"]) + 1) * 2),
-            "probe_seconds": SHARE * min(limits.timeout, limits.left / 2),
+            "probe_seconds": SHARE * limits.timeout,
+            "seconds_left": None if limits.until is None else limits.left,
             **job,
         }
         try:

@@ -23,16 +23,17 @@ from nnlint.semantics.values import (
     Instance,
     Operation,
     Site,
-    Value,
     names_of,
 )
 from nnlint.source.file import SourceError
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.verify.knowledge import as_data
 from nnlint.verify.schedules import Place, plan_of
 from nnlint.verify.targets import Target
 
-_TRAINS = (b"backward", b".fit(", b".train(", b"training_step")
+_TRAINS = (b"train", b"backward", b"fit", b"optim", b"learn", b"run", b"main")
+"""Words of which a file that trains, or calls what does, has one."""
 _FAMILIES = {"smooth_l1": "huber"}
 _KNOWN = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber")
 
@@ -237,7 +238,7 @@ def _library_criterion(loss: Operation, family: str) -> dict[str, Any]:
 
 def _loader(program: Program, training: Training) -> dict[str, Any] | None:
     """Where the batches of a training come from, where a variable holds it."""
-    if training.data is None:
+    if not isinstance(training.data, Instance | Built):
         return None
     variable = _variable(program, training.data, training.site)
     if variable is None:
@@ -249,34 +250,59 @@ def _loader(program: Program, training: Training) -> dict[str, Any] | None:
     return {"file": file, "name": name, "within": within, "title": where}
 
 
-def _variable(program: Program, value: Value, near: Site | None = None) -> tuple[str, str] | None:
+def _variable(
+    program: Program, value: Instance | Built, near: Site | None = None
+) -> tuple[str, str] | None:
     """A name that the program's own file gives an object, and the function that it is in.
 
+    The statement makes the object, or calls what does; one that only has the name counts for
+    data alone, and where there is no other of that name.
+
     Parameters:
-        near: a place whose function is looked at before others.
+        near: for data, the place whose function is looked at before others.
 
     Returns:
         the name and the function, empty at the top of the module; None where there is none.
     """
-    wanted = set(names_of(value))
-    body = list(program.module.tree.body)
-    if near is not None and near.module is program.module:
+    candidates = list(_candidates(program.module, set(names_of(value)), near))
+    maker = _maker_of(value.site)
+    for statement, name, within in candidates:
+        if value.site is not None and value.site.module is program.module:
+            if stands_in(value.site.node, statement):
+                return name, within
+        calls = (n.func for n in ast.walk(statement) if isinstance(n, ast.Call))
+        if maker and any(last_name(called) == maker for called in calls):
+            return name, within
+    places = {(name, within) for _, name, within in candidates}
+    return places.pop() if near is not None and len(places) == 1 else None
+
+
+def _candidates(
+    module: ModuleSyntax, wanted: set[str], near: Site | None
+) -> Iterator[tuple[ast.stmt, str, str]]:
+    """The statements of a module that set one of some names, and the function they are in."""
+    body = list(module.tree.body)
+    if near is not None and near.module is module:
         body.sort(key=lambda node: not stands_in(near.node, node))
     for node in body:
+        within, inner = "", [node]
         if isinstance(node, ast.If):
-            for inner in node.body:
-                found = _assigned(inner, wanted)
-                if found:
-                    return found, ""
-        if isinstance(node, ast.FunctionDef):
-            for inner in _before_loops(node.body):
-                found = _assigned(inner, wanted)
-                if found:
-                    return found, node.name
-        found = _assigned(node, wanted)
-        if found:
-            return found, ""
-    return None
+            inner = list(node.body)
+        elif isinstance(node, ast.FunctionDef):
+            within, inner = node.name, list(_before_loops(node.body))
+        for statement in inner:
+            name = _assigned(statement, wanted)
+            if name:
+                yield statement, name, within
+
+
+def _maker_of(site: Site | None) -> str:
+    """The name of the function or class at the top of its module in which something is made."""
+    definitions = (ast.FunctionDef, ast.ClassDef)
+    for node in site.module.tree.body if site is not None else ():
+        if isinstance(node, definitions) and site is not None and stands_in(site.node, node):
+            return node.name
+    return ""
 
 
 def _before_loops(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

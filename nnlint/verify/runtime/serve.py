@@ -110,6 +110,7 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
 
     options = Options(**job.get("options", {}))
     names = job["probes"]
+    began, given = time.monotonic(), job.get("seconds_left")
     subject: Any = None
     if any(getattr(probes.load(n), "NEEDS_MODEL", True) for n in names):
         batch = None
@@ -141,6 +142,10 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         guard.refusals.clear()
         lines = Lines([tuple(s) for s in options.finding.get("statements", [])])
         seconds = float(job.get("probe_seconds") or 1e9)
+        if given is not None:
+            # something is left for what comes after, and the last one ends by itself, too
+            left = max(0.0, float(given) - (time.monotonic() - began))
+            seconds = min(seconds, left * (0.8 if name == names[-1] else 0.5))
         with lines.watched(), watched(seconds, partial(tell, "partial")):
             answer = _ask(probes.load(name), subject, options, guard.refusals)
         if lines.statements and subject is not None:
