@@ -18,6 +18,7 @@ from nnlint.text import json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
 
 _STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.ADVICE: "blue"}
 _MOST_CHANNELS = 64
@@ -43,16 +44,24 @@ def write_terminal(audit: Audit, stream: TextIO, color: bool, width: int) -> Non
                 f"  {plain(where(finding))}",
             )
         )
-        console.print(Text("  " + plain(finding.message)))
+        console.print(_set_in(finding.message))
         listed = examples(finding)
         if listed:
-            console.print(Text("  " + plain(listed), style="dim"))
+            console.print(_set_in(listed, "dim"))
     if audit.notes:
         console.print()
     for note in audit.notes:
         console.print(Text(plain(f"note: {note}"), style="dim"))
     console.print()
     console.print(Text(f"{summary(audit)} in {audit.seconds:.1f} s", style="bold"))
+
+
+def _set_in(text: str, style: str = "") -> Padding:
+    """Text that is set in on each of its lines."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text(plain(text), style=style), (0, 0, 0, 2), expand=False)
 
 
 def _splits(console: Console, data: Collected) -> None:
@@ -118,7 +127,9 @@ def inputs_in_words(data: Collected, part: Part) -> str:
     """Shape, range, mean and deviation of the inputs."""
     shape = part.shapes[0] if part.shapes and len(set(part.shapes)) == 1 else ""
     channels = part.channels
-    if channels is None or not len(channels.count) or data.kind is Kind.TABLE:
+    if data.kind is Kind.TABLE:
+        return shape or plural(len(data.features), "feature")
+    if channels is None or not len(channels.count):
         return shape
     low, high = float(channels.lowest.min()), float(channels.highest.max())
     means = few([number(float(m)) for m in channels.mean], 3)
