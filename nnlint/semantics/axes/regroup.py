@@ -375,7 +375,7 @@ def _questions(
         product(*sizes), product(*(w for w in wanted if w is not None))
     )
     if None in wanted and target_left == ONE:
-        if _may_be_numbers(wanted, source_left) or _needs_examples(sizes, wanted):
+        if _may_be_numbers(wanted, source_left) or _needs_examples(atoms, wanted):
             coupled |= {*source_left.symbols}
         filled = tuple(source_left if w is None else w for w in wanted)
         yield _Question(tuple(atoms), tuple(sizes), filled, coupled)
@@ -402,15 +402,16 @@ def _may_be_numbers(wanted: Sequence[Size | None], left: Size) -> bool:
     return numbers and bool(left.symbols) and left.coefficient > 1
 
 
-def _needs_examples(sizes: Sequence[Size], wanted: Sequence[Size | None]) -> bool:
+def _needs_examples(atoms: Sequence[Axis], wanted: Sequence[Size | None]) -> bool:
     """Whether the numbers that a target ends with take in some of the number of examples, and may as
     well be symbols of the source: `(16, 256, height, width)` as `(-1, 1024)` has maps of two by two.
     """
     given = [one for one in wanted if one is not None]
-    if not sizes or wanted[0] is not None or any(one.symbols for one in (*given, sizes[0])):
+    if not atoms or wanted[0] is not None or any(axis.meaning == "batch" for axis in atoms[1:]):
         return False
-    each = product(*sizes[1:])
-    return bool(each.symbols) and each.coefficient % product(*given).coefficient != 0
+    each = product(*(axis.size for axis in atoms[1:]))
+    written = not any(one.symbols for one in (*given, atoms[0].size))
+    return written and bool(each.symbols) and each.coefficient % product(*given).coefficient != 0
 
 
 def _factored(sizes: list[Size], wanted: list[Size | None]) -> tuple[list[Size], frozenset[Symbol]]:
