@@ -69,24 +69,26 @@ def _names_around(
             if name:
                 yield site, name
             return
-    site = evaluation.loop.site
-    if calls or site is None or not isinstance(site.node, ast.For):
+    loop = evaluation.loop.site
+    if calls or loop is None or not isinstance(loop.node, ast.For):
         return
-    if any(e is not evaluation and e.loop.site is site for e in measured):
+    if any(e is not evaluation and e.loop.site is loop for e in measured):
         return
-    summed = [
-        last_name(n.target) if isinstance(n, ast.AugAssign) else last_name(n.func.value)
-        for n in walk(site.node)
-        if isinstance(n, ast.AugAssign)
-        or (
-            isinstance(n, ast.Call)
-            and isinstance(n.func, ast.Attribute)
-            and n.func.attr == "append"
-        )
-    ]
-    name = _held_out_score(summed)
+    name = _held_out_score(list(_summed_in(loop.node)))
     if name:
-        yield Site(site.module, site.node.iter), name
+        yield Site(loop.module, loop.node.iter), name
+
+
+def _summed_in(loop: ast.For) -> Iterator[str]:
+    """The names that the rounds of a loop add to."""
+    for node in walk(loop):
+        match node:
+            case ast.AugAssign(target=target):
+                yield last_name(target)
+            case ast.Call(func=ast.Attribute(value=target, attr="append")):
+                yield last_name(target)
+            case _:
+                pass
 
 
 def _held_out_score(names: list[str]) -> str:
