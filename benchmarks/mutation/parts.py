@@ -38,19 +38,28 @@ def augment_whole(program: Program) -> Iterator[list[Replacement]]:
 
 
 def select_by_test(program: Program) -> Iterator[list[Replacement]]:
-    """What goes over the loader for validation goes over the one for tests, where the best weights
-    are kept and the tests are run as well."""
+    """What goes over the loader for validation goes over the one for tests, in a function that has
+    both, where the best weights are kept."""
     if "best" not in program.text or not program.calls("save", "deepcopy"):
         return
-    uses: dict[str, list[ast.Name | ast.Attribute]] = {}
+    uses: dict[tuple[ast.AST, str], list[ast.AST]] = {}
+    bound: dict[ast.AST, set[str]] = {}
     for node in ast.walk(program.tree):
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            uses.setdefault(program.source(node), []).append(node)
-    for name in uses:
+        scope = program.function(node)
+        if isinstance(node, ast.arg):
+            bound.setdefault(scope, set()).add(node.arg)
+        elif isinstance(node, ast.Name | ast.Attribute):
+            if isinstance(node.ctx, ast.Load):
+                uses.setdefault((scope, program.source(node)), []).append(node)
+            else:
+                bound.setdefault(scope, set()).add(program.source(node))
+    of_file = bound.get(program.tree, set())
+    for (scope, name), found in uses.items():
         test = _HELD_OUT.sub("test", name, count=1)
-        loads = re.search("load|dl|iter|batches", name)
-        if loads and test != name and _HELD_OUT.search(name) and test in uses:
-            yield [(use, test) for use in uses[name]]
+        named = re.search("load|dl|iter|batches", name) and _HELD_OUT.search(name)
+        own = test.startswith("self.") and f"{test} =" in program.text
+        if named and test != name and (own or test in bound.get(scope, set()) | of_file):
+            yield [(use, test) for use in found]
 
 
 def transform_apart(program: Program) -> Iterator[list[Replacement]]:

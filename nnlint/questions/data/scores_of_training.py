@@ -74,19 +74,21 @@ def _names_around(
         return
     if any(e is not evaluation and e.loop.site is loop for e in measured):
         return
-    name = _held_out_score([*_collected_in(loop.node)])
+    name = _held_out_score(list(_summed_in(loop.node)))
     if name:
         yield Site(loop.module, loop.node.iter), name
 
 
-def _collected_in(loop: ast.For) -> Iterator[str]:
-    """The names of what a loop adds up, or appends to."""
+def _summed_in(loop: ast.For) -> Iterator[str]:
+    """The names that the rounds of a loop add to."""
     for node in walk(loop):
         match node:
             case ast.AugAssign(target=target):
                 yield last_name(target)
-            case ast.Call(func=ast.Attribute(attr="append", value=held)):
-                yield last_name(held)
+            case ast.Call(func=ast.Attribute(value=target, attr="append")):
+                yield last_name(target)
+            case _:
+                pass
 
 
 def _held_out_score(names: list[str]) -> str:

@@ -26,6 +26,7 @@ from nnlint.syntax.walking import walk
 
 _ORDERS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 _STOPS = re.compile(r"early_?stop|stopper", re.IGNORECASE)
+_SAVES = re.compile(r"save|checkpoint", re.IGNORECASE)
 _ADDS = frozenset({"append", "update", "add", "extend", "add_batch"})
 _KEPT, _ENDS = "which weights are kept", "when training ends"
 _MOST_NAMES = 60
@@ -86,11 +87,31 @@ def _deciding(program: Program) -> Iterator[tuple[Site, frozenset[str], str]]:
                 if names:
                     yield condition.site, names, _KEPT
                     break
+            else:
+                for call in event.callers[::-1]:
+                    yield from _told_by_flag(call)
         elif event.kind == "scheduler_step" and _is_plateau(event):
             yield event.site, _names_in_arguments(event.site), "when the learning rate falls"
         elif event.kind == "opaque" and _STOPS.search(called_name(event.site.node)):
             names = _names_in_arguments(event.site)
             yield event.site, names, _ENDS
+        elif event.kind == "opaque" and _SAVES.search(called_name(event.site.node)):
+            yield from _told_by_flag(event.site)
+
+
+def _told_by_flag(call: Site) -> Iterator[tuple[Site, frozenset[str], str]]:
+    """Comparisons whose outcome a call that saves is given: `save(state, is_best)`."""
+    if not isinstance(call.node, ast.Call):
+        return
+    given = [*call.node.args, *(k.value for k in call.node.keywords)]
+    flags = {value.id for value in given if isinstance(value, ast.Name)}
+    own: ast.AST = function_around(call.module, call.node) or call.module.tree
+    for statement in walk(own) if flags else ():
+        if isinstance(statement, ast.Assign) and not flags.isdisjoint(_assigned_by(statement)):
+            test = Site(call.module, statement.value)
+            names = _compared(test, True)
+            if names:
+                yield test, names, _KEPT
 
 
 def _is_plateau(event: Event) -> bool:

@@ -13,7 +13,19 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import distinct
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import RECEIVER, Operation, Source, Tensor, Unknown, Value
+from nnlint.semantics.values import (
+    RECEIVER,
+    Built,
+    Class,
+    Instance,
+    Operation,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+)
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(r"eval|valid|test|score|metric|infer|predict|sampl|generat|play", re.I)
@@ -29,6 +41,7 @@ _PLAYS = re.compile(r"^(?:gym|gymnasium|envs?|environments?|episodes?)$", re.I)
 """Words of programs that learn from what an environment gives: its reward is the score."""
 _ATTACKS = re.compile(r"attack|adversar|fgsm|(?:^|_)pgd(?:_|$)|perturb", re.I)
 """Words of programs that look for inputs: whether a model is fooled is their score."""
+_ENTROPY = re.compile(r"^(?:cross_entropy|CrossEntropyLoss|nll_loss|NLLLoss)$")
 _CLASSIFIES = re.compile(r"cross_?entropy|nll_?loss|bce", re.I)
 
 
@@ -77,6 +90,9 @@ def loss_only_training(program: Program) -> Event | None:
     trained = unmeasured_classifier(program)
     if trained is not None:
         return None if _measures_for_trainer(program) else trained
+    fitted = _unmeasured_module(program)
+    if fitted is not None:
+        return fitted
     if _training_step(program) is None:
         return None
     if _says(program, _ATTACKS) or _seeks_inputs(program):
@@ -92,6 +108,44 @@ def loss_only_training(program: Program) -> Event | None:
     losses = [e for e in program.events("loss") if _CLASSIFIES.search(e.name)]
     rebuilt = {e.site.key for e in losses if any(_comes_from(v, given) for v in e.operands[1:2])}
     return next((e for e in losses if e.site.key not in rebuilt), None)
+
+
+def _unmeasured_module(program: Program) -> Event | None:
+    """The call that has a Lightning trainer train a classifier, of which no file that takes part
+    names a score."""
+    if not (program.is_entry and program.complete) or program.events("backward"):
+        return None
+    for call in program.events("fit"):
+        trainer, model = call.subject, call.operands[0] if call.operands else None
+        if not isinstance(trainer, Built) or trainer.entry.family != "lightning":
+            continue
+        if (
+            not isinstance(model, Instance)
+            or not model.cls.known
+            or "callbacks" in trainer.explicit
+        ):
+            continue
+        classes = [base for base in model.cls.ancestry() if isinstance(base, Class)]
+        steps = [c.names.get("training_step") for c in classes]
+        modules = {program.module, *(c.scope.module for c in classes)}
+        if not any(steps) or any(_measures(module) for module in modules):
+            continue
+        if any(_classifies(c.node) for c in classes):
+            return call
+    return None
+
+
+def _measures(module: ModuleSyntax) -> bool:
+    """Whether a file names a score, or what may give one."""
+    words = [word for group in module.words(module.tree) for word in group]
+    return any(p.search(word) for p in (_MEASURES, _MAY_MEASURE) for word in words)
+
+
+def _classifies(cls: ast.ClassDef) -> bool:
+    """Whether a class takes the cross entropy of what it computes."""
+    return any(
+        isinstance(node, ast.Call) and _ENTROPY.search(called_name(node)) for node in walk(cls)
+    )
 
 
 def _measures_for_trainer(program: Program) -> bool:

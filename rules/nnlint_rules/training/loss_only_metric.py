@@ -14,7 +14,7 @@ def loss_only_metric(program: Program, context: Context) -> None:
 
     ## What it does
     Reports a program that trains a classifier and computes neither an accuracy nor any
-    other metric.
+    other metric, also where a trainer of Lightning or Hugging Face trains it.
 
     ## Why it hurts training
     A loss of 0.31 says little, and it may rise while predictions get better. An accuracy
@@ -61,9 +61,11 @@ def loss_only_metric(program: Program, context: Context) -> None:
     """
     loss = loss_only_training(program)
     if loss is not None:
+        measures = (
+            "measures nothing but the loss" if loss.kind == "fit" else "is all that is measured"
+        )
         context.report(
             loss.site,
-            f"`{loss.site.text}` is all that the program measures: no metric says how often the "
-            "classifier is right",
+            f"`{loss.site.text}` {measures}: no metric says how often the classifier is right",
             help="Count the correct predictions, too.",
         )
