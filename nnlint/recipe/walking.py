@@ -128,7 +128,13 @@ def look_at(
     for bullet, detector in detectors().items():
         if only not in ("", bullet.name):
             continue
-        evidence = list(dict.fromkeys(detector(context)))
+        try:
+            evidence = list(dict.fromkeys(detector(context)))
+        except Exception as error:
+            # a fault of one detector takes nothing from the others
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            shown.problems.append(f"{name}: the evidence of {bullet.name} crashed: {told}")
+            continue
         if evidence:
             shown.evidence[bullet] = evidence
     return shown
