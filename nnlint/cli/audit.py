@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnlint.cli.output import stream_of, wants_color, width_of
 from nnlint.config import FAIL_ON, ConfigError
 from nnlint.finding import Level
 from nnlint.text import hint_or_choice, shown_path
@@ -62,7 +62,7 @@ INSTALL = "pip install 'nnlint[audit]'"
     "--ignore", multiple=True, metavar="KIND", help="Do not look for this kind. Repeatable."
 )
 @click.option("--output-format", type=click.Choice(_FORMATS), default="full")
-@click.option("--output-file", metavar="FILE", help="Write the report there.")
+@click.option("--output-file", "-o", metavar="FILE", help="Write the report there.")
 @click.option(
     "--pictures",
     type=click.Path(file_okay=False),
@@ -244,11 +244,8 @@ def _write(report: Audit, options: dict[str, Any]) -> None:
 
         for path in write_pictures(report, Path(options["pictures"])):
             click.echo(f"wrote {path}", err=True)
-    with contextlib.ExitStack() as stack:
-        stream = sys.stdout
-        if options["output_file"]:
-            path = Path(options["output_file"])
-            stream = stack.enter_context(path.open("w", encoding="utf-8"))
+    file = options["output_file"]
+    with stream_of(file, sys.stdout) as stream:
         if options["output_format"] == "json":
             write_json(report, stream)
         elif options["output_format"] == "markdown":
@@ -258,6 +255,5 @@ def _write(report: Audit, options: dict[str, Any]) -> None:
 
             write_page(report, stream)
         else:
-            color = stream.isatty()
-            width = shutil.get_terminal_size().columns if color else 10_000
-            write_terminal(report, stream, color, width)
+            color = not file and wants_color("auto", stream)
+            write_terminal(report, stream, color, width_of(stream) or 10_000)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -23,26 +24,38 @@ def write_report(report: Report, format: str, options: dict[str, Any], stream: T
     Raises:
         ClickException: the file cannot be written.
     """
-    if options["output_file"]:
-        _to_file(report, format, options)
+    file = options["output_file"]
+    with stream_of(file, stream) as target:
+        color = options["color"] == "always" if file else wants_color(options["color"], stream)
+        width = None if file else width_of(stream)
+        _write(replace(report, color=color, width=width), format, options, target)
+
+
+@contextlib.contextmanager
+def stream_of(file: str | None, stream: TextIO) -> Iterator[TextIO]:
+    """Where a report goes: to a file, or to a stream as far as somebody reads it.
+
+    Raises:
+        ClickException: the file cannot be written.
+    """
+    if file:
+        try:
+            with open(file, "w", encoding="utf-8", errors="backslashreplace") as target:
+                yield target
+        except OSError as error:
+            raise click.FileError(file, error.strerror or str(error)) from error
         return
-    width = shutil.get_terminal_size().columns if stream.isatty() else None
-    color = wants_color(options["color"], stream)
     try:
-        _write(replace(report, color=color, width=width), format, options, stream)
+        yield stream
         stream.flush()
     except BrokenPipeError:
         # the reader has seen enough; what is left in the buffer has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _to_file(report: Report, format: str, options: dict[str, Any]) -> None:
-    path = Path(options["output_file"])
-    try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            _write(replace(report, color=options["color"] == "always"), format, options, file)
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror or str(error)) from error
+def width_of(stream: TextIO) -> int | None:
+    """The columns of a terminal; None for any other stream."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def _write(report: Report, format: str, options: dict[str, Any], stream: TextIO) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnlint.cli.output import stream_of, wants_color, width_of
 from nnlint.cli.progress import progress_bar
 from nnlint.cli.verification import tell_unguarded, verification_options
 from nnlint.finding import Stage
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Where a project stands in the recipe, with the evidence.")
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option(
+    "--output-format",
     "--format",
     "output_format",
     type=click.Choice(FORMATS),
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     type=click.Choice(["contradicted", "missing"]),
     help="Exit with status 1 where a bullet is contradicted, or also where one is missing.",
 )
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--output-file", "-o", metavar="FILE", help="Write the report there.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @click.option(
     "--run",
@@ -96,14 +97,11 @@ def recipe(paths: tuple[str, ...], **options: Any) -> int:
     with progress_bar(enabled=not options["quiet"], what="Reading") as on_progress:
         result = linter.run(found)
         report = walk_recipe(given, found, result.findings, config, on_progress, measured=measured)
-    if options["output"]:
-        with open(options["output"], "w", encoding="utf-8") as stream:
-            render(report, options["output_format"], Style(details=options["details"]), stream)
-    else:
-        color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        style = Style(color, width, options["details"])
-        render(report, options["output_format"], style, sys.stdout)
+    file = options["output_file"]
+    with stream_of(file, sys.stdout) as stream:
+        color = not file and wants_color("auto", stream)
+        style = Style(color, None if file else width_of(stream), options["details"])
+        render(report, options["output_format"], style, stream)
     failing = {
         None: (),
         "contradicted": (Status.CONTRADICTED,),
