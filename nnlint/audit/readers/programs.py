@@ -75,7 +75,7 @@ class ProgramReader:
             "probes": ["samples"],
             "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],
             "cpu": _CPU_SECONDS,
-            "loader": {
+            "samples": {
                 "args": self.arguments,
                 "folder": str(Path.cwd()),
                 "limit": self.limit,

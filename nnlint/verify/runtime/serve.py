@@ -61,7 +61,7 @@ def main(forked: bool = False) -> int:
     guard.watch_saving(torch.serialization)
     guard.install()
     try:
-        if "loader" in job:
+        if "samples" in job:
             from .data.serving import serve_samples
 
             serve_samples(job, send, guard.refusals)

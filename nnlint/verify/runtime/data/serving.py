@@ -28,11 +28,11 @@ def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
     """Stream the splits of a target.
 
     Parameters:
-        job: `target`; `loader` with `args`, `folder`, `limit`, `seconds` and `done`, the splits
+        job: `target`; `samples` with `args`, `folder`, `limit`, `seconds` and `done`, the splits
             that are not to be read again.
         refusals: what the sandbox has refused so far.
     """
-    asked = job["loader"]
+    asked = job["samples"]
     os.chdir(asked["folder"])
     _seed(int(asked.get("seed") or 0))
     send("start", probe="samples")
