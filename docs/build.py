@@ -32,7 +32,13 @@ from nnlint.schemas import configuration_schema
 HERE = ROOT / "docs"
 HOMES = {"README.md": ROOT, "architecture.md": HERE}
 """Where files are whose sections are included; others are in benchmarks/."""
-COPIED = ("action.yml", "ci/gitlab.yml", ".pre-commit-hooks.yaml", "docs/growth.svg")
+COPIED = (
+    "action.yml",
+    "ci/gitlab.yml",
+    ".pre-commit-hooks.yaml",
+    "docs/audit.png",
+    "docs/growth.svg",
+)
 """Files that pages lead to, each under its own name in files/."""
 BENCHMARKS = ROOT / "benchmarks"
 WHERE = re.compile(r"^\{\{ where (\S+) \}\}\n(.*?)^\{\{ end \}\}\n", re.MULTILINE | re.DOTALL)

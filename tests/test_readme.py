@@ -19,8 +19,6 @@ import pytest
 from nnlint.cli import run
 from nnlint.config import read_config
 from nnlint.finding import Level
-from nnlint.registry import load_rules
-from nnlint.rule import SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -342,17 +340,3 @@ def test_links_lead_somewhere() -> None:
 def test_setup_takes_two_commands() -> None:
     section = README.partition("## Try it")[2].partition("\n## ")[0]
     assert len(re.findall(r"^```sh$", section, re.MULTILINE)) == 2
-
-
-def test_a_page_is_written_for_each_rule(tmp_path: Path) -> None:
-    rules = load_rules()
-    (tmp_path / "gone.md").touch()
-    generator().write_rule_pages(tmp_path, rules)
-    pages = {page.stem: page.read_text(encoding="utf-8") for page in tmp_path.glob("*.md")}
-    index = pages.pop("README")
-    assert set(pages) == {rule.name for rule in rules}
-    for rule in rules:
-        assert f"[{rule.name}]({rule.name}.md)" in index
-        assert all(f"## {title}\n" in pages[rule.name] for title in SECTIONS)
-        assert "  # reported\n" in pages[rule.name]
-        assert "# want" not in pages[rule.name]

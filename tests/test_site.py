@@ -17,6 +17,7 @@ import pytest
 import nnlint
 from nnlint.cli import run
 from nnlint.registry import TOOL_RULES, every_rule, load_rules
+from nnlint.rule import SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -113,6 +114,13 @@ def test_a_rule_page_is_whole(built: Path) -> None:
     assert {"Why it hurts training", "Example", "Use instead", "Fix", "References"} <= set(sections)
     assert {"What running it shows", "How often it was right"} <= set(sections)
     assert "```diff" in text and "# want:" not in text
+
+
+def test_every_rule_page_has_its_documentation(built: Path) -> None:
+    for rule in load_rules():
+        text = (built / "rules" / rule.name / "index.md").read_text(encoding="utf-8")
+        assert all(f"## {title}\n" in text for title in SECTIONS), rule.name
+        assert "  # reported\n" in text and "# want" not in text, rule.name
 
 
 def test_the_reference_has_every_key(built: Path) -> None:

@@ -32,10 +32,8 @@ _DEEPEST, _MOST_FILES = 6, 200
 """Folders below one another, and files, that are looked at where no program names them."""
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.[\d_]+)(?:[eE][-+]?\d+)?\Z")
 """What OmegaConf takes for a number; PyYAML takes `1e-4` for text."""
-_TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+")
-
-
-_SWEEPS = re.compile(rb"^\s*(?:method|sweeper)\s*:", re.MULTILINE)
+_TABLE = re.compile(r"\[+([^\[\]]+)\]+")
+_SWEEPS = re.compile(rb"^[ \t]*(?:method|sweeper)[ \t]*:", re.MULTILINE)
 _KNOWN_PART = re.compile(r"(?:(?:\.\w+)+(?=/))?/*")
 """What stands before the part of a path that is known: `.parent/` of a file's."""
 
@@ -279,7 +277,7 @@ def _rows_of_keys(lines: list[str]) -> Iterator[tuple[tuple[str, ...], int]]:
     """The rows on which keys of TOML are given values, by the names on the way to them."""
     table: tuple[str, ...] = ()
     for row, line in enumerate(lines, 1):
-        header = _TABLE.match(line)
+        header = _TABLE.match(line.lstrip())
         if header:
             table = tuple(part.strip(" \"'") for part in header[1].split("."))
             yield table, row

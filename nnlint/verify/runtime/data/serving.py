@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import sys
 import time
 from typing import Any, Callable, Optional
 
@@ -61,11 +62,9 @@ def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
 def _seed(seed: int) -> None:
     random.seed(seed)
     torch.manual_seed(seed)
-    try:
-        import numpy
-    except ImportError:
-        return
-    numpy.random.seed(seed)
+    # torch has imported it, where there is one
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
 
 
 def _fail(send: Send, stage: str, reason: str, refusals: list[str]) -> None:
