@@ -124,12 +124,31 @@ class _Encoders:
         if not isinstance(made, Operation):
             return {}
         if made.entry.name in _SOURCES:
-            return {made.site.key: made}
+            return {made.site.key: made} if _is_told_of_its_output(made) else {}
         if made.entry.family == "arithmetic":
             return {k: e for t in made.inputs for k, e in self.of(t).items()}
         if made.entry.family in _KEEPS and made.inputs:
             return self.of(made.inputs[0])
         return {}
+
+
+def _is_told_of_its_output(encoder: Operation) -> bool:
+    """Whether the padding that an encoder is told of is that of what it gives: attention gives the
+    positions of what asks, and is told which of those that it attends to are padding."""
+    query, key = (tensor_of(encoder.arguments.get(name)) for name in ("query", "key"))
+    return query is None or key is None or _placed_as(query) is _placed_as(key)
+
+
+def _placed_as(tensor: Tensor) -> Tensor:
+    """The tensor whose positions a tensor has, each where it was."""
+    for _ in range(MOST_STEPS):
+        made = tensor.producer
+        if not isinstance(made, Operation) or made.entry.family not in _KEEPS - {"arithmetic"}:
+            break
+        if not made.inputs:
+            break
+        tensor = made.inputs[0]
+    return tensor
 
 
 def _encodes_itself(query: Tensor | None, memory: Tensor) -> bool:
