@@ -263,8 +263,7 @@ class Collector:
     def _masks(self, growing: Growing, batch: Batch, rows: Array, parts: Parts) -> None:
         image = _taken(batch.columns[parts.inputs[0]], rows)
         mask = _taken(batch.columns[str(parts.mask)], rows)
-        pairs = zip(_each(image), _each(mask), strict=True)
-        for row, (picture, drawn) in enumerate(pairs):
+        for picture, drawn in zip(_each(image), _each(mask), strict=True):
             if picture is None or drawn is None:
                 continue
             shown = as_pictures(picture[None], parts.channels_last)
@@ -277,7 +276,6 @@ class Collector:
             if len(growing.lists.get("small_masks", ())) < _MOST_MASKS and flat.size:
                 growing.add("small_masks", picked(flat[..., 0], THUMB)[0])
                 growing.add("small_images", _sized(shown))
-                growing.add("small_rows", growing.count + row)
 
 
 def _sized(picture: Array) -> Array:

@@ -103,7 +103,6 @@ def _masks(growing: Growing) -> Masks | None:
         growing.mask_values,
         np.stack(lists["small_masks"]),
         np.stack(lists["small_images"]),
-        np.array(lists["small_rows"]),
     )
 
 

@@ -50,8 +50,6 @@ class Masks:
     small: Array
     """Masks of 32 by 32, for comparing them with the pictures."""
     small_images: Array
-    small_rows: Array
-    """Which samples the small ones are."""
 
 
 @dataclass(slots=True)

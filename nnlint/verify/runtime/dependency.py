@@ -26,10 +26,6 @@ Leak = tuple[int, int, float]
 """Output, input, and difference."""
 
 
-class OutputChanged(Exception):
-    """Changing one example changed the shape of the output."""
-
-
 @dataclasses.dataclass
 class Follower:
     """An output tensor with an axis that follows the number of examples."""
@@ -198,10 +194,8 @@ def measure(
         examples: those to perturb; all when left out.
         tell: is told what is known when the first leak shows, and after each draw.
 
-    When the time is up (see progress.py) the draws so far are the result.
-
-    Raises:
-        OutputChanged: outputs of another shape came back, so that nothing can be compared.
+    When the time is up (see progress.py) the draws so far are the result, which also tells
+    whether an output came back in another shape.
     """
     count = inputs.count
     base = runner.run(inputs, training, seed)

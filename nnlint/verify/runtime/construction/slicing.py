@@ -20,8 +20,6 @@ from typing import Any, Optional
 from ..overlay import source_of
 from .missing import Missing
 
-Definitions = tuple[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
-
 
 def slice_module(tree: ast.Module, wanted: str, within: str = "") -> list[ast.stmt]:
     """The statements of a module that define `wanted` and what it needs, in order.
