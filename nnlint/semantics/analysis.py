@@ -460,7 +460,12 @@ def is_test(module: ModuleSyntax) -> bool:
     tests a model.
     """
     *packages, last = module.name.split(".")
-    if "tests" in packages or "testing" in packages[1:] or last in ("conftest", "tests") or last.startswith("test_"):
+    if (
+        "tests" in packages
+        or "testing" in packages[1:]
+        or last in ("conftest", "tests")
+        or last.startswith("test_")
+    ):
         return True
     named = last.endswith("_test")
     for node in module.tree.body:
