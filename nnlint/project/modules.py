@@ -211,7 +211,7 @@ class ProjectModules:
 
     def root_of(self, path: str) -> str:
         """The folder that the module of a file is named from."""
-        return self._root(os.path.dirname(path))
+        return self._named_from(os.path.dirname(path))
 
     def _name(self, path: str) -> tuple[str, bool]:
         """The dotted name of a file, and whether it is a package."""
@@ -219,14 +219,22 @@ class ProjectModules:
         is_package = file == "__init__.py"
         stem = os.path.splitext(file)[0]
         parts = [] if is_package else [stem]
-        root = self._root(folder)
+        root = self._named_from(folder)
         while folder != root:
             folder, name = os.path.split(folder)
             parts.insert(0, name)
         return ".".join(parts) or stem, is_package
 
+    def _named_from(self, folder: str) -> str:
+        """The folder that modules in `folder` are named from: a folder without `__init__.py` that
+        lies between packages is one, too."""
+        root = self._root(folder)
+        while root != folder and "__init__.py" in self.names(above := os.path.dirname(root)):
+            root = self._root(above)
+        return root
+
     def _root(self, folder: str) -> str:
-        """The folder that modules in `folder` are named from: the first that is no package."""
+        """The first folder that is no package, from one on upwards."""
         while "__init__.py" in self.names(folder) and os.path.dirname(folder) != folder:
             folder = os.path.dirname(folder)
         return folder
@@ -323,7 +331,8 @@ class ProjectModules:
         known = self._bases_of.get(folder)
         if known is None:
             root = self._root(folder)
-            bases = [root, folder, *self._sources.configured, os.path.join(root, "src")]
+            bases = [root, folder, self._named_from(folder), *self._sources.configured]
+            bases.append(os.path.join(root, "src"))
             for above in self._up_to_the_top(root):
                 bases += (above, os.path.join(above, "src"))
             known = self._bases_of[folder] = tuple(dict.fromkeys(bases))

@@ -89,8 +89,9 @@ def _is_usual(found: Unregistered, chain: tuple[ast.AST, ...]) -> bool:
         case ast.For() | ast.comprehension():
             return outer.iter is node
         case ast.Subscript():
-            stored = not isinstance(outer.ctx, ast.Load)
-            return outer.value is node and not (stored and not table)
+            if table:
+                return outer.value is node and _may_be_name(outer.slice)
+            return outer.value is node and isinstance(outer.ctx, ast.Load)
         case ast.Attribute() if rest and isinstance(rest[0], ast.Call):
             return outer.attr in (_OF_TABLES if table else _OF_LISTS)
         case ast.Call() if outer.func is not node:
@@ -101,3 +102,10 @@ def _is_usual(found: Unregistered, chain: tuple[ast.AST, ...]) -> bool:
             return all(isinstance(op, ast.In | ast.NotIn) for op in outer.ops)
         case _:
             return False
+
+
+def _may_be_name(key: ast.expr) -> bool:
+    """Whether the key of a dict may be a string, which those of a `ModuleDict` have to be."""
+    if isinstance(key, ast.Constant):
+        return isinstance(key.value, str)
+    return not isinstance(key, ast.Tuple)

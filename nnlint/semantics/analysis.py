@@ -453,13 +453,19 @@ class _Roots:
 
 
 def is_test(module: ModuleSyntax) -> bool:
-    """Whether a module is a test by its name, lies in a package of tests, or holds cases of unittest.
+    """Whether a module is a test by its name, lies in a package of tests or in what a package has
+    for tests, or holds cases of unittest.
 
     `x_test.py` is one if it has something to test with: it may as well be the script that
     tests a model.
     """
     *packages, last = module.name.split(".")
-    if "tests" in packages or last in ("conftest", "tests") or last.startswith("test_"):
+    if (
+        "tests" in packages
+        or "testing" in packages[1:]
+        or last in ("conftest", "tests")
+        or last.startswith("test_")
+    ):
         return True
     named = last.endswith("_test")
     for node in module.tree.body:

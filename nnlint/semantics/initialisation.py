@@ -133,14 +133,17 @@ def initialised(operations: Sequence[Operation]) -> dict[int, Initialised]:
                 for name in names:
                     (told.weight if name == "weight" else told.bias).append(write)
     for key, layer in layers.items():
-        if (assigned := _assigned(layer, found)) is not None:
+        if (assigned := _assigned(layer, "weight", found)) is not None:
             found.setdefault(key, Initialised()).weight += assigned
+        if (assigned := _assigned(layer, "bias", found)) is not None:
+            found.setdefault(key, Initialised()).bias += assigned
     return found
 
 
-def _assigned(layer: Built, found: dict[int, Initialised]) -> list[Write] | None:
-    """What is written into the tensor that is assigned to `layer.weight` or `layer.weight.data`."""
-    value = layer.state.get("weight")
+def _assigned(layer: Built, name: str, found: dict[int, Initialised]) -> list[Write] | None:
+    """What is written into the tensor that is assigned to `layer.weight` or `layer.weight.data`, or
+    to the parameter of another name."""
+    value = layer.state.get(name)
     if isinstance(value, Unknown):
         data = value.state.get("data")
         made = makers(data) if isinstance(data, Tensor) else None

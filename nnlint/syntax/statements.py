@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 
 
@@ -150,6 +151,26 @@ def _holder(block: list[ast.stmt], node: ast.AST) -> ast.stmt | None:
 def _start(statement: ast.stmt) -> tuple[int, int]:
     row = first_row(statement)
     return row, statement.col_offset if row == statement.lineno else 0
+
+
+def is_placeholder(function: ast.AST) -> bool:
+    """Whether a method stands for those of derived classes: it is abstract, or does nothing but
+    say what it is for, or that it is not implemented."""
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    if any(last_name(decorator) == "abstractmethod" for decorator in function.decorator_list):
+        return True
+    return all(map(_does_nothing, function.body))
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement is `pass`, a text, `...` or `raise NotImplementedError`."""
+    if isinstance(statement, ast.Raise):
+        raised = statement.exc
+        made = raised.func if isinstance(raised, ast.Call) else raised
+        return last_name(made) == "NotImplementedError"
+    plain = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return plain or isinstance(statement, ast.Pass)
 
 
 def only_sets_mode(node: ast.If) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from nnlint.questions.model.lone import forwards_of
-from nnlint.semantics.values import PART_OF, Site, Unknown, Value
+from nnlint.semantics.values import PART_OF, Built, External, Instance, Site, Unknown, Value
 from nnlint.syntax.calls import first_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import function_around
@@ -14,6 +14,9 @@ _OTHER_FRAMEWORKS = frozenset(
     "cv2 flax jax keras mxnet onnxruntime openvino paddle tensorflow tf".split()
 )
 """Modules with networks of their own, which are run by their `forward` or not at all."""
+_OF_PRIORS = ("gpytorch", "botorch")
+"""Packages of Gaussian processes: calling one gives what is believed after data, and its `forward`
+what is believed before."""
 _OF_ESTIMATORS = frozenset("fit partial_fit predict predict_proba initialize".split())
 """What is called of scikit-learn's estimators, and of no module."""
 
@@ -32,6 +35,31 @@ def may_be_own(model: Value, called: Site) -> bool:
     from nothing, as networks written in NumPy do."""
     unknown = isinstance(model, Unknown) and PART_OF not in model.state
     return unknown and called.module.once(_has_own_forward, None)
+
+
+def may_be_prior(model: Value, called: Site) -> bool:
+    """Whether something may be a Gaussian process: it derives from one of the libraries for them, or
+    is not known in a file that uses one."""
+    if isinstance(model, Built):
+        return False
+    if isinstance(model, Instance):
+        for base in model.cls.ancestry():
+            name = base.name if isinstance(base, External) else base.scope.module.name
+            if name.partition(".")[0] in _OF_PRIORS:
+                return True
+        if model.cls.known:
+            return False
+    return called.module.once(_uses_priors, None)
+
+
+def _uses_priors(module: ModuleSyntax, _: None) -> bool:
+    named = {module.name.partition(".")[0]}
+    for node in module.nodes:
+        if isinstance(node, ast.Import):
+            named.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            named.add(node.module.partition(".")[0])
+    return not named.isdisjoint(_OF_PRIORS)
 
 
 def _has_own_forward(module: ModuleSyntax, _: None) -> bool:

@@ -16,6 +16,8 @@ from nnlint.syntax.walking import walk
 
 _WRITES_CONSTRUCTORS = frozenset({"dataclass", "define", "attrs", "s", "mutable"})
 """Decorators that write constructors."""
+_CONSTRUCTING = ("__new__", "__setattr__", "__init_subclass__")
+"""Methods that may set objects up, or change how they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +80,17 @@ def _is_changed(cls: Class) -> bool:
     decorators = (d.func if isinstance(d, ast.Call) else d for d in cls.node.decorator_list)
     return (
         any(last_name(decorator) in _WRITES_CONSTRUCTORS for decorator in decorators)
-        or bool(cls.node.keywords)
+        or any(map(_has_metaclass, cls.ancestry()))
         or "__setattr__" in words.attributes
-        or any(isinstance(cls.find(name), Function) for name in ("__new__", "__setattr__"))
+        or any(isinstance(cls.find(name), Function) for name in _CONSTRUCTING)
     )
+
+
+def _has_metaclass(cls: Value) -> bool:
+    """Whether a class is asked for with keywords: a metaclass, or what one is told, may set its
+    objects up, unless it only keeps abstract classes from being made."""
+    keywords = cls.node.keywords if isinstance(cls, Class) else ()
+    return any(k.arg != "metaclass" or last_name(k.value) != "ABCMeta" for k in keywords)
 
 
 def _may_set_up(statement: ast.stmt, cls: Class) -> bool:

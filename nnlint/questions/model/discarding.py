@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import call_parameters
 from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.conditions import parts_of, told_types
 from nnlint.semantics.telling import MOVES, NEVER_IN_PLACE
-from nnlint.semantics.values import Operation, Site, Source, Tensor, Unknown
+from nnlint.semantics.values import Condition, Operation, Site, Source, Tensor, Unknown
 from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.calls import first_name, last_name
 from nnlint.syntax.module import ModuleSyntax
@@ -18,6 +19,8 @@ from nnlint.syntax.statements import Placed, enclosing_statements, is_statement
 from nnlint.syntax.walking import walk
 
 _MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")
+_TENSORS = frozenset({"Tensor", "FloatTensor", "LongTensor", "PackedSequence"})
+"""Classes whose objects are moved and converted by what gives a new one."""
 _EXPECTS_ERROR = re.compile(r"raise|warn|profil|suppress|time")
 
 
@@ -50,7 +53,9 @@ def discarded_results(program: Program) -> Iterator[Discarded]:
             continue
         chain = enclosing_statements(event.site.module, call)
         taken = _given(call, event.site.module)
-        if taken is not None and not _may_be_displayed(chain) and not _is_tried(event.site, chain):
+        if taken is None or _is_told_apart(event.conditions, taken):
+            continue
+        if not _may_be_displayed(chain) and not _is_tried(event.site, chain):
             yield Discarded(event.site, event.site.module.text(taken), None)
 
 
@@ -94,7 +99,9 @@ def _discarded_tensor(operation: Operation) -> str | None:
     if _may_be_displayed(chain) or _is_tried(operation.site, chain):
         return None
     given = _given(call, operation.site.module)
-    if given is None or not _is_tensor(operation.inputs[0], name in MOVES):
+    if given is None or _is_told_apart(operation.conditions, given):
+        return None
+    if not _is_tensor(operation.inputs[0], name in MOVES):
         return None
     return operation.site.module.text(given)
 
@@ -121,6 +128,21 @@ def _imported(module: ModuleSyntax, _: None) -> frozenset[str]:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in bound_names(node)
     )
+
+
+def _is_told_apart(conditions: Sequence[Condition], given: ast.expr) -> bool:
+    """Whether something is done to what a test says to be no tensor: a module moves in place."""
+    told = told_types(conditions, given)
+    if told and told.isdisjoint(_TENSORS):
+        return True
+    for part in (part for condition in conditions for part in parts_of(condition)):
+        match part.site.node:
+            case ast.Call(func=function, args=[tested, *kinds]) if not part.taken:
+                asked = map(last_name, kinds) if last_name(function) == "isinstance" else ()
+                is_one = last_name(function) == "is_tensor" or not _TENSORS.isdisjoint(asked)
+                if is_one and ast.dump(tested) == ast.dump(given):
+                    return True
+    return False
 
 
 def _may_be_displayed(chain: list[Placed]) -> bool:

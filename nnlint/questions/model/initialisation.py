@@ -45,6 +45,8 @@ def constant_layers(program: Program) -> Iterator[ConstantLayer]:
         if _is_fixed(program, weights) or not _is_meant(program, write, weights):
             continue
         told = written[id(weights)]
+        if write.value != 0 and _are_told_apart(told):
+            continue
         for way in ways:
             both = id(way.next.weights) in filled
             dead = write.value == 0 and _is_activated(way)
@@ -68,6 +70,12 @@ def _is_meant(program: Program, write: Write, weights: Built | Operation) -> boo
         return bool(program.events("backward"))
     optimised = (b.arguments.get("params") for b in program.builds if b.entry.kind == "optimizer")
     return any(covers(given, weights) for given in optimised)
+
+
+def _are_told_apart(told: Initialised) -> bool:
+    """Whether units are given biases of their own, behind which equal weights are meant: a network
+    that is written out by hand, whose units differ in where they begin to give something."""
+    return any(write.certain and not write.fills for write in told.bias)
 
 
 def _is_activated(way: Fed) -> bool:

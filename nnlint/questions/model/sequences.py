@@ -54,11 +54,20 @@ class Mismatch:
 def mismatches(program: Program) -> Iterator[Mismatch]:
     """Layers over sequences that take an axis for the batch that it is not."""
     told: set[int] = set()
+    turned: set[int] = set()
     for operation in program.operations:
         if operation.entry.family not in TAKES_SEQUENCES or operation.layer is None:
             continue
         found = _judged(operation, program)
-        if found is not None and id(operation.layer) not in told:
+        if found is None:
+            continue
+        if found.kind == "given":
+            behind = upstream(operation.inputs[0], lambda made: False)
+            if any(id(made) in turned for made in behind):
+                # it is right, and what comes before it has taken the other axis for the batch
+                continue
+            turned.add(id(operation))
+        if id(operation.layer) not in told:
             told.add(id(operation.layer))
             yield found
 

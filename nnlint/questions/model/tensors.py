@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from nnlint.questions.model.registration import (
     assignments,
     is_kept_by_hand,
+    is_own_attribute,
     is_reached_elsewhere,
     modules_in,
 )
@@ -28,6 +30,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.walking import walk
 
 _MOVES = frozenset(f"torch.Tensor.{name}" for name in ("to", "cuda", "cpu", "xpu", "type_as"))
 _SHAPED_LIKE = frozenset({"expand_as", "view_as", "reshape_as"})
@@ -88,7 +91,9 @@ def _candidates(program: Program, owner: Instance) -> Iterator[tuple[LooseTensor
         sites = list(assignments(owner.cls, name))
         if not kind or len(sites) != 1 or not _is_made_by(owner, value):
             continue
-        if _is_registered(owner.cls, name) or is_reached_elsewhere(program, owner.cls, name):
+        if _is_registered(owner.cls, name) or _has_taken_over(owner, name, value):
+            continue
+        if is_reached_elsewhere(program, owner.cls, name):
             continue
         yield LooseTensor(kind, sites[0], name), value
 
@@ -98,6 +103,22 @@ def _is_registered(cls: Class, name: str) -> bool:
     return any(
         isinstance(ancestor, Class) and name in ancestor.scope.module.words(ancestor.node).strings
         for ancestor in cls.ancestry()
+    )
+
+
+def _has_taken_over(owner: Instance, name: str, tensor: Tensor) -> bool:
+    """Whether a module holds a tensor under another name, too, and uses it only by that."""
+    others = [k for k, v in owner.state.items() if v is tensor and k != name]
+    if not any(isinstance(k, str) and _is_registered(owner.cls, k) for k in others):
+        return False
+    return not any(
+        is_own_attribute(node, name) and isinstance(node.ctx, ast.Load)
+        for ancestor in owner.cls.ancestry()
+        if isinstance(ancestor, Class)
+        for method in ancestor.node.body
+        if getattr(method, "name", "") != "__init__"
+        for node in walk(method)
+        if isinstance(node, ast.Attribute)
     )
 
 

@@ -17,10 +17,18 @@ from nnlint.semantics.registration import (
     registered_in,
     submodules,
 )
-from nnlint.semantics.values import Class, External, Function, Instance, Site, Value
-from nnlint.syntax.calls import last_name
+from nnlint.semantics.values import (
+    Class,
+    External,
+    Function,
+    Instance,
+    Operation,
+    Site,
+    Value,
+)
+from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import comments_beside, enclosing_statement
+from nnlint.syntax.statements import comments_beside, enclosing_statement, function_around
 from nnlint.syntax.walking import walk
 
 _KNOWN_BASES = frozenset(
@@ -180,6 +188,9 @@ def _is_reached(program: Program, owner: Instance, name: str, value: Value) -> b
         for o in program.operations
     ):
         return True
+    if any(o.owner and o.owner.cls is cls and _takes_weights(o) for o in program.operations):
+        # whoever calls it hands its own parameters over
+        return True
     home = cls.scope.module
     if _mentions(home, cls.node.name, name, cls.node) or _takes_apart(home):
         return True
@@ -192,6 +203,20 @@ def _is_reached(program: Program, owner: Instance, name: str, value: Value) -> b
     return len(naming) >= _MANY or any(
         not _has_its_own(m, cls, name) and _mentions(m, cls.node.name, name) for m in naming
     )
+
+
+def _takes_weights(operation: Operation) -> bool:
+    """Whether a layer is applied as a function, with weights that the method around is given."""
+    if operation.layer is not None or "weight" not in operation.explicit:
+        return False
+    around = function_around(operation.site.module, operation.site.node)
+    weights: ast.AST | None = argument_of(operation.site.node, "weight", 1)
+    while isinstance(weights, ast.Subscript):
+        weights = weights.value
+    if around is None or not isinstance(weights, ast.Name):
+        return False
+    given = (*around.args.posonlyargs, *around.args.args, *around.args.kwonlyargs)
+    return any(weights.id == parameter.arg for parameter in given)
 
 
 def _has_its_own(module: ModuleSyntax, cls: Class, name: str) -> bool:

@@ -23,7 +23,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
-from nnlint.semantics.values import Constant, Function, Unknown, Value
+from nnlint.semantics.values import Constant, Function, Operation, Source, Tensor, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -34,6 +34,14 @@ _NEVER_FILLS = re.compile(
     r"|^set_|^get_|requires|_dict$|trainable",
     re.IGNORECASE,
 )
+_KEEPS = re.compile(
+    r"update|add|append|record|track|push|put|write|meter|metric|mean|sum|avg|average|item|nan|"
+    r"finite|check|assert|reduce|gather|set_postfix|set_description|float|format|loss|crit|reg",
+    re.IGNORECASE,
+)
+"""How methods and functions are called that keep a loss, look at it, or make another of it."""
+_MOST_TERMS = 30
+"""Tensors that are looked through for a loss."""
 _MAY_TRAIN = re.compile(
     r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric",
     re.IGNORECASE,
@@ -155,8 +163,28 @@ class Following:
             return True
         if event.subject is self.optimizer or is_library_call(event):
             return False
+        if any(touches(v, self.optimizer) for v in event.operands):
+            # whoever is given the model may go back through it
+            return True
+        if any(map(_is_loss, event.operands)) and not _KEEPS.search(called):
+            return True
         operands = event.operands if event.kind == "forward" else given
         return any(covers(v, self.optimizer) for v in operands)
+
+
+def _is_loss(value: Value) -> bool:
+    """Whether a value is a loss of the library, or is computed from such, with its gradient."""
+    waiting = [value] if isinstance(value, Tensor) else []
+    for tensor in waiting:
+        made = tensor.producer
+        if isinstance(made, Operation):
+            if not made.grad or made.entry.family == "detach":
+                continue
+            if made.entry.kind == "loss":
+                return True
+        if not isinstance(made, Source) and len(waiting) < _MOST_TERMS:
+            waiting += made.inputs
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

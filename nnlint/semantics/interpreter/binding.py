@@ -148,9 +148,7 @@ class Binding(Scopes):
         if isinstance(key, Constant) and key.value == "lr" and not isinstance(receiver, Table):
             self.emit("set_lr", self.site(target), receiver, (value,))
         if isinstance(receiver, Table):
-            constant_key = (
-                key.value if isinstance(key, Constant) and is_hashable(key.value) else ...
-            )
+            constant_key = key_of(key)
             value = as_part(value, receiver)
             self.write(receiver.state, constant_key, value)
             note_name(value, constant_key if isinstance(constant_key, str) else "")
@@ -300,3 +298,14 @@ def is_hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def key_of(value: Value) -> Any:
+    """What a value is as the key of a dictionary: a constant, or a tuple of them; `...` where it is
+    not known."""
+    if isinstance(value, Constant):
+        return value.value if is_hashable(value.value) else ...
+    if isinstance(value, Items) and value.kind == "tuple" and not value.open:
+        parts = tuple(key_of(part) for part in value.items)
+        return ... if ... in parts else parts
+    return ...

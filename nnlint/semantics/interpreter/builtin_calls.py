@@ -152,7 +152,7 @@ def _list(machine: Interpreter, positional: Sequence[Value], keywords: Any, site
     if isinstance(source, (Unknown, Choice, Parameters)):
         return source
     spread = machine.spread(source)
-    if isinstance(source, Items) and source.alike:
+    if isinstance(source, Items) and (source.alike or source.open):
         return Items("list", dict(source.state), site)
     if isinstance(source, Constant) and isinstance(source.value, int | float | None):
         # only reached with what a setting is instead of a number

@@ -54,6 +54,7 @@ from nnlint.semantics.values import (
     softened,
 )
 from nnlint.stopping import stop_if_asked
+from nnlint.syntax.statements import is_placeholder
 
 DECORATOR_STEPS = 100
 """What takes longer checks or registers what it decorates; the function stays what it is."""
@@ -357,6 +358,9 @@ class Calls(Expressions):
             if value is not NONE
         ]
         usual = [r for r in returned if not off_by_default(r[1])] or returned
+        if not frame.returns and function.owner is not None and is_placeholder(node):
+            # what stands for the methods of other classes says nothing of what they give
+            return Unknown(function.name, "call")
         result: Any = usual[0][0] if usual else NONE
         if len(usual) < len(returned):
             for value, reason in usual:

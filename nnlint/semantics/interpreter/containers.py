@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nnlint.semantics.interpreter.binding import key_of
 from nnlint.semantics.values import (
     NONE,
     Built,
@@ -115,9 +116,8 @@ class Containers:
         if (
             name in ("get", "pop", "setdefault")
             and positional
-            and isinstance(positional[0], Constant)
+            and (key := key_of(positional[0])) is not ...
         ):
-            key = positional[0].value
             found: Value | None = table.state.get(key)
             if found is None:
                 found = (
@@ -127,14 +127,10 @@ class Containers:
                 )
             return Constant(found.value, True) if isinstance(found, Constant) else found
         if name == "values":
-            known = tuple(v for k, v in table.state.items() if k is not ...)
-            return Items("list", {"items": known, "open": ... in table.state})
+            values = tuple(value for _, value in _entries(table))
+            return Items("list", {"items": values, "open": ... in table.state})
         if name == "items":
-            pairs = tuple(
-                Items("tuple", {"items": (Constant(k), v)})
-                for k, v in table.state.items()
-                if k is not ...
-            )
+            pairs = tuple(Items("tuple", {"items": pair}) for pair in _entries(table))
             return Items("list", {"items": pairs, "open": ... in table.state})
         if name == "keys":
             keys = tuple(Constant(k) for k in table.state if k is not ...)
@@ -148,6 +144,17 @@ class Containers:
         if name == "copy":
             return Table(dict(table.state), table.site)
         return Unknown()
+
+
+def _entries(table: Table) -> list[tuple[Value, Value]]:
+    """The keys of a dict, each with its value; last what is known of those under unknown keys."""
+    known: list[tuple[Value, Value]] = [
+        (Constant(key), value) for key, value in table.state.items() if key is not ...
+    ]
+    further = table.state.get(...)
+    if further is not None and not isinstance(further, Unknown):
+        known.append((Unknown("key"), further))
+    return known
 
 
 def _is_constant(value: Value) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from nnlint.semantics.dataflow import shaped
 from nnlint.semantics.draws import drawings
 from nnlint.semantics.folding import NotFolded, fits, folded
-from nnlint.semantics.interpreter.binding import is_hashable
+from nnlint.semantics.interpreter.binding import is_hashable, key_of
 from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.operators import BINARY, Operators, undecided
@@ -143,12 +143,9 @@ class Expressions(Statements):
             if key_node is None:
                 state.update(value.state if isinstance(value, Table) else {...: Unknown()})
                 continue
-            key = self.evaluate(key_node)
-            if isinstance(key, Constant) and is_hashable(key.value):
-                state[key.value] = value
-                note_name(value, key.value if isinstance(key.value, str) else "")
-            else:
-                state[...] = value
+            key = key_of(self.evaluate(key_node))
+            state[key] = value
+            note_name(value, key if isinstance(key, str) else "")
         return Table(state, self.site(node))
 
     def augmented(self, whole: ast.BinOp, in_place: bool = False) -> Value:
@@ -239,11 +236,10 @@ class Expressions(Statements):
         state: dict[Any, Any] = {}
 
         def add() -> None:
-            key, value = self.evaluate(node.key), self.evaluate(node.value)
-            known = isinstance(key, Constant) and is_hashable(key.value)
-            state[key.value if known and isinstance(key, Constant) else ...] = value
-            if isinstance(key, Constant) and isinstance(key.value, str):
-                note_name(value, key.value)
+            key, value = key_of(self.evaluate(node.key)), self.evaluate(node.value)
+            state[key] = value
+            if isinstance(key, str):
+                note_name(value, key)
 
         if not self._generate(node.generators, add):
             state.setdefault(..., Unknown())
@@ -341,8 +337,9 @@ class Expressions(Statements):
         return self.element(receiver, index, "") if isinstance(index, int) else Unknown()
 
     def _table_item(self, table: Table, key: Value, node: ast.Subscript) -> Value:
-        if isinstance(key, Constant) and is_hashable(key.value) and key.value in table.state:
-            found: Value = table.state[key.value]
+        name = key_of(key)
+        if name is not ... and name in table.state:
+            found: Value = table.state[name]
             return softened(found)
         chosen = self._some_item(table, key, node)
         return chosen or Unknown(self.site(node).text, "option")

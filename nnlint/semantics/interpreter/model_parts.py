@@ -145,3 +145,13 @@ def _aside(machine: Machine, code: ast.AST, part: Value, run: Callable[[], objec
             machine.rollback(mark)
             machine.steps, machine.limit = steps, limit
             machine.complete, machine.steps_abroad = complete, abroad
+
+
+def some_part(parts: Unknown, target: ast.expr) -> Value:
+    """Some element of `model.children()`, `named_modules()` and their like."""
+    name = target.id if isinstance(target, ast.Name) else parts.name
+    if isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) == 2:
+        if parts.name.startswith("named_"):
+            part = some_part(parts, target.elts[1])
+            return Items("tuple", {"items": (Unknown("name", "loop"), part)})
+    return Unknown(name, "loop", {PART_OF: parts.state[PART_OF]})

@@ -12,6 +12,7 @@ from nnlint.semantics.interpreter.contexts import Contexts
 from nnlint.semantics.interpreter.failures import ends_program
 from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops, index_of
 from nnlint.semantics.interpreter.machine import Load
+from nnlint.semantics.interpreter.model_parts import some_part
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
 from nnlint.semantics.interpreter.preferring import note_preferred
 from nnlint.semantics.interpreter.skipping import Skipping
@@ -339,7 +340,7 @@ class Statements(Narrowing):
             element: Value | None = iterable.state.get(ANY)
             if element is None:
                 if PART_OF in iterable.state:
-                    element = _some_part(iterable, target)
+                    element = some_part(iterable, target)
                 elif iterable.origin == "param_groups":
                     element = Unknown(name, "group", {OWNER: iterable.state.get(OWNER)})
                 else:
@@ -452,16 +453,6 @@ def _differ(items: Sequence[Value]) -> bool:
     layers = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
     models = {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
     return len(layers) + len(models) > 1
-
-
-def _some_part(parts: Unknown, target: ast.expr) -> Value:
-    """Some element of `model.children()`, `named_modules()` and their like."""
-    name = target.id if isinstance(target, ast.Name) else parts.name
-    if isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) == 2:
-        if parts.name.startswith("named_"):
-            part = _some_part(parts, target.elts[1])
-            return Items("tuple", {"items": (Unknown("name", "loop"), part)})
-    return Unknown(name, "loop", {PART_OF: parts.state[PART_OF]})
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnlint.questions.model.bypassing import is_meant, may_be_estimator, may_be_own
+from nnlint.questions.model.bypassing import is_meant, may_be_estimator, may_be_own, may_be_prior
 from nnlint.questions.participants import differentiates_itself, is_model
 from nnlint.rule import Applicability, Context, Level, Matches, changes, rule
 
@@ -82,7 +82,7 @@ def direct_forward(call: cst.Call, context: Context) -> None:
     site, called = context.site(call), context.site(call.func.value)
     if is_meant(called) or may_be_own(model, called) or may_be_estimator(model, called):
         return
-    if differentiates_itself(site):
+    if may_be_prior(model, called) or differentiates_itself(site):
         return
     name = called.text
     context.report(
