@@ -68,7 +68,7 @@ def _before_split(program: Program) -> Iterator[Leak]:
         if event.kind == "build":
             yield from _of_subset(event)
             for role, fit in _of_built_part(event):
-                parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
+                parted.setdefault(_learnt(fit), {}).setdefault(role, (fit, event.site))
         elif event.kind == "cross_validate":
             yield from _before_cross_validation(event)
         elif event.name == "transform":
@@ -86,10 +86,16 @@ def _before_split(program: Program) -> Iterator[Leak]:
                         # a training set and a test set without targets go apart again
                         continue
                     for fit in _learnt_from_all(rows):
-                        parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
+                        parted.setdefault(_learnt(fit), {}).setdefault(role, (fit, event.site))
     for known in parted.values():
         if TRAIN in known and EVAL in known:
             yield Leak(*known[EVAL])
+
+
+def _learnt(fit: Fit) -> object:
+    """What tells one thing that is learnt from another: where, and from which rows. One helper may
+    scale each part by itself."""
+    return fit.site.key, id(fit.over.source), tuple(map(id, fit.over.cuts))
 
 
 def _before_cross_validation(event: Event) -> Iterator[Leak]:
