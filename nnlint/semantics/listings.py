@@ -7,6 +7,7 @@ what they list are followed by their names.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from nnlint.semantics.records import record
@@ -30,6 +31,8 @@ _KEEPS = frozenset(
 """Calls that give the elements of their last argument in its order."""
 _CASTS = frozenset({"astype", "float", "long", "to", "copy"})
 _DEPTH = 6
+_WILD = re.compile(r"[*?\[]")
+"""What stands for any name in a pattern."""
 
 
 @record(frozen=True)
@@ -63,6 +66,29 @@ def listing_of(module: ModuleSyntax, node: ast.AST, depth: int = _DEPTH) -> List
             return _of_name(module, node, depth)
         case _:
             return None
+
+
+def lists_alike(one: ast.Call, two: ast.Call) -> bool:
+    """Whether two patterns name one file each in the same folders: `*/left.png` and `*/right.png` go
+    over the folders in the same order, whatever it is."""
+    first, second = _of_folders(one), _of_folders(two)
+    return bool(first) and first == second
+
+
+def _of_folders(call: ast.Call) -> str:
+    """A listing as it is written without the one name that it asks for in each folder; empty where
+    names are chosen by a wildcard."""
+    texts = [n for n in walk(call) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    last = max(texts, key=_place, default=None)
+    if last is None or called_name(call) not in ("glob", "iglob"):
+        return ""
+    text = str(last.value)
+    folder, slash, name = text.rpartition("/")
+    if _WILD.search(name) or not any(_WILD.search(str(n.value)) for n in texts):
+        return ""
+    written = ast.unparse(call)
+    head, found, tail = written.rpartition(repr(text)[1:-1])
+    return f"{head}{folder}{slash}{tail}" if found else ""
 
 
 def _of_call(module: ModuleSyntax, call: ast.Call, depth: int) -> Listing | None:

@@ -226,6 +226,14 @@ def joined(parts: Sequence[Rows | None]) -> Rows | None:
     return replace(result, follow=(*first.follow, *follow)) if follow else result
 
 
+def merged(left: Rows | None, right: Rows | None) -> Rows | None:
+    """The rows of a table to which another is merged by a key: those of the first, or of the one
+    that was put together, which may still be told apart again."""
+    known = [rows for rows in (left, right) if rows is not None and rows.source is not None]
+    together = [rows for rows in known if rows.source is not None and rows.source.put_together]
+    return next(iter(together or known), None)
+
+
 def _shared(parts: Sequence[Rows | None]) -> Rows | None:
     """What is true of rows whichever of several they are."""
     first = parts[0] if parts else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from nnlint.semantics.values import (
     Constant,
     Instance,
     Items,
+    Site,
     Tensor,
     Unknown,
     Value,
@@ -26,6 +28,7 @@ from nnlint.semantics.values import (
     names_of,
     same,
 )
+from nnlint.syntax.statements import class_around
 
 _TRAINS = ("backward", "step", "fit")
 _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
@@ -34,6 +37,10 @@ _TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
 """Words of options by which a program is tried out on what it has seen."""
 _WITHOUT_ROWS = frozenset({"download", "batch_size"})
 """Arguments of data sets that say nothing about which rows they hold, beside transforms."""
+_DATA_METHODS = frozenset(
+    {"get_train_dataloader", "get_eval_dataloader", "train_dataloader", "val_dataloader"}
+)
+"""Methods by which a trainer asks for its data."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -229,6 +236,8 @@ def given_training_data(program: Program) -> Iterator[Event]:
         if event.kind == "build":
             if not isinstance(trainer, Built) or trainer.entry.kind != "trainer":
                 continue
+            if _gives_own_data(event.site):
+                continue
             trained, held_out = (
                 trainer.arguments.get(name) for name in ("train_dataset", "eval_dataset")
             )
@@ -249,6 +258,14 @@ def given_training_data(program: Program) -> Iterator[Event]:
             alike = trained is held_out and isinstance(trained, known)
         if alike:
             yield event
+
+
+def _gives_own_data(site: Site) -> bool:
+    """Whether a trainer's class is a project's, and has methods that give other data than what the
+    class below is given."""
+    around = class_around(site.module, site.node)
+    methods = {s.name for s in around.body if isinstance(s, ast.FunctionDef)} if around else set()
+    return not _DATA_METHODS.isdisjoint(methods)
 
 
 def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:

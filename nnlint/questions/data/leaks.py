@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nnlint.questions.data.splits import EVAL, TRAIN, role_of_condition, role_of_name
+from nnlint.questions.data.cuts import roles_of_cuts, roles_of_part, training_cuts
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.records import record
 from nnlint.semantics.rows import (
@@ -61,31 +62,40 @@ def _place(leak: Leak) -> tuple[str, int, int]:
 
 
 def _before_split(program: Program) -> Iterator[Leak]:
-    roles = roles_of_cuts(program)
+    roles, training = roles_of_cuts(program), training_cuts(program)
     parted: dict[object, dict[str, tuple[Fit, Site]]] = {}
     for event in program.events("part", "build", "cross_validate"):
         if event.kind == "build":
             yield from _of_subset(event)
             for role, fit in _of_built_part(event):
-                parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
+                parted.setdefault(_learnt(fit), {}).setdefault(role, (fit, event.site))
         elif event.kind == "cross_validate":
             yield from _before_cross_validation(event)
         elif event.name == "transform":
             yield from _applied_to_parts(event, roles)
         elif event.name in _SPLITS:
             for rows in held_rows(event.subject):
-                yield from (Leak(fit, event.site) for fit in _learnt_from_all(rows))
+                for fit in _learnt_from_all(rows):
+                    # a training part that is split once more has another part beside it
+                    if not any(id(cut) in training for cut in fit.over.cuts):
+                        yield Leak(fit, event.site)
         else:
-            for role in _roles_of_part(event):
+            for role in roles_of_part(event):
                 for rows in held_rows(event.subject):
                     if rows.source is None or rows.source.put_together:
                         # a training set and a test set without targets go apart again
                         continue
                     for fit in _learnt_from_all(rows):
-                        parted.setdefault(fit.site.key, {}).setdefault(role, (fit, event.site))
+                        parted.setdefault(_learnt(fit), {}).setdefault(role, (fit, event.site))
     for known in parted.values():
         if TRAIN in known and EVAL in known:
             yield Leak(*known[EVAL])
+
+
+def _learnt(fit: Fit) -> object:
+    """What tells one thing that is learnt from another: where, and from which rows. One helper may
+    scale each part by itself."""
+    return fit.site.key, id(fit.over.source), tuple(map(id, fit.over.cuts))
 
 
 def _before_cross_validation(event: Event) -> Iterator[Leak]:
@@ -187,24 +197,6 @@ def _applied_to_parts(event: Event, roles: dict[int, set[str]]) -> Iterator[Leak
                 cut = behind[0]
                 if cut.kind in _SPLITS or roles.get(id(cut), set()) & {TRAIN, EVAL}:
                     yield Leak(fit, cut.site)
-
-
-def roles_of_cuts(program: Program) -> dict[int, set[str]]:
-    """For the identity of a cut, the parts of the data that the program says it leaves."""
-    found: dict[int, set[str]] = {}
-    for event in program.events("part"):
-        for part in event.operands:
-            rows = rows_of(part)
-            if rows is not None and rows.cuts:
-                found.setdefault(id(rows.cuts[-1]), set()).update(_roles_of_part(event))
-    return found
-
-
-def _roles_of_part(event: Event) -> set[str]:
-    """What a program says of a part: by its names, or by the branch that it is cut in."""
-    told = {role_of_name(name) for part in event.operands for name in row_names(part)}
-    told |= {role_of_condition(condition) for condition in event.conditions}
-    return told - {""}
 
 
 def _on_test_part(program: Program) -> Iterator[Leak]:

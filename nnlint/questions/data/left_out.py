@@ -15,6 +15,7 @@ from nnlint.questions.data.evaluations import (
     roles_of_loader,
 )
 from nnlint.questions.data.loaders import built_loaders, is_method, loaders_in, training_loaders
+from nnlint.questions.data.looked_into import is_only_looked_into
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Constant, Site, constant, names_of
@@ -45,7 +46,7 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
             continue
-        if _is_only_looked_into(program, loader):
+        if is_only_looked_into(program, loader):
             continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
@@ -83,17 +84,6 @@ def _is_of_any_data(loader: Built) -> bool:
         if isinstance(target, ast.Name)
     }
     return all(role_of_name(n) != EVAL for n in {*names_of(loader)} - own | called)
-
-
-def _is_only_looked_into(program: Program, loader: Built) -> bool:
-    """Whether single batches are taken of a loader, and nothing goes over all of them."""
-    if not any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject)):
-        return False
-    return not any(
-        block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
-        for _, blocks in program.walk()
-        for block in blocks
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from itertools import combinations
 from nnlint.questions.data.partners import belong_together, name_of
 from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.listings import Listing, listing_of
+from nnlint.semantics.listings import Listing, listing_of, lists_alike
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
@@ -51,6 +51,8 @@ def _told_once(module: ModuleSyntax) -> Iterator[Listed]:
         known = [(node, listing) for node in parts if (listing := listing_of(module, node))]
         for (one, first), (two, second) in combinations(known, 2):
             if first.origin is second.origin or (first.ordered and second.ordered):
+                continue
+            if first.ordered == second.ordered and lists_alike(first.call, second.call):
                 continue
             loose = [found.call for found in (first, second) if not found.ordered]
             if any(id(call) in told for call in loose) or not _belong(one, two, first, second):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,12 +13,16 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.telling import MOVES
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Site
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.walking import walk
 
 _SIZES = frozenset({"shape", "size", "dtype", "device", "ndim", "numel"})
 """What is asked of a batch by which its examples are not used."""
+
+
+_MADE_UP = re.compile(r"dummy|fake|synthetic|placeholder|warm_?up", re.IGNORECASE)
+"""Names of batches that are made up to see whether, or how fast, something runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +69,9 @@ def _training_loops(block: Block) -> Iterator[Block]:
 def _names_of_batch(loop: ast.For) -> tuple[str, ...]:
     """What the elements that a loop draws are called; none where one is not to be used."""
     target = loop.target
+    if called_name(loop.iter) in ("range", "trange"):
+        # rounds are counted, and no batch is drawn
+        return ()
     counted = isinstance(loop.iter, ast.Call) and any(
         last_name(c.func) == "enumerate" for c in walk(loop.iter) if isinstance(c, ast.Call)
     )
@@ -127,7 +135,7 @@ def _given_from_before(
             continue
         call = _call_in(event, site)
         names = _arguments(call.node, within) if call is not None else ()
-        if call is None or not names:
+        if call is None or not names or any(map(_MADE_UP.search, names)):
             return None
         first = first or (call, names)
     return first

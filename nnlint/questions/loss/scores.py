@@ -48,6 +48,8 @@ _SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"}
 _MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
 _AXES = frozenset({"dim", "axis", "weights", "where"})
 """Arguments of means that are not of all that is given, or not of all alike."""
+_COUNTS = frozenset({"sum", "mean", "count_nonzero", "average", "nansum", "nanmean"})
+"""Sums and means, by which a score is computed of comparisons."""
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
 
 Placed = tuple[Event, tuple[Block, ...]]
@@ -422,6 +424,9 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
     for summed in program.operations:
         if summed.entry.family not in ("reduce", "numpy_reduce") or not summed.inputs:
             continue
+        if summed.entry.name.rpartition(".")[2] not in _COUNTS:
+            # whether any is the largest, and not how many
+            continue
         compared = _number_of(summed.inputs[0])
         comparison = compared.producer if isinstance(compared, Tensor) else None
         if not isinstance(comparison, Operation) or comparison.entry.name not in COMPARISONS:
@@ -429,10 +434,27 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
         for side in comparison.inputs:
             found = _number_of(side)
             largest = found.producer if isinstance(found, Tensor) else None
+            others = [other for other in comparison.inputs if other is not side]
             if isinstance(largest, Operation) and _is_over_batch(largest):
+                if any(_is_made_of(other, largest.inputs[0]) for other in others):
+                    # drawn or sorted by the same numbers: no labels
+                    continue
                 if largest.site.key not in seen:
                     seen.add(largest.site.key)
                     yield largest, comparison
+
+
+def _is_made_of(tensor: Tensor, part: Tensor) -> bool:
+    """Whether a tensor is computed from another one."""
+    waiting, seen = [tensor], set[int]()
+    while waiting and len(seen) < MOST:
+        current = waiting.pop()
+        if current is part:
+            return True
+        if id(current) not in seen and isinstance(current.producer, Operation | Join):
+            waiting += current.producer.inputs
+        seen.add(id(current))
+    return False
 
 
 def _is_over_batch(largest: Operation) -> bool:

@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     Built,
     Constant,
     Instance,
+    Items,
     Operation,
     Site,
     Tensor,
@@ -55,6 +56,14 @@ _MEASURES = frozenset(
 """Names by which a program measures how fast something runs, or how much memory it takes."""
 
 
+_CLOCKS = frozenset({"time", "timeit", "default_timer", "monotonic", "elapsed_time"})
+"""Names by which a program looks at the clock, as it also may beside training."""
+_KEEPS = frozenset(
+    {"item", "save", "state_dict", "eval", "tolist", "numpy", "no_grad", "plot", "add_scalar"}
+)
+"""Names by which a program looks at what is trained, or keeps it."""
+
+
 def trains_in_a_loop(program: Program) -> bool:
     """Whether a program trains: a trainer fits, or an optimizer steps in a loop.
 
@@ -73,7 +82,8 @@ def trains_in_a_loop(program: Program) -> bool:
 
 def _only_measures(program: Program) -> bool:
     words = program.module.words(program.module.tree)
-    if _MEASURES.isdisjoint(words.names | words.attributes):
+    said = words.names | words.attributes
+    if _MEASURES.isdisjoint(said) and (_CLOCKS.isdisjoint(said) or not _KEEPS.isdisjoint(said)):
         return False
     run = passes(program)
     return bool(run) and all(p.on_made_up_data for p in run)
@@ -182,9 +192,13 @@ def random_start(program: Program) -> RandomStart | None:
     program itself has it built.
     """
     models = {e.site.key for e in program.events("build") if _is_model(e.subject)}
+    steps = _steps(program)
     # without a model or a draw, training is the same calculation every time
-    is_random = bool(program.events("fit", "draw")) or not (
-        all(updates_no_model(program.events(), e.subject) for e in program.events("step"))
+    is_random = _draws_by_itself(program) or not (
+        all(
+            updates_no_model(program.events(), e.subject) or _updates_given(e.subject)
+            for e in steps
+        )
         or all(
             _is_fixed(program, e.subject) or _begins_fixed(e.subject) or _is_formula(e)
             for e in program.events("forward")
@@ -193,15 +207,21 @@ def random_start(program: Program) -> RandomStart | None:
     loading: RandomStart | None = None
     training: RandomStart | None = None
     loaded = list(_loaded_first(program))
+    # where no model is trained, one that is loaded is used as it was saved
+    unchanged = not program.events("fit") and all(
+        updates_no_model(program.events(), e.subject) for e in steps
+    )
     trained = [blocks for event, blocks in program.walk() if event.kind in ("fit", "step")]
     for event, blocks in program.walk():
         if event.kind not in ("build", "fit", "step") or _is_seeded(event):
+            continue
+        if event.kind == "step" and event not in steps:
             continue
         if all(exclusive(blocks, others) for others in trained):
             # where it is made, the program does something else than training
             continue
         if event.kind == "build" and (drawn := _drawn_by(event.subject)):
-            if any(_replaces(load, event) for load in loaded):
+            if any(_replaces(load, event, unchanged) for load in loaded):
                 continue
             site = _in_program(program, _way(event), models)
             if drawn != IN_ORDER:
@@ -212,6 +232,17 @@ def random_start(program: Program) -> RandomStart | None:
             training = RandomStart(_in_program(program, _way(event), frozenset()), event.site, "")
     start = loading if loading and (training or _changes_data(program)) else training
     return _explained(program, start, training) if start else None
+
+
+def _draws_by_itself(program: Program) -> bool:
+    """Whether a trainer fits, or something is drawn from a state that all share."""
+    return bool(program.events("fit")) or any(e.subject is None for e in program.events("draw"))
+
+
+def _steps(program: Program) -> list[Event]:
+    """The steps of optimizers, or all steps where none is known to be one."""
+    steps = program.events("step")
+    return [*filter(steps_optimizer, steps)] or [*steps]
 
 
 def _explained(program: Program, start: RandomStart, training: RandomStart | None) -> RandomStart:
@@ -293,26 +324,34 @@ def _has_no_new_head(model: Built) -> bool:
 
 
 def _loaded_first(program: Program) -> Iterator[Event]:
-    """The places before training at which a model gets weights that no model of the run has."""
+    """The places before a model is trained at which one gets weights that no model of the run has."""
+    events, steps = program.events(), _steps(program)
     for event in program.events("load", "fit", "step"):
+        if event.kind == "step" and (event not in steps or updates_no_model(events, event.subject)):
+            # an image that is changed, or actions that are planned
+            continue
         if event.kind != "load":
             return
         if not any(True for value in event.operands for _ in states(value)):
             yield event
 
 
-def _replaces(loaded: Event, built: Event) -> bool:
+def _replaces(loaded: Event, built: Event, unchanged: bool) -> bool:
     """Whether the weights that are drawn at one place are all replaced at another, in any run."""
     node = loaded.site.node
     return (
-        loaded.subject is not None
-        and built.subject is not None
-        and covers(loaded.subject, built.subject)
+        (covers(loaded.subject, built.subject) or _is_made_within(built, loaded.subject))
         and set(loaded.conditions) <= set(built.conditions)
         and isinstance(node, ast.Call)
-        and not any(keyword.arg == "strict" for keyword in node.keywords)
+        and (unchanged or not any(keyword.arg == "strict" for keyword in node.keywords))
         and len(node.args) == 1
     )
+
+
+def _is_made_within(built: Event, model: Value | None) -> bool:
+    """Whether something is built while a model is made."""
+    made = model.site if isinstance(model, Instance) else None
+    return made is not None and any(site.key == made.key for site in built.callers)
 
 
 _FORMULA = re.compile(
@@ -323,8 +362,23 @@ _FORMULA = re.compile(
 
 
 def _is_formula(event: Event) -> bool:
-    """Whether something unresolved that is called is no model: a loss, a measurement."""
-    return isinstance(event.subject, Unknown) and bool(_FORMULA.search(event.subject.name))
+    """Whether something unresolved that is called is no model: a loss, a measurement, a function
+    with a backward pass of its own."""
+    if not isinstance(event.subject, Unknown):
+        return False
+    name = event.subject.name
+    return name.endswith(".apply") or bool(_FORMULA.search(name))
+
+
+def _updates_given(optimizer: Value | None) -> bool:
+    """Whether all that an optimizer updates are tensors that begin at given numbers."""
+    listed = optimizer.arguments.get("params") if isinstance(optimizer, Built) else None
+    if not isinstance(listed, Items) or listed.open or not listed.items:
+        return False
+    return all(
+        isinstance(v, Tensor) and isinstance(v.producer, Operation) and not _is_drawn(v)
+        for v in listed.items
+    )
 
 
 def _begins_fixed(model: Value | None) -> bool:

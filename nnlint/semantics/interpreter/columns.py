@@ -5,10 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nnlint.semantics.interpreter.tables import FRAME
 from nnlint.semantics.rows import Fit, Rows, known_rows
-from nnlint.semantics.values import Constant, Items, Unknown, Value
+from nnlint.semantics.values import (
+    Arithmetic,
+    Constant,
+    Items,
+    Operation,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+)
 
 _TIMES = re.compile(r"date|time|timestamp|^ds$|^day$|^month$|^year$", re.IGNORECASE)
+FRAME_SELECTORS = frozenset({"loc", "iloc"})
+"""What of a table is asked for items by row first."""
 
 
 def column_names(value: Value | None) -> frozenset[str] | None:
@@ -51,3 +64,44 @@ def place_of(key: Value | None) -> int:
 def says_time(given: Sequence[Value]) -> bool:
     """Whether a table is sorted by a column that is called as times are."""
     return any(_TIMES.search(name) for value in given[:1] for name in column_names(value) or ())
+
+
+def is_table(value: Value | None, depth: int = 6) -> bool:
+    """Whether a value is a table, or computed from one element by element."""
+    match value:
+        case Unknown():
+            return value.origin == FRAME
+        case Arithmetic() if depth:
+            return any(is_table(operand, depth - 1) for operand in value.operands)
+        case Tensor(producer=Operation(arguments=given)) if depth:
+            return any(is_table(operand, depth - 1) for operand in given.values())
+        case Tensor(producer=Source(of=Unknown() as behind)):
+            return behind.origin == FRAME
+        case _:
+            return False
+
+
+def is_located(receiver: Value) -> bool:
+    """Whether items of a value are asked for by row first: `frame.loc`."""
+    return isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in FRAME_SELECTORS
+
+
+def is_index(value: Value) -> bool:
+    """Whether a value is the index of a table."""
+    return isinstance(value, Unknown) and value.name.rpartition(".")[2] == "index"
+
+
+def is_all(positional: Sequence[Value], keywords: dict[str, Value]) -> bool:
+    """Whether `sample(frac=1)` only puts rows into another order."""
+    return constant(keywords.get("frac")) in (1, 1.0)
+
+
+def is_loaded(value: Value) -> bool:
+    """Whether a value is an array that numpy gives, such as that of `numpy.load`."""
+    match value:
+        case Unknown(origin="call", name=name):
+            return name.startswith("numpy.")
+        case Tensor(producer=Operation(entry=entry)):
+            return entry.family == "numpy_array"
+        case _:
+            return False

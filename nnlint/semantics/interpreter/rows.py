@@ -8,8 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nnlint.semantics.interpreter.columns import (
+    FRAME_SELECTORS,
     column_names,
     in_columns,
+    is_all,
+    is_index,
+    is_loaded,
+    is_located,
+    is_table,
     kind_of_choice,
     place_of,
     says_time,
@@ -35,6 +41,7 @@ from nnlint.semantics.rows import (
     joined,
     known_rows,
     learns,
+    merged,
     rows_of,
     statistic_of,
 )
@@ -58,7 +65,6 @@ from nnlint.syntax.calls import last_name
 
 LAGS = frozenset({"shift", "rolling", "diff", "pct_change", "ewm"})
 """Methods of tables that give a row what is in rows before it."""
-_FRAME_SELECTORS = frozenset({"loc", "iloc"})
 
 
 class RowKeeping(Tables):
@@ -85,6 +91,10 @@ class RowKeeping(Tables):
         elif entry.kind == "frame" and entry.name == "pandas.DataFrame":
             data = positional[0] if positional else keywords.get("data")
             self._note(result, rows_of(data) if data is not None else None)
+        elif entry.kind == "frame" and entry.family == "merged":
+            self._note_merged([*positional, *keywords.values()][:2], result)
+        elif entry.kind == "frame" and entry.family == "joined" and positional:
+            self._note_joined("concat", positional, keywords, result, site)
         elif entry.kind == "estimator" and entry.call == "function" and positional:
             self._note_scaled(entry, positional[0], result, site)
         elif entry.name == "numpy.concatenate" and positional:
@@ -154,18 +164,18 @@ class RowKeeping(Tables):
         """The value of `value.name`."""
         result = super().attribute(value, name, site)
         if isinstance(value, Unknown) and value.origin in (FRAME, COLUMN):
-            if isinstance(result, Tensor) or name in _FRAME_SELECTORS:
+            if isinstance(result, Tensor) or name in FRAME_SELECTORS:
                 self._note(result, rows_of(value))
         return result
 
     def item(self, receiver: Value, node: ast.Subscript) -> Value:
         """`receiver[...]`: rows, or columns, of arrays and tables."""
         result = super().item(receiver, node)
-        if not isinstance(receiver, (Unknown, Tensor)) or not isinstance(result, (Unknown, Tensor)):
+        if self.modules or self.sampling or not isinstance(result, (Unknown, Tensor)):
             return result
-        if self.modules or self.sampling:
+        if not isinstance(receiver, (Unknown, Tensor, Arithmetic)):
             return result
-        table = isinstance(receiver, Unknown) and receiver.origin == FRAME
+        table = is_table(receiver) or is_loaded(receiver)
         sliced = isinstance(node.slice, (ast.Slice, ast.Tuple))
         if not table and not sliced and known_rows(receiver) is None:
             return result
@@ -193,7 +203,7 @@ class RowKeeping(Tables):
         framed = isinstance(receiver, Unknown) and receiver.origin == FRAME
         listed = framed and isinstance(keys[0], Items)
         if (
-            not _is_located(receiver)
+            not is_located(receiver)
             and len(keys) == 1
             and (listed or column_names(keys[0]) is not None)
         ):
@@ -346,7 +356,7 @@ class RowKeeping(Tables):
         given = [*positional, *keywords.values()]
         if name in LAGS or (name == "sort_values" and says_time(given)):
             rows = rows.following(site)
-        elif name == "drop" and positional and _is_index(positional[0]):
+        elif name == "drop" and positional and is_index(positional[0]):
             # `table.drop(train.index)`: the rows that are left
             self.emit("part", site, _snapshot(rows), (result,), "chosen")
             rows = rows.cut(Cut("chosen", site))
@@ -361,9 +371,12 @@ class RowKeeping(Tables):
         elif name in ("head", "tail", "sample", "nlargest", "nsmallest", "query"):
             if name == "sample" and constant(keywords.get("replace")) is True:
                 rows = rows.drawn_again(Resampling(site))
-            elif name != "sample" or not _is_all(positional, keywords):
+            elif name != "sample" or not is_all(positional, keywords):
                 self.emit("part", site, _snapshot(rows), (result,), "chosen")
                 rows = rows.cut(Cut("chosen", site))
+        elif name in ("merge", "join"):
+            self._note_merged([receiver, *given[:1]], result)
+            return
         elif name == "append":
             rows = Rows(Collection(result, put_together=True))
         elif name not in KEEPING_METHODS and name != "pop":
@@ -400,6 +413,10 @@ class RowKeeping(Tables):
             source = Collection(result, put_together=True)
             self._note(result, Rows(source, (), (), tuple(again)), renew=True)
 
+    def _note_merged(self, tables: Sequence[Value], result: Value) -> None:
+        """What two tables that are merged by a key hold."""
+        self._note(result, merged(*map(rows_of, (*tables, None, None)[:2])), renew=True)
+
     def _note_written(self, target: ast.Subscript, value: Value) -> None:
         """`frame["x"] = …`, `X[:, 1:3] = …`: what went into the values goes into the whole."""
         with self.untold():
@@ -414,7 +431,7 @@ class RowKeeping(Tables):
             last = None if isinstance(parts[-1], ast.Slice) else self.evaluate(parts[-1])
         columns = column_names(last) or frozenset()
         owner = receiver.state.get(MADE_OF, receiver.state.get(RECEIVER))
-        located = _is_located(receiver)
+        located = is_located(receiver)
         whole = owner if located and isinstance(owner, (Unknown, Tensor)) else receiver
         if len(parts) == 1 or isinstance(parts[0], ast.Slice):
             held = rows_of(value) if isinstance(value, (Tensor, Arithmetic)) else known_rows(value)
@@ -445,16 +462,6 @@ def _some_of(array: Value, resampling: Resampling) -> Unknown:
     return part
 
 
-def _is_located(receiver: Value) -> bool:
-    """Whether items of a value are asked for by row first: `frame.loc`."""
-    return isinstance(receiver, Unknown) and receiver.name.rpartition(".")[2] in _FRAME_SELECTORS
-
-
-def _is_index(value: Value) -> bool:
-    """Whether a value is the index of a table."""
-    return isinstance(value, Unknown) and value.name.rpartition(".")[2] == "index"
-
-
 def _snapshot(rows: Rows) -> Unknown:
     """What holds rows as they are now, whatever is written into a table later."""
     return Unknown("rows", "rows", {ROWS: rows})
@@ -470,11 +477,6 @@ def _learnt(values: Sequence[Value]) -> tuple[Fit, ...]:
             rows = rows_of(value)
             found += rows.fits if rows is not None else ()
     return tuple(found)
-
-
-def _is_all(positional: Sequence[Value], keywords: dict[str, Value]) -> bool:
-    """Whether `sample(frac=1)` only puts rows into another order."""
-    return constant(keywords.get("frac")) in (1, 1.0)
 
 
 def _keyword(site: Site, name: str, machine: RowKeeping) -> Value | None:

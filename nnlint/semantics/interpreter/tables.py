@@ -35,7 +35,8 @@ ENVIRONMENTS = frozenset({"gym.make", "gymnasium.make"})
 """What makes an environment whose every step gives one number as reward."""
 KEEPS = frozenset(
     "copy dropna fillna sample reset_index head tail astype sort_values sort_index drop_duplicates "
-    "drop apply map replace clip rename query shift interpolate loc iloc".split()
+    "drop apply map replace clip rename query shift interpolate loc iloc merge join append assign "
+    "set_index round select_dtypes".split()
 )
 """Methods and attributes of a table or column that give one of the same sort."""
 

@@ -1,0 +1,130 @@
+"""Loaders that are only looked into: single batches are taken of them, and nothing goes over all."""
+
+from __future__ import annotations
+
+import ast
+
+from nnlint.questions.data.loaders import loaders_in
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import Built
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.statements import (
+    class_around,
+    enclosing_statement,
+    function_around,
+    targets_of,
+)
+from nnlint.syntax.walking import walk
+
+_NEXT = frozenset({"next", "__next__"})
+_WRAPS = frozenset({"enumerate", "tqdm", "trange", "iter"})
+"""Calls that give the batches of a loader one after the other."""
+
+
+def is_only_looked_into(program: Program, loader: Built) -> bool:
+    """Whether single batches are taken of a loader, and nothing goes over all of them."""
+    return _as_it_runs(program, loader) or _as_written(loader)
+
+
+def _as_it_runs(program: Program, loader: Built) -> bool:
+    if not any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject)):
+        return False
+    return not any(
+        block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
+        for _, blocks in program.walk()
+        for block in blocks
+    )
+
+
+def _as_written(loader: Built) -> bool:
+    """Whether all that is done with the loader, under the one name that it gets, is to take a batch
+    of it: methods of a class are called by whoever has it."""
+    module, call = loader.site.module, loader.site.node
+    placed = enclosing_statement(module, call)
+    statement = placed.node if placed is not None else None
+    if not isinstance(statement, ast.Assign) or statement.value is not call:
+        return False
+    target = statement.targets[0]
+    if len(statement.targets) > 1 or not isinstance(target, ast.Name | ast.Attribute):
+        return False
+    scope = _scope(module, target)
+    reads = _reads(scope, target)
+    return bool(reads) and all(_takes_one(module, scope, read) for read in reads)
+
+
+def _scope(module: ModuleSyntax, target: ast.expr) -> ast.AST:
+    """Where a name, or an attribute of an object, is read by its own code."""
+    if isinstance(target, ast.Attribute):
+        return class_around(module, target) or module.tree
+    return function_around(module, target) or module.tree
+
+
+def _reads(scope: ast.AST, target: ast.expr) -> list[ast.expr]:
+    """Where what is bound to a target is read."""
+    written = ast.unparse(target)
+    return [
+        node
+        for node in walk(scope)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and ast.unparse(node) == written
+    ]
+
+
+def _takes_one(module: ModuleSyntax, scope: ast.AST, read: ast.expr) -> bool:
+    """Whether a loader is read to take single batches of it: by `next(iter(loader))`, by an iterator
+    of which the same is true, or by a loop that ends in its first round."""
+    for node in walk(scope):
+        if isinstance(node, ast.For) and any(inner is read for inner in walk(node.iter)):
+            return _is_wrapped(node.iter, read) and _ends_at_once(node)
+    iterator = next(
+        (
+            node
+            for node in walk(scope)
+            if isinstance(node, ast.Call)
+            and called_name(node) == "iter"
+            and any(argument is read for argument in node.args)
+        ),
+        None,
+    )
+    if iterator is None:
+        return False
+    if any(_is_asked_once(node, iterator) for node in walk(scope)):
+        return True
+    placed = enclosing_statement(module, iterator)
+    statement = placed.node if placed is not None else None
+    if not isinstance(statement, ast.Assign) or statement.value is not iterator:
+        return False
+    target = targets_of(statement)[0]
+    if not isinstance(target, ast.Name | ast.Attribute):
+        return False
+    reads = _reads(_scope(module, target), target)
+    return bool(reads) and all(
+        any(_is_asked_once(node, again) for node in walk(_scope(module, target))) for again in reads
+    )
+
+
+def _is_wrapped(iterated: ast.expr, read: ast.expr) -> bool:
+    """Whether a loop goes over the loader itself, counted or shown at most."""
+    if iterated is read:
+        return True
+    if not isinstance(iterated, ast.Call) or called_name(iterated) not in _WRAPS:
+        return False
+    return bool(iterated.args) and _is_wrapped(iterated.args[0], read)
+
+
+def _ends_at_once(loop: ast.For) -> bool:
+    """Whether a loop ends in its first round, whatever is in it."""
+    return any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+
+
+def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
+    """Whether a call takes one batch of an iterator: `next(it)`, `it.next()`."""
+    match node:
+        case ast.Call(func=ast.Name(id="next"), args=[first, *_]):
+            return first is iterator
+        case ast.Call(func=ast.Attribute(value=value, attr=name)):
+            return name in _NEXT and value is iterator
+        case _:
+            return False
