@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nnlint.config import Config
 from nnlint.context import Reporter
-from nnlint.finding import Finding, Related
+from nnlint.finding import Finding, Level, Related
 from nnlint.project.ecosystem import takes_part
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
@@ -74,7 +74,8 @@ def check_file(
 
 
 def _source_finding(display: str, error: SourceError) -> Finding:
-    return tool_finding(error.code, display, error.message, error.position, error.cell)
+    found = tool_finding(error.code, display, error.message, error.position, error.cell)
+    return replace(found, level=Level.WARNING) if error.newer else found
 
 
 def _broken_cells(module: ModuleSyntax) -> list[Finding]:

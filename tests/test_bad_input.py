@@ -18,6 +18,7 @@ from training_scripts import SEEDED, UNSEEDED
 from nnlint.cli import run as cli
 from nnlint.config import FORMATS, Config
 from nnlint.engine import Linter, lint
+from nnlint.finding import Level
 from nnlint.source.reading import LARGEST
 
 
@@ -30,6 +31,29 @@ def run(tmp_path: Path, *names: str, **options):
 def told(result) -> list[tuple[str, str, int, int]]:
     """File name, code, row and column of each finding."""
     return [(Path(f.filename).name, f.code, *f.start) for f in result.findings]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python can read them")
+@pytest.mark.parametrize(
+    ("code", "newer"),
+    [
+        ('print(f"{settings["epochs"]}")', True),
+        ("print(f'{settings['epochs']:>{settings['width']}}')", True),
+        ('print(f"{chr(10).join(["\\n"])}")', True),
+        ("def show[T](settings: T) -> T: ...", True),
+        ("type Pair = tuple[int, int]", True),
+        ('print(f"{settings[")', False),
+        ('print(f"{settings epochs}")', False),
+        ("print(f\"{settings['epochs'}\")", False),
+        ("print 'a'", False),
+        ("type Pair tuple", False),
+    ],
+)
+def test_syntax_of_a_newer_python_is_no_error_of_the_author(tmp_path, code, newer):
+    (tmp_path / "a.py").write_text(f"import torch\n{code}\n", encoding="utf-8")
+    (found,) = run(tmp_path).findings
+    assert (found.code, found.level) == ("NN001", Level.WARNING if newer else Level.ERROR)
+    assert ("takes a newer Python" in found.message) == newer
 
 
 @pytest.mark.parametrize(

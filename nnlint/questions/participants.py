@@ -41,6 +41,10 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import first_argument, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 
+_OF_OPTIMIZERS = frozenset({"step", "zero_grad"})
+_OF_OTHERS = frozenset(
+    "backward forward train eval parameters named_parameters modules module fit reset".split()
+)
 _OPTIMIZER_NAME = re.compile(r"opt(?!ion)|^(sgd|adam\w*|rmsprop)$", re.IGNORECASE)
 _MAKES_MODEL = re.compile(r"^_*(?:get|build|creat|mak|load|init|setup|set_up|new|define)|^[A-Z]")
 """How programs call functions that make models, and classes."""
@@ -51,7 +55,7 @@ _OF_OBJECTS = frozenset({"parameter", "attribute", "call", "loop"})
 
 
 def is_optimizer(value: Value | None) -> bool:
-    """Whether a value is an optimizer: a library or project one, or is called so."""
+    """Whether a value is an optimizer: a library or project one, or is called or used so."""
     match value:
         case Built():
             return value.entry.kind == "optimizer"
@@ -63,9 +67,17 @@ def is_optimizer(value: Value | None) -> bool:
                 for a in value.cls.ancestry()
             )
         case Unknown():
-            return bool(_OPTIMIZER_NAME.search(value.name.rpartition(".")[2]))
+            named = _OPTIMIZER_NAME.search(value.name.rpartition(".")[2])
+            return bool(named) or _is_used_as_optimizer(value)
         case _:
             return False
+
+
+def _is_used_as_optimizer(value: Unknown) -> bool:
+    """Whether a program clears the gradients of what it steps, and asks it for nothing that a
+    model, an engine around one, or what trains by itself has."""
+    read = value.state.keys()
+    return read >= _OF_OPTIMIZERS and read.isdisjoint(_OF_OTHERS)
 
 
 def is_model(value: Value | None, program_events: Iterable[Event] = ()) -> bool:

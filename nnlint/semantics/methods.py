@@ -33,6 +33,7 @@ _CALLED_FOR = {
     "backward": re.compile(""),
     "update": re.compile(r"scaler", re.IGNORECASE),
     "unscale_": re.compile(r"scaler", re.IGNORECASE),
+    "state_dict": re.compile(f"opt(?!ion)|sched|scaler|{MODEL_NAME.pattern}", re.IGNORECASE),
 }
 """How programs call what has a method."""
 

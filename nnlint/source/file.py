@@ -20,6 +20,8 @@ class SourceError(Exception):
         self.cell: int | None = None
         self.text = ""
         """What stands in the notebook's cell that the error is about."""
+        self.newer = False
+        """Whether a newer Python than the one that nnlint runs on can read it."""
 
 
 @dataclass(frozen=True, slots=True)

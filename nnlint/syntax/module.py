@@ -20,6 +20,10 @@ Detail = TypeVar("Detail", bound=Hashable)
 _MOST_BITS = 14_000
 """Nothing that fits into them has more decimal digits than Python converts."""
 _LONG_LITERAL = re.compile(r"0[bBoOxX][0-9a-fA-F_]{3500}")
+_LONGEST_ROW = 2000
+"""The length of a row that is still looked at for the syntax of a newer Python."""
+_F_STRING = re.compile(r"\b[fF][rR]?([\"'])")
+_DEFINES_TYPES = re.compile(r"\s*(?:(?:async\s+)?(?:def|class)\s+\w+\[|type\s+\w+\s*[=\[])")
 
 
 class ModuleSyntax:
@@ -164,7 +168,12 @@ def _parse(text: str, notebook: bool) -> ast.Module:
         version = ".".join(map(str, sys.version_info[:2]))
         place = Position(error.lineno or 1, error.offset or 1)
         message = f"{error.msg} (Python {version})"
-        raise SourceError("NN001", message, place) from error
+        newer = _is_of_newer_python(error, text)
+        if newer:
+            message = f"not linted: this takes a newer Python than nnlint runs on; {message}"
+        found = SourceError("NN001", message, place)
+        found.newer = newer
+        raise found from error
     except (RecursionError, MemoryError) as error:
         raise SourceError("NN001", "the code is nested too deeply to be parsed") from error
     except ValueError as error:
@@ -172,6 +181,32 @@ def _parse(text: str, notebook: bool) -> ast.Module:
     if _LONG_LITERAL.search(text):
         _name_long_literals(tree)
     return tree
+
+
+def _is_of_newer_python(error: SyntaxError, text: str) -> bool:
+    """Whether a row that this Python cannot parse is one of Python 3.12: quotes within the quotes
+    of an f-string, or a backslash, or what it has to define types."""
+    if sys.version_info >= (3, 12):
+        return False
+    if error.msg.startswith("f-string expression part cannot include "):
+        return True
+    rows = text.split("\n")
+    row = rows[error.lineno - 1] if error.lineno and error.lineno <= len(rows) else ""
+    return len(row) < _LONGEST_ROW and (
+        _DEFINES_TYPES.match(row) is not None
+        or any(_reuses_quotes(row[m.end() :], m[1]) for m in _F_STRING.finditer(row))
+    )
+
+
+def _reuses_quotes(rest: str, quote: str) -> bool:
+    """Whether an f-string that has just begun has its own quotes within its braces, and ends."""
+    depth = within = 0
+    for character in rest:
+        if character == quote and depth == 0:
+            return within > 0
+        within += character == quote
+        depth += (character == "{") - (character == "}")
+    return False
 
 
 def _name_long_literals(tree: ast.Module) -> None:

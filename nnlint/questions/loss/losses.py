@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
+from nnlint.questions.loss.searching import ranks_what_comes_next
 from nnlint.questions.training.backpropagation import is_callable
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -195,6 +196,8 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     inner = makers(operation.inputs[0]) if operation.inputs else None
     if inner and not any(o.grad for o in inner):
         # as of the words that a search goes on with: nothing learns of it
+        return None
+    if ranks_what_comes_next(logarithm):
         return None
     if operation.entry.activation in ("softmax", "sigmoid"):
         picked = is_most_likely(logarithm, operation)

@@ -26,6 +26,8 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
+from nnlint.syntax.calls import last_name
+from nnlint.syntax.statements import function_around
 from nnlint.syntax.walking import walk
 
 _A_LOSS = re.compile(r"crit|loss(_?f(n|unc)?|_function)?$|mean$|objective", re.IGNORECASE)
@@ -64,6 +66,8 @@ def undivided_losses(program: Program) -> Iterator[Undivided]:
             continue
         given = [e for _, e in program.elsewhere(step) if isinstance(e.subject, Built)]
         if given and not any(_length_matters(e, loop) for e in given):
+            continue
+        if _is_divided_by(first, count):
             continue
         if all(
             _is_mean(e.subject) or _is_called_loss(e) for e in backwards
@@ -307,6 +311,24 @@ def _is_called_loss(backward: Event) -> bool:
     written = func.value if isinstance(func, ast.Attribute) else None
     named = isinstance(written, ast.Name) and bool(_A_LOSS.search(written.id))
     return named and not _MAY_DIVIDE.search(value.name.rpartition(".")[2])
+
+
+def _is_divided_by(backward: Event, count: str) -> bool:
+    """Whether the code around a backward pass divides what is called a loss by the number of
+    batches, which by default may be 1 and leave the branch out in which it does."""
+    module, number = backward.site.module, count.rpartition(".")[2]
+    around = function_around(module, backward.site.node) or module.tree
+    for node in walk(around):
+        match node:
+            case ast.AugAssign(target=whole, op=ast.Div(), value=divisor):
+                pass
+            case ast.BinOp(left=whole, op=ast.Div(), right=divisor):
+                pass
+            case _:
+                continue
+        if last_name(divisor) == number and _A_LOSS.search(last_name(whole)):
+            return True
+    return False
 
 
 def _gives_mean(operation: Operation) -> bool:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
 from nnlint.questions.training.backpropagation import measured_passes, stepped_passes
-from nnlint.questions.training.passes import Pass, passes
+from nnlint.questions.training.passes import Pass, is_environment, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.excerpts import excerpts_of
@@ -139,7 +139,9 @@ class _Model:
             # nothing is known of its mode, but that it is the one in which it was trained
             if "initial" not in {mode for mode, _ in self._states(trained.event)}:
                 return None
-        if isinstance(self.model, Unknown) and self._is_free_for_users(found):
+        if isinstance(self.model, Unknown) and (
+            self._is_free_for_users(found) or _acts_in_environment(found)
+        ):
             return None
         left = undone.site if undone is not None else None
         return TrainModeEvaluation(found.event, layer, trained.event.site, left)
@@ -256,6 +258,12 @@ class _Model:
                 return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _acts_in_environment(found: Pass) -> bool:
+    """Whether what a model gives decides what an agent does: networks of agents hardly ever have
+    dropout or batch norm, so that of one that is not known nothing is said."""
+    return any(is_environment(step) for block in found.region for step in block.events("step"))
 
 
 def _is_told_its_mode(found: Pass) -> bool:

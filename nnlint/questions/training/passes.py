@@ -147,7 +147,7 @@ class _Training:
 
 def _trains(event: Event) -> bool:
     """Whether an event is one of training: a step is, unless an environment takes it."""
-    return event.kind == "backward" or (event.kind == "step" and not _is_environment(event))
+    return event.kind == "backward" or (event.kind == "step" and not is_environment(event))
 
 
 def _given(event: Event) -> set[int]:
@@ -160,7 +160,8 @@ def _may_train(event: Event) -> bool:
     return bool(_TAKES_STEP.search(event.name.rpartition(".")[2]))
 
 
-def _is_environment(step: Event) -> bool:
+def is_environment(step: Event) -> bool:
+    """Whether what is stepped is what an agent acts in, and no optimizer."""
     return not steps_optimizer(step) and bool(_ENVIRONMENT.search(spoken_name(step)))
 
 

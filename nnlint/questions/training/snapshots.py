@@ -192,6 +192,8 @@ class _Life:
             if "stale" in paths.before(event):
                 if self._makes_anew(event) or (event.kind == "save" and self._is_live_view()):
                     continue
+                if self._is_of_this_call(event):
+                    continue
                 if any(self._holds(v) for v in (*event.operands, event.subject)):
                     return event.site
         return self._used_by_another_method()
@@ -239,6 +241,24 @@ class _Life:
         return any(
             site.module is use.site.module and stands_in(site.node, use.site.node) for site in made
         )
+
+    def _is_of_this_call(self, use: Event) -> bool:
+        """Whether a variable of a function is used in that function, which trains nothing: what it
+        held in one call is gone in the next."""
+        kept = self.keep.site
+        function = function_around(kept.module, kept.node)
+        if function is None or not isinstance(kept.node, ast.Name):
+            return False
+
+        def within(site: Site) -> bool:
+            return site.module is kept.module and stands_in(site.node, function)
+
+        shared = any(
+            isinstance(n, ast.Global | ast.Nonlocal) and kept.node.id in n.names
+            for n in walk(function)
+        )
+        places = [place for e in self.training for place in (e.site, *e.callers)]
+        return not shared and within(use.site) and not any(within(place) for place in places)
 
     def _used_by_another_method(self) -> Site | None:
         """Where a state that one method keeps on a condition is loaded by another one."""

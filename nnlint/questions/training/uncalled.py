@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, spoken_name
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.methods import has_method
+from nnlint.semantics.methods import has_method, receiver_of
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
-    RECEIVER,
     BoundMethod,
     Choice,
     Site,
@@ -19,7 +18,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
-from nnlint.syntax.calls import first_argument
+from nnlint.syntax.calls import first_argument, last_name
 
 OF_MODELS = frozenset({"eval", "train", "zero_grad"})
 STATE = "state_dict"
@@ -42,7 +41,7 @@ def uncalled_methods(program: Program) -> Iterator[Uncalled]:
         if event.kind == "uncalled" and _belongs(event, events):
             yield _uncalled(event.site, event.site.node)
         elif event.kind == "save" and event.operands:
-            yield from _saved(event)
+            yield from _saved(event, events)
 
 
 def _belongs(event: Event, events: list[Event]) -> bool:
@@ -56,28 +55,34 @@ def _uncalled(site: Site, node: ast.AST) -> Uncalled:
     return Uncalled(Site(site.module, node), Site(site.module, node.value).text, node.attr)
 
 
-def _saved(event: Event) -> Iterator[Uncalled]:
+def _saved(event: Event, events: list[Event]) -> Iterator[Uncalled]:
     """The methods among what is saved, where they are written."""
     saved = event.operands[0]
-    if _is_state(saved) and isinstance(event.site.node, ast.Call):
+    if isinstance(event.site.node, ast.Call):
         for argument in filter(None, [first_argument(event.site.node)]):
-            if isinstance(argument, ast.Attribute) and argument.attr == STATE:
+            if _is_state(saved, argument, events):
                 yield _uncalled(event.site, argument)
     if not isinstance(saved, Table) or saved.site is None:
         return
-    if any(_is_state(v) for v in saved.state.values()) and isinstance(saved.site.node, ast.Dict):
+    if isinstance(saved.site.node, ast.Dict):
         for value in saved.site.node.values:
-            if isinstance(value, ast.Attribute) and value.attr == STATE:
+            if any(_is_state(v, value, events) for v in saved.state.values()):
                 yield _uncalled(saved.site, value)
 
 
-def _is_state(value: Value) -> bool:
+def _is_state(value: Value, written: ast.AST, events: list[Event]) -> bool:
+    """Whether a value is the method of a model, an optimizer or the like, named as it is written;
+    of anything else `state_dict` may be a property."""
+    if not isinstance(written, ast.Attribute) or written.attr != STATE:
+        return False
     match value:
         case BoundMethod():
             return value.name == STATE
-        case Unknown():
-            return RECEIVER in value.state and value.name.rpartition(".")[2] == STATE
+        case Unknown() if value.name.rpartition(".")[2] == STATE:
+            owner = receiver_of(value)
+            called = last_name(written.value)
+            return has_method(owner, STATE, called) or is_model(owner, events)
         case Choice():
-            return all(_is_state(option) for option in value.options)
+            return all(_is_state(option, written, events) for option in value.options)
         case _:
             return False
