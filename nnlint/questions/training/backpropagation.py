@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, steps_optimizer
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.dataflow import computed_from, tensor_of
 from nnlint.semantics.differentiability import INDEXED, is_flat
 from nnlint.semantics.holding import covers
 from nnlint.semantics.sums import components
@@ -166,9 +166,13 @@ class Backpropagation:
             return
         model = _model_of(operation)
         if model is not None:
-            yield from self._calls(model, operation)
+            found = list(self._calls(model, operation))
+            if self._by_value and not found and operation.layer not in (None, model):
+                # a module calls its layers outside of its own forward pass, as steps do
+                found = list(self._calls(operation.layer or model, operation))
+            yield from found
             return
-        inputs = operation.inputs
+        inputs = computed_from(operation)
         yield from inputs[:1] if operation.entry.family in INDEXED else inputs
         if operation.entry.family not in INDEXED:
             # unknown operands of arithmetic are no tensors yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nnlint.questions.training.backpropagation import Computation, Reached
+from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.values import (
@@ -38,6 +39,10 @@ class Predictions:
             if call.last_name in _PREDICTS and not call.is_own
         }
         self._known: dict[int, tuple[Value, bool]] = {}
+        self._is_part = parts_of_batches(context, run)
+        given = (value for event in run.events("forward") for value in event.operands)
+        self._inputs = {id(part) for part in self._tracing.behind(*given)}
+        """All that is given to models, and what that is computed from."""
 
     def depends(self, value: Value) -> bool:
         """Whether a value is computed from a prediction."""
@@ -54,6 +59,19 @@ class Predictions:
             if isinstance(part, Tensor | Unknown):
                 found |= {id(one.forward): one for one in self._flow.reaches(part)}
         return list(found.values())
+
+    def is_target(self, value: Value) -> bool:
+        """Whether a value is computed from parts of batches that no model is given."""
+        return not self.depends(value) and any(
+            self._is_part(part) and id(part) not in self._inputs
+            for part in self._tracing.behind(value)
+        )
+
+    def meets_target(self, sides: Iterable[Value]) -> bool:
+        """Whether of two sides one is predicted, and the other is a target that comes with the
+        data."""
+        sides = [side for side in sides if not isinstance(side, Constant)]
+        return self.compares(sides) and any(map(self.is_target, sides))
 
     def compares(self, sides: Iterable[Value]) -> bool:
         """Whether of two sides one is predicted, and the other is not."""

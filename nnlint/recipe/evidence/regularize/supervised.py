@@ -13,7 +13,9 @@ from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.values import CALLEE, MADE_BY, Built, Operation, Site, Tensor, Unknown, Value
 
-_TASK = re.compile(r"For\w*(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)")
+_TASK = re.compile(
+    r"For\w*(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)"
+)
 """Models of libraries whose own loss is one of labels that people have given."""
 _LABELS = ("labels", "start_positions", "end_positions")
 """What such models call the labels that they compute their loss from."""
