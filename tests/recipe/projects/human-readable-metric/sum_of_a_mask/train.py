@@ -1,4 +1,5 @@
 import torch
+import torchvision
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -40,7 +41,7 @@ def fit(model, train, test, device, epochs=3):
 def main():
     data = TensorDataset(torch.load("x.pt"), torch.load("y.pt"))
     held_out = TensorDataset(torch.load("x_test.pt"), torch.load("y_test.pt"))
-    fit(nn.Linear(9, 3), DataLoader(data, batch_size=128, shuffle=True), DataLoader(held_out, batch_size=256), "cuda")
+    fit(torchvision.models.resnet18(num_classes=10), DataLoader(data, batch_size=128, shuffle=True), DataLoader(held_out, batch_size=256), "cuda")
 
 
 if __name__ == "__main__":
