@@ -79,13 +79,16 @@ class Configurations:
         return found
 
     def _common(self, how: str, importer: ModuleSyntax) -> Value | None:
-        """What all configuration files of a project that a program could be given say alike."""
-        top = self.modules.folders_above(str(importer.source.path))[-1]
-        files = self.modules.once(_named_settings, top)
+        """What all configuration files beside a program that it could be given say alike: those in
+        the nearest folder above it that has any."""
         endings = _ENDINGS.get(how, _ENDINGS["yaml"])
-        given = [self.content(path, how == "omegaconf") for path in files if path.endswith(endings)]
-        known = [settings for settings in given if isinstance(settings, Settings)]
-        return _agreed(known) if known else None
+        for folder in self.modules.folders_above(str(importer.source.path)):
+            files = self.modules.once(_named_settings, folder)
+            found = [self.content(f, how == "omegaconf") for f in files if f.endswith(endings)]
+            known = [settings for settings in found if isinstance(settings, Settings)]
+            if known:
+                return _agreed(known)
+        return None
 
     def find(self, name: str, importer: ModuleSyntax) -> str | None:
         """The absolute path of a file of the project, by its path as a program names it."""

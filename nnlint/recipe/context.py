@@ -33,6 +33,8 @@ from nnlint.syntax.module import ModuleSyntax
 
 _LONGEST = 100
 """Characters of a line that are shown whole."""
+_MEASURING = ("forward", "validate", "test", "predict")
+"""Kinds of what an evaluation does."""
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
@@ -269,8 +271,18 @@ def _is_optional(value: Value) -> bool:
 
 def _ways_to_training(program: Program) -> frozenset[tuple[object, bool]]:
     """What is asked on the way to all training of a program, with the answers."""
+    training = _way_to(program.events("step", "fit"))
+    if training:
+        # what does nothing without being asked to may be asked to measure, too
+        measuring = _way_to(e for e in program.events(*_MEASURING) if not e.grad)
+        return training | {(asked, b) for asked, b in measuring if (asked, not b) not in training}
+    return training
+
+
+def _way_to(events: Iterable[Event]) -> frozenset[tuple[object, bool]]:
+    """What is asked on the way to all of some events, where all of them are off by default."""
     found: frozenset[tuple[object, bool]] | None = None
-    for event in program.events("step", "fit"):
+    for event in events:
         if not _is_off(event.conditions):
             return frozenset()
         own = frozenset((_asked(c), c.taken) for c in _single(event.conditions))

@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterator
 
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import MET
-from nnlint.semantics.values import BATCH, STORED_IN, Built, Unknown, Value
+from nnlint.semantics.values import (
+    BATCH,
+    STORED_IN,
+    Built,
+    Unknown,
+    Value,
+)
 from nnlint.syntax.walking import walk
 
 _TAKES = frozenset({"next", "one_batch"})
+_ABOUT = frozenset({"shape", "size", "device", "dtype", "ndim"})
+"""What is said of a batch, and is no part of it."""
 _STEP = "_step"
 """How the methods end that a trainer calls for every batch."""
 
@@ -52,6 +60,8 @@ def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
     given = _given_by_trainer(context) if run.kind == "hooks" else frozenset()
 
     def is_part(value: Value) -> bool:
+        if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _ABOUT:
+            return False
         return is_element(value) or _root(value) in given
 
     return is_part

@@ -8,6 +8,7 @@ from nnlint.questions.training.backpropagation import Computation, Reached
 from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     CALLEE,
     TEST,
@@ -40,7 +41,7 @@ class Predictions:
         }
         self._known: dict[int, tuple[Value, bool]] = {}
         self._is_part = parts_of_batches(context, run)
-        given = (value for event in run.events("forward") for value in event.operands)
+        given = (v for e in run.events("forward") if not self._is_measure(e) for v in e.operands)
         self._inputs = {id(part) for part in self._tracing.behind(*given)}
         """All that is given to models, and what that is computed from."""
 
@@ -59,6 +60,10 @@ class Predictions:
             if isinstance(part, Tensor | Unknown):
                 found |= {id(one.forward): one for one in self._flow.reaches(part)}
         return list(found.values())
+
+    def is_input(self, value: Value) -> bool:
+        """Whether a model is given a value, or what is computed from it."""
+        return id(value) in self._inputs
 
     def is_target(self, value: Value) -> bool:
         """Whether a value is computed from parts of batches that no model is given."""
@@ -93,6 +98,13 @@ class Predictions:
             if told.operator == ("!=" if wrong else "=="):
                 return self.compares(told.operands)
         return False
+
+    def _is_measure(self, event: Event) -> bool:
+        """Whether what nobody knows is given a prediction beside something else, as losses are."""
+        given = event.operands
+        return (
+            isinstance(event.subject, Unknown) and len(given) > 1 and any(map(self.depends, given))
+        )
 
     def _is_prediction(self, value: Value) -> bool:
         if id(value) in self._given:

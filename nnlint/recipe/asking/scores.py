@@ -25,7 +25,7 @@ _LIBRARIES = (
         "pytrec_eval",
     ),
 )
-_EXPONENTIALS = frozenset({"exp", "sqrt"})
+_EXPONENTIALS = frozenset({"exp", "sqrt", "log10"})
 _SHARED = frozenset({"torch.mul", "torch.logical_and", "torch.bitwise_and"})
 """What leaves of a predicted mask what is in the true one, too."""
 _OVERLAP = "measures how far predictions agree with their targets"

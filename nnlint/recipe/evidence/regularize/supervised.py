@@ -11,7 +11,18 @@ from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
-from nnlint.semantics.values import CALLEE, MADE_BY, Built, Operation, Site, Tensor, Unknown, Value
+from nnlint.semantics.values import (
+    ARGUMENTS,
+    CALLEE,
+    MADE,
+    MADE_BY,
+    Built,
+    Operation,
+    Site,
+    Tensor,
+    Unknown,
+    Value,
+)
 
 _TASK = re.compile(
     r"For\w*(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)"
@@ -58,13 +69,20 @@ class _Targets:
         labels = self._labels(loss)
         if not labels:
             return self._of_library(loss)
+        called: Site | None = None
         for value in self._tracing.behind(loss, stop=self._is_output):
             made = value.producer if isinstance(value, Tensor) else None
             if isinstance(made, Operation) and made.entry.kind == "loss":
-                given = self._tracing.behind(*made.arguments.values(), stop=self._is_output)
-                if any(id(part) in labels for part in given):
+                if self._holds(labels, *made.arguments.values()):
                     return made.site
-        return otherwise
+            elif isinstance(value, Unknown) and value.state.get(MADE):
+                if self._holds(labels, *value.state.get(ARGUMENTS, ())):
+                    # the farthest: what is done with the loss is nearer
+                    called = value.state[MADE][-1]
+        return called or otherwise
+
+    def _holds(self, labels: set[int], *given: Value) -> bool:
+        return any(id(v) in labels for v in self._tracing.behind(*given, stop=self._is_output))
 
     def _labels(self, loss: Value | None) -> set[int]:
         """The parts of a batch that a loss sees and that the model's output is not made of."""
