@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from nnlint.project.modules import SETTINGS, ProjectModules
 from nnlint.semantics.folding import fits
-from nnlint.semantics.values import Constant, Items, Settings, Site, Unknown, Value
+from nnlint.semantics.interpreter.settings import ANY_FILE
+from nnlint.semantics.values import Constant, Items, Settings, Site, Table, Unknown, Value
 from nnlint.source.file import SourceError, SourceFile
 from nnlint.source.reading import content_hash
 from nnlint.source.toml import TomlError, parse_toml
@@ -33,6 +34,12 @@ _DEEPEST, _MOST_FILES = 6, 200
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.[\d_]+)(?:[eE][-+]?\d+)?\Z")
 """What OmegaConf takes for a number; PyYAML takes `1e-4` for text."""
 _TABLE = re.compile(r"\[+([^\[\]]+)\]+")
+_CONFIGURES = re.compile(
+    r"(?:^|[/_.-])(?:conf(?:ig)?s?|cfgs?|settings?|h?params?|hparams|options?|experiments?)(?=[/_.-])",
+    re.IGNORECASE,
+)
+"""What configuration files, or the folders they lie in, are called."""
+_ENDINGS = {"json": (".json",), "toml": (".toml",), "yaml": (".yaml", ".yml")}
 _SWEEPS = re.compile(rb"^[ \t]*(?:method|sweeper)[ \t]*:", re.MULTILINE)
 _KNOWN_PART = re.compile(r"(?:(?:\.\w+)+(?=/))?/*")
 """What stands before the part of a path that is known: `.parent/` of a file's."""
@@ -60,15 +67,28 @@ class Configurations:
             from nnlint.project.composing import compose
 
             return compose(self, name, importer)
-        path = self.find(name, importer)
-        if path is None:
-            return None
-        found = self.content(path, how == "omegaconf")
+        if name == ANY_FILE:
+            found = self._common(how, importer)
+        else:
+            path = self.find(name, importer)
+            found = None if path is None else self.content(path, how == "omegaconf")
         if how == "omegaconf" and isinstance(found, Settings):
             from nnlint.project.composing import resolved
 
             return resolved(found)
         return found
+
+    def _common(self, how: str, importer: ModuleSyntax) -> Value | None:
+        """What all configuration files beside a program that it could be given say alike: those in
+        the nearest folder above it that has any."""
+        endings = _ENDINGS.get(how, _ENDINGS["yaml"])
+        for folder in self.modules.folders_above(str(importer.source.path)):
+            files = self.modules.once(_named_settings, folder)
+            found = [self.content(f, how == "omegaconf") for f in files if f.endswith(endings)]
+            known = [settings for settings in found if isinstance(settings, Settings)]
+            if known:
+                return _agreed(known)
+        return None
 
     def find(self, name: str, importer: ModuleSyntax) -> str | None:
         """The absolute path of a file of the project, by its path as a program names it."""
@@ -136,6 +156,43 @@ class Configurations:
         return _of_yaml(text, module, path.endswith(".json"), numbers)
 
 
+def _named_settings(modules: ProjectModules, top: str) -> list[str]:
+    """The files of a folder that are called configurations, or lie in a folder called so."""
+    files = _files_in(modules, top, (".yaml", ".yml", ".json", ".toml"))
+    return [path for path in files if _CONFIGURES.search(os.path.relpath(path, top))]
+
+
+def _agreed(several: Sequence[Settings]) -> Settings:
+    """What settings say alike; what only some of them say is not known."""
+    first, *others = several
+    state: dict[Any, Value] = {}
+    for key, value in first.state.items():
+        there = [other.state[key] for other in others if key in other.state]
+        if len(there) < len(others):
+            continue
+        if isinstance(value, Settings) and all(isinstance(one, Settings) for one in there):
+            state[key] = _agreed([value, *(one for one in there if isinstance(one, Settings))])
+        elif all(_same(value, one) for one in there):
+            state[key] = value
+        else:
+            state[key] = Unknown(str(key), "option")
+    return Settings(state, first.site)
+
+
+def _same(one: Value, other: Value) -> bool:
+    match one, other:
+        case Constant(value=a), Constant(value=b):
+            return type(a) is type(b) and bool(a == b)
+        case Items(), Items():
+            return len(one.items) == len(other.items) and all(map(_same, one.items, other.items))
+        case Table(), Table():
+            return one.state.keys() == other.state.keys() and all(
+                _same(value, other.state[key]) for key, value in one.state.items()
+            )
+        case _:
+            return False
+
+
 def settings_identity(top: str) -> str:
     """The identity of which YAML files there are in a folder, as results rest on it."""
     return _identity(_settings_files(ProjectModules(), top))
@@ -147,6 +204,11 @@ def _identity(files: Sequence[str]) -> str:
 
 def _settings_files(modules: ProjectModules, top: str) -> list[str]:
     """The YAML files in a folder and those in it, as far as they are not hidden."""
+    return _files_in(modules, top, (".yaml", ".yml"))
+
+
+def _files_in(modules: ProjectModules, top: str, endings: tuple[str, ...]) -> list[str]:
+    """The files with some endings in a folder and those in it, as far as they are not hidden."""
     found: list[str] = []
     level = [top]
     for _ in range(_DEEPEST):
@@ -154,7 +216,7 @@ def _settings_files(modules: ProjectModules, top: str) -> list[str]:
         for folder in level:
             for name in sorted(modules.names(folder)):
                 path = os.path.join(folder, name)
-                if name.endswith((".yaml", ".yml")) and os.path.isfile(path):
+                if name.endswith(endings) and os.path.isfile(path):
                     found.append(path)
                 elif name[0] not in "._" and os.path.isdir(path) and not os.path.islink(path):
                     inner.append(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -26,7 +26,6 @@ from nnlint.semantics.values import (
     Constant,
     Settings,
     Site,
-    SiteKey,
     Unknown,
     Value,
 )
@@ -34,6 +33,8 @@ from nnlint.syntax.module import ModuleSyntax
 
 _LONGEST = 100
 """Characters of a line that are shown whole."""
+_MEASURING = ("forward", "validate", "test", "predict")
+"""Kinds of what an evaluation does."""
 _HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
@@ -70,8 +71,8 @@ class Run:
         that trains is meant, whichever is the default.
         """
         assumed = self.program.once(_ways_to_training)
-        left = [c for c in conditions if (c.site.key, c.taken) not in assumed]
-        return _is_off(left) or any((c.site.key, not c.taken) in assumed for c in left)
+        left = [c for c in _single(conditions) if not _follows(c, assumed)]
+        return _is_off(left) or any((_asked(c), not c.taken) in assumed for c in left)
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of some kinds that happen by default."""
@@ -225,6 +226,23 @@ def _is_off(conditions: Sequence[Condition]) -> bool:
     )
 
 
+def _single(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    """Conditions, and in the place of several that must all hold each of them."""
+    for condition in conditions:
+        yield from parts_of(condition) if _decides(condition) else (condition,)
+
+
+def _asked(condition: Condition) -> object:
+    """What tells what a test asks: an option, wherever it is asked for, or its place."""
+    test = condition.test
+    return id(test) if isinstance(test, Constant) and test.soft else condition.site.key
+
+
+def _follows(condition: Condition, assumed: Set[tuple[object, bool]]) -> bool:
+    """Whether a condition holds by what is assumed; of several one is enough."""
+    return any((_asked(part), condition.taken) in assumed for part in parts_of(condition))
+
+
 def _decides(condition: Condition) -> bool:
     """Whether one operand alone makes a test turn out the other way."""
     node = condition.site.node
@@ -251,13 +269,23 @@ def _is_optional(value: Value) -> bool:
     return isinstance(value, Unknown) and value.origin == "option" and "." not in value.name
 
 
-def _ways_to_training(program: Program) -> frozenset[tuple[SiteKey, bool]]:
-    """The branches that all training of a program stands in."""
-    found: frozenset[tuple[SiteKey, bool]] | None = None
-    for event in program.events("step", "fit"):
+def _ways_to_training(program: Program) -> frozenset[tuple[object, bool]]:
+    """What is asked on the way to all training of a program, with the answers."""
+    training = _way_to(program.events("step", "fit"))
+    if training:
+        # what does nothing without being asked to may be asked to measure, too
+        measuring = _way_to(e for e in program.events(*_MEASURING) if not e.grad)
+        return training | {(asked, b) for asked, b in measuring if (asked, not b) not in training}
+    return training
+
+
+def _way_to(events: Iterable[Event]) -> frozenset[tuple[object, bool]]:
+    """What is asked on the way to all of some events, where all of them are off by default."""
+    found: frozenset[tuple[object, bool]] | None = None
+    for event in events:
         if not _is_off(event.conditions):
             return frozenset()
-        own = frozenset((c.site.key, c.taken) for c in event.conditions)
+        own = frozenset((_asked(c), c.taken) for c in _single(event.conditions))
         found = own if found is None else found & own
     return found or frozenset()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from nnlint.recipe.bullets import AUGMENTS, DATASET, REINFORCED, TRAINS
 from nnlint.recipe.context import Context
+from nnlint.recipe.learning import learning_runs
 from nnlint.semantics.transforms import is_random_transform
 
 _ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
@@ -15,10 +16,9 @@ _AUGMENTATIONS = frozenset({"albumentations", "imgaug", "augly", "audiomentation
 
 def facts_of(context: Context) -> Iterator[str]:
     """The facts that hold for a file."""
-    programs = [p for p in context.analysis.programs if p.trains]
     if context.is_test:
         return
-    if programs:
+    if any(p.trains for p in context.analysis.programs) or learning_runs(context):
         yield TRAINS
     imported = {name.partition(".")[0] for name in _imports(context)}
     if not imported.isdisjoint(_ENVIRONMENTS):

@@ -180,7 +180,13 @@ def contains(whole: Value | None, part: Value, depth: int = 4) -> bool:
 
 
 def _models(optimizer: Built, run: Run) -> tuple[Value, ...]:
-    held = held_models(optimizer) or ()
+    held = list(held_models(optimizer) or ())
+    # whose head is trained is trained, with weights that stay as they are
+    held += [
+        event.subject
+        for event in run.events("replace")
+        if event.subject is not None and any(event.operands[0] is model for model in held)
+    ]
     # a trainer's module is trained with what it configures
     configured = tuple(
         event.subject

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nnlint.questions.training.backpropagation import CRITERION
 from nnlint.recipe.watching import MadeOf
+from nnlint.semantics.dataflow import computed_from, takes_after_others
 from nnlint.semantics.values import (
     ARGUMENTS,
     AS_TENSOR,
@@ -39,8 +40,6 @@ MOST = 2_000
 """Values that are looked at behind one."""
 _COMES_FROM = (MADE_OF, CALLED_ON, RECEIVER, TEST, TAKEN_FROM, STORED_IN, AS_TENSOR)
 """Keys of the state of something unresolved for a value that it comes from."""
-_LIKE = frozenset("expand_as view_as reshape_as type_as to zeros_like ones_like full_like".split())
-"""Operations that take only the shape, type or device of what else they are given."""
 _COUNTED = (Arithmetic, Unknown, Choice, Tensor)
 
 
@@ -141,12 +140,12 @@ def _of_producer(producer: Operation | Join | Source) -> Iterator[Value]:
         if producer.of is not None:
             yield producer.of
         return
-    if isinstance(producer, Operation) and producer.entry.name.rpartition(".")[2] in _LIKE:
-        yield from producer.inputs[:1]
+    if isinstance(producer, Operation):
+        yield from computed_from(producer)
+        if not takes_after_others(producer.entry):
+            yield from producer.arguments.values()
         return
     yield from producer.inputs
-    if isinstance(producer, Operation):
-        yield from producer.arguments.values()
 
 
 def is_loss(value: Value) -> bool:

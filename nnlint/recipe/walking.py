@@ -18,6 +18,7 @@ from nnlint.recipe.detectors import detectors
 from nnlint.recipe.facts import facts_of
 from nnlint.recipe.measured import Measured
 from nnlint.recipe.model import Bullet, Evidence, RecipeReport
+from nnlint.recipe.reaching import reached
 from nnlint.recipe.watching import Onlooker
 from nnlint.semantics.analysis import analyse
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
@@ -67,7 +68,7 @@ def walk_recipe(
         if on_progress is not None:
             on_progress(number, len(found.files))
         shown.add(look_at(name, modules, config.stage, found.files, tops, only))
-    findings = tuple(findings)
+    findings = reached(findings, found.files, modules)
     if measured is not None:
         named = {bullet.name: bullet for bullet in BULLETS}
         for name, evidence in measured.evidence.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from nnlint.semantics.library import Entry
 from nnlint.semantics.values import (
     AS_TENSOR,
     ELEMENT_OF,
@@ -40,8 +41,20 @@ POSITIONS = frozenset(
 ) | {"numpy.arange"}
 """What gives whole numbers, which are mostly positions in something."""
 
+_LIKE = frozenset("expand_as view_as reshape_as type_as to zeros_like ones_like full_like".split())
 _COMPUTED = frozenset({"call", "item", "loop"})
 """Where an unknown value comes from when it may be data."""
+
+
+def takes_after_others(entry: Entry) -> bool:
+    """Whether an operation takes only the shape, type or device of what it is given besides its
+    first input."""
+    return entry.name.rpartition(".")[2] in _LIKE
+
+
+def computed_from(operation: Operation) -> tuple[Tensor, ...]:
+    """The tensors whose numbers go into what an operation gives."""
+    return operation.inputs[:1] if takes_after_others(operation.entry) else operation.inputs
 
 
 def tensor_of(value: Value | None) -> Tensor | None:

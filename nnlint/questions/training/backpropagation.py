@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, steps_optimizer
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.dataflow import computed_from, tensor_of
 from nnlint.semantics.differentiability import INDEXED, is_flat
 from nnlint.semantics.holding import covers
 from nnlint.semantics.sums import components
@@ -27,6 +27,7 @@ from nnlint.semantics.values import (
     Built,
     Instance,
     Operation,
+    Source,
     Table,
     Tensor,
     Unknown,
@@ -166,9 +167,13 @@ class Backpropagation:
             return
         model = _model_of(operation)
         if model is not None:
-            yield from self._calls(model, operation)
+            found = list(self._calls(model, operation))
+            if self._by_value and not found and operation.layer not in (None, model):
+                # a module calls its layers outside of its own forward pass, as steps do
+                found = list(self._calls(operation.layer or model, operation))
+            yield from found
             return
-        inputs = operation.inputs
+        inputs = computed_from(operation)
         yield from inputs[:1] if operation.entry.family in INDEXED else inputs
         if operation.entry.family not in INDEXED:
             # unknown operands of arithmetic are no tensors yet
@@ -178,7 +183,7 @@ class Backpropagation:
     def _calls(self, model: Value, operation: Operation) -> Iterator[Reached]:
         """The call of a model in which an operation runs."""
         places = {site.key for site in (*operation.callers, operation.site)}
-        found = self._first(model, [e for p in places for e in self._by_place.get(p, ())])
+        found = self._first(model, self._in(places))
         if found is None:
             # the layers of a sequence stand where they are built: told by what goes in
             taking = [e for i in _inputs(operation, model) for e in self._by_operand.get(i, ())]
@@ -188,6 +193,10 @@ class Backpropagation:
             found = self._first(model, here) or self._first(model, taking)
         if found is not None and found.subject is not None:
             yield Reached(found, found.subject)
+
+    def _in(self, places: Iterable[object]) -> list[Event]:
+        """The forward passes at some places."""
+        return [event for place in places for event in self._by_place.get(place, ())]
 
     def _first(self, model: Value, events: Iterable[Event]) -> Event | None:
         """The first of some forward passes that is one with gradients, and of a model."""
@@ -235,6 +244,22 @@ class Computation(Backpropagation):
     maximum, a number, or with gradients off."""
 
     _by_value = True
+
+    def _through(self, value: Value) -> Iterator[Reached | Value]:
+        yield from super()._through(value)
+        if isinstance(value, Tensor) and isinstance(value.producer, Source):
+            if value.producer.of is not None:
+                yield value.producer.of
+
+    def _of_call(self, result: Unknown) -> Iterator[Reached | Value]:
+        model = result.state.get(MADE_BY)
+        if isinstance(model, Value):
+            # nothing is seen inside of a library's model
+            places = [site.key for site in result.state.get(MADE, ())[-1:]]
+            found = self._first(model, self._in(places))
+            if found is not None:
+                yield Reached(found, model)
+        yield from super()._of_call(result)
 
     def reaches_of(self, made: Operation | Unknown) -> tuple[Reached, ...]:
         """The forward passes that what an operation or an unknown call gives is computed from."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Callable, Iterator
 
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import MET
-from nnlint.semantics.values import BATCH, Built, Unknown, Value
+from nnlint.semantics.values import (
+    BATCH,
+    STORED_IN,
+    Built,
+    Unknown,
+    Value,
+)
+from nnlint.syntax.walking import walk
 
 _TAKES = frozenset({"next", "one_batch"})
+_ABOUT = frozenset({"shape", "size", "device", "dtype", "ndim"})
+"""What is said of a batch, and is no part of it."""
+_STEP = "_step"
+"""How the methods end that a trainer calls for every batch."""
 
 
 def taken_batches(context: Context, run: Run) -> Iterator[Value]:
@@ -35,12 +47,46 @@ def batches(context: Context, run: Run) -> Iterator[Value]:
 def _with_parts(batch: Value) -> Iterator[Value]:
     yield batch
     if isinstance(batch, Unknown):
-        yield from (v for v in batch.state.values() if is_part(v))
+        yield from (v for v in batch.state.values() if isinstance(v, Value) and is_element(v))
 
 
-def is_part(value: object) -> bool:
-    """Whether a value is an element of a batch."""
+def is_element(value: Value) -> bool:
+    """Whether a value is what a loop goes over, or a part of it."""
     return isinstance(value, Unknown) and value.origin == "loop"
+
+
+def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
+    """Tells what a run takes from loaders, or a trainer hands it, and parts of it."""
+    given = _given_by_trainer(context) if run.kind == "hooks" else frozenset()
+
+    def is_part(value: Value) -> bool:
+        if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _ABOUT:
+            return False
+        return is_element(value) or _root(value) in given
+
+    return is_part
+
+
+def _given_by_trainer(context: Context) -> frozenset[str]:
+    """What the methods that a trainer calls for every batch call the batch."""
+    return frozenset(
+        node.args.args[1].arg
+        for node in walk(context.module.tree)
+        if isinstance(node, ast.FunctionDef)
+        and node.name.endswith(_STEP)
+        and len(node.args.args) > 1
+    )
+
+
+def _root(value: Value) -> str:
+    """The name of the parameter that a value is, or is taken out of."""
+    whole: Value = value
+    while isinstance(whole, Unknown) and whole.origin == "parameter":
+        outer = whole.state.get(STORED_IN)
+        if not isinstance(outer, Unknown):
+            return whole.name
+        whole = outer
+    return ""
 
 
 def _is_loader(value: Value | None) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nnlint.questions.training.backpropagation import Computation, Reached
+from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     CALLEE,
     TEST,
@@ -38,6 +40,10 @@ class Predictions:
             if call.last_name in _PREDICTS and not call.is_own
         }
         self._known: dict[int, tuple[Value, bool]] = {}
+        self._is_part = parts_of_batches(context, run)
+        given = (v for e in run.events("forward") if not self._is_measure(e) for v in e.operands)
+        self._inputs = {id(part) for part in self._tracing.behind(*given)}
+        """All that is given to models, and what that is computed from."""
 
     def depends(self, value: Value) -> bool:
         """Whether a value is computed from a prediction."""
@@ -54,6 +60,23 @@ class Predictions:
             if isinstance(part, Tensor | Unknown):
                 found |= {id(one.forward): one for one in self._flow.reaches(part)}
         return list(found.values())
+
+    def is_input(self, value: Value) -> bool:
+        """Whether a model is given a value, or what is computed from it."""
+        return id(value) in self._inputs
+
+    def is_target(self, value: Value) -> bool:
+        """Whether a value is computed from parts of batches that no model is given."""
+        return not self.depends(value) and any(
+            self._is_part(part) and id(part) not in self._inputs
+            for part in self._tracing.behind(value)
+        )
+
+    def meets_target(self, sides: Iterable[Value]) -> bool:
+        """Whether of two sides one is predicted, and the other is a target that comes with the
+        data."""
+        sides = [side for side in sides if not isinstance(side, Constant)]
+        return self.compares(sides) and any(map(self.is_target, sides))
 
     def compares(self, sides: Iterable[Value]) -> bool:
         """Whether of two sides one is predicted, and the other is not."""
@@ -75,6 +98,13 @@ class Predictions:
             if told.operator == ("!=" if wrong else "=="):
                 return self.compares(told.operands)
         return False
+
+    def _is_measure(self, event: Event) -> bool:
+        """Whether what nobody knows is given a prediction beside something else, as losses are."""
+        given = event.operands
+        return (
+            isinstance(event.subject, Unknown) and len(given) > 1 and any(map(self.depends, given))
+        )
 
     def _is_prediction(self, value: Value) -> bool:
         if id(value) in self._given:

@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     Join,
     Operation,
     Source,
+    Table,
     Tensor,
     Unknown,
     Value,
@@ -126,6 +127,8 @@ class Rounds:
                 return list(self._tracing.parts(value))
             case Items():
                 return value.items
+            case Table():
+                return [part for part in value.state.values() if isinstance(part, Value)]
             case _:
                 return []
 

@@ -11,7 +11,7 @@ from nnlint.questions.training.measuring import losses_trained_on
 from nnlint.recipe.asking.predictions import Predictions
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.watching import Call
-from nnlint.semantics.values import Built, Site, Value
+from nnlint.semantics.values import Built, Operation, Site, Tensor, Value
 
 _LIBRARIES = (
     *("sklearn.metrics.", "torchmetrics.", "torcheval.", "evaluate.", "pytorch_msssim."),
@@ -25,7 +25,10 @@ _LIBRARIES = (
         "pytrec_eval",
     ),
 )
-_EXPONENTIALS = frozenset({"exp", "sqrt"})
+_EXPONENTIALS = frozenset({"exp", "sqrt", "log10"})
+_SHARED = frozenset({"torch.mul", "torch.logical_and", "torch.bitwise_and"})
+"""What leaves of a predicted mask what is in the true one, too."""
+_OVERLAP = "measures how far predictions agree with their targets"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +48,13 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
     predictions = Predictions(context, run)
     trained = run.program.once(losses_trained_on)
     # what is trained on is no score
-    for event in run.program.events("backward"):
-        trained = trained | {id(value) for value in context.tracing.behind(loss_of(event))}
+    ways = [
+        value
+        for event in run.program.events("backward", "returned_loss")
+        for value in context.tracing.behind(loss_of(event))
+    ]
+    trained = trained | {id(value) for value in ways}
+    places = {made.site.key for value in ways if (made := _maker(value)) is not None}
     for operation in run.program.operations:
         result = operation.result
         if result is None or id(operation) in trained or id(result) in trained:
@@ -58,6 +66,15 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
             operation.arguments.values()
         ):
             yield Score(result, operation.site, "counts right predictions", is_mask=True)
+        elif operation.site.key in places:
+            # a loss of the program's own, measured elsewhere, is still a loss
+            continue
+        elif operation.entry.name in _SHARED and predictions.meets_target(
+            operation.arguments.values()
+        ):
+            yield Score(result, operation.site, _OVERLAP, is_mask=True)
+        elif operation.entry.name == "torch.abs" and _is_error(operation, predictions):
+            yield Score(result, operation.site, "measures errors in the target's unit", True)
     for call in context.calls(run):
         if id(call.result) in trained:
             continue
@@ -69,6 +86,19 @@ def scores(context: Context, run: Run) -> Iterator[Score]:
                 yield Score(metric, call.site, "measures what the model predicts")
         elif call.last_name in _EXPONENTIALS and _of_loss(context, call):
             yield Score(call.result, call.site, "turns the loss into a readable unit")
+
+
+def _maker(value: Value) -> Operation | None:
+    made = value.producer if isinstance(value, Tensor) else None
+    return made if isinstance(made, Operation) else None
+
+
+def _is_error(distance: Operation, predictions: Predictions) -> bool:
+    """Whether a distance is one between a prediction and its target."""
+    made = distance.inputs[0].producer if distance.inputs else None
+    if not isinstance(made, Operation) or made.entry.name != "torch.sub":
+        return False
+    return predictions.meets_target(made.arguments.values())
 
 
 def _is_metric(call: Call) -> bool:

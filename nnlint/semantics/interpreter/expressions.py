@@ -262,7 +262,11 @@ class Expressions(Statements):
         complete = elements is not None and not head.ifs
         if elements is None:
             first = self.any_element(iterable, head.target)
-            other = Unknown(first.name, first.origin) if isinstance(first, Unknown) else first
+            other = (
+                Unknown(first.name, first.origin, _of_weights(first))
+                if isinstance(first, Unknown)
+                else first
+            )
             elements = [first, other]
         with self.inside("loop", self.site(head.iter)) as block:
             block.subject = iterable

@@ -14,6 +14,7 @@ from nnlint.semantics.interpreter.signatures import (
     is_decorated,
 )
 from nnlint.semantics.values import (
+    STORED_IN,
     TYPED,
     Class,
     Condition,
@@ -82,8 +83,31 @@ class ParameterBinding:
             names[arguments.kwarg.arg] = Table(state)
         for name, value in names.items():
             note_name(value, name)
+        if unknown_mapping is not None:
+            self._bind_parts(function, unknown_mapping, names)
         self._bind_defaults(function, names)
         return names
+
+    def _bind_parts(self, function: Function, mapping: Value, names: dict[str, Any]) -> None:
+        """What a mapping that is not known gives to parameters that are None without it."""
+        arguments = function.node.args
+        for parameter in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+            default = self._defaults_of(function).get(parameter.arg)
+            if parameter.arg in names or not isinstance(default, ast.Constant):
+                continue
+            if default.value is None:
+                whole = mapping.state.get(...) if isinstance(mapping, Table) else mapping
+                if isinstance(whole, Unknown):
+                    names[parameter.arg] = whole.state.setdefault(
+                        parameter.arg,
+                        Unknown(parameter.arg, whole.origin, {STORED_IN: whole}),
+                    )
+
+    def _defaults_of(self, function: Function) -> dict[str, ast.expr]:
+        known = self._defaults.get(function.node)
+        if known is None:
+            known = self._defaults[function.node] = defaults_of(function.node)
+        return known
 
     def _bind_defaults(self, function: Function, names: dict[str, Any]) -> None:
         arguments = function.node.args
@@ -91,9 +115,7 @@ class ParameterBinding:
         missing = [parameter for parameter in formal if parameter.arg not in names]
         if not missing:
             return
-        defaults = self._defaults.get(function.node)
-        if defaults is None:
-            defaults = self._defaults[function.node] = defaults_of(function.node)
+        defaults = self._defaults_of(function)
         self.machine.frames.append(Frame(function.scope))
         try:
             for parameter in missing:

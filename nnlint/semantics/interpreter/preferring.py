@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nnlint.semantics.interpreter.machine import MISSING, Machine
 from nnlint.semantics.transforms import left_off
 from nnlint.semantics.values import (
     LEFT_OFF,
@@ -40,6 +41,15 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
             _note(state, (v for v in value if id(bare(v)) not in there), unless)
         elif isinstance(now, Built) and isinstance(value, Built) and now is not value:
             _note(now.state, transforms_in(value), unless)
+
+
+def keep_names(machine: Machine, writes: Writes) -> None:
+    """Let the variables be that only the branch binds which is not taken by default: whatever reads
+    one comes by there."""
+    names = machine.frame.scope.names
+    for state, key, value in writes.values():
+        if state is names and key not in names and value is not MISSING:
+            machine.write(names, key, value)
 
 
 def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:

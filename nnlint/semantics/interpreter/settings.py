@@ -8,8 +8,11 @@ from typing import Any
 
 from nnlint.semantics.interpreter.options import Options
 from nnlint.semantics.values import (
+    ARGUMENTS,
     CALLED_ON,
+    MADE_OF,
     READ_FROM,
+    STORED_IN,
     BoundMethod,
     Built,
     Class,
@@ -35,6 +38,8 @@ _READING = frozenset({"open", "read", "read_text", "read_bytes"})
 _ABOUT_THE_CALL = frozenset({"_target_", "_partial_", "_recursive_", "_convert_", "_args_"})
 """Keys of a node that Hydra instantiates which are no arguments."""
 _DEEPEST = 8
+ANY_FILE = "*"
+"""The path of a configuration that a person has to name, for `Machine.read_settings`."""
 
 
 def setting(settings: Settings, name: str) -> Value:
@@ -90,6 +95,27 @@ def _path_behind(value: Value | None, depth: int = 0) -> str:
     return _text(receiver) or _path_behind(receiver, depth + 1)
 
 
+def _asked_for(value: Value | None) -> str:
+    """What stands for the path of whichever file a person names."""
+    return ANY_FILE if _is_asked_for(value) else ""
+
+
+def _is_asked_for(value: Value | None, depth: int = 0) -> bool:
+    """Whether a path is what a person has to give, since there is no default: on the command line,
+    be it as an option."""
+    if isinstance(value, Constant):
+        return value.value is None and value.soft
+    if not isinstance(value, Unknown) or depth == _DEEPEST:
+        return False
+    if value.origin == "option":
+        return "." not in value.name
+    behind = [value.state.get(key) for key in (READ_FROM, CALLED_ON, STORED_IN, MADE_OF)]
+    behind += value.state.get(ARGUMENTS, ())[:1]
+    return value.name.startswith("sys.argv") or any(
+        _is_asked_for(part, depth + 1) for part in behind if isinstance(part, Value)
+    )
+
+
 def _opened(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     path = positional[0] if positional else keywords.get("file")
     return Unknown(origin="call", state={READ_FROM: path} if path is not None else {})
@@ -102,7 +128,7 @@ def _parsed(how: str, name: str) -> Handler:
         machine: Any, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         given = positional[0] if positional else None
-        path = _path_behind(given)
+        path = _asked_for(given) or _path_behind(given)
         return _settings(machine, path, how, site) or _opaque(
             machine, name, positional, keywords, site
         )
@@ -117,7 +143,7 @@ def _loaded(how: str, name: str) -> Handler:
         machine: Any, positional: Sequence[Value], keywords: dict[str, Value], site: Site
     ) -> Value:
         given = positional[0] if positional else None
-        path = _text(given) or _path_behind(given)
+        path = _asked_for(given) or _text(given) or _path_behind(given)
         return _settings(machine, path, how, site) or _opaque(
             machine, name, positional, keywords, site
         )

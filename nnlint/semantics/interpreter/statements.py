@@ -14,7 +14,7 @@ from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops, ind
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.model_parts import some_part
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
-from nnlint.semantics.interpreter.preferring import note_preferred
+from nnlint.semantics.interpreter.preferring import keep_names, note_preferred
 from nnlint.semantics.interpreter.skipping import Skipping
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -278,6 +278,7 @@ class Statements(Narrowing):
         if prefer is not None and results[prefer][0] == "next":
             self.replay(results[prefer][1])
             note_preferred(*results[prefer][1:], *results[1 - prefer][1:])
+            keep_names(self, results[1 - prefer][1])
         elif len(live) == 1:
             self.replay(live[0][0])
         else:

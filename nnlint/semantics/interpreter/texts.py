@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlint.semantics.folding import NotFolded, folded
-from nnlint.semantics.values import READ_FROM, Constant, Site, Unknown, Value
+from nnlint.semantics.values import MADE_OF, READ_FROM, Constant, Site, Unknown, Value
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
 FOLDED = frozenset(
@@ -61,7 +61,16 @@ def text_method(receiver: Constant, name: str, positional: Sequence[Value]) -> V
 
 
 def _path(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    return string_of(positional, "/") if positional else Unknown("path", "call")
+    match tuple(positional):
+        case ():
+            return Unknown("path", "call")
+        case (Constant(value=None) | Unknown(origin="option") as whole,):
+            # which path it is is said from outside
+            return Unknown("{}", "string", {MADE_OF: whole})
+        case (Unknown(origin="string"),):
+            return positional[0]
+        case _:
+            return string_of(positional, "/")
 
 
 def _string(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -61,6 +62,10 @@ def _weighing(context: Context, run: Run) -> set[int]:
 
 
 def _counts(call: Call) -> bool:
+    given = getattr(call.site.node, "args", None)
+    if given and isinstance(given[0], ast.BinOp):
+        # a sum of labels and predictions counts which are taken for which
+        return False
     if call.last_name == "unique":
         return "return_counts" in call.keywords
     if call.last_name == "size":

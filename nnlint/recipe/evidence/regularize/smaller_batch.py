@@ -26,7 +26,7 @@ def smaller_batch(context: Context) -> Iterator[Evidence]:
             size = number(loader.arguments.get("batch_size"))
             if size is None or not 1 <= size <= SMALL or "batch_size" not in loader.explicit:
                 continue
-            if not run.is_off(loader.conditions) and not _gathers(found):
+            if not run.is_off(loader.conditions) and not _gathers(context, found):
                 yield context.done(place_of(loader), f"trains in batches of {size:g}")
     for learner in learners(context):
         told = learner.options
@@ -38,10 +38,15 @@ def smaller_batch(context: Context) -> Iterator[Evidence]:
                 yield context.done(told.site, f"trains in batches of {size * several:g}")
 
 
-def _gathers(found: TrainingLoader) -> bool:
+def _gathers(context: Context, found: TrainingLoader) -> bool:
     """Whether a step is taken every few batches only."""
+
+    def divides(node: ast.AST) -> bool:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mod):
+            return False
+        return number(context.values.get(node.right)) != 1
+
     steps = found.batches.events("step") if found.batches is not None else ()
     return bool(steps) and all(
-        any(isinstance(node, ast.Mod) for c in step.conditions for node in walk(c.site.node))
-        for step in steps
+        any(divides(node) for c in step.conditions for node in walk(c.site.node)) for step in steps
     )

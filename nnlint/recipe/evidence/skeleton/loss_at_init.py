@@ -65,6 +65,6 @@ def _fixes(context: Context, relation: Relation, expected: Value, logarithms: se
 def _shows_both(context: Context, run: Run, call: Call, logarithms: set[int]) -> bool:
     """Whether a call shows a model's loss, and what a guess should have."""
     known = list(context.tracing.behind(*call.given, stop=is_loss))
-    expected = any(id(value) in logarithms and not is_loss(value) for value in known)
+    expected = any(id(v) in logarithms and not _losses(context, v) for v in known)
     models = [m for v in known if is_loss(v) for m in _models_of(context, run, v)]
     return expected and bool(models) and run.is_before_training(call, models)

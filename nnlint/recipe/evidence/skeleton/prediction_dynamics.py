@@ -10,7 +10,7 @@ from nnlint.recipe.asking.showing import RECORD, shows
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.tracing import is_loss
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Tensor, Unknown, Value
 
 _WHOLE = frozenset(
@@ -27,16 +27,21 @@ def prediction_dynamics(context: Context) -> Iterator[Evidence]:
             continue
         rounds = Rounds(context, run)
         fixed: dict[int, Event] = {}
+        training: list[Block] = []
         for loop in training_loops(run):
             for event in loop.forwards:
                 if event.operands and all(
                     rounds.is_fixed(operand, loop.block) for operand in event.operands
                 ):
                     fixed[id(event)] = event
+                    training.append(loop.block)
         if not fixed:
             continue
         for show in shows(context, run):
             if show.kind == RECORD and show.call.last_name not in _WHOLE:
+                continue
+            if not any(block in show.call.blocks for block in training):
+                # what is shown once training is over develops no more
                 continue
             if any(_shows_output(context, run, value, fixed) for value in show.values):
                 yield context.done(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.recipe.asking.assertions import relations
+from nnlint.recipe.asking.batches import is_element
 from nnlint.recipe.asking.helpers import helper_calls
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
@@ -20,16 +21,12 @@ def special_case(context: Context) -> Iterator[Evidence]:
             if relation.kind == "<":
                 continue
             sides = [list(context.tracing.behind(v)) for v in (relation.left, relation.right)]
-            looped = [any(map(_is_element, side)) for side in sides]
+            looped = [any(map(is_element, side)) for side in sides]
             whole = sides[looped.index(False)] if False in looped and True in looped else []
             if any(isinstance(value, Tensor | Unknown) for value in whole[:1]) and _share(*sides):
                 yield context.done(
                     relation.call.site, "compares the general form with a loop over its parts"
                 )
-
-
-def _is_element(value: Value) -> bool:
-    return isinstance(value, Unknown) and value.origin == "loop"
 
 
 def _share(left: list[Value], right: list[Value]) -> bool:

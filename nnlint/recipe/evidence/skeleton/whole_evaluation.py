@@ -28,7 +28,8 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
             if run.kind == "hooks" and one.entry is not None and one.entry.name in _STEPS:
                 if id(one.entry) not in told:
                     told.add(id(one.entry))
-                    yield context.done(one.event.site, "is run by the trainer over a whole set")
+                    site = one.entry.site or one.event.site
+                    yield context.done(site, "is run by the trainer over a whole set")
                 continue
             if not one.scored:
                 continue
