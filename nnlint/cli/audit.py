@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.output import stream_of, wants_color, width_of
+from nnlint.cli.verification import tell_unguarded, time_limit_option
 from nnlint.config import FAIL_ON, ConfigError
 from nnlint.finding import Level
 from nnlint.text import hint_or_choice, shown_path
@@ -84,13 +85,7 @@ INSTALL = "pip install 'nnlint[audit]'"
     metavar="SECONDS",
     help="Longest time for loading the target, and for each batch.",
 )
-@click.option(
-    "--total",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    metavar="SECONDS",
-    help="Longest time for reading; what was read by then is looked at.",
-)
+@time_limit_option(600.0, "Longest time for reading; what was read by then is looked at.")
 @click.option(
     "--memory",
     type=click.FloatRange(min=0.5),
@@ -178,7 +173,6 @@ def _reader(targets: tuple[str, ...], roles: Roles, options: dict[str, Any]) -> 
     if len(targets) > 1:
         raise click.UsageError("a function is the only target: it may give several splits")
     from nnlint.audit.readers.programs import ProgramReader
-    from nnlint.cli.verification import tell_unguarded
     from nnlint.verify.environment import choose_python
     from nnlint.verify.running import Conditions
     from nnlint.verify.session import Limits
@@ -194,7 +188,7 @@ def _reader(targets: tuple[str, ...], roles: Roles, options: dict[str, Any]) -> 
     conditions = Conditions(
         choose_python(options["python"], Path.cwd()), limits, seed=options["seed"]
     )
-    return ProgramReader(target, conditions, options["limit"], options["total"], arguments)
+    return ProgramReader(target, conditions, options["limit"], options["time_limit"], arguments)
 
 
 def _arguments(text: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import click
 
 from nnlint.cli.output import stream_of, wants_color, width_of
 from nnlint.cli.progress import progress_bar
-from nnlint.cli.verification import tell_unguarded, verification_options
+from nnlint.cli.verification import tell_unguarded, time_limit_option, verification_options
 from nnlint.finding import Stage
 from nnlint.recipe.report import FORMATS
 
@@ -56,13 +56,7 @@ if TYPE_CHECKING:
     help="With --run: where batches come from, as pkg.data:make_loader or "
     "data.py:make_loader('songs', 32) (default: what the program itself goes over).",
 )
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=1),
-    default=300.0,
-    metavar="SECONDS",
-    help="With --run: longest time for all models.",
-)
+@time_limit_option(300.0, "With --run: longest time for all models.")
 @verification_options
 def recipe(paths: tuple[str, ...], **options: Any) -> int:
     """Walk through the recipe and say for every bullet where PATHS stand, with the evidence.

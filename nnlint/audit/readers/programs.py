@@ -142,7 +142,7 @@ class _Stream:
             why = "every sample fails" if event.get("faults") else "it yields nothing"
             self.sink.problem(Problem(split, why, kind="unreadable"))
         if event.get("stopped") == "time":
-            self.sink.note(f"`{split}` was read until the time was up (--total)")
+            self.sink.note(f"`{split}` was read until the time was up (--time-limit)")
 
     def end_early(self, reason: str) -> None:
         """The worker died, or was ended, while it read a split."""
