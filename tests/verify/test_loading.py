@@ -8,7 +8,8 @@ from torch import nn
 
 from nnlint.verify.loaders import read_loader
 from nnlint.verify.runtime.construction.on_data import criterion_of
-from nnlint.verify.runtime.loading import NoBatch, first_batch
+from nnlint.verify.runtime.data.batching import first_batch
+from nnlint.verify.runtime.data.faults import NoData
 from nnlint.verify.runtime.steps import Criterion, NoStep, pair
 from nnlint.verify.targets import TargetError
 
@@ -152,19 +153,19 @@ def taken(data, name, seconds=20.0):
 @pytest.mark.parametrize(
     ("name", "kind", "count"),
     [
-        ("pairs", "DataLoader", 8),
-        ("make", "DataLoader", 8),
-        ("make(size=5)", "DataLoader", 5),
-        ("both(3)", "DataLoader", 3),
-        ("by_split", "DataLoader", 5),
+        ("pairs", "loader", 8),
+        ("make", "loader", 8),
+        ("make(size=5)", "loader", 5),
+        ("both(3)", "loader", 3),
+        ("by_split", "loader", 5),
         ("batches", "iterable", 8),
         ("generator", "iterable", 8),
-        ("Examples", "Dataset", 32),
-        ("Examples(12)", "Dataset", 12),
-        ("Stream", "IterableDataset", 32),
-        ("Module", "Module", 4),
-        ("Module.train_dataloader", "Module", 4),
-        ("main.loader", "DataLoader", 10),
+        ("Examples", "dataset", 32),
+        ("Examples(12)", "dataset", 12),
+        ("Stream", "iterable", 32),
+        ("Module", "loader", 4),
+        ("Module.train_dataloader", "loader", 4),
+        ("main.loader", "loader", 10),
         ("objects", "iterable", 8),
         ("records", "iterable", 8),
     ],
@@ -188,7 +189,7 @@ def test_whatever_gives_batches_does(data, name, kind, count):
         ("words", "holds no tensor: it is a tuple of list"),
         ("raises", r"raises FileNotFoundError: data/train is not there \(data_of_tests.py:"),
         ("hangs", r"gave no batch within 0.4 s: it is at data_of_tests.py:"),
-        ("needs", r"missing a required argument: 'root'\): write the arguments down"),
+        ("needs", r"needs `root`: write the arguments down, as in `…:needs\(root=…\)`"),
         ("number", "gives a int, no loader, data set or iterable"),
         ("absent", "cannot be loaded: .* defines no absent"),
         ("Module.absent", "there is no `absent`"),
@@ -196,7 +197,7 @@ def test_whatever_gives_batches_does(data, name, kind, count):
     ],
 )
 def test_what_gives_none_is_said_in_a_line(data, name, told):
-    with pytest.raises(NoBatch, match=told) as caught:
+    with pytest.raises(NoData, match=told) as caught:
         taken(data, name, 0.4 if name == "hangs" else 20.0)
     assert "\n" not in str(caught.value)
 

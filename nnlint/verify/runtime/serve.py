@@ -115,7 +115,7 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
     if any(getattr(probes.load(n), "NEEDS_MODEL", True) for n in names):
         batch = None
         if job.get("loader"):
-            batch = _load(job["loader"], options.seed, send)
+            batch = _load(job["loader"], options.seed, send, guard.refusals)
             if batch is None:
                 return
         subject = _build(job, options, send, guard.refusals, batch)
@@ -158,16 +158,17 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         tell("answer", answer)
 
 
-def _load(loader: dict[str, Any], seed: int, send: Send) -> Any:
+def _load(loader: dict[str, Any], seed: int, send: Send, refusals: list[str]) -> Any:
     """The first batch of the user's loader; None where there is none, which is said."""
-    from .loading import NoBatch, first_batch
+    from .data.batching import first_batch
+    from .data.faults import NoData, after_refusals
 
     send("start", probe="loader")
     started = time.monotonic()
     try:
         batch = first_batch(loader, seed)
-    except NoBatch as error:
-        send("failed", stage="loader", reason=str(error))
+    except NoData as error:
+        send("failed", stage="loader", reason=after_refusals(str(error), refusals))
         return None
     send(
         "loaded",

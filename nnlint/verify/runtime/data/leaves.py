@@ -93,6 +93,23 @@ def _parts(value: Any) -> Optional[list[tuple[Any, Any]]]:
     return None
 
 
+def is_batch(leaves: dict[str, Any], batches: bool = False) -> bool:
+    """Whether these are the parts of a batch, and of no single sample.
+
+    Parameters:
+        batches: what they come from says that it gives batches.
+    """
+    tensors = [leaf for leaf in leaves.values() if isinstance(leaf, torch.Tensor)]
+    sizes = {t.shape[0] if t.dim() else 0 for t in tensors}
+    lists = [leaf for leaf in leaves.values() if isinstance(leaf, list)]
+    numbers = any(isinstance(leaf, (int, float, str)) for leaf in leaves.values())
+    if numbers or (not tensors and not lists):
+        return False
+    if len(tensors) == 1 and not lists:
+        return batches or tensors[0].dim() in (2, 4)
+    return len(sizes) == 1 and 0 not in sizes
+
+
 def plain_tensor(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor that lies dense, in memory, and in a type that every array library has."""
     value = tensor.detach()
