@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from nnlint.audit.samples import Reader, Roles
 
 _FORMATS = ("full", "markdown", "json", "html")
-_PACKAGES = ("numpy", "pandas", "pyarrow", "sklearn", "imagehash", "PIL", "cleanlab", "matplotlib")
+_PACKAGES = (
+    *("numpy", "pandas", "pyarrow", "sklearn", "scipy", "imagehash", "PIL", "cleanlab"),
+    "matplotlib",
+)
 INSTALL = "pip install 'nnlint[audit]'"
 
 

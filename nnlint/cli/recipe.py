@@ -129,8 +129,9 @@ def _measured(
     conditions = Conditions.of(options, dict(config.verify))
     modules = ProjectModules(found.roots, src=config.src)
     tell_unguarded(options)
+    output = Path(options["verify_output"]) if options["verify_output"] else None
     with Screen("looking for models", quiet=options["quiet"]) as screen:
-        return measure(
+        measured = measure(
             found.files,
             modules,
             conditions,
@@ -138,4 +139,8 @@ def _measured(
             loader,
             screen.rename,
             screen.on_event,
+            output,
         )
+    for path in measured.written:
+        click.echo(f"wrote {path}", err=True)
+    return measured

@@ -14,6 +14,7 @@ from nnlint.verify.runtime.steps import Criterion, NoStep, pair
 from nnlint.verify.targets import TargetError
 
 DATA = """
+import os
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -125,6 +126,22 @@ def needs(root):
     return make()
 
 
+def torn():
+    # another folder is looked into, and what is told is what this one says
+    raise OSError("songs/3.png is cut off" if os.path.isdir("songs") else "no songs here")
+
+
+def part():
+    return {"train": make(7), "val": None, "classes": ["a", "b"]}
+
+
+def arrays():
+    return x.numpy(), y.numpy()
+
+
+listed = [(row, int(label)) for row, label in zip(x, y)]
+
+
 def saves():
     open("/nowhere/cache.bin", "wb")
 
@@ -168,6 +185,9 @@ def taken(data, name, seconds=20.0):
         ("main.loader", "loader", 10),
         ("objects", "iterable", 8),
         ("records", "iterable", 8),
+        ("part", "loader", 7),
+        ("arrays", "dataset", 32),
+        ("listed", "dataset", 32),
     ],
 )
 def test_whatever_gives_batches_does(data, name, kind, count):
@@ -183,11 +203,12 @@ def test_whatever_gives_batches_does(data, name, kind, count):
     ("name", "told"),
     [
         ("ragged", "its samples have several sizes, which takes a `collate_fn`"),
-        ("broken", r"raises ValueError: image 3 is truncated \(data_of_tests.py:55\)"),
+        ("broken", r"raises ValueError: image 3 is truncated \(data_of_tests.py:56\)"),
         ("empty", "yields nothing"),
         ("nothing", "returns None"),
         ("words", "holds no tensor: it is a tuple of list"),
         ("raises", r"raises FileNotFoundError: data/train is not there \(data_of_tests.py:"),
+        ("torn", r"raises OSError: songs/3.png is cut off"),
         ("hangs", r"gave no batch within 0.4 s: it is at data_of_tests.py:"),
         ("needs", r"needs `root`: write the arguments down, as in `…:needs\(root=…\)`"),
         ("number", "gives a int, no loader, data set or iterable"),
@@ -196,7 +217,9 @@ def test_whatever_gives_batches_does(data, name, kind, count):
         ("pairs(3)", "takes no arguments"),
     ],
 )
-def test_what_gives_none_is_said_in_a_line(data, name, told):
+def test_what_gives_none_is_said_in_a_line(data, name, told, tmp_path, monkeypatch):
+    (tmp_path / "songs").mkdir()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NoData, match=told) as caught:
         taken(data, name, 0.4 if name == "hangs" else 20.0)
     assert "\n" not in str(caught.value)

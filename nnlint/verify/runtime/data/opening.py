@@ -36,6 +36,7 @@ def opened(
     """
     title = str(spec.get("title") or spec["name"])
     folders = [f for f in spec.get("folders") or () if os.path.isdir(f)] or [os.getcwd()]
+    problem: BaseException | None = None
     with within(float(spec.get("seconds") or 0), f"{title} {what}"):
         for folder in folders:
             try:
@@ -48,11 +49,13 @@ def opened(
             except NoData:
                 raise
             except (Exception, SystemExit) as error:
-                if isinstance(error, OSError) and folder != folders[-1]:
-                    # its paths may be written as seen from another folder
-                    continue
-                raise NoData(f"{title} raises {told(error)}") from error
-    raise AssertionError("there is one folder at least")
+                if problem is None or isinstance(problem, FileNotFoundError):
+                    problem = error
+                if not isinstance(error, OSError):
+                    break
+                # its paths may be written as seen from another folder
+    assert problem is not None
+    raise NoData(f"{title} raises {told(problem)}") from problem
 
 
 @contextlib.contextmanager
