@@ -155,9 +155,7 @@ def _own_loader(model: Trained) -> Loader | None:
     return Loader.of_program(model.loader) if model.loader else None
 
 
-def _of_model(
-    measured: Measured, model: Trained, runner: _Runner, output: Path | None
-) -> None:
+def _of_model(measured: Measured, model: Trained, runner: _Runner, output: Path | None) -> None:
     place = f"{model.filename}:{model.row}"
     ran = Ran(model.name, local(place), local(model.at), local(model.told))
     if model.target is None:

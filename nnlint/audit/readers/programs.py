@@ -99,7 +99,7 @@ class _Stream:
         self.sink = sink
         self.done: set[str] = set()
         self.at: str | None = None
-        self.finished = self.given_up = False
+        self.finished = False
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Take one message of the worker."""
@@ -111,7 +111,6 @@ class _Stream:
         elif kind == "fault":
             index = event.get("index")
             where = (index,) if isinstance(index, int) else ()
-            self.given_up = str(event.get("reason")).endswith("given up")
             self.sink.problem(Problem(split, str(event.get("reason")), where))
         elif kind == "read":
             self._end(split, event)
@@ -119,14 +118,14 @@ class _Stream:
             self.finished = True
 
     def _begin(self, split: str, event: dict[str, Any]) -> None:
-        self.at, self.given_up = split, False
+        self.at = split
         total, shuffled = event.get("total"), event.get("shuffled")
         self.sink.split(
             SplitInfo(
                 split,
                 total if isinstance(total, int) else None,
                 shuffled if isinstance(shuffled, bool) else None,
-                batched=event.get("kind") != "dataset",
+                batched=bool(event.get("batched")),
                 source=str(event.get("kind", "")),
             )
         )
@@ -134,8 +133,7 @@ class _Stream:
     def _end(self, split: str, event: dict[str, Any]) -> None:
         self.done.add(split)
         self.at = None
-        told = self.given_up or event.get("stopped") == "hangs"
-        if not event.get("count") and not told:
+        if not event.get("count") and not event.get("explained"):
             why = "every sample fails" if event.get("faults") else "it yields nothing"
             self.sink.problem(Problem(split, why, kind="unreadable"))
         if event.get("stopped") == "time":

@@ -64,7 +64,7 @@ def main(forked: bool = False) -> int:
         if "samples" in job:
             from .data.serving import serve_samples
 
-            serve_samples(job, send, guard.refusals)
+            serve_samples(job, send)
         else:
             _serve(job, send, guard)
     except MemoryError as error:
@@ -115,7 +115,7 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
     if any(getattr(probes.load(n), "NEEDS_MODEL", True) for n in names):
         batch = None
         if job.get("loader"):
-            batch = _load(job["loader"], options.seed, send, guard.refusals)
+            batch = _load(job["loader"], options.seed, send)
             if batch is None:
                 return
         subject = _build(job, options, send, guard.refusals, batch)
@@ -158,17 +158,17 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
         tell("answer", answer)
 
 
-def _load(loader: dict[str, Any], seed: int, send: Send, refusals: list[str]) -> Any:
+def _load(loader: dict[str, Any], seed: int, send: Send) -> Any:
     """The first batch of the user's loader; None where there is none, which is said."""
     from .data.batching import first_batch
-    from .data.faults import NoData, after_refusals
+    from .data.faults import NoData
 
     send("start", probe="loader")
     started = time.monotonic()
     try:
         batch = first_batch(loader, seed)
     except NoData as error:
-        send("failed", stage="loader", reason=after_refusals(str(error), refusals))
+        send("failed", stage="loader", reason=str(error))
         return None
     send(
         "loaded",

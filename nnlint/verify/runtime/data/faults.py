@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Optional
 
-from ..causes import cause_of
+from ..causes import REFUSED, cause_of
 from ..construction.missing import NOTED
 
 _RAGGED = ("stack expects each tensor to be equal size", "inhomogeneous", "expected sequence of")
@@ -28,10 +29,11 @@ class TimeIsUp(BaseException):
 def told(error: BaseException) -> str:
     """An exception in words, with the row of the user's code that raised it."""
     text = f"{type(error).__name__}: {error}"
-    known = cause_of(text)
+    known = cause_of(text) or _refusal(error)
     if known is not None:
         return f"{type(error).__name__}: {known[1]}"
-    text = " ".join(text.split())[:_LONGEST]
+    # where an object lies in memory tells nobody anything
+    text = re.sub(r" at 0x[0-9a-f]{6,}", "", " ".join(text.split()))[:_LONGEST]
     if "Missing" in text and NOTED:
         text = f"{text}; {NOTED[-1]}"
     if any(words in text for words in _RAGGED):
@@ -39,11 +41,14 @@ def told(error: BaseException) -> str:
     return text + _place(error.__traceback__)
 
 
-def after_refusals(reason: str, refusals: Sequence[str]) -> str:
-    """A reason with what the sandbox refused before; libraries like to wrap what it raises."""
-    if not refusals or "the sandbox refused" in reason:
-        return reason
-    return f"{reason}; before, the sandbox refused it {refusals[-1]}"
+def _refusal(error: BaseException) -> Optional[tuple[str, str]]:
+    """What the sandbox refused, where an exception only wraps what it raised."""
+    inner, depth = error.__cause__ or error.__context__, 0
+    while inner is not None and depth < 10:
+        if REFUSED in str(inner):
+            return cause_of(str(inner))
+        inner, depth = inner.__cause__ or inner.__context__, depth + 1
+    return None
 
 
 def _place(trace: Any) -> str:

@@ -10,13 +10,15 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
 from .faults import TimeIsUp, told
-from .leaves import Strange, is_batch, leaves_of
-from .splits import in_this_process, kind_of, length_of
+from .leaves import Strange, is_batch, leaves_of, samples_of
+from .splits import Unmade, in_this_process, is_table, kind_of, length_of
 
 _PIECE = 32
 """Samples of a data set that are sent together."""
+_APART = 3
+"""So many items of a stream that raise are told each by itself."""
 _IN_VAIN = 50
-"""Samples that fail one after the other, from the first on, before a split is given up."""
+"""Samples that fail one after the other, in data sets from the first on, before a split is given up."""
 
 
 class Piece(NamedTuple):
@@ -45,6 +47,8 @@ def describe(source: Any) -> dict[str, Any]:
     """What is known of a split before it is read."""
     kind = kind_of(source)
     told: dict[str, Any] = {"kind": kind, "total": None, "shuffled": None, "batch_size": None}
+    # what a data set gives, as a stream or not, is not yet what the net gets
+    told["batched"] = kind != "dataset" and not is_table(source)
     if kind == "loader":
         iterable = isinstance(source.dataset, IterableDataset)
         told["total"] = None if iterable else length_of(source.sampler)
@@ -121,6 +125,11 @@ def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
             yield _beside([leaves_of(sample) for sample in samples], good)
             taken += len(good)
             continue
+        apart = samples_of(batch, len(good))
+        if apart is not None:
+            yield _beside(apart, good)
+            taken += len(apart)
+            continue
         columns, count = _rows(leaves_of(batch), len(good))
         taken += count
         yield Piece(_numbers(good) if count == len(good) else None, columns, count)
@@ -192,26 +201,28 @@ def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
 
 def _streamed(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
     """What an iterator yields; after an exception it is asked on, as some can go on."""
+    if isinstance(source, Unmade):
+        yield Fault(None, f"{source.what} raises {told(source.error)}")
+        return
     try:
         iterator = iter(in_this_process(source))
     except Exception as error:
         yield Fault(None, f"it cannot be iterated over: {told(error)}")
         return
-    taken = number = failed = 0
+    taken = number = failed = in_a_row = 0
     waiting: list[dict[str, Any]] = []
-    while taken < limit:
+    while taken < limit and in_a_row < _IN_VAIN:
         try:
             item = next(iterator)
         except StopIteration:
             break
         except Exception as error:
-            failed += 1
-            yield Fault(None, f"item {number} raises {told(error)}")
+            failed, in_a_row = failed + 1, in_a_row + 1
+            if failed <= _APART:
+                yield Fault(None, f"item {number} raises {told(error)}")
             number += 1
-            if failed >= _IN_VAIN and not taken:
-                break
             continue
-        number += 1
+        number, in_a_row = number + 1, 0
         leaves = leaves_of(item)
         size = _batch_size(leaves) if _is_batched(source, leaves) else 0
         if size:
@@ -226,6 +237,10 @@ def _streamed(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
             waiting = []
     if waiting:
         yield _beside(waiting, None)
+    if in_a_row == _IN_VAIN:
+        yield Fault(None, f"the last {in_a_row} items raise: given up")
+    elif failed > _APART:
+        yield Fault(None, f"{failed} items in all raise")
 
 
 def _is_batched(source: Any, leaves: dict[str, Any]) -> bool:

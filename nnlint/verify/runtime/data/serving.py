@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 import torch
 
-from .faults import NoData, after_refusals, within
+from .faults import NoData, within
 from .leaves import LONGEST_TEXT, Strange, plain_tensor
 from .opening import inside, opened
 from .reading import Fault, Piece, describe, pieces
@@ -22,13 +22,12 @@ _MOST_CHUNKS = 4
 _MOST_FAULTS = 200
 
 
-def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
+def serve_samples(job: dict[str, Any], send: Send) -> None:
     """Stream the splits of a target.
 
     Parameters:
         job: `loader`, as `opened` takes it; `samples` with `limit`, `seconds` for all of it,
             `seed`, and `done`, the splits that are not to be read again.
-        refusals: what the sandbox has refused so far.
     """
     asked = job["samples"]
     send("start", probe="samples")
@@ -37,7 +36,7 @@ def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
     try:
         splits, folder = opened(job["loader"], seed, dict, what="gave no data")
     except NoData as error:
-        send("failed", stage="loader", reason=after_refusals(str(error), refusals))
+        send("failed", stage="loader", reason=str(error))
         return
     deadline = time.monotonic() + float(asked["seconds"])
     for number, (name, source) in enumerate(splits.items()):
@@ -57,6 +56,8 @@ class _Stream:
         self.patience = patience
         """Seconds that a batch, or a few samples, may take."""
         self.count = self.faults = self.chunks = 0
+        self.explained = False
+        """Whether a fault of the whole split was told."""
 
     def send(self, source: Any, limit: int, deadline: float) -> None:
         """All of it, up to a number of samples and a point in time."""
@@ -78,10 +79,18 @@ class _Stream:
                 self._piece(part)
             if time.monotonic() > deadline:
                 stopped = "time"
-        self.tell("read", split=self.split, count=self.count, faults=self.faults, stopped=stopped)
+        self.tell(
+            "read",
+            split=self.split,
+            count=self.count,
+            faults=self.faults,
+            explained=self.explained,
+            stopped=stopped,
+        )
 
     def _fault(self, fault: Fault) -> None:
         self.faults += 1
+        self.explained = self.explained or fault.place is None
         if self.faults <= _MOST_FAULTS:
             self.tell("fault", split=self.split, index=fault.place, reason=fault.reason)
 

@@ -30,11 +30,8 @@ _LIGHTNING = ("lightning", "pytorch_lightning", "lightning_fabric")
 class Unmade:
     """In place of a split whose making raised: reading it says so, and the others are read."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __iter__(self) -> Any:
-        raise self.error
+    def __init__(self, what: str, error: Exception) -> None:
+        self.what, self.error = what, error
 
 
 class Rows(Dataset[Any]):
@@ -176,8 +173,8 @@ def is_data_module(value: Any) -> bool:
 
 
 def is_table(value: Any) -> bool:
-    """Whether it is a data set of Hugging Face that knows its length."""
-    return type(value).__module__.partition(".")[0] == "datasets" and hasattr(value, "__len__")
+    """Whether it is a data set of Hugging Face."""
+    return type(value).__module__.partition(".")[0] == "datasets" and hasattr(value, "features")
 
 
 def _is_source(value: Any) -> bool:
@@ -204,17 +201,25 @@ def _named(value: Any, title: str, only: str) -> dict[str, Any]:
         return _of_module(value, title, only)
     if isinstance(value, (Mapping, tuple, list)):
         parts = _parts(value)
-        sources = {name: part for name, part in parts.items() if _gives_samples(part)}
+        sources = {name: part for name, part in parts.items() if _holds_sources(part)}
         if sources:
             return _with_names(value, sources, title, only)
-        if not isinstance(value, list) and _beside(parts):
-            return {"data": Rows(parts)}
+        rows = _of_arrays(value, parts)
+        if rows:
+            return rows
         if isinstance(value, Mapping):
             found = {n: p for n, p in parts.items() if isinstance(p, (list, tuple))}
             if found:
                 return found
             raise NoData(f"{title} gives a {type(value).__name__} without a loader or data set")
     return {"data": _checked(value, title)}
+
+
+def _holds_sources(value: Any) -> bool:
+    """Whether a value is a source of samples, or some by name or side by side."""
+    if isinstance(value, (Mapping, tuple)):
+        return any(map(_gives_samples, _parts(value).values()))
+    return _gives_samples(value)
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -224,10 +229,34 @@ def _parts(value: Any) -> dict[str, Any]:
     return dict(zip(map(str, names), value))
 
 
-def _beside(parts: Mapping[str, Any]) -> bool:
-    """Whether these are arrays of one length, such as inputs and labels."""
-    arrays = all(map(_is_array, parts.values()))
-    return arrays and len({len(part) for part in parts.values()}) == 1
+def _of_arrays(value: Any, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs and labels as arrays: of one split, or of several, which their lengths tell apart.
+
+    A list is one of samples or batches; so it is not looked at.
+    """
+    if isinstance(value, list):
+        return {}
+    inner = [_parts(part) for part in parts.values() if isinstance(part, tuple)]
+    if inner and len(inner) == len(parts) and all(len(_lengths(p)) == 1 for p in inner):
+        names = parts if isinstance(value, Mapping) else _NAMES.get(len(inner), parts)
+        return {name: Rows(part) for name, part in zip(names, inner)}
+    lengths = _lengths(parts)
+    if not 1 <= len(lengths) <= 3:
+        return {}
+    if len(lengths) == 1:
+        return {"data": Rows(parts)}
+    found = {}
+    for name, length in zip(_NAMES[len(lengths)], lengths):
+        alike = [part for part in parts.values() if len(part) == length]
+        found[name] = Rows(dict(zip(map(str, range(len(alike))), alike)))
+    return found
+
+
+def _lengths(parts: Mapping[str, Any]) -> list[int]:
+    """The lengths that there are, in order; none where something is no array."""
+    if not all(map(_is_array, parts.values())):
+        return []
+    return list(dict.fromkeys(len(part) for part in parts.values()))
 
 
 def _with_names(value: Any, sources: dict[str, Any], title: str, only: str) -> dict[str, Any]:
@@ -237,10 +266,14 @@ def _with_names(value: Any, sources: dict[str, Any], title: str, only: str) -> d
         sources = dict(zip(names, sources.values()))
     found: dict[str, Any] = {}
     for name, part in sources.items():
-        if not is_data_module(part):
+        if is_data_module(part):
+            inside = _of_module(part, title, only)
+        elif isinstance(part, (Mapping, tuple)):
+            inside = _named(part, title, only)
+        else:
             found[name] = _checked(part, title, name)
             continue
-        for inner, loader in _of_module(part, title, only).items():
+        for inner, loader in inside.items():
             found[inner if len(sources) == 1 else f"{name}-{inner}"] = loader
     return found
 
@@ -250,7 +283,9 @@ def _checked(value: Any, title: str, name: str = "") -> Any:
         raise NoData(f"{title} returns None{f' for `{name}`' if name else ''}")
     if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns"):
         return value.to_dict("records")
-    if isinstance(value, torch.Tensor) or not _is_source(value):
+    if _is_array(value) and value.ndim > 1:
+        return Rows({"0": value})
+    if isinstance(value, torch.Tensor) or not (_is_source(value) or isinstance(value, Dataset)):
         gives = f"gives a {type(value).__name__}{f' for `{name}`' if name else ''}"
         raise NoData(f"{title} {gives}, no loader, data set or iterable")
     return value
@@ -277,7 +312,7 @@ def _of_module(module: Any, title: str, only: str) -> dict[str, Any]:
             problems.append(error)
             # those that Lightning itself has raise where there is no such split
             if not _is_inherited(module, hook) and not isinstance(error, NotImplementedError):
-                found[name] = Unmade(error)
+                found[name] = Unmade(f"{hook}()", error)
             continue
         if made is not None:
             found.update(_loaders(made, name, f"{title}.{hook}()"))
@@ -290,6 +325,8 @@ def _of_module(module: Any, title: str, only: str) -> dict[str, Any]:
 
 def _loaders(made: Any, name: str, title: str) -> dict[str, Any]:
     """One loader, or several beside each other."""
+    # what Lightning combines is read apart
+    made = getattr(made, "iterables", made) if _is_lightning(type(made)) else made
     if isinstance(made, (Mapping, tuple, list)) and any(map(_gives_samples, _parts(made).values())):
         parts = {k: p for k, p in _parts(made).items() if _gives_samples(p)}
         return {f"{name}-{key}": part for key, part in parts.items()}
@@ -298,17 +335,20 @@ def _loaders(made: Any, name: str, title: str) -> dict[str, Any]:
 
 def _is_inherited(module: Any, hook: str) -> bool:
     """Whether a method is Lightning's own."""
-    maker = next((c for c in type(module).__mro__ if hook in vars(c)), type(module))
-    return maker.__module__.partition(".")[0] in _LIGHTNING
+    return _is_lightning(next((c for c in type(module).__mro__ if hook in vars(c)), type(module)))
+
+
+def _is_lightning(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in _LIGHTNING
 
 
 def kind_of(source: Any) -> str:
     """`loader`, `dataset` or `iterable`."""
     if isinstance(source, DataLoader):
         return "loader"
-    if isinstance(source, IterableDataset):
+    if isinstance(source, (IterableDataset, Unmade)):
         return "iterable"
-    if isinstance(source, Dataset) or is_table(source):
+    if isinstance(source, Dataset) or (is_table(source) and hasattr(source, "__len__")):
         return "dataset"
     # a loader of one's own iterates; what is only indexed, and a list, holds samples or batches
     if isinstance(source, Iterable) and not isinstance(source, (list, tuple)):
@@ -323,7 +363,8 @@ def length_of(source: Any) -> int | None:
     """How many samples, or batches, a source says that it has."""
     try:
         return len(source)
-    except (TypeError, NotImplementedError, AttributeError):
+    except Exception:
+        # not every loader knows it before it is iterated over
         return None
 
 
