@@ -37,6 +37,10 @@ COPIED = (
     "ci/gitlab.yml",
     ".pre-commit-hooks.yaml",
     "docs/audit.png",
+    "docs/example-labels.png",
+    "docs/example-batch.png",
+    "docs/example-mixing.svg",
+    "docs/example-overfit.svg",
     "docs/growth.svg",
 )
 """Files that pages lead to, each under its own name in files/."""
@@ -47,6 +51,7 @@ INCLUDE = re.compile(r"^\{\{ (\S+\.md): (.+?) \}\}$", re.MULTILINE)
 NAVIGATION: tuple[tuple[str, Any], ...] = (
     ("Start", "index.md"),
     ("Tutorial", "tutorial.md"),
+    ("Example", "example.md"),
     ("Recipe", "recipe.md"),
     ("Verifier", "verify.md"),
     ("Data audit", "audit.md"),

@@ -2,18 +2,22 @@
 
     python docs/generate.py
 
-renews the output under each `$ nnlint ...` in README.md, the JSON schemas in docs/schemas/ and
-the kinds of findings in docs/audit.md. The site is made by docs/build.py.
+renews the output under each `$ nnlint ...` in README.md and docs/example.md, the JSON schemas in
+docs/schemas/ and the kinds of findings in docs/audit.md. What needs torchvision is renewed where
+that is installed, with the pictures. The site is made by docs/build.py.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from nnlint.audit.checks import load as load_checks
@@ -25,6 +29,15 @@ README = ROOT / "README.md"
 AUDIT = ROOT / "docs" / "audit.md"
 END_OF_KINDS = "<!-- end of kinds -->"
 SCHEMA_FILES = ROOT / "docs" / "schemas"
+EXAMPLE = ROOT / "docs" / "example.md"
+STEP = re.compile(r"^```(sh|console)\n([^\n]*)\n(?:.*?)```", re.DOTALL | re.MULTILINE)
+PICTURES = {
+    "example-labels.png": "found/label-issues-train.png",
+    "example-batch.png": "entering/batch-train.png",
+    "example-mixing.svg": "measured/SongClassifier-batch-dependency.svg",
+    "example-overfit.svg": "measured/SongClassifier-overfit-Adam-0.001.svg",
+}
+"""Pictures of the page about the example, and the files that its commands write."""
 CONSOLE = re.compile(r"(```console\n\$ (nnlint [^\n]*)\n).*?(```)", re.DOTALL)
 
 
@@ -49,6 +62,57 @@ def renewed(text: str) -> str:
     return CONSOLE.sub(lambda block: block[1] + output_of(block[2]) + block[3], text)
 
 
+def walked(page: str, folder: Path, with_models: bool = False, extra: str = "") -> str:
+    """The page about the example with the output of its commands as it is now.
+
+    Parameters:
+        folder: a copy of the example project, in which its commands are run one after the other.
+        with_models: whether to run those that need what the project imports, too.
+        extra: further options for these.
+    """
+
+    def run(block: re.Match[str]) -> str:
+        command = block[2].removeprefix("$ ")
+        needs = "build_loaders" in command
+        if needs and not with_models:
+            return block[0]
+        words = ("python", *shlex.split(command)[1:]) if command.startswith("python ") else ()
+        line = command if not words else shlex.join([sys.executable, *words[1:]])
+        if command.startswith("nnlint "):
+            ours = shlex.join([sys.executable, "-m", "nnlint"])
+            line = f"{ours} {command.removeprefix('nnlint ')} {extra if needs else ''}"
+        result = subprocess.run(
+            line,
+            shell=True,
+            cwd=folder,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        if result.returncode not in (0, 1):
+            raise SystemExit(f"{command}: {result.stderr}")
+        if block[1] == "sh":
+            return block[0]
+        shown = "".join(f"{row.rstrip()}\n" for row in result.stdout.splitlines())
+        return f"```console\n$ {command}\n{shown}```"
+
+    return STEP.sub(run, page)
+
+
+def write_example() -> None:
+    """Renew the page about the example, and its pictures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "bird_songs"
+        shutil.copytree(ROOT / "examples" / "bird_songs", folder)
+        runs = importlib.util.find_spec("torchvision") is not None
+        text = walked(EXAMPLE.read_text(encoding="utf-8"), folder, runs)
+        EXAMPLE.write_text(text, encoding="utf-8")
+        for shown, made in PICTURES.items():
+            if (folder / made).exists():
+                shutil.copy(folder / made, EXAMPLE.parent / shown)
+
+
 def write_schemas(folder: Path) -> None:
     """Write the JSON schemas."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,9 +135,10 @@ def with_kinds(page: str) -> str:
 def main() -> None:
     """Renew everything."""
     README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    write_example()
     write_schemas(SCHEMA_FILES)
     AUDIT.write_text(with_kinds(AUDIT.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"renewed {README.name}, {AUDIT.name} and {SCHEMA_FILES.relative_to(ROOT)}")
+    print(f"renewed {README.name}, {EXAMPLE.name}, {AUDIT.name} and {SCHEMA_FILES.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas
 import pyarrow
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from nnlint.audit.checks import kinds, load
 from nnlint.audit.schema import audit_schema
@@ -295,3 +297,69 @@ def test_every_kind_is_documented() -> None:
     shown = " ".join(page.split())
     assert all(text in shown for text in told), "renew it with: python docs/generate.py"
     assert all(f"### `{kind}`" in page for kind in kinds())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding", "features"),
+    [
+        ("decimals", "w;h;label\n" + "".join(f"{n},5;1.{n:03},25;{n % 2}\n" for n in range(40)), "", 2),
+        ("names", "name,w,label\n" + "".join(f"n{n},{n * n}.5,{n % 2}\n" for n in range(40)), "", 1),
+        ("years", "2019,2020,label\n" + "".join(f"{n},{n * n},{n % 2}\n" for n in range(40)), "", 2),
+        ("unmarked", "w,h,label\n" + "".join(f"{n},{n * n},{n % 2}\n" for n in range(40)), "utf-16-le", 2),
+        ("wide", "w,h,label\n" + "".join(f"{n},{n * n},{n % 2}\n" for n in range(40)), "utf-32", 2),
+    ],
+)  # fmt: skip
+def test_tables_as_people_write_them(
+    tmp_path: Path, audit: Any, name: str, text: str, encoding: str, features: int
+) -> None:
+    (tmp_path / f"{name}.csv").write_text(text, encoding=encoding or "utf-8")
+    report, _ = audit(tmp_path / f"{name}.csv")
+    assert (report["splits"][0]["samples"], report["splits"][0]["labels"]) == (
+        40,
+        {"0": 20, "1": 20},
+    )
+    assert len(report["splits"][0]["channels"]) == features
+    assert [f["kind"] for f in report["findings"] if f["kind"] == "unreadable"] == (
+        ["unreadable"] if encoding else []
+    )
+
+
+def test_a_table_without_names_keeps_its_first_row(tmp_path: Path, audit: Any) -> None:
+    rows = "".join(f"{n}.5,{n * n},{n % 2}\n" for n in range(40))
+    (tmp_path / "rows.csv").write_text(rows)
+    report, _ = audit(tmp_path / "rows.csv", "--label", "column 3")
+    assert report["splits"][0]["samples"] == 40
+    assert any("its first line is data" in note for note in report["notes"])
+
+
+def test_sounds_of_hugging_face(tmp_path: Path, audit: Any) -> None:
+    generator = np.random.default_rng(0)
+
+    def wave(number: int) -> bytes:
+        tone = np.sin(np.arange(6000) * (0.1 + 0.02 * number)) / 2
+        tone = tone + generator.normal(0, 0.02, 6000)
+        kinds = {0: np.float32(tone), 1: np.int16(tone * 32767), 2: np.uint8(tone * 127 + 128)}
+        file = io.BytesIO()
+        wavfile.write(file, 8000, kinds[number % 3])
+        return file.getvalue()
+
+    sounds = [{"bytes": wave(n), "path": None} for n in range(24)]
+    sounds[7], sounds[20] = {"bytes": b"RIFF of nothing", "path": None}, sounds[4]
+    sounds[9] = {"bytes": b"fLaC", "path": None}
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    data = pyarrow.table(
+        {"sound": pyarrow.array(sounds, kind), "label": [n % 2 for n in range(24)]}
+    )
+    path = str(tmp_path / "data-00000-of-00001.arrow")
+    with pyarrow.OSFile(path, "wb") as sink, pyarrow.ipc.new_stream(sink, data.schema) as out:
+        out.write_table(data)
+    listed = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}
+    (tmp_path / "state.json").write_text(json.dumps(listed))
+    features = {"sound": {"_type": "Audio"}, "label": {"_type": "Value", "dtype": "int64"}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"features": features}))
+    report, _ = audit(tmp_path)
+    assert report["input"] == "audio" and report["splits"][0]["samples"] == 22
+    assert [f["pairs"] for f in found(report, "exact-duplicates")] == [[[4, 20]]]
+    assert not found(report, "out-of-range")
+    told = {f["examples"][0]: f["message"] for f in found(report, "unreadable")}
+    assert "cannot be read" in told[7] and "\n" not in told[7] and set(told) == {7, 9}

@@ -205,7 +205,8 @@ def test_a_split_that_hangs_or_crashes_costs_itself(audit: Any) -> None:
     report, status = audit("data.py:traps", "--timeout", "8")
     sizes = {s["split"]: s["samples"] for s in report["splits"]}
     assert (sizes, status) == ({"train": 8, "test": 8}, 1)
-    assert told(report, "train") == ["reading ends early: no answer within 8 s (--timeout)"]
+    [hangs] = told(report, "train")
+    assert hangs.startswith("sample 9 gave nothing within 7.2 s: it is at data.py:")
     [crash] = told(report, "validation")
     assert "the worker ended with status 3" in crash
 
@@ -224,7 +225,9 @@ def test_faults_of_a_training_loader(audit: Any) -> None:
 def test_the_sandbox_holds(audit: Any, folder: Path) -> None:
     report, status = audit("data.py:writes")
     assert status == 2
-    assert report["error"].count("\n") == 1 and report["error"].startswith("error: data.py:")
+    assert report["error"].count("\n") == 1 and report["error"].startswith(
+        "error: `data.py:writes` raises"
+    )
     assert "the sandbox refused it to write outside its scratch folder" in report["error"]
     assert not (folder / "left.txt").exists()
 
@@ -242,22 +245,188 @@ def program() -> dict[str, Any]:
 def test_targets_by_their_splits(program: dict[str, Any]) -> None:
     from nnlint.verify.runtime.data.splits import splits_of
 
-    found = splits_of(program["Split"], {})
+    found = splits_of(program["Split"], "it")
     assert {name: len(part) for name, part in found.items()} == {"train": 9, "val": 5, "test": 4}
-    assert list(splits_of(program["faults"], {})) == ["train", "validation"]
-    assert list(splits_of(program["splits"](), {}))[:2] == ["tuples", "dictionaries"]
-    assert list(splits_of(program["needs"], {"root": program["pictures"](4)})) == ["data"]
+    assert list(splits_of(program["faults"], "it")) == ["train", "validation"]
+    assert list(splits_of(program["splits"], "it"))[:2] == ["tuples", "dictionaries"]
+    assert list(splits_of(program["needs"], "it", kwargs={"root": program["Batches"](4)})) == [
+        "data"
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("three", "what the target gives is of type int"),
-        ("needs", "needs `root`: `--args"),
+        ("three", "it gives a int, no loader, data set or iterable"),
+        ("needs", "it needs `root`: write the arguments down, as in `…:needs(root=…)`"),
     ],
 )
 def test_what_gives_no_data_says_so(program: dict[str, Any], name: str, reason: str) -> None:
-    from nnlint.verify.runtime.data.splits import NoData, splits_of
+    from nnlint.verify.runtime.data.faults import NoData
+    from nnlint.verify.runtime.data.splits import splits_of
 
     with pytest.raises(NoData, match=re.escape(reason)):
-        splits_of(program[name], {})
+        splits_of(program[name], "it")
+
+
+MAKES = '''
+import torch
+from torch.nn.utils.rnn import pack_sequence
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+x, y = torch.rand(50, 3, 8, 8), torch.arange(50) % 2
+many = DataLoader(TensorDataset(x, y), 8)
+
+
+class Scans(Dataset):
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        boxes = {"boxes": torch.rand(index % 4, 4), "number": index}
+        return torch.rand(3, 8, 8 + index % 3), boxes
+
+
+class Uncounted(Dataset):
+    def __getitem__(self, index):
+        if index >= 10:
+            raise IndexError(index)
+        return x[index], int(y[index])
+
+
+class Waves:
+    """Raises at each item from the third on."""
+
+    def __iter__(self):
+        self.number = 0
+        return self
+
+    def __next__(self):
+        self.number += 1
+        if self.number > 2:
+            raise OSError("the stream is closed")
+        return {"x": x[:4], "y": y[:4]}
+
+
+class Module:
+    def train_dataloader(self):
+        return {"labelled": many, "unlabelled": many}
+
+    def val_dataloader(self):
+        raise RuntimeError("the labels are away")
+
+
+def side_by_side(samples):
+    return tuple(zip(*samples))
+
+
+def arrays():
+    return x.numpy(), y.numpy()
+
+
+def divided():
+    return x[:30], x[30:], y[:30], y[30:]
+
+
+def in_pairs():
+    return (x[:30], y[:30]), (x[30:], y[30:])
+
+
+def alone():
+    return x.numpy()
+
+
+def nested():
+    return (many, many), many
+
+
+def half():
+    return {"train": many, "val": None, "classes": ["a", "b"]}
+
+
+def detection():
+    return DataLoader(Scans(), 4, collate_fn=side_by_side)
+
+
+def records():
+    return DataLoader(Scans(), 4, collate_fn=list)
+
+
+def packed():
+    def collate(samples):
+        rows = pack_sequence([torch.arange(3 + int(s[1])) for s in samples], enforce_sorted=False)
+        return {"ids": rows, "label": torch.tensor([int(s[1]) for s in samples])}
+
+    return DataLoader(TensorDataset(x, y), 4, collate_fn=collate)
+
+
+def batches():
+    return [(x[:8], y[:8]), (x[8:16], y[8:16])]
+
+
+def samples():
+    return [(picture, int(label)) for picture, label in zip(x, y)]
+'''
+
+
+@pytest.fixture(scope="module")
+def makes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What names the functions of a file, for the worker."""
+    pytest.importorskip("torch")
+    file = tmp_path_factory.mktemp("makes") / "makes_of_data.py"
+    file.write_text(MAKES)
+    return {"file": str(file), "folders": [str(file.parent)]}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "columns"),
+    [
+        ("arrays", {"data": 50}, {"0", "1"}),
+        ("divided", {"train": 30, "validation": 20}, {"0", "1"}),
+        ("in_pairs", {"train": 30, "validation": 20}, {"0", "1"}),
+        ("alone", {"data": 50}, {"0"}),
+        ("nested", {"train-train": 50, "train-validation": 50, "validation": 50}, {"0", "1"}),
+        ("half", {"train": 50}, {"0", "1"}),
+        ("detection", {"data": 12}, {"0", "1.boxes", "1.number"}),
+        ("records", {"data": 12}, {"0", "1.boxes", "1.number"}),
+        ("packed", {"data": 50}, {"ids", "label"}),
+        ("batches", {"data": 16}, {"0", "1"}),
+        ("samples", {"data": 50}, {"0", "1"}),
+        ("Uncounted", {"data": 10}, {"0", "1"}),
+        ("Waves", {"data": 8}, {"x", "y"}),
+        ("Module", {"train-labelled": 50, "train-unlabelled": 50, "validation": 0}, {"0", "1"}),
+    ],
+)
+def test_whatever_holds_samples_is_read(
+    makes: dict[str, Any], name: str, counts: dict[str, int], columns: set[str]
+) -> None:
+    from nnlint.verify.runtime.data.opening import opened
+    from nnlint.verify.runtime.data.reading import Fault, pieces
+
+    splits, _ = opened({**makes, "name": name}, 0, dict)
+    read = {split: list(pieces(source, 1000)) for split, source in splits.items()}
+    whole = {s: [p for p in parts if not isinstance(p, Fault)] for s, parts in read.items()}
+    assert {split: sum(p.size for p in parts) for split, parts in whole.items()} == counts
+    assert {c for parts in whole.values() for piece in parts for c in piece.columns} == columns
+    faults = [p.reason for parts in read.values() for p in parts if isinstance(p, Fault)]
+    if name == "Module":
+        assert len(faults) == 1 and "val_dataloader() raises RuntimeError: the labels" in faults[0]
+    elif name == "Waves":
+        assert len(faults) == 4 and faults[-1] == "the last 50 items raise: given up"
+    else:
+        assert not faults
+
+
+def test_what_the_sandbox_refused_is_told_where_it_is_wrapped() -> None:
+    pytest.importorskip("torch")
+    from nnlint.verify.runtime.causes import REFUSED
+    from nnlint.verify.runtime.data.faults import told
+
+    try:
+        try:
+            raise PermissionError(f"{REFUSED}to write outside its scratch folder")
+        except PermissionError as inner:
+            raise ValueError("the cache cannot be used") from inner
+    except ValueError as error:
+        assert told(error).startswith("ValueError: the sandbox refused it to write outside")
+    assert told(OSError(f"<reader at 0x{id(program):012x}> is gone")) == "OSError: <reader> is gone"

@@ -12,11 +12,12 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from training_scripts import DECAY, MIXED, SEEDED, UNSEEDED
 
 from nnlint import __version__
-from nnlint.cli import run
+from nnlint.cli import commands, run
 from nnlint.config import FORMATS, read_config
 
 if sys.version_info >= (3, 11):
@@ -581,3 +582,13 @@ def test_interrupted():
     assert time.monotonic() - begin < 5
     with pytest.raises(ProcessLookupError):
         os.killpg(started.pid, 0)
+
+
+@pytest.mark.parametrize("name", ["audit", "recipe", "verify"])
+def test_the_time_limit_has_one_name_and_its_former_one_is_understood(name: str) -> None:
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None
+    context = command.make_context(name, ["data.py:make", "--total", "7"])
+    assert context.params["time_limit"] == 7
+    printed = command.get_help(context)
+    assert "--time-limit SECONDS" in printed and "--total" not in printed

@@ -26,6 +26,7 @@ _GROUP = re.compile(
 _TIME = re.compile(r"^(date|time|timestamp|datetime|date_?time|created(_at)?|year_month|period)$")
 _NUMBERING = re.compile(r"^(|id|idx|index|row|row_?id|row_?number|unnamed: 0|uuid|key|sample_?id)$")
 _SHORT, _LONG = 4, 1000
+_MANY = 20
 
 
 class Kind(str, Enum):
@@ -198,6 +199,8 @@ def _others(columns: Mapping[str, Column], taken: set[str | None]) -> tuple[Kind
     if long and len(scalars) <= 2:
         return Kind.TEXT, tuple(long)
     categories = [n for n in texts if not _NUMBERING.search(_last(n)) and n not in long]
+    if scalars:
+        categories = [n for n in categories if not _are_names(free[n])]
     chosen = [n for n in free if n in scalars or n in categories]
     if chosen:
         return Kind.TABLE, tuple(chosen)
@@ -215,6 +218,12 @@ def _is_ids(name: str, column: Column) -> bool:
     values: Array = column
     named = bool(_IDS.search(_last(name))) and _last(name) not in ("0", "x")
     return named or (values.shape[1] >= _SHORT and values.size > 0 and int(values.max()) > 255)
+
+
+def _are_names(column: Column) -> bool:
+    """Whether texts only name their samples: many, and no two alike."""
+    told = [v for v in column.values if v] if isinstance(column, Texts) else []
+    return len(told) >= _MANY and len(set(told)) == len(told)
 
 
 def _is_prose(column: Column) -> bool:

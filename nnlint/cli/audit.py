@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnlint.cli.output import stream_of, wants_color, width_of
+from nnlint.cli.verification import tell_unguarded, time_limit_option
 from nnlint.config import FAIL_ON, ConfigError
 from nnlint.finding import Level
 from nnlint.text import hint_or_choice, shown_path
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
     from nnlint.audit.samples import Reader, Roles
 
 _FORMATS = ("full", "markdown", "json", "html")
-_PACKAGES = ("numpy", "pandas", "pyarrow", "sklearn", "imagehash", "PIL", "cleanlab", "matplotlib")
+_PACKAGES = (
+    *("numpy", "pandas", "pyarrow", "sklearn", "scipy", "imagehash", "PIL", "cleanlab"),
+    "matplotlib",
+)
 INSTALL = "pip install 'nnlint[audit]'"
 
 
 @click.command(short_help="Look at a data set: duplicates, leaks, labels, broken samples.")
 @click.argument("targets", metavar="TARGET", nargs=-1, required=True)
 @click.option(
-    "--args", "arguments", metavar="JSON", help="Arguments of the function, as an object."
+    "--args", "arguments", metavar="JSON", help="Arguments of the function by name, as an object."
 )
 @click.option("--label", metavar="COLUMN", help="The column that holds the label.")
 @click.option(
@@ -84,13 +88,7 @@ INSTALL = "pip install 'nnlint[audit]'"
     metavar="SECONDS",
     help="Longest time for loading the target, and for each batch.",
 )
-@click.option(
-    "--total",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    metavar="SECONDS",
-    help="Longest time for reading; what was read by then is looked at.",
-)
+@time_limit_option(600.0, "Longest time for reading; what was read by then is looked at.")
 @click.option(
     "--memory",
     type=click.FloatRange(min=0.5),
@@ -105,10 +103,10 @@ def audit(targets: tuple[str, ...], **options: Any) -> int:
     """Look at a data set: what is in it twice, leaks, is labelled wrongly, or broken.
 
     TARGET is pkg.data:make_loader or path/data.py:make_loader, where make_loader is a function
-    without required arguments that gives a DataLoader, a Dataset, or a dictionary or tuple of
-    them by split (a Dataset's class, a loader and a Lightning data module do as well); or a
-    folder of pictures by class, by split, or beside masks; or CSV or Parquet files, one for each
-    split; or a data set of Hugging Face on disk.
+    that gives a DataLoader, a Dataset, or a dictionary or tuple of them by split (a Dataset's
+    class, a loader and a Lightning data module do as well), with arguments where it needs some:
+    data.py:make_loader('songs', 32); or a folder of pictures by class, by split, or beside
+    masks; or CSV or Parquet files, one for each split; or a data set of Hugging Face on disk.
 
     A function is run in a process of its own, in the project's interpreter, under limits of
     time, memory, file size and open files. It cannot open connections, start programs, or write
@@ -178,23 +176,24 @@ def _reader(targets: tuple[str, ...], roles: Roles, options: dict[str, Any]) -> 
     if len(targets) > 1:
         raise click.UsageError("a function is the only target: it may give several splits")
     from nnlint.audit.readers.programs import ProgramReader
-    from nnlint.cli.verification import tell_unguarded
     from nnlint.verify.environment import choose_python
+    from nnlint.verify.loaders import read_loader
     from nnlint.verify.running import Conditions
     from nnlint.verify.session import Limits
-    from nnlint.verify.targets import TargetError, read_target
+    from nnlint.verify.targets import TargetError
 
     try:
-        target = read_target(targets[0])
+        loader = read_loader(targets[0])
         arguments = _arguments(options["arguments"])
     except TargetError as error:
-        raise click.UsageError(str(error).replace("Class", "function")) from error
+        raise click.UsageError(str(error)) from error
+    loader = loader.called_with(arguments) if arguments else loader
     tell_unguarded(options)
     limits = Limits(options["timeout"], int(options["memory"] * 2**30), options["allow_network"])
     conditions = Conditions(
         choose_python(options["python"], Path.cwd()), limits, seed=options["seed"]
     )
-    return ProgramReader(target, conditions, options["limit"], options["total"], arguments)
+    return ProgramReader(loader, conditions, options["limit"], options["time_limit"])
 
 
 def _arguments(text: str | None) -> dict[str, Any]:

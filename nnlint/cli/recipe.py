@@ -12,7 +12,7 @@ import click
 
 from nnlint.cli.output import stream_of, wants_color, width_of
 from nnlint.cli.progress import progress_bar
-from nnlint.cli.verification import tell_unguarded, verification_options
+from nnlint.cli.verification import tell_unguarded, time_limit_option, verification_options
 from nnlint.finding import Stage
 from nnlint.recipe.report import FORMATS
 
@@ -56,13 +56,7 @@ if TYPE_CHECKING:
     help="With --run: where batches come from, as pkg.data:make_loader or "
     "data.py:make_loader('songs', 32) (default: what the program itself goes over).",
 )
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=1),
-    default=300.0,
-    metavar="SECONDS",
-    help="With --run: longest time for all models.",
-)
+@time_limit_option(300.0, "With --run: longest time for all models.")
 @verification_options
 def recipe(paths: tuple[str, ...], **options: Any) -> int:
     """Walk through the recipe and say for every bullet where PATHS stand, with the evidence.
@@ -135,8 +129,9 @@ def _measured(
     conditions = Conditions.of(options, dict(config.verify))
     modules = ProjectModules(found.roots, src=config.src)
     tell_unguarded(options)
+    output = Path(options["verify_output"]) if options["verify_output"] else None
     with Screen("looking for models", quiet=options["quiet"]) as screen:
-        return measure(
+        measured = measure(
             found.files,
             modules,
             conditions,
@@ -144,4 +139,8 @@ def _measured(
             loader,
             screen.rename,
             screen.on_event,
+            output,
         )
+    for path in measured.written:
+        click.echo(f"wrote {path}", err=True)
+    return measured

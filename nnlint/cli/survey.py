@@ -58,7 +58,13 @@ def survey_path(path: str, options: dict[str, Any]) -> int:
     with progress_bar(enabled=True, what="Verifying") as on_progress:
         asked = list(
             survey(
-                models, conditions, options["total"], probe_options, probes, on_progress, if_meant
+                models,
+                conditions,
+                options["time_limit"],
+                probe_options,
+                probes,
+                on_progress,
+                if_meant,
             )
         )
     faults = faults_of(asked, linter.run(discovered).findings)

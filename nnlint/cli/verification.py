@@ -53,6 +53,36 @@ _OPTIONS = (
 )
 
 
+class _TimeLimit(click.Option):
+    """An option whose second name is its former one: understood, and shown nowhere."""
+
+    def get_help_record(self, context: click.Context) -> tuple[str, str] | None:
+        """Its row in `--help`, by its first name alone."""
+        names, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(context)
+        finally:
+            self.opts = names
+
+
+def time_limit_option(default: float, help: str) -> Callable[..., Any]:
+    """`--time-limit`: the longest time for all that a command runs.
+
+    Parameters:
+        default: in seconds.
+    """
+    return click.option(
+        "--time-limit",
+        "--total",
+        "time_limit",
+        cls=_TimeLimit,
+        type=click.FloatRange(min=1),
+        default=default,
+        metavar="SECONDS",
+        help=help,
+    )
+
+
 def verification_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command."""
     for option in reversed(_OPTIONS):

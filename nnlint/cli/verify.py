@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnlint.cli.verification import tell_unguarded, verification_options
+from nnlint.cli.verification import tell_unguarded, time_limit_option, verification_options
 from nnlint.verify.targets import Target, TargetError, read_target
 
 if TYPE_CHECKING:
@@ -57,13 +57,7 @@ _LOSSES = ("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "huber
 )
 @click.option("--probe", "probes", multiple=True, metavar="NAME", help="Run only this probe.")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full")
-@click.option(
-    "--total",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    metavar="SECONDS",
-    help="Longest time for all models of a file or folder.",
-)
+@time_limit_option(600.0, "Longest time for all models of a file or folder.")
 @verification_options
 def verify(target: str, **options: Any) -> int:
     """Build TARGET (pkg.model:Net or path/model.py:Net) and run every probe on it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Measured:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     """By the names of bullets."""
     ran: list[Ran] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    """The files of pictures and reproducers, where they are wanted."""
 
     def add(self, bullet: str, evidence: Evidence) -> None:
         """Keep one more measurement."""

@@ -12,13 +12,14 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from nnlint.project.modules import ProjectModules
 from nnlint.recipe.measured import Curve, Measured, Measurement, Ran
 from nnlint.recipe.model import Evidence, Status
 from nnlint.verify.loaders import LONGEST_SHARE, Loader
-from nnlint.verify.report import local
+from nnlint.verify.report import local, write_outputs
 from nnlint.verify.running import Conditions, verify_target
 from nnlint.verify.session import TIME_IS_UP, OnEvent, Outcome, ProbeResult
 from nnlint.verify.targets import Target
@@ -65,6 +66,7 @@ def measure(
     loader: Loader | None = None,
     on_model: OnModel | None = None,
     on_event: OnEvent | None = None,
+    output: Path | None = None,
 ) -> Measured:
     """Run what can be run of the models and schedules that some files train.
 
@@ -73,6 +75,7 @@ def measure(
         loader: what gives the batches of all models; else each model's own is looked for.
         on_model: told the name of each model before it runs.
         on_event: told what the worker says.
+        output: the folder for pictures and reproducers, where they are wanted.
     """
     end = time.monotonic() + total
     found = find_trained(files, modules)
@@ -80,7 +83,7 @@ def measure(
     with conditions.working() as working:
         for schedule in found.schedules:
             if end - time.monotonic() > total / 2:
-                _of_schedule(measured, schedule, working)
+                _of_schedule(measured, schedule, working, output)
         runner = _Runner(working, end, loader, on_event)
         for number, model in enumerate(found.models):
             if on_model is not None:
@@ -89,7 +92,7 @@ def measure(
             runner.deadline = time.monotonic() + (end - time.monotonic()) / (
                 len(found.models) - number
             )
-            _of_model(measured, model, runner)
+            _of_model(measured, model, runner, output)
     return measured
 
 
@@ -152,7 +155,7 @@ def _own_loader(model: Trained) -> Loader | None:
     return Loader.of_program(model.loader) if model.loader else None
 
 
-def _of_model(measured: Measured, model: Trained, runner: _Runner) -> None:
+def _of_model(measured: Measured, model: Trained, runner: _Runner, output: Path | None) -> None:
     place = f"{model.filename}:{model.row}"
     ran = Ran(model.name, local(place), local(model.at), local(model.told))
     if model.target is None:
@@ -186,6 +189,8 @@ def _of_model(measured: Measured, model: Trained, runner: _Runner) -> None:
     )
     if outcome.failure:
         return
+    if output is not None:
+        measured.written += write_outputs(output, model.target, outcome)
     on = f"the first batch of {fed}" if on_data else "made-up inputs"
     named = runner.named.text if runner.named is not None else _text(model)
     for result in outcome.results:
@@ -201,10 +206,14 @@ def _text(model: Trained) -> str:
     return own.text if own is not None else ""
 
 
-def _of_schedule(measured: Measured, schedule: Schedule, conditions: Conditions) -> None:
+def _of_schedule(
+    measured: Measured, schedule: Schedule, conditions: Conditions, output: Path | None
+) -> None:
     target = Target("schedule", file=schedule.filename)
     options = {"schedule": schedule.plan}
     outcome = verify_target(target, ["lr-schedule"], conditions, options)
+    if output is not None:
+        measured.written += write_outputs(output, target, outcome)
     for result in outcome.results:
         name = f"{schedule.filename}:{schedule.row}"
         _note(measured, result, schedule.filename, schedule.row, name, "", "")

@@ -1,11 +1,11 @@
-"""Where batches come from, as people name it: `pkg.data:make_loader`, with arguments or without."""
+"""Where data comes from, as people name it: `pkg.data:make_loader`, with arguments or without."""
 
 from __future__ import annotations
 
 import ast
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ LONGEST_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """A function, class or variable that gives a loader, and where it is."""
+    """A function, class or variable that gives a loader or data set, and where it is."""
 
     text: str
     """As it is written on a command line."""
@@ -46,11 +46,15 @@ class Loader:
         folders = (os.getcwd(), os.path.dirname(file))
         return cls(text, title, name, file=file, within=within, folders=folders)
 
+    def called_with(self, kwargs: Mapping[str, Any]) -> Loader:
+        """The same, called with further arguments by name."""
+        return replace(self, args=self.args or (), kwargs={**self.kwargs, **kwargs})
+
     def as_job(self, seconds: float) -> dict[str, Any]:
         """The `loader` of a worker's job.
 
         Parameters:
-            seconds: what it may take for its first batch.
+            seconds: what it may take for its first batch, or for each.
         """
         job: dict[str, Any] = {
             "name": self.name,
@@ -99,7 +103,8 @@ def read_loader(text: str, folders: Sequence[str] = ()) -> Loader:
     first, _, inner = name.partition(".")
     if file and args is None and inner and first in _functions(file):
         within, name = first, inner
-    seen_from = tuple(dict.fromkeys((os.getcwd(), *(os.path.abspath(f) for f in folders))))
+    places = (".", *folders, os.path.dirname(file) or ".")
+    seen_from = tuple(dict.fromkeys(os.path.abspath(folder) for folder in places))
     return Loader(text, f"`{text}`", name, file, module, within, args, kwargs, seen_from)
 
 

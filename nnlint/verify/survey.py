@@ -75,7 +75,7 @@ class Model:
     def why_not(self) -> str:
         """Why it was not asked, in a line."""
         if self.outcome is None:
-            return "not reached in the time there was (--total)"
+            return "not reached in the time there was (--time-limit)"
         return " ".join(str(self.outcome.failure.get("reason", "")).split())[:240]
 
 

@@ -8,11 +8,13 @@ from torch import nn
 
 from nnlint.verify.loaders import read_loader
 from nnlint.verify.runtime.construction.on_data import criterion_of
-from nnlint.verify.runtime.loading import NoBatch, first_batch
+from nnlint.verify.runtime.data.batching import first_batch
+from nnlint.verify.runtime.data.faults import NoData
 from nnlint.verify.runtime.steps import Criterion, NoStep, pair
 from nnlint.verify.targets import TargetError
 
 DATA = """
+import os
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -124,6 +126,22 @@ def needs(root):
     return make()
 
 
+def torn():
+    # another folder is looked into, and what is told is what this one says
+    raise OSError("songs/3.png is cut off" if os.path.isdir("songs") else "no songs here")
+
+
+def part():
+    return {"train": make(7), "val": None, "classes": ["a", "b"]}
+
+
+def arrays():
+    return x.numpy(), y.numpy()
+
+
+listed = [(row, int(label)) for row, label in zip(x, y)]
+
+
 def saves():
     open("/nowhere/cache.bin", "wb")
 
@@ -152,21 +170,24 @@ def taken(data, name, seconds=20.0):
 @pytest.mark.parametrize(
     ("name", "kind", "count"),
     [
-        ("pairs", "DataLoader", 8),
-        ("make", "DataLoader", 8),
-        ("make(size=5)", "DataLoader", 5),
-        ("both(3)", "DataLoader", 3),
-        ("by_split", "DataLoader", 5),
+        ("pairs", "loader", 8),
+        ("make", "loader", 8),
+        ("make(size=5)", "loader", 5),
+        ("both(3)", "loader", 3),
+        ("by_split", "loader", 5),
         ("batches", "iterable", 8),
         ("generator", "iterable", 8),
-        ("Examples", "Dataset", 32),
-        ("Examples(12)", "Dataset", 12),
-        ("Stream", "IterableDataset", 32),
-        ("Module", "Module", 4),
-        ("Module.train_dataloader", "Module", 4),
-        ("main.loader", "DataLoader", 10),
+        ("Examples", "dataset", 32),
+        ("Examples(12)", "dataset", 12),
+        ("Stream", "iterable", 32),
+        ("Module", "loader", 4),
+        ("Module.train_dataloader", "loader", 4),
+        ("main.loader", "loader", 10),
         ("objects", "iterable", 8),
         ("records", "iterable", 8),
+        ("part", "loader", 7),
+        ("arrays", "dataset", 32),
+        ("listed", "dataset", 32),
     ],
 )
 def test_whatever_gives_batches_does(data, name, kind, count):
@@ -182,21 +203,24 @@ def test_whatever_gives_batches_does(data, name, kind, count):
     ("name", "told"),
     [
         ("ragged", "its samples have several sizes, which takes a `collate_fn`"),
-        ("broken", r"raises ValueError: image 3 is truncated \(data_of_tests.py:55\)"),
+        ("broken", r"raises ValueError: image 3 is truncated \(data_of_tests.py:56\)"),
         ("empty", "yields nothing"),
         ("nothing", "returns None"),
         ("words", "holds no tensor: it is a tuple of list"),
         ("raises", r"raises FileNotFoundError: data/train is not there \(data_of_tests.py:"),
+        ("torn", r"raises OSError: songs/3.png is cut off"),
         ("hangs", r"gave no batch within 0.4 s: it is at data_of_tests.py:"),
-        ("needs", r"missing a required argument: 'root'\): write the arguments down"),
+        ("needs", r"needs `root`: write the arguments down, as in `…:needs\(root=…\)`"),
         ("number", "gives a int, no loader, data set or iterable"),
         ("absent", "cannot be loaded: .* defines no absent"),
         ("Module.absent", "there is no `absent`"),
         ("pairs(3)", "takes no arguments"),
     ],
 )
-def test_what_gives_none_is_said_in_a_line(data, name, told):
-    with pytest.raises(NoBatch, match=told) as caught:
+def test_what_gives_none_is_said_in_a_line(data, name, told, tmp_path, monkeypatch):
+    (tmp_path / "songs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoData, match=told) as caught:
         taken(data, name, 0.4 if name == "hangs" else 20.0)
     assert "\n" not in str(caught.value)
 

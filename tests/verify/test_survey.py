@@ -125,8 +125,8 @@ def test_what_cannot_be_asked(project, capsys):
     assert "there is no model in empty.py" in capsys.readouterr().err
     assert ask("models.py", "--input", "4,6") == 2
     assert "name one, as models.py:Net" in " ".join(capsys.readouterr().err.split())
-    assert ask("models.py", "--total", "1") == 2
-    assert capsys.readouterr().out.count("not reached in the time there was (--total)") == 4
+    assert ask("models.py", "--time-limit", "1") == 2
+    assert capsys.readouterr().out.count("not reached in the time there was (--time-limit)") == 4
     (project / "models.py").write_text(
         MODELS.replace("nn.Linear(6, 4)", "not_installed_anywhere.Layer(3)[2]")
     )

@@ -42,7 +42,8 @@ def _samples(data: Collected, part: Part) -> Iterator[AuditFinding]:
     if usual <= 0:
         return
     above = (high > 3 * max(np.percentile(high, 90), 0)) & (spread > _TIMES * usual)
-    below = (spread * _TIMES < usual) & (spread > 0) & (high - low < 0.02 * np.median(high - low))
+    # what is one value throughout is told as constant
+    below = (spread * _TIMES < usual) & (high > low) & (high - low < 0.02 * np.median(high - low))
     rows = np.flatnonzero(above | below)
     if len(rows) and len(rows) <= 0.2 * part.count:
         first = rows[0]

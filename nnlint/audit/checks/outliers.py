@@ -54,6 +54,10 @@ def outlying(data: Collected) -> tuple[Array, str]:
     score = np.where(graph.comparable, apart / usual, 0)
     if data.kind in (Kind.IMAGE, Kind.AUDIO):
         score = np.maximum(score, _statistics(data) * _FAR[data.kind])
+        # what is one value throughout is told as constant
+        score[
+            np.concatenate([p.numbers[:, LOWEST] == p.numbers[:, HIGHEST] for p in data.splits])
+        ] = 0
     # what is usual here, heavy tails included
     tail = float(np.percentile(score, 98)) if count >= 100 else 0.0
     rows = np.flatnonzero(score > max(_FAR[data.kind], 1.25 * tail))

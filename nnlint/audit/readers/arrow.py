@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import wave
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -157,15 +157,45 @@ def _picture(value: Any) -> Array:
 
 
 def _sound(value: Any) -> Array:
-    """Samples of a WAV file between -1 and 1."""
+    """A sound as channels of numbers between -1 and 1."""
     if isinstance(value, dict) and value.get("array"):
         return np.asarray(value["array"], np.float32)
-    with wave.open(io.BytesIO(_raw(value))) as file:
-        width, channels = file.getsampwidth(), file.getnchannels()
-        raw = file.readframes(file.getnframes())
-    flat = np.frombuffer(raw, {1: "u1", 2: "<i2", 4: "<i4"}[width]).astype(np.float32)
-    scaled = flat / 128 - 1 if width == 1 else flat / 2.0 ** (8 * width - 1)
-    return np.ascontiguousarray(scaled.reshape(-1, channels).T)
+    raw = _raw(value)
+    read = _wave if raw[:4] in (b"RIFF", b"RIFX", b"RF64") else _compressed
+    try:
+        return np.ascontiguousarray(np.atleast_2d(read(raw).T))
+    except AuditError:
+        raise
+    except Exception as error:
+        raise AuditError(f"cannot be read: {' '.join(str(error).split())[:150]}") from None
+
+
+def _wave(raw: bytes) -> Array:
+    from scipy.io import wavfile
+
+    with warnings.catch_warnings():
+        # chunks that say nothing of the sound, and a last one that is cut off
+        warnings.simplefilter("ignore", wavfile.WavFileWarning)
+        _, sound = wavfile.read(io.BytesIO(raw))
+    found: Array = sound.astype(np.float32)
+    if sound.dtype == np.uint8:
+        return found / 128 - 1
+    # 24 bits come as the upper ones of 32
+    return found if sound.dtype.kind == "f" else found / 2.0 ** (8 * sound.dtype.itemsize - 1)
+
+
+def _compressed(raw: bytes) -> Array:
+    """FLAC, Ogg, MP3 and the like.
+
+    Raises:
+        AuditError: what reads them is not installed.
+    """
+    try:
+        import soundfile
+    except (ImportError, OSError):
+        raise AuditError("is no WAV: `pip install soundfile` reads FLAC, Ogg and MP3") from None
+    found: Array = soundfile.read(io.BytesIO(raw), dtype="float32")[0]
+    return found
 
 
 def _column(values: list[Any]) -> Column:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,17 @@ from nnlint.audit.samples import (
     Texts,
 )
 from nnlint.verify.environment import NAME_ANOTHER
+from nnlint.verify.loaders import Loader
 from nnlint.verify.processes import Workers
 from nnlint.verify.running import Conditions
 from nnlint.verify.session import Outcome, run_job
-from nnlint.verify.targets import Target
 
 _TYPES = frozenset(
     {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
 )
 _CPU_SECONDS = 6 * 3600
+_SHARE = 0.9
+"""Of the time without an answer after which the worker is ended: what a batch may take."""
 
 
 class ProgramReader:
@@ -38,15 +39,13 @@ class ProgramReader:
 
     def __init__(
         self,
-        target: Target,
+        loader: Loader,
         conditions: Conditions,
         limit: int,
         seconds: float,
-        arguments: Mapping[str, Any] | None = None,
     ) -> None:
-        self.target, self.conditions = target, conditions
+        self.loader, self.conditions = loader, conditions
         self.limit, self.seconds = limit, seconds
-        self.arguments = dict(arguments or {})
 
     def read(self, sink: Sink) -> None:
         """Read all splits; one that hangs or crashes is told, and the others are read.
@@ -59,25 +58,23 @@ class ProgramReader:
             while True:
                 outcome = self._run(workers, stream)
                 if outcome.failure:
-                    raise AuditError(_failure(self.target, outcome))
+                    raise AuditError(_failure(outcome))
                 died = [r.summary for r in outcome.results if r.status == "INCONCLUSIVE"]
                 if not died or stream.finished:
                     break
                 if stream.at is None:
-                    raise AuditError(f"{self.target.title} cannot be loaded: {died[0]}")
+                    raise AuditError(f"{self.loader.title} cannot be loaded: {died[0]}")
                 stream.end_early(died[0])
         if not stream.done:
-            raise AuditError(f"{self.target.title} gives no split")
+            raise AuditError(f"{self.loader.title} gives no split")
 
     def _run(self, workers: Workers, stream: _Stream) -> Outcome:
         job = {
-            "target": self.target.as_job(),
+            "loader": self.loader.as_job(_SHARE * self.conditions.limits.timeout),
             "probes": ["samples"],
             "path": [str(p) for p in (Path.cwd(), Path.cwd() / "src") if p.is_dir()],
             "cpu": _CPU_SECONDS,
             "samples": {
-                "args": self.arguments,
-                "folder": str(Path.cwd()),
                 "limit": self.limit,
                 "seconds": self.seconds,
                 # what a split draws after a restart is not what the one before it drew
@@ -89,10 +86,10 @@ class ProgramReader:
         return run_job(self.conditions.python, job, limits, stream.on_event, workers)
 
 
-def _failure(target: Target, outcome: Outcome) -> str:
+def _failure(outcome: Outcome) -> str:
     stage, reason = outcome.failure.get("stage"), outcome.failure.get("reason")
     hint = f"; {NAME_ANOTHER}" if stage in ("torch", "start") else ""
-    return f"{target.title}: {reason}{hint}"
+    return f"{reason}{hint}"
 
 
 class _Stream:
@@ -102,7 +99,7 @@ class _Stream:
         self.sink = sink
         self.done: set[str] = set()
         self.at: str | None = None
-        self.finished = self.given_up = False
+        self.finished = False
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Take one message of the worker."""
@@ -114,23 +111,21 @@ class _Stream:
         elif kind == "fault":
             index = event.get("index")
             where = (index,) if isinstance(index, int) else ()
-            self.given_up = str(event.get("reason")).endswith("given up")
-            what = f"sample {index} raises " if where else ""
-            self.sink.problem(Problem(split, f"{what}{event.get('reason')}", where))
+            self.sink.problem(Problem(split, str(event.get("reason")), where))
         elif kind == "read":
             self._end(split, event)
         elif kind == "answer":
             self.finished = True
 
     def _begin(self, split: str, event: dict[str, Any]) -> None:
-        self.at, self.given_up = split, False
+        self.at = split
         total, shuffled = event.get("total"), event.get("shuffled")
         self.sink.split(
             SplitInfo(
                 split,
                 total if isinstance(total, int) else None,
                 shuffled if isinstance(shuffled, bool) else None,
-                batched=event.get("kind") != "dataset",
+                batched=bool(event.get("batched")),
                 source=str(event.get("kind", "")),
             )
         )
@@ -138,11 +133,11 @@ class _Stream:
     def _end(self, split: str, event: dict[str, Any]) -> None:
         self.done.add(split)
         self.at = None
-        if not event.get("count") and not self.given_up:
+        if not event.get("count") and not event.get("explained"):
             why = "every sample fails" if event.get("faults") else "it yields nothing"
             self.sink.problem(Problem(split, why, kind="unreadable"))
         if event.get("stopped") == "time":
-            self.sink.note(f"`{split}` was read until the time was up (--total)")
+            self.sink.note(f"`{split}` was read until the time was up (--time-limit)")
 
     def end_early(self, reason: str) -> None:
         """The worker died, or was ended, while it read a split."""

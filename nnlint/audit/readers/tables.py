@@ -23,9 +23,15 @@ _LABEL = re.compile(
 )
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    # the mark of UTF-16 begins that of UTF-32
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_DECIMAL = re.compile(r"\s*[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?([eE][-+]?\d+)?\s*")
+"""A number as written where the comma stands before its decimals."""
 _BAD_LINE = re.compile(r"Skipping line (\d+): (.*)")
 
 
@@ -179,18 +185,29 @@ def _csv(path: Path, split: str, limit: int, sink: Sink) -> Any:
     encoding, problem = _encoding(path)
     if problem:
         sink.problem(Problem(split, f"{path.name} {problem}", names=(path.name,), grave=False))
+    with path.open(encoding=encoding, errors="replace") as file:
+        first = file.readline()
+    separator = _separator(first)
+    named = not _is_row(first, separator)
+    if not named:
+        sink.note(f"{path.name} has no names of columns: its first line is data")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         frame = pandas.read_csv(
             path,
             encoding=encoding,
             encoding_errors="replace",
-            sep=_separator(path, encoding),
+            sep=separator,
+            header="infer" if named else None,
             on_bad_lines="warn",
             nrows=limit,
             low_memory=False,
             skipinitialspace=True,
         )
+    if not named:
+        frame.columns = [f"column {number + 1}" for number in frame.columns]
+    if separator != ",":
+        _read_decimals(frame)
     bad = [found for w in caught for found in _BAD_LINE.findall(str(w.message))]
     if bad:
         lines = [line for line, _ in bad]
@@ -205,9 +222,29 @@ def _csv(path: Path, split: str, limit: int, sink: Sink) -> Any:
     return frame
 
 
-def _separator(path: Path, encoding: str) -> str:
-    with path.open(encoding=encoding, errors="replace") as file:
-        first = file.readline()
+def _is_row(line: str, separator: str) -> bool:
+    """Whether a first line has numbers where names of columns would be."""
+    fields = [field.strip().strip('"') for field in line.strip().split(separator)]
+    # whole numbers alone may be names, such as years
+    return all(map(_NUMBER.fullmatch, fields)) and any("." in field for field in fields)
+
+
+def _read_decimals(frame: Any) -> None:
+    """Make numbers of columns whose decimals stand behind a comma."""
+    import pandas
+
+    for name in frame.columns:
+        series = frame[name]
+        if not isinstance(series, pandas.Series) or pandas.api.types.is_numeric_dtype(series):
+            continue
+        told = [v for v in series.dropna() if isinstance(v, str)]
+        if any("," in v for v in told) and all(map(_DECIMAL.fullmatch, told)):
+            plain = series.str.strip().str.replace(".", "", regex=False)
+            frame[name] = pandas.to_numeric(plain.str.replace(",", ".", regex=False))
+
+
+def _separator(first: str) -> str:
+    """What stands between the fields of a first line."""
     counts = {sep: first.count(sep) for sep in ",;\t|"}
     return max(counts, key=lambda sep: counts[sep])
 
@@ -221,6 +258,9 @@ def _encoding(path: Path) -> tuple[str, str]:
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name, "" if name == "utf-8-sig" else f"is in {name.upper()}, not in UTF-8"
+        plain = _without_mark(start + file.read(2**10))
+        if plain:
+            return plain, f"is in {plain.upper()} without a mark that says so, not in UTF-8"
         file.seek(0)
         while chunk := file.read(2**20):
             if b"\0" in chunk:
@@ -233,3 +273,13 @@ def _encoding(path: Path) -> tuple[str, str]:
                 return "cp1252", f"{told}: read as Windows-1252, in which some letters may be wrong"
             row += chunk.count(b"\n")
     return "utf-8", ""
+
+
+def _without_mark(start: bytes) -> str:
+    """UTF-16 without its mark, by where the zero bytes of Latin letters are; else nothing."""
+    even, odd = start[::2], start[1::2]
+    if len(odd) >= 8 and odd.count(0) > 0.7 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if len(odd) >= 8 and even.count(0) > 0.7 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return ""

@@ -64,7 +64,7 @@ def main(forked: bool = False) -> int:
         if "samples" in job:
             from .data.serving import serve_samples
 
-            serve_samples(job, send, guard.refusals)
+            serve_samples(job, send)
         else:
             _serve(job, send, guard)
     except MemoryError as error:
@@ -160,13 +160,14 @@ def _serve(job: dict[str, Any], send: Send, guard: Any) -> None:
 
 def _load(loader: dict[str, Any], seed: int, send: Send) -> Any:
     """The first batch of the user's loader; None where there is none, which is said."""
-    from .loading import NoBatch, first_batch
+    from .data.batching import first_batch
+    from .data.faults import NoData
 
     send("start", probe="loader")
     started = time.monotonic()
     try:
         batch = first_batch(loader, seed)
-    except NoBatch as error:
+    except NoData as error:
         send("failed", stage="loader", reason=str(error))
         return None
     send(

@@ -42,7 +42,7 @@ class Batch:
 
     value: Any
     kind: str
-    """What it came from: DataLoader, Dataset, iterable …"""
+    """What it came from: `loader`, `dataset` or `iterable`."""
     loader: Any
     folder: str
     """The folder that its files are looked for from."""

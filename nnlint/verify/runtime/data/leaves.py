@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 import torch
+from torch.nn.utils.rnn import PackedSequence, unpack_sequence
 
 LONGEST_TEXT = 20_000
 """Characters that are kept of a text."""
@@ -45,6 +46,8 @@ def _leaf(value: Any) -> Any:
     """A value as tensor, text, number or list of these; None where it is to be taken apart."""
     if isinstance(value, torch.Tensor):
         return plain_tensor(value)
+    if isinstance(value, PackedSequence):
+        return [plain_tensor(part) for part in unpack_sequence(value)]
     if _is_number(value):
         return value
     if isinstance(value, (str, bytes)):
@@ -91,6 +94,50 @@ def _parts(value: Any) -> Optional[list[tuple[Any, Any]]]:
         shown = [(k, v) for k, v in attributes.items() if not k.startswith("_")]
         return shown or None
     return None
+
+
+def samples_of(batch: Any, count: int) -> Optional[list[dict[str, Any]]]:
+    """The samples of a batch that was not stacked; None for one that was.
+
+    Such a batch is a list of samples, or lists side by side, as `tuple(zip(*samples))` gives them.
+
+    Parameters:
+        count: how many samples there are.
+    """
+    named = isinstance(batch, Mapping)
+    if not count or not batch or not (named or type(batch) in (list, tuple)):
+        return None
+    parts = list(batch.values() if named else batch)
+    beside = all(type(part) in (list, tuple) and len(part) == count for part in parts)
+    if beside and any(map(_is_composed, (part[0] for part in parts))):
+        keys = list(batch) if named else range(len(parts))
+        rows = zip(*parts)
+        return [leaves_of(dict(zip(keys, row)) if named else row) for row in rows]
+    if not named and len(parts) == count and all(map(_is_composed, parts)):
+        return [leaves_of(part) for part in parts]
+    return None
+
+
+def _is_composed(value: Any) -> bool:
+    """Whether a value is made of several, so that a list of them is no leaf."""
+    return _leaf(value) is None and _parts(value) is not None
+
+
+def is_batch(leaves: dict[str, Any], batches: bool = False) -> bool:
+    """Whether these are the parts of a batch, and of no single sample.
+
+    Parameters:
+        batches: what they come from says that it gives batches.
+    """
+    tensors = [leaf for leaf in leaves.values() if isinstance(leaf, torch.Tensor)]
+    sizes = {t.shape[0] if t.dim() else 0 for t in tensors}
+    lists = [leaf for leaf in leaves.values() if isinstance(leaf, list)]
+    numbers = any(isinstance(leaf, (int, float, str)) for leaf in leaves.values())
+    if numbers or (not tensors and not lists):
+        return False
+    if len(tensors) == 1 and not lists:
+        return batches or tensors[0].dim() in (2, 4)
+    return len(sizes) == 1 and 0 not in sizes
 
 
 def plain_tensor(tensor: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
@@ -11,13 +9,16 @@ from typing import Any, NamedTuple, Optional, Union
 import torch
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
-from .leaves import Strange, leaves_of
-from .splits import kind_of, length_of
+from .faults import TimeIsUp, told
+from .leaves import Strange, is_batch, leaves_of, samples_of
+from .splits import Unmade, in_this_process, is_table, kind_of, length_of
 
 _PIECE = 32
 """Samples of a data set that are sent together."""
+_APART = 3
+"""So many items of a stream that raise are told each by itself."""
 _IN_VAIN = 50
-"""Samples that fail one after the other, from the first on, before a split is given up."""
+"""Samples that fail one after the other, in data sets from the first on, before a split is given up."""
 
 
 class Piece(NamedTuple):
@@ -35,13 +36,19 @@ class Fault(NamedTuple):
 
     place: Optional[int]
     reason: str
-    """In words: the exception and where it was raised."""
+    """In words: what cannot be had, why, and where in the user's code."""
+    ends: bool = False
+    """Whether it may only mean that there are no more."""
+    hangs: bool = False
+    """Whether it took longer than it may."""
 
 
 def describe(source: Any) -> dict[str, Any]:
     """What is known of a split before it is read."""
     kind = kind_of(source)
     told: dict[str, Any] = {"kind": kind, "total": None, "shuffled": None, "batch_size": None}
+    # what a data set gives, as a stream or not, is not yet what the net gets
+    told["batched"] = kind != "dataset" and not is_table(source)
     if kind == "loader":
         iterable = isinstance(source.dataset, IterableDataset)
         told["total"] = None if iterable else length_of(source.sampler)
@@ -118,6 +125,11 @@ def _by_batches(loader: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
             yield _beside([leaves_of(sample) for sample in samples], good)
             taken += len(good)
             continue
+        apart = samples_of(batch, len(good))
+        if apart is not None:
+            yield _beside(apart, good)
+            taken += len(apart)
+            continue
         columns, count = _rows(leaves_of(batch), len(good))
         taken += count
         yield Piece(_numbers(good) if count == len(good) else None, columns, count)
@@ -139,17 +151,25 @@ def _fetched(dataset: Any, indices: list[Any]) -> Iterator[tuple[Any, Any]]:
     """Samples by index; a `Fault` in place of one that cannot be had."""
     if callable(getattr(dataset, "__getitems__", None)):
         try:
-            yield from zip(indices, dataset.__getitems__(indices))
-            return
+            together = list(zip(indices, dataset.__getitems__(indices)))
         except Exception:
             # one by one tells which it is
             pass
+        else:
+            yield from together
+            return
     for index in indices:
+        number = int(index) if hasattr(index, "__index__") else None
         try:
-            yield index, dataset[index]
+            sample = dataset[index]
+        except TimeIsUp as error:
+            yield index, Fault(number, f"sample {index} {error}", hangs=True)
+            return
         except Exception as error:
-            number = int(index) if hasattr(index, "__index__") else None
-            yield index, Fault(number, told(error))
+            ends = isinstance(error, (IndexError, StopIteration))
+            yield index, Fault(number, f"sample {index} raises {told(error)}", ends)
+        else:
+            yield index, sample
 
 
 def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
@@ -162,7 +182,7 @@ def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
         samples: list[Any] = []
         for index, sample in _fetched(dataset, list(wanted[start : start + _PIECE])):
             if isinstance(sample, Fault):
-                if total is None and sample.reason.startswith(("IndexError", "StopIteration")):
+                if total is None and sample.ends:
                     if samples:
                         yield _beside(samples, good)
                     return
@@ -181,29 +201,28 @@ def _by_samples(dataset: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
 
 def _streamed(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
     """What an iterator yields; after an exception it is asked on, as some can go on."""
-    if isinstance(source, DataLoader) and source.num_workers:
-        # no further processes: the limits hold for this one
-        source.num_workers, source.timeout = 0, 0
+    if isinstance(source, Unmade):
+        yield Fault(None, f"{source.what} raises {told(source.error)}")
+        return
     try:
-        iterator = iter(source)
+        iterator = iter(in_this_process(source))
     except Exception as error:
         yield Fault(None, f"it cannot be iterated over: {told(error)}")
         return
-    taken = number = failed = 0
+    taken = number = failed = in_a_row = 0
     waiting: list[dict[str, Any]] = []
-    while taken < limit:
+    while taken < limit and in_a_row < _IN_VAIN:
         try:
             item = next(iterator)
         except StopIteration:
             break
         except Exception as error:
-            failed += 1
-            yield Fault(None, f"item {number} raises {told(error)}")
+            failed, in_a_row = failed + 1, in_a_row + 1
+            if failed <= _APART:
+                yield Fault(None, f"item {number} raises {told(error)}")
             number += 1
-            if failed >= _IN_VAIN and not taken:
-                break
             continue
-        number += 1
+        number, in_a_row = number + 1, 0
         leaves = leaves_of(item)
         size = _batch_size(leaves) if _is_batched(source, leaves) else 0
         if size:
@@ -218,6 +237,10 @@ def _streamed(source: Any, limit: int) -> Iterator[Union[Piece, Fault]]:
             waiting = []
     if waiting:
         yield _beside(waiting, None)
+    if in_a_row == _IN_VAIN:
+        yield Fault(None, f"the last {in_a_row} items raise: given up")
+    elif failed > _APART:
+        yield Fault(None, f"{failed} items in all raise")
 
 
 def _is_batched(source: Any, leaves: dict[str, Any]) -> bool:
@@ -226,15 +249,7 @@ def _is_batched(source: Any, leaves: dict[str, Any]) -> bool:
         return source.batch_size is not None or source.batch_sampler is not None
     if isinstance(source, IterableDataset):
         return False
-    tensors = [leaf for leaf in leaves.values() if isinstance(leaf, torch.Tensor)]
-    sizes = {t.shape[0] if t.dim() else 0 for t in tensors}
-    lists = [leaf for leaf in leaves.values() if isinstance(leaf, list)]
-    numbers = any(isinstance(leaf, (int, float, str)) for leaf in leaves.values())
-    if numbers or (not tensors and not lists):
-        return False
-    if len(tensors) == 1 and not lists:
-        return tensors[0].dim() == 4 or hasattr(source, "batch_size")
-    return len(sizes) == 1 and 0 not in sizes
+    return is_batch(leaves, hasattr(source, "batch_size"))
 
 
 def _batch_size(leaves: dict[str, Any]) -> int:
@@ -283,16 +298,3 @@ def _beside(samples: list[dict[str, Any]], indices: Optional[list[int]]) -> Piec
     names = dict.fromkeys(name for sample in samples for name in sample)
     columns = {name: [sample.get(name) for sample in samples] for name in names}
     return Piece(None if indices is None else _numbers(indices), columns, len(samples))
-
-
-def told(error: BaseException) -> str:
-    """An exception in words, with the row of the user's code that raised it."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(ours) and f"{os.sep}torch{os.sep}" not in frame.filename
-    ]
-    local = [f for f in frames if "site-packages" not in f.filename] or frames
-    return f"{text} ({os.path.relpath(local[-1].filename)}:{local[-1].lineno})" if local else text

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import random
-import sys
 import time
 from typing import Any, Callable, Optional
 
 import torch
 
-from ..causes import cause_of
-from ..construction.building import NotLoaded, file_of, load_target
+from .faults import NoData, within
 from .leaves import LONGEST_TEXT, Strange, plain_tensor
-from .reading import Fault, Piece, describe, pieces, told
-from .splits import NoData, splits_of
+from .opening import inside, opened
+from .reading import Fault, Piece, describe, pieces
 
 Send = Callable[..., None]
 _LARGEST_CHUNK = 48 * 2**20
@@ -25,80 +22,77 @@ _MOST_CHUNKS = 4
 _MOST_FAULTS = 200
 
 
-def serve_samples(job: dict[str, Any], send: Send, refusals: list[str]) -> None:
+def serve_samples(job: dict[str, Any], send: Send) -> None:
     """Stream the splits of a target.
 
     Parameters:
-        job: `target`; `samples` with `args`, `folder`, `limit`, `seconds` and `done`, the splits
-            that are not to be read again.
-        refusals: what the sandbox has refused so far.
+        job: `loader`, as `opened` takes it; `samples` with `limit`, `seconds` for all of it,
+            `seed`, and `done`, the splits that are not to be read again.
     """
     asked = job["samples"]
-    os.chdir(asked["folder"])
-    _seed(int(asked.get("seed") or 0))
     send("start", probe="samples")
-    target = job["target"]
+    patience = float(job["loader"].get("seconds") or 0)
+    seed = int(asked.get("seed") or 0)
     try:
-        filename = target.get("file") or file_of(target["module"])
-        found = load_target(filename, target["name"])
-        splits = splits_of(found, asked.get("args") or {})
-    except NotLoaded as error:
-        _fail(send, "load", str(error), refusals)
-        return
+        splits, folder = opened(job["loader"], seed, dict, what="gave no data")
     except NoData as error:
-        send("failed", stage="target", reason=str(error))
-        return
-    except (Exception, SystemExit) as error:
-        _fail(send, "build", f"{target['name']} raises {told(error)}", refusals)
+        send("failed", stage="loader", reason=str(error))
         return
     deadline = time.monotonic() + float(asked["seconds"])
     for number, (name, source) in enumerate(splits.items()):
         if name not in asked.get("done", ()):
             prefix = os.path.join(job["scratch"], f"samples-{number}-")
-            _Stream(name, send, prefix).send(source, int(asked["limit"]), deadline)
+            with inside(folder):
+                stream = _Stream(name, send, prefix, patience)
+                stream.send(source, int(asked["limit"]), deadline)
     send("answer", probe="samples", status="MEASURED", summary="", evidence={}, seconds=0)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    torch.manual_seed(seed)
-    # torch has imported it, where there is one
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed)
-
-
-def _fail(send: Send, stage: str, reason: str, refusals: list[str]) -> None:
-    found = cause_of(reason, refusals)
-    send("failed", stage=found[0] if found else stage, reason=found[1] if found else reason)
 
 
 class _Stream:
     """One split on its way."""
 
-    def __init__(self, split: str, tell: Send, prefix: str) -> None:
+    def __init__(self, split: str, tell: Send, prefix: str, patience: float) -> None:
         self.split, self.tell, self.prefix = split, tell, prefix
+        self.patience = patience
+        """Seconds that a batch, or a few samples, may take."""
         self.count = self.faults = self.chunks = 0
+        self.explained = False
+        """Whether a fault of the whole split was told."""
 
     def send(self, source: Any, limit: int, deadline: float) -> None:
         """All of it, up to a number of samples and a point in time."""
         self.tell("split", split=self.split, **describe(source))
         stopped = ""
-        for part in pieces(source, limit):
+        parts = pieces(source, limit)
+        while not stopped:
+            try:
+                with within(self.patience, "gave nothing"):
+                    part = next(parts, None)
+            except NoData as error:
+                part = Fault(None, f"it {error}", hangs=True)
+            if part is None:
+                break
             if isinstance(part, Fault):
                 self._fault(part)
+                stopped = "hangs" if part.hangs else ""
             else:
                 self._piece(part)
             if time.monotonic() > deadline:
                 stopped = "time"
-                break
-        self.tell("read", split=self.split, count=self.count, faults=self.faults, stopped=stopped)
+        self.tell(
+            "read",
+            split=self.split,
+            count=self.count,
+            faults=self.faults,
+            explained=self.explained,
+            stopped=stopped,
+        )
 
     def _fault(self, fault: Fault) -> None:
         self.faults += 1
+        self.explained = self.explained or fault.place is None
         if self.faults <= _MOST_FAULTS:
-            cause = cause_of(fault.reason)
-            reason = cause[1] if cause else fault.reason
-            self.tell("fault", split=self.split, index=fault.place, reason=reason)
+            self.tell("fault", split=self.split, index=fault.place, reason=fault.reason)
 
     def _piece(self, piece: Piece) -> None:
         weight = sum(_weight(column) for column in piece.columns.values())

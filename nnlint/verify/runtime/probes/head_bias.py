@@ -16,7 +16,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from ..loading import more_targets
+from ..data.batching import more_targets
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
 from ..watching import CATEGORICAL, Seen
 
