@@ -6,7 +6,7 @@ import pytest
 from program_text import analysed, main_program
 
 from nnlint.questions.loss.losses import last_activation, operands
-from nnlint.questions.model.dropout import dropouts_behind, elementwise_dropouts_behind
+from nnlint.questions.model.dropout import dropouts_behind_norms, elementwise_dropouts
 from nnlint.remedies.pipelines import bypass
 from nnlint.rewriting import edits_of
 from nnlint.semantics.dataflow import activation, behind, in_one_module
@@ -64,9 +64,10 @@ x = F.silu(x).flatten()
     assert names(["relu", "elu"]) == []
 
 
-def dropouts(text, question=dropouts_behind, family="batch_norm"):
-    """The texts of dropouts that a question finds behind layers of a family."""
-    return [d.site.text for o in operations(text, family) for d in question(o)]
+def dropouts(text, question=dropouts_behind_norms):
+    """The texts of dropouts that a question finds behind layers."""
+    programs = analysed(HEAD + text).programs
+    return [dropout.site.text for program in programs for dropout, _ in question(program)]
 
 
 NET = """
@@ -127,7 +128,7 @@ nn.Sequential(
     nn.Conv2d(3, 3, 3), nn.Dropout(0.1), nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, (3, 1))
 )(torch.rand(1, 3, 9, 9))
 """
-    assert dropouts(text, elementwise_dropouts_behind, "conv") == ["nn.Dropout(0.1)"]
+    assert dropouts(text, elementwise_dropouts) == ["nn.Dropout(0.1)"]
 
 
 def test_operands_are_told_by_their_names():

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 from nnlint.semantics.definitions import is_defined_in, users_first
@@ -106,7 +107,8 @@ class Program:
     naming: Callable[[str], tuple[ModuleSyntax, ...]] = lambda name: ()
     """The project's other files that mention a name, the nearest ones where there are many."""
     _walk: list[tuple[Event, tuple[Block, ...]]] | None = None
-    _events: dict[tuple[str, ...], list[Event]] = field(default_factory=dict)
+    _places: dict[str, list[int]] | None = None
+    """Where the events of each kind are in the walk."""
     _answers: dict[Callable[[Program], Any], Any] = field(default_factory=dict)
 
     def walk(self) -> list[tuple[Event, tuple[Block, ...]]]:
@@ -124,11 +126,14 @@ class Program:
 
     def events(self, *kinds: str) -> list[Event]:
         """The events of the given kinds, or all of them, in source order."""
-        known = self._events.get(kinds)
-        if known is None:
-            known = [event for event, _ in self.walk() if not kinds or event.kind in kinds]
-            self._events[kinds] = known
-        return known.copy()
+        if self._places is None:
+            self._places = {}
+            for place, (event, _) in enumerate(self.walk()):
+                self._places.setdefault(event.kind, []).append(place)
+        wanted = [self._places.get(kind, ()) for kind in set(kinds or self._places)]
+        places = wanted[0] if len(wanted) == 1 else sorted(chain.from_iterable(wanted))
+        walk = self.walk()
+        return [walk[place][0] for place in places]
 
     def elsewhere(self, event: Event, depth: int = 2) -> list[tuple[Program, Event]]:
         """The same event where the project's other files get to it, through what is entered here:
@@ -459,6 +464,10 @@ def is_test(module: ModuleSyntax) -> bool:
     `x_test.py` is one if it has something to test with: it may as well be the script that
     tests a model.
     """
+    return module.once(_is_test, None)
+
+
+def _is_test(module: ModuleSyntax, _: None) -> bool:
     *packages, last = module.name.split(".")
     if (
         "tests" in packages

@@ -217,8 +217,21 @@ def upstream(tensor: Tensor, stop: Callable[[Operation], bool]) -> Iterator[Oper
                 queue += producer.inputs
 
 
-def made_up(tensor: Tensor, depth: int = 12) -> bool:
+def made_up(tensor: Tensor) -> bool:
     """Whether a tensor holds no data: it is learned, random or constant from the start."""
+    return _is_made_up(tensor, _FARTHEST, set())
+
+
+_FARTHEST = 12
+"""Operations that are looked behind for what a tensor is made of."""
+
+
+def _is_made_up(tensor: Tensor, depth: int, known: set[tuple[Tensor, int]]) -> bool:
+    """Whether a tensor holds no data, as far as so many operations behind it tell.
+
+    Parameters:
+        known: what is known to hold none: branches that are joined again double the ways.
+    """
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation):
         return False
@@ -229,7 +242,11 @@ def made_up(tensor: Tensor, depth: int = 12) -> bool:
     # the device of `x.to(other.device)` gives no value
     moved = producer.entry.transparent and producer.entry.family not in MIXING
     parts = producer.inputs[:1] if moved else producer.inputs
-    return bool(parts) and all(made_up(t, depth - 1) for t in parts)
+    for part in parts:
+        if (part, depth) not in known and not _is_made_up(part, depth - 1, known):
+            return False
+        known.add((part, depth))
+    return bool(parts)
 
 
 def is_tried_out(values: Iterable[Value]) -> bool | None:
@@ -338,38 +355,59 @@ def depends_on(tensor: Tensor, source: Tensor) -> bool:
     return False
 
 
+class Nearest:
+    """The nearest operations with a goal that tensors depend on whichever path is taken.
+
+    They are told apart by their place, since the rounds of a loop are alike. Nothing is looked
+    for behind an operation with the goal or a stop. Each tensor is looked behind once, however
+    many are asked for.
+
+    Parameters:
+        goal: whether an operation is looked for.
+        stop: whether nothing behind an operation counts.
+    """
+
+    def __init__(
+        self, goal: Callable[[Operation], bool], stop: Callable[[Operation], bool]
+    ) -> None:
+        self._goal = goal
+        self._stop = stop
+        self._known: dict[Tensor, dict[SiteKey, Operation]] = {}
+
+    def behind(self, tensor: Tensor) -> dict[SiteKey, Operation]:
+        """Those that a tensor depends on, by their places."""
+        known = self._known
+        waiting: list[Tensor] = [] if tensor in known else [tensor]
+        while waiting:
+            current = waiting[-1]
+            producer = current.producer
+            inputs: tuple[Tensor, ...] = ()
+            if isinstance(producer, Operation) and current not in known:
+                if self._goal(producer):
+                    known[current] = {producer.site.key: producer}
+                elif self._stop(producer):
+                    known[current] = {}
+                else:
+                    inputs = producer.inputs
+            elif isinstance(producer, Join):
+                inputs = producer.inputs
+            missing = [i for i in inputs if i not in known]
+            if missing and current not in known:
+                waiting += missing
+                continue
+            waiting.pop()
+            if current not in known:
+                parts = [known[i] for i in inputs]
+                whole = isinstance(producer, Join)
+                known[current] = _common(parts) if whole else _all(parts)
+        return known[tensor]
+
+
 def behind(
     tensor: Tensor, goal: Callable[[Operation], bool], stop: Callable[[Operation], bool]
 ) -> dict[SiteKey, Operation]:
-    """The nearest operations with `goal` that `tensor` depends on whichever path is taken.
-
-    They are told apart by their place, since the rounds of a loop are alike. Nothing is
-    looked for behind an operation with `goal` or `stop`.
-    """
-    known: dict[int, dict[SiteKey, Operation]] = {}
-    waiting: list[Tensor] = [tensor]
-    while waiting:
-        current = waiting[-1]
-        producer = current.producer
-        inputs: tuple[Tensor, ...] = ()
-        if isinstance(producer, Operation) and id(current) not in known:
-            if goal(producer):
-                known[id(current)] = {producer.site.key: producer}
-            elif stop(producer):
-                known[id(current)] = {}
-            else:
-                inputs = producer.inputs
-        elif isinstance(producer, Join):
-            inputs = producer.inputs
-        missing = [i for i in inputs if id(i) not in known]
-        if missing and id(current) not in known:
-            waiting += missing
-            continue
-        waiting.pop()
-        if id(current) not in known:
-            parts = [known[id(i)] for i in inputs]
-            known[id(current)] = _common(parts) if isinstance(producer, Join) else _all(parts)
-    return known[id(tensor)]
+    """The nearest operations with `goal` that one tensor depends on; see `Nearest`."""
+    return Nearest(goal, stop).behind(tensor)
 
 
 def _common(parts: list[dict[SiteKey, Operation]]) -> dict[SiteKey, Operation]:
@@ -377,7 +415,10 @@ def _common(parts: list[dict[SiteKey, Operation]]) -> dict[SiteKey, Operation]:
 
 
 def _all(parts: list[dict[SiteKey, Operation]]) -> dict[SiteKey, Operation]:
-    return {key: operation for part in parts for key, operation in part.items()}
+    found = [part for part in parts if part]
+    if len(found) < 2:
+        return found[0] if found else {}
+    return {key: operation for part in found for key, operation in part.items()}
 
 
 def in_one_module(first: Operation, second: Operation) -> bool:

@@ -141,7 +141,7 @@ def _of_name(module: ModuleSyntax, node: ast.Name | ast.Attribute, depth: int) -
     if scope is None:
         return None
     given: Listing | None = None
-    for inner in sorted(walk(scope), key=_place):
+    for inner in module.once(_telling, scope):
         if isinstance(node, ast.Name) and _place(inner) >= _place(node):
             # what it becomes later is not read here
             break
@@ -197,6 +197,12 @@ def _is_same(target: ast.AST, node: ast.Name | ast.Attribute) -> bool:
         and type(target) is type(node)
         and ast.unparse(target) == ast.unparse(node)
     )
+
+
+def _telling(module: ModuleSyntax, scope: ast.AST) -> list[ast.AST]:
+    """What may tell what a variable of a scope holds, as it is written one after the other."""
+    found = [n for n in walk(scope) if isinstance(n, ast.Assign | ast.AnnAssign | ast.Call | ast.For)]
+    return sorted(found, key=_place)
 
 
 def _place(node: ast.AST) -> tuple[int, int]:

@@ -102,6 +102,8 @@ def _indexed_alike(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, list[as
     """What a function takes elements of by one and the same index."""
     by_index: dict[str, list[ast.Subscript]] = {}
     for node in walk(function):
+        if type(node) is not ast.Subscript:
+            continue
         match node:
             case ast.Subscript(
                 value=ast.Name() | ast.Attribute(value=ast.Name(id="self")),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from nnlint.questions.model.layers import follows_mode, is_tried_alone, place_of
 from nnlint.questions.model.parts import path_to
-from nnlint.semantics.dataflow import behind, in_one_module, makers, upstream
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import Nearest, in_one_module, makers, upstream
 from nnlint.semantics.values import (
     Built,
     Choice,
@@ -61,25 +63,39 @@ def is_positive(rate: Value | None) -> bool:
     return isinstance(rate, Constant) and isinstance(rate.value, int | float) and rate.value > 0
 
 
-def dropouts_behind(norm: Operation) -> Iterable[Operation]:
-    """Dropouts whose output reaches a batch norm of the same module, not normalised again.
+def dropouts_behind_norms(program: Program) -> Iterator[tuple[Operation, Operation]]:
+    """Dropouts whose output reaches a batch norm of the same module, not normalised again, each
+    with the batch norm.
 
     Only running statistics go wrong: a batch norm that keeps none is reached by nothing, nor is
     one by a dropout that is on in evaluation, too.
     """
-    if not norm.inputs or constant(norm.arguments.get("track_running_stats"), True) is False:
-        return ()
+    known: dict[object, Nearest] = {}
+    for norm in program.operations:
+        if norm.entry.family != "batch_norm" or not norm.inputs:
+            continue
+        if constant(norm.arguments.get("track_running_stats"), True) is False:
+            continue
+        module = norm.modules[0] if norm.modules else (norm.function, norm.owner)
+        if module not in known:
+            known[module] = Nearest(partial(_drops_before, norm), _rescales)
+        for dropout in known[module].behind(norm.inputs[0]).values():
+            if not is_tried_alone(dropout):
+                yield dropout, norm
 
-    def drops_here(operation: Operation) -> bool:
-        return (
-            is_active(operation, DROPPING)
-            and follows_mode(operation)
-            and in_one_module(operation, norm)
-            and not _drops_weights(operation)
-        )
 
-    found = behind(norm.inputs[0], drops_here, lambda o: o.entry.family in RESCALING).values()
-    return [dropout for dropout in found if not is_tried_alone(dropout)]
+def _drops_before(norm: Operation, operation: Operation) -> bool:
+    """Whether an operation is a dropout that changes what a batch norm of its module takes in."""
+    return (
+        is_active(operation, DROPPING)
+        and follows_mode(operation)
+        and in_one_module(operation, norm)
+        and not _drops_weights(operation)
+    )
+
+
+def _rescales(operation: Operation) -> bool:
+    return operation.entry.family in RESCALING
 
 
 def _drops_weights(dropout: Operation) -> bool:
@@ -165,12 +181,16 @@ def _end(site: Site) -> tuple[int, int]:
     return site.module.span(site.node)[1]
 
 
-def elementwise_dropouts_behind(convolution: Operation) -> Iterable[Operation]:
-    """Elementwise dropouts on feature maps that a 2-D or 3-D convolution takes in."""
-    if not _looks_around(convolution) or not convolution.inputs:
-        return ()
-    found = behind(convolution.inputs[0], _drops_elements_of_map, _leaves_feature_map).values()
-    return [dropout for dropout in found if not is_tried_alone(dropout)]
+def elementwise_dropouts(program: Program) -> Iterator[tuple[Operation, Operation]]:
+    """Elementwise dropouts on feature maps, each with a 2-D or 3-D convolution that takes it in."""
+    known = Nearest(_drops_elements_of_map, _leaves_feature_map)
+    for convolution in program.operations:
+        if convolution.entry.family != "conv" or not convolution.inputs:
+            continue
+        if _looks_around(convolution):
+            for dropout in known.behind(convolution.inputs[0]).values():
+                if not is_tried_alone(dropout):
+                    yield dropout, convolution
 
 
 def is_on_maps_only(operations: Iterable[Operation], dropout: Operation, dimensions: int) -> bool:

@@ -87,9 +87,11 @@ def _candidates(program: Program, owner: Instance) -> Iterator[tuple[LooseTensor
     for name, value in list(owner.state.items()):
         if not isinstance(value, Tensor) or not isinstance(name, str):
             continue
-        kind = _kind(value, registered)
+        # what costs least comes first: nearly all attributes end here
+        if not _is_made_by(owner, value) or not (kind := _kind(value, registered)):
+            continue
         sites = list(assignments(owner.cls, name))
-        if not kind or len(sites) != 1 or not _is_made_by(owner, value):
+        if len(sites) != 1:
             continue
         if _is_registered(owner.cls, name) or _has_taken_over(owner, name, value):
             continue

@@ -240,7 +240,8 @@ class _Question:
         """
         source, target = _cuts(self.sizes), _cuts(self.target)
         weak = self._weak(certain)
-        crossed = {c for c in source for d in target if self._apart(c, d, weak)}
+        # where both have a cut, nothing is crossed
+        crossed = {c for c in source for d in target if c != d and self._apart(c, d, weak)}
         if crossed:
             borders = {
                 c

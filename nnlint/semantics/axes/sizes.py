@@ -130,7 +130,7 @@ def reduced(left: Size, right: Size) -> tuple[Size, Size]:
     kept, rest = left.symbols, right.symbols
     if kept and rest:
         kept, rest = _without_common(kept, rest)
-    elif common == 1:
+    if common == 1 and len(kept) == len(left.symbols):
         return left, right
     return Size(left.coefficient // common, kept), Size(right.coefficient // common, rest)
 

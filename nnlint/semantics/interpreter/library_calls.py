@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from nnlint.semantics.dataflow import shaped
@@ -367,8 +367,7 @@ class LibraryCalls(Shapes):
         keywords: dict[str, Value],
         site: Site,
     ) -> Value:
-        names = [n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *")]
-        bound = dict(zip(names, positional, strict=False))
+        bound = dict(zip(_names_in(signature), positional, strict=False))
         bound.update(keywords)
         arguments = {**layer.arguments, **bound}
         explicit = layer.explicit.union(bound)
@@ -459,6 +458,12 @@ class LibraryCalls(Shapes):
                 if tensor is not None:
                     found.append(tensor)
         return tuple(found)
+
+
+@cache
+def _names_in(signature: str) -> tuple[str, ...]:
+    """The names of what a layer is called with."""
+    return tuple(n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *"))
 
 
 GRADIENT_MODES = {

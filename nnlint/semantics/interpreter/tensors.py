@@ -272,11 +272,13 @@ class Sizes:
 
     def plain(self, value: Value) -> Any:
         """An argument as the axes layer takes it: plain Python, sizes, or `UNKNOWN`."""
-        match value:
-            case Constant(value=int() as number) if value.soft and number is not True and number:
+        if isinstance(value, Constant):
+            # most arguments are constants: what comes first is what is met most
+            number = value.value
+            if value.soft and isinstance(number, int) and number is not True and number:
                 return self.of(value) or number
-            case Constant():
-                return value.value
+            return number
+        match value:
             case Extent():
                 return value.size
             case Items() if not value.open:

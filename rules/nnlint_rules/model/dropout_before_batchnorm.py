@@ -1,17 +1,17 @@
-from nnlint.questions.model.dropout import Reached, dropouts_behind, reached
+from nnlint.questions.model.dropout import Reached, dropouts_behind_norms, reached
 from nnlint.questions.model.layers import place_of
-from nnlint.rule import Calls, Context, Level, rule
-from nnlint.semantics.values import Operation
+from nnlint.rule import Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
 
 
 @rule(
     "NN311",
     level=Level.ADVICE,
     recipe="regularize: dropout",
-    on=Calls(family="batch_norm"),
+    on=Programs(),
     probe="variance-shift",
 )
-def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
+def dropout_before_batchnorm(program: Program, context: Context) -> None:
     """Dropout feeds a batch normalisation.
 
     ## What it does
@@ -62,7 +62,7 @@ def dropout_before_batchnorm(operation: Operation, context: Context) -> None:
     - Li et al., Understanding the Disharmony between Dropout and Batch Normalization by
       Variance Shift, CVPR 2019, [arXiv:1801.05134](https://arxiv.org/abs/1801.05134)
     """
-    for dropout in dropouts_behind(operation):
+    for dropout, operation in dropouts_behind_norms(program):
         norm = reached(dropout, operation)
         where = norm.block.site if norm.block else None
         place = place_of(dropout)

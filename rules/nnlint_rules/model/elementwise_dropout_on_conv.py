@@ -1,20 +1,20 @@
 from functools import partial
 
-from nnlint.questions.model.dropout import elementwise_dropouts_behind
+from nnlint.questions.model.dropout import elementwise_dropouts
 from nnlint.questions.model.layers import place_of
 from nnlint.remedies.model import drop_channels
-from nnlint.rule import Applicability, Calls, Context, Level, rule
-from nnlint.semantics.values import Operation
+from nnlint.rule import Applicability, Context, Level, Programs, rule
+from nnlint.semantics.analysis import Program
 
 
 @rule(
     "NN312",
     level=Level.ADVICE,
     recipe="regularize: dropout",
-    on=Calls(family="conv"),
+    on=Programs(),
     fix=Applicability.UNSAFE,
 )
-def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
+def elementwise_dropout_on_conv(program: Program, context: Context) -> None:
     """Elementwise dropout between convolutions.
 
     ## What it does
@@ -67,8 +67,8 @@ def elementwise_dropout_on_conv(operation: Operation, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     - Tompson et al., Efficient Object Localization Using Convolutional Networks, 2015
     """
-    for dropout in elementwise_dropouts_behind(operation):
-        operations = (o for program in context.programs for o in program.operations)
+    for dropout, operation in elementwise_dropouts(program):
+        operations = (o for other in context.programs for o in other.operations)
         place = place_of(dropout)
         whole = "nn.Dropout" if dropout.layer else "F.dropout"
         context.report(
