@@ -10,7 +10,7 @@ from functools import cache
 from nnlint import __version__
 from nnlint.config import ConfigFiles
 from nnlint.engine import Linter
-from nnlint.source.discovery import Discovery, Roots
+from nnlint.source.discovery import Discovery
 
 
 class Extension:
@@ -33,7 +33,7 @@ class Extension:
     def run(self) -> Iterator[tuple[int, int, str, type[Extension]]]:
         """Row, column counted from 0, code with message, and who says so, of each finding."""
         name = self._filename
-        found = Discovery(Roots.of([name]), [name], {name})
+        found = Discovery.of_file(name)
         result = _linter().run(found, {os.path.abspath(name): self._text.encode()})
         for finding in result.findings:
             # flake8 tells itself of a file that does not parse

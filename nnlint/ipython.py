@@ -18,7 +18,7 @@ from nnlint.config import ConfigError, ConfigFiles
 from nnlint.engine import Linter, config_problems
 from nnlint.finding import Finding
 from nnlint.report import Report, render
-from nnlint.source.discovery import Discovery, Roots
+from nnlint.source.discovery import Discovery
 from nnlint.text import plain
 
 NAME = "session.ipynb"
@@ -87,7 +87,7 @@ class Session:
         # what they say may have changed meanwhile
         files = ConfigFiles()
         linter = Linter(files.of, jobs=1, follows_edits=False)
-        found = Discovery(Roots.of([NAME]), [NAME], {NAME})
+        found = Discovery.of_file(NAME)
         try:
             result = linter.run(found, {os.path.abspath(NAME): self._raw})
         except ConfigError as error:

@@ -27,6 +27,7 @@ For a pack that is not installed, with pytest::
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import textwrap
@@ -37,7 +38,7 @@ from pathlib import Path
 
 from nnlint import packs
 from nnlint.config import Config, Selection
-from nnlint.engine import Linter
+from nnlint.engine import Linter, RunResult
 from nnlint.finding import Finding, Stage
 from nnlint.fixing import fix, permits
 from nnlint.offering import Offers
@@ -161,11 +162,9 @@ def check(
     with packs.using(map(str, rules)):
         linter = _linter(case.text, select)
         found = linter.discover([str(file) for file in case.files])
-        findings = linter.run(found).findings
-        _compare(case, findings)
-        shown = Offers().shown(findings, {})
-        if any(finding.fix for finding in shown):
-            _check_fixes(case, linter, found, shown)
+        result = linter.run(found)
+        _compare(case, result.findings)
+        _check_fixes(case, linter, found, result)
 
 
 def check_page(
@@ -246,9 +245,13 @@ def _where(place: Place) -> str:
     return f"{Path(place[0]).name}:{place[1]}"
 
 
-def _check_fixes(case: Case, linter: Linter, found: Discovery, shown: Iterable[Finding]) -> None:
+def _check_fixes(case: Case, linter: Linter, found: Discovery, first: RunResult) -> None:
     """Make sure that what is shown with a fix is gone after it, and nothing new has come."""
-    outcome = fix(linter, found, {}, permits(unsafe=True))
+    offers = Offers()
+    shown = offers.shown(first.findings, {})
+    if not any(finding.fix for finding in shown):
+        return
+    outcome = fix(linter, found, {}, permits(unsafe=True), first=first, offers=offers)
     for finding, reason in outcome.dropped:
         place = (finding.filename, finding.start.row, finding.name)
         raise AssertionError(f"{_where(place)}: the fix of {finding.name} is dropped: {reason}")
@@ -259,9 +262,10 @@ def _check_fixes(case: Case, linter: Linter, found: Discovery, shown: Iterable[F
     for file in case.files:
         expected = file.with_suffix(".fixed.py")
         if expected.exists():
-            made = outcome.contents.get(str(file), file.read_bytes()).decode("utf-8")
+            made = outcome.contents.get(os.path.abspath(file), file.read_bytes()).decode("utf-8")
             _compare_texts(expected, made)
-    again = fix(linter, found, outcome.contents, permits(unsafe=True))
+    left_over = outcome.result
+    again = fix(linter, found, outcome.contents, permits(unsafe=True), first=left_over)
     assert not again.contents and not again.dropped, f"{case}: fixing it leaves more to fix"
 
 

@@ -38,7 +38,9 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[Any], bool]]:
     """Each expression with its place, and whether it is looked for at every position."""
     used = _functions()
     for file in _files():
-        for node, name in _calls(ast.parse(file.read_text())):
+        text = file.read_text()
+        # most files have no expression, and need no tree to tell
+        for node, name in _calls(ast.parse(text)) if re.search(r"\bre\.", text) else ():
             assert isinstance(node.func, ast.Attribute)
             flags = next(
                 (k.value for k in node.keywords if k.arg == "flags"),
@@ -57,14 +59,15 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[Any], bool]]:
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
     """The calls of `re` with a pattern, and the variable that a compiled one is kept in."""
+    nodes = [*ast.walk(tree)]
     names = {
         id(node.value): target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args:
                 if node.func.attr in ("compile", "match", "fullmatch", *SEARCHES):

@@ -80,11 +80,13 @@ def test_a_part_of_the_message_may_be_wanted(tmp_path):
     check(fixture(tmp_path, VIEW.format(marker='  # want: view-mixes-batch "x.view(T, B, C)"')))
 
 
-def test_a_fix_is_compared_with_what_it_should_be(tmp_path):
+def test_a_fix_is_compared_with_what_it_should_be(tmp_path, monkeypatch):
     file = fixture(tmp_path, VIEW.format(marker="  # want: view-mixes-batch"))
     right = FIXED.format(marker="  # want: view-mixes-batch")
     fixture(tmp_path, right, "model.fixed.py")
     check(file)
+    monkeypatch.chdir(tmp_path)
+    check(file.name)
     fixture(tmp_path, right.replace("transpose", "swapaxes"), "model.fixed.py")
     message = failure(file)
     assert "-        return x.swapaxes(0, 1)" in message

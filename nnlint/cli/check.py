@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
     from nnlint.fixing import Outcome
     from nnlint.offering import Offers
-    from nnlint.source.discovery import Discovery, Roots
+    from nnlint.source.discovery import Discovery
 
 
 @click.command(cls=GroupedCommand, short_help="Lint files and folders; the default command.")
@@ -224,11 +224,11 @@ def _input(
     """The files to lint, and the content of the one given on stdin."""
     if settings.paths != ["-"]:
         return linter.discover(settings.paths, options["force_exclude"]), {}
-    from nnlint.source.discovery import Discovery, Roots
+    from nnlint.source.discovery import Discovery
 
     name = options["stdin_filename"] or "stdin.py"
     raw = sys.stdin.buffer.read()
-    return Discovery(Roots.of([name]), [name], {name}), {os.path.abspath(name): raw}
+    return Discovery.of_file(name), {os.path.abspath(name): raw}
 
 
 def _with_problems(result: RunResult, settings: Settings) -> RunResult:

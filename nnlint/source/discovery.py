@@ -104,6 +104,11 @@ class Discovery:
     remarks: list[str] = field(default_factory=list)
     """What is wrong with ignore files, which says nothing about the files found."""
 
+    @classmethod
+    def of_file(cls, name: str) -> Discovery:
+        """One file that was given by name, whether or not it is on disk."""
+        return cls(Roots.of([name]), [name], {name})
+
 
 class MissingPathError(Exception):
     """A path on the command line does not exist."""
