@@ -10,7 +10,9 @@ from benchmarks.mutation.program import Operator, Program, Replacement, last_nam
 
 _LAYER = re.compile(r"Linear|Conv\dd")
 _ACTIVATION = re.compile(r"relu|gelu|elu|selu|silu|tanh|leaky_relu|mish", re.IGNORECASE)
-_MODEL = re.compile(r"(?:self\.)?(?:\w+_)?(?:model|net|network|classifier|encoder)")
+_MODEL = re.compile(
+    r"(?!\w*(?:get|build|create|make|load)_)(?:self\.)?(?:\w+_)?(?:model|net|network|classifier|encoder)"
+)
 
 
 def leave_out_activation(program: Program) -> Iterator[list[Replacement]]:
