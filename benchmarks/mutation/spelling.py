@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from benchmarks.mutation.program import Operator, Program, Replacement, last_name
 
@@ -25,7 +26,7 @@ def leave_out_activation(program: Program) -> Iterator[list[Replacement]]:
                     prefix = program.source(between).rpartition("(")[0].rpartition(".")[0]
                     yield [(between, f"{prefix}.Identity()" if prefix else "nn.Identity()")]
     for block in program.blocks():
-        for first, second in zip(block, block[1:], strict=False):
+        for first, second in pairwise(block):
             match first, second:
                 case (
                     ast.Assign(
