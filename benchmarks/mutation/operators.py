@@ -18,6 +18,7 @@ from benchmarks.mutation import (
     parts,
     rows,
     seeds,
+    spelling,
     states,
     steps,
 )
@@ -36,5 +37,6 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     **rows.OPERATORS,
     **parts.OPERATORS,
     **seeds.OPERATORS,
+    **spelling.OPERATORS,
 }
 """The operators that plant the mistake of each rule."""

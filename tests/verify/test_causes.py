@@ -120,3 +120,53 @@ def test_what_cannot_be_built_says_why(tmp_path, place, stage, words):
 def test_a_crash_that_is_not_the_models_is_not_confirmed(tmp_path, body, words):
     (result,) = asked(tmp_path, run=body).results
     assert result.status == "INCONCLUSIVE" and words in result.summary
+
+
+PACKAGED = """import os, time
+from torch import nn
+
+try:
+    os.mkdir({outside!r})
+except OSError:
+    pass
+time.sleep({wait})
+
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.layer = nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.{attribute}(x)
+"""
+
+
+def asked_of_package(folder: Path, attribute: str, wait: float, budget: float) -> Outcome:
+    package = folder / "heavy"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    outside = str(folder / "cache")
+    (package / "model.py").write_text(
+        PACKAGED.format(outside=outside, wait=wait, attribute=attribute)
+    )
+    job = {
+        "target": {"file": str(package / "model.py"), "name": "Net"},
+        "probes": ["batch-of-one"],
+        "options": {},
+        "build_budget": budget,
+    }
+    return run_job(sys.executable, job, Limits(memory=6 * 2**30), workers=asked.workers)
+
+
+def test_what_an_import_went_on_without_explains_nothing(tmp_path):
+    outcome = asked_of_package(tmp_path, "missing", wait=0, budget=10.0)
+    assert outcome.failure
+    assert outcome.failure["stage"] != "sandbox"
+    assert "missing" in outcome.failure["reason"]
+
+
+def test_loading_leaves_time_to_build(tmp_path):
+    outcome = asked_of_package(tmp_path, "layer", wait=6, budget=6.0)
+    assert not outcome.failure
+    assert outcome.built

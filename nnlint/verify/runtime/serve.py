@@ -293,6 +293,8 @@ def _build(
             job.get("knowledge"),
             data,
             target.get("within") or "",
+            # what was refused to imports that went on without it explains nothing that follows
+            refusals.clear,
         )
     except NotLoaded as error:
         _fail(send, "load", str(error), refusals)

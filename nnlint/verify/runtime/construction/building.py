@@ -188,6 +188,7 @@ def build(
     knowledge: Optional[dict[str, Any]] = None,
     data: Optional[Data] = None,
     within: str = "",
+    on_loaded: Callable[[], None] = lambda: None,
 ) -> Built:
     """Build a class and find inputs for it.
 
@@ -197,13 +198,18 @@ def build(
         knowledge: what the static side knows of the class, see `known.py`.
         within: the function whose variable it is.
         data: a real batch that it is to run on; made-up inputs take its place where it does not.
+        budget: seconds to build it and to find inputs, at most half of which loading may add.
+        on_loaded: called when the class is there, before anything is built.
 
     Raises:
         NotLoaded: the class cannot be had.
     """
-    started = time.monotonic()
-    deadline = started + budget
+    latest = time.monotonic() + 1.5 * budget
     target = load_target(filename, name, within=within)
+    on_loaded()
+    started = time.monotonic()
+    budget = max(0.0, min(budget, latest - started))
+    deadline = started + budget
     result = Built()
     if data is not None:
         _on_data(
