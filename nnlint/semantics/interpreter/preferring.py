@@ -42,6 +42,16 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
             _note(now.state, transforms_in(value), unless)
 
 
+def only_there(names: dict[str, Any], end: str, writes: Writes) -> list[tuple[str, Value]]:
+    """The variables that are bound by nothing but an arm that is off by default, as they are in it:
+    whoever reads them has switched it on."""
+    return [
+        (key, value)
+        for state, key, value in writes.values()
+        if end == "next" and state is names and key not in names and isinstance(value, Value)
+    ]
+
+
 def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:
     found = [t for value in added for t in transforms_in(bare(value))]
     known = state.get(LEFT_OFF, ())
