@@ -134,9 +134,19 @@ def tries_out(loader: Built) -> bool:
 
 def holds_rows_of(loader: Built, other: Built) -> bool:
     """Whether one loader certainly gives all rows that another gives."""
-    if _chooses_rows(loader):
+    if _chooses_rows(loader) or _made_instead(loader, other):
         return False
     return holds(loader.arguments.get("dataset"), other.arguments.get("dataset"))
+
+
+def _made_instead(loader: Built, other: Built) -> bool:
+    """Whether one loader is made where the other is not: two calls of what makes them have each
+    their own data."""
+    taken = {condition.site.key: condition.taken for condition in other.conditions}
+    return any(
+        taken.get(condition.site.key, condition.taken) != condition.taken
+        for condition in loader.conditions
+    )
 
 
 def _chooses_rows(loader: Built) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nnlint.semantics.interpreter.machine import MISSING, Machine
+from nnlint.semantics.interpreter.machine import Machine
 from nnlint.semantics.transforms import left_off
 from nnlint.semantics.values import (
     LEFT_OFF,
@@ -43,12 +43,12 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
             _note(now.state, transforms_in(value), unless)
 
 
-def keep_names(machine: Machine, writes: Writes) -> None:
-    """Let the variables be that only the branch binds which is not taken by default: whatever reads
-    one comes by there."""
+def keep_names(machine: Machine, end: str, writes: Writes) -> None:
+    """Let the variables be that nothing binds but an arm that is off by default: whoever reads them
+    has switched it on."""
     names = machine.frame.scope.names
     for state, key, value in writes.values():
-        if state is names and key not in names and value is not MISSING:
+        if end == "next" and state is names and key not in names and isinstance(value, Value):
             machine.write(names, key, value)
 
 

@@ -251,7 +251,7 @@ class Statements(Narrowing):
         results = []
         grad, grads = self.grad, list[bool]()
         with self.inside("branch", site):
-            for (condition, run), known in zip(arms, told, strict=True):
+            for number, ((condition, run), known) in enumerate(zip(arms, told, strict=True)):
                 mark, built = len(self.journal), len(self.built_states)
                 self.grad = grad
                 with self.inside("arm", site) as arm, self.under(condition), self.narrowed(known):
@@ -259,8 +259,8 @@ class Statements(Narrowing):
                 if end == "return":
                     # what it returns is as it was built
                     self.leave(mark)
-                elif self.read_settings is not None:
-                    # whoever reads settings asks of what is off by default, too
+                elif self.read_settings is not None or prefer not in (None, number):
+                    # what is off by default may be switched on where its names are read
                     self.keep_new(mark, built)
                 results.append((end, self.rollback(mark), condition))
                 grads.append(self.grad)
@@ -278,7 +278,7 @@ class Statements(Narrowing):
         if prefer is not None and results[prefer][0] == "next":
             self.replay(results[prefer][1])
             note_preferred(*results[prefer][1:], *results[1 - prefer][1:])
-            keep_names(self, results[1 - prefer][1])
+            keep_names(self, *results[1 - prefer][:2])
         elif len(live) == 1:
             self.replay(live[0][0])
         else:
