@@ -38,6 +38,8 @@ _MAY_TRAIN = re.compile(
     r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric",
     re.IGNORECASE,
 )
+_GOES_BACKWARD = re.compile(r"(?<!no_)back(?:ward|prop)", re.IGNORECASE)
+"""Arguments that ask for a backward pass."""
 _LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
 
 
@@ -140,7 +142,7 @@ class Following:
         """Whether an event may give the optimizer gradients that no backward pass is seen for."""
         if event.kind == "set_grad":
             return may_clear(event, self.optimizer)
-        if event.kind == "fit":
+        if event.kind == "fit" or _asked_to_go_backward(event):
             return True
         if event.kind == "forward" and not isinstance(event.subject, Unknown):
             return False
@@ -157,6 +159,16 @@ class Following:
             return False
         operands = event.operands if event.kind == "forward" else given
         return any(covers(v, self.optimizer) for v in operands)
+
+
+def _asked_to_go_backward(event: Event) -> bool:
+    """Whether a call has an argument by which it is told to compute gradients by itself."""
+    call = event.site.node
+    return isinstance(call, ast.Call) and any(
+        _GOES_BACKWARD.search(keyword.arg or "")
+        and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
+        for keyword in call.keywords
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
