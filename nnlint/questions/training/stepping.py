@@ -17,13 +17,15 @@ from nnlint.questions.participants import (
     steps_optimizer,
     touches,
 )
+from nnlint.questions.training.backpropagation import CRITERION
 from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
-from nnlint.semantics.values import Constant, Function, Unknown, Value
+from nnlint.semantics.values import CALLEE, Constant, Function, Operation, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -38,6 +40,13 @@ _MAY_TRAIN = re.compile(
     r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric",
     re.IGNORECASE,
 )
+_KEEPS = re.compile(
+    r"^(?:add|append|extend|insert|push|put|update|record|accumulate|observe|track|store|write|report|"
+    r"is_?nan|is_?finite|(?:all_)?reduce|gather|average|mean|sum|max|min|abs|float|int|str|format|"
+    r"detach|to_?numpy|item|synchroni[sz]e)(?:_|$)|meter|metric|history|bar$",
+    re.IGNORECASE,
+)
+"""What keeps or shows the number of a loss that it is given."""
 _GOES_BACKWARD = re.compile(r"(?<!no_)back(?:ward|prop)", re.IGNORECASE)
 """Arguments that ask for a backward pass."""
 _LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
@@ -90,6 +99,8 @@ class Following:
             case "build" if event.subject is self.optimizer:
                 return Gradients(pending=state.pending)
             case "forward" | "opaque" | "fit" | "set_grad" if self._may_fill(event):
+                return Gradients("unknown", pending=state.pending)
+            case "opaque" if state.kind != "fresh" and _may_go_backward(event):
                 return Gradients("unknown", pending=state.pending)
             case "forward" | "loss":
                 return state._replace(pending=True) if event.grad else state
@@ -159,6 +170,26 @@ class Following:
             return False
         operands = event.operands if event.kind == "forward" else given
         return any(covers(v, self.optimizer) for v in operands)
+
+
+def _may_go_backward(event: Event) -> bool:
+    """Whether something that is not known is given a loss, and does not only keep its number."""
+    called = event.name.rpartition(".")[2]
+    if event.kind != "opaque" or _NEVER_FILLS.search(called) or _KEEPS.search(called):
+        return False
+    return not is_library_call(event) and any(map(_is_loss, event.operands))
+
+
+def _is_loss(value: Value | None, depth: int = 6) -> bool:
+    """Whether a value is a loss with its graph, or computed from one."""
+    if isinstance(value, Unknown):
+        called = value.state.get(CALLEE)
+        return isinstance(called, Unknown) and bool(CRITERION.search(called.name))
+    tensor = tensor_of(value)
+    made = tensor.producer if tensor is not None else None
+    if not isinstance(made, Operation) or not made.grad or not depth:
+        return False
+    return made.entry.kind == "loss" or any(_is_loss(part, depth - 1) for part in made.inputs)
 
 
 def _asked_to_go_backward(event: Event) -> bool:
@@ -265,6 +296,7 @@ def _any_gradients(program: Program) -> bool:
     return any(
         event.kind in ("backward", "set_grad", "fit", "given_up")
         or (event.kind in ("opaque", "forward") and follower._may_fill(event))
+        or _may_go_backward(event)
         for event, _ in program.walk()
     )
 
