@@ -11,7 +11,7 @@ from itertools import takewhile
 from nnlint.questions.model.layers import ModeDependence, has_trained_weights, mode_dependence
 from nnlint.questions.participants import builds_of, held_models, is_library_call, is_model
 from nnlint.questions.training.backpropagation import measured_passes, stepped_passes
-from nnlint.questions.training.passes import Pass, is_environment, passes
+from nnlint.questions.training.passes import PLAIN_DECORATOR, Pass, is_environment, passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.excerpts import excerpts_of
@@ -19,6 +19,7 @@ from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
+from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
 
 State = tuple[str, bool]
@@ -29,6 +30,12 @@ _CHANGES_MODE = re.compile(
 )
 _TELLS_MODE = re.compile(r"^(?:is_?)?train(?:ing)?(?:_mode)?$|^deterministic$", re.IGNORECASE)
 """Arguments of a forward pass that say whether it trains."""
+_LEAVES_MODE = re.compile(
+    f"{PLAIN_DECORATOR.pattern}|no_grad|inference_mode|grad_enabled|autocast|amp|zero_only|profil|"
+    "context|retry|remote|fixture|parametri",
+    re.IGNORECASE,
+)
+"""Decorators that leave the mode of models as it is."""
 _KEEPS_MODE = re.compile(r"save|count|print|log|plot|num_param|size", re.IGNORECASE)
 
 
@@ -108,6 +115,7 @@ class _Model:
         if (
             not differs
             or _is_told_its_mode(found)
+            or _is_decorated(found)
             or self._set_on_purpose(found)
             or _runs_in_eval_mode(self.model)
         ):
@@ -258,6 +266,16 @@ class _Model:
                 return self._built()
             case _:
                 return mode_after(event, self.model, mode), loaded
+
+
+def _is_decorated(found: Pass) -> bool:
+    """Whether a decorator that is not known is around an evaluation: it may set the mode."""
+    return any(
+        not _LEAVES_MODE.search(site.module.text(decorator))
+        for site in (found.event.site, *found.event.callers)
+        for function in functions_around(site.module, site.node)
+        for decorator in function.decorator_list
+    )
 
 
 def _acts_in_environment(found: Pass) -> bool:

@@ -25,6 +25,12 @@ _TRAINS = re.compile(r"train|fit\b|pretrain|finetune|fine_tune|learn", re.I)
 _OVER_DATA = re.compile(
     r"load|batch|data|iter|\bdl\b|_dl\b|dl_|corpus|examples|samples|images", re.I
 )
+PLAIN_DECORATOR = re.compile(
+    r"static|classmethod|property|compile|command|option|argument|main|wraps|hydra|script|"
+    r"overrid|record|time|log|typecheck|jaxtyp|abstract|register|task|app|cli|cache|executable_batch",
+    re.IGNORECASE,
+)
+"""Decorators that leave what a function does, and whether gradients are recorded, as it is."""
 _ENVIRONMENT = re.compile(r"env(?:s|ironment|ironments)?(?:_|\d|$)|gym|game|simulat|world", re.I)
 """How programs call what an agent acts in, which is stepped as an optimizer is."""
 _ON_PURPOSE = re.compile(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.questions.participants import is_model, spoken_name
 from nnlint.questions.training.backpropagation import trained_places
 from nnlint.questions.training.modes import modes_before
-from nnlint.questions.training.passes import Pass, goes_over_data, passes
+from nnlint.questions.training.passes import PLAIN_DECORATOR, Pass, goes_over_data, passes
 from nnlint.semantics.analysis import Program, is_test
 from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.dataflow import tensor_of, upstream
@@ -26,11 +26,6 @@ _LEAVES_GRADIENTS = re.compile(
     re.IGNORECASE,
 )
 """Contexts that leave it to others whether gradients are recorded."""
-_PLAIN_DECORATOR = re.compile(
-    r"static|classmethod|property|compile|command|option|argument|main|wraps|hydra|script|"
-    r"overrid|record|time|log|typecheck|jaxtyp|abstract|register|task|app|cli|cache|executable_batch",
-    re.IGNORECASE,
-)
 _WANTS_GRADIENTS = re.compile(
     r"(?<!no_)(?<!zero_)(?<!clip_)grad(?!_enabled|_scal|_norm|_clip|_acc)|backward|\bcam\b|salien|"
     r"attribut|attack|advers|perturb|hessian|jacob|influence|explain|fgsm|\bpgd|langevin|pinn|"
@@ -216,7 +211,7 @@ def _may_be_off(found: Pass) -> bool:
                 parts = [item.context_expr for item in statement.items]
                 known = _LEAVES_GRADIENTS
             elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                parts, known = statement.decorator_list, _PLAIN_DECORATOR
+                parts, known = statement.decorator_list, PLAIN_DECORATOR
             else:
                 continue
             named = [a for part in parts for a in _alternatives(site, part)]

@@ -17,13 +17,15 @@ from nnlint.questions.participants import (
     steps_optimizer,
     touches,
 )
+from nnlint.questions.training.backpropagation import CRITERION
 from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
-from nnlint.semantics.values import Constant, Function, Operation, Source, Tensor, Unknown, Value
+from nnlint.semantics.values import CALLEE, Constant, Function, Operation, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -34,18 +36,19 @@ _NEVER_FILLS = re.compile(
     r"|^set_|^get_|requires|_dict$|trainable",
     re.IGNORECASE,
 )
-_KEEPS = re.compile(
-    r"update|add|append|record|track|push|put|write|meter|metric|mean|sum|avg|average|item|nan|"
-    r"finite|check|assert|reduce|gather|set_postfix|set_description|float|format|loss|crit|reg",
-    re.IGNORECASE,
-)
-"""How methods and functions are called that keep a loss, look at it, or make another of it."""
-_MOST_TERMS = 30
-"""Tensors that are looked through for a loss."""
 _MAY_TRAIN = re.compile(
     r"agent|engine|train|learn|model|net$|runner|solver|worker|algo|policy|actor|critic|fabric",
     re.IGNORECASE,
 )
+_KEEPS = re.compile(
+    r"^(?:add|append|extend|insert|push|put|update|record|accumulate|observe|track|store|write|report|"
+    r"is_?nan|is_?finite|(?:all_)?reduce|gather|average|mean|sum|max|min|abs|float|int|str|format|"
+    r"detach|to_?numpy|item|synchroni[sz]e)(?:_|$)|meter|metric|history|bar$",
+    re.IGNORECASE,
+)
+"""What keeps or shows the number of a loss that it is given."""
+_GOES_BACKWARD = re.compile(r"(?<!no_)back(?:ward|prop)", re.IGNORECASE)
+"""Arguments that ask for a backward pass."""
 _LOSS = re.compile(r"loss|crit|objective|bce|mse|metric|acc", re.IGNORECASE)
 
 
@@ -96,6 +99,8 @@ class Following:
             case "build" if event.subject is self.optimizer:
                 return Gradients(pending=state.pending)
             case "forward" | "opaque" | "fit" | "set_grad" if self._may_fill(event):
+                return Gradients("unknown", pending=state.pending)
+            case "opaque" if state.kind != "fresh" and _may_go_backward(event):
                 return Gradients("unknown", pending=state.pending)
             case "forward" | "loss":
                 return state._replace(pending=True) if event.grad else state
@@ -148,7 +153,7 @@ class Following:
         """Whether an event may give the optimizer gradients that no backward pass is seen for."""
         if event.kind == "set_grad":
             return may_clear(event, self.optimizer)
-        if event.kind == "fit":
+        if event.kind == "fit" or _asked_to_go_backward(event):
             return True
         if event.kind == "forward" and not isinstance(event.subject, Unknown):
             return False
@@ -166,25 +171,38 @@ class Following:
         if any(touches(v, self.optimizer) for v in event.operands):
             # whoever is given the model may go back through it
             return True
-        if any(map(_is_loss, event.operands)) and not _KEEPS.search(called):
-            return True
         operands = event.operands if event.kind == "forward" else given
         return any(covers(v, self.optimizer) for v in operands)
 
 
-def _is_loss(value: Value) -> bool:
-    """Whether a value is a loss of the library, or is computed from such, with its gradient."""
-    waiting = [value] if isinstance(value, Tensor) else []
-    for tensor in waiting:
-        made = tensor.producer
-        if isinstance(made, Operation):
-            if not made.grad or made.entry.family == "detach":
-                continue
-            if made.entry.kind == "loss":
-                return True
-        if not isinstance(made, Source) and len(waiting) < _MOST_TERMS:
-            waiting += made.inputs
-    return False
+def _may_go_backward(event: Event) -> bool:
+    """Whether something that is not known is given a loss, and does not only keep its number."""
+    called = event.name.rpartition(".")[2]
+    if event.kind != "opaque" or _NEVER_FILLS.search(called) or _KEEPS.search(called):
+        return False
+    return not is_library_call(event) and any(map(_is_loss, event.operands))
+
+
+def _is_loss(value: Value | None, depth: int = 6) -> bool:
+    """Whether a value is a loss with its graph, or computed from one."""
+    if isinstance(value, Unknown):
+        called = value.state.get(CALLEE)
+        return isinstance(called, Unknown) and bool(CRITERION.search(called.name))
+    tensor = tensor_of(value)
+    made = tensor.producer if tensor is not None else None
+    if not isinstance(made, Operation) or not made.grad or not depth:
+        return False
+    return made.entry.kind == "loss" or any(_is_loss(part, depth - 1) for part in made.inputs)
+
+
+def _asked_to_go_backward(event: Event) -> bool:
+    """Whether a call has an argument by which it is told to compute gradients by itself."""
+    call = event.site.node
+    return isinstance(call, ast.Call) and any(
+        _GOES_BACKWARD.search(keyword.arg or "")
+        and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
+        for keyword in call.keywords
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,6 +299,7 @@ def _any_gradients(program: Program) -> bool:
     return any(
         event.kind in ("backward", "set_grad", "fit", "given_up")
         or (event.kind in ("opaque", "forward") and follower._may_fill(event))
+        or _may_go_backward(event)
         for event, _ in program.walk()
     )
 
