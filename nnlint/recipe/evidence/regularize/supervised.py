@@ -130,9 +130,7 @@ class _Targets:
         if not isinstance(made, Operation) or made.entry.kind == "loss":
             # a module may hold its loss as one of its layers
             return False
-        return id(made.layer) in self._trained or (
-            not self._computes_loss and self._runs_in(made)
-        )
+        return id(made.layer) in self._trained or (not self._computes_loss and self._runs_in(made))
 
     def _runs_in(self, operation: Operation) -> bool:
         """Whether an operation runs in a call of what is trained."""
