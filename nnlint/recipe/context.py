@@ -297,14 +297,15 @@ def _evidence(site: Site, text: str, status: Status) -> Evidence:
 
 def _code(site: Site) -> str:
     """What is written at a place: of a loop or function its head, of an assignment all of it."""
-    line = site.module.lines[_row(site) - 1].strip()
+    line = site.module.lines[row_of(site) - 1].strip()
     if not isinstance(site.node, ast.expr):
         return line
     whole = line.startswith(("assert ", "if ")) or " = " in line
     return line if whole and len(line) <= _LONGEST else site.text
 
 
-def _row(site: Site) -> int:
+def row_of(site: Site) -> int:
+    """The line on which a place begins, from 1."""
     return site.module.span(site.node)[0][0]
 
 

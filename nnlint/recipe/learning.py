@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nnlint.questions.data.loaders import training_loaders
 from nnlint.questions.participants import held_models, is_model, steps_optimizer, updates_no_model
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.analysis import Program
@@ -57,11 +58,16 @@ class Learner:
 
 def learning_runs(context: Context) -> list[Run]:
     """The runs in which a model is trained: those that do it themselves, and the methods that a
-    trainer calls."""
+    trainer calls, for the model or for the data that it is trained on."""
     return [
         run
         for run in context.runs
-        if run.kind != "test" and (run.trains or run.program.events("configured", "returned_loss"))
+        if run.kind != "test"
+        and (
+            run.trains
+            or run.program.events("configured", "returned_loss")
+            or (run.kind == "hooks" and training_loaders(run.program))
+        )
     ]
 
 

@@ -85,6 +85,11 @@ class Call:
         """All that it is given, what it is called on not included."""
         return (*self.arguments, *self.keywords.values())
 
+    @property
+    def involved(self) -> tuple[Value, ...]:
+        """All that it is given, and what it is called on."""
+        return self.given if self.receiver is None else (*self.given, self.receiver)
+
     def argument(self, position: int, name: str) -> Value | None:
         """An argument that may be given by its position or name."""
         if name in self.keywords:

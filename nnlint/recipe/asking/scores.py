@@ -109,7 +109,4 @@ def _of_loss(context: Context, call: Call) -> bool:
     """Whether a call is given a loss, and not its opposite, which is the logarithm of a chance."""
     node = call.site.node
     given = node.args[0] if isinstance(node, ast.Call) and node.args else None
-    receiver = () if call.receiver is None else (call.receiver,)
-    return not isinstance(given, ast.UnaryOp) and bool(
-        context.tracing.losses(*call.given, *receiver)
-    )
+    return not isinstance(given, ast.UnaryOp) and bool(context.tracing.losses(*call.involved))

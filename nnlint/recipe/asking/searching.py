@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.optimisation.searches import grids
-from nnlint.recipe.context import Context, Run
+from nnlint.recipe.context import Context, Run, row_of
 from nnlint.recipe.watching import Call
 from nnlint.semantics.values import Built, Constant, Items, Site, Table, Unknown, Value
 
@@ -38,16 +38,12 @@ class Search:
 
 def searches(context: Context, run: Run) -> Iterator[Search]:
     """The searches of a run that draw values, but for those that go through a grid."""
-    rows = {(grid.site.module.name, _row(grid.site)) for grid in grids(run.program)}
+    rows = {(grid.site.module.name, row_of(grid.site)) for grid in grids(run.program)}
     calls = list(context.calls(run))
     for call in calls:
         found = _search(call, calls)
-        if found is not None and (found.site.module.name, _row(found.site)) not in rows:
+        if found is not None and (found.site.module.name, row_of(found.site)) not in rows:
             yield found
-
-
-def _row(site: Site) -> int:
-    return site.module.span(site.node)[0][0]
 
 
 def _search(call: Call, calls: list[Call]) -> Search | None:
@@ -55,7 +51,7 @@ def _search(call: Call, calls: list[Call]) -> Search | None:
         if not _samples_grid(call, calls):
             return Search(call.site, "Optuna draws each trial", _suggested(calls))
     elif call.name == "wandb.sweep":
-        return _sweep(call.argument(0, "sweep"), call.site)
+        return sweep(call.argument(0, "sweep"), call.site)
     elif call.name in _RAY:
         drawn = [c for c in calls if c.name in _DRAWN_BY_RAY]
         if drawn:
@@ -96,17 +92,22 @@ def _suggested(calls: list[Call]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _sweep(given: Value | None, site: Site) -> Search | None:
-    """A sweep of Weights & Biases by its settings, which may come from a file."""
-    if not isinstance(given, Table):
-        return None
-    method = given.state.get("method")
+def sweep(given: Value | None, site: Site | None = None) -> Search | None:
+    """A sweep of Weights & Biases that draws, by its settings, which may come from a file.
+
+    Parameters:
+        site: where it is started; by default where its method is set.
+    """
+    method = given.state.get("method") if isinstance(given, Table) else None
     if not isinstance(method, Constant) or method.value not in _GUIDED:
         return None
-    return Search(site, f"a sweep draws each run ({method.value})", searched(given))
+    place = site or method.site
+    if place is None or not isinstance(given, Table):
+        return None
+    return Search(place, f"a sweep draws each run ({method.value})", _searched(given))
 
 
-def searched(sweep: Table) -> tuple[str, ...]:
+def _searched(sweep: Table) -> tuple[str, ...]:
     """The parameters of a sweep that have more than one value."""
     parameters = sweep.state.get("parameters")
     if not isinstance(parameters, Table):

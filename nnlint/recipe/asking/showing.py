@@ -33,6 +33,9 @@ _RECORDS = frozenset(
 )
 _OF_TRACKERS = frozenset({"add", "put", "emit", "update", "append", "push", "metric"})
 """Names of methods that keep something where a module of a tracker has them."""
+_OF_PROGRESS = frozenset(
+    {"set_postfix", "set_postfix_str", "set_description", "set_description_str"}
+)
 _IMAGES = frozenset({"fromarray", "to_pil_image", "ToPILImage"})
 _COMPUTES = ("builtins.", "torch.", "numpy.", "math.", "einops.", "itertools.", "functools.")
 _ALL = {
@@ -93,6 +96,9 @@ def _kind(call: Call) -> str | None:
         return PICTURE
     if isinstance(call.receiver, Tensor | Items | Table):
         return None
+    if last in _OF_PROGRESS:
+        # of a progress bar around a loader
+        return TEXT
     if name.startswith("torch.utils.tensorboard."):
         return _ALL.get(last)
     if name == "torch.save":

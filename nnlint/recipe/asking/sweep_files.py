@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnlint.questions.optimisation.searches import is_for
-from nnlint.recipe.asking.searching import Search, searched
+from nnlint.recipe.asking.searching import Search, sweep
 from nnlint.recipe.context import Context
-from nnlint.semantics.values import Constant, Table, Value
-
-_GUIDED = frozenset({"random", "bayes"})
 
 
 def sweeps(context: Context) -> Iterator[Search]:
@@ -17,11 +14,6 @@ def sweeps(context: Context) -> Iterator[Search]:
     if not any(run.kind == "script" and run.trains for run in context.runs):
         return
     for settings in context.sweeps():
-        if is_for(settings, context.module):
-            yield from _of_wandb(settings)
-
-
-def _of_wandb(settings: Table) -> Iterator[Search]:
-    method: Value | None = settings.state.get("method")
-    if isinstance(method, Constant) and method.value in _GUIDED and method.site is not None:
-        yield Search(method.site, f"a sweep draws each run ({method.value})", searched(settings))
+        found = sweep(settings) if is_for(settings, context.module) else None
+        if found is not None:
+            yield found

@@ -238,8 +238,12 @@ class Binding(Scopes):
             if -len(value.items) <= index < len(value.items) and not value.open:
                 found = value.items[index]
                 return bare(found)
-            like = some_of(value.items) if value.open and value.alike else None
-            return like or Unknown(name)
+            if not (value.open and value.alike):
+                return Unknown(name)
+            # one of several that are made alike, of parts of a batch for example
+            first = bare(value.items[0]) if value.items else None
+            origin = first.origin if isinstance(first, Unknown) else ""
+            return some_of(value.items) or Unknown(name, origin)
         if isinstance(value, Built) and value.entry.kind == "container":
             known = value.entry.family != "dict" and not value.state.get("open")
             inside = known and -len(value.members) <= index < len(value.members)

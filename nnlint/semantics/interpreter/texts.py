@@ -61,16 +61,18 @@ def text_method(receiver: Constant, name: str, positional: Sequence[Value]) -> V
 
 
 def _path(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
-    match tuple(positional):
-        case ():
-            return Unknown("path", "call")
-        case (Constant(value=None) | Unknown(origin="option") as whole,):
-            # which path it is is said from outside
-            return Unknown("{}", "string", {MADE_OF: whole})
-        case (Unknown(origin="string"),):
-            return positional[0]
-        case _:
-            return string_of(positional, "/")
+    if not positional:
+        return Unknown("path", "call")
+    whole = positional[0]
+    if len(positional) == 1 and isinstance(whole, Unknown) and whole.origin == "string":
+        return whole
+    asked = isinstance(whole, Constant) and whole.value is None
+    if len(positional) == 1 and (
+        asked or (isinstance(whole, Unknown) and whole.origin == "option")
+    ):
+        # which path it is is said from outside
+        return Unknown("{}", "string", {MADE_OF: whole})
+    return string_of(positional, "/")
 
 
 def _string(machine: Any, positional: Sequence[Value], keywords: Any, site: Site) -> Value:

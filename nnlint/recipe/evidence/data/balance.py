@@ -35,8 +35,7 @@ def balance(context: Context) -> Iterator[Evidence]:
         predictions = Predictions(context, run)
         weighing = _weighing(context, run)
         for call in context.calls(run):
-            given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
-            if call.is_own or any(map(predictions.depends, given)):
+            if call.is_own or any(map(predictions.depends, call.involved)):
                 continue
             if call.last_name in _WEIGHS:
                 yield context.done(call.site, "weighs classes by how often they are")

@@ -27,12 +27,11 @@ def search_and_sort(context: Context) -> Iterator[Evidence]:
             continue
         shown, predictions = shown_values(context, run), Predictions(context, run)
         for call in wanted:
-            given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
             if call.is_own or id(call.result) not in shown:
                 continue
             # what else is sorted may be anything: the classes of a prediction, a listing
-            by_loss = bool(context.tracing.losses(*given))
+            by_loss = bool(context.tracing.losses(*call.involved))
             if by_loss or (
-                call.last_name not in _SORTS and not any(map(predictions.depends, given))
+                call.last_name not in _SORTS and not any(map(predictions.depends, call.involved))
             ):
                 yield context.done(call.site, "sorts or filters examples and shows them")

@@ -32,6 +32,5 @@ def variation(context: Context) -> Iterator[Evidence]:
             ):
                 yield context.done(show.call.site, "shows how the data is distributed")
         for call in calls:
-            given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
-            if id(call.result) in shown and not any(map(predictions.depends, given)):
+            if id(call.result) in shown and not any(map(predictions.depends, call.involved)):
                 yield context.done(call.site, "shows how the data is distributed")

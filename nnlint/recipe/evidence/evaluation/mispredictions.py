@@ -75,8 +75,7 @@ class _Looking:
                 if part.producer.entry.name.rpartition(".")[2] in _ORDERS:
                     given = part.producer.inputs
             elif id(part) in self._orders:
-                call = self._orders[id(part)]
-                given = (*call.given, *(() if call.receiver is None else (call.receiver,)))
+                given = self._orders[id(part)].involved
             if any(map(self._predictions.depends, self._tracing.losses(*given))):
                 return True
         return False

@@ -62,10 +62,14 @@ class _Targets:
         self._tracing = context.tracing
         self._trained = trained
         self._is_part = parts_of_batches(context, run)
+        self._computes_loss = False
+        """Whether a model that is trained computes its loss itself, from labels it is given."""
         self._calls = {id(call.result): call for call in context.calls(run)}
 
     def place(self, loss: Value | None, otherwise: Site) -> Site | None:
         """Where a loss is given targets; None where none are seen."""
+        inside = (v.producer for v in self._tracing.losses(loss) if isinstance(v, Tensor))
+        self._computes_loss = any(isinstance(o, Operation) and self._runs_in(o) for o in inside)
         labels = self._labels(loss)
         if not labels:
             return self._of_library(loss)
@@ -126,8 +130,11 @@ class _Targets:
         if not isinstance(made, Operation) or made.entry.kind == "loss":
             # a module may hold its loss as one of its layers
             return False
-        of_trained = any(id(module) in self._trained for module in made.modules)
-        return id(made.layer) in self._trained or of_trained
+        return id(made.layer) in self._trained or (not self._computes_loss and self._runs_in(made))
+
+    def _runs_in(self, operation: Operation) -> bool:
+        """Whether an operation runs in a call of what is trained."""
+        return any(id(module) in self._trained for module in operation.modules)
 
 
 def _has_task(model: Value) -> bool:
