@@ -121,7 +121,7 @@ def test_what_runs_the_project_runs(songs: Path) -> None:
     told = " ".join(recipe.split())
     assert 'fed with the first batch of `data.py:build_loaders("songs", 8)`' in told
     assert "loss-at-init: each row of the output is a probability over 3 classes" in told
-    assert (songs / "measured" / "schedule-lr-schedule.svg").exists()
+    assert (songs / "measured" / "train-46-lr-schedule.svg").exists()
 
 
 @pytest.mark.parametrize("name", re.findall(r"^!\[.+\]\((.+)\)$", PAGE, re.MULTILINE))
