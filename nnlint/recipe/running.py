@@ -213,7 +213,9 @@ def _of_schedule(
     options = {"schedule": schedule.plan}
     outcome = verify_target(target, ["lr-schedule"], conditions, options)
     if output is not None:
-        measured.written += write_outputs(output, target, outcome)
+        # several files may have one, and several lines
+        called = f"{Path(schedule.filename).stem}-{schedule.row}"
+        measured.written += write_outputs(output, replace(target, name=called), outcome)
     for result in outcome.results:
         name = f"{schedule.filename}:{schedule.row}"
         _note(measured, result, schedule.filename, schedule.row, name, "", "")

@@ -92,9 +92,11 @@ def report(tmp_path_factory):
     target = folder / "report.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        code = command(["recipe", "--run", "--quiet", "--format", "json", "-o", str(target), "."])
+        asked = ["--format", "json", "-o", str(target), "--verify-output", "pictures", "."]
+        code = command(["recipe", "--run", "--quiet", *asked])
     assert code == 0
-    return json.loads(target.read_text())
+    pictures = {path.name for path in (folder / "pictures").glob("*.svg")}
+    return {**json.loads(target.read_text()), "pictures": pictures}
 
 
 def measured(report, bullet):
@@ -128,6 +130,12 @@ def test_what_is_measured_is_evidence_with_its_curve_and_a_command(report):
     assert (curve["vertical"], curve["horizontal"]) == ("loss", "step")
     first, last = curve["points"][0], curve["points"][-1]
     assert first[0] == 0 and last[1] < first[1]
+
+
+def test_pictures_are_written(report):
+    wanted = {"train-14-lr-schedule.svg", "Tagger-batch-dependency.svg"}
+    assert wanted <= report["pictures"]
+    assert any(name.startswith("Tagger-overfit-Adam") for name in report["pictures"])
 
 
 def test_each_probe_speaks_about_its_bullet(report):
