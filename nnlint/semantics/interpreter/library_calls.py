@@ -13,12 +13,7 @@ from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.objects import MODULE
 from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.shapes import Shapes
-from nnlint.semantics.interpreter.signatures import (
-    bind_signature,
-    in_order,
-    names_in,
-    with_defaults,
-)
+from nnlint.semantics.interpreter.signatures import bind_signature, in_order, naming, with_defaults
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -374,7 +369,7 @@ class LibraryCalls(Shapes):
         keywords: dict[str, Value],
         site: Site,
     ) -> Value:
-        bound = dict(zip(names_in(signature), positional, strict=False))
+        bound = dict(zip(naming(signature), positional, strict=False))
         bound.update(keywords)
         arguments = {**layer.arguments, **bound}
         explicit = layer.explicit.union(bound)

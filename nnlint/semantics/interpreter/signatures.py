@@ -60,7 +60,7 @@ def bind_signature(
 
 
 @cache
-def names_in(signature: str) -> tuple[str, ...]:
+def naming(signature: str) -> tuple[str, ...]:
     """The names of what a layer is called with, as its row writes them."""
     return tuple(n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *"))
 
