@@ -201,7 +201,9 @@ def _is_same(target: ast.AST, node: ast.Name | ast.Attribute) -> bool:
 
 def _telling(module: ModuleSyntax, scope: ast.AST) -> list[ast.AST]:
     """What may tell what a variable of a scope holds, as it is written one after the other."""
-    found = [n for n in walk(scope) if isinstance(n, ast.Assign | ast.AnnAssign | ast.Call | ast.For)]
+    found = [
+        n for n in walk(scope) if isinstance(n, ast.Assign | ast.AnnAssign | ast.Call | ast.For)
+    ]
     return sorted(found, key=_place)
 
 

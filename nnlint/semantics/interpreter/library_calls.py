@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import cache, reduce
+from functools import reduce
 from typing import Any
 
 from nnlint.semantics.dataflow import shaped
@@ -13,7 +13,7 @@ from nnlint.semantics.interpreter.members import head_places
 from nnlint.semantics.interpreter.objects import MODULE
 from nnlint.semantics.interpreter.preferring import hand_on
 from nnlint.semantics.interpreter.shapes import Shapes
-from nnlint.semantics.interpreter.signatures import bind_signature, in_order, with_defaults
+from nnlint.semantics.interpreter.signatures import bind_signature, in_order, naming, with_defaults
 from nnlint.semantics.library import BUILT_KINDS, Entry
 from nnlint.semantics.values import (
     ARGUMENTS,
@@ -305,16 +305,18 @@ class LibraryCalls(Shapes):
         One whose layers are called one by one is left alone, for what happens between them
         is not known.
         """
-        called = self._called_layers()
+        called: set[int] = set()
+        operations = sequences = 0
         for layer in self.waiting[::-1]:
-            if layer.site.module is module and called.isdisjoint(map(id, (layer, *layer.members))):
+            if layer.site.module is not module:
+                continue
+            # what has been run since the last one
+            called.update(id(o.layer) for o in self.operations[operations:])
+            called.update(map(id, self.sequences_run[sequences:]))
+            operations, sequences = len(self.operations), len(self.sequences_run)
+            if called.isdisjoint(map(id, (layer, *layer.members))):
                 with self.untold():
                     self._run_sequential(layer, (Unknown("input", "parameter"),), layer.site)
-                called |= self._called_layers()
-
-    def _called_layers(self) -> set[int]:
-        """The identities of the layers and sequences that are run."""
-        return {id(o.layer) for o in self.operations}.union(map(id, self.sequences_run))
 
     def _replaced_head(self, model: Built) -> Value | None:
         """The layer that the program has put in place of a library model's last one."""
@@ -367,7 +369,7 @@ class LibraryCalls(Shapes):
         keywords: dict[str, Value],
         site: Site,
     ) -> Value:
-        bound = dict(zip(_names_in(signature), positional, strict=False))
+        bound = dict(zip(naming(signature), positional, strict=False))
         bound.update(keywords)
         arguments = {**layer.arguments, **bound}
         explicit = layer.explicit.union(bound)
@@ -442,6 +444,8 @@ class LibraryCalls(Shapes):
         """
         found: list[Tensor] = []
         for position, value in enumerate(given):
+            if isinstance(value, Constant):
+                continue
             if isinstance(value, Items):
                 found += self._tensor_inputs(value.items, all_are)
             elif isinstance(value, Choice):
@@ -458,12 +462,6 @@ class LibraryCalls(Shapes):
                 if tensor is not None:
                     found.append(tensor)
         return tuple(found)
-
-
-@cache
-def _names_in(signature: str) -> tuple[str, ...]:
-    """The names of what a layer is called with."""
-    return tuple(n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *"))
 
 
 GRADIENT_MODES = {

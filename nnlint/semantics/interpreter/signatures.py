@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from nnlint.semantics.interpreter.options import click_defaults
@@ -56,6 +57,12 @@ def bind_signature(
             bound[variadic.name].state[SPREAD] = stars
     bound.update(keywords)
     return bound
+
+
+@cache
+def naming(signature: str) -> tuple[str, ...]:
+    """The names of what a layer is called with, as its row writes them."""
+    return tuple(n.strip().rstrip("*") for n in signature.split(",") if n.strip(" *"))
 
 
 def in_order(

@@ -110,6 +110,8 @@ class Sizes:
         self.ones: set[Symbol] = set()
         """Sizes that the program asserts to be 1."""
         self._soft: dict[Any, tuple[Value, Size]] = {}
+        self._settled: dict[Constant, Size] = {}
+        """What overridable numbers are: of those that only numbers go into, for good."""
 
     def of(self, value: Value) -> Size | None:
         """The size that a value is; None for what is no positive number."""
@@ -144,6 +146,14 @@ class Sizes:
         return self.symbols.derived(("one of", *sizes), vague=True)
 
     def _overridable(self, value: Constant, number: int) -> Size:
+        known = self._settled.get(value)
+        if known is None:
+            known = self._default(value, number)
+            if _is_settled(value):
+                self._settled[value] = known
+        return known
+
+    def _default(self, value: Constant, number: int) -> Size:
         if isinstance(value.made, Arithmetic):
             whole = self._computed(value.made)
             if whole is not None:
@@ -370,6 +380,14 @@ def _is_one_size(value: Value) -> bool:
     name = value.name.rpartition(".")[2].lower()
     counts = bool(role_of(name)) or name.startswith(("num_", "n_"))
     return value.state.get(TYPED) == "builtins.int" or counts
+
+
+def _is_settled(value: Value) -> bool:
+    """Whether a number is one, or made of such alone: what it stands for stays the same."""
+    made = value.made if isinstance(value, Constant) else None
+    if isinstance(made, Arithmetic):
+        return all(map(_is_settled, made.operands))
+    return isinstance(value, Constant)
 
 
 def _is_global(name: str) -> bool:
