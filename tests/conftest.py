@@ -25,3 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for command in (["compileall", "-q", *OURS], ["nnlint", "--no-cache", "--quiet", "examples"]):
         ask = [sys.executable, "-m", *command]
         subprocess.run(ask, cwd=ROOT, env=keeping, capture_output=True, check=False)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores: a test that waits for a time limit takes none."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 1
