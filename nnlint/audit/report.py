@@ -26,12 +26,11 @@ _MOST_CHANNELS = 64
 
 def write_terminal(audit: Audit, stream: TextIO, color: bool, width: int) -> None:
     """Write the report as text."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(
-        file=stream, force_terminal=color, no_color=not color, highlight=False, width=width
-    )
+    from nnlint.report.console import console_on
+
+    console = console_on(stream, color, width)
     console.print(Text(plain(headline(audit)), style="bold"))
     if audit.data is not None:
         _splits(console, audit.data)

@@ -254,5 +254,7 @@ def _write(report: Audit, options: dict[str, Any]) -> None:
 
             write_page(report, stream)
         else:
+            from nnlint.report.console import UNBROKEN
+
             color = not file and wants_color("auto", stream)
-            write_terminal(report, stream, color, width_of(stream) or 10_000)
+            write_terminal(report, stream, color, width_of(stream) or UNBROKEN)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nnlint.engine import Linter, RunResult
     from nnlint.fixing import Outcome
     from nnlint.offering import Offers
-    from nnlint.source.discovery import Discovery
+    from nnlint.source.discovery import Discovery, Roots
 
 
 @click.command(cls=GroupedCommand, short_help="Lint files and folders; the default command.")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from nnlint.cli.progress import progress_bar
+from nnlint.report.console import UNBROKEN, console_on
 from nnlint.report.summary import count
 from nnlint.text import plain
 from nnlint.verify.catalogue import IF_MEANT
@@ -119,13 +119,7 @@ def _data(models: Sequence[Model], faults: Sequence[Fault]) -> dict[str, Any]:
 
 def _show(path: str, models: Sequence[Model], faults: Sequence[Fault], seconds: float) -> None:
     color = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        width=None if color else 10_000,
-    )
+    console = console_on(sys.stdout, color, None if color else UNBROKEN)
     console.print(Text(plain(path), style="bold"))
     width = max(len(m.target.name) for m in models)
     for model in models:

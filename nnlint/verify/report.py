@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from nnlint.report.console import UNBROKEN, console_on
 from nnlint.report.pictures import heat_map_png, matrices_of, pictures_of
 from nnlint.verify.environment import NAME_ANOTHER
 from nnlint.verify.render import code_frame, heat_map
@@ -72,14 +73,8 @@ class Screen:
     def report(self, outcome: Outcome, color: bool) -> None:
         """Write the verdicts with their evidence."""
         # a terminal breaks between words; elsewhere nothing is broken
-        width = shutil.get_terminal_size().columns if color else 10_000
-        console = Console(
-            file=sys.stdout,
-            force_terminal=color,
-            no_color=not color,
-            highlight=False,
-            width=width,
-        )
+        width = shutil.get_terminal_size().columns if color else UNBROKEN
+        console = console_on(sys.stdout, color, width)
         console.print(Text(self.title, style="bold"))
         if outcome.failure:
             _failure(console, outcome)

@@ -7,12 +7,21 @@ import pkgutil
 from dataclasses import dataclass
 from typing import TextIO
 
-from nnlint.recipe.model import RecipeReport
+from nnlint.recipe.model import RecipeReport, Status
 
 _PARTS = ("curves",)
 """Modules that write a part of a report."""
 FORMATS = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _PARTS))
 """Each other module of this package is a format, with a function `write(report, style, stream)`."""
+WORDS = {
+    Status.DONE: "done",
+    Status.CONTRADICTED: "contradicted",
+    Status.MISSING: "missing",
+    Status.NOT_YET: "not yet",
+    Status.NOT_APPLICABLE: "not applicable",
+    Status.CANT_TELL: "can't tell",
+}
+"""What each status is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,12 @@ from nnlint.finding import Finding
 from nnlint.recipe.bullets import SECTIONS
 from nnlint.recipe.measured import Measurement
 from nnlint.recipe.model import Evidence, RecipeReport, Status, Verdict
-from nnlint.recipe.report import Style
+from nnlint.recipe.report import WORDS, Style
 from nnlint.report.frame import Sources
 from nnlint.report.pages import Markup, highlighted, line_plot, picture, render
 from nnlint.report.pictures import heat_map_svg
 from nnlint.report.plots import Points
 
-WORDS = {
-    Status.DONE: "done",
-    Status.CONTRADICTED: "contradicted",
-    Status.MISSING: "missing",
-    Status.NOT_YET: "not yet",
-    Status.NOT_APPLICABLE: "not applicable",
-    Status.CANT_TELL: "can't tell",
-}
-"""What each status is called."""
 KINDS = {
     Status.DONE: "passed",
     Status.CONTRADICTED: "failed",

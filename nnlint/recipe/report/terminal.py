@@ -11,8 +11,9 @@ from rich.text import Text
 
 from nnlint.recipe.bullets import SECTIONS
 from nnlint.recipe.model import Evidence, RecipeReport, Status, Verdict
-from nnlint.recipe.report import Style
+from nnlint.recipe.report import WORDS, Style
 from nnlint.recipe.report.curves import write_runs
+from nnlint.report.console import UNBROKEN, console_on
 from nnlint.text import plain
 
 MARKS = {
@@ -24,14 +25,6 @@ MARKS = {
     Status.CANT_TELL: ("?", "dim"),
 }
 """The mark of each status, and its style."""
-_WORDS = {
-    Status.DONE: "done",
-    Status.CONTRADICTED: "contradicted",
-    Status.MISSING: "missing",
-    Status.NOT_YET: "not yet",
-    Status.NOT_APPLICABLE: "not applicable",
-    Status.CANT_TELL: "can't tell",
-}
 _OPEN = (Status.CONTRADICTED, Status.MISSING)
 """What has a line of its own."""
 _PIPED = 100
@@ -40,13 +33,8 @@ _PIPED = 100
 
 def write(report: RecipeReport, style: Style, stream: TextIO) -> None:
     """Write the report: what is open in a line each and the rest in short, or all of it."""
-    console = Console(
-        file=stream,
-        force_terminal=style.color,
-        no_color=not style.color,
-        highlight=False,
-        width=style.width or (10_000 if style.details else _PIPED),
-    )
+    piped = UNBROKEN if style.details else _PIPED
+    console = console_on(stream, style.color, style.width or piped)
     width = max(len(verdict.bullet.name) for verdict in report.verdicts)
     for section, heading in SECTIONS.items():
         verdicts = report.of_section(section)
@@ -91,7 +79,7 @@ def _show_short(console: Console, verdicts: Sequence[Verdict], width: int) -> No
             continue
         line = Text.assemble((f"{mark} ", look))
         if status is not Status.DONE:
-            line.append(f"{_WORDS[status]}: ", "dim")
+            line.append(f"{WORDS[status]}: ", "dim")
         line.append_text(Text(", ").join(_named(v) for v in same))
         console.print(Padding(line, (0, 0, 0, 2), expand=False))
 
@@ -110,7 +98,7 @@ def _show_all(console: Console, verdict: Verdict) -> None:
         Text.assemble(
             (f"  {mark} ", look),
             (verdict.bullet.title, "bold"),
-            (f"  {_WORDS[verdict.status]}", look),
+            (f"  {WORDS[verdict.status]}", look),
         )
     )
     told = [] if verdict.evidence else [verdict.reason]
@@ -130,6 +118,6 @@ def _next(verdict: Verdict) -> Iterator[str]:
 
 
 def _summary(report: RecipeReport) -> str:
-    counts = [f"{report.count(s)} {_WORDS[s]}" for s in Status if report.count(s)]
+    counts = [f"{report.count(s)} {WORDS[s]}" for s in Status if report.count(s)]
     stage = f" at the stage {report.stage.value}" if report.stage else ""
     return f"{', '.join(counts)}{stage}"

@@ -142,6 +142,20 @@ def equal(left: Leaves, right: Leaves) -> bool:
     return not any(bool(differing(a, b).any()) for (_, a), (_, b) in zip(left, right))
 
 
+def backpropagate(model: nn.Module, inputs: Inputs, seed: int) -> bool:
+    """Whether a random functional of all outputs has a gradient, which parameters then hold."""
+    args, kwargs = inputs.copied()
+    seed_all(seed)
+    model.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        outputs = [t for _, t in leaves(model(*args, **kwargs)) if t.requires_grad]
+        if not outputs:
+            return False
+        total: Any = sum(((o * torch.randn_like(o)).sum() for o in outputs), torch.zeros(()))
+        total.backward()
+    return True
+
+
 def jittered(model: nn.Module, seed: int) -> nn.Module:
     """A copy whose constant weights are no longer constant.
 

@@ -21,10 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from ..design import is_set_aside
-from ..inputs import seed_all
+from ..running import backpropagate
 from ..sources import nodes_of
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
-from ..trees import leaves
 
 NAME = "dead-parameters"
 
@@ -173,15 +172,8 @@ def _accumulate(
     if seed > 2:
         for example in range(min(inputs.count, 8)):
             inputs = inputs.perturbed(example, 0, seed)
-    args, kwargs = inputs.copied()
-    seed_all(seed)
-    model.zero_grad(set_to_none=True)
-    with torch.enable_grad():
-        outputs = [t for _, t in leaves(model(*args, **kwargs)) if t.requires_grad]
-        if not outputs:
-            return False
-        total: Any = sum(((o * torch.randn_like(o)).sum() for o in outputs), torch.zeros(()))
-        total.backward()
+    if not backpropagate(model, inputs, seed):
+        return False
     for name, parameter in named:
         if name in largest and parameter.grad is not None:
             value = _magnitude(parameter.grad)

@@ -19,10 +19,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..inputs import Inputs, seed_all
+from ..inputs import Inputs
 from ..progress import late
+from ..running import backpropagate
 from ..subject import Answer, Subject, confirmed, inconclusive, refuted
-from ..trees import leaves
 
 NAME = "symmetric-units"
 STEPS = 20
@@ -170,7 +170,7 @@ def _train(model: nn.Module, inputs: Inputs, layers: list[_Layer]) -> int:
     for step in range(STEPS):
         if late():
             return step
-        if not _backpropagate(model, _drawn(inputs, step), step):
+        if not backpropagate(model, _drawn(inputs, step), step):
             return step
         sizes = [_size(p.grad) for p in named]
         largest = max(sizes, default=0.0)
@@ -195,17 +195,3 @@ def _drawn(inputs: Inputs, step: int) -> Inputs:
     for example in range(min(inputs.count, 8) if step else 0):
         inputs = inputs.perturbed(example, 0, step)
     return inputs
-
-
-def _backpropagate(model: nn.Module, inputs: Inputs, seed: int) -> bool:
-    """Whether a random functional of all outputs has a gradient."""
-    args, kwargs = inputs.copied()
-    seed_all(seed)
-    model.zero_grad(set_to_none=True)
-    with torch.enable_grad():
-        outputs = [t for _, t in leaves(model(*args, **kwargs)) if t.requires_grad]
-        if not outputs:
-            return False
-        total = sum(((o * torch.randn_like(o)).sum() for o in outputs), torch.zeros(()))
-        total.backward()
-    return True
