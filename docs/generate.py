@@ -138,7 +138,9 @@ def main() -> None:
     write_example()
     write_schemas(SCHEMA_FILES)
     AUDIT.write_text(with_kinds(AUDIT.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"renewed {README.name}, {EXAMPLE.name}, {AUDIT.name} and {SCHEMA_FILES.relative_to(ROOT)}")
+    print(
+        f"renewed {README.name}, {EXAMPLE.name}, {AUDIT.name} and {SCHEMA_FILES.relative_to(ROOT)}"
+    )
 
 
 if __name__ == "__main__":
