@@ -8,12 +8,15 @@ from nnlint.questions.training.backpropagation import Computation, Reached
 from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.dataflow import tensor_of
+from nnlint.semantics.registration import has_weights, with_submodules
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
     CALLEE,
     TEST,
     Arithmetic,
+    Built,
     Constant,
+    Instance,
     Operation,
     Tensor,
     Unknown,
@@ -100,11 +103,13 @@ class Predictions:
         return False
 
     def _is_measure(self, event: Event) -> bool:
-        """Whether what nobody knows is given a prediction beside something else, as losses are."""
-        given = event.operands
-        return (
-            isinstance(event.subject, Unknown) and len(given) > 1 and any(map(self.depends, given))
+        """Whether what has no known weights is given a prediction beside something else, as losses
+        and scores are."""
+        given, model = event.operands, event.subject
+        learns = isinstance(model, Built | Instance) and any(
+            has_weights(part) for part in with_submodules([model]) if isinstance(part, Built)
         )
+        return not learns and len(given) > 1 and any(map(self.depends, given))
 
     def _is_prediction(self, value: Value) -> bool:
         if id(value) in self._given:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from nnlint.recipe.context import Context
 from nnlint.recipe.model import Evidence
+from nnlint.semantics.timeline import Event
+from nnlint.syntax.calls import last_name
 
 
 def fixed_seed(context: Context) -> Iterator[Evidence]:
     """A run that trains gives torch's generators a seed that stays the same."""
     for run in context.training_runs:
         for event in run.events("seed"):
-            yield context.done(event.site, "seeds torch")
+            if not _draws_its_seed(event):
+                yield context.done(event.site, "seeds torch")
+
+
+def _draws_its_seed(event: Event) -> bool:
+    """Whether Lightning is asked for a seed without being given one: before 2.3 it draws one."""
+    call = event.site.node
+    if not isinstance(call, ast.Call) or last_name(call.func) != "seed_everything":
+        return False
+    return not call.args and not any(keyword.arg in ("seed", None) for keyword in call.keywords)

@@ -29,7 +29,8 @@ def good_init(context: Context) -> Iterator[Evidence]:
     for run in context.runs:
         hidden = _hidden_layers(run)
         for site, layer, value in _writes(context, run):
-            if _is_zero(value):
+            if _is_zero(value) or _owner_of_bias(context, value) is not None:
+                # what is copied from another layer was learnt, and is no start
                 continue
             last = isinstance(layer, Built) and hidden is not None and id(layer) not in hidden
             if last or _is_prior(context, run, value):

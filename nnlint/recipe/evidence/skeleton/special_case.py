@@ -18,7 +18,7 @@ def special_case(context: Context) -> Iterator[Evidence]:
         yield context.done(call.site, "compares the general form with the special case")
     for run in context.runs:
         for relation in relations(context, run):
-            if relation.kind == "<":
+            if relation.kind == "<" or _is_length(relation.left) or _is_length(relation.right):
                 continue
             sides = [list(context.tracing.behind(v)) for v in (relation.left, relation.right)]
             looped = [any(map(is_element, side)) for side in sides]
@@ -27,6 +27,11 @@ def special_case(context: Context) -> Iterator[Evidence]:
                 yield context.done(
                     relation.call.site, "compares the general form with a loop over its parts"
                 )
+
+
+def _is_length(value: Value) -> bool:
+    """Whether a value says how many there are, and nothing of what is computed."""
+    return isinstance(value, Unknown) and value.origin == "length"
 
 
 def _share(left: list[Value], right: list[Value]) -> bool:
