@@ -235,7 +235,8 @@ def _is_made_up(tensor: Tensor, depth: int, known: set[tuple[Tensor, int]]) -> b
     producer = tensor.producer
     if depth == 0 or not isinstance(producer, Operation):
         return False
-    if any(isinstance(part, Tensor) for part in tensor.state.get(WRITTEN, ())):
+    written = tensor.state.get(WRITTEN)
+    if written and any(isinstance(part, Tensor) for part in written):
         return False
     if producer.entry.family == "create" or _is_overwritten(producer):
         return True
@@ -285,10 +286,10 @@ def _is_of_written_size(made: Operation) -> bool:
 
 def _is_overwritten(operation: Operation) -> bool:
     """Whether a tensor is overwritten with a constant."""
+    if operation.entry.family != "fill":
+        return False
     value = operation.arguments.get("value")
-    return operation.entry.family == "fill" and (
-        bool(operation.entry.options.get("constant")) or isinstance(value, Constant)
-    )
+    return bool(operation.entry.options.get("constant")) or isinstance(value, Constant)
 
 
 def source_of(tensor: Tensor, depth: int = 12) -> Tensor | None:

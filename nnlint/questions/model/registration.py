@@ -105,14 +105,15 @@ class _Search:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.used: dict[int, list[bool]] = {}
-        """By a module's identity, whether gradients are recorded where it is used."""
+        self.used: set[int] = set()
+        """The identities of modules that are used where gradients are recorded."""
         users: dict[int, Value] = {}
         for operation in program.operations:
             for module in (*operation.modules, operation.layer):
                 if module is not None:
-                    self.used.setdefault(id(module), []).append(operation.grad)
                     users[id(module)] = module
+                    if operation.grad:
+                        self.used.add(id(module))
             if operation.owner is not None:
                 users[id(operation.owner)] = operation.owner
         built = [e.subject for e in program.events("build") if isinstance(e.subject, Instance)]
@@ -134,8 +135,7 @@ class _Search:
         """Whether a module in a plain container is used as a part of its owner, and is none."""
         module, owner = hidden.module, hidden.owner
         # a list of layers is never called itself
-        parts_used = (self.used.get(part, ()) for part in registered_in([module]))
-        if id(module) in self.registered or not any(map(any, parts_used)):
+        if id(module) in self.registered or self.used.isdisjoint(registered_in([module])):
             return False
         if _is_set_aside(hidden) or is_kept_by_hand(owner.cls):
             return False

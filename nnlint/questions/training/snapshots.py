@@ -65,8 +65,10 @@ def compared_with_themselves(program: Program) -> Iterator[Alias]:
     """Weights that are put aside without a copy, trained on, and then compared with themselves."""
     steps = [e for e in program.events("step", "fit") if e.kind == "fit" or steps_optimizer(e)]
     for compared in program.operations if steps else ():
+        if compared.entry.name not in _COMPARES:
+            continue
         left, right = (compared.arguments.get(name) for name in ("input", "other"))
-        if compared.entry.name not in _COMPARES or left is not right:
+        if left is not right:
             continue
         if not isinstance(left, Unknown) or left.origin != "parameter_tensor":
             continue
