@@ -42,14 +42,27 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
             _note(now.state, transforms_in(value), unless)
 
 
-def only_there(names: dict[str, Any], end: str, writes: Writes) -> list[tuple[str, Value]]:
-    """The variables that are bound by nothing but an arm that is off by default, as they are in it:
-    whoever reads them has switched it on."""
-    return [
-        (key, value)
-        for state, key, value in writes.values()
-        if end == "next" and state is names and key not in names and isinstance(value, Value)
-    ]
+def grad_behind(ends: list[str], grads: list[bool], prefer: int | None) -> bool:
+    """Whether gradients are recorded behind a branch: on all ways that go on."""
+    if prefer is not None and ends[prefer] == "next":
+        return grads[prefer]
+    live = [grad for end, grad in zip(ends, grads, strict=True) if end == "next"]
+    return all(live or grads)
+
+
+def only_there(names: dict[str, Any], end: str, writes: Writes) -> Writes:
+    """What binds variables that nothing but an arm which is off by default binds: whoever reads them
+    has switched it on.
+
+    Parameters:
+        names: the variables of the function around, behind the arm that is taken by default.
+        end: how the other arm ends; writes: what it writes.
+    """
+    return {
+        place: write
+        for place, write in writes.items()
+        if end == "next" and write[0] is names and write[1] not in names
+    }
 
 
 def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:
