@@ -77,6 +77,8 @@ def _is_switch(condition: Condition, shared: bool) -> bool:
     if _is_default(condition):
         # whatever the default is called, who calls may give something else
         return True
+    if _asks_settings(condition.test):
+        return True
     if _is_presence(condition) or is_split_condition(condition):
         return False
     if condition.test is None:
@@ -120,6 +122,16 @@ def _is_presence(condition: Condition) -> bool:
     if condition.soft or test is None:
         return False
     return not (isinstance(test, Constant) and test.site is not None)
+
+
+def _asks_settings(test: Value | None) -> bool:
+    """Whether a test looks at what settings may hold or not: `settings.pop("p", None) is not None`."""
+    inner = test.state.get(TEST) if isinstance(test, Unknown) else test
+    asked = inner.operands if isinstance(inner, Arithmetic) else (inner,)
+    return any(
+        isinstance(value, Unknown) and value.name.rpartition(".")[2] in ("pop", "get")
+        for value in asked
+    )
 
 
 def _has_chance(test: Value | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nnlint.semantics.interpreter.machine import Machine
 from nnlint.semantics.transforms import left_off
 from nnlint.semantics.values import (
     LEFT_OFF,
@@ -43,13 +42,27 @@ def note_preferred(writes: Writes, condition: Condition, other: Writes, unless: 
             _note(now.state, transforms_in(value), unless)
 
 
-def keep_names(machine: Machine, end: str, writes: Writes) -> None:
-    """Let the variables be that nothing binds but an arm that is off by default: whoever reads them
-    has switched it on."""
-    names = machine.frame.scope.names
-    for state, key, value in writes.values():
-        if end == "next" and state is names and key not in names and isinstance(value, Value):
-            machine.write(names, key, value)
+def grad_behind(ends: list[str], grads: list[bool], prefer: int | None) -> bool:
+    """Whether gradients are recorded behind a branch: on all ways that go on."""
+    if prefer is not None and ends[prefer] == "next":
+        return grads[prefer]
+    live = [grad for end, grad in zip(ends, grads, strict=True) if end == "next"]
+    return all(live or grads)
+
+
+def only_there(names: dict[str, Any], end: str, writes: Writes) -> Writes:
+    """What binds variables that nothing but an arm which is off by default binds: whoever reads them
+    has switched it on.
+
+    Parameters:
+        names: the variables of the function around, behind the arm that is taken by default.
+        end: how the other arm ends; writes: what it writes.
+    """
+    return {
+        place: write
+        for place, write in writes.items()
+        if end == "next" and write[0] is names and write[1] not in names
+    }
 
 
 def _note(state: dict[Any, Any], added: Iterator[Value], unless: Condition) -> None:

@@ -14,7 +14,7 @@ from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops, ind
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.model_parts import some_part
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
-from nnlint.semantics.interpreter.preferring import keep_names, note_preferred
+from nnlint.semantics.interpreter.preferring import grad_behind, note_preferred, only_there
 from nnlint.semantics.interpreter.skipping import Skipping
 from nnlint.semantics.library import Library
 from nnlint.semantics.values import (
@@ -264,7 +264,7 @@ class Statements(Narrowing):
                     self.keep_new(mark, built)
                 results.append((end, self.rollback(mark), condition))
                 grads.append(self.grad)
-        self.grad = self._grad_behind([end for end, _, _ in results], grads, prefer)
+        self.grad = grad_behind([end for end, _, _ in results], grads, prefer)
         live = [(writes, condition) for end, writes, condition in results if end == "next"]
         if self.jumps:
             self.jumps[-1] += [
@@ -278,7 +278,7 @@ class Statements(Narrowing):
         if prefer is not None and results[prefer][0] == "next":
             self.replay(results[prefer][1])
             note_preferred(*results[prefer][1:], *results[1 - prefer][1:])
-            keep_names(self, *results[1 - prefer][:2])
+            self.replay(only_there(self.frame.scope.names, *results[1 - prefer][:2]))
         elif len(live) == 1:
             self.replay(live[0][0])
         else:
@@ -288,13 +288,6 @@ class Statements(Narrowing):
             self._after_exit = ((results[goes_on][2],), told[goes_on])
             return "rest-conditional"
         return "next"
-
-    def _grad_behind(self, ends: list[str], grads: list[bool], prefer: int | None) -> bool:
-        """Whether gradients are recorded behind a branch: on all ways that go on."""
-        if prefer is not None and ends[prefer] == "next":
-            return grads[prefer]
-        live = [grad for end, grad in zip(ends, grads, strict=True) if end == "next"]
-        return all(live or grads)
 
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
