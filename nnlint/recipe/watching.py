@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from nnlint.semantics.analysis import Analysis
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
@@ -150,16 +150,16 @@ class Onlooker(Observer):
         if node in self._targets:
             self._assigned(machine, self._targets[node], value)
 
-    def trace_loops(self, analysis: Analysis) -> None:
+    def trace_loops(self, programs: Sequence[Program]) -> None:
         """Note of the elements of what loops go over, and of what is taken out of loaders, that
         they are of it."""
         wholes = {
             id(event.subject.state[ELEMENTS]): event.subject
-            for program in analysis.programs
+            for program in programs
             for event, _ in program.walk()
             if isinstance(event.subject, Unknown) and ELEMENTS in event.subject.state
         }
-        for program in analysis.programs:
+        for program in programs:
             for event, blocks in program.walk():
                 met = event.subject if event.kind == MET else None
                 if not isinstance(met, Unknown):

@@ -57,7 +57,7 @@ def is_element(value: Value) -> bool:
 
 def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
     """Tells what a run takes from loaders, or a trainer hands it, and parts of it."""
-    given = _given_by_trainer(context) if run.kind == "hooks" else frozenset()
+    given = _given_by_trainer(run) if run.kind == "hooks" else frozenset()
 
     def is_part(value: Value) -> bool:
         if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _ABOUT:
@@ -67,11 +67,11 @@ def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
     return is_part
 
 
-def _given_by_trainer(context: Context) -> frozenset[str]:
+def _given_by_trainer(run: Run) -> frozenset[str]:
     """What the methods that a trainer calls for every batch call the batch."""
     return frozenset(
         node.args.args[1].arg
-        for node in walk(context.module.tree)
+        for node in walk(run.program.module.tree)
         if isinstance(node, ast.FunctionDef)
         and node.name.endswith(_STEP)
         and len(node.args.args) > 1
