@@ -101,4 +101,3 @@ def _enter(machine: ObservedInterpreter, hook: Function, owner: Instance) -> Non
             machine.emit("returned_loss", site, returned)
         if configures_optimizers(machine.objects, hook, owner):
             machine.emit("configured", site, owner, (returned,))
-
