@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.interpreter.binding import key_of
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
@@ -25,6 +26,7 @@ from nnlint.semantics.values import (
     Operation,
     Partial,
     Site,
+    Table,
     Tensor,
     Unknown,
     Value,
@@ -114,6 +116,9 @@ class Onlooker(Observer):
     _targets: dict[ast.AST, ast.expr] = field(default_factory=dict)
     """By what is assigned, what it is assigned to, where that is a parameter or a part of one."""
     _looked_at: set[str] = field(default_factory=set)
+    _entries: dict[tuple[int, object], Value] = field(default_factory=dict)
+    """By a table's identity and the key, what was first taken out of a table whose keys are not
+    known."""
 
     looks_at_assertions = True
 
@@ -142,6 +147,10 @@ class Onlooker(Observer):
             machine.emit(MET, machine.site(node), value)
         if _is_followed(value) or isinstance(node, ast.Subscript):
             parts = tuple(self._values[p] for p in _parts(node) if p in self._values)
+            if is_entry(parts):
+                # what is taken out of a table twice is the same
+                first = self._entries.setdefault((id(parts[0]), key_of(parts[1])), value)
+                parts = parts if first is value else (first,)
             if parts:
                 self.made_of[id(value)] = value, parts
         if node in self._tests_of(machine.frame.scope.module):
@@ -205,6 +214,17 @@ class Onlooker(Observer):
                 elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
                     self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def is_entry(parts: Sequence[Value]) -> bool:
+    """Whether a value with some parts is what an unknown table holds under a known key."""
+    return (
+        len(parts) == 2
+        and isinstance(parts[0], Table)
+        and ... in parts[0].state
+        and isinstance(parts[1], Constant)
+        and key_of(parts[1]) not in parts[0].state
+    )
 
 
 def _went_over(loop: Block, element: ast.AST) -> Value | None:

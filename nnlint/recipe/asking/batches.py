@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from nnlint.recipe.context import Context, Run
-from nnlint.recipe.watching import MET
+from nnlint.recipe.watching import MET, is_entry
 from nnlint.semantics.values import (
     BATCH,
     STORED_IN,
@@ -62,7 +62,15 @@ def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
     def is_part(value: Value) -> bool:
         if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _ABOUT:
             return False
-        return is_element(value) or _root(value) in given
+        return is_element(value) or _root(value) in given or is_rebuilt(value)
+
+    def is_rebuilt(value: Value) -> bool:
+        """Whether a value is an entry of a table that is made of the entries of a batch, one by
+        one, as where a batch is moved to a device."""
+        parts = context.made_of.get(id(value), (value, ()))[1]
+        if not is_entry(parts):
+            return False
+        return any(map(is_element, context.tracing.behind(parts[0].state[...])))
 
     return is_part
 
