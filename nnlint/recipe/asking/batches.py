@@ -10,7 +10,10 @@ from nnlint.recipe.watching import MET, is_entry
 from nnlint.semantics.values import (
     BATCH,
     STORED_IN,
+    Arithmetic,
     Built,
+    Instance,
+    Table,
     Unknown,
     Value,
 )
@@ -68,7 +71,7 @@ def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
         """Whether a value is an entry of a table that is made of the entries of a batch, one by
         one, as where a batch is moved to a device."""
         parts = context.made_of.get(id(value), (value, ()))[1]
-        if not is_entry(parts):
+        if not is_entry(parts) or not isinstance(parts[0], Table):
             return False
         return any(map(is_element, context.tracing.behind(parts[0].state[...])))
 
@@ -97,8 +100,23 @@ def _root(value: Value) -> str:
     return ""
 
 
+def own_loader(value: Value | None) -> Built | None:
+    """The library's loader that an object of a project class is, or that a loop over it numbers
+    or joins with others."""
+    match value:
+        case Instance():
+            base = value.state.get("library")
+            return base if isinstance(base, Built) and base.entry.kind == "loader" else None
+        case Arithmetic(operator="enumerate" | "zip" | "iter"):
+            return next(filter(None, map(own_loader, value.operands)), None)
+        case _:
+            return None
+
+
 def _is_loader(value: Value | None) -> bool:
     match value:
+        case Instance():
+            return own_loader(value) is not None
         case Built():
             return value.entry.kind == "loader"
         case Unknown():
