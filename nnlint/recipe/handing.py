@@ -4,6 +4,7 @@ of these objects, where the class alone leaves its settings open."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from nnlint.questions.data.splits import given_to_fit
 from nnlint.recipe.context import HOOKS_OF, Context
@@ -12,12 +13,25 @@ from nnlint.semantics.interpreter.blocks import OutOfBudget
 from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.trainer_hooks import PREPARING, configures_optimizers, mode_of_step
-from nnlint.semantics.values import Class, External, Function, Instance, Site, Value, options
+from nnlint.semantics.trainer_hooks import (
+    PREPARING,
+    configures_optimizers,
+    is_part_of_evaluation,
+    mode_of_step,
+)
+from nnlint.semantics.values import Class, External, Function, Instance, Items, Site, Value, options
 
-_HOOKS = (*PREPARING, "train_dataloader", "configure_optimizers", "training_step")
-"""The methods that training rests on, in the order in which a trainer calls them. Those that
-evaluate are told of by the class, whatever it is given."""
+_HOOKS = (
+    *PREPARING,
+    "train_dataloader",
+    "configure_optimizers",
+    "training_step",
+    "validation_step",
+    "validation_epoch_end",
+)
+"""The methods that fitting rests on, in the order in which a trainer calls them."""
+_GATHERS = {"validation_epoch_end": "validation_step"}
+"""Methods that are given what another one has returned for every batch, until Lightning 2."""
 
 
 def handed_over(context: Context, machine: ObservedInterpreter) -> list[Program]:
@@ -63,10 +77,11 @@ def _entered(machine: ObservedInterpreter, instance: Instance) -> Program | None
     machine.limit = MAIN_STEPS
     machine.operations, machine.builds = [], []
     complete = True
+    returned: dict[str, Value] = {}
     for hook in hooks:
         machine.frames.append(Frame(hook.scope))
         try:
-            _enter(machine, hook, instance)
+            returned[hook.name] = _enter(machine, hook, instance, returned)
         except (OutOfBudget, RecursionError):
             complete = False
             break
@@ -85,19 +100,32 @@ def _entered(machine: ObservedInterpreter, instance: Instance) -> Program | None
     )
 
 
-def _enter(machine: ObservedInterpreter, hook: Function, owner: Instance) -> None:
+def _enter(
+    machine: ObservedInterpreter, hook: Function, owner: Instance, before: dict[str, Value]
+) -> Value:
+    """Enter a hook.
+
+    Parameters:
+        before: what hooks have returned that were entered before, by their names.
+    """
     site = Site(hook.scope.module, hook.node)
-    names = machine.parameters.bind(hook, owner, (), {})
+    gathered = before.get(_GATHERS.get(hook.name, ""))
+    state = {"items": (gathered,), "open": True, "alike": True, "grown": True}
+    given = () if gathered is None else (Items("list", state, site),)
+    names = machine.parameters.bind(hook, owner, given, {})
     mode = mode_of_step(machine.objects, hook, owner)
-    with machine.inside("entry", site, hook.name):
+    evaluates = mode == "eval" or is_part_of_evaluation(machine.objects, hook, owner)
+    with ExitStack() as stack:
+        stack.enter_context(machine.inside("entry", site, hook.name))
+        stack.enter_context(machine.gradients(not evaluates))
         if mode:
-            with machine.inside("loop", site):
-                machine.emit(mode, site, owner)
-                returned: Value = machine.run_function(hook, names, owner, None)
-        else:
-            returned = machine.run_function(hook, names, owner, None)
-        if mode:
+            stack.enter_context(machine.inside("loop", site))
+        if mode or evaluates:
+            machine.emit(mode or "eval", site, owner)
+        returned = machine.run_function(hook, names, owner, None)
+        if mode == "train":
             # Lightning's automatic optimisation goes on from it
             machine.emit("returned_loss", site, returned)
         if configures_optimizers(machine.objects, hook, owner):
             machine.emit("configured", site, owner, (returned,))
+    return returned
