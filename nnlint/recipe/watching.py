@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     External,
     Function,
     Instance,
+    Items,
     Operation,
     Partial,
     Site,
@@ -189,9 +190,11 @@ class Onlooker(Observer):
         arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
-        if isinstance(receiver, Unknown) and name.rpartition(".")[2] in _KEEPS:
+        if isinstance(receiver, Unknown | Items) and name.rpartition(".")[2] in _KEEPS:
+            # lists that loops in loops fill are forgotten by the interpreter, too
             held = self.made_of.get(id(receiver), (receiver, ()))[1]
-            self.made_of[id(receiver)] = receiver, (*held, *arguments, *keywords.values())
+            new = (v for v in (*arguments, *keywords.values()) if v not in held)
+            self.made_of[id(receiver)] = receiver, (*held, *new)
         event = machine.emit(CALLED, machine.site(node), callee, arguments, name)
         self.calls[id(event)] = Call(event, name, receiver, arguments, keywords, result)
 
