@@ -10,8 +10,8 @@ from nnlint.questions.participants import is_output as gives_output
 from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
-from nnlint.recipe.tracing import is_loss
 from nnlint.recipe.model import Evidence
+from nnlint.recipe.tracing import is_loss
 from nnlint.semantics.values import (
     ARGUMENTS,
     CALLEE,
