@@ -35,7 +35,7 @@ _LONGEST = 100
 """Characters of a line that are shown whole."""
 _MEASURING = ("forward", "validate", "test", "predict")
 """Kinds of what an evaluation does."""
-_HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
+HOOKS_OF = ("LightningModule", "LightningDataModule", "Trainer", "TrainerCallback", "Callback")
 """Bases of classes whose methods a trainer calls."""
 
 
@@ -115,6 +115,8 @@ class Context:
     """All Python files of the project that take part, as the user knows them."""
     tops: Sequence[str] = field(default=())
     """The folders that the walk began in, absolute."""
+    handed: Sequence[Program] = ()
+    """What a trainer does with the objects that scripts of the file hand it; see `handing`."""
 
     @property
     def folder(self) -> str:
@@ -146,6 +148,7 @@ class Context:
                 found.append(Run(program, "script"))
             elif self._is_called_by_trainer(program):
                 found.append(Run(program, "hooks"))
+        found += [Run(program, "hooks") for program in self.handed]
         return tuple(found)
 
     @property
@@ -209,7 +212,7 @@ class Context:
     def _is_called_by_trainer(self, program: Program) -> bool:
         for block in program.timeline.children:
             if isinstance(block, Block) and block.kind == "entry":
-                return any(_has_base(program, name) for name in _HOOKS_OF)
+                return any(_has_base(program, name) for name in HOOKS_OF)
         return False
 
 

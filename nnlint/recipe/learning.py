@@ -93,6 +93,12 @@ def _of_run(run: Run) -> Iterator[Learner]:
     for built in _default(run):
         if built.entry.kind == "optimizer" and _is_used(built, run.program):
             yield Learner(run, built, _models(built, run))
+    if run.kind == "hooks" and not run.program.events("configured"):
+        # the optimizer of a trainer's module may be named on the command line
+        for event in run.events("train"):
+            module = event.subject
+            if run.program.events("returned_loss") and isinstance(module, Instance):
+                yield Learner(run, None, (module,), is_handed_over=True)
     for event in run.events("fit"):
         for module in event.operands[:1]:
             if isinstance(module, Instance):

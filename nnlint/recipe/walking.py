@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nnlint.config import Config
 from nnlint.finding import Finding, Stage
@@ -16,6 +16,7 @@ from nnlint.recipe.context import Context
 from nnlint.recipe.deciding import decide
 from nnlint.recipe.detectors import detectors
 from nnlint.recipe.facts import facts_of
+from nnlint.recipe.handing import handed_over
 from nnlint.recipe.measured import Measured
 from nnlint.recipe.model import Bullet, Evidence, RecipeReport
 from nnlint.recipe.reaching import reached
@@ -113,7 +114,7 @@ def look_at(
     except RecursionError:
         shown.problems.append(f"{name}: the code is nested too deeply to be analysed")
         return shown
-    onlooker.trace_loops(analysis)
+    onlooker.trace_loops(analysis.programs)
     context = Context(
         module,
         analysis,
@@ -125,6 +126,10 @@ def look_at(
         files,
         tops,
     )
+    handed = handed_over(context, onlooker.machine)
+    if handed:
+        onlooker.trace_loops(handed)
+        context = replace(context, handed=handed)
     shown.facts |= set(facts_of(context))
     for bullet, detector in detectors().items():
         if only not in ("", bullet.name):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from nnlint.semantics.analysis import Analysis
+from nnlint.semantics.analysis import Program
+from nnlint.semantics.interpreter.binding import key_of
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.observing import Observer
 from nnlint.semantics.timeline import Block, Event
@@ -22,9 +23,11 @@ from nnlint.semantics.values import (
     External,
     Function,
     Instance,
+    Items,
     Operation,
     Partial,
     Site,
+    Table,
     Tensor,
     Unknown,
     Value,
@@ -114,6 +117,9 @@ class Onlooker(Observer):
     _targets: dict[ast.AST, ast.expr] = field(default_factory=dict)
     """By what is assigned, what it is assigned to, where that is a parameter or a part of one."""
     _looked_at: set[str] = field(default_factory=set)
+    _entries: dict[tuple[int, object], Value] = field(default_factory=dict)
+    """By a table's identity and the key, what was first taken out of a table whose keys are not
+    known."""
 
     looks_at_assertions = True
 
@@ -142,6 +148,10 @@ class Onlooker(Observer):
             machine.emit(MET, machine.site(node), value)
         if _is_followed(value) or isinstance(node, ast.Subscript):
             parts = tuple(self._values[p] for p in _parts(node) if p in self._values)
+            if is_entry(parts):
+                # what is taken out of a table twice is the same
+                first = self._entries.setdefault((id(parts[0]), key_of(parts[1])), value)
+                parts = parts if first is value else (first,)
             if parts:
                 self.made_of[id(value)] = value, parts
         if node in self._tests_of(machine.frame.scope.module):
@@ -150,16 +160,16 @@ class Onlooker(Observer):
         if node in self._targets:
             self._assigned(machine, self._targets[node], value)
 
-    def trace_loops(self, analysis: Analysis) -> None:
+    def trace_loops(self, programs: Sequence[Program]) -> None:
         """Note of the elements of what loops go over, and of what is taken out of loaders, that
         they are of it."""
         wholes = {
             id(event.subject.state[ELEMENTS]): event.subject
-            for program in analysis.programs
+            for program in programs
             for event, _ in program.walk()
             if isinstance(event.subject, Unknown) and ELEMENTS in event.subject.state
         }
-        for program in analysis.programs:
+        for program in programs:
             for event, blocks in program.walk():
                 met = event.subject if event.kind == MET else None
                 if not isinstance(met, Unknown):
@@ -180,9 +190,11 @@ class Onlooker(Observer):
         arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
-        if isinstance(receiver, Unknown) and name.rpartition(".")[2] in _KEEPS:
+        if isinstance(receiver, Unknown | Items) and name.rpartition(".")[2] in _KEEPS:
+            # lists that loops in loops fill are forgotten by the interpreter, too
             held = self.made_of.get(id(receiver), (receiver, ()))[1]
-            self.made_of[id(receiver)] = receiver, (*held, *arguments, *keywords.values())
+            new = (v for v in (*arguments, *keywords.values()) if v not in held)
+            self.made_of[id(receiver)] = receiver, (*held, *new)
         event = machine.emit(CALLED, machine.site(node), callee, arguments, name)
         self.calls[id(event)] = Call(event, name, receiver, arguments, keywords, result)
 
@@ -205,6 +217,17 @@ class Onlooker(Observer):
                 elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
                     self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def is_entry(parts: Sequence[Value]) -> bool:
+    """Whether a value with some parts is what an unknown table holds under a known key."""
+    return (
+        len(parts) == 2
+        and isinstance(parts[0], Table)
+        and ... in parts[0].state
+        and isinstance(parts[1], Constant)
+        and key_of(parts[1]) not in parts[0].state
+    )
 
 
 def _went_over(loop: Block, element: ast.AST) -> Value | None:

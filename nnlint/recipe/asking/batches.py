@@ -6,11 +6,14 @@ import ast
 from collections.abc import Callable, Iterator
 
 from nnlint.recipe.context import Context, Run
-from nnlint.recipe.watching import MET
+from nnlint.recipe.watching import MET, is_entry
 from nnlint.semantics.values import (
     BATCH,
     STORED_IN,
+    Arithmetic,
     Built,
+    Instance,
+    Table,
     Unknown,
     Value,
 )
@@ -57,21 +60,29 @@ def is_element(value: Value) -> bool:
 
 def parts_of_batches(context: Context, run: Run) -> Callable[[Value], bool]:
     """Tells what a run takes from loaders, or a trainer hands it, and parts of it."""
-    given = _given_by_trainer(context) if run.kind == "hooks" else frozenset()
+    given = _given_by_trainer(run) if run.kind == "hooks" else frozenset()
 
     def is_part(value: Value) -> bool:
         if isinstance(value, Unknown) and value.name.rpartition(".")[2] in _ABOUT:
             return False
-        return is_element(value) or _root(value) in given
+        return is_element(value) or _root(value) in given or is_rebuilt(value)
+
+    def is_rebuilt(value: Value) -> bool:
+        """Whether a value is an entry of a table that is made of the entries of a batch, one by
+        one, as where a batch is moved to a device."""
+        parts = context.made_of.get(id(value), (value, ()))[1]
+        if not is_entry(parts) or not isinstance(parts[0], Table):
+            return False
+        return any(map(is_element, context.tracing.behind(parts[0].state[...])))
 
     return is_part
 
 
-def _given_by_trainer(context: Context) -> frozenset[str]:
+def _given_by_trainer(run: Run) -> frozenset[str]:
     """What the methods that a trainer calls for every batch call the batch."""
     return frozenset(
         node.args.args[1].arg
-        for node in walk(context.module.tree)
+        for node in walk(run.program.module.tree)
         if isinstance(node, ast.FunctionDef)
         and node.name.endswith(_STEP)
         and len(node.args.args) > 1
@@ -89,8 +100,23 @@ def _root(value: Value) -> str:
     return ""
 
 
+def own_loader(value: Value | None) -> Built | None:
+    """The library's loader that an object of a project class is, or that a loop over it numbers
+    or joins with others."""
+    match value:
+        case Instance():
+            base = value.state.get("library")
+            return base if isinstance(base, Built) and base.entry.kind == "loader" else None
+        case Arithmetic(operator="enumerate" | "zip" | "iter"):
+            return next(filter(None, map(own_loader, value.operands)), None)
+        case _:
+            return None
+
+
 def _is_loader(value: Value | None) -> bool:
     match value:
+        case Instance():
+            return own_loader(value) is not None
         case Built():
             return value.entry.kind == "loader"
         case Unknown():

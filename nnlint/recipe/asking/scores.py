@@ -14,7 +14,14 @@ from nnlint.recipe.watching import Call
 from nnlint.semantics.values import Built, Operation, Site, Tensor, Value
 
 _LIBRARIES = (
-    *("sklearn.metrics.", "torchmetrics.", "torcheval.", "evaluate.", "pytorch_msssim."),
+    *(
+        "sklearn.metrics.",
+        "torchmetrics.",
+        "torcheval.",
+        "evaluate.",
+        "datasets.load_metric.",
+        "pytorch_msssim.",
+    ),
     *(
         "jiwer.",
         "sacrebleu.",

@@ -11,6 +11,7 @@ from nnlint.recipe.asking.batches import parts_of_batches
 from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
+from nnlint.recipe.tracing import is_loss
 from nnlint.semantics.values import (
     ARGUMENTS,
     CALLEE,
@@ -125,6 +126,9 @@ class _Targets:
     def _is_output(self, value: Value) -> bool:
         """Whether what is trained has given a value."""
         if isinstance(value, Unknown) and value.origin == "call":
+            if is_loss(value):
+                # a criterion that the program is given is called as a model is
+                return False
             return is_model(value.state.get(CALLEE)) or gives_output(value)
         made = value.producer if isinstance(value, Tensor) else None
         if not isinstance(made, Operation) or made.entry.kind == "loss":

@@ -12,4 +12,4 @@ class System(L.LightningModule):
         return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
 
     def configure_optimizers(self):
-        return self.hparams.optimizer(params=self.parameters())
+        return self.hparams.optimizer(params=self.parameters())  # done: weight-decay
