@@ -202,17 +202,17 @@ def _is_scored(module: ModuleSyntax, statement: ast.Assign) -> bool:
     # a loop over other data may have the same names
     rebound = {
         id(inner)
-        for loop in walk(own)
-        if isinstance(loop, ast.For) and not stands_in(statement, loop)
-        if any(isinstance(n, ast.Name) and n.id in names for n in walk(loop.target))
-        for inner in walk(loop)
+        for part in walk(own)
+        if part is not own and not stands_in(statement, part) and _binds(part, names)
+        for inner in walk(part)
     }
+    end = _end_of(names, statement, own)
     scores: set[str] = set()
     for node in walk(own):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = last_name(node.targets[0])
             read = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
-            later = node.lineno > statement.lineno and id(node) not in rebound
+            later = statement.lineno < node.lineno < end and id(node) not in rebound
             if later and _SCORE.search(target) and read & (names | scores):
                 scores.add(target)
     return any(
@@ -221,6 +221,29 @@ def _is_scored(module: ModuleSyntax, statement: ast.Assign) -> bool:
         and any(isinstance(n, ast.Name) and n.id in scores for n in walk(node))
         for node in walk(own)
     ) and not _is_checked(module, statement)
+
+
+def _binds(part: ast.AST, names: set[str]) -> bool:
+    """Whether a loop or a function has variables of its own of some names."""
+    match part:
+        case ast.For(target=target):
+            return any(isinstance(n, ast.Name) and n.id in names for n in walk(target))
+        case ast.FunctionDef(args=taken):
+            return any(isinstance(n, ast.arg) and n.arg in names for n in walk(taken))
+        case _:
+            return False
+
+
+def _end_of(names: set[str], statement: ast.Assign, own: ast.AST) -> float:
+    """The row from which on variables of some names hold other data than a statement gave them."""
+    others = [
+        node.lineno
+        for node in walk(own)
+        if isinstance(node, ast.Assign) and node.lineno > statement.lineno
+        if _first_batch_of(node.value) is not None
+        if any(isinstance(n, ast.Name) and n.id in names for t in node.targets for n in walk(t))
+    ]
+    return min(others, default=float("inf"))
 
 
 def _is_checked(module: ModuleSyntax, statement: ast.Assign) -> bool:

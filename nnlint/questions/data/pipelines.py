@@ -291,6 +291,9 @@ def _role_of_place(event: Event, blocks: tuple[Block, ...]) -> tuple[str, bool]:
             if block.events("backward", "step"):
                 return TRAIN, True
             evaluates = any(not e.grad for e in block.events("forward"))
+        if block.kind == "call" and block.name.rpartition(".")[2] == "forward":
+            # a module that augments evaluates nothing: who calls it tells what for
+            evaluates = False
         if block.kind in ("call", "entry") and (role := role_of_name(block.name)):
             return (role, True) if not evaluates or role == EVAL else (EVAL, False)
     return (EVAL, False) if evaluates else ("", False)

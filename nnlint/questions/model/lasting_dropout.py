@@ -104,7 +104,7 @@ def _is_new(layer: Built, dropout: Operation) -> bool:
     if (
         function is None
         or function.name == "__init__"
-        or layer.site.module is not dropout.site.module
+        or not function.scope.module is layer.site.module is dropout.site.module
     ):
         return False
     if not stands_in(layer.site.node, function.node):

@@ -83,6 +83,8 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or _may_want_gradients(found)
         ):
             continue
+        if _is_off_for_callers(found, program):
+            continue
         main = _main_pass(found, every, program)
         if main is found.event and _is_called_loss(found) and _is_judged_without(found):
             continue
@@ -187,6 +189,12 @@ def _is_off_inside(found: Pass, program: Program) -> bool:
         not operation.grad and any(site.key == place for site in operation.callers)
         for operation in program.operations
     )
+
+
+def _is_off_for_callers(found: Pass, program: Program) -> bool:
+    """Whether the other files that run it turn gradients off around it, each of them."""
+    recorded = [event.grad for _, event in program.elsewhere(found.event)]
+    return bool(recorded) and not any(recorded)
 
 
 def _may_extract(found: Pass, program: Program) -> bool:

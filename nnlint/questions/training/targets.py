@@ -56,15 +56,15 @@ class TrainedTarget:
 def trained_targets(program: Program) -> Iterator[TrainedTarget]:
     """Losses whose target is made by a network with gradients, against its purpose."""
     search = _Search(program)
-    for loss, first, second, nodes in search.pairs():
+    for loss, callers, first, second, nodes in search.pairs():
         for prediction, target, node in ((first, second, nodes[1]), (second, first, nodes[0])):
-            found = search.judge(loss, prediction, target, node)
+            found = search.judge(loss, callers, prediction, target, node)
             if found is not None:
                 yield found
                 break
 
 
-Pair = tuple[Site, Value, Value, tuple[ast.expr | None, ast.expr | None]]
+Pair = tuple[Site, tuple[Site, ...], Value, Value, tuple[ast.expr | None, ast.expr | None]]
 
 
 class _Search:
@@ -83,29 +83,39 @@ class _Search:
         ]
 
     def pairs(self) -> Iterator[Pair]:
-        """Every two values that a loss compares, with their expressions."""
+        """Every two values that a loss compares, with the calls around it and their expressions."""
         for operation in self.program.operations:
             if not operation.grad:
                 continue
             if operation.entry.kind == "loss":
                 left, right = operation.arguments.get("input"), operation.arguments.get("target")
                 if left is not None and right is not None:
-                    yield operation.site, left, right, _arguments(operation.site.node)
+                    written = _arguments(operation.site.node)
+                    yield operation.site, operation.callers, left, right, written
             elif squares(operation):
                 yield from _differences(operation)
         for event in self.events:
             if event.kind == "forward" and event.grad and len(event.operands) == 2:
                 if isinstance(event.subject, Unknown) and CRITERION.search(spoken_name(event)):
                     left, right = event.operands
-                    yield event.site, left, right, _arguments(event.site.node)
+                    written = _arguments(event.site.node)
+                    yield event.site, event.callers, left, right, written
 
     def judge(
-        self, loss: Site, prediction: Value, target: Value, node: ast.expr | None
+        self,
+        loss: Site,
+        callers: tuple[Site, ...],
+        prediction: Value,
+        target: Value,
+        node: ast.expr | None,
     ) -> TrainedTarget | None:
         """The finding for a loss, if its target is trained."""
         learned = self.flow.reaches(prediction)
         made = [r for r in self.flow.reaches(target) if not self._is_frozen(r.model)]
-        if not learned or not made:
+        around = {site.key for site in callers}
+        # a call in which the loss is computed made neither side: which of the networks it holds
+        # did is not told
+        if not learned or not made or any(r.forward.site.key in around for r in made):
             return None
         site = Site(loss.module, node) if node is not None else None
         if self._is_bootstrapped(target):
@@ -183,7 +193,8 @@ def _differences(operation: Operation) -> Iterator[Pair]:
         site = squared.producer.site
     if symbol == "-" and len(operands) == 2 and site is not None:
         if isinstance(site.node, ast.BinOp):
-            yield site, operands[0], operands[1], (site.node.left, site.node.right)
+            written = (site.node.left, site.node.right)
+            yield site, operation.callers, operands[0], operands[1], written
 
 
 def _parts(value: Value) -> tuple[str, tuple[Value, ...]]:

@@ -56,6 +56,11 @@ def bind_signature(
         if stars:
             bound[variadic.name].state[SPREAD] = stars
     bound.update(keywords)
+    if "axis" in bound and "dim" not in bound:
+        # PyTorch takes the names of NumPy, too
+        declared = {p.name for p in signature}
+        if "dim" in declared and "axis" not in declared:
+            bound["dim"] = bound.pop("axis")
     return bound
 
 
