@@ -376,7 +376,12 @@ def scale_by_batch(program: Program) -> Iterator[list[Replacement]]:
 
 
 def squeeze_everything(program: Program) -> Iterator[list[Replacement]]:
+    """`x.squeeze(1)` becomes `x.squeeze()`, but of single examples and arrays, which have no batch."""
     for call in program.calls("squeeze"):
+        holders = [n for n in program.around(call) if isinstance(n, ast.ClassDef)]
+        methods = {m.name for h in holders for m in h.body if isinstance(m, ast.FunctionDef)}
+        if "__getitem__" in methods or program.source(call).startswith(("np.", "numpy.")):
+            continue
         given = [*call.args, *(k.value for k in call.keywords)]
         on_tensor = isinstance(call.func, ast.Attribute) and len(given) == 1
         if on_tensor and program.source(given[0]) in ("1", "-1", "2"):
