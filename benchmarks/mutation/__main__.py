@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--rule", action="append", help="these rules only")
     parser.add_argument("--most", type=int, default=25, help="mutants per rule at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--one", action="store_true", help="one mutant of each path at most")
     parser.add_argument("--show", action="store_true", help="show each miss as a difference")
     options = parser.parse_args()
     roots = options.paths or sorted(FIXTURES.glob("*/good_*")) + sorted(FIXTURES.glob("clean/*"))
@@ -56,6 +57,8 @@ def main() -> int:
             continue
         mutants = [(root, m) for root in roots for m in mutants_of(root, rule)]
         random.Random(options.seed).shuffle(mutants)
+        if options.one:
+            mutants = list({root: (root, m) for root, m in reversed(mutants)}.values())[::-1]
         benches: dict[Path, Bench] = {}
         for root, mutant in mutants[: options.most]:
             total[rule] += 1

@@ -12,6 +12,9 @@ from benchmarks.mutation.program import Operator, Program, Replacement, last_nam
 def flatten_everything(program: Program) -> Iterator[list[Replacement]]:
     for call in program.calls("flatten"):
         text = program.source(call)
+        if "stack(" in text:
+            # a grid of positions has no batch
+            continue
         if text.endswith(", 1)") and text.startswith("torch.flatten("):
             yield [(call, text.replace(", 1)", ")"))]
         elif text.endswith(".flatten(1)"):
@@ -57,12 +60,6 @@ def throw_away(program: Program) -> Iterator[list[Replacement]]:
 
 
 _NEVER_IN_PLACE = frozenset("squeeze unsqueeze clamp softmax masked_fill permute flatten".split())
-
-
-def drop_elements(program: Program) -> Iterator[list[Replacement]]:
-    for call in program.calls("Dropout2d"):
-        text = program.source(call)
-        yield [(call, text.replace("Dropout2d", "Dropout", 1))]
 
 
 def forget_mode(program: Program) -> Iterator[list[Replacement]]:
@@ -156,35 +153,6 @@ def layer_in_forward(program: Program) -> Iterator[list[Replacement]]:
 
 
 _DRAWN = frozenset("Linear Conv1d Conv2d Conv3d ConvTranspose2d Embedding LSTM GRU".split())
-
-
-_DRAWS = tuple(
-    "xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ normal_ trunc_normal_ "
-    "orthogonal_".split()
-)
-
-
-def constant_weights(program: Program) -> Iterator[list[Replacement]]:
-    """`nn.init.kaiming_normal_(m.weight)` becomes `nn.init.constant_(m.weight, 0.1)`."""
-    for call in program.calls(*_DRAWS):
-        given = call.args[0] if call.args and isinstance(call.func, ast.Attribute) else None
-        if isinstance(given, ast.Attribute) and given.attr in ("weight", "data"):
-            owner = program.source(call.func).rpartition(".")[0]
-            if owner.endswith("init"):
-                yield [(call, f"{owner}.constant_({program.source(given)}, 0.1)")]
-
-
-def norms_around_zero(program: Program) -> Iterator[list[Replacement]]:
-    """The weights of batch norms are drawn around 0 where they are set to 1."""
-    for node in ast.walk(program.tree):
-        if isinstance(node, ast.If) and "BatchNorm" in program.source(node.test):
-            for call in (c for s in node.body for c in ast.walk(s) if isinstance(c, ast.Call)):
-                name, text = last_name(call.func), program.source(call)
-                owner = text.partition("(")[0].rpartition(".")[0]
-                if name in ("constant_", "ones_", "normal_") and "weight" in text and call.args:
-                    yield [(call, f"{owner}.normal_({program.source(call.args[0])}, 0.0, 0.02)")]
-                elif name == "fill_" and "weight" in owner:
-                    yield [(call, f"{owner}.normal_(0.0, 0.02)")]
 
 
 def softmax_over_examples(program: Program) -> Iterator[list[Replacement]]:
@@ -391,42 +359,6 @@ def _number_of(node: ast.AST | None, known: dict[str, list[ast.AST]]) -> ast.Con
 _PAIR = 2
 
 
-def keep_bias(program: Program) -> Iterator[list[Replacement]]:
-    """`bias=False` is left out where a batch norm is in the file."""
-    for call in program.calls("Conv1d", "Conv2d", "Linear"):
-        text = program.source(call)
-        if "BatchNorm" in program.text and ", bias=False" in text:
-            yield [(call, text.replace(", bias=False", ""))]
-
-
-def flatten_instead_of_pooling(program: Program) -> Iterator[list[Replacement]]:
-    """The features that are pooled to one position are flattened, at 28 by 28 positions."""
-    for call in program.calls("AdaptiveAvgPool2d"):
-        for linear in program.calls("Linear"):
-            width = program.source(linear.args[0]) if linear.args else ""
-            if width.isdigit():
-                owner = program.source(call.func).rpartition(".")[0]
-                text = f"{owner}.AdaptiveAvgPool2d(28)"
-                yield [(call, text), (linear.args[0], f"{width} * 28 * 28")]
-                break
-
-
-def one_example(program: Program) -> Iterator[list[Replacement]]:
-    """Batches of one example, of what is not cut into them otherwise."""
-    for call in program.calls("DataLoader"):
-        for keyword in call.keywords:
-            if keyword.arg == "batch_size" and "BatchNorm1d" in program.text:
-                yield [(keyword.value, "1")]
-
-
-def one_norm_for_two(program: Program) -> Iterator[list[Replacement]]:
-    """`self.bn2(x)` becomes `self.bn1(x)`."""
-    for call in program.calls("bn2", "norm2"):
-        if isinstance(call.func, ast.Attribute):
-            text = program.source(call.func)
-            yield [(call.func, text[:-1] + "1")]
-
-
 def forget_batch_first(program: Program) -> Iterator[list[Replacement]]:
     for name in ("LSTM", "GRU", "RNN", "MultiheadAttention", "TransformerEncoderLayer"):
         for call in program.calls(name):
@@ -444,7 +376,12 @@ def scale_by_batch(program: Program) -> Iterator[list[Replacement]]:
 
 
 def squeeze_everything(program: Program) -> Iterator[list[Replacement]]:
+    """`x.squeeze(1)` becomes `x.squeeze()`, but of single examples and arrays, which have no batch."""
     for call in program.calls("squeeze"):
+        holders = [n for n in program.around(call) if isinstance(n, ast.ClassDef)]
+        methods = {m.name for h in holders for m in h.body if isinstance(m, ast.FunctionDef)}
+        if "__getitem__" in methods or program.source(call).startswith(("np.", "numpy.")):
+            continue
         given = [*call.args, *(k.value for k in call.keywords)]
         on_tensor = isinstance(call.func, ast.Attribute) and len(given) == 1
         if on_tensor and program.source(given[0]) in ("1", "-1", "2"):
@@ -462,12 +399,6 @@ def lowest_layer(program: Program) -> Iterator[list[Replacement]]:
 
 
 OPERATORS: dict[str, tuple[Operator, ...]] = {
-    "constant-init": (constant_weights,),
-    "batchnorm-init-around-zero": (norms_around_zero,),
-    "fc-head": (flatten_instead_of_pooling,),
-    "bias-before-batchnorm": (keep_bias,),
-    "norm-batch-of-one": (one_example,),
-    "reused-norm-layer": (one_norm_for_two,),
     "flatten-batch": (flatten_everything,),
     "view-mixes-batch": (forget_transpose,),
     "softmax-over-batch": (softmax_over_examples,),
@@ -488,7 +419,6 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     "unused-module": (leave_out_layer,),
     "dropout-before-batchnorm": (dropout_before_norm,),
     "discarded-tensor-op": (throw_away,),
-    "elementwise-dropout-on-conv": (drop_elements,),
     "dropout-always-on": (forget_mode,),
     "augmentation-in-eval": (augment_evaluation,),
     "default-step-decay": (copy_imagenet_schedule,),

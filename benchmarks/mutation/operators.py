@@ -10,6 +10,7 @@ from __future__ import annotations
 from benchmarks.mutation import (
     data,
     graphs,
+    layers,
     loaders,
     losses,
     metrics,
@@ -32,6 +33,7 @@ OPERATORS: dict[str, tuple[Operator, ...]] = {
     **losses.OPERATORS,
     **metrics.OPERATORS,
     **models.OPERATORS,
+    **layers.OPERATORS,
     **loaders.OPERATORS,
     **data.OPERATORS,
     **rows.OPERATORS,

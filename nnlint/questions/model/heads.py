@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.questions.model.stacking import feeding, weighing
+from nnlint.questions.model.stacking import PASSES_UNITS, feeding, weighing
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.axes import size_of
+from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.holding import parts
 from nnlint.semantics.values import (
     IS_CALLED,
@@ -17,6 +19,7 @@ from nnlint.semantics.values import (
     Items,
     Maybe,
     Operation,
+    Tensor,
     Unknown,
     Value,
     constant,
@@ -39,6 +42,8 @@ _CLASSIFIES = re.compile(
 _CLASSIFICATION = frozenset({"cross_entropy", "nll"})
 _CLASS_SCORES = frozenset({"softmax", "log_softmax"})
 _FLATTENS = frozenset({"view", "reshape", "flatten"})
+_PLANE, _MAP = 2, 4
+"""The axes of a plane, and those of a batch of maps of planes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +66,7 @@ def large_heads(program: Program) -> Iterator[LargeHead]:
         if operation.layer is not None and operation.modules:
             models.setdefault(id(operation.modules[0]), []).append(operation)
     for operations in models.values():
-        heads = [o for o in operations if _is_flattened_map(o)]
+        heads = [(o, found) for o in operations if (found := _flattened_map(o)) is not None]
         if not heads or not _classifies(program, operations):
             continue
         layers = {id(o.layer): o.layer for o in operations if o.layer is not None}
@@ -69,35 +74,72 @@ def large_heads(program: Program) -> Iterator[LargeHead]:
         whole = sum(count for count in counts.values() if count is not None)
         if None in counts.values() or not is_whole(operations[0].modules[0]):
             continue
-        for head in heads:
+        for head, (channels, convolution) in heads:
             count = counts[id(head.layer)] or 0
             if head.layer is not None and count >= MANY and count > SHARE * whole:
-                convolution = feeding(head.inputs[0])[0][0].weights
-                assert isinstance(convolution, Built)
-                channels = constant(convolution.arguments["out_channels"])
                 yield LargeHead(head.layer, count, whole, channels, convolution)
 
 
-def _is_flattened_map(operation: Operation) -> bool:
-    """Whether a linear layer takes in what a convolution gives, all its positions side by side."""
+def _flattened_map(operation: Operation) -> tuple[int, Built] | None:
+    """The channels, and the last convolution, of a map whose positions a linear layer takes in side
+    by side; None where it takes in something else."""
     head = weighing(operation)
     if head is None or operation.entry.family != "linear" or not operation.inputs:
-        return False
-    behind = feeding(operation.inputs[0])
+        return None
     taken = constant(operation.arguments.get("in_features"))
-    if len(behind) != 1 or not isinstance(taken, int):
-        return False
+    found = _convolved(operation) or _summed_or_joined(operation)
+    if found is None or not isinstance(taken, int):
+        return None
+    channels = found[0]
+    return found if channels > 0 and taken % channels == 0 and taken > channels else None
+
+
+def _convolved(operation: Operation) -> tuple[int, Built] | None:
+    """The channels of a flattened map that one convolution gives."""
+    behind = feeding(operation.inputs[0])
+    if len(behind) != 1:
+        return None
     before, passed = behind[0]
-    channels = before.units
+    if not _makes_map(before.operation) or not any(o.entry.family in _FLATTENS for o in passed):
+        return None
+    channels, convolution = before.units, before.weights
     return (
-        before.operation.entry.family == "conv"
-        and before.operation.entry.dimensions >= 2
-        and any(o.entry.family in _FLATTENS for o in passed)
-        and isinstance(channels, int)
-        and channels > 0
-        and taken % channels == 0
-        and taken > channels
+        (channels, convolution)
+        if isinstance(channels, int) and isinstance(convolution, Built)
+        else None
     )
+
+
+def _summed_or_joined(operation: Operation) -> tuple[int, Built] | None:
+    """The channels of a flattened map that several convolutions give: a residual sum, or branches
+    side by side."""
+    tensor, channels = operation.inputs[0], None
+    while channels is None:
+        made = tensor.producer
+        if not isinstance(made, Operation) or made.entry.family not in PASSES_UNITS:
+            return None
+        if not made.inputs:
+            return None
+        tensor = made.inputs[0]
+        if made.entry.family in _FLATTENS:
+            channels = _channels_of(tensor)
+    for made in upstream(tensor, _makes_map):
+        if _makes_map(made) and made.layer is not None:
+            return channels, made.layer
+    return None
+
+
+def _channels_of(tensor: Tensor) -> int | None:
+    """How many channels a map of positions has, where its second axis is known to be those."""
+    if tensor.shape is None or len(tensor.shape) < _MAP:
+        return None
+    # branches of equal width are an axis of parts beside that of their channels
+    roles = {axis.role for axis in tensor.shape[1]} - {""}
+    return size_of(tensor.shape[1]).integer if roles == {"channel"} else None
+
+
+def _makes_map(operation: Operation) -> bool:
+    return operation.entry.family == "conv" and operation.entry.dimensions >= _PLANE
 
 
 def _classifies(program: Program, operations: list[Operation]) -> bool:

@@ -44,9 +44,9 @@ def biased_layers(program: Program) -> Iterator[BiasedLayer]:
             taken.setdefault(id(tensor.producer), []).append(operation)
         if operation.layer is not None:
             behind.setdefault(operation.layer.site.key, []).append(operation)
-    feeds = {id(o.inputs[0].producer) for o in norms}
+    feeds = {id(_before_pooling(o, taken)) for o in norms}
     for norm in norms:
-        made = norm.inputs[0].producer
+        made = _before_pooling(norm, taken)
         if not isinstance(made, Operation) or not _is_biased(made) or made.layer is None:
             continue
         if made.conditions != norm.conditions or not _built_together(made.layer, norm):
@@ -54,6 +54,22 @@ def biased_layers(program: Program) -> Iterator[BiasedLayer]:
         alike = behind[made.layer.site.key]
         if all(id(o) in feeds and len(taken.get(id(o), ())) == 1 for o in alike):
             yield BiasedLayer(made.layer, norm)
+
+
+def _before_pooling(norm: Operation, taken: dict[int, list[Operation]]) -> object:
+    """What makes the input of a norm, before the maxima that are taken of that and nothing else."""
+    made = norm.inputs[0].producer
+    # the largest of `x + b` is the largest of `x`, plus `b`: no pooling keeps a bias from a norm
+    while (
+        isinstance(made, Operation)
+        and made.entry.family in ("pool", "adaptive_pool")
+        and made.entry.options.get("mode") == "max"
+        and made.inputs
+        and made.conditions == norm.conditions
+        and len(taken.get(id(made), ())) == 1
+    ):
+        made = made.inputs[0].producer
+    return made
 
 
 def reused_norms(program: Program) -> Iterator[ReusedNorm]:
