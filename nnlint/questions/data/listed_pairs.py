@@ -12,7 +12,7 @@ from nnlint.questions.data.splits import words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.listings import Listing, listing_of, lists_alike
 from nnlint.semantics.values import Site
-from nnlint.syntax.calls import called_name
+from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import function_around
 from nnlint.syntax.walking import walk
@@ -94,8 +94,59 @@ def _pairings(module: ModuleSyntax) -> Iterator[tuple[ast.AST, list[ast.expr]]]:
                 yield node, given
             case ast.FunctionDef():
                 yield from _indexed_alike(node)
+            case ast.ClassDef():
+                yield from _given_to_pairing_class(module, node)
             case _:
                 pass
+
+
+def _given_to_pairing_class(
+    module: ModuleSyntax, cls: ast.ClassDef
+) -> Iterator[tuple[ast.AST, list[ast.expr]]]:
+    """What a class is built with that keeps both as they are, and takes one sample from them."""
+    methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
+    start, sample = methods.get("__init__"), methods.get("__getitem__")
+    if start is None or sample is None or any(map(_may_sort, walk(start))):
+        return
+    positions = {p.arg: i for i, p in enumerate(start.args.args[1:])}
+    kept = _kept_parameters(start)
+    for pairing, indexed in _indexed_alike(sample):
+        if _is_checked(module, pairing):
+            continue
+        names = [kept[n.attr] for n in indexed if isinstance(n, ast.Attribute) and n.attr in kept]
+        for call in module.nodes:
+            if type(call) is ast.Call and last_name(call.func) == cls.name:
+                given = [argument_of(call, n, positions[n]) for n in names if n in positions]
+                yield call, [node for node in dict.fromkeys(given) if node is not None]
+
+
+def _may_sort(node: ast.AST) -> bool:
+    """Whether a statement is a call that may bring what it is made on into another order."""
+    called = called_name(node.value) if isinstance(node, ast.Expr) else ""
+    return called not in ("", "__init__", "print")
+
+
+def _kept_parameters(start: ast.FunctionDef) -> dict[str, str]:
+    """For each attribute that is a parameter as it was given, and nothing else, that parameter."""
+    kept: dict[str, str] = {}
+    written: list[str] = []
+    for node in walk(start):
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            left = target.elts if isinstance(target, ast.Tuple) else [target]
+            right = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            written += [name for part in left if (name := last_name(part))]
+            if len(left) == len(right):
+                for one, other in zip(left, right, strict=True):
+                    if isinstance(one, ast.Attribute) and isinstance(other, ast.Name):
+                        kept[one.attr] = other.id
+    # what is written twice, or sorted before it is kept, may be in another order
+    return {
+        name: given
+        for name, given in kept.items()
+        if written.count(name) == 1 and (name == given or given not in written)
+    }
 
 
 def _indexed_alike(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, list[ast.expr]]]:

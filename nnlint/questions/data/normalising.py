@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from nnlint.questions.data.same_inputs import are_inputs_alike
 from nnlint.questions.data.splits import (
     EVAL,
     TRAIN,
@@ -98,7 +99,12 @@ def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
     trained = [found for found, role in known if role == TRAIN]
     told: set[object] = set()
     for evaluated in (found for found, role in known if role == EVAL):
-        alike = [t for t in trained if _same_data(t, evaluated)]
+        alike = [
+            found
+            for found in trained
+            if _same_data(found, evaluated)
+            and are_inputs_alike(program, found.holder, evaluated.holder)
+        ]
         mismatches = [_mismatch(t, evaluated) for t in alike]
         first = mismatches[0] if mismatches else None
         # where one of several kinds of training data is prepared so, it is the one meant

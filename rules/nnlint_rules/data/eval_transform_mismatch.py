@@ -22,6 +22,10 @@ def eval_transform_mismatch(program: Program, context: Context) -> None:
     A random crop in training and a resize with a central crop in evaluation are as they should be,
     larger images in evaluation, too. Where a step is not known, nothing is said of what is lacking.
 
+    Both must be inputs of one model: where a loop goes over the evaluation data, it has to hand its
+    batches to the model that is trained, in the way in which the training loop does. Data from
+    another folder is not compared.
+
     ## Why it hurts training
     The model is asked about inputs that it has never seen: shifted, scaled, or of another size. The
     score says less than the model can do, and the choice between models goes by how they bear it.
