@@ -15,7 +15,7 @@ from nnlint.questions.participants import held_models, steps_optimizer
 from nnlint.recipe.model import Evidence, Status
 from nnlint.recipe.tracing import Tracing
 from nnlint.recipe.watching import ASSERTED, ASSIGNED, CALLED, Call, MadeOf
-from nnlint.semantics.analysis import Analysis, Program, is_test
+from nnlint.semantics.analysis import Analysis, Program
 from nnlint.semantics.conditions import off_by_default, parts_of, taken_by_default
 from nnlint.semantics.holding import distinct
 from nnlint.semantics.timeline import Block, Event, entered
@@ -30,6 +30,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.test_cases import is_test
 
 _LONGEST = 100
 """Characters of a line that are shown whole."""

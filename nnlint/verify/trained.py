@@ -14,7 +14,7 @@ from nnlint.context import place
 from nnlint.project.mentions import Users
 from nnlint.project.modules import ProjectModules
 from nnlint.questions.training.trained import Training, lightning_step, trainings
-from nnlint.semantics.analysis import Program, analyse, is_test
+from nnlint.semantics.analysis import Program, analyse
 from nnlint.semantics.interpreter.builtin_calls import Interpreter
 from nnlint.semantics.library import load_library
 from nnlint.semantics.values import (
@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
 from nnlint.source.file import SourceError
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.test_cases import is_test
 from nnlint.verify.knowledge import as_data
 from nnlint.verify.schedules import Place, plan_of
 from nnlint.verify.targets import Target

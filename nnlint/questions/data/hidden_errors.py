@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.interpreter.samples import LAZY_TRANSFORMS
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _ANY = frozenset({"Exception", "BaseException"})

@@ -16,7 +16,7 @@ from nnlint.questions.data.splits import (
     role_of_name,
     uses_of,
 )
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import exclude
 from nnlint.semantics.interpreter.samples import LAZY_TRANSFORMS
 from nnlint.semantics.timeline import Event, way_of_sample
@@ -32,6 +32,7 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.test_cases import is_test
 
 Numbers = tuple[float, ...]
 _CLOSE = 0.02

@@ -28,7 +28,7 @@ from nnlint.questions.data.splits import (
 )
 from nnlint.questions.data.switches import decide_nothing, has_switch, switches_among
 from nnlint.questions.training.passes import goes_over_data
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import taken_by_default
 from nnlint.semantics.timeline import Block, Event, way_of_sample
 from nnlint.semantics.transforms import is_random_by_option, left_off
@@ -42,6 +42,7 @@ from nnlint.semantics.values import (
     choices_of,
     names_of,
 )
+from nnlint.syntax.test_cases import is_test
 
 _AVERAGING = re.compile(r"tta|test_?time|ensembl", re.IGNORECASE)
 

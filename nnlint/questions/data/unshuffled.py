@@ -14,7 +14,7 @@ from nnlint.questions.data.loaders import (
 )
 from nnlint.questions.data.splits import EVAL, role_of_name
 from nnlint.questions.training.carrying import takes_state_along
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import depends_on_draw
 from nnlint.semantics.timeline import Event, loops_around, way_of_sample
 from nnlint.semantics.values import (
@@ -34,6 +34,7 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.data.loaders import built_loaders
 from nnlint.questions.data.splits import datasets_in
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, way_of_sample
 from nnlint.semantics.values import (
     Arithmetic,
@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
+from nnlint.syntax.test_cases import is_test
 
 _COUNTS = frozenset({"cpu_count", "sched_getaffinity", "process_cpu_count"})
 """What tells how many processors there are: more than none."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nnlint.semantics.analysis import is_test
 from nnlint.semantics.conditions import handles_failure
 from nnlint.semantics.values import Built, constant
+from nnlint.syntax.test_cases import is_test
 
 _WIDTHS, _HEADS = ("embed_dim", "d_model"), ("num_heads", "nhead")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import call_parameters
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import parts_of, told_types
 from nnlint.semantics.telling import MOVES, NEVER_IN_PLACE
 from nnlint.semantics.values import Condition, Operation, Site, Source, Tensor, Unknown
@@ -16,6 +16,7 @@ from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.calls import first_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import Placed, enclosing_statements, is_statement
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from nnlint.questions.model.layers import DROPOUTS
 from nnlint.questions.model.stacking import Fed, fed_layers
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.initialisation import PARAMETERS, Initialised, Write, initialised, settled
 from nnlint.semantics.values import MODEL_OF, Built, Operation, Unknown, constant
+from nnlint.syntax.test_cases import is_test
 
 GATES = frozenset({"sigmoid", "softmax", "hard_sigmoid", "log_softmax"})
 """Activations of what weighs something else, which may well start out the same for all."""

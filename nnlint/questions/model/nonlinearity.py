@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import (
     FILLED,
@@ -19,6 +19,7 @@ from nnlint.semantics.values import (
     constant,
     same,
 )
+from nnlint.syntax.test_cases import is_test
 
 _PASSES = frozenset({"contiguous", "identity"})
 """Families of what is nothing between two layers."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from nnlint.questions.model.layers import has_trained_weights
 from nnlint.questions.participants import held_models
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.values import Built, Constant
+from nnlint.syntax.test_cases import is_test
 
 _NATURAL = frozenset(
     f"torchvision.datasets.{name}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nnlint.questions.model.registration import assignments, is_own_attribute, modules_in
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.registration import (
     alternatives,
@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import comments_beside, enclosing_statement, function_around
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _KNOWN_BASES = frozenset(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from nnlint.questions.optimisation.curves import literal
 from nnlint.questions.participants import held_models
 from nnlint.questions.training.passes import goes_over_data
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import innermost_loop
 from nnlint.semantics.values import Built, Instance, Parameters, Site, Value, names_of
+from nnlint.syntax.test_cases import is_test
 
 HIGH = 1e-2
 _ADAPTIVE = frozenset(

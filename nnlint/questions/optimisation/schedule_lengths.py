@@ -28,9 +28,10 @@ from nnlint.questions.training.scheduler_order import (
     rare_steps,
     written_argument,
 )
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site, Unknown, Value
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 Places = dict[int, tuple[Block, ...]]

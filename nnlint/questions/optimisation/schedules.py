@@ -18,7 +18,7 @@ from nnlint.questions.optimisation.simulation import (
     is_former_rate,
     number_at,
 )
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default, taken_by_default, words
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
@@ -35,6 +35,7 @@ from nnlint.semantics.values import (
     options,
 )
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.test_cases import is_test
 
 HORIZON = 130
 """Epochs over which schedules are simulated: the ImageNet recipe ends at 90."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _REPEATS = re.compile(

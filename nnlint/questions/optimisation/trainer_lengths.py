@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Class, Constant, Instance, Items, Site, constant
 from nnlint.syntax.calls import argument_of, called_name, last_name
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _CONFIGURES = "configure_optimizers"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, is_optimizer
 from nnlint.questions.reproducibility.seeding import may_seed, trains_in_a_loop
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.draws import MODULES, drawings
 from nnlint.semantics.library import load_library
 from nnlint.semantics.timeline import Block, Event, exclusive
@@ -24,6 +24,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statement, function_around, targets_of
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _SEEDS = ("seed", "other_seed")

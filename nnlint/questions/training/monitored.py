@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.training.passes import Pass, passes
 from nnlint.questions.training.scheduler_order import is_counted
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (
@@ -26,6 +26,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.test_cases import is_test
 
 _DEPTH = 12
 _TEST = re.compile(r"test|held_?out", re.IGNORECASE)

@@ -11,13 +11,14 @@ from nnlint.questions.participants import is_model, spoken_name
 from nnlint.questions.training.backpropagation import trained_places
 from nnlint.questions.training.modes import modes_before
 from nnlint.questions.training.passes import PLAIN_DECORATOR, Pass, goes_over_data, passes
-from nnlint.semantics.analysis import Program, is_test
+from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import Site, Unknown
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _LEAVES_GRADIENTS = re.compile(
