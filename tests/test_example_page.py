@@ -110,7 +110,7 @@ def test_what_runs_the_project_runs(songs: Path) -> None:
     (songs / "torchvision").mkdir()
     for name, text in (("__init__", ""), ("datasets", DATASETS), ("transforms", TRANSFORMS)):
         (songs / "torchvision" / f"{name}.py").write_text(text)
-    extra = f"--python {shlex.quote(sys.executable)} --time-limit 40"
+    extra = f"--python {shlex.quote(sys.executable)} --time-limit 60"
     page = re.sub(r"^\$ nnlint (recipe|audit songs.*)$", "$ nnlint rule", PAGE, flags=re.MULTILINE)
     page = generator().walked(page, songs, True, extra)
     [audit] = blocks(page, "audit")

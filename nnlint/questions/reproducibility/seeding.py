@@ -81,9 +81,16 @@ def trains_in_a_loop(program: Program) -> bool:
 
 
 def _only_measures(program: Program) -> bool:
-    words = program.module.words(program.module.tree)
+    module = program.module
+    words = module.words(module.tree)
     said = words.names | words.attributes
-    if _MEASURES.isdisjoint(said) and (_CLOCKS.isdisjoint(said) or not _KEEPS.isdisjoint(said)):
+    # a variable may be called `time`, too
+    looks_at_clock = not _CLOCKS.isdisjoint(words.attributes) or any(
+        isinstance(statement, ast.ImportFrom)
+        for name in _CLOCKS & words.names
+        for statement in module.bindings.get(name, ())
+    )
+    if _MEASURES.isdisjoint(said) and not (looks_at_clock and _KEEPS.isdisjoint(said)):
         return False
     run = passes(program)
     return bool(run) and all(p.on_made_up_data for p in run)

@@ -26,7 +26,7 @@ from nnlint.semantics.values import (
 )
 
 _TASK = re.compile(
-    r"For\w*(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)"
+    r"For\w{0,40}(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)"
 )
 """Models of libraries whose own loss is one of labels that people have given."""
 _LABELS = ("labels", "start_positions", "end_positions")
