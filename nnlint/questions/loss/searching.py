@@ -77,23 +77,21 @@ def _names(node: ast.AST) -> set[str]:
 
 def _follow(steps: list[Step], names: set[str]) -> set[str]:
     """What is made of names, and of what is made of them."""
-    found, before = set(names), -1
-    while len(found) != before:
-        before = len(found)
-        for read, made, _ in steps:
-            if not read.isdisjoint(found):
-                found |= made
-    return found
+    return _reached([(read, made) for read, made, _ in steps], names)
 
 
 def _needed(steps: list[Step], names: set[str]) -> set[str]:
     """What names are made of, and what that is made of."""
+    return _reached([(made, read) for read, made, _ in steps], names)
+
+
+def _reached(leads: list[tuple[set[str], set[str]]], names: set[str]) -> set[str]:
     found, before = set(names), -1
     while len(found) != before:
         before = len(found)
-        for read, made, _ in steps:
-            if not made.isdisjoint(found):
-                found |= read
+        for start, end in leads:
+            if not start.isdisjoint(found):
+                found |= end
     return found
 
 
