@@ -86,9 +86,15 @@ def _holds(reason: Any) -> bool:
     return bool(packs == _packs() and stamps == _stamps(folders))
 
 
-def _packs() -> tuple[tuple[str, str, str], ...]:
-    """The installed packs: what they are called, where their rules are, and of which release."""
-    return tuple((p.name, p.value, p.dist.version if p.dist else "") for p in installed())
+def _packs() -> tuple[tuple[str, str, str, str], ...]:
+    """The installed packs: what they are called, where their rules are, of which release, and where
+    they lie, which differs where several environments use one nnlint."""
+    return tuple(
+        (p.name, p.value, p.dist.version, str(p.dist.locate_file("")))
+        if p.dist
+        else (p.name, p.value, "", "")
+        for p in installed()
+    )
 
 
 def _stamps(folders: Iterable[str]) -> Stamps:

@@ -118,6 +118,16 @@ def test_a_changed_rule_is_noticed_by_a_warm_run(pack, folder):
     assert codes(pack.nnlint(*options, folder=folder)) == []
 
 
+def test_packs_of_one_name_in_two_environments_are_two(pack, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "")  # what rules are called is kept with bytecode
+    other = Pack(tmp_path / "other")
+    other.rule(code="XX002")
+    options = ("--select", "XX", "--output-format", "json")
+    for _ in range(2):
+        assert codes(pack.nnlint(*options, folder=folder)) == ["XX001"]
+        assert codes(other.nnlint(*options, folder=folder)) == ["XX002"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
