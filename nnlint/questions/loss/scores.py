@@ -13,7 +13,7 @@ from nnlint.questions.training.measuring import COMPARISONS
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import SCALES, keeps_examples, tensor_of
+from nnlint.semantics.dataflow import SCALES, depends_on, keeps_examples, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     MADE_OF,
@@ -436,25 +436,12 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
             largest = found.producer if isinstance(found, Tensor) else None
             others = [other for other in comparison.inputs if other is not side]
             if isinstance(largest, Operation) and _is_over_batch(largest):
-                if any(_is_made_of(other, largest.inputs[0]) for other in others):
+                if any(depends_on(other, largest.inputs[0]) for other in others):
                     # drawn or sorted by the same numbers: no labels
                     continue
                 if largest.site.key not in seen:
                     seen.add(largest.site.key)
                     yield largest, comparison
-
-
-def _is_made_of(tensor: Tensor, part: Tensor) -> bool:
-    """Whether a tensor is computed from another one."""
-    waiting, seen = [tensor], set[int]()
-    while waiting and len(seen) < MOST:
-        current = waiting.pop()
-        if current is part:
-            return True
-        if id(current) not in seen and isinstance(current.producer, Operation | Join):
-            waiting += current.producer.inputs
-        seen.add(id(current))
-    return False
 
 
 def _is_over_batch(largest: Operation) -> bool:
