@@ -327,3 +327,19 @@ def test_options_of_an_imported_parser_have_their_defaults(tmp_path: Path) -> No
         torch.manual_seed(args.seed)
     """
     assert seeds(tmp_path, script, **{"options.py": options}) == [9]
+
+
+def test_files_of_installed_packages_hide_no_search(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    for number in range(300):
+        package = tmp_path / "node_modules" / f"package{number}"
+        package.mkdir(parents=True)
+        (package / "ci.yml").write_text("method: grid\n")
+    below = tmp_path / "runs" / "here" / "sweeps"
+    below.mkdir(parents=True)
+    (below / "all.yaml").write_text("method: grid\n")
+    (tmp_path / "train.py").write_text("")
+    modules = ProjectModules(Roots.of([str(tmp_path)]))
+    modules.start()
+    found = Configurations(modules).sweeps(modules.parse(str(tmp_path / "train.py")))
+    assert [Path(s.site.module.source.path).name for s in found if s.site] == ["all.yaml"]

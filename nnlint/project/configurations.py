@@ -19,6 +19,7 @@ from nnlint.project.modules import SETTINGS, ProjectModules
 from nnlint.semantics.folding import fits
 from nnlint.semantics.interpreter.settings import ANY_FILE
 from nnlint.semantics.values import Constant, Items, Settings, Site, Table, Unknown, Value
+from nnlint.source.discovery import ALWAYS_EXCLUDED
 from nnlint.source.file import SourceError, SourceFile
 from nnlint.source.reading import content_hash
 from nnlint.source.toml import TomlError, parse_toml
@@ -208,7 +209,8 @@ def _settings_files(modules: ProjectModules, top: str) -> list[str]:
 
 
 def _files_in(modules: ProjectModules, top: str, endings: tuple[str, ...]) -> list[str]:
-    """The files with some endings in a folder and those in it, as far as they are not hidden."""
+    """The files with some endings in a folder and those in it, as far as they are not hidden and
+    the project's own."""
     found: list[str] = []
     level = [top]
     for _ in range(_DEEPEST):
@@ -218,7 +220,9 @@ def _files_in(modules: ProjectModules, top: str, endings: tuple[str, ...]) -> li
                 path = os.path.join(folder, name)
                 if name.endswith(endings) and os.path.isfile(path):
                     found.append(path)
-                elif name[0] not in "._" and os.path.isdir(path) and not os.path.islink(path):
+                elif name[0] in "._" or name in ALWAYS_EXCLUDED or os.path.islink(path):
+                    continue
+                elif os.path.isdir(path):
                     inner.append(path)
             if len(found) >= _MOST_FILES:
                 return found[:_MOST_FILES]
