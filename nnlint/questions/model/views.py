@@ -15,7 +15,7 @@ from nnlint.semantics.dataflow import is_pointwise
 from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.targets import mentions, only_target
 from nnlint.syntax.walking import walk
 
 _MEASURES = frozenset("size shape numel nelement dim ndim".split())
@@ -111,15 +111,12 @@ def _is_only_measured(view: Operation) -> bool:
     module, node = view.site.module, view.site.node
     if _are_measured([node], module.nodes):
         return True
-    placed = enclosing_statement(module, node)
-    match placed.node if placed else None:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
-            scope = walk(view.function.node) if view.function else module.nodes
-            loads = [n for n in scope if isinstance(n, ast.Name) and n.id == name]
-            loads = [n for n in loads if isinstance(n.ctx, ast.Load)]
-            return bool(loads) and _are_measured(loads, scope)
-        case _:
-            return False
+    target = only_target(module, node)
+    if target is None:
+        return False
+    scope = view.function.node if view.function else module.tree
+    loads = [n for n in mentions(target, scope) if isinstance(n.ctx, ast.Load)]
+    return bool(loads) and _are_measured(loads, walk(scope))
 
 
 def _are_measured(nodes: Sequence[ast.AST], around: Iterable[ast.AST]) -> bool:
