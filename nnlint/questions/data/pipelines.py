@@ -29,7 +29,7 @@ from nnlint.questions.data.splits import (
 from nnlint.questions.data.switches import decide_nothing, has_switch, switches_among
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import taken_by_default
+from nnlint.semantics.conditions import left_by_parameter, taken_by_default
 from nnlint.semantics.timeline import Block, Event, way_of_sample
 from nnlint.semantics.transforms import is_random_by_option, left_off
 from nnlint.semantics.values import (
@@ -69,6 +69,8 @@ class RandomTransform:
     """The program trains on the same kind of dataset without it, too."""
     parts: tuple[Built | Instance, ...]
     """The transform, and the containers that it stands in, innermost first."""
+    by_parameter: bool = False
+    """The parameter of a function adds it, and the call in sight leaves it out."""
     told: bool = True
     """The program says what the data are for; of a transform in a loop it may only be seen that
     no gradients are recorded there, as where examples are scored to choose among them."""
@@ -215,6 +217,7 @@ def _by_option(
                     False,
                     False,
                     parts,
+                    any(map(left_by_parameter, (*added.reasons, *transform.conditions))),
                 )
 
 
@@ -271,7 +274,7 @@ def _of_loop(
         any(_AVERAGING.search(b.name) for b in blocks),
         False,
         parts,
-        told,
+        told=told,
     )
 
 
