@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     Choice,
     Constant,
     Extent,
+    Items,
     Join,
     Maybe,
     Operation,
@@ -109,7 +110,10 @@ def _divided_sums(
         if gather.kind != "gather" or loop is None or loader is None:
             continue
         kind, loss = _added(gather.subject, loader)
-        own = (*dividing.get(id(gather.subject), ()), *listed.get(id(gather.operands[0]), ()))
+        total = gather.operands[0]
+        # what goes into a list is no term of another sum, though both may be made of one loss
+        summed = () if isinstance(total, Items) else dividing.get(id(gather.subject), ())
+        own = (*summed, *listed.get(id(total), ()))
         for division, around in own if kind else ():
             if division.site.key in seen:
                 continue
