@@ -61,9 +61,7 @@ def decide_nothing(paths: Iterable[Sequence[Condition]]) -> set[object]:
     return {key for key, sides in taken.items() if len(sides) == 2}
 
 
-def tells_apart(
-    conditions: Iterable[Condition], holder: Value, others: Iterable[Value]
-) -> bool:
+def tells_apart(conditions: Iterable[Condition], holder: Value, others: Iterable[Value]) -> bool:
     """Whether a branch asks about what a data set is given, of which nothing is known and of which
     another data set of its class is given something else: it may tell the two apart."""
     if not isinstance(holder, Instance):
