@@ -33,8 +33,10 @@ from nnlint.syntax.statements import class_around
 _TRAINS = ("backward", "step", "fit")
 _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
 """Names of what is kept out of training."""
-_TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
+_TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny small_".split())
 """Words of options by which a program is tried out on what it has seen."""
+_ROWS = ("data", "targets", "samples", "imgs", "labels", "images", "ids", "indices")
+"""Attributes by which data sets of libraries hold their rows."""
 _WITHOUT_ROWS = frozenset({"download", "batch_size"})
 """Arguments of data sets that say nothing about which rows they hold, beside transforms."""
 _DATA_METHODS = frozenset(
@@ -170,10 +172,19 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
         inner = other.arguments.get("dataset")
         return not _is_part(whole) and holds(whole, inner, depth - 1)
     if isinstance(whole, Built) and isinstance(other, Built):
+        if _is_replaced(whole) or _is_replaced(other):
+            return False
         return whole.entry is other.entry and _same_arguments(whole, other)
     if isinstance(whole, Instance) and isinstance(other, Instance):
         return whole.cls is other.cls and _same_instance(whole, other)
     return _same_rows(whole, other)
+
+
+def _is_replaced(dataset: Built) -> bool:
+    """Whether a program gives a library's data set other rows than it was built with:
+    `dataset.data = dataset.data[chosen]`."""
+    held = [dataset.state[name] for name in _ROWS if name in dataset.state]
+    return any(not (isinstance(v, Unknown) and v.origin == "attribute") for v in held)
 
 
 def _is_part(value: Value) -> bool:

@@ -14,11 +14,18 @@ from nnlint.questions.data.evaluations import (
     role_of_loader,
     roles_of_loader,
 )
-from nnlint.questions.data.loaders import built_loaders, is_method, loaders_in, training_loaders
-from nnlint.questions.data.looked_into import is_only_looked_into
-from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
+from nnlint.questions.data.loaders import (
+    built_loaders,
+    examples_of,
+    is_method,
+    loaders_in,
+    training_loaders,
+)
+from nnlint.questions.data.looked_into import is_never_read, is_only_looked_into
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import Built, Constant, Site, constant, names_of
+from nnlint.semantics.registration import is_module
+from nnlint.semantics.values import Built, Constant, Instance, Site, constant, names_of
 from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
@@ -29,6 +36,13 @@ _HOOKS = frozenset({"val_dataloader", "test_dataloader"})
 _SCORE = re.compile(
     r"acc|loss|score|correct|right|error|metric|f1|iou|dice|auc|precision|recall|mae|mse|psnr|ssim",
     re.IGNORECASE,
+)
+
+_BATCH_SIZES = frozenset({"batch_size", "batchsize", "bs"})
+
+_SCORES = frozenset(
+    "loss losses acc accuracy score scores error err correct right auc iou dice mse mae rmse psnr "
+    "ssim metric metrics precision recall hits fid".split()
 )
 
 
@@ -46,13 +60,45 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
             continue
-        if is_only_looked_into(program, loader):
+        if is_only_looked_into(program, loader) or is_never_read(program, loader):
+            continue
+        if _leaves_none_out(loader) or _needs_full_batches(program) or _scores_nothing(program):
             continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
         called_so = roles == {EVAL} and not _is_of_any_data(loader)
         if called_so or (given_to_evaluate and TRAIN not in roles):
             yield loader
+
+
+def _leaves_none_out(loader: Built) -> bool:
+    """Whether the batch size divides the number of examples, which is known."""
+    size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
+    return isinstance(size, int) and size > 0 and number is not None and number % size == 0
+
+
+def _needs_full_batches(program: Program) -> bool:
+    """Whether a model or loss of the project is built for batches of one size."""
+    return any(
+        isinstance(event.subject, Instance)
+        and is_module(event.subject)
+        and any(name.lower() in _BATCH_SIZES for name in event.subject.named)
+        for using in (program, *program.users())
+        for event in using.events("build")
+    )
+
+
+def _scores_nothing(program: Program) -> bool:
+    """Whether a script that trains nothing runs a model for something else than a score, as for a
+    picture of what it makes of the data."""
+    if program.trains or not program.events("forward"):
+        return False
+    measured = any(operation.entry.kind in ("loss", "metric") for operation in program.operations)
+    return not measured and not any(
+        not _SCORES.isdisjoint(words_of(last_name(node)))
+        for node in program.module.nodes
+        if isinstance(node, ast.Name | ast.Attribute) and not last_name(node).endswith("Error")
+    )
 
 
 def _is_of_any_data(loader: Built) -> bool:

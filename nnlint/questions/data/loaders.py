@@ -207,3 +207,13 @@ def _is_known_list(parts: Value | None, depth: int) -> bool:
             return all(_is_known_list(option, depth) for option in parts.options)
         case _:
             return False
+
+
+def examples_of(loader: Built) -> int | None:
+    """The number of examples in the data set of a loader, where it is one that everyone knows."""
+    dataset = loader.arguments.get("dataset")
+    if not isinstance(dataset, Built):
+        return None
+    split = constant(dataset.arguments.get(dataset.entry.split_parameter or "train"))
+    number = dataset.entry.options.get("train_examples" if split is True else "test_examples")
+    return number if isinstance(number, int) else None

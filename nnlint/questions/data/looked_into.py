@@ -27,6 +27,38 @@ def is_only_looked_into(program: Program, loader: Built) -> bool:
     return _as_it_runs(program, loader) or _as_written(loader)
 
 
+def is_never_read(program: Program, loader: Built) -> bool:
+    """Whether a program that trains binds a loader to a name, and does nothing with it before the
+    name is bound to something else."""
+    module, call = loader.site.module, loader.site.node
+    placed = enclosing_statement(module, call)
+    statement = placed.node if placed is not None else None
+    if not program.trains or not isinstance(statement, ast.Assign) or statement.value is not call:
+        return False
+    target = statement.targets[0]
+    if len(statement.targets) > 1 or not isinstance(target, ast.Name):
+        return False
+    scope = _scope(module, target)
+    body = scope.body if isinstance(scope, ast.Module | ast.FunctionDef) else []
+    places = {id(node): i for i, part in enumerate(body) for node in walk(part)}
+    first = places.get(id(statement))
+    if first is None:
+        return False
+    again = (
+        i
+        for i, part in enumerate(body)
+        if i > first
+        and isinstance(part, ast.Assign)
+        and any(getattr(t, "id", "") == target.id for t in part.targets)
+    )
+    last = next(again, len(body))
+    own = function_around(module, target)
+    return not any(
+        function_around(module, read) is not own or first <= places.get(id(read), first) <= last
+        for read in _reads(scope, target)
+    )
+
+
 def _as_it_runs(program: Program, loader: Built) -> bool:
     if not any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject)):
         return False

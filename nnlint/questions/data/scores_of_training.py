@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.data.evaluations import Evaluation, evaluations, tries_out
-from nnlint.questions.data.loaders import loaders_in, training_loaders
+from nnlint.questions.data.loaders import TrainingLoader, loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Site
@@ -35,13 +35,16 @@ class MisnamedScore:
 
 def misnamed_scores(program: Program) -> Iterator[MisnamedScore]:
     """Where the loader that is trained on is gone over, or gives a batch, for such a score."""
-    trained = {id(t.loader): t.loader for t in training_loaders(program) if not t.chosen}
+    trainings = [t for t in training_loaders(program) if not t.chosen]
+    trained = {id(t.loader): t.loader for t in trainings}
     if not trained or any(map(tries_out, trained.values())):
         return
     told: set[object] = set()
     measured = evaluations(program)
+    order = _order_of(program)
     for evaluation in measured:
-        if id(evaluation.loader) in trained:
+        own = [t for t in trainings if t.loader is evaluation.loader]
+        if any(_may_precede(training, evaluation, order) for training in own):
             for site, name in _names_around(evaluation, measured):
                 if site.key not in told:
                     told.add(site.key)
@@ -54,6 +57,32 @@ def misnamed_scores(program: Program) -> Iterator[MisnamedScore]:
         if name:
             told.add(event.site.key)
             yield MisnamedScore(event.site, name, loader)
+
+
+def _order_of(program: Program) -> dict[int, int]:
+    """The place of each block of a program in its run, by identity."""
+    found: dict[int, int] = {}
+    for place, (_, blocks) in enumerate(program.walk()):
+        for block in blocks:
+            found.setdefault(id(block), place)
+    return found
+
+
+def _may_precede(training: TrainingLoader, evaluation: Evaluation, order: dict[int, int]) -> bool:
+    """Whether the model may have seen a loader's rows when it is evaluated on them: in a notebook
+    a later cell may train on what was kept out until then."""
+    if training.batches is None:
+        return True
+    shared = {id(block) for block in evaluation.around}
+    if any(block.kind == "loop" and id(block) in shared for block in training.around):
+        return True
+    entries = [
+        next((id(block) for block in around if block.kind == "entry"), None)
+        for around in (training.around, evaluation.around)
+    ]
+    if entries[0] != entries[1]:
+        return True
+    return order[id(training.batches)] <= order[id(evaluation.loop)]
 
 
 def _names_around(

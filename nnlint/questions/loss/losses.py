@@ -32,6 +32,7 @@ from nnlint.semantics.values import (
     constant,
 )
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.test_cases import is_test
 
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
@@ -188,6 +189,9 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     `softmax`, `sigmoid`, `1 - sigmoid` or `sum(exp)`.
     """
     if logarithm.entry.name not in NATURAL or not logarithm.inputs:
+        return None
+    if is_test(logarithm.site.module):
+        # what a test expects is no loss that anything learns from
         return None
     made = makers(logarithm.inputs[0]) or ()
     if len(made) != 1:
