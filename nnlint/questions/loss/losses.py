@@ -10,6 +10,7 @@ from typing import NamedTuple
 from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.questions.loss.searching import ranks_what_comes_next
+from nnlint.questions.model.batches import elsewhere
 from nnlint.questions.training.backpropagation import is_callable
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
@@ -292,7 +293,16 @@ def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Site, Oper
             layer, sigmoid = sigmoids[last.site.key]
             yield comparison, layer.site, sigmoid
         elif source is not None and id(source) in given:
-            yield comparison, *given[id(source)]
+            place, loss = given[id(source)]
+            if not _takes_probabilities(loss, program):
+                yield comparison, place, loss
+
+
+def _takes_probabilities(loss: Operation, program: Program) -> bool:
+    """Whether some other file of the project gives a loss a model that ends in sigmoid: there it
+    is the loss that is wrong, and half is the threshold."""
+    last = (last_activation(other) for other in elsewhere(loss, program))
+    return any(found is not None and found.name == "sigmoid" for found in last)
 
 
 def _from_outside(value: Value | None) -> Value | None:
