@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.data.evaluations import Evaluation, evaluations, tries_out
-from nnlint.questions.data.loaders import loaders_in, training_loaders
+from nnlint.questions.data.loaders import TrainingLoader, loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statement, targets_of
+from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _SCORES = frozenset(
@@ -35,13 +36,18 @@ class MisnamedScore:
 
 def misnamed_scores(program: Program) -> Iterator[MisnamedScore]:
     """Where the loader that is trained on is gone over, or gives a batch, for such a score."""
-    trained = {id(t.loader): t.loader for t in training_loaders(program) if not t.chosen}
-    if not trained or any(map(tries_out, trained.values())):
+    if is_test(program.module):
+        # what a test trains on is there to be run, whatever it is given as
+        return
+    training = [t for t in training_loaders(program) if not t.chosen]
+    trained = {id(t.loader) for t in training}
+    if not trained or any(tries_out(t.loader) for t in training):
         return
     told: set[object] = set()
     measured = evaluations(program)
     for evaluation in measured:
-        if id(evaluation.loader) in trained:
+        own = [t for t in training if t.loader is evaluation.loader]
+        if any(_may_come_first(t, evaluation, program) for t in own):
             for site, name in _names_around(evaluation, measured):
                 if site.key not in told:
                     told.add(site.key)
@@ -54,6 +60,20 @@ def misnamed_scores(program: Program) -> Iterator[MisnamedScore]:
         if name:
             told.add(event.site.key)
             yield MisnamedScore(event.site, name, loader)
+
+
+def _may_come_first(training: TrainingLoader, evaluation: Evaluation, program: Program) -> bool:
+    """Whether a model may have been trained on a loader when it is evaluated on it: who trains on
+    all data at last has measured before."""
+    loops = [block for block in training.around if block.kind == "loop"]
+    if training.batches is None or any(b is o for b in loops for o in evaluation.around):
+        return True
+    for _, blocks in program.walk():
+        if any(block is training.batches for block in blocks):
+            return True
+        if any(block is evaluation.loop for block in blocks):
+            return False
+    return True
 
 
 def _names_around(

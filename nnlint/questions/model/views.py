@@ -79,8 +79,31 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
         view.kind in FAULTS
         and not _orderless(operation.inputs[0], operation)
         and not _is_only_measured(operation)
+        and not _is_of_cut_vector(operation.inputs[0])
         and not is_overwritten(operation)
     )
+
+
+def _is_of_cut_vector(tensor: Tensor, depth: int = 8) -> bool:
+    """Whether rows are pieces of a vector that elements were taken from before: they are no axis of
+    what the vector was made of, as where the diagonal of a matrix is left out."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation) or not producer.inputs:
+        return False
+    above = producer.inputs[0]
+    if producer.view is not None and _is_taken(above):
+        return True
+    kept = producer.view is not None or producer.entry.transparent
+    return kept and _is_of_cut_vector(above, depth - 1)
+
+
+def _is_taken(tensor: Tensor) -> bool:
+    """Whether a tensor is a part of a vector."""
+    producer = tensor.producer
+    if not isinstance(producer, Operation) or producer.entry.family != "index":
+        return False
+    whole = producer.inputs[0]
+    return _flattened(whole) or (whole.shape is not None and len(whole.shape) == 1)
 
 
 def _is_only_undone(view: Operation, programs: Sequence[Program]) -> bool:

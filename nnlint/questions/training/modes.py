@@ -18,7 +18,16 @@ from nnlint.semantics.excerpts import excerpts_of
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
+from nnlint.semantics.values import (
+    Built,
+    Function,
+    Instance,
+    Parameters,
+    Site,
+    Unknown,
+    Value,
+    options,
+)
 from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
 
@@ -244,8 +253,7 @@ class _Model:
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:
             timeline = of_mode(self.program, self.model)
-            start = _initial(self.model) if isinstance(self.model, Built) else ("initial", False)
-            self._paths = Paths(self._after, {start}).follow(timeline)
+            self._paths = Paths(self._after, {_state_of(self.model)}).follow(timeline)
         return self._paths.before(event)
 
     def _built(self) -> State:
@@ -257,6 +265,17 @@ class _Model:
                 mode = mode_after(event, self.model, mode)
         return mode, weights
 
+    def _copied(self, event: Event) -> State | None:
+        """The state that a copy of the model starts in: that of what is copied."""
+        original = original_of(event, self.model)
+        if original is None:
+            return None
+        states = Paths(_Model(self.program, original, ())._after, {_state_of(original)}).follow(
+            of_mode(self.program, original, event)
+        )
+        found = set(states.before(event))
+        return found.pop() if len(found) == 1 else ("unknown", all(loaded for _, loaded in found))
+
     def _after(self, event: Event, state: State) -> State:
         mode, loaded = state
         match event.kind:
@@ -264,6 +283,8 @@ class _Model:
                 return mode, loaded or same_model(event.subject, self.model)
             case "build":
                 return self._built()
+            case "copy":
+                return self._copied(event) or state
             case _:
                 return mode_after(event, self.model, mode), loaded
 
@@ -363,8 +384,18 @@ class _ModeEvents:
                 *self._runs.of(model),
                 *(event for event in given.values() if may_change_mode(event, model)),
                 *builds_of(self._program, model),
+                *(e for e in self._program.events("copy") if original_of(e, model) is not None),
             ]
         )
+
+
+def original_of(copy: Event, model: Value) -> Value | None:
+    """What a copy is one of, where a model is what it makes."""
+    whole = copy.operands[0] if copy.operands else None
+    if copy.subject is None or whole is None:
+        return None
+    made = zip(options(copy.subject), options(whole), strict=False)
+    return next((original for twin, original in made if twin is model), None)
 
 
 def _indexed(events: Iterable[Event]) -> Indexed[Event]:
@@ -403,6 +434,11 @@ def may_change_mode(event: Event, model: Value) -> bool:
 
 def _given(values: tuple[Value | None, ...], model: Value) -> bool:
     return any(not isinstance(v, Parameters) and covers(v, model) for v in values)
+
+
+def _state_of(model: Value) -> State:
+    """The state of a model before anything happens to it."""
+    return _initial(model) if isinstance(model, Built) else ("initial", False)
 
 
 def _initial(model: Value) -> State:
