@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
@@ -15,11 +14,7 @@ from nnlint.semantics.dataflow import is_pointwise
 from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statement
-from nnlint.syntax.walking import walk
-
-_MEASURES = frozenset("size shape numel nelement dim ndim".split())
-"""What is read of a tensor without its elements."""
+from nnlint.syntax.sizes import is_only_measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +126,8 @@ def _gives_back(use: Operation, view: Operation) -> bool:
 
 def _is_only_measured(view: Operation) -> bool:
     """Whether nothing but sizes is read of a view, where it stands or by the name it is given."""
-    module, node = view.site.module, view.site.node
-    if _are_measured([node], module.nodes):
-        return True
-    placed = enclosing_statement(module, node)
-    match placed.node if placed else None:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
-            scope = walk(view.function.node) if view.function else module.nodes
-            loads = [n for n in scope if isinstance(n, ast.Name) and n.id == name]
-            loads = [n for n in loads if isinstance(n.ctx, ast.Load)]
-            return bool(loads) and _are_measured(loads, scope)
-        case _:
-            return False
-
-
-def _are_measured(nodes: Sequence[ast.AST], around: Iterable[ast.AST]) -> bool:
-    """Whether each of some expressions is read for its size alone, by what stands around."""
-    measured = {id(n.value) for n in around if isinstance(n, ast.Attribute) and n.attr in _MEASURES}
-    return all(id(node) in measured for node in nodes)
+    function = view.function.node if view.function else None
+    return is_only_measured(view.site.module, view.site.node, function)
 
 
 def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:

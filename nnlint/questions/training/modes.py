@@ -28,6 +28,7 @@ from nnlint.semantics.values import (
     Value,
     options,
 )
+from nnlint.syntax.sizes import is_only_measured
 from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
 
@@ -127,6 +128,7 @@ class _Model:
             or _is_decorated(found)
             or self._set_on_purpose(found)
             or _runs_in_eval_mode(self.model)
+            or _only_tries_sizes(found)
         ):
             return None
         states = self._states(found.event)
@@ -336,6 +338,15 @@ def _runs_in_eval_mode(model: Value) -> bool:
         and node.value.id == own
         for node in walk(run.node)
     )
+
+
+def _only_tries_sizes(found: Pass) -> bool:
+    """Whether a single pass is only there to see the shape of what comes out."""
+    site = found.event.site
+    if any(block.kind == "loop" for block in found.region):
+        return False
+    functions = functions_around(site.module, site.node)
+    return is_only_measured(site.module, site.node, functions[-1] if functions else None)
 
 
 def _collects(run: Pass, found: Pass) -> bool:
