@@ -12,6 +12,7 @@ from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.questions.loss.searching import ranks_what_comes_next
 from nnlint.questions.model.batches import elsewhere
 from nnlint.questions.training.backpropagation import is_callable
+from nnlint.questions.training.measuring import losses_trained_on
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import makers, tensor_of
@@ -32,7 +33,8 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.statements import enclosing_statement
 
 
 def operands(loss: Operation) -> tuple[Tensor | None, Tensor | None]:
@@ -115,6 +117,14 @@ def _name(operation: Operation) -> str:
 _EXPONENTIALS = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}
 
 
+def picks_probabilities(loss: Operation, programs: Iterable[Program]) -> bool:
+    """Whether a loss only picks one number of each row, and nothing is known to train on it: the
+    probabilities of the labels, with their signs changed."""
+    if constant(loss.arguments.get("reduction")) != "none":
+        return False
+    return not any(id(loss) in program.once(losses_trained_on) for program in programs)
+
+
 def is_log_of_raw(logarithm: Operation) -> bool:
     """Whether a logarithm is taken of the raw output of a layer, which may be any number."""
     made = makers(logarithm.inputs[0]) if logarithm.inputs else None
@@ -188,7 +198,7 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
 
     `softmax`, `sigmoid`, `1 - sigmoid` or `sum(exp)`.
     """
-    if logarithm.entry.name not in NATURAL or not logarithm.inputs:
+    if logarithm.entry.name not in NATURAL or not logarithm.inputs or _is_shown(logarithm):
         return None
     made = makers(logarithm.inputs[0]) or ()
     if len(made) != 1:
@@ -213,6 +223,15 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         if not any(o.entry.name in ("torch.sub", "torch.add") for o in shifted or ()):
             return None if is_among_itself(inner[0]) else ("sum(exp)", operation)
     return None
+
+
+def _is_shown(operation: Operation) -> bool:
+    """Whether what an operation gives is not kept, but shown, as in a cell or a console."""
+    placed = enclosing_statement(operation.site.module, operation.site.node)
+    shown = placed.node.value if placed and isinstance(placed.node, ast.Expr) else None
+    if isinstance(shown, ast.Call) and called_name(shown) in ("print", "display"):
+        return any(argument is operation.site.node for argument in shown.args)
+    return shown is operation.site.node
 
 
 NATURAL = frozenset({"torch.log", "torch.log2", "torch.log10"})
