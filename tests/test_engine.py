@@ -197,6 +197,15 @@ def test_missing_path():
         lint(["does/not/exist"], Config(), use_cache=False)
 
 
+def test_what_macos_keeps_beside_a_file_is_no_source(tmp_path):
+    (tmp_path / "train.py").write_text("import torch\n", encoding="utf-8")
+    for name in ("._train.py", "__MACOSX/._train.py", "__MACOSX/train.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\x00\x05\x16\x07\x00\x02Mac OS X")
+    result = run(tmp_path)
+    assert ([*result.findings], [Path(f).name for f in result.files]) == ([], ["train.py"])
+
+
 def test_gitignore_and_exclude(tmp_path):
     (tmp_path / ".git").mkdir()
     for name in ("kept", "ignored", "excluded"):

@@ -36,8 +36,11 @@ ALWAYS_EXCLUDED = (
     "dist",
     ".eggs",
     "site-packages",
+    "__MACOSX",
+    "._*",
 )
-"""Names of folders that hold no source of the project's own."""
+"""Names of folders that hold no source of the project's own, and of what macOS keeps beside each file
+of an archive."""
 
 
 @dataclass(frozen=True, slots=True)

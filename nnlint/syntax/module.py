@@ -22,6 +22,9 @@ _MOST_BITS = 14_000
 _LONG_LITERAL = re.compile(r"0[bBoOxX][0-9a-fA-F_]{3500}")
 _LONGEST_ROW = 2000
 """The length of a row that is still looked at for the syntax of a newer Python."""
+_F_STRING_PARTS = re.compile(r"\{\{|\}\}|[{}'\"\n]")
+_MOST_ROWS = 20
+"""How many rows an f-string is followed over."""
 _F_STRING = re.compile(r"\b[fF][rR]?([\"'])")
 _DEFINES_TYPES = re.compile(r"\s*(?:(?:async\s+)?(?:def|class)\s+\w+\[|type\s+\w+\s*[=\[])")
 
@@ -205,28 +208,33 @@ def _leave_out_types(tree: ast.Module) -> None:
 
 
 def _is_of_newer_python(error: SyntaxError, text: str) -> bool:
-    """Whether a row that this Python cannot parse is one of Python 3.12: quotes within the quotes
-    of an f-string, or a backslash, or what it has to define types."""
+    """Whether a row that this Python cannot parse is one of Python 3.12: quotes or the end of a row
+    within the braces of an f-string, or a backslash, or what it has to define types."""
     if sys.version_info >= (3, 12):
         return False
     if error.msg.startswith("f-string expression part cannot include "):
         return True
     rows = text.split("\n")
-    row = rows[error.lineno - 1] if error.lineno and error.lineno <= len(rows) else ""
-    return len(row) < _LONGEST_ROW and (
-        _DEFINES_TYPES.match(row) is not None
-        or any(_reuses_quotes(row[m.end() :], m[1]) for m in _F_STRING.finditer(row))
+    start = (error.lineno or len(rows) + 1) - 1
+    row = rows[start] if start < len(rows) else ""
+    if len(row) >= _LONGEST_ROW:
+        return False
+    behind = "\n".join(["", *rows[start + 1 : start + 1 + _MOST_ROWS]])[:_LONGEST_ROW]
+    return _DEFINES_TYPES.match(row) is not None or any(
+        _is_freer(row[m.end() :] + behind, m[1]) for m in _F_STRING.finditer(row)
     )
 
 
-def _reuses_quotes(rest: str, quote: str) -> bool:
-    """Whether an f-string that has just begun has its own quotes within its braces, and ends."""
+def _is_freer(rest: str, quote: str) -> bool:
+    """Whether an f-string that has just begun has its own quotes or the end of a row within its
+    braces, and ends."""
     depth = within = 0
-    for character in rest:
-        if character == quote and depth == 0:
-            return within > 0
-        within += character == quote
-        depth += (character == "{") - (character == "}")
+    for part in _F_STRING_PARTS.findall(rest):
+        if depth == 0 and part in (quote, "\n"):
+            return part == quote and within > 0
+        within += part in (quote, "\n")
+        if depth or part not in ("{{", "}}"):
+            depth += part.count("{") - part.count("}")
     return False
 
 

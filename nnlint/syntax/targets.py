@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
@@ -11,15 +12,21 @@ from nnlint.syntax.walking import walk
 Target = ast.Name | ast.Attribute | ast.Subscript
 
 
-def only_target(module: ModuleSyntax, value: ast.AST) -> Target | None:
+def only_target(
+    module: ModuleSyntax, value: ast.AST, whole: Callable[[ast.expr], ast.expr] = lambda e: e
+) -> Target | None:
     """The name, attribute or entry that a statement binds a value to, if it is the whole value
-    and bound to nothing else."""
+    and bound to nothing else.
+
+    Parameters:
+        whole: what an assigned expression stands for: itself, or what it is a part of.
+    """
     placed = enclosing_statement(module, value)
     match placed.node if placed else None:
         case (
             ast.Assign(targets=[ast.Name() | ast.Attribute() | ast.Subscript() as target]) as bound
         ):
-            return target if bound.value is value else None
+            return target if whole(bound.value) is value else None
         case _:
             return None
 

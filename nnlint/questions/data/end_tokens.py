@@ -39,6 +39,10 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
     if same is None or any(m.once(_has_own_padding, None) for m in modules.values()):
         return
     place, tokenizer = same
+    if any(m.once(_keeps_full_rows, None) for m in modules.values()):
+        if not any(m.once(_writes_ends, None) for m in modules.values()):
+            # nothing is padded, and no text has an end
+            return
     for operation in program.operations:
         name = operation.entry.name.rpartition(".")[2]
         if name in _COLLATORS and _keeps_labels(operation.arguments.get("mlm"), name):
@@ -46,6 +50,44 @@ def ends_left_out(program: Program) -> Iterator[LeftOut]:
     for module in modules.values():
         for node in module.once(_masks, None):
             yield LeftOut(Site(module, node), place, tokenizer)
+
+
+def _keeps_full_rows(module: ModuleSyntax, _: None) -> bool:
+    """Whether a module keeps rows of one length only: those that are as long as it asks for, or
+    cuts a long text into as many as fit."""
+    for node in module.nodes:
+        match node:
+            case ast.If(
+                test=ast.Compare(left=length, ops=[ast.Eq()]), body=[ast.Expr() as kept], orelse=[]
+            ) if called_name(kept.value) == "append":
+                if "len" in ast.unparse(length).lower():
+                    return True
+            case ast.BinOp(
+                left=ast.BinOp(op=ast.FloorDiv(), right=size), op=ast.Mult(), right=again
+            ) if ast.dump(size) == ast.dump(again):
+                return True
+            case _:
+                pass
+    return False
+
+
+def _writes_ends(module: ModuleSyntax, _: None) -> bool:
+    """Whether a module puts the end token behind texts."""
+    for node in module.nodes:
+        match node:
+            case ast.BinOp(op=ast.Add()) | ast.JoinedStr() | ast.List():
+                parts: list[ast.AST] = [node]
+            case ast.Call(args=[*given]) if called_name(node) in ("append", "extend", "format"):
+                parts = [*given]
+            case _:
+                continue
+        if any(last_name(n) in _END or _is_written_end(n) for part in parts for n in walk(part)):
+            return True
+    return False
+
+
+def _is_written_end(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value in _WRITTEN_ENDS
 
 
 def _set_elsewhere(program: Program) -> Iterator[tuple[Site, str]]:

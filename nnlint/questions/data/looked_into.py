@@ -1,4 +1,5 @@
-"""Loaders that are only looked into: single batches are taken of them, and nothing goes over all."""
+"""Loaders and data sets that are only looked into: single batches or examples are taken of them, and
+nothing goes over all."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import ast
 
 from nnlint.questions.data.loaders import loaders_in
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import Built
+from nnlint.semantics.values import Built, Instance
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import (
@@ -57,6 +58,60 @@ def is_never_read(program: Program, loader: Built) -> bool:
         function_around(module, read) is not own or first <= places.get(id(read), first) <= last
         for read in _reads(scope, target)
     )
+
+
+def shows_single_examples(dataset: Built | Instance) -> bool:
+    """Whether all that is done with a data set, under the one name that it gets and until the name
+    is given to something else, is to take single examples of it, or to count them."""
+    made = dataset.site
+    if made is None:
+        return False
+    placed = enclosing_statement(made.module, made.node)
+    match placed.node if placed is not None else None:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) as first if value is made.node:
+            pass
+        case _:
+            return False
+    reads = _reads_until_bound_again(made.module, first, name)
+    return bool(reads) and all(
+        any(_takes_an_example(n, read) for n in around) for read, around in reads
+    )
+
+
+def _reads_until_bound_again(
+    module: ModuleSyntax, first: ast.Assign, name: str
+) -> list[tuple[ast.Name, list[ast.AST]]]:
+    """Where what a statement gives a name to is read, each with the code around it."""
+    own = function_around(module, first)
+    scope = list(walk(own or module.tree))
+    named = [n for n in scope if isinstance(n, ast.Name) and n.id == name]
+    bound = [n for n in named if isinstance(n.ctx, ast.Store)]
+    last = min(
+        (n.lineno for n in bound if n.lineno > first.lineno and function_around(module, n) is own),
+        default=None,
+    )
+    reads = []
+    for node in named:
+        around = function_around(module, node)
+        if around is None or around is own:
+            within = node.lineno > first.lineno and (last is None or node.lineno <= last)
+        else:
+            # a function of the scope, unless the name is its own
+            within = not any(function_around(module, n) is around for n in bound)
+            within = within and name not in {a.arg for a in around.args.args}
+        if within and isinstance(node.ctx, ast.Load):
+            reads.append((node, scope))
+    return reads
+
+
+def _takes_an_example(node: ast.AST, read: ast.Name) -> bool:
+    match node:
+        case ast.Subscript(value=value, slice=ast.Constant() | ast.UnaryOp()):
+            return value is read
+        case ast.Call(func=ast.Name(id="len"), args=[value]):
+            return value is read
+        case _:
+            return False
 
 
 def _as_it_runs(program: Program, loader: Built) -> bool:

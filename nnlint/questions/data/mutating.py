@@ -121,7 +121,10 @@ def _is_array_like(written: Event) -> bool:
 
 
 def _is_list(node: ast.AST) -> bool:
-    return isinstance(node, ast.BinOp) and isinstance(node.right, ast.List)
+    added = node.right if isinstance(node, ast.BinOp) else None
+    if isinstance(added, ast.BinOp) and isinstance(added.op, ast.Mult):
+        return isinstance(added.left, ast.List) or isinstance(added.right, ast.List)
+    return isinstance(added, ast.List | ast.ListComp)
 
 
 def _asks_length(node: ast.AST) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.data.evaluations import holds
+from nnlint.questions.data.looked_into import shows_single_examples
 from nnlint.questions.data.randomness import (
     is_done_to_outputs,
     makes_views,
@@ -48,6 +49,7 @@ from nnlint.semantics.values import (
     choices_of,
     names_of,
 )
+from nnlint.syntax.statements import function_around
 from nnlint.syntax.test_cases import is_test
 
 _AVERAGING = re.compile(r"tta|test_?time|ensembl", re.IGNORECASE)
@@ -77,6 +79,9 @@ class RandomTransform:
     """The transform, and the containers that it stands in, innermost first."""
     by_parameter: bool = False
     """The parameter of a function adds it, and the call in sight leaves it out."""
+    applied_in: Site | None = None
+    """The function, or loop, that applies it to batches itself: what it applies there to the same
+    batches is of one piece with it."""
     told: bool = True
     """The program says what the data are for; of a transform in a loop it may only be seen that
     no gradients are recorded there, as where examples are scored to choose among them."""
@@ -115,7 +120,8 @@ def _found_in(program: Program) -> Iterator[RandomTransform]:
         holder = event.subject
         if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
             block = way_of_sample(holder)
-            if block is not None:
+            looked_at = not isinstance(holder, Unknown) and shows_single_examples(holder)
+            if block is not None and not looked_at:
                 others = [o for o in holders if o is not holder]
                 also_plain = _class_of(holder) in plain
                 for found in _of_dataset(event, holder, block, uses, also_plain, others):
@@ -290,8 +296,17 @@ def _of_loop(
         any(_AVERAGING.search(b.name) for b in blocks),
         False,
         parts,
+        applied_in=_applied_in(event, blocks),
         told=told,
     )
+
+
+def _applied_in(event: Event, blocks: tuple[Block, ...]) -> Site | None:
+    site = event.site
+    function = function_around(site.module, site.node)
+    if function is not None:
+        return Site(site.module, function)
+    return next((b.site for b in reversed(blocks) if b.kind == "loop"), None)
 
 
 def _is_made_once(blocks: tuple[Block, ...]) -> bool:

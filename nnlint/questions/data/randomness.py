@@ -38,8 +38,9 @@ def _is_random(walk: Walk, place: int) -> bool:
 
 
 def drawings_of(event: Event) -> Iterator[Drawing]:
-    """The draws that go into a transform, or decide about it."""
-    for value in (*(c.test for c in event.conditions), *event.operands):
+    """The draws that go into a transform, or decide about it: into what it is told, not into what
+    it is done to, which some other draw made."""
+    for value in (*(c.test for c in event.conditions), *event.operands[1:]):
         yield from drawings(value)
 
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.questions.loss.searching import ranks_what_comes_next
+from nnlint.questions.model.batches import elsewhere
 from nnlint.questions.training.backpropagation import is_callable
+from nnlint.questions.training.measuring import losses_trained_on
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.dataflow import makers, tensor_of
@@ -31,7 +33,8 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
-from nnlint.syntax.calls import last_name
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.test_cases import is_test
 
 
@@ -115,6 +118,14 @@ def _name(operation: Operation) -> str:
 _EXPONENTIALS = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}
 
 
+def picks_probabilities(loss: Operation, programs: Iterable[Program]) -> bool:
+    """Whether a loss only picks one number of each row, and nothing is known to train on it: the
+    probabilities of the labels, with their signs changed."""
+    if constant(loss.arguments.get("reduction")) != "none":
+        return False
+    return not any(id(loss) in program.once(losses_trained_on) for program in programs)
+
+
 def is_log_of_raw(logarithm: Operation) -> bool:
     """Whether a logarithm is taken of the raw output of a layer, which may be any number."""
     made = makers(logarithm.inputs[0]) if logarithm.inputs else None
@@ -188,7 +199,7 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
 
     `softmax`, `sigmoid`, `1 - sigmoid` or `sum(exp)`.
     """
-    if logarithm.entry.name not in NATURAL or not logarithm.inputs:
+    if logarithm.entry.name not in NATURAL or not logarithm.inputs or _is_shown(logarithm):
         return None
     if is_test(logarithm.site.module):
         # what a test expects is no loss that anything learns from
@@ -216,6 +227,15 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         if not any(o.entry.name in ("torch.sub", "torch.add") for o in shifted or ()):
             return None if is_among_itself(inner[0]) else ("sum(exp)", operation)
     return None
+
+
+def _is_shown(operation: Operation) -> bool:
+    """Whether what an operation gives is not kept, but shown, as in a cell or a console."""
+    placed = enclosing_statement(operation.site.module, operation.site.node)
+    shown = placed.node.value if placed and isinstance(placed.node, ast.Expr) else None
+    if isinstance(shown, ast.Call) and called_name(shown) in ("print", "display"):
+        return any(argument is operation.site.node for argument in shown.args)
+    return shown is operation.site.node
 
 
 NATURAL = frozenset({"torch.log", "torch.log2", "torch.log10"})
@@ -296,7 +316,16 @@ def thresholded_logits(program: Program) -> Iterator[tuple[Operation, Site, Oper
             layer, sigmoid = sigmoids[last.site.key]
             yield comparison, layer.site, sigmoid
         elif source is not None and id(source) in given:
-            yield comparison, *given[id(source)]
+            place, loss = given[id(source)]
+            if not _takes_probabilities(loss, program):
+                yield comparison, place, loss
+
+
+def _takes_probabilities(loss: Operation, program: Program) -> bool:
+    """Whether some other file of the project gives a loss a model that ends in sigmoid: there it
+    is the loss that is wrong, and half is the threshold."""
+    last = (last_activation(other) for other in elsewhere(loss, program))
+    return any(found is not None and found.name == "sigmoid" for found in last)
 
 
 def _from_outside(value: Value | None) -> Value | None:

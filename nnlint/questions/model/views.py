@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnlint.questions.model.flattening import flattens_everything
@@ -15,11 +14,7 @@ from nnlint.semantics.dataflow import is_pointwise
 from nnlint.semantics.uses import Uses
 from nnlint.semantics.values import Class, Constant, Items, Operation, Site, Tensor, Value
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.targets import mentions, only_target
-from nnlint.syntax.walking import walk
-
-_MEASURES = frozenset("size shape numel nelement dim ndim".split())
-"""What is read of a tensor without its elements."""
+from nnlint.syntax.sizes import is_only_measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +74,31 @@ def _is_wrong(operation: Operation, view: ViewResult) -> bool:
         view.kind in FAULTS
         and not _orderless(operation.inputs[0], operation)
         and not _is_only_measured(operation)
+        and not _is_of_cut_vector(operation.inputs[0])
         and not is_overwritten(operation)
     )
+
+
+def _is_of_cut_vector(tensor: Tensor, depth: int = 8) -> bool:
+    """Whether rows are pieces of a vector that elements were taken from before: they are no axis of
+    what the vector was made of, as where the diagonal of a matrix is left out."""
+    producer = tensor.producer
+    if depth == 0 or not isinstance(producer, Operation) or not producer.inputs:
+        return False
+    above = producer.inputs[0]
+    if producer.view is not None and _is_taken(above):
+        return True
+    kept = producer.view is not None or producer.entry.transparent
+    return kept and _is_of_cut_vector(above, depth - 1)
+
+
+def _is_taken(tensor: Tensor) -> bool:
+    """Whether a tensor is a part of a vector."""
+    producer = tensor.producer
+    if not isinstance(producer, Operation) or producer.entry.family != "index":
+        return False
+    whole = producer.inputs[0]
+    return _flattened(whole) or (whole.shape is not None and len(whole.shape) == 1)
 
 
 def _is_only_undone(view: Operation, programs: Sequence[Program]) -> bool:
@@ -108,21 +126,8 @@ def _gives_back(use: Operation, view: Operation) -> bool:
 
 def _is_only_measured(view: Operation) -> bool:
     """Whether nothing but sizes is read of a view, where it stands or by the name it is given."""
-    module, node = view.site.module, view.site.node
-    if _are_measured([node], module.nodes):
-        return True
-    target = only_target(module, node)
-    if target is None:
-        return False
-    scope = view.function.node if view.function else module.tree
-    loads = [n for n in mentions(target, scope) if isinstance(n.ctx, ast.Load)]
-    return bool(loads) and _are_measured(loads, walk(scope))
-
-
-def _are_measured(nodes: Sequence[ast.AST], around: Iterable[ast.AST]) -> bool:
-    """Whether each of some expressions is read for its size alone, by what stands around."""
-    measured = {id(n.value) for n in around if isinstance(n, ast.Attribute) and n.attr in _MEASURES}
-    return all(id(node) in measured for node in nodes)
+    function = view.function.node if view.function else None
+    return is_only_measured(view.site.module, view.site.node, function)
 
 
 def _orderless(tensor: Tensor, view: Operation, depth: int = 12) -> bool:

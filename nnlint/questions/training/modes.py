@@ -18,7 +18,17 @@ from nnlint.semantics.excerpts import excerpts_of
 from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Built, Function, Instance, Parameters, Site, Unknown, Value
+from nnlint.semantics.values import (
+    Built,
+    Function,
+    Instance,
+    Parameters,
+    Site,
+    Unknown,
+    Value,
+    options,
+)
+from nnlint.syntax.sizes import is_only_measured
 from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
 
@@ -118,6 +128,7 @@ class _Model:
             or _is_decorated(found)
             or self._set_on_purpose(found)
             or _runs_in_eval_mode(self.model)
+            or _only_tries_sizes(found)
         ):
             return None
         states = self._states(found.event)
@@ -244,8 +255,7 @@ class _Model:
     def _states(self, event: Event) -> frozenset[State]:
         if self._paths is None:
             timeline = of_mode(self.program, self.model)
-            start = _initial(self.model) if isinstance(self.model, Built) else ("initial", False)
-            self._paths = Paths(self._after, {start}).follow(timeline)
+            self._paths = Paths(self._after, {_state_of(self.model)}).follow(timeline)
         return self._paths.before(event)
 
     def _built(self) -> State:
@@ -257,6 +267,17 @@ class _Model:
                 mode = mode_after(event, self.model, mode)
         return mode, weights
 
+    def _copied(self, event: Event) -> State | None:
+        """The state that a copy of the model starts in: that of what is copied."""
+        original = original_of(event, self.model)
+        if original is None:
+            return None
+        states = Paths(_Model(self.program, original, ())._after, {_state_of(original)}).follow(
+            of_mode(self.program, original, event)
+        )
+        found = set(states.before(event))
+        return found.pop() if len(found) == 1 else ("unknown", all(loaded for _, loaded in found))
+
     def _after(self, event: Event, state: State) -> State:
         mode, loaded = state
         match event.kind:
@@ -264,6 +285,8 @@ class _Model:
                 return mode, loaded or same_model(event.subject, self.model)
             case "build":
                 return self._built()
+            case "copy":
+                return self._copied(event) or state
             case _:
                 return mode_after(event, self.model, mode), loaded
 
@@ -317,6 +340,15 @@ def _runs_in_eval_mode(model: Value) -> bool:
     )
 
 
+def _only_tries_sizes(found: Pass) -> bool:
+    """Whether a single pass is only there to see the shape of what comes out."""
+    site = found.event.site
+    if any(block.kind == "loop" for block in found.region):
+        return False
+    functions = functions_around(site.module, site.node)
+    return is_only_measured(site.module, site.node, functions[-1] if functions else None)
+
+
 def _collects(run: Pass, found: Pass) -> bool:
     """Whether a pass at the very same place, in a loop of its own without a backward pass,
     collects what is learned from, as an agent does that acts: no training in another mode."""
@@ -363,8 +395,18 @@ class _ModeEvents:
                 *self._runs.of(model),
                 *(event for event in given.values() if may_change_mode(event, model)),
                 *builds_of(self._program, model),
+                *(e for e in self._program.events("copy") if original_of(e, model) is not None),
             ]
         )
+
+
+def original_of(copy: Event, model: Value) -> Value | None:
+    """What a copy is one of, where a model is what it makes."""
+    whole = copy.operands[0] if copy.operands else None
+    if copy.subject is None or whole is None:
+        return None
+    made = zip(options(copy.subject), options(whole), strict=False)
+    return next((original for twin, original in made if twin is model), None)
 
 
 def _indexed(events: Iterable[Event]) -> Indexed[Event]:
@@ -403,6 +445,11 @@ def may_change_mode(event: Event, model: Value) -> bool:
 
 def _given(values: tuple[Value | None, ...], model: Value) -> bool:
     return any(not isinstance(v, Parameters) and covers(v, model) for v in values)
+
+
+def _state_of(model: Value) -> State:
+    """The state of a model before anything happens to it."""
+    return _initial(model) if isinstance(model, Built) else ("initial", False)
 
 
 def _initial(model: Value) -> State:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nnlint.questions.participants import is_model, spoken_name
 from nnlint.questions.training.backpropagation import trained_places
+from nnlint.questions.training.frozen import may_set
 from nnlint.questions.training.modes import modes_before
 from nnlint.questions.training.passes import PLAIN_DECORATOR, Pass, goes_over_data, passes
 from nnlint.semantics.analysis import Program
@@ -81,6 +82,8 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or _is_off_inside(found, program)
             or _may_be_off(found)
             or _is_volatile(found)
+            or _is_frozen(found, program)
+            or _is_off_on_request(found, program)
             or _may_extract(found, program)
             or _may_want_gradients(found)
         ):
@@ -102,6 +105,25 @@ def _is_volatile(found: Pass) -> bool:
         made.entry.family == "variable" and "volatile" in made.explicit
         for tensor in tensors
         for made in upstream(tensor, lambda operation: False)
+    )
+
+
+def _is_frozen(found: Pass, program: Program) -> bool:
+    """Whether the parameters of the model may want no gradients: what comes before a head that is
+    put on it then keeps nothing."""
+    model = found.event.subject
+    assert model is not None
+    return may_set(program, model, False) and not may_set(program, model, True)
+
+
+def _is_off_on_request(found: Pass, program: Program) -> bool:
+    """Whether a parameter or option decides that the very same pass runs with gradients off."""
+    taken = {c.site.key: c.taken for c in found.event.conditions}
+    return any(
+        not other.grad
+        and other.site.key == found.event.site.key
+        and any(taken.get(c.site.key, c.taken) is not c.taken for c in other.conditions)
+        for other in program.events("forward")
     )
 
 

@@ -142,7 +142,7 @@ def _range(machine: Interpreter, positional: Sequence[Value], keywords: Any, sit
 
 def _len(machine: Interpreter, positional: Sequence[Value], keywords: Any, site: Site) -> Value:
     value = positional[0] if positional else NONE
-    if isinstance(value, Items) and not value.open:
+    if isinstance(value, Items) and not (value.open or (value.grown and value.items)):
         return Constant(len(value.items), value.grown)
     if isinstance(value, Tensor):
         return machine.extent(ShapeOf(value), 0)

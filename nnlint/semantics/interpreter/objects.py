@@ -18,6 +18,7 @@ from nnlint.semantics.values import (
     External,
     Function,
     Instance,
+    Items,
     Site,
     Unknown,
     Value,
@@ -41,7 +42,7 @@ class Objects:
     ) -> Value:
         """An instance of a project class, its constructor interpreted; something unknown of a
         call that stops the program, as when the class has meanwhile been defined anew."""
-        if _refuses(cls, keywords):
+        if _refuses(cls, positional, keywords):
             return Unknown(cls.node.name, "call")
         instance = Instance(
             cls, {}, site, (*positional, *keywords.values()), self.machine.conditions
@@ -123,15 +124,21 @@ class Objects:
         return SuperProxy(owner, cls)
 
 
-def _refuses(cls: Class, keywords: dict[str, Value]) -> bool:
-    """Whether a class has a constructor that takes no argument by a name that it is given."""
+def _refuses(cls: Class, positional: Sequence[Value], keywords: dict[str, Value]) -> bool:
+    """Whether a class has a constructor that takes no argument by a name that it is given, or
+    not that many by their places."""
     constructor = cls.find("__init__")
     if not isinstance(constructor, Function) or isinstance(constructor.node, ast.Lambda):
         return False
     arguments = constructor.node.args
     taken = {a.arg for a in (*arguments.args, *arguments.kwonlyargs)}
-    plain = not (constructor.node.decorator_list or cls.node.decorator_list or cls.node.keywords)
-    return plain and arguments.kwarg is None and not taken.issuperset({*keywords} - {"**"})
+    if constructor.node.decorator_list or cls.node.decorator_list or cls.node.keywords:
+        return False
+    places = len(arguments.posonlyargs) + len(arguments.args) - 1
+    spread = any(isinstance(value, Items) and value.kind == "star" for value in positional)
+    if arguments.vararg is None and not spread and len(positional) > places:
+        return True
+    return arguments.kwarg is None and not taken.issuperset({*keywords} - {"**"})
 
 
 class SuperProxy(Value):

@@ -9,6 +9,7 @@ from nnlint.questions.data.pipelines import (
 from nnlint.remedies.pipelines import leave_out
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
+from nnlint.semantics.values import Site
 
 
 @rule(
@@ -72,7 +73,7 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
     trained_on = {f.pipeline.key for f in transforms if f.role != "eval"}
     for found in evaluation_pipelines(transforms):
         first = found[0]
-        shared = first.pipeline.key in trained_on
+        shared = any(f.pipeline.key in trained_on for f in found)
         changes = None if shared else leave_out([f.parts for f in found])
         context.report(
             first.transform,
@@ -80,13 +81,24 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
             "from one evaluation of the same model to the next",
             help="Give evaluation data a deterministic pipeline of its own.",
             level=None if any(f.told for f in found) else Level.WARNING,
-            related=[(first.holder, "the evaluation data")] if first.holder else [],
+            related=[
+                *([(first.holder, "the evaluation data")] if first.holder else []),
+                *[(site, "so does this") for site in others_of(found)],
+            ],
             fix=("Leave out what is random", changes),
         )
 
 
+def others_of(found: Sequence[RandomTransform]) -> list[Site]:
+    """Where else the transforms are that a function applies to the same batches."""
+    first = found[0]
+    sites = {f.transform.key: f.transform for f in found if first.applied_in is not None}
+    return [site for key, site in sites.items() if key != first.transform.key]
+
+
 def evaluation_pipelines(transforms: Sequence[RandomTransform]) -> list[list[RandomTransform]]:
-    """The random transforms of evaluation data, pipeline by pipeline."""
+    """The random transforms of evaluation data, pipeline by pipeline; what one function applies to
+    batches is one."""
     pipelines: dict[object, list[RandomTransform]] = {}
     transforms = [found for found in transforms if not found.by_parameter]
     # an option that turns augmentation on for training turns it on for all that goes through it
@@ -94,5 +106,5 @@ def evaluation_pipelines(transforms: Sequence[RandomTransform]) -> list[list[Ran
     for found in transforms:
         certain = not found.switchable or found.active or id(found.parts[-1]) in shared
         if found.role == "eval" and certain and not found.averaged:
-            pipelines.setdefault(found.pipeline.key, []).append(found)
+            pipelines.setdefault((found.applied_in or found.pipeline).key, []).append(found)
     return list(pipelines.values())

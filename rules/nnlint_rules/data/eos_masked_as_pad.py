@@ -40,7 +40,8 @@ def eos_masked_as_pad(program: Program, context: Context) -> None:
     ```
 
     ## When not to use it
-    Where texts have no end that is to be learnt.
+    Where texts have no end that is to be learnt. It is silent where rows of one length are cut
+    from texts to which no end token is written.
 
     ## References
     - [Data collators](https://huggingface.co/docs/transformers/main_classes/data_collator)

@@ -1,5 +1,5 @@
 from nnlint.questions.loss.lone_models import lone_raw_output
-from nnlint.questions.loss.losses import Last, last_activation
+from nnlint.questions.loss.losses import Last, last_activation, picks_probabilities
 from nnlint.remedies.loss import exchange_loss
 from nnlint.rule import Applicability, Calls, Context, Level, rule
 from nnlint.semantics.values import Operation
@@ -57,7 +57,8 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
     ```
 
     ## When not to use it
-    It reports only inputs that are known to be no log-probabilities.
+    It reports only inputs that are known to be no log-probabilities. It is silent where
+    `reduction="none"` only picks the probabilities of the labels and nothing trains on them.
 
     ## References
     - [NLLLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html)
@@ -65,6 +66,9 @@ def logits_into_nll(loss: Operation, context: Context) -> None:
     if loss.entry.expects != "log_probabilities":
         return
     found = last_activation(loss)
+    picks = found is not None and found.name == "softmax"
+    if picks and picks_probabilities(loss, context.programs):
+        return
     lone = lone_raw_output(loss, context.programs) if found is None else None
     if lone is not None:
         found = Last("linear", lone[0], None)
