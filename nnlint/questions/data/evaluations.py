@@ -17,9 +17,9 @@ from nnlint.semantics.values import (
     CALLED_ON,
     Built,
     Constant,
+    Function,
     Instance,
     Items,
-    Site,
     Tensor,
     Unknown,
     Value,
@@ -28,7 +28,7 @@ from nnlint.semantics.values import (
     names_of,
     same,
 )
-from nnlint.syntax.statements import class_around
+from nnlint.syntax.walking import walk
 
 _TRAINS = ("backward", "step", "fit")
 _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
@@ -37,10 +37,6 @@ _TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
 """Words of options by which a program is tried out on what it has seen."""
 _WITHOUT_ROWS = frozenset({"download", "batch_size"})
 """Arguments of data sets that say nothing about which rows they hold, beside transforms."""
-_DATA_METHODS = frozenset(
-    {"get_train_dataloader", "get_eval_dataloader", "train_dataloader", "val_dataloader"}
-)
-"""Methods by which a trainer asks for its data."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -165,7 +161,7 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
     if whole is None or other is None or depth == 0:
         return False
     if whole is other:
-        return isinstance(whole, (Built, Instance, Unknown, Tensor))
+        return isinstance(whole, (Built, Instance, Unknown, Tensor)) and not _makes_up(whole)
     if isinstance(other, Built) and other.entry.family == "subset":
         inner = other.arguments.get("dataset")
         return not _is_part(whole) and holds(whole, inner, depth - 1)
@@ -174,6 +170,18 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
     if isinstance(whole, Instance) and isinstance(other, Instance):
         return whole.cls is other.cls and _same_instance(whole, other)
     return _same_rows(whole, other)
+
+
+def _makes_up(dataset: Value) -> bool:
+    """Whether a data set of the project makes its examples as they are asked for, whatever number is
+    asked for: no two batches have one in common."""
+    if not isinstance(dataset, Instance):
+        return False
+    item = dataset.cls.find("__getitem__")
+    if not isinstance(item, Function):
+        return isinstance(dataset.cls.find("__iter__"), Function)
+    asked = {argument.arg for argument in item.node.args.args[1:2]}
+    return not any(isinstance(n, ast.Name) and n.id in asked for n in walk(item.node))
 
 
 def _is_part(value: Value) -> bool:
@@ -237,45 +245,6 @@ def _listed(value: Value | None) -> list[Value]:
     if not isinstance(value, Items) or value.open:
         return []
     return [bare(v) for v in value.items]
-
-
-def given_training_data(program: Program) -> Iterator[Event]:
-    """Where a trainer is given the rows that it trains on to evaluate on as well."""
-    for event in program.events("fit", "build"):
-        trainer = event.subject
-        if event.kind == "build":
-            if not isinstance(trainer, Built) or trainer.entry.kind != "trainer":
-                continue
-            if _gives_own_data(event.site):
-                continue
-            trained, held_out = (
-                trainer.arguments.get(name) for name in ("train_dataset", "eval_dataset")
-            )
-        else:
-            trained, held_out = (*event.operands[1:3], None, None)[:2]
-        if isinstance(trained, Built) and isinstance(held_out, Built):
-            loaders = trained.entry.kind == held_out.entry.kind == "loader"
-            said = any(role_of_name(name) == TRAIN for name in names_of(held_out))
-            if trained is held_out or tries_out(held_out) or (said and loaders):
-                alike = trained is held_out and not tries_out(held_out)
-            elif loaders:
-                alike = holds_rows_of(held_out, trained)
-            else:
-                alike = holds(held_out, trained)
-        else:
-            # loaders that nobody knows may be two objects of one name
-            known = (Unknown, Instance) if event.kind == "build" else Instance
-            alike = trained is held_out and isinstance(trained, known)
-        if alike:
-            yield event
-
-
-def _gives_own_data(site: Site) -> bool:
-    """Whether a trainer's class is a project's, and has methods that give other data than what the
-    class below is given."""
-    around = class_around(site.module, site.node)
-    methods = {s.name for s in around.body if isinstance(s, ast.FunctionDef)} if around else set()
-    return not _DATA_METHODS.isdisjoint(methods)
 
 
 def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:
