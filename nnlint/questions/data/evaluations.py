@@ -11,7 +11,7 @@ from nnlint.questions.data.loaders import loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default, words
-from nnlint.semantics.rows import row_names, rows_of
+from nnlint.semantics.rows import Rows, row_names, rows_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     CALLED_ON,
@@ -162,9 +162,8 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
         return False
     if whole is other:
         return isinstance(whole, (Built, Instance, Unknown, Tensor)) and not _makes_up(whole)
-    if isinstance(other, Built) and other.entry.family == "subset":
-        inner = other.arguments.get("dataset")
-        return not _is_part(whole) and holds(whole, inner, depth - 1)
+    if isinstance(other, Built) and _is_part(other) and not _is_part(whole):
+        return holds(whole, other.arguments.get("dataset"), depth - 1)
     if isinstance(whole, Built) and isinstance(other, Built):
         return whole.entry is other.entry and _same_arguments(whole, other)
     if isinstance(whole, Instance) and isinstance(other, Instance):
@@ -194,13 +193,24 @@ def _same_arguments(whole: Built, other: Built) -> bool:
         if not all(listed) or len(listed[0]) != len(listed[1]):
             return False
         return all(_same_rows(a, b) for a, b in zip(listed[0], listed[1], strict=True))
+    if whole.entry.family == "subset":
+        return _same_part(whole, other)
     split = whole.entry.split_parameter
-    if whole.entry.family == "subset" or not split:
+    if not split:
         return False
     told = [constant(dataset.arguments.get(split), soft=False) for dataset in (whole, other)]
     if told[0] is None or told[0] != told[1] or not role_of_split(told[0]):
         return False
     return _same_values(whole.arguments, other.arguments)
+
+
+def _same_part(whole: Built, other: Built) -> bool:
+    """Whether two parts of one data set have the same numbers."""
+    chosen, kept = (part.arguments.get("indices") for part in (whole, other))
+    if chosen is None or kept is None or not {"indices"} <= whole.explicit & other.explicit:
+        return False
+    alike = chosen is kept or same(chosen, kept) or _same_rows(chosen, kept)
+    return alike and holds(whole.arguments.get("dataset"), other.arguments.get("dataset"))
 
 
 def role_of_split(said: object) -> str:
@@ -238,7 +248,7 @@ def _same_rows(whole: Value, other: Value) -> bool:
     if whole is other:
         return isinstance(whole, (Unknown, Tensor))
     left, right = rows_of(whole), rows_of(other)
-    return left is not None and right is not None and left.source is not None and left.covers(right)
+    return left is not None and right is not None and left.gives(right)
 
 
 def _listed(value: Value | None) -> list[Value]:
@@ -265,10 +275,22 @@ def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]
             before = rows_of(fit.operands[0]) if fit is not None else None
             if fit is None or rows is None or before is None or not rows.cuts:
                 continue
-            names = [n for n in row_names(event.operands[0]) if role_of_name(n) == EVAL]
-            if names and id(fit) not in told and before.covers(rows):
+            name = _held_out_name(event.operands[0], rows, len(fit.operands) > 1)
+            if name and id(fit) not in told and before.covers(rows):
                 told.add(id(fit))
-                yield event, fit, names[0]
+                yield event, fit, name
+
+
+def _held_out_name(value: Value, rows: Rows, supervised: bool) -> str:
+    """What rows are called that are held out: by their names, or by the split that leaves them,
+    which says so of what is fitted with targets."""
+    names = row_names(value)
+    named = next((name for name in names if role_of_name(name) == EVAL), "")
+    last = rows.cuts[-1]
+    split = last.kind in ("split", "fold") and last.place == 1 and supervised
+    if named or not split or any(role_of_name(name) == TRAIN for name in names):
+        return f"`{named}`" if named else ""
+    return next((f"`{name}`" for name in names), "the held-out part")
 
 
 def _estimator_of(value: Value | None) -> Value | None:

@@ -150,7 +150,7 @@ def eval_on_train(program: Program, context: Context) -> None:
     for event, fit, name in scored_training_rows(program):
         context.report(
             event.site,
-            f"`{event.site.text}` scores the model on rows of `{name}` that it was fitted on: the "
+            f"`{event.site.text}` scores the model on rows of {name} that it was fitted on: the "
             "score says how well it remembers them, and not how well it does on new data",
             help="Fit on the training part alone.",
             related=[(fit.site, "fitted on all rows here")],
