@@ -60,7 +60,8 @@ def _splits_for_estimator(program: Program, split: Event, blocks: Sequence[Block
     something else: one of which nobody says that it can be repeated is left alone."""
     if is_test(program.module) or any(block.kind == "loop" for block in blocks):
         return False
-    if not (program.events("seed", "other_seed") or program.module.once(_gives_seed, None)):
+    given: bool = program.module.once(_gives_seed, None)
+    if not given and not program.events("seed", "other_seed"):
         return False
     return any(
         rows is not None and any(cut.site.key == split.site.key for cut in rows.cuts)
