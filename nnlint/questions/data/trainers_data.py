@@ -35,7 +35,7 @@ def given_training_data(program: Program) -> Iterator[Event]:
         if event.kind == "build":
             if not isinstance(trainer, Built) or trainer.entry.kind != "trainer":
                 continue
-            if _gives_own_data(event.site):
+            if gives_own_data(event.site):
                 continue
             trained, held_out = (
                 trainer.arguments.get(name) for name in ("train_dataset", "eval_dataset")
@@ -59,7 +59,7 @@ def given_training_data(program: Program) -> Iterator[Event]:
             yield event
 
 
-def _gives_own_data(site: Site) -> bool:
+def gives_own_data(site: Site) -> bool:
     """Whether a trainer's class is a project's, and has methods that give other data than what the
     class below is given."""
     around = class_around(site.module, site.node)
