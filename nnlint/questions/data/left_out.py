@@ -70,7 +70,11 @@ def dropping_arguments(program: Program) -> Iterator[tuple[Site, Built]]:
         if not isinstance(trainer, Built) or trainer.entry.family != "transformers":
             continue
         given = trainer.arguments.get("args")
-        if gives_own_data(event.site) or not isinstance(given, Built) or given.entry.family != "arguments":
+        if (
+            gives_own_data(event.site)
+            or not isinstance(given, Built)
+            or given.entry.family != "arguments"
+        ):
             continue
         dropped = given.arguments.get("dataloader_drop_last")
         if constant(dropped, soft=False) is not True or not _evaluates(program, trainer, given):

@@ -12,6 +12,9 @@ from nnlint.questions.participants import made_within, steps_optimizer, updates_
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import (
+    CALLED_ON,
+    STORED_IN,
+    TAKEN_FROM,
     Arithmetic,
     Built,
     Choice,
@@ -19,6 +22,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Unknown,
     Value,
     bare,
     constant,
@@ -192,8 +196,39 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
             return True
         case Choice():
             return all(is_map_style(option, depth - 1) for option in dataset.options)
+        case Unknown():
+            return _is_table_of_hub(dataset)
         case _:
             return False
+
+
+_KEEPING = frozenset(
+    "map filter remove_columns rename_column rename_columns select_columns add_column cast "
+    "cast_column class_encode_column flatten with_format with_transform align_labels_with_mapping "
+    "prepare_for_task".split()
+)
+"""Methods of Hugging Face data sets, and of tables of them, that leave examples in their order."""
+
+
+def _is_table_of_hub(dataset: Unknown, depth: int = 20) -> bool:
+    """Whether something is one split of a Hugging Face data set that is held as a table, in the
+    order of the source: `load_dataset(…)["train"].map(…)`."""
+    value: Value | None = dataset
+    taken = False
+    for _ in range(depth):
+        match value:
+            case Unknown() if (whole := value.state.get(STORED_IN)) is not None:
+                value, taken = whole, True
+            case Unknown() if (whole := value.state.get(TAKEN_FROM)) is not None:
+                value, taken = whole, True
+            case Unknown(origin="call") if value.name.rpartition(".")[2] in _KEEPING:
+                value = value.state.get(CALLED_ON)
+            case Built() if value.entry.family == "hugging_face":
+                streamed = constant(value.arguments.get("streaming"), False) is not False
+                return (taken or "split" in value.explicit) and not streamed
+            case _:
+                return False
+    return False
 
 
 def _is_known_list(parts: Value | None, depth: int) -> bool:
