@@ -14,7 +14,6 @@ from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import (
     CALLED_ON,
     STORED_IN,
-    TAKEN_FROM,
     Arithmetic,
     Built,
     Choice,
@@ -197,7 +196,7 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
         case Choice():
             return all(is_map_style(option, depth - 1) for option in dataset.options)
         case Unknown():
-            return _is_table_of_hub(dataset)
+            return split_of_hub(dataset) is not None
         case _:
             return False
 
@@ -210,25 +209,24 @@ _KEEPING = frozenset(
 """Methods of Hugging Face data sets, and of tables of them, that leave examples in their order."""
 
 
-def _is_table_of_hub(dataset: Unknown, depth: int = 20) -> bool:
-    """Whether something is one split of a Hugging Face data set that is held as a table, in the
-    order of the source: `load_dataset(…)["train"].map(…)`."""
-    value: Value | None = dataset
-    taken = False
+def split_of_hub(dataset: Value | None, depth: int = 20) -> str | None:
+    """What the split of a Hugging Face data set is called that something is, held as a table in the
+    order of the source: `train` for `load_dataset(…)["train"].map(…)`; None for anything else."""
+    value, split = dataset, ""
     for _ in range(depth):
         match value:
             case Unknown() if (whole := value.state.get(STORED_IN)) is not None:
-                value, taken = whole, True
-            case Unknown() if (whole := value.state.get(TAKEN_FROM)) is not None:
-                value, taken = whole, True
+                value, split = whole, value.name.rpartition(".")[2]
             case Unknown(origin="call") if value.name.rpartition(".")[2] in _KEEPING:
                 value = value.state.get(CALLED_ON)
             case Built() if value.entry.family == "hugging_face":
-                streamed = constant(value.arguments.get("streaming"), False) is not False
-                return (taken or "split" in value.explicit) and not streamed
+                if constant(value.arguments.get("streaming"), False) is not False:
+                    return None
+                named = constant(value.arguments.get("split"))
+                return split or (named if isinstance(named, str) else None)
             case _:
-                return False
-    return False
+                return None
+    return None
 
 
 def _is_known_list(parts: Value | None, depth: int) -> bool:
