@@ -23,6 +23,7 @@ from nnlint.questions.data.loaders import (
 )
 from nnlint.questions.data.looked_into import is_never_read, is_only_looked_into
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
+from nnlint.questions.data.trainers_data import gives_own_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.registration import is_module
 from nnlint.semantics.values import Built, Constant, Instance, Site, constant, names_of
@@ -33,6 +34,8 @@ from nnlint.syntax.walking import walk
 
 _HOOKS = frozenset({"val_dataloader", "test_dataloader"})
 """The methods by which Lightning asks for the loaders to evaluate on."""
+_EVAL_STRATEGIES = frozenset({"eval_strategy", "evaluation_strategy"})
+"""The argument by which a Hugging Face trainer is told when to evaluate, and its former name."""
 _SCORE = re.compile(
     r"acc|loss|score|correct|right|error|metric|f1|iou|dice|auc|precision|recall|mae|mse|psnr|ssim",
     re.IGNORECASE,
@@ -99,6 +102,53 @@ def _scores_nothing(program: Program) -> bool:
         for node in program.module.nodes
         if isinstance(node, ast.Name | ast.Attribute) and not last_name(node).endswith("Error")
     )
+
+
+def dropping_arguments(program: Program) -> Iterator[tuple[Site, Built]]:
+    """Where the arguments of a Hugging Face trainer that evaluates let its loaders leave out the
+    last batch, with the trainer.
+
+    Source: transformers 5.24, `Trainer._get_dataloader`, which hands `dataloader_drop_last` to the
+    loaders of training and of evaluation alike.
+    """
+    for event in program.events("build"):
+        trainer = event.subject
+        if not isinstance(trainer, Built) or trainer.entry.family != "transformers":
+            continue
+        given = trainer.arguments.get("args")
+        if (
+            gives_own_data(event.site)
+            or not isinstance(given, Built)
+            or given.entry.family != "arguments"
+        ):
+            continue
+        dropped = given.arguments.get("dataloader_drop_last")
+        if constant(dropped, soft=False) is not True or not _evaluates(program, trainer, given):
+            continue
+        if constant(given.arguments.get("per_device_eval_batch_size")) != 1:
+            written = argument_of(given.site.node, "dataloader_drop_last", _BY_NAME)
+            keyword = _keyword_of(given.site, written)
+            yield keyword or given.site, trainer
+
+
+_BY_NAME = 1000
+"""The place of a parameter that is given by its name alone."""
+
+
+def _keyword_of(call: Site, value: ast.expr | None) -> Site | None:
+    keywords = call.node.keywords if isinstance(call.node, ast.Call) else []
+    return next((Site(call.module, k) for k in keywords if k.value is value), None)
+
+
+def _evaluates(program: Program, trainer: Built, given: Built) -> bool:
+    """Whether a trainer is known to evaluate on data that it is given: while it trains, or when it
+    is asked to."""
+    if "eval_dataset" in trainer.explicit and _EVAL_STRATEGIES & given.explicit:
+        strategies = (given.arguments.get(name) for name in _EVAL_STRATEGIES & given.explicit)
+        if any(constant(value, soft=False) in ("epoch", "steps") for value in strategies):
+            return True
+    asked = (e for e in program.events("validate") if e.subject is trainer)
+    return any(e.operands or "eval_dataset" in trainer.explicit for e in asked)
 
 
 def _is_of_any_data(loader: Built) -> bool:

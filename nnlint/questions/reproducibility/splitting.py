@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlint.questions.reproducibility.seeding import fixes_seed, may_seed, trains_in_a_loop
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.library import Entry, load_library
-from nnlint.semantics.timeline import Event
+from nnlint.semantics.rows import rows_of
+from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site
 from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import ModuleSyntax
+from nnlint.syntax.test_cases import is_test
 
 _BY_TORCH = "torch."
 _SOURCES = ("random_state", "generator", "seed")
@@ -35,20 +38,48 @@ def unseeded_splits(program: Program) -> Iterator[UnseededSplit]:
 
     A program that fixes no seed at all is told so as a whole.
     """
-    if not (program.is_entry and program.complete and program.trains):
+    alone = program.complete and not program.trains and program.name == "__main__"
+    if not alone and not (program.is_entry and program.complete and program.trains):
         return
     if trains_in_a_loop(program) and not fixes_seed(program):
         return
     before = [event for event, _ in program.imports.walk()]
-    for event in program.events():
+    for event, blocks in program.walk():
         found = split_at(event)
-        if found is not None:
+        if found is not None and not (alone and not _splits_for_estimator(program, event, blocks)):
             entry, site = found
             family = state_of_split(entry)
             if not any(may_seed(other, family) for other in before):
                 later = (e for e in program.events("seed", "other_seed") if may_seed(e, family))
                 yield UnseededSplit(site, entry, family, next((e.site for e in later), None))
         before.append(event)
+
+
+def _splits_for_estimator(program: Program, split: Event, blocks: Sequence[Block]) -> bool:
+    """Whether estimators alone are trained on what a split leaves, once, in a program that fixes
+    something else: one of which nobody says that it can be repeated is left alone."""
+    if is_test(program.module) or any(block.kind == "loop" for block in blocks):
+        return False
+    given: bool = program.module.once(_gives_seed, None)
+    if not given and not program.events("seed", "other_seed"):
+        return False
+    return any(
+        rows is not None and any(cut.site.key == split.site.key for cut in rows.cuts)
+        for event in program.events("opaque", "fit_statistics")
+        if event.name.rpartition(".")[2] == "fit"
+        for rows in map(rows_of, event.operands[:1])
+    )
+
+
+def _gives_seed(module: ModuleSyntax, _: None) -> bool:
+    """Whether a file gives a number as the seed of anything."""
+    return any(
+        node.arg in _SOURCES
+        and isinstance(node.value, ast.Constant)
+        and type(node.value.value) is int
+        for node in module.nodes
+        if isinstance(node, ast.keyword)
+    )
 
 
 def state_of_split(entry: Entry) -> str:
