@@ -12,10 +12,12 @@ from nnlint.syntax.calls import last_name
 
 
 def fixed_seed(context: Context) -> Iterator[Evidence]:
-    """A run that trains gives torch's generators a seed that stays the same."""
+    """A run that trains gives torch's generators a seed that stays the same, itself or in what it
+    imports."""
     for run in context.training_runs:
-        for event in run.events("seed"):
-            if not _draws_its_seed(event):
+        imported = (event for event, _ in run.program.imports.walk() if event.kind == "seed")
+        for event in (*run.events("seed"), *imported):
+            if not (_draws_its_seed(event) or run.is_off(event.conditions)):
                 yield context.done(event.site, "seeds torch")
 
 
