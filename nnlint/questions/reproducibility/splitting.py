@@ -12,7 +12,6 @@ from nnlint.semantics.library import Entry, load_library
 from nnlint.semantics.rows import rows_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site
-from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.test_cases import is_test
 
@@ -93,7 +92,7 @@ def split_at(event: Event) -> tuple[Entry, Site] | None:
     if event.kind == "split":
         entry = load_library().get(event.name)
         site = event.site
-        if entry is None or not entry.random or _is_given(site.node):
+        if entry is None or not entry.random or _is_given(site.node, entry):
             return None
         return entry, site
     if event.kind == "opaque" and event.name.rpartition(".")[2] == "split":
@@ -104,7 +103,7 @@ def split_at(event: Event) -> tuple[Entry, Site] | None:
 
 def _folds(splitter: Built) -> tuple[Entry, Site] | None:
     entry = splitter.entry
-    if not entry.random or _is_given(splitter.site.node):
+    if not entry.random or _is_given(splitter.site.node, entry):
         return None
     if entry.random_unless and not _is_true(splitter):
         return None
@@ -116,7 +115,7 @@ def _is_true(splitter: Built) -> bool:
     return isinstance(given, Constant) and bool(given.value) and not given.soft
 
 
-def _is_given(call: ast.AST) -> bool:
+def _is_given(call: ast.AST, entry: Entry) -> bool:
     """Whether a call may be given a seed or a generator, or not to shuffle."""
     if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
         return True
@@ -127,7 +126,7 @@ def _is_given(call: ast.AST) -> bool:
         if keyword.arg == "shuffle" and not _says_true(keyword.value):
             return True
     # `random_split(dataset, lengths, generator)`
-    return len(call.args) > 2 and called_name(call) == "random_split"
+    return len(call.args) > 2 and entry.name.endswith(".random_split")
 
 
 def _says_true(node: ast.expr) -> bool:
