@@ -21,7 +21,11 @@ from nnlint.questions.data.loaders import (
     loaders_in,
     training_loaders,
 )
-from nnlint.questions.data.looked_into import is_never_read, is_only_looked_into
+from nnlint.questions.data.looked_into import (
+    end_after,
+    is_never_read,
+    is_only_looked_into,
+)
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.questions.data.trainers_data import gives_own_data
 from nnlint.semantics.analysis import Program
@@ -200,7 +204,7 @@ def broken_off(program: Program) -> Iterator[PartialPass]:
             continue
         if role_of_loader(evaluation.loader) != EVAL or not _adds_up_score(site.node):
             continue
-        end = _end_after(site.node)
+        end = end_after(site.node)
         if end is not None and _is_whole_score(evaluation):
             told.add(site.key)
             yield PartialPass(Site(site.module, end), evaluation.loader)
@@ -221,38 +225,6 @@ def _adds_up_score(loop: ast.For) -> bool:
             if _SCORE.search(last_name(node.target)):
                 return True
     return False
-
-
-def _end_after(loop: ast.For) -> ast.AST | None:
-    """The `break` of a loop that comes after a written number of rounds."""
-    counter = _counter(loop)
-    for statement in loop.body:
-        match statement:
-            case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
-                counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(
-                    right, ast.Constant
-                )
-                names = {n.id for n in walk(left) if isinstance(n, ast.Name)}
-                if counts and isinstance(left, ast.Name | ast.BinOp) and names <= counter and names:
-                    return next((n for n in body if isinstance(n, ast.Break)), None)
-            case _:
-                pass
-    return None
-
-
-def _counter(loop: ast.For) -> set[str]:
-    """The variables that count the rounds of a loop."""
-    found: set[str] = set()
-    if called_name(loop.iter) == "enumerate" and isinstance(loop.target, ast.Tuple):
-        first = loop.target.elts[0]
-        found |= {first.id} if isinstance(first, ast.Name) else set()
-    for node in walk(loop):
-        match node:
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
-                found.add(name)
-            case _:
-                pass
-    return found
 
 
 def one_batch_scores(program: Program) -> Iterator[PartialPass]:

@@ -115,12 +115,15 @@ def _takes_an_example(node: ast.AST, read: ast.Name) -> bool:
 
 
 def _as_it_runs(program: Program, loader: Built) -> bool:
-    if not any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject)):
-        return False
-    return not any(
-        block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
+    drawn = any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject))
+    loops = [
+        getattr(block.site, "node", None)
         for _, blocks in program.walk()
         for block in blocks
+        if block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
+    ]
+    return (drawn or bool(loops)) and all(
+        isinstance(loop, ast.For) and _ends_soon(loop) for loop in loops
     )
 
 
@@ -164,7 +167,7 @@ def _takes_one(module: ModuleSyntax, scope: ast.AST, read: ast.expr) -> bool:
     of which the same is true, or by a loop that ends in its first round."""
     for node in walk(scope):
         if isinstance(node, ast.For) and any(inner is read for inner in walk(node.iter)):
-            return _is_wrapped(node.iter, read) and _ends_at_once(node)
+            return _is_wrapped(node.iter, read) and _ends_soon(node)
     iterator = next(
         (
             node
@@ -201,9 +204,10 @@ def _is_wrapped(iterated: ast.expr, read: ast.expr) -> bool:
     return bool(iterated.args) and _is_wrapped(iterated.args[0], read)
 
 
-def _ends_at_once(loop: ast.For) -> bool:
-    """Whether a loop ends in its first round, whatever is in it."""
-    return any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+def _ends_soon(loop: ast.For) -> bool:
+    """Whether a loop ends in its first round, or after a written number of them."""
+    at_once = any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+    return at_once or end_after(loop) is not None
 
 
 def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
@@ -215,3 +219,35 @@ def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
             return name in _NEXT and value is iterator
         case _:
             return False
+
+
+def end_after(loop: ast.For) -> ast.AST | None:
+    """The `break` of a loop that comes after a written number of rounds."""
+    counter = _counter(loop)
+    for statement in loop.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
+                counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(
+                    right, ast.Constant
+                )
+                names = {n.id for n in walk(left) if isinstance(n, ast.Name)}
+                if counts and isinstance(left, ast.Name | ast.BinOp) and names <= counter and names:
+                    return next((n for n in body if isinstance(n, ast.Break)), None)
+            case _:
+                pass
+    return None
+
+
+def _counter(loop: ast.For) -> set[str]:
+    """The variables that count the rounds of a loop."""
+    found: set[str] = set()
+    if called_name(loop.iter) == "enumerate" and isinstance(loop.target, ast.Tuple):
+        first = loop.target.elts[0]
+        found |= {first.id} if isinstance(first, ast.Name) else set()
+    for node in walk(loop):
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
+                found.add(name)
+            case _:
+                pass
+    return found
