@@ -18,6 +18,8 @@ from nnlint.syntax.test_cases import is_test
 _BY_TORCH = "torch."
 _SOURCES = ("random_state", "generator", "seed")
 """Parameters of splits that take a seed or a generator."""
+_LEARNING = ("sklearn", "imblearn", "xgboost", "lightgbm", "catboost")
+"""Packages of estimators."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +73,21 @@ def _splits_for_estimator(program: Program, split: Event, blocks: Sequence[Block
 
 
 def _gives_seed(module: ModuleSyntax, _: None) -> bool:
-    """Whether a file gives a number as the seed of anything."""
-    return any(
-        node.arg in _SOURCES
-        and isinstance(node.value, ast.Constant)
-        and type(node.value.value) is int
+    """Whether a file gives a number as the seed of a split or an estimator."""
+    imported = {
+        alias.asname or alias.name
         for node in module.nodes
-        if isinstance(node, ast.keyword)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_LEARNING)
+        for alias in node.names
+    }
+    return any(
+        isinstance(node, ast.Call)
+        and called_name(node) in imported
+        and any(
+            k.arg in _SOURCES and isinstance(k.value, ast.Constant) and type(k.value.value) is int
+            for k in node.keywords
+        )
+        for node in module.nodes
     )
 
 

@@ -22,7 +22,9 @@ def select_on_test(program: Program, context: Context) -> None:
     Reports where a score on the test set decides which weights are kept, when training ends or
     when the learning rate falls: on a loader that is called one of test data, or on one that
     has the same rows as a loader that is. Trainers of Lightning that validate on what
-    they test, and keep or stop by that, are reported as well.
+    they test, and keep or stop by that, are reported as well, and so are trainers of Hugging Face
+    that keep the best by a data set's test split and report it, and loops that keep the best
+    setting of an estimator by the score on the part that the chosen one is tested on.
 
     ## Why it hurts training
     The best of many epochs on the test set is lucky there. The score that is reported is
