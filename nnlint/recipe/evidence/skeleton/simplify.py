@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from nnlint.questions.data.loaders import training_loaders
@@ -14,6 +15,8 @@ from nnlint.recipe.model import Evidence
 from nnlint.semantics.timeline import way_of_sample
 from nnlint.semantics.values import SAMPLED, Built, Choice, Instance, Items, Maybe, Unknown, Value
 
+_CHANGES = re.compile(r"rand|augm|jitter|noise|perturb|mix_?up|shuffl", re.IGNORECASE)
+"""Words of functions that change an example at random."""
 _WRAPPERS = frozenset({"subset", "concatenation", "stack"})
 """Families of data sets that hold others, and give their samples as they are."""
 
@@ -61,5 +64,9 @@ def _is_plain(holder: Value | None, context: Context) -> bool | None:
     made = context.tracing.operations(sample if isinstance(sample, Value) else None)
     if way.events("draw") or any(operation.entry.random for operation in made):
         # which part of an example is taken may be drawn as well
+        return False
+    calls = [context.noted[id(event)] for event, _ in way.walk() if id(event) in context.noted]
+    if any(not call.is_own and _CHANGES.search(call.name) for call in calls):
+        # a function that is not to be seen may change it
         return False
     return way.known and not list(random_events(list(way.walk())))
