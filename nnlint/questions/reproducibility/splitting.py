@@ -12,6 +12,7 @@ from nnlint.semantics.library import Entry, load_library
 from nnlint.semantics.rows import rows_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site
+from nnlint.syntax.imports import outer_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.test_cases import is_test
 
@@ -74,15 +75,9 @@ def _splits_for_estimator(program: Program, split: Event, blocks: Sequence[Block
 
 def _gives_seed(module: ModuleSyntax, _: None) -> bool:
     """Whether a file gives a number as the seed of a split or an estimator."""
-    imported = {
-        alias.asname or alias.name
-        for node in module.nodes
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_LEARNING)
-        for alias in node.names
-    }
     return any(
         isinstance(node, ast.Call)
-        and called_name(node) in imported
+        and outer_name(module, node.func).startswith(_LEARNING)
         and any(
             k.arg in _SOURCES and isinstance(k.value, ast.Constant) and type(k.value.value) is int
             for k in node.keywords
