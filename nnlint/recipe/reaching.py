@@ -10,9 +10,14 @@ from dataclasses import dataclass
 
 from nnlint.finding import Finding
 from nnlint.project.modules import ProjectModules
+from nnlint.recipe.model import Evidence
 from nnlint.source.file import SourceError
 from nnlint.syntax.walking import walk
 
+_BY_NAME = frozenset(
+    {"import_module", "__import__", "instantiate", "LightningCLI", "getattr", "globals", "eval"}
+)
+"""By what a program may come to a class that it names nowhere in its code."""
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -27,6 +32,8 @@ class _Part:
     last: int
     words: frozenset[str]
     """The names and attributes in it."""
+    kind: str = ""
+    """Of a class that Lightning's trainer calls, the class of Lightning that it derives from."""
 
 
 def reached(
@@ -49,10 +56,34 @@ def reached(
     ]
 
 
+def unused(
+    evidence: Iterable[Evidence], files: Sequence[str], modules: ProjectModules
+) -> list[Evidence]:
+    """The evidence in modules and data modules of Lightning that no program names, while it names
+    others of their kind.
+
+    Parameters:
+        files: all files of the project, as the user knows them.
+    """
+    parts = [part for name in files for part in _parts(name, modules)]
+    if any(not _BY_NAME.isdisjoint(part.words) for part in parts):
+        return []
+    hooked = [part for part in parts if part.kind]
+    named = [h for h in hooked if any(h.name in part.words for part in parts if part is not h)]
+    kinds = {part.kind for part in named}
+    idle = [part for part in hooked if part not in named and part.kind in kinds]
+    return [
+        one
+        for one in evidence
+        if one.cell is None
+        and any(p.filename == one.filename and p.first <= one.row <= p.last for p in idle)
+    ]
+
+
 def _spare(parts: Sequence[_Part]) -> list[_Part]:
     """The definitions that nothing leads to; none where nothing but definitions is known."""
-    left = [part for part in parts if part.name]
-    words = {word for part in parts if not part.name for word in part.words}
+    left = [part for part in parts if part.name and not part.kind]
+    words = {word for part in parts if not part.name or part.kind for word in part.words}
     if not any(part.name in words for part in left):
         return []
     while True:
@@ -79,9 +110,10 @@ def _parts(name: str, modules: ProjectModules) -> Iterator[_Part]:
             around.update(alias.name for alias in node.names if alias.asname)
             continue
         words = _words(node)
-        if isinstance(node, _Definition) and not _is_called_from_outside(node):
+        kind = _kind(node)
+        if isinstance(node, _Definition) and (kind or not _is_called_from_outside(node)):
             (first, _), (last, _) = module.span(node)
-            yield _Part(display, node.name, first, last, words)
+            yield _Part(display, node.name, first, last, words, kind)
         else:
             around |= words
     yield _Part(display, "", 0, 0, frozenset(around))
@@ -91,9 +123,15 @@ def _is_called_from_outside(node: _Definition) -> bool:
     """Whether a test runner, a command line or a trainer calls something."""
     if node.name.startswith(("test", "Test")) or node.name == "main" or node.decorator_list:
         return True
-    return isinstance(node, ast.ClassDef) and any(
-        word.startswith("Lightning") for base in node.bases for word in _words(base)
-    )
+    return bool(_kind(node))
+
+
+def _kind(node: ast.AST) -> str:
+    """The class of Lightning that a class derives from."""
+    if not isinstance(node, ast.ClassDef):
+        return ""
+    words = (word for base in node.bases for word in sorted(_words(base)))
+    return next((word for word in words if word.startswith("Lightning")), "")
 
 
 def _words(tree: ast.AST) -> frozenset[str]:

@@ -19,7 +19,7 @@ from nnlint.recipe.facts import facts_of
 from nnlint.recipe.handing import handed_over
 from nnlint.recipe.measured import Measured
 from nnlint.recipe.model import Bullet, Evidence, RecipeReport
-from nnlint.recipe.reaching import reached
+from nnlint.recipe.reaching import reached, unused
 from nnlint.recipe.watching import Onlooker
 from nnlint.semantics.analysis import analyse
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
@@ -44,6 +44,11 @@ class Shown:
             known += [one for one in dict.fromkeys(evidence) if one not in known]
         self.facts |= other.facts
         self.problems += other.problems
+
+    def drop(self, evidence: Sequence[Evidence]) -> None:
+        """Leave out some of the evidence."""
+        for bullet, known in self.evidence.items():
+            self.evidence[bullet] = [one for one in known if one not in evidence]
 
 
 def walk_recipe(
@@ -70,6 +75,9 @@ def walk_recipe(
             on_progress(number, len(found.files))
         shown.add(look_at(name, modules, config.stage, found.files, tops, only))
     findings = reached(findings, found.files, modules)
+    shown.drop(
+        unused((one for known in shown.evidence.values() for one in known), found.files, modules)
+    )
     if measured is not None:
         named = {bullet.name: bullet for bullet in BULLETS}
         for name, evidence in measured.evidence.items():

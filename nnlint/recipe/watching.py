@@ -190,7 +190,11 @@ class Onlooker(Observer):
         arguments = tuple(self._values.get(a, Unknown()) for a in given)
         keywords = {k.arg or "**": self._values.get(k.value, Unknown()) for k in node.keywords}
         name = _name_of(callee, result, node)
-        if isinstance(receiver, Unknown | Items) and name.rpartition(".")[2] in _KEEPS:
+        last = name.rpartition(".")[2]
+        written = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if (isinstance(receiver, Unknown | Items) and last in _KEEPS) or (
+            isinstance(receiver, Unknown | Tensor) and _writes(written)
+        ):
             # lists that loops in loops fill are forgotten by the interpreter, too
             held = self.made_of.get(id(receiver), (receiver, ()))[1]
             new = (v for v in (*arguments, *keywords.values()) if v not in held)
@@ -217,6 +221,11 @@ class Onlooker(Observer):
                 elif isinstance(node, ast.Assign) and _parameter(node.targets[0]) is not None:
                     self._targets[node.value] = node.targets[0]
         return self._tests
+
+
+def _writes(method: str) -> bool:
+    """Whether a method of tensors writes what it is given into its tensor, by torch's naming."""
+    return method.endswith("_") and not method.endswith("__")
 
 
 def is_entry(parts: Sequence[Value]) -> bool:

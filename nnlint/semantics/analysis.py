@@ -286,7 +286,8 @@ class _Roots:
         program = Program(
             self.module, timeline, name, is_entry, complete, machine.operations, machine.builds
         )
-        if is_entry and program.trains and _may_lack_seed(program):
+        splits = program.trains or bool(program.events("split"))
+        if is_entry and splits and _may_lack_seed(program):
             program.imports = self._import_all()
         if (sweeps := self.sweeps) is not None and is_entry:
             program.sweeps = lambda: tuple(sweeps(self.module))

@@ -31,6 +31,20 @@ def off_by_default(conditions: Iterable[Condition]) -> bool:
     return any(taken_by_default(c) is False for c in conditions)
 
 
+def left_by_parameter(condition: Condition) -> bool:
+    """Whether a branch is not taken because a call leaves a parameter to its default: no option
+    of the program, but what a caller may ask of the function."""
+    test = condition.test
+    if not isinstance(test, Constant) or test.site is None or not test.soft:
+        return False
+    return taken_by_default(condition) is False and any(
+        default is test.site.node
+        for node in test.site.module.nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for default in (*node.args.defaults, *node.args.kw_defaults)
+    )
+
+
 def handles_failure(conditions: Iterable[Condition]) -> bool:
     """Whether something stands in an `except`: it is done where another attempt has failed."""
     return any(isinstance(c.site.node, ast.ExceptHandler) for c in conditions)

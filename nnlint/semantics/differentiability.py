@@ -156,6 +156,9 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
         found.unknown = True
         return ()
     given = operands(operation)
+    if not is_flat(entry) and not operation.grad and _is_in_place(operation):
+        # what changes the values of a tensor leaves its graph, of which it becomes no part
+        return given[:1]
     if is_flat(entry) or not operation.grad:
         if entry.family not in _WITHOUT_VALUES:
             how, layer = _how(operation), operation.layer
@@ -167,6 +170,20 @@ def _behind_operation(operation: Operation, found: Origins) -> tuple[Value, ...]
     if operation.layer is not None and entry.kind == "layer":
         found.live.append(operation.layer)
     return given[:1] if entry.family in INDEXED else given
+
+
+def _is_in_place(operation: Operation) -> bool:
+    """Whether an operation changes its first operand: `loss *= weights`, `loss.mul_(weights)`."""
+    node = operation.site.node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr.endswith("_") and not node.func.attr.endswith("__")
+    chain = enclosing_statements(operation.site.module, node)
+    statement = chain[-1].node if chain else None
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(statement, ast.AugAssign)
+        and (statement.lineno, statement.col_offset) == (node.lineno, node.col_offset)
+    )
 
 
 def _is_asked_for(operation: Operation) -> bool:

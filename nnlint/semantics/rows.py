@@ -31,10 +31,12 @@ from nnlint.semantics.values import (
     Operation,
     Site,
     Source,
+    Table,
     Tensor,
     Unknown,
     Value,
     constant,
+    same,
 )
 
 ROWS: Any = Key("rows held")
@@ -43,6 +45,8 @@ ROW_NAMES: Any = Key("names of rows")
 """Key of the state of a part for the names that the program gives to it."""
 COLUMN_OF: Any = Key("column of")
 """Key of the state of a column for the table that it is of."""
+SHUFFLED: Any = Key("shuffled in place")
+"""Key of the state of an array for what has last put its rows into another order, in place."""
 FITTED: Any = Key("fitted on")
 """Key of an estimator's state for what it has learnt, as `Rows` that have no source."""
 STATISTICS = frozenset(
@@ -105,6 +109,16 @@ class Cut:
     site: Site
     place: int = 0
     """Which of the parts a split gives: the first is trained on."""
+    by: tuple[Value, ...] = ()
+    """What chooses the rows, where it is known: the ends of a slice, or the numbers of the rows, and
+    what has put the rows into another order before."""
+
+    def chooses_like(self, other: Cut) -> bool:
+        """Whether it certainly leaves what another leaves of the same rows."""
+        if self is other:
+            return True
+        alike = self.kind == other.kind and 0 < len(self.by) == len(other.by)
+        return alike and all(same(a, b) for a, b in zip(self.by, other.by, strict=True))
 
 
 @record(frozen=True, eq=False)
@@ -168,12 +182,20 @@ class Rows:
         return replace(self, resampled=(*self.resampled, resampling))
 
     def covers(self, other: Rows) -> bool:
-        """Whether they are certainly all of the rows of another, and perhaps more."""
+        """Whether they are certainly all of the rows of another, and perhaps more, and were cut in
+        the same places."""
+        return self.gives(other) and all(
+            a is b for a, b in zip(self.cuts, other.cuts, strict=False)
+        )
+
+    def gives(self, other: Rows) -> bool:
+        """Whether they are certainly all of the rows of another, and perhaps more, wherever they
+        were cut."""
         return (
             self.source is not None
             and self.source is other.source
             and len(self.cuts) <= len(other.cuts)
-            and all(a is b for a, b in zip(self.cuts, other.cuts, strict=False))
+            and all(a.chooses_like(b) for a, b in zip(self.cuts, other.cuts, strict=False))
         )
 
 
@@ -371,6 +393,18 @@ def held_rows(value: Value | None, depth: int = 6) -> Iterator[Rows]:
     for part in inner:
         if isinstance(part, Value):
             yield from held_rows(part, depth - 1)
+
+
+def learnt_by(values: Sequence[Value]) -> tuple[Fit, ...]:
+    """What was learnt from rows and went into some values."""
+    found: list[Fit] = []
+    for value in values:
+        if isinstance(value, Table):
+            found += learnt_by([v for v in value.state.values() if isinstance(v, Value)])
+        elif isinstance(value, (Tensor, Arithmetic)) or known_rows(value) is not None:
+            rows = rows_of(value)
+            found += rows.fits if rows is not None else ()
+    return tuple(found)
 
 
 def learns(estimator: Built) -> bool:

@@ -135,6 +135,10 @@ def stands_in(node: ast.AST, around: ast.AST) -> bool:
     return first <= getattr(node, "lineno", -1) and (getattr(node, "end_lineno", 0) or 0) <= last
 
 
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields that hold statements, or what holds them."""
+
+
 def parse_module(source: SourceFile, name: str, is_package: bool) -> ModuleSyntax:
     """Parse a file; cells of a notebook that cannot be parsed are left out.
 
@@ -183,7 +187,24 @@ def _parse(text: str, notebook: bool) -> ast.Module:
         raise SourceError("NN001", f"the code cannot be parsed: {error}") from error
     if _LONG_LITERAL.search(text):
         _name_long_literals(tree)
+    _leave_out_types(tree)
     return tree
+
+
+def _leave_out_types(tree: ast.Module) -> None:
+    """Turn `x: int = 1` into `x = 1`, but for what a class declares: the type of a variable says
+    nothing of what happens, and who looks for assignments finds them in one form."""
+    waiting: list[Any] = [tree]
+    while waiting:
+        around = waiting.pop()
+        for field in _BLOCKS:
+            block: Any = getattr(around, field, None)
+            for at, statement in enumerate(block if isinstance(block, list) else ()):
+                if not isinstance(statement, ast.AnnAssign):
+                    waiting.append(statement)
+                elif statement.value is not None and not isinstance(around, ast.ClassDef):
+                    plain = ast.Assign([statement.target], statement.value)
+                    block[at] = ast.copy_location(plain, statement)
 
 
 def _is_of_newer_python(error: SyntaxError, text: str) -> bool:

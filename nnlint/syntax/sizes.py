@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.statements import enclosing_statement
+from nnlint.syntax.targets import mentions, only_target
 from nnlint.syntax.walking import walk
 
 _MEASURES = frozenset("size shape numel nelement dim ndim".split())
@@ -22,15 +22,12 @@ def is_only_measured(module: ModuleSyntax, node: ast.AST, function: ast.AST | No
     """
     if _are_measured([node], module.nodes):
         return True
-    placed = enclosing_statement(module, node)
-    match placed.node if placed else None:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _whole_of(value) is node:
-            scope = list(walk(function)) if function is not None else module.nodes
-            loads = [n for n in scope if isinstance(n, ast.Name) and n.id == name]
-            loads = [n for n in loads if isinstance(n.ctx, ast.Load)]
-            return bool(loads) and _are_measured(loads, scope)
-        case _:
-            return False
+    target = only_target(module, node, _whole_of)
+    if target is None:
+        return False
+    scope = function if function is not None else module.tree
+    loads = [n for n in mentions(target, scope) if isinstance(n.ctx, ast.Load)]
+    return bool(loads) and _are_measured(loads, walk(scope))
 
 
 def _whole_of(value: ast.expr) -> ast.expr:

@@ -47,4 +47,5 @@ def test_each_piece_of_evidence_says_where_it_is(quiet: RecipeReport) -> None:
 def test_words_alone_are_no_evidence() -> None:
     loud = walked("loud")
     done = [v.bullet.name for s in SECTIONS for v in loud.of_section(s) if v.status is Status.DONE]
-    assert done == []
+    # its tensors go into the model as they are: the one thing that it does, by leaving out the rest
+    assert done == ["simplify"]

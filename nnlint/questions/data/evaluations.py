@@ -11,15 +11,15 @@ from nnlint.questions.data.loaders import loaders_in, training_loaders
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import off_by_default, words
-from nnlint.semantics.rows import row_names, rows_of
+from nnlint.semantics.rows import Rows, row_names, rows_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
     CALLED_ON,
     Built,
     Constant,
+    Function,
     Instance,
     Items,
-    Site,
     Tensor,
     Unknown,
     Value,
@@ -28,19 +28,17 @@ from nnlint.semantics.values import (
     names_of,
     same,
 )
-from nnlint.syntax.statements import class_around
+from nnlint.syntax.walking import walk
 
 _TRAINS = ("backward", "step", "fit")
 _HELD_OUT = re.compile(r"(?<!e)val|test|dev|held|hold_?out", re.IGNORECASE)
 """Names of what is kept out of training."""
-_TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny".split())
+_TRIES_OUT = frozenset("overfit sanity debug smoke fast_dev dry tiny small_".split())
 """Words of options by which a program is tried out on what it has seen."""
+_ROWS = ("data", "targets", "samples", "imgs", "labels", "images", "ids", "indices")
+"""Attributes by which data sets of libraries hold their rows."""
 _WITHOUT_ROWS = frozenset({"download", "batch_size"})
 """Arguments of data sets that say nothing about which rows they hold, beside transforms."""
-_DATA_METHODS = frozenset(
-    {"get_train_dataloader", "get_eval_dataloader", "train_dataloader", "val_dataloader"}
-)
-"""Methods by which a trainer asks for its data."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -165,15 +163,35 @@ def holds(whole: Value | None, other: Value | None, depth: int = 6) -> bool:
     if whole is None or other is None or depth == 0:
         return False
     if whole is other:
-        return isinstance(whole, (Built, Instance, Unknown, Tensor))
-    if isinstance(other, Built) and other.entry.family == "subset":
-        inner = other.arguments.get("dataset")
-        return not _is_part(whole) and holds(whole, inner, depth - 1)
+        return isinstance(whole, (Built, Instance, Unknown, Tensor)) and not _makes_up(whole)
+    if isinstance(other, Built) and _is_part(other) and not _is_part(whole):
+        return holds(whole, other.arguments.get("dataset"), depth - 1)
     if isinstance(whole, Built) and isinstance(other, Built):
+        if _is_replaced(whole) or _is_replaced(other):
+            return False
         return whole.entry is other.entry and _same_arguments(whole, other)
     if isinstance(whole, Instance) and isinstance(other, Instance):
         return whole.cls is other.cls and _same_instance(whole, other)
     return _same_rows(whole, other)
+
+
+def _is_replaced(dataset: Built) -> bool:
+    """Whether a program gives a library's data set other rows than it was built with:
+    `dataset.data = dataset.data[chosen]`."""
+    held = [dataset.state[name] for name in _ROWS if name in dataset.state]
+    return any(not (isinstance(v, Unknown) and v.origin == "attribute") for v in held)
+
+
+def _makes_up(dataset: Value) -> bool:
+    """Whether a data set of the project makes its examples as they are asked for, whatever number is
+    asked for: no two batches have one in common."""
+    if not isinstance(dataset, Instance):
+        return False
+    item = dataset.cls.find("__getitem__")
+    if not isinstance(item, Function):
+        return isinstance(dataset.cls.find("__iter__"), Function)
+    asked = {argument.arg for argument in item.node.args.args[1:2]}
+    return not any(isinstance(n, ast.Name) and n.id in asked for n in walk(item.node))
 
 
 def _is_part(value: Value) -> bool:
@@ -186,13 +204,24 @@ def _same_arguments(whole: Built, other: Built) -> bool:
         if not all(listed) or len(listed[0]) != len(listed[1]):
             return False
         return all(_same_rows(a, b) for a, b in zip(listed[0], listed[1], strict=True))
+    if whole.entry.family == "subset":
+        return _same_part(whole, other)
     split = whole.entry.split_parameter
-    if whole.entry.family == "subset" or not split:
+    if not split:
         return False
     told = [constant(dataset.arguments.get(split), soft=False) for dataset in (whole, other)]
     if told[0] is None or told[0] != told[1] or not role_of_split(told[0]):
         return False
     return _same_values(whole.arguments, other.arguments)
+
+
+def _same_part(whole: Built, other: Built) -> bool:
+    """Whether two parts of one data set have the same numbers."""
+    chosen, kept = (part.arguments.get("indices") for part in (whole, other))
+    if chosen is None or kept is None or not {"indices"} <= whole.explicit & other.explicit:
+        return False
+    alike = chosen is kept or same(chosen, kept) or _same_rows(chosen, kept)
+    return alike and holds(whole.arguments.get("dataset"), other.arguments.get("dataset"))
 
 
 def role_of_split(said: object) -> str:
@@ -230,52 +259,13 @@ def _same_rows(whole: Value, other: Value) -> bool:
     if whole is other:
         return isinstance(whole, (Unknown, Tensor))
     left, right = rows_of(whole), rows_of(other)
-    return left is not None and right is not None and left.source is not None and left.covers(right)
+    return left is not None and right is not None and left.gives(right)
 
 
 def _listed(value: Value | None) -> list[Value]:
     if not isinstance(value, Items) or value.open:
         return []
     return [bare(v) for v in value.items]
-
-
-def given_training_data(program: Program) -> Iterator[Event]:
-    """Where a trainer is given the rows that it trains on to evaluate on as well."""
-    for event in program.events("fit", "build"):
-        trainer = event.subject
-        if event.kind == "build":
-            if not isinstance(trainer, Built) or trainer.entry.kind != "trainer":
-                continue
-            if _gives_own_data(event.site):
-                continue
-            trained, held_out = (
-                trainer.arguments.get(name) for name in ("train_dataset", "eval_dataset")
-            )
-        else:
-            trained, held_out = (*event.operands[1:3], None, None)[:2]
-        if isinstance(trained, Built) and isinstance(held_out, Built):
-            loaders = trained.entry.kind == held_out.entry.kind == "loader"
-            said = any(role_of_name(name) == TRAIN for name in names_of(held_out))
-            if trained is held_out or tries_out(held_out) or (said and loaders):
-                alike = trained is held_out and not tries_out(held_out)
-            elif loaders:
-                alike = holds_rows_of(held_out, trained)
-            else:
-                alike = holds(held_out, trained)
-        else:
-            # loaders that nobody knows may be two objects of one name
-            known = (Unknown, Instance) if event.kind == "build" else Instance
-            alike = trained is held_out and isinstance(trained, known)
-        if alike:
-            yield event
-
-
-def _gives_own_data(site: Site) -> bool:
-    """Whether a trainer's class is a project's, and has methods that give other data than what the
-    class below is given."""
-    around = class_around(site.module, site.node)
-    methods = {s.name for s in around.body if isinstance(s, ast.FunctionDef)} if around else set()
-    return not _DATA_METHODS.isdisjoint(methods)
 
 
 def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]:
@@ -296,10 +286,22 @@ def scored_training_rows(program: Program) -> Iterator[tuple[Event, Event, str]]
             before = rows_of(fit.operands[0]) if fit is not None else None
             if fit is None or rows is None or before is None or not rows.cuts:
                 continue
-            names = [n for n in row_names(event.operands[0]) if role_of_name(n) == EVAL]
-            if names and id(fit) not in told and before.covers(rows):
+            name = _held_out_name(event.operands[0], rows, len(fit.operands) > 1)
+            if name and id(fit) not in told and before.covers(rows):
                 told.add(id(fit))
-                yield event, fit, names[0]
+                yield event, fit, name
+
+
+def _held_out_name(value: Value, rows: Rows, supervised: bool) -> str:
+    """What rows are called that are held out: by their names, or by the split that leaves them,
+    which says so of what is fitted with targets."""
+    names = row_names(value)
+    named = next((name for name in names if role_of_name(name) == EVAL), "")
+    last = rows.cuts[-1]
+    split = last.kind in ("split", "fold") and last.place == 1 and supervised
+    if named or not split or any(role_of_name(name) == TRAIN for name in names):
+        return f"`{named}`" if named else ""
+    return next((f"`{name}`" for name in names), "the held-out part")
 
 
 def _estimator_of(value: Value | None) -> Value | None:

@@ -14,11 +14,23 @@ from nnlint.questions.data.evaluations import (
     role_of_loader,
     roles_of_loader,
 )
-from nnlint.questions.data.loaders import built_loaders, is_method, loaders_in, training_loaders
-from nnlint.questions.data.looked_into import is_only_looked_into
-from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name
+from nnlint.questions.data.loaders import (
+    built_loaders,
+    examples_of,
+    is_method,
+    loaders_in,
+    training_loaders,
+)
+from nnlint.questions.data.looked_into import (
+    end_after,
+    is_never_read,
+    is_only_looked_into,
+)
+from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
+from nnlint.questions.data.trainers_data import gives_own_data
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.values import Built, Constant, Site, constant, names_of
+from nnlint.semantics.registration import is_module
+from nnlint.semantics.values import Built, Constant, Instance, Site, constant, names_of
 from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
@@ -26,9 +38,18 @@ from nnlint.syntax.walking import walk
 
 _HOOKS = frozenset({"val_dataloader", "test_dataloader"})
 """The methods by which Lightning asks for the loaders to evaluate on."""
+_EVAL_STRATEGIES = frozenset({"eval_strategy", "evaluation_strategy"})
+"""The argument by which a Hugging Face trainer is told when to evaluate, and its former name."""
 _SCORE = re.compile(
     r"acc|loss|score|correct|right|error|metric|f1|iou|dice|auc|precision|recall|mae|mse|psnr|ssim",
     re.IGNORECASE,
+)
+
+_BATCH_SIZES = frozenset({"batch_size", "batchsize", "bs"})
+
+_SCORES = frozenset(
+    "loss losses acc accuracy score scores error err correct right auc iou dice mse mae rmse psnr "
+    "ssim metric metrics precision recall hits fid".split()
 )
 
 
@@ -46,13 +67,92 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         if id(loader) in trained or constant(loader.arguments.get("batch_size", Constant(1))) == 1:
             continue
-        if is_only_looked_into(program, loader):
+        if is_only_looked_into(program, loader) or is_never_read(program, loader):
+            continue
+        if _leaves_none_out(loader) or _needs_full_batches(program) or _scores_nothing(program):
             continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
         called_so = roles == {EVAL} and not _is_of_any_data(loader)
         if called_so or (given_to_evaluate and TRAIN not in roles):
             yield loader
+
+
+def _leaves_none_out(loader: Built) -> bool:
+    """Whether the batch size divides the number of examples, which is known."""
+    size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
+    return isinstance(size, int) and size > 0 and number is not None and number % size == 0
+
+
+def _needs_full_batches(program: Program) -> bool:
+    """Whether a model or loss of the project is built for batches of one size."""
+    return any(
+        isinstance(event.subject, Instance)
+        and is_module(event.subject)
+        and any(name.lower() in _BATCH_SIZES for name in event.subject.named)
+        for using in (program, *program.users())
+        for event in using.events("build")
+    )
+
+
+def _scores_nothing(program: Program) -> bool:
+    """Whether a script that trains nothing runs a model for something else than a score, as for a
+    picture of what it makes of the data."""
+    if program.trains or not program.events("forward"):
+        return False
+    measured = any(operation.entry.kind in ("loss", "metric") for operation in program.operations)
+    return not measured and not any(
+        not _SCORES.isdisjoint(words_of(last_name(node)))
+        for node in program.module.nodes
+        if isinstance(node, ast.Name | ast.Attribute) and not last_name(node).endswith("Error")
+    )
+
+
+def dropping_arguments(program: Program) -> Iterator[tuple[Site, Built]]:
+    """Where the arguments of a Hugging Face trainer that evaluates let its loaders leave out the
+    last batch, with the trainer.
+
+    Source: transformers 5.24, `Trainer._get_dataloader`, which hands `dataloader_drop_last` to the
+    loaders of training and of evaluation alike.
+    """
+    for event in program.events("build"):
+        trainer = event.subject
+        if not isinstance(trainer, Built) or trainer.entry.family != "transformers":
+            continue
+        given = trainer.arguments.get("args")
+        if (
+            gives_own_data(event.site)
+            or not isinstance(given, Built)
+            or given.entry.family != "arguments"
+        ):
+            continue
+        dropped = given.arguments.get("dataloader_drop_last")
+        if constant(dropped, soft=False) is not True or not _evaluates(program, trainer, given):
+            continue
+        if constant(given.arguments.get("per_device_eval_batch_size")) != 1:
+            written = argument_of(given.site.node, "dataloader_drop_last", _BY_NAME)
+            keyword = _keyword_of(given.site, written)
+            yield keyword or given.site, trainer
+
+
+_BY_NAME = 1000
+"""The place of a parameter that is given by its name alone."""
+
+
+def _keyword_of(call: Site, value: ast.expr | None) -> Site | None:
+    keywords = call.node.keywords if isinstance(call.node, ast.Call) else []
+    return next((Site(call.module, k) for k in keywords if k.value is value), None)
+
+
+def _evaluates(program: Program, trainer: Built, given: Built) -> bool:
+    """Whether a trainer is known to evaluate on data that it is given: while it trains, or when it
+    is asked to."""
+    if "eval_dataset" in trainer.explicit and _EVAL_STRATEGIES & given.explicit:
+        strategies = (given.arguments.get(name) for name in _EVAL_STRATEGIES & given.explicit)
+        if any(constant(value, soft=False) in ("epoch", "steps") for value in strategies):
+            return True
+    asked = (e for e in program.events("validate") if e.subject is trainer)
+    return any(e.operands or "eval_dataset" in trainer.explicit for e in asked)
 
 
 def _is_of_any_data(loader: Built) -> bool:
@@ -104,7 +204,7 @@ def broken_off(program: Program) -> Iterator[PartialPass]:
             continue
         if role_of_loader(evaluation.loader) != EVAL or not _adds_up_score(site.node):
             continue
-        end = _end_after(site.node)
+        end = end_after(site.node)
         if end is not None and _is_whole_score(evaluation):
             told.add(site.key)
             yield PartialPass(Site(site.module, end), evaluation.loader)
@@ -125,38 +225,6 @@ def _adds_up_score(loop: ast.For) -> bool:
             if _SCORE.search(last_name(node.target)):
                 return True
     return False
-
-
-def _end_after(loop: ast.For) -> ast.AST | None:
-    """The `break` of a loop that comes after a written number of rounds."""
-    counter = _counter(loop)
-    for statement in loop.body:
-        match statement:
-            case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
-                counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(
-                    right, ast.Constant
-                )
-                names = {n.id for n in walk(left) if isinstance(n, ast.Name)}
-                if counts and isinstance(left, ast.Name | ast.BinOp) and names <= counter and names:
-                    return next((n for n in body if isinstance(n, ast.Break)), None)
-            case _:
-                pass
-    return None
-
-
-def _counter(loop: ast.For) -> set[str]:
-    """The variables that count the rounds of a loop."""
-    found: set[str] = set()
-    if called_name(loop.iter) == "enumerate" and isinstance(loop.target, ast.Tuple):
-        first = loop.target.elts[0]
-        found |= {first.id} if isinstance(first, ast.Name) else set()
-    for node in walk(loop):
-        match node:
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
-                found.add(name)
-            case _:
-                pass
-    return found
 
 
 def one_batch_scores(program: Program) -> Iterator[PartialPass]:

@@ -12,6 +12,8 @@ from nnlint.questions.participants import made_within, steps_optimizer, updates_
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import (
+    CALLED_ON,
+    STORED_IN,
     Arithmetic,
     Built,
     Choice,
@@ -19,6 +21,7 @@ from nnlint.semantics.values import (
     Instance,
     Items,
     Maybe,
+    Unknown,
     Value,
     bare,
     constant,
@@ -192,8 +195,38 @@ def is_map_style(dataset: Value | None, depth: int = 6) -> bool:
             return True
         case Choice():
             return all(is_map_style(option, depth - 1) for option in dataset.options)
+        case Unknown():
+            return split_of_hub(dataset) is not None
         case _:
             return False
+
+
+_KEEPING = frozenset(
+    "map filter remove_columns rename_column rename_columns select_columns add_column cast "
+    "cast_column class_encode_column flatten with_format with_transform align_labels_with_mapping "
+    "prepare_for_task".split()
+)
+"""Methods of Hugging Face data sets, and of tables of them, that leave examples in their order."""
+
+
+def split_of_hub(dataset: Value | None, depth: int = 20) -> str | None:
+    """What the split of a Hugging Face data set is called that something is, held as a table in the
+    order of the source: `train` for `load_dataset(…)["train"].map(…)`; None for anything else."""
+    value, split = dataset, ""
+    for _ in range(depth):
+        match value:
+            case Unknown() if (whole := value.state.get(STORED_IN)) is not None:
+                value, split = whole, value.name.rpartition(".")[2]
+            case Unknown(origin="call") if value.name.rpartition(".")[2] in _KEEPING:
+                value = value.state.get(CALLED_ON)
+            case Built() if value.entry.family == "hugging_face":
+                if constant(value.arguments.get("streaming"), False) is not False:
+                    return None
+                named = constant(value.arguments.get("split"))
+                return split or (named if isinstance(named, str) else None)
+            case _:
+                return None
+    return None
 
 
 def _is_known_list(parts: Value | None, depth: int) -> bool:
@@ -207,3 +240,13 @@ def _is_known_list(parts: Value | None, depth: int) -> bool:
             return all(_is_known_list(option, depth) for option in parts.options)
         case _:
             return False
+
+
+def examples_of(loader: Built) -> int | None:
+    """The number of examples in the data set of a loader, where it is one that everyone knows."""
+    dataset = loader.arguments.get("dataset")
+    if not isinstance(dataset, Built):
+        return None
+    split = constant(dataset.arguments.get(dataset.entry.split_parameter or "train"))
+    number = dataset.entry.options.get("train_examples" if split is True else "test_examples")
+    return number if isinstance(number, int) else None

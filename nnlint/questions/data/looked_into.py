@@ -28,6 +28,38 @@ def is_only_looked_into(program: Program, loader: Built) -> bool:
     return _as_it_runs(program, loader) or _as_written(loader)
 
 
+def is_never_read(program: Program, loader: Built) -> bool:
+    """Whether a program that trains binds a loader to a name, and does nothing with it before the
+    name is bound to something else."""
+    module, call = loader.site.module, loader.site.node
+    placed = enclosing_statement(module, call)
+    statement = placed.node if placed is not None else None
+    if not program.trains or not isinstance(statement, ast.Assign) or statement.value is not call:
+        return False
+    target = statement.targets[0]
+    if len(statement.targets) > 1 or not isinstance(target, ast.Name):
+        return False
+    scope = _scope(module, target)
+    body = scope.body if isinstance(scope, ast.Module | ast.FunctionDef) else []
+    places = {id(node): i for i, part in enumerate(body) for node in walk(part)}
+    first = places.get(id(statement))
+    if first is None:
+        return False
+    again = (
+        i
+        for i, part in enumerate(body)
+        if i > first
+        and isinstance(part, ast.Assign)
+        and any(getattr(t, "id", "") == target.id for t in part.targets)
+    )
+    last = next(again, len(body))
+    own = function_around(module, target)
+    return not any(
+        function_around(module, read) is not own or first <= places.get(id(read), first) <= last
+        for read in _reads(scope, target)
+    )
+
+
 def shows_single_examples(dataset: Built | Instance) -> bool:
     """Whether all that is done with a data set, under the one name that it gets and until the name
     is given to something else, is to take single examples of it, or to count them."""
@@ -83,12 +115,15 @@ def _takes_an_example(node: ast.AST, read: ast.Name) -> bool:
 
 
 def _as_it_runs(program: Program, loader: Built) -> bool:
-    if not any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject)):
-        return False
-    return not any(
-        block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
+    drawn = any(b is loader for e in program.events("next") for b, _ in loaders_in(e.subject))
+    loops = [
+        getattr(block.site, "node", None)
         for _, blocks in program.walk()
         for block in blocks
+        if block.kind == "loop" and any(b is loader for b, _ in loaders_in(block.subject))
+    ]
+    return (drawn or bool(loops)) and all(
+        isinstance(loop, ast.For) and _ends_soon(loop) for loop in loops
     )
 
 
@@ -132,7 +167,7 @@ def _takes_one(module: ModuleSyntax, scope: ast.AST, read: ast.expr) -> bool:
     of which the same is true, or by a loop that ends in its first round."""
     for node in walk(scope):
         if isinstance(node, ast.For) and any(inner is read for inner in walk(node.iter)):
-            return _is_wrapped(node.iter, read) and _ends_at_once(node)
+            return _is_wrapped(node.iter, read) and _ends_soon(node)
     iterator = next(
         (
             node
@@ -169,9 +204,10 @@ def _is_wrapped(iterated: ast.expr, read: ast.expr) -> bool:
     return bool(iterated.args) and _is_wrapped(iterated.args[0], read)
 
 
-def _ends_at_once(loop: ast.For) -> bool:
-    """Whether a loop ends in its first round, whatever is in it."""
-    return any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+def _ends_soon(loop: ast.For) -> bool:
+    """Whether a loop ends in its first round, or after a written number of them."""
+    at_once = any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+    return at_once or end_after(loop) is not None
 
 
 def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
@@ -183,3 +219,35 @@ def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
             return name in _NEXT and value is iterator
         case _:
             return False
+
+
+def end_after(loop: ast.For) -> ast.AST | None:
+    """The `break` of a loop that comes after a written number of rounds."""
+    counter = _counter(loop)
+    for statement in loop.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
+                counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(
+                    right, ast.Constant
+                )
+                names = {n.id for n in walk(left) if isinstance(n, ast.Name)}
+                if counts and isinstance(left, ast.Name | ast.BinOp) and names <= counter and names:
+                    return next((n for n in body if isinstance(n, ast.Break)), None)
+            case _:
+                pass
+    return None
+
+
+def _counter(loop: ast.For) -> set[str]:
+    """The variables that count the rounds of a loop."""
+    found: set[str] = set()
+    if called_name(loop.iter) == "enumerate" and isinstance(loop.target, ast.Tuple):
+        first = loop.target.elts[0]
+        found |= {first.id} if isinstance(first, ast.Name) else set()
+    for node in walk(loop):
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
+                found.add(name)
+            case _:
+                pass
+    return found

@@ -27,10 +27,15 @@ from nnlint.questions.data.splits import (
     role_of_name,
     uses_of,
 )
-from nnlint.questions.data.switches import decide_nothing, has_switch, switches_among
+from nnlint.questions.data.switches import (
+    decide_nothing,
+    has_switch,
+    switches_among,
+    tells_apart,
+)
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.conditions import taken_by_default
+from nnlint.semantics.conditions import left_by_parameter, taken_by_default
 from nnlint.semantics.timeline import Block, Event, way_of_sample
 from nnlint.semantics.transforms import is_random_by_option, left_off
 from nnlint.semantics.values import (
@@ -40,6 +45,7 @@ from nnlint.semantics.values import (
     Instance,
     Site,
     Unknown,
+    Value,
     choices_of,
     names_of,
 )
@@ -71,6 +77,8 @@ class RandomTransform:
     """The program trains on the same kind of dataset without it, too."""
     parts: tuple[Built | Instance, ...]
     """The transform, and the containers that it stands in, innermost first."""
+    by_parameter: bool = False
+    """The parameter of a function adds it, and the call in sight leaves it out."""
     applied_in: Site | None = None
     """The function, or loop, that applies it to batches itself: what it applies there to the same
     batches is of one piece with it."""
@@ -107,13 +115,16 @@ def _found_in(program: Program) -> Iterator[RandomTransform]:
         return
     uses = uses_of(program)
     plain = _plain_training(program, uses)
+    holders = [event.subject for event, _ in augmented if event.subject is not None]
     for event, blocks in augmented:
         holder = event.subject
         if event.kind == "build" and isinstance(holder, Built | Instance | Unknown):
             block = way_of_sample(holder)
             looked_at = not isinstance(holder, Unknown) and shows_single_examples(holder)
             if block is not None and not looked_at:
-                for found in _of_dataset(event, holder, block, uses, _class_of(holder) in plain):
+                others = [o for o in holders if o is not holder]
+                also_plain = _class_of(holder) in plain
+                for found in _of_dataset(event, holder, block, uses, also_plain, others):
                     if found.role != EVAL or not _is_plain_elsewhere(holder, program):
                         yield found
         elif event.kind == "transform" and isinstance(holder, Built):
@@ -156,7 +167,12 @@ def _may_augment(event: Event) -> bool:
 
 
 def _of_dataset(
-    event: Event, holder: Built | Instance | Unknown, block: Block, uses: Uses, also_plain: bool
+    event: Event,
+    holder: Built | Instance | Unknown,
+    block: Block,
+    uses: Uses,
+    also_plain: bool,
+    others: Sequence[Value],
 ) -> Iterator[RandomTransform]:
     yield from _by_option(event, holder, block, uses)
     random = random_events(list(block.walk()))
@@ -179,6 +195,8 @@ def _of_dataset(
         role = _role(own, told, parts)
         if role == EVAL and uses.seeded.get(id(holder)):
             # every evaluation sees the same samples
+            continue
+        if role == EVAL and tells_apart(conditions, holder, others):
             continue
         switches = switches_among(conditions, event.conditions, everywhere)
         yield RandomTransform(
@@ -221,6 +239,7 @@ def _by_option(
                     False,
                     False,
                     parts,
+                    any(map(left_by_parameter, (*added.reasons, *transform.conditions))),
                 )
 
 
@@ -277,8 +296,8 @@ def _of_loop(
         any(_AVERAGING.search(b.name) for b in blocks),
         False,
         parts,
-        _applied_in(event, blocks),
-        told,
+        applied_in=_applied_in(event, blocks),
+        told=told,
     )
 
 

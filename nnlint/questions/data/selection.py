@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
-from nnlint.questions.data.loaders import loaders_in
+from nnlint.questions.data.loaders import loaders_in, split_of_hub
 from nnlint.questions.data.stoppers import stopping_calls
+from nnlint.questions.data.trainers_data import gives_own_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
-from nnlint.semantics.values import Built, Site
+from nnlint.semantics.values import Built, Site, constant
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import (
@@ -83,7 +84,7 @@ def _deciding(program: Program) -> Iterator[tuple[Site, frozenset[str], str]]:
     for event in program.events("save", "keep", "scheduler_step", "opaque"):
         if event.kind in ("save", "keep"):
             for condition in event.conditions[::-1]:
-                names = _compared(condition.site, condition.taken)
+                names = compared(condition.site, condition.taken)
                 if names:
                     yield condition.site, names, _KEPT
                     break
@@ -109,7 +110,7 @@ def _told_by_flag(call: Site) -> Iterator[tuple[Site, frozenset[str], str]]:
     for statement in walk(own) if flags else ():
         if isinstance(statement, ast.Assign) and not flags.isdisjoint(_assigned_by(statement)):
             test = Site(call.module, statement.value)
-            names = _compared(test, True)
+            names = compared(test, True)
             if names:
                 yield test, names, _KEPT
 
@@ -119,7 +120,7 @@ def _is_plateau(event: Event) -> bool:
     return isinstance(subject, Built) and subject.entry.schedule == "plateau"
 
 
-def _compared(test: Site, taken: bool) -> frozenset[str]:
+def compared(test: Site, taken: bool) -> frozenset[str]:
     """The names of the scores that a test compares with the best so far."""
     if not taken:
         return frozenset()
@@ -142,7 +143,7 @@ def _assigned_near(test: Site) -> frozenset[str]:
     placed = enclosing_statement(test.module, test.node)
     if placed is None or not isinstance(placed.node, ast.If) or placed.node.test is not test.node:
         return frozenset()
-    return frozenset(n for statement in placed.node.body for n in _assigned(statement))
+    return frozenset(n for statement in placed.node.body for n in assigned(statement))
 
 
 def _names_in_arguments(site: Site) -> frozenset[str]:
@@ -164,7 +165,7 @@ def _read(node: ast.AST) -> list[str]:
     return [n for n in found if n not in ("self", "np", "torch", "float", "max", "min", "len")]
 
 
-def _assigned(node: ast.AST) -> Iterator[str]:
+def assigned(node: ast.AST) -> Iterator[str]:
     """The variables and attributes that code assigns to, or adds to."""
     for inner in walk(node):
         if isinstance(inner, ast.Assign | ast.AugAssign | ast.AnnAssign):
@@ -207,7 +208,7 @@ def _behind(site: Site, names: frozenset[str], measured: Sequence[Evaluation]) -
     for _ in range(_STEPS):
         before = len(known)
         for evaluation, node in anchors:
-            if isinstance(node, ast.For | ast.AsyncFor) and _fills(node, _assigned(node), known):
+            if isinstance(node, ast.For | ast.AsyncFor) and _fills(node, assigned(node), known):
                 hits[id(evaluation)] = evaluation
         if hits:
             # a loop over the data has filled it: what went into that is no score
@@ -248,7 +249,7 @@ def _reads(
     """What a statement reads, each with the innermost loop around it that assigns it."""
     around = [p.node for p in enclosing_statements(module, statement)]
     loops = [
-        (node, frozenset(_assigned(node)))
+        (node, frozenset(assigned(node)))
         for node in around
         if isinstance(node, ast.For | ast.AsyncFor | ast.While)
     ]
@@ -285,6 +286,26 @@ def selected_by_trainer(program: Program) -> Iterator[tuple[Event, Built]]:
         for given, chosen in loaders_in(fit.operands[2] if len(fit.operands) > 2 else None):
             if not chosen and any(holds_rows_of(loader, given) for loader in tested):
                 yield fit, given
+
+
+def selected_on_hub_test(program: Program) -> Iterator[tuple[Event, Event]]:
+    """Where a Hugging Face trainer keeps the best of the states by the test split of a data set, and
+    the call that reports the score on that split afterwards."""
+    for build in program.events("build"):
+        trainer = build.subject
+        if not isinstance(trainer, Built) or trainer.entry.family != "transformers":
+            continue
+        given, held_out = (trainer.arguments.get(name) for name in ("args", "eval_dataset"))
+        if not isinstance(given, Built) or gives_own_data(build.site):
+            continue
+        keeps = constant(given.arguments.get("load_best_model_at_end"), soft=False) is True
+        if not keeps or split_of_hub(held_out) != "test":
+            continue
+        for asked in program.events("validate", "predict"):
+            reported = asked.operands[0] if asked.operands else held_out
+            if asked.subject is trainer and reported is held_out:
+                yield build, asked
+                break
 
 
 def _goes_by_score(callback: Built) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from nnlint.questions.data.splits import is_split_condition
 from nnlint.semantics.conditions import parts_of, words
 from nnlint.semantics.draws import depends_on_draw
 from nnlint.semantics.values import (
+    MADE_OF,
     TEST,
     Arithmetic,
     Built,
@@ -58,6 +59,34 @@ def decide_nothing(paths: Iterable[Sequence[Condition]]) -> set[object]:
             if not depends_on_draw(condition.test):
                 taken.setdefault(condition.site.key, set()).add(condition.taken)
     return {key for key, sides in taken.items() if len(sides) == 2}
+
+
+def tells_apart(conditions: Iterable[Condition], holder: Value, others: Iterable[Value]) -> bool:
+    """Whether a branch asks about what a data set is given, of which nothing is known and of which
+    another data set of its class is given something else: it may tell the two apart."""
+    if not isinstance(holder, Instance):
+        return False
+    given = {name: v for name, v in holder.named.items() if isinstance(v, Unknown)}
+    alike = [o for o in others if isinstance(o, Instance) and o.cls is holder.cls]
+    own = {
+        id(value)
+        for name, value in given.items()
+        if any(other.named.get(name) not in (None, value) for other in alike)
+    }
+    return bool(own) and any(id(v) in own for c in conditions for v in _asked(c.test))
+
+
+def _asked(value: Value | None, depth: int = 6) -> Iterator[Value]:
+    """What a test looks at, down to what its operands are made of."""
+    if value is None or depth == 0:
+        return
+    yield value
+    if isinstance(value, Arithmetic):
+        for operand in value.operands:
+            yield from _asked(operand, depth - 1)
+    elif isinstance(value, Unknown):
+        for inner in (value.state.get(TEST), value.state.get(MADE_OF)):
+            yield from _asked(inner if isinstance(inner, Value) else None, depth - 1)
 
 
 def _key(condition: Condition) -> tuple[object, bool]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.left_behind import left_behind
 from nnlint.questions.data.partners import (
     is_restored_from,
     is_spatial_target,
@@ -22,9 +23,11 @@ from nnlint.semantics.transforms import is_random_transform
 from nnlint.semantics.values import (
     ARGUMENTS,
     MADE,
+    SAMPLED,
     TAKEN_AT,
     TAKEN_FROM,
     Built,
+    Instance,
     Maybe,
     Operation,
     Site,
@@ -48,7 +51,8 @@ class Unpaired:
     """An image and its target, each with random transforms of its own."""
 
     image: Site
-    target: Site
+    target: Site | None
+    """Where the target is moved; None where it is not."""
     names: tuple[str, str]
 
 
@@ -83,7 +87,9 @@ def unpaired_transforms(program: Program) -> Iterator[Unpaired]:
             yield from _of_two_pipelines(holder)
         block = way_of_sample(holder)
         if block is not None:
-            yield from _in_walk(list(block.walk()))
+            walked = list(block.walk())
+            yield from _in_walk(walked)
+            yield from _of_image_alone(walked, holder)
     for walk_of_loop in _loops(program):
         yield from _in_walk(walk_of_loop)
 
@@ -146,6 +152,18 @@ def _in_walk(walked: Walk) -> Iterator[Unpaired]:
                 yield Unpaired(image.event.callers[-1], target.event.callers[-1], names)
             else:
                 yield Unpaired(image.call, target.call, names)
+
+
+def _of_image_alone(walked: Walk, dataset: Value | None) -> Iterator[Unpaired]:
+    """An image that is moved, where its mask is handed back as it was stored."""
+    moves = list(_moves(walked))
+    state = dataset.state if isinstance(dataset, Instance) else {}
+    roots = {id(move.root) for move in moves}
+    if len(roots) != 1 or moves[0].is_target or _sets_state(walked, moves):
+        return
+    name = left_behind(state.get(SAMPLED), moves[0].root)
+    if name:
+        yield Unpaired(moves[0].call, None, (moves[0].name, name))
 
 
 _PAIR = 2

@@ -206,6 +206,9 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         return None
     if _is_shown(logarithm) or is_test(logarithm.site.module):
         return None
+    if is_test(logarithm.site.module):
+        # what a test expects is no loss that anything learns from
+        return None
     made = makers(logarithm.inputs[0]) or ()
     if len(made) != 1:
         return None

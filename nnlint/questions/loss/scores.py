@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.loaders import examples_of
 from nnlint.questions.loss.divisors import BATCHES, BUT_LAST, FULL_BUT_LAST, divisor_of
 from nnlint.questions.loss.losses import averages_over_all_elements
 from nnlint.questions.training.measuring import COMPARISONS
@@ -23,6 +24,7 @@ from nnlint.semantics.values import (
     Choice,
     Constant,
     Extent,
+    Items,
     Join,
     Maybe,
     Operation,
@@ -109,7 +111,10 @@ def _divided_sums(
         if gather.kind != "gather" or loop is None or loader is None:
             continue
         kind, loss = _added(gather.subject, loader)
-        own = (*dividing.get(id(gather.subject), ()), *listed.get(id(gather.operands[0]), ()))
+        total = gather.operands[0]
+        # what goes into a list is no term of another sum, though both may be made of one loss
+        summed = () if isinstance(total, Items) else dividing.get(id(gather.subject), ())
+        own = (*summed, *listed.get(id(total), ()))
         for division, around in own if kind else ():
             if division.site.key in seen:
                 continue
@@ -391,7 +396,7 @@ def is_uneven(loader: Value) -> bool:
         return True
     if constant(loader.arguments.get("drop_last")) is True:
         return False
-    size, number = constant(loader.arguments.get("batch_size")), _examples_of(loader)
+    size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
     return not (isinstance(size, int) and number is not None and number % size == 0)
 
 
@@ -399,20 +404,11 @@ def batches_of(loader: Value) -> int | None:
     """The number of batches that a loader gives, where the size of its data set is known."""
     if not isinstance(loader, Built) or constant(loader.arguments.get("drop_last")) is None:
         return None
-    size, number = constant(loader.arguments.get("batch_size")), _examples_of(loader)
+    size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
     if not isinstance(size, int) or number is None or size < 1:
         return None
     whole = bool(constant(loader.arguments.get("drop_last")))
     return number // size if whole else -(-number // size)
-
-
-def _examples_of(loader: Built) -> int | None:
-    dataset = loader.arguments.get("dataset")
-    if not isinstance(dataset, Built):
-        return None
-    split = constant(dataset.arguments.get(dataset.entry.split_parameter or "train"))
-    number = dataset.entry.options.get("train_examples" if split is True else "test_examples")
-    return number if isinstance(number, int) else None
 
 
 def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]:

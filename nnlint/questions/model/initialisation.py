@@ -11,6 +11,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.initialisation import PARAMETERS, Initialised, Write, initialised, settled
 from nnlint.semantics.values import MODEL_OF, Built, Operation, Unknown, constant
+from nnlint.syntax.module import stands_in
 from nnlint.syntax.test_cases import is_test
 
 GATES = frozenset({"sigmoid", "softmax", "hard_sigmoid", "log_softmax"})
@@ -57,8 +58,8 @@ def constant_layers(program: Program) -> Iterator[ConstantLayer]:
 
 
 def _is_meant(program: Program, write: Write, weights: Built | Operation) -> bool:
-    """Whether weights are set for training: by their module, by a function that is given the
-    layer, or for an optimizer. A script may try out layers, or load other weights, and a
+    """Whether weights are set for training: by their module, by a function that does not build the
+    layer itself, or for an optimizer. A script may try out layers, or load other weights, and a
     function that clears all parameters of a model may go on to sum others there."""
     operation = write.operation
     if operation.owner is not None or operation.modules:
@@ -66,7 +67,9 @@ def _is_meant(program: Program, write: Write, weights: Built | Operation) -> boo
     if program.events("load"):
         return False
     if operation.function is not None and not write.of_any:
-        return True
+        home = weights.site.module is operation.site.module
+        if not home or not stands_in(weights.site.node, operation.function.node):
+            return True
     if isinstance(weights, Operation):
         return bool(program.events("backward"))
     optimised = (b.arguments.get("params") for b in program.builds if b.entry.kind == "optimizer")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.imports import outer_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.walking import walk
 
@@ -18,6 +20,8 @@ _WITHOUT_MODELS = frozenset(
 """Packages from which no finished model comes, but for what `_FROM_ELSEWHERE` names."""
 _FROM_ELSEWHERE = frozenset({"hub", "jit", "models", "export", "import_module", "__import__"})
 """Words of files that load models which are defined elsewhere."""
+
+_LAYER = re.compile(r"torch\.nn\.(?:\w+\.)*[A-Z]")
 
 
 def is_used_elsewhere(home: Program, place: Site) -> bool:
@@ -76,13 +80,17 @@ def lone_model(module: ModuleSyntax, with_library: bool) -> ast.ClassDef | None:
                 return None
             case ast.Attribute(attr=name) if name in _FROM_ELSEWHERE:
                 return None
-            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if id(node) not in inside:
-                # a layer or a container
-                if name[:1].isupper() and last_name(owner) == "nn" and not name.endswith("Loss"):
-                    return None
+            case ast.Call(func=called) if id(node) not in inside and _is_layer(module, called):
+                return None
             case _:
                 pass
     return own[0]
+
+
+def _is_layer(module: ModuleSyntax, called: ast.expr) -> bool:
+    """Whether what is called is a layer or a container of torch."""
+    name = outer_name(module, called)
+    return _LAYER.match(name) is not None and not name.endswith("Loss")
 
 
 def _is_foreign(name: str, with_library: bool) -> bool:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.data.loaders import examples_of
 from nnlint.questions.model.batches import (
     elsewhere,
     given_to,
@@ -17,10 +18,11 @@ from nnlint.questions.model.batches import (
 )
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.axes import ONE_EXAMPLE, Axis, Shape
+from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.examples import examples_axis
 from nnlint.semantics.registration import is_module
 from nnlint.semantics.uses import Uses
-from nnlint.semantics.values import Constant, Instance, Operation, Tensor
+from nnlint.semantics.values import Built, Constant, Instance, Operation, Tensor, constant
 
 _LAYERS = frozenset("linear conv conv_transpose rnn attention transformer batch_norm".split())
 
@@ -48,7 +50,11 @@ def squeezed_batches(program: Program) -> Iterator[Squeezed]:
 
 
 def _drops_rest(program: Program) -> bool:
-    """Whether a loader of the file, or of one that uses it, gives full batches only."""
+    """Whether no loader of the file, or of one that uses it, gives a batch of one example: it gives
+    full batches only, or a last one of a size that is known."""
+    loaders = [b for p in (program, *program.users()) for b in p.builds if b.entry.kind == "loader"]
+    if loaders and all(map(_leaves_several, loaders)):
+        return True
     modules = {id(p.module): p.module for p in (program, *program.users())}
     return any(
         isinstance(node, ast.keyword)
@@ -57,6 +63,12 @@ def _drops_rest(program: Program) -> bool:
         for module in modules.values()
         for node in module.nodes
     )
+
+
+def _leaves_several(loader: Built) -> bool:
+    """Whether the number of examples and the batch size are known, and no batch is of one."""
+    size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
+    return isinstance(size, int) and size > 1 and number is not None and number % size != 1
 
 
 def _judged(operation: Operation, program: Program) -> Squeezed | None:
@@ -69,8 +81,9 @@ def _judged(operation: Operation, program: Program) -> Squeezed | None:
         return None
     if layer is None and not (in_forward and is_returned(operation) and not direct):
         return None
-    if layer is not None and layer.entry.kind == "loss" and _are_all_squeezed(layer):
-        return None
+    if layer is not None and layer.entry.kind == "loss":
+        if _are_all_squeezed(layer) or _is_target_alike(layer, operation):
+            return None
     if shape is not None and (at := examples_axis(given)) is not None:
         if len(shape) < 2 or not _may_be_one(shape[at][0]):
             return None
@@ -107,6 +120,25 @@ def _are_all_squeezed(loss: Operation) -> bool:
     made = [tensor.producer for tensor in loss.inputs]
     count = sum(isinstance(m, Operation) and m.entry.family == "squeeze" for m in made)
     return count != 1
+
+
+def _is_target_alike(loss: Operation, squeezed: Operation) -> bool:
+    """Whether a loss compares what is squeezed with what is made in its shape."""
+    made = [tensor.producer for tensor in loss.inputs]
+    return any(
+        isinstance(m, Operation)
+        and m.entry.axes == "like"
+        and any(_comes_of(tensor, squeezed) for tensor in m.inputs)
+        for m in made
+    )
+
+
+def _comes_of(tensor: Tensor, squeezed: Operation) -> bool:
+    """Whether a tensor is what is squeezed, or computed from it element by element."""
+    return tensor.producer is squeezed or any(
+        operation is squeezed
+        for operation in upstream(tensor, lambda operation: operation.entry.axes != "same")
+    )
 
 
 def _may_be_one(axis: Axis) -> bool:

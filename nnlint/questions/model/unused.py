@@ -140,7 +140,7 @@ def _is_put_off(cls: Class, name: str) -> bool:
 def _is_closed(cls: Class) -> bool:
     """Whether a class uses modules only by their names, as far as it is written in the project."""
     forward = cls.find("forward")
-    if not cls.known or not isinstance(forward, Function):
+    if not cls.known or not isinstance(forward, Function) or _is_unfinished(forward):
         return False
     for ancestor in cls.ancestry():
         if isinstance(ancestor, External):
@@ -150,6 +150,15 @@ def _is_closed(cls: Class) -> bool:
         elif not _names_all(ancestor):
             return False
     return True
+
+
+def _is_unfinished(forward: Function) -> bool:
+    """Whether a `forward` does nothing yet, as that of a template which someone is to fill in."""
+    written = forward.node.body if isinstance(forward.node, ast.FunctionDef) else []
+    body = [statement for statement in written if not isinstance(statement, ast.Raise)]
+    return bool(written) and not any(
+        isinstance(node, ast.Call) for part in body for node in walk(part)
+    )
 
 
 def _names_all(cls: Class) -> bool:

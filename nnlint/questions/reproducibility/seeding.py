@@ -431,8 +431,13 @@ def _is_trained_whole(value: Value) -> bool:
         and value.entry.kind == "model"
         and not value.entry.options.get("pretrained")
         and has_trained_weights(value)
-        and "num_classes" not in value.explicit
+        and ("num_classes" not in value.explicit or _has_no_head(value))
     )
+
+
+def _has_no_head(model: Built) -> bool:
+    """Whether a model is asked to end with its features: `num_classes=0` in timm."""
+    return bool(constant(model.arguments.get("num_classes")) == 0)
 
 
 def _is_fixed(program: Program, model: Value | None) -> bool:

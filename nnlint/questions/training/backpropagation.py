@@ -61,13 +61,13 @@ class Backpropagation:
         """The places of the forward passes with gradients among all, by their identity."""
         self._by_place: dict[object, list[Event]] = {}
         self._by_operand: dict[int, list[Event]] = {}
-        self._operands: list[Tensor] = []
+        self._operands: list[Value] = []
         """Keeps alive what is known by its identity."""
         for event in program.events("forward"):
             self._by_place.setdefault(event.site.key, []).append(event)
             if event.grad or self._by_value:
                 self._recorded[id(event)] = len(self._recorded)
-                for operand in filter(None, map(tensor_of, event.operands)):
+                for operand in (tensor_of(value) or value for value in event.operands):
                     self._operands.append(operand)
                     self._by_operand.setdefault(id(operand), []).append(event)
         self._known: dict[int, tuple[Value, tuple[Reached, ...]]] = {}
@@ -277,11 +277,19 @@ def _inputs(last: Operation, model: Value) -> set[int]:
             made = tensor.producer
             inside = isinstance(made, Operation) and made.modules[:1] == (model,)
             if not inside:
-                found.add(id(tensor))
+                found |= {id(tensor), *_behind_features(tensor)}
             elif isinstance(made, Operation) and id(made) not in seen:
                 seen.add(id(made))
                 waiting.append(made)
     return found
+
+
+def _behind_features(tensor: Tensor) -> Iterator[int]:
+    """What a library's model was given, whose features went into a head of the
+    program's own."""
+    features = tensor.producer.of if isinstance(tensor.producer, Source) else None
+    if isinstance(features, Unknown) and features.origin == "call":
+        yield from (id(tensor_of(one) or one) for one in features.state.get(ARGUMENTS, ()))
 
 
 def loss_of(event: Event) -> Value | None:

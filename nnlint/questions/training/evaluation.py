@@ -97,7 +97,7 @@ def loss_only_training(program: Program) -> Event | None:
         return None
     if _says(program, _ATTACKS) or _seeks_inputs(program):
         return None
-    if _says(program, _MEASURES) or _gives_perplexity(program):
+    if any(map(_scores, _evaluating(program))) or _gives_perplexity(program):
         return None
     if _says(program, _MAY_MEASURE, _defined(program)):
         return None
@@ -133,6 +133,17 @@ def _unmeasured_module(program: Program) -> Event | None:
         if any(_classifies(c.node) for c in classes):
             return call
     return None
+
+
+def _evaluating(program: Program) -> set[ModuleSyntax]:
+    """The file of a program, and those with the functions in which it evaluates."""
+    measured = {e.site.module for e in program.events("forward") if not e.grad}
+    return {program.module, *measured}
+
+
+def _scores(module: ModuleSyntax) -> bool:
+    """Whether a file names a score."""
+    return any(_MEASURES.search(word) for group in module.words(module.tree) for word in group)
 
 
 def _measures(module: ModuleSyntax) -> bool:

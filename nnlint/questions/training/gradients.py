@@ -22,7 +22,9 @@ from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (
     MODEL_OF,
+    OWNER,
     Built,
+    Choice,
     Unknown,
     Value,
 )
@@ -155,9 +157,23 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
     if isinstance(subject, Unknown) and isinstance(subject.state.get(MODEL_OF), Value):
         subject = subject.state[MODEL_OF]
     if is_optimizer(subject):
-        return distinct(subject, optimizer)
+        return distinct(subject, optimizer) and not _shares_groups(subject, optimizer)
     models = held_models(optimizer)
     return bool(models) and all(distinct(subject, model) for model in models or ())
+
+
+def _shares_groups(left: Value | None, right: Value | None) -> bool:
+    """Whether one optimizer is built on the groups of the other, as the inner one of a project's
+    own optimizer is: what clears the gradients of the one clears those of the other."""
+    options = [v.options if isinstance(v, Choice) else (v,) for v in (left, right)]
+    return any(_groups_of(a) is b or _groups_of(b) is a for a in options[0] for b in options[1])
+
+
+def _groups_of(optimizer: Value | None) -> Value | None:
+    """The optimizer whose `param_groups` another one is built on."""
+    given = optimizer.arguments.get("params") if isinstance(optimizer, Built) else None
+    owner = given.state.get(OWNER) if isinstance(given, Unknown) else None
+    return owner if isinstance(owner, Value) else None
 
 
 def _unresolved_may_clear(event: Event, optimizer: Value | None) -> bool:

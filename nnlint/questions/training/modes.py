@@ -129,6 +129,7 @@ class _Model:
             or self._set_on_purpose(found)
             or _runs_in_eval_mode(self.model)
             or _only_tries_sizes(found)
+            or self._runs_free_parts(found)
         ):
             return None
         states = self._states(found.event)
@@ -228,6 +229,25 @@ class _Model:
         if self.dependence.site is not None:
             return True
         return not self.dependence.known and found.named
+
+    def _runs_free_parts(self, found: Pass) -> bool:
+        """Whether a method of the model other than `forward` is called, and no part that it reads
+        depends on its mode."""
+        model, node = self.model, found.event.site.node
+        if not isinstance(model, Instance) or not isinstance(node, ast.Call):
+            return False
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else "forward"
+        waiting, read = [name], set[str]()
+        while waiting:
+            method = model.cls.find(waiting.pop())
+            if isinstance(method, Function):
+                words = method.scope.module.words(method.node)
+                if "forward" in (name, *words.attributes) or "dropout" in words.attributes:
+                    return False
+                waiting += words.attributes - read
+                read |= words.attributes
+        held = [v for k in read if isinstance(v := model.state.get(k), Value)]
+        return bool(held) and all(mode_dependence(v, self.program).is_free for v in held)
 
     def _only_runs(self, found: Pass) -> bool:
         """Whether an entered program runs the model without training any part of it."""

@@ -16,8 +16,9 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import handles_failure, words
 from nnlint.semantics.dataflow import tensor_of, upstream
 from nnlint.semantics.holding import covers, same_model
+from nnlint.semantics.registration import has_weights, is_module
 from nnlint.semantics.timeline import Block, Event, loops_around
-from nnlint.semantics.values import Site, Unknown
+from nnlint.semantics.values import ARGUMENTS, Built, Instance, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, functions_around
@@ -189,8 +190,21 @@ def _sets_eval_mode(found: Pass, program: Program) -> bool:
 def _is_plain(found: Pass, program: Program) -> bool:
     """Whether what runs is a model for sure."""
     subject = found.event.subject
+    if isinstance(subject, Built) and subject.entry.kind == "layer" and not has_weights(subject):
+        # a layer without parameters records nothing of what it is given
+        return False
     return subject is not None and (
-        not isinstance(subject, Unknown) or is_model(subject, program.events())
+        not isinstance(subject, Unknown)
+        or (is_model(subject, program.events()) and not _is_wrapped(subject))
+    )
+
+
+def _is_wrapped(made: Unknown) -> bool:
+    """Whether a function of which nothing is known made something of a model: what it made may go
+    backward by itself, as that does which shows what a network looks at."""
+    given = made.state.get(ARGUMENTS, ())
+    return made.origin == "call" and any(
+        isinstance(value, Built | Instance) and is_module(value) for value in given
     )
 
 

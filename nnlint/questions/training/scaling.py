@@ -174,10 +174,16 @@ def _is_never_updated(program: Program, blocks: tuple[Block, ...]) -> bool:
 
 def _may_update(event: Event) -> bool:
     """Whether something unresolved may update a scaler: not if it reads one, or sums a value."""
+    if event.kind == "opaque" and any(map(_is_scaler, event.operands)):
+        return True
     text, called = event.site.text.lower(), event.name.rpartition(".")[2].lower()
     if _UPDATES.search(called):
         return not _SUMS.search(text.partition("(")[0])
     return "scaler" in text and called not in _READS
+
+
+def _is_scaler(value: Value) -> bool:
+    return isinstance(value, Built) and value.entry.family == "scaler"
 
 
 def backwards_under_autocast(program: Program) -> Iterator[Event]:

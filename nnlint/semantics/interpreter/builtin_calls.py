@@ -107,6 +107,14 @@ class Interpreter(RowKeeping):
             return setting(value, name)
         return super().attribute(value, name, site)
 
+    def set_attribute(self, receiver: Value, name: str, value: Value, node: ast.AST) -> None:
+        """`receiver.name = value`, also for the options of a program."""
+        if isinstance(receiver, Options):
+            # after an arm that sets it, it may still be what the program was given
+            receiver.state.setdefault(name, Unknown(name, "option"))
+            self.write(receiver.state, name, value)
+        super().set_attribute(receiver, name, value, node)
+
     def method(
         self,
         bound: BoundMethod,

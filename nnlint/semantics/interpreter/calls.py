@@ -149,7 +149,7 @@ class Calls(Expressions):
                 keywords[keyword.arg] = value
             elif isinstance(value, Table):
                 given = {k: v for k, v in value.state.items() if isinstance(k, str)}
-                if value.site is not None:
+                if value.site is not None and not isinstance(keyword.value, ast.Dict):
                     # a dictionary that was written down configures; `**kwargs` passes on
                     given = {k: softened(v) for k, v in given.items()}
                 keywords.update(given)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nnlint.semantics.interpreter.tables import FRAME
-from nnlint.semantics.rows import Fit, Rows, known_rows
+from nnlint.semantics.rows import SHUFFLED, Fit, Rows, known_rows
 from nnlint.semantics.values import (
+    NONE,
     Arithmetic,
     Constant,
     Items,
@@ -59,6 +61,19 @@ def kind_of_choice(key: Value | None) -> str:
 def place_of(key: Value | None) -> int:
     rows = known_rows(key)
     return rows.cuts[-1].place if rows is not None and rows.cuts else 0
+
+
+def ends_of(key: ast.expr, evaluate: Callable[[ast.expr], Value]) -> tuple[Value, ...]:
+    """The ends of a slice, and its step; empty for what is none."""
+    if not isinstance(key, ast.Slice):
+        return ()
+    return tuple(NONE if e is None else evaluate(e) for e in (key.lower, key.upper, key.step))
+
+
+def in_order_of(array: Value, by: tuple[Value, ...]) -> tuple[Value, ...]:
+    """What chooses rows, with what has last put those of the array into another order."""
+    shuffled = array.state.get(SHUFFLED) if isinstance(array, (Unknown, Tensor)) else None
+    return (*by, shuffled) if shuffled is not None and by else by
 
 
 def says_time(given: Sequence[Value]) -> bool:

@@ -16,9 +16,6 @@ from nnlint.semantics.values import COUNTS, Constant, Unknown, Value, softened
 if TYPE_CHECKING:
     from nnlint.semantics.interpreter.statements import Statements
 
-UNROLL = 16
-UNROLL_LAYERS = 64
-"""How many different layers a loop is run through one by one."""
 
 LEAVES = frozenset({"break", "return", "raise"})
 _DEEPEST_SECOND_ROUND = 8

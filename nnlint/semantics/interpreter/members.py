@@ -44,6 +44,7 @@ from nnlint.semantics.values import (
     Function,
     Instance,
     Items,
+    Operation,
     Parameters,
     ProjectModule,
     ShapeOf,
@@ -249,6 +250,11 @@ class Members(TrainingCalls):
         if name == "shape":
             return ShapeOf(value)
         if name == "data":
+            made = value.producer
+            if isinstance(made, Operation) and made.entry.family == "pack":
+                # what a packed sequence holds is a field of it, with its graph
+                elements: Value = value.state.setdefault("elements", Tensor(made))
+                return elements
             return self.method(BoundMethod(value, "detach"), (), {}, site)
         if name in ("T", "mT", "H", "mH"):
             return self.tensor_property(value, name, site)

@@ -51,6 +51,14 @@ MODULE_METHODS = (
     )
 )
 
+_REGISTERS = {
+    "register_buffer": ("name", "tensor"),
+    "register_parameter": ("name", "param"),
+    "add_module": ("name", "module"),
+    "register_module": ("name", "module"),
+    "__setattr__": ("name", "value"),
+}
+
 
 class ModuleMethods:
     """Calls methods that modules inherit from `torch.nn.Module`."""
@@ -102,15 +110,13 @@ class ModuleMethods:
                 "load", site, module, in_order(FIRST[name], positional, keywords), name
             )
             return Unknown()
-        if name in (
-            "register_buffer",
-            "register_parameter",
-            "add_module",
-            "register_module",
-            "__setattr__",
-        ):
-            if len(positional) > 1:
-                self.register(module, positional[0], positional[1], site)
+        if name in _REGISTERS:
+            given = in_order(_REGISTERS[name], positional, keywords)
+            if len(given) > 1:
+                self.register(module, given[0], given[1], site)
+            elif isinstance(module, Built) and module.entry.kind == "container":
+                # What is unpacked into the call is a member of which nothing is known.
+                self.machine.fill(module, (*module.members, Unknown()))
             return NONE
         if name == "save_hyperparameters" and isinstance(module, Instance):
             self._save_hyperparameters(module, positional)

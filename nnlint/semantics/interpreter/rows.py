@@ -10,7 +10,9 @@ from dataclasses import replace
 from nnlint.semantics.interpreter.columns import (
     FRAME_SELECTORS,
     column_names,
+    ends_of,
     in_columns,
+    in_order_of,
     is_all,
     is_index,
     is_loaded,
@@ -30,6 +32,7 @@ from nnlint.semantics.rows import (
     KEEPING_METHODS,
     ROW_NAMES,
     ROWS,
+    SHUFFLED,
     SIDE_BY_SIDE,
     STATISTICS,
     Collection,
@@ -41,6 +44,7 @@ from nnlint.semantics.rows import (
     joined,
     known_rows,
     learns,
+    learnt_by,
     merged,
     rows_of,
     statistic_of,
@@ -55,7 +59,6 @@ from nnlint.semantics.values import (
     Constant,
     Items,
     Site,
-    Table,
     Tensor,
     Unknown,
     Value,
@@ -97,6 +100,8 @@ class RowKeeping(Tables):
             self._note_joined("concat", positional, keywords, result, site)
         elif entry.kind == "estimator" and entry.call == "function" and positional:
             self._note_scaled(entry, positional[0], result, site)
+        elif entry.name.endswith(".shuffle") and entry.kind == "draw" and positional:
+            self.write_order(positional[0], result)
         elif entry.name == "numpy.concatenate" and positional:
             self._note_joined("concatenate", positional, keywords, result, site)
         elif (
@@ -139,6 +144,8 @@ class RowKeeping(Tables):
         if isinstance(receiver, Built):
             if receiver.entry.kind == "estimator":
                 return self._estimated(receiver, bound.name, positional, keywords, result, site)
+            if receiver.entry.kind == "generator" and bound.name == "shuffle" and positional:
+                self.write_order(positional[0], result)
             if receiver.entry.kind == "split" and bound.name == "split" and positional:
                 return self._folds(receiver, positional[0], site)
         elif isinstance(receiver, Unknown) and receiver.origin in (FRAME, COLUMN):
@@ -232,10 +239,17 @@ class RowKeeping(Tables):
         if not kind:
             self._note(result, rows, renew=True)
             return
-        cut = Cut(kind, self.site(node), place_of(keys[0]))
+        with self.untold():
+            by = ends_of(first, self.evaluate) if keys[0] is None else (keys[0],)
+        cut = Cut(kind, self.site(node), place_of(keys[0]), in_order_of(receiver, by))
         self._note(result, rows.cut(cut), renew=True)
         if kind != "one":
             self.emit("part", self.site(node), _snapshot(rows), (result,), kind)
+
+    def write_order(self, array: Value, shuffle: Value) -> None:
+        """Note that a call puts the rows of an array into another order, in place."""
+        if isinstance(array, (Unknown, Tensor)):
+            self.write(array.state, SHUFFLED, Unknown("shuffled", "call", {MADE_OF: shuffle}))
 
     def _note(self, result: Value, rows: Rows | None, renew: bool = False) -> None:
         if rows is not None and isinstance(result, (Unknown, Tensor)):
@@ -367,7 +381,7 @@ class RowKeeping(Tables):
                 rows = rows.holding(left)
         elif name in ("fillna", "replace", "sub", "div", "subtract", "divide", "assign", "clip"):
             fills = name in ("fillna", "replace")
-            rows = rows.learnt(replace(f, fills=f.by is None and fills) for f in _learnt(given))
+            rows = rows.learnt(replace(f, fills=f.by is None and fills) for f in learnt_by(given))
         elif name in ("head", "tail", "sample", "nlargest", "nsmallest", "query"):
             if name == "sample" and constant(keywords.get("replace")) is True:
                 rows = rows.drawn_again(Resampling(site))
@@ -424,7 +438,7 @@ class RowKeeping(Tables):
         if not isinstance(receiver, (Unknown, Tensor)):
             return
         parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
-        fits = _learnt((value,))
+        fits = learnt_by((value,))
         if not fits and ROWS not in receiver.state:
             return
         with self.untold():
@@ -465,18 +479,6 @@ def _some_of(array: Value, resampling: Resampling) -> Unknown:
 def _snapshot(rows: Rows) -> Unknown:
     """What holds rows as they are now, whatever is written into a table later."""
     return Unknown("rows", "rows", {ROWS: rows})
-
-
-def _learnt(values: Sequence[Value]) -> tuple[Fit, ...]:
-    """What was learnt from rows and went into some values."""
-    found: list[Fit] = []
-    for value in values:
-        if isinstance(value, Table):
-            found += _learnt([v for v in value.state.values() if isinstance(v, Value)])
-        elif isinstance(value, (Tensor, Arithmetic)) or known_rows(value) is not None:
-            rows = rows_of(value)
-            found += rows.fits if rows is not None else ()
-    return tuple(found)
 
 
 def _keyword(site: Site, name: str, machine: RowKeeping) -> Value | None:

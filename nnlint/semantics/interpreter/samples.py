@@ -27,6 +27,7 @@ from nnlint.semantics.values import (
     RECEIVER,
     SAMPLE,
     SAMPLED,
+    STORED_IN,
     BoundMethod,
     Built,
     Choice,
@@ -292,9 +293,8 @@ class Samples(LibraryCalls):
         if isinstance(receiver, Built) and receiver.entry.kind == "dataset":
             key = self.evaluate(node.slice)
             if isinstance(key, Constant) and isinstance(key.value, str):
-                part: Value = receiver.state.setdefault(
-                    key.value, Unknown(f"dataset.{key.value}", "item")
-                )
+                split = Unknown(f"dataset.{key.value}", "item", {STORED_IN: receiver})
+                part: Value = receiver.state.setdefault(key.value, split)
                 return part
         if _reverses(node.slice) and self._is_drawn(()):
             entry = self.library.get("numpy.flip")

@@ -9,8 +9,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 from nnlint.semantics.interpreter.contexts import Contexts
+from nnlint.semantics.interpreter.elements import UNROLL, is_short, one_for_all
 from nnlint.semantics.interpreter.failures import ends_program
-from nnlint.semantics.interpreter.loops import UNROLL, UNROLL_LAYERS, Loops, index_of
+from nnlint.semantics.interpreter.loops import Loops, index_of
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.model_parts import some_part
 from nnlint.semantics.interpreter.narrowing import Narrowed, Narrowing
@@ -291,7 +292,7 @@ class Statements(Narrowing):
 
     def elements(self, iterable: Value) -> list[Value] | None:
         """The known elements of a short iterable, in order, else None."""
-        if isinstance(iterable, Items) and not iterable.open and _is_short(iterable.items):
+        if isinstance(iterable, Items) and not iterable.open and is_short(iterable.items):
             if iterable.grown and not iterable.items:
                 return None
             return [bare(v) for v in iterable.items]
@@ -300,7 +301,7 @@ class Statements(Narrowing):
             if iterable.entry.family == "dict":
                 names = iterable.state.get("names", {})
                 return [Constant(name) for name in names] if len(names) == len(members) else None
-            if _is_short(members) and not iterable.state.get("open"):
+            if is_short(members) and not iterable.state.get("open"):
                 return [bare(v) for v in members]
         if isinstance(iterable, Table) and ... not in iterable.state:
             return [Constant(k) for k in iterable.state] if len(iterable.state) <= UNROLL else None
@@ -313,9 +314,9 @@ class Statements(Narrowing):
         """Some element of a long or unknown iterable."""
         name = target.id if isinstance(target, ast.Name) else ""
         if isinstance(iterable, Items) and iterable.items:
-            return _one_for_all(iterable.items, name)
+            return one_for_all(iterable.items, name)
         if isinstance(iterable, Built) and iterable.members:
-            return _one_for_all(iterable.members, name)
+            return one_for_all(iterable.members, name)
         if isinstance(iterable, Arithmetic) and iterable.operator in ("enumerate", "zip"):
             counted = iterable.operator == "enumerate"
             targets = targets_of_parts(target, len(iterable.operands) + counted)[counted:]
@@ -426,27 +427,6 @@ class Statements(Narrowing):
 @lru_cache(1024)
 def _means_second_model(name: str) -> bool:
     return _SECOND_MODEL.search(name) is not None
-
-
-def _one_for_all(items: Sequence[Value], name: str) -> Value:
-    """The first of some elements, where they are no different layers: what one layer makes of
-    its input says nothing of what the next makes of it."""
-    if _differ(items):
-        return Unknown(name, "loop")
-    return items[0].value if isinstance(items[0], Maybe) else items[0]
-
-
-def _is_short(items: Sequence[Value]) -> bool:
-    """Whether a loop is run for each of some elements: a network's different layers are many."""
-    return len(items) <= UNROLL or (len(items) <= UNROLL_LAYERS and _differ(items))
-
-
-def _differ(items: Sequence[Value]) -> bool:
-    """Whether there are layers or models of several kinds among some elements."""
-    plain = [bare(v) for v in items]
-    layers = {v.entry.name for v in plain if isinstance(v, Built) and v.entry.kind == "layer"}
-    models = {v.cls for v in plain if isinstance(v, Instance) and "training" in v.state}
-    return len(layers) + len(models) > 1
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -197,7 +197,8 @@ class Sizes:
         if value.operator == "*":
             return first * second
         if value.operator in ("//", "/"):
-            return self.symbols.quotient(first, second)
+            # maps that are made smaller again and again may end as one number each
+            return self.symbols.quotient(first, second, small=second.integer is not None)
         return None
 
     def _shifted(self, operator: str, left: Value, right: Value) -> Size | None:
@@ -342,7 +343,8 @@ class Sizes:
             return Extent(first * second)
         if symbol in ("//", "/"):
             role = "channel" if _is_channel(first) else ""
-            return Extent(self.symbols.quotient(first, second, role))
+            small = second.integer is not None and not role
+            return Extent(self.symbols.quotient(first, second, role, small=small))
         return None
 
 

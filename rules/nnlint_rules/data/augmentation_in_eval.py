@@ -100,6 +100,7 @@ def evaluation_pipelines(transforms: Sequence[RandomTransform]) -> list[list[Ran
     """The random transforms of evaluation data, pipeline by pipeline; what one function applies to
     batches is one."""
     pipelines: dict[object, list[RandomTransform]] = {}
+    transforms = [found for found in transforms if not found.by_parameter]
     # an option that turns augmentation on for training turns it on for all that goes through it
     shared = {id(f.parts[-1]) for f in transforms if f.role == "train"}
     for found in transforms:

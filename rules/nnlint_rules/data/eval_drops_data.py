@@ -1,4 +1,9 @@
-from nnlint.questions.data.left_out import broken_off, dropping_loaders, one_batch_scores
+from nnlint.questions.data.left_out import (
+    broken_off,
+    dropping_arguments,
+    dropping_loaders,
+    one_batch_scores,
+)
 from nnlint.questions.data.loaders import called, training_loaders
 from nnlint.rule import Applicability, Context, Level, Programs, changes, rule
 from nnlint.semantics.analysis import Program
@@ -15,7 +20,8 @@ def eval_drops_data(program: Program, context: Context) -> None:
     """An evaluation leaves out a part of its data.
 
     ## What it does
-    Reports loaders of validation or test data with `drop_last=True`, loops that add up a score
+    Reports loaders of validation or test data with `drop_last=True`, Hugging Face trainers that
+    evaluate with `dataloader_drop_last=True`, loops that add up a score
     over such data and `break` after a written number of batches, and scores of
     `next(iter(loader))` where nothing goes over all of the data.
 
@@ -62,6 +68,14 @@ def eval_drops_data(program: Program, context: Context) -> None:
             "of a part of the data, and which part depends on the batch size",
             help="Leave `drop_last` to training loaders.",
             fix=("Keep the last batch", mended),
+        )
+    for site, trainer in dropping_arguments(program):
+        context.report(
+            site,
+            "`dataloader_drop_last` holds for the trainer's evaluation, too: its score leaves out the "
+            "last examples that fill no batch",
+            help="Leave it off, or make the loader to evaluate on in `get_eval_dataloader`.",
+            related=[(trainer.site, "evaluates with these arguments")],
         )
     for found in broken_off(program):
         context.report(

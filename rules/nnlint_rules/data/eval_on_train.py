@@ -1,10 +1,14 @@
 from nnlint.questions.data.evaluations import (
     evaluated_training_data,
-    given_training_data,
     scored_training_rows,
 )
 from nnlint.questions.data.loaders import called
 from nnlint.questions.data.scores_of_training import misnamed_scores
+from nnlint.questions.data.trainers_data import (
+    given_training_data,
+    hooks_with_training_data,
+    tests_of_training_data,
+)
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -22,8 +26,8 @@ def eval_on_train(program: Program, context: Context) -> None:
     Reports loaders that are called ones of validation or test data, are gone through without
     training, and give all the rows that the model is trained on: the same data set,
     the same arguments (`train=True` twice), the same arrays, or the whole behind a part, as in
-    `DataLoader(part.dataset)`. So are scores that are taken on the training loader itself and called
-    ones of validation or test data, trainers that evaluate what they train on, and estimators
+    `DataLoader(part.dataset)`. So are scores that are taken on the training loader itself and told
+    as ones of validation or test data, trainers that evaluate what they train on, and estimators
     of scikit-learn that were fitted on the test part they are scored on.
 
     ## Why it hurts training
@@ -88,7 +92,7 @@ def eval_on_train(program: Program, context: Context) -> None:
     ## References
     - [scikit-learn, Cross-validation: evaluating estimator performance](https://scikit-learn.org/stable/modules/cross_validation.html)
     """
-    for evaluation, trained in evaluated_training_data(program):
+    for evaluation, loader in evaluated_training_data(program):
         name = called(evaluation.loader)
         context.report(
             evaluation.loader.site,
@@ -96,17 +100,29 @@ def eval_on_train(program: Program, context: Context) -> None:
             "model remembers them, and not how well it does on new data",
             help="Evaluate on rows that are kept out of training.",
             related=[
-                (trained.site, "the model is trained on these rows"),
+                (loader.site, "the model is trained on these rows"),
                 *([(evaluation.loop.site, "evaluated here")] if evaluation.loop.site else []),
             ],
         )
     for score in misnamed_scores(program):
+        name = called(score.loader)
+        related = [(score.loader.site, "the model is trained on these rows")]
+        if score.idle is None:
+            message = (
+                f"{score.told} is taken on `{name}`, which the model is trained on: it says how well "
+                "the model remembers these rows, and not how well it does on new data"
+            )
+        else:
+            message = (
+                f"the only score is taken on `{name}`, which the model is trained on, and nothing goes "
+                f"over `{called(score.idle)}`: how well the model does on new data is not known"
+            )
+            related.append((score.idle.site, "made, and never gone over"))
         context.report(
             score.site,
-            f"`{score.name}` is taken on `{called(score.loader)}`, which the model is trained on: it "
-            "says how well the model remembers these rows, and not how well it does on new data",
+            message,
             help="Take it on rows that are kept out of training, or call it a training score.",
-            related=[(score.loader.site, "the model is trained on these rows")],
+            related=related,
         )
     for event in given_training_data(program):
         context.report(
@@ -115,10 +131,26 @@ def eval_on_train(program: Program, context: Context) -> None:
             "the model remembers them, and not how well it does on new data",
             help="Evaluate on rows that are kept out of training.",
         )
+    for event, trained in tests_of_training_data(program):
+        context.report(
+            event.site,
+            f"`{event.site.text}` takes the only score on the rows that the model is trained on: it "
+            "says how well the model remembers them, and not how well it does on new data",
+            help="Test on rows that are kept out of training, or call it a training score.",
+            related=[(trained.site, "the model is trained on these rows")],
+        )
+    for site, trained, hook in hooks_with_training_data(program):
+        context.report(
+            site,
+            f"`{hook}` gives the rows that the model is trained on: its score says how well the "
+            "model remembers them, and not how well it does on new data",
+            help="Give it rows that are kept out of training.",
+            related=[(trained.site, "the model is trained on these rows")],
+        )
     for event, fit, name in scored_training_rows(program):
         context.report(
             event.site,
-            f"`{event.site.text}` scores the model on rows of `{name}` that it was fitted on: the "
+            f"`{event.site.text}` scores the model on rows of {name} that it was fitted on: the "
             "score says how well it remembers them, and not how well it does on new data",
             help="Fit on the training part alone.",
             related=[(fit.site, "fitted on all rows here")],

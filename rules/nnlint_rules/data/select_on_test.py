@@ -1,5 +1,10 @@
 from nnlint.questions.data.loaders import called
-from nnlint.questions.data.selection import selected_by_trainer, selections_on_test
+from nnlint.questions.data.searched import searches_on_test
+from nnlint.questions.data.selection import (
+    selected_by_trainer,
+    selected_on_hub_test,
+    selections_on_test,
+)
 from nnlint.rule import Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
 
@@ -17,7 +22,9 @@ def select_on_test(program: Program, context: Context) -> None:
     Reports where a score on the test set decides which weights are kept, when training ends or
     when the learning rate falls: on a loader that is called one of test data, or on one that
     has the same rows as a loader that is. Trainers of Lightning that validate on what
-    they test, and keep or stop by that, are reported as well.
+    they test, and keep or stop by that, are reported as well, and so are trainers of Hugging Face
+    that keep the best by a data set's test split and report it, and loops that keep the best
+    setting of an estimator by the score on the part that the chosen one is tested on.
 
     ## Why it hurts training
     The best of many epochs on the test set is lucky there. The score that is reported is
@@ -96,4 +103,25 @@ def select_on_test(program: Program, context: Context) -> None:
             "tested on: the test score is the best of many, and better than the model is on new data",
             help="Give the trainer validation data of its own.",
             related=[(loader.site, "the data that decides")],
+        )
+    for build, asked in selected_on_hub_test(program):
+        context.report(
+            build.site,
+            f"`{build.site.text}` keeps the best of its states by the test split, and "
+            f"`{asked.site.text}` reports the score on it: the test score is the best of many, and "
+            "better than the model is on new data",
+            help="Give it a validation split to keep the best by, and test once at the end.",
+            related=[(asked.site, "the score on the split that decides")],
+        )
+    for search in searches_on_test(program):
+        context.report(
+            search.site,
+            f"`{search.site.text}` chooses by the score on the part that "
+            f"`{search.reported.site.text}` tests on: the test score is the best of many, and better "
+            "than the model is on new data",
+            help="Choose by cross-validation on the training part, and test once at the end.",
+            related=[
+                (search.scored.site, "the score that decides"),
+                (search.reported.site, "tested on the same rows"),
+            ],
         )

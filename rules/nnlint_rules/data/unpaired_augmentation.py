@@ -15,7 +15,8 @@ def unpaired_augmentation(program: Program, context: Context) -> None:
     ## What it does
     Follows one sample of each data set, and batches in a training loop. Reports where an image and
     what lies over it (a mask, boxes, key points, a depth map) are flipped, turned, cropped or
-    warped at random by two separate calls, or by two draws of the program's own.
+    warped at random by two separate calls, or by two draws of the program's own, and where the
+    image alone is, and its mask is handed back as it was stored.
 
     Calls that take both (`transforms.v2`, `albumentations`), parameters that are drawn once for
     both, and calls before which the state of the generator is set are right. A change of colours
@@ -86,6 +87,14 @@ def unpaired_augmentation(program: Program, context: Context) -> None:
     """
     for found in unpaired_transforms(program):
         image, target = found.names
+        if found.target is None:
+            context.report(
+                found.image,
+                f"`{image}` is moved by a random draw, and what comes of `{target}` is not: the two no "
+                "longer lie over each other",
+                help="Transform both in one call.",
+            )
+            continue
         context.report(
             found.target,
             f"`{target}` is moved by another random draw than `{image}`: the two no longer lie over "

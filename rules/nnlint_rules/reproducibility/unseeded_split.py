@@ -8,7 +8,7 @@ from nnlint.semantics.analysis import Program
     "NN104",
     level=Level.WARNING,
     recipe="set up the end-to-end skeleton: fix random seed",
-    on=Programs(entry_only=True),
+    on=Programs(),
     fix=Applicability.UNSAFE,
 )
 def unseeded_split(program: Program, context: Context) -> None:

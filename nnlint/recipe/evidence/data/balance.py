@@ -41,6 +41,9 @@ def balance(context: Context) -> Iterator[Evidence]:
                 yield context.done(call.site, "weighs classes by how often they are")
             elif _counts(call) and id(call.result) in weighing:
                 yield context.done(call.site, "counts how often each class is, and goes by it")
+            elif _adds_to_counter(call) and any(map(_LABELS.search, words(call.site.node))):
+                if id(call.receiver) in shown:
+                    yield context.done(call.site, "counts the examples of each class")
             elif _counts(call) and any(map(_LABELS.search, words(call.site.node))):
                 if id(call.result) in shown or call.last_name == "countplot":
                     yield context.done(call.site, "counts the examples of each class")
@@ -58,6 +61,12 @@ def _weighing(context: Context, run: Run) -> set[int]:
             given += call.arguments
     given += [call.arguments[0] for call in context.assignments(run)]
     return {id(value) for value in context.tracing.behind(*given)}
+
+
+def _adds_to_counter(call: Call) -> bool:
+    """Whether what is given is counted by a `Counter`, batch by batch."""
+    counter = call.receiver.name if isinstance(call.receiver, Unknown) else ""
+    return call.last_name == "update" and counter.rpartition(".")[2] == "Counter"
 
 
 def _counts(call: Call) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from nnlint.questions.participants import is_model
 from nnlint.questions.participants import is_output as gives_output
@@ -17,6 +19,7 @@ from nnlint.semantics.values import (
     CALLEE,
     MADE,
     MADE_BY,
+    TAKEN_AT,
     Built,
     Operation,
     Site,
@@ -24,6 +27,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.walking import walk
 
 _TASK = re.compile(
     r"For\w{0,40}(?:Classification|QuestionAnswering|MultipleChoice|Detection|Regression)"
@@ -66,6 +70,7 @@ class _Targets:
         self._computes_loss = False
         """Whether a model that is trained computes its loss itself, from labels it is given."""
         self._calls = {id(call.result): call for call in context.calls(run)}
+        self._forwards = [event for event in run.events("forward") if event.grad]
 
     def place(self, loss: Value | None, otherwise: Site) -> Site | None:
         """Where a loss is given targets; None where none are seen."""
@@ -101,7 +106,26 @@ class _Targets:
         given = (v for o in outputs if id(o) in self._calls for v in self._calls[id(o)].given)
         inputs = self._parts(*outputs, *given)
         # a whole batch is behind its parts
-        return {id(value) for value in beside} - inputs if outputs and inputs else set()
+        told = {id(value) for value in beside}
+        wholes = {id(w) for v in beside for w in self._tracing.behind(v) if w is not v}
+        if inputs and told <= inputs and self._is_told_from_another(loss, told, wholes):
+            return told - wholes
+        return told - inputs if outputs and inputs else set()
+
+    def _is_told_from_another(self, loss: Value | None, told: set[int], wholes: set[int]) -> bool:
+        """Whether parts of a batch that a model is given as well are what it is to say next of
+        another part, as captions of pictures and translations are: one that is given these parts
+        alone models them, and one whose loss sees the whole of them tells its input."""
+        if not told or not any(map(_is_excerpt, self._tracing.behind(loss, stop=self._is_output))):
+            return False
+        return any(
+            first - wholes and (first - wholes).isdisjoint(told - wholes) for first in self._firsts
+        )
+
+    @cached_property
+    def _firsts(self) -> list[set[int]]:
+        """The parts of batches that are behind what models are given first."""
+        return [self._parts(event.operands[0]) for event in self._forwards if event.operands]
 
     def _of_library(self, loss: Value | None) -> Site | None:
         """Where a library's model is given the labels that it computes its own loss from."""
@@ -139,6 +163,17 @@ class _Targets:
     def _runs_in(self, operation: Operation) -> bool:
         """Whether an operation runs in a call of what is trained."""
         return any(id(module) in self._trained for module in operation.modules)
+
+
+def _is_excerpt(value: Value) -> bool:
+    """Whether a value is a part of another along an axis, as what follows the first token is."""
+    if isinstance(value, Unknown):
+        _, taken = value.state.get(TAKEN_AT, (None, None))
+        return isinstance(taken, ast.Subscript) and any(
+            isinstance(node, ast.Slice) for node in walk(taken.slice)
+        )
+    made = value.producer if isinstance(value, Tensor) else None
+    return isinstance(made, Operation) and made.entry.family in ("index", "slice")
 
 
 def _has_task(model: Value) -> bool:

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from nnlint.questions.training.passes import goes_over_data, passes
 from nnlint.recipe.asking.batches import batches
 from nnlint.recipe.context import Context
+from nnlint.recipe.learning import options_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.timeline import Block, Event
+from nnlint.semantics.values import Built, Constant, Value, options
 
+_STRATEGIES = ("eval_strategy", "evaluation_strategy", "evaluate_during_training")
+"""Options of trainers of transformers, by their versions, for when to evaluate."""
 _STEPS = frozenset({"validation_step", "test_step"})
 """Methods of Lightning's modules that a trainer calls for every batch of an evaluation."""
 
@@ -42,8 +46,34 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
                 continue
             told.add(id(loop))
             yield context.done(loop.site, "measures the model over a whole set")
+        for event in run.events("fit"):
+            for chosen in _evaluates(event.subject):
+                yield context.done(
+                    chosen.site, "has the trainer measure the model over a whole set"
+                )
         for event in run.events("validate", "test"):
             yield context.done(event.site, "has the trainer measure the model over a whole set")
+
+
+def _evaluates(trainer: Value | None) -> Iterator[Built]:
+    """The options that have a trainer of transformers evaluate as it trains, on data it is given."""
+    for one in options(trainer) if trainer is not None else ():
+        told = options_of(one) if isinstance(one, Built) else None
+        if (
+            told is None
+            or not isinstance(one, Built)
+            or _is_none(one.arguments.get("eval_dataset"))
+        ):
+            continue
+        for name in _STRATEGIES:
+            when = told.arguments.get(name)
+            if isinstance(when, Constant) and when.value not in (None, False, "no"):
+                yield told
+                break
+
+
+def _is_none(value: Value | None) -> bool:
+    return value is None or (isinstance(value, Constant) and value.value is None)
 
 
 def _is_batch(known: set[int], context: Context, forward: Event) -> bool:
