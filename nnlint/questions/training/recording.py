@@ -19,7 +19,9 @@ from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.registration import has_weights, is_module
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import ARGUMENTS, Built, Instance, Site, Unknown
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.module import ModuleSyntax, stands_in
+from nnlint.syntax.statements import enclosing_statements, functions_around
 from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
@@ -81,6 +83,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or (not found.named and modes_before(program, found.event) == {"train"})
             or _is_off_inside(found, program)
             or _may_be_off(found)
+            or _is_off_around(found)
             or _is_volatile(found)
             or _is_frozen(found, program)
             or _is_off_on_request(found, program)
@@ -263,6 +266,37 @@ def _may_be_off(found: Pass) -> bool:
             if any(not known.search(site.module.text(part)) for part in named):
                 return True
     return False
+
+
+def _is_off_around(found: Pass) -> bool:
+    """Whether a module on the way turns gradients off for all that it does, or puts a function on the
+    way into one that does: `evaluate = torch.no_grad()(evaluate)`."""
+    for site in (found.event.site, *found.event.callers):
+        if site.module.once(_turns_off_for_good, None):
+            return True
+        names = {f.name for f in functions_around(site.module, site.node)}
+        for wrapped in site.module.once(_wrapped_off, None):
+            if last_name(wrapped) in names or stands_in(site.node, wrapped):
+                return True
+    return False
+
+
+def _turns_off_for_good(module: ModuleSyntax, _: None) -> bool:
+    """Whether a module turns gradients off when it is imported, and nowhere on again."""
+    calls = [n for n in module.nodes if called_name(n) == "set_grad_enabled"]
+    off = [n for n in calls if ast.unparse(getattr(n, "args", [n])[0]) == "False"]
+    top = {id(s.value) for s in module.tree.body if isinstance(s, ast.Expr)}
+    return len(off) == len(calls) and any(id(n) in top for n in off)
+
+
+def _wrapped_off(module: ModuleSyntax, _: None) -> list[ast.expr]:
+    """What a module puts into a function that turns gradients off around it."""
+    return [
+        argument
+        for node in module.nodes
+        if isinstance(node, ast.Call) and called_name(node.func) in ("no_grad", "inference_mode")
+        for argument in node.args
+    ]
 
 
 def _alternatives(site: Site, part: ast.expr) -> list[ast.expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -363,6 +364,8 @@ class Members(TrainingCalls):
             case Constant():
                 return text_method(receiver, name, positional)
             case Parameters():
+                if name in ("extend", "append", "insert") and positional:
+                    return self._parameters_added(receiver, positional[-1], site)
                 return receiver
             case Arithmetic(site=Site()) if self.library.tensor_method(name) is not None:
                 # what has such a method is a tensor, whatever went into it
@@ -372,6 +375,16 @@ class Members(TrainingCalls):
                 return Unknown()
             case _:
                 return self.duck_call(receiver, name, positional, keywords, site)
+
+    def _parameters_added(self, held: Parameters, more: Value, site: Site) -> Value:
+        """`params.extend(model.parameters())`: the name then stands for the parameters of both."""
+        func = getattr(site.node, "func", None)
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name | ast.Attribute):
+            both: Value = Unknown(origin="call")
+            if isinstance(more, Parameters):
+                both = Parameters((*held.models, *more.models))
+            self.bind(func.value, both)
+        return Constant(None)
 
     def _inherited_init(
         self, proxy: SuperProxy, positional: Sequence[Value], keywords: dict[str, Value], site: Site
