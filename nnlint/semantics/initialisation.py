@@ -111,7 +111,11 @@ def initialised(operations: Sequence[Operation]) -> dict[int, Initialised]:
     """What is written into parameters, by the identity of their layer, or of what makes them."""
     found: dict[int, Initialised] = {}
     layers = {id(o.layer): o.layer for o in operations if o.layer is not None}
+    parts: dict[int, Operation] = {}
     for operation in operations:
+        parts |= {
+            id(making): making for making in map(_written_in_part, operation.inputs) if making
+        }
         if makes_parameter(operation):
             found.setdefault(id(operation), Initialised()).weight.append(_first(operation))
         if operation.layer is not None or not operation.inputs or not _is_in_place(operation):
@@ -132,12 +136,23 @@ def initialised(operations: Sequence[Operation]) -> dict[int, Initialised]:
                 told = found.setdefault(key, Initialised())
                 for name in names:
                     (told.weight if name == "weight" else told.bias).append(write)
+    for key, making in parts.items():
+        # `parameter.data[:rows] = others`
+        found.setdefault(key, Initialised()).weight.append(Write(making, False, None, True))
     for key, layer in layers.items():
         if (assigned := _assigned(layer, "weight", found)) is not None:
             found.setdefault(key, Initialised()).weight += assigned
         if (assigned := _assigned(layer, "bias", found)) is not None:
             found.setdefault(key, Initialised()).bias += assigned
     return found
+
+
+def _written_in_part(tensor: Tensor) -> Operation | None:
+    """What makes a parameter of which a part is then set to something else."""
+    making = tensor.producer
+    if isinstance(making, Operation) and makes_parameter(making) and WRITTEN in tensor.state:
+        return making
+    return None
 
 
 def _assigned(layer: Built, name: str, found: dict[int, Initialised]) -> list[Write] | None:

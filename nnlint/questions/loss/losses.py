@@ -164,7 +164,10 @@ def taken_for_logits(program: Program) -> Iterator[tuple[Operation, Operation]]:
     for sigmoid in program.operations if given else ():
         if sigmoid.entry.activation in ("sigmoid", "log_sigmoid") and sigmoid.inputs:
             loss = given.pop(id(sigmoid.inputs[0]), None)
-            if loss is not None and not _exclude_each_other(loss, sigmoid):
+            if loss is None or _exclude_each_other(loss, sigmoid):
+                continue
+            # where an option that is off turns on both, the loss is given what the sigmoid gives
+            if not (off_by_default(loss.conditions) and off_by_default(sigmoid.conditions)):
                 yield loss, sigmoid
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nnlint.questions.optimisation.advancing import Advance, advance_of, counters_in
 from nnlint.questions.optimisation.counts import Count, count_of
 from nnlint.questions.optimisation.curves import curve_of, steps_of_epochs
-from nnlint.questions.participants import builds_of, is_optimizer, steps_optimizer
+from nnlint.questions.participants import builds_of, is_optimizer, made_within, steps_optimizer
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
@@ -102,6 +102,9 @@ def _early_steps(program: Program) -> tuple[EarlyStep, ...]:
             continue
         loop = innermost_loop(blocks)
         if loop is None or is_counted(event) or not loop.known or _is_overwritten(event, loop):
+            continue
+        if event.subject is not None and made_within(event.subject, loop):
+            # its step sets the rate of this very round, which it is told
             continue
         found = found or _Steps(program)
         own = found.of(event.subject)

@@ -156,6 +156,10 @@ class Binding(Scopes):
             # not undone with a branch: it may have been written on some path
             which, what = (FILLED, key) if isinstance(value, Constant) else (WRITTEN, value)
             receiver.state[which] = (*receiver.state.get(which, ()), what)
+            if isinstance(target.value, ast.Attribute) and target.value.attr == "data":
+                whole = self.evaluate(target.value.value)
+                if isinstance(whole, Tensor):
+                    whole.state[which] = (*whole.state.get(which, ()), what)
         elif isinstance(receiver, Items):
             index = key.value if isinstance(key, Constant) else None
             items = list(receiver.items)

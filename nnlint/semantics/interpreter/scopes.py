@@ -194,8 +194,12 @@ class Scopes(Machine):
 
     def member_of_module(self, base: str, source: Scope | None, name: str) -> Value:
         """`base.name`: a name the module binds, else a submodule, else a library name."""
-        if source is None or self.is_described(f"{base}.{name}"):
+        if self.is_described(f"{base}.{name}"):
             return self.external(f"{base}.{name}")
+        if source is None:
+            # a folder without `__init__.py` is a package, too
+            inside = self.module_scope(f"{base}.{name}", self.frame.scope.module)
+            return ProjectModule(inside) if inside else self.external(f"{base}.{name}")
         found = self.lookup(source, name)
         if found is not None:
             return softened(found) if source.is_configuration else found

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nnlint.semantics.values import Constant, External
+from nnlint.semantics.values import Constant, External, Unknown
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.walking import walk
 
@@ -36,6 +36,14 @@ class Skipping:
             self._note_clearing(test, statements)
         if any(_SEED in word for w in words for word in w.names | w.attributes):
             self._note_seeding(test, statements)
+
+    def pass_over(self, statement: ast.stmt) -> str:
+        """Leave a statement alone that is not followed: what it sets is not known from here on."""
+        for node in walk(statement):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                self.machine.bind(node, Unknown(getattr(node, "id", "")))
+        self.machine.emit("given_up", self.machine.site(statement))
+        return "next"
 
     def _note_clearing(self, test: ast.expr, statements: Sequence[ast.stmt]) -> None:
         """Note that gradients are kept on purpose: `if clears: optimizer.zero_grad()`."""

@@ -47,6 +47,8 @@ from nnlint.syntax.walking import walk
 ANY = object()
 """Key of the state of an unknown iterable under which its element is kept."""
 _EXITS = frozenset({"builtins.exit", "builtins.quit", "sys.exit", "os._exit"})
+_DEEPEST = 80
+"""Conditions that one statement may stand under: a chain of hundreds of `elif` is not followed."""
 _SECOND_MODEL = re.compile(
     r"best|target|tgt|ema(?:_|$)|teacher|momentum|online|slow|average|shadow|old|prev|frozen|"
     r"reference|ref_",
@@ -212,6 +214,8 @@ class Statements(Narrowing):
         if only_sets_mode(node):
             # a later round of a loop comes by in another mode: what it leads to is the same
             return self.execute(node.body)
+        if len(self.conditions) > _DEEPEST:
+            return self.skipping.pass_over(node)
         test = self.evaluate(node.test)
         truth, soft = self.truth(test)
         site = self.site(node.test)
