@@ -437,7 +437,7 @@ def _is_trained_whole(value: Value) -> bool:
 
 def _has_no_head(model: Built) -> bool:
     """Whether a model is asked to end with its features: `num_classes=0` in timm."""
-    return constant(model.arguments.get("num_classes")) == 0
+    return bool(constant(model.arguments.get("num_classes")) == 0)
 
 
 def _is_fixed(program: Program, model: Value | None) -> bool:
