@@ -34,6 +34,7 @@ _NEVER_CLEARS = re.compile(
     r"save|load|log|print|plot|checkpoint|lr|learning_rate|sched|warm|eval|valid|test|clip|norm",
     re.IGNORECASE,
 )
+_HOOKS = re.compile(r"^register_step_\w*hook$")
 _IS_RUN = re.compile(
     r"^(?:model|net|network|module|encoder|decoder|backbone|criterion|loss(?:_?f(?:n|unc(?:tion)?))?)$",
     re.IGNORECASE,
@@ -75,6 +76,8 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
     for step, blocks in program.walk():
         if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
             continue
+        if _is_left_to_others(program, step.subject):
+            continue
         loop = innermost_loop(blocks, "backward")
         if loop is None:
             method = _method_that_trains(program, step, blocks)
@@ -95,6 +98,19 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
         if "stale" in states and "clean" not in states:
             seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
+
+
+def _is_left_to_others(program: Program, optimizer: Value | None) -> bool:
+    """Whether a hook of an optimizer, or an unknown object that is built with it, may clear its
+    gradients whenever it steps."""
+    for event in program.events("opaque", "forward"):
+        called = event.name.rpartition(".")[2]
+        if event.subject is optimizer and _HOOKS.search(called):
+            return True
+        builds = called[:1].isupper() and not _NEVER_CLEARS.search(called)
+        if builds and any(covers(v, optimizer) for v in event.operands):
+            return True
+    return False
 
 
 def _is_of(foreign: frozenset[int], event: Event) -> bool:
