@@ -206,7 +206,7 @@ def _of_dataset(
             role,
             bool(switches) or any(map(has_switch, parts)),
             all(taken_by_default(c) for c in switches),
-            averaged,
+            averaged or any(_AVERAGING.search(c.site.text) for c in conditions),
             also_plain,
             parts,
         )

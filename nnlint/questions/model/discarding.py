@@ -143,6 +143,10 @@ def _is_told_apart(conditions: Sequence[Condition], given: ast.expr) -> bool:
                 is_one = last_name(function) == "is_tensor" or not _TENSORS.isdisjoint(asked)
                 if is_one and ast.dump(tested) == ast.dump(given):
                     return True
+            case ast.Call(func=ast.Name("hasattr"), args=[_, ast.Constant(value=name)]):
+                # who asks for the method does not know what it is called on
+                if part.taken and name in MOVES:
+                    return True
     return False
 
 

@@ -21,7 +21,9 @@ from nnlint.semantics.values import (
     IS_CALLED,
     NONE,
     Built,
+    Class,
     Constant,
+    Function,
     Instance,
     Items,
     Operation,
@@ -33,6 +35,8 @@ from nnlint.semantics.values import (
     options,
     states,
 )
+from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.walking import walk
 
 MAY_SEED = re.compile(
     r"seed|determin|reproduc|random|rng|setup|set_up|init|prepare|configure", re.IGNORECASE
@@ -105,7 +109,18 @@ def fixes_seed(program: Program) -> bool:
         any(map(_may_seed, program.events()))
         or any(_may_seed(event) for event, _ in program.imports.walk())
         or not program.imports.known
+        or _is_subcommand(program)
     )
+
+
+def _is_subcommand(program: Program) -> bool:
+    """Whether another file puts a command into a group: what the group does comes before it."""
+    own = (n for n in program.module.tree.body if isinstance(n, ast.FunctionDef))
+    decorators = [d for n in own if n.name == program.name for d in n.decorator_list]
+    if not any(last_name(getattr(d, "func", d)) == "command" for d in decorators):
+        return False
+    others = program.naming(program.name)
+    return any("add_command" in module.words(module.tree).attributes for module in others)
 
 
 def seeds_anything(program: Program) -> bool:
@@ -154,12 +169,24 @@ def _unresolved_may_seed(event: Event) -> bool:
         return False
     if "seed" in event.keywords and not _OTHER_SEEDS.search(called):
         return True
+    if any(isinstance(v, Class) and _seeds_when_made(v) for v in event.operands):
+        # a parser of options makes it
+        return True
     if is_library_call(event):
         return "seed" in called.lower()
     # what is given a model comes too late for its weights, and is no help for seeding
     if called[:1].isupper() or any(isinstance(v, Instance | Built) for v in event.operands):
         return "seed" in called.lower()
     return bool(MAY_SEED.search(called)) and not _OTHER_SETUP.search(called)
+
+
+def _seeds_when_made(cls: Class) -> bool:
+    """Whether an object of a class fixes a seed as it is made."""
+    return any(
+        isinstance(made := cls.find(name), Function)
+        and any("seed" in called_name(n) for n in walk(made.node) if isinstance(n, ast.Call))
+        for name in ("__init__", "__post_init__")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from nnlint.semantics.holding import Indexed, covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    RECEIVER,
     Built,
     Function,
     Instance,
@@ -403,7 +404,7 @@ class _ModeEvents:
         self._given = Indexed(
             (value, event)
             for event in program.events("forward", "opaque", "fit")
-            for value in (event.subject, *event.operands)
+            for value in (event.subject, _whole_of(event.subject), *event.operands)
         )
 
     def of(self, model: Value, others: Iterable[Event]) -> Block:
@@ -449,8 +450,12 @@ def may_change_mode(event: Event, model: Value) -> bool:
     """Whether something unresolved is given a model and may switch its mode."""
     called = event.name.rpartition(".")[2]
     if event.kind == "forward":
-        given = isinstance(event.subject, Unknown) and event.operands
-        return bool(given) and _given(event.operands, model)
+        if not isinstance(event.subject, Unknown):
+            return False
+        # a method of a base class that is not to be seen: `state.eval()`
+        called = event.subject.name.rpartition(".")[2]
+        methods = (_whole_of(event.subject),) if _CHANGES_MODE.search(called) else ()
+        return _given((*methods, *event.operands), model)
     if event.kind not in ("opaque", "fit"):
         return False
     if event.kind == "opaque" and _KEEPS_MODE.search(called):
@@ -461,6 +466,11 @@ def may_change_mode(event: Event, model: Value) -> bool:
         if not _CHANGES_MODE.search(called):
             return False
     return _given((event.subject, *event.operands), model)
+
+
+def _whole_of(called: Value | None) -> Value | None:
+    """The object that a call is an unknown method of."""
+    return called.state.get(RECEIVER) if isinstance(called, Unknown) else None
 
 
 def _given(values: tuple[Value | None, ...], model: Value) -> bool:

@@ -166,7 +166,7 @@ class Members(TrainingCalls):
             return BoundMethod(value, name)
         if name in WRAPPED and self.objects.is_module(value):
             return value
-        member = Unknown(f"self.{name}", "attribute")
+        member = Unknown(f"self.{name}", "attribute", {RECEIVER: value})
         value.state[name] = member
         return member
 

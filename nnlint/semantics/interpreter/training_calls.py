@@ -134,10 +134,14 @@ class TrainingCalls(Calls):
             self.call(value, (), {}, site)
 
     def run_closures(self, operands: Sequence[Value], site: Site) -> None:
-        """Run the closures given to an optimizer's step: they come before it takes effect."""
+        """Run the closures given to an optimizer's step: they come before it takes effect.
+
+        Source: every optimizer of torch calls its closure under `torch.enable_grad()`.
+        """
         for operand in operands:
             if isinstance(operand, (Function, BoundMethod)):
-                self.call(operand, (), {}, site)
+                with self.gradients(True):
+                    self.call(operand, (), {}, site)
 
     def duck_call(
         self,
