@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.semantics.values import Site
 from nnlint.syntax.calls import called_name, last_name
+from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement, function_around, targets_of
 from nnlint.syntax.walking import walk
 
@@ -52,8 +54,7 @@ def told_about(site: Site) -> list[str]:
         made = [text for a in inner if isinstance(a, ast.Call) for text in _texts(a)]
         said = [*known, *(text for text in _texts(placed.node) if text not in made)]
     own: ast.AST = function_around(module, node) or module.tree
-    behind = [s for s in walk(own) if isinstance(s, ast.stmt) and _is_behind(s, placed.node)]
-    for statement in sorted(behind, key=lambda s: (s.lineno, s.col_offset)):
+    for statement in _behind(module.once(_by_name, own), placed.node, known):
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             names = assigned_by(statement)
             if _is_computed_from(statement.value, known):
@@ -67,8 +68,40 @@ def told_about(site: Site) -> list[str]:
     return said
 
 
-def _is_behind(statement: ast.stmt, first: ast.stmt) -> bool:
-    return statement.lineno > (first.end_lineno or first.lineno)
+_Places = dict[str, list[tuple[int, int, ast.stmt]]]
+"""By each name the statements that mention it, with their rows and columns."""
+
+
+def _by_name(module: ModuleSyntax, own: ast.AST) -> _Places:
+    found: _Places = {}
+    for statement in walk(own):
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
+            for name in _read(statement):
+                place = statement.lineno, statement.col_offset, statement
+                found.setdefault(name, []).append(place)
+    return found
+
+
+def _behind(places: _Places, first: ast.stmt, known: set[str]) -> Iterator[ast.stmt]:
+    """The statements behind one that mention a known name, in the order in which they are written;
+    what becomes known on the way counts. Each name is looked up once, however many scores there are.
+    """
+    row = first.end_lineno or first.lineno
+    asked: set[str] = set()
+    waiting: dict[tuple[int, int], ast.stmt] = {}
+    order: list[tuple[int, int]] = []
+    while True:
+        for name in known - asked:
+            asked.add(name)
+            for line, column, statement in places.get(name, ()):
+                if line > row and (line, column) not in waiting:
+                    waiting[line, column] = statement
+                    heappush(order, (line, column))
+        if not order:
+            return
+        place = heappop(order)
+        row = place[0]
+        yield waiting[place]
 
 
 def _shown(statement: ast.stmt, known: set[str]) -> Iterator[str]:
