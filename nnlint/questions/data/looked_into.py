@@ -4,6 +4,7 @@ nothing goes over all."""
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 
 from nnlint.questions.data.loaders import loaders_in
 from nnlint.semantics.analysis import Program
@@ -206,7 +207,7 @@ def _is_wrapped(iterated: ast.expr, read: ast.expr) -> bool:
 
 def _ends_soon(loop: ast.For) -> bool:
     """Whether a loop ends in its first round, or after a written number of them."""
-    at_once = any(isinstance(statement, ast.Break | ast.Return) for statement in loop.body)
+    at_once = any(isinstance(s, ast.Break | ast.Return) for s in _run_in_each_round(loop.body))
     return at_once or end_after(loop) is not None
 
 
@@ -221,10 +222,18 @@ def _is_asked_once(node: ast.AST, iterator: ast.expr) -> bool:
             return False
 
 
+def _run_in_each_round(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a loop that no test decides about, those in `with` and `try` included."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.With | ast.Try):
+            yield from _run_in_each_round(statement.body)
+
+
 def end_after(loop: ast.For) -> ast.AST | None:
     """The `break` of a loop that comes after a written number of rounds."""
     counter = _counter(loop)
-    for statement in loop.body:
+    for statement in _run_in_each_round(loop.body):
         match statement:
             case ast.If(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body):
                 counts = isinstance(op, ast.Gt | ast.GtE | ast.Eq) and isinstance(

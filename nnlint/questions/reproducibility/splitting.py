@@ -124,6 +124,9 @@ def _is_given(call: ast.AST, entry: Entry) -> bool:
     """Whether a call may be given a seed or a generator, or not to shuffle."""
     if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
         return True
+    if isinstance(call.func, ast.Call):
+        # `partial(train_test_split, random_state=0)(x, y)`
+        return True
     for keyword in call.keywords:
         nothing = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
         if keyword.arg is None or (keyword.arg in _SOURCES and not nothing):

@@ -29,6 +29,7 @@ from nnlint.semantics.values import (
     Value,
     options,
 )
+from nnlint.syntax.calls import argument_of
 from nnlint.syntax.sizes import is_only_measured
 from nnlint.syntax.statements import functions_around
 from nnlint.syntax.walking import walk
@@ -352,13 +353,19 @@ def _runs_in_eval_mode(model: Value) -> bool:
     if not isinstance(run, Function) or not run.node.args.args:
         return False
     own = run.node.args.args[0].arg
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == "eval"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == own
-        for node in walk(run.node)
-    )
+    return any(_turns_off(node, own) for node in walk(run.node))
+
+
+def _turns_off(node: ast.AST, own: str) -> bool:
+    """Whether training mode is turned off for what has a name: `self.eval()`, `self.train(False)`."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=name), attr="eval"):
+            return name == own
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="train")):
+            mode = argument_of(node, "mode", 0)
+            return name == own and isinstance(mode, ast.Constant) and mode.value is False
+        case _:
+            return False
 
 
 def _only_tries_sizes(found: Pass) -> bool:

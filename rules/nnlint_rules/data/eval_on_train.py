@@ -123,6 +123,8 @@ def eval_on_train(program: Program, context: Context) -> None:
             message,
             help="Take it on rows that are kept out of training, or call it a training score.",
             related=related,
+            # a score that is called nothing claims nothing
+            level=None if score.idle is None else Level.WARNING,
         )
     for event in given_training_data(program):
         context.report(
