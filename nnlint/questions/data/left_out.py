@@ -27,7 +27,7 @@ from nnlint.questions.data.looked_into import (
     is_only_looked_into,
 )
 from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
-from nnlint.questions.data.trainers_data import gives_own_data
+from nnlint.questions.data.trainers_data import EVALUATION_HOOKS, gives_own_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.registration import is_module
 from nnlint.semantics.values import Built, Constant, Instance, Site, constant, names_of
@@ -36,8 +36,6 @@ from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
 from nnlint.syntax.walking import walk
 
-_HOOKS = frozenset({"val_dataloader", "test_dataloader"})
-"""The methods by which Lightning asks for the loaders to evaluate on."""
 _EVAL_STRATEGIES = frozenset({"eval_strategy", "evaluation_strategy"})
 """The argument by which a Hugging Face trainer is told when to evaluate, and its former name."""
 _SCORE = re.compile(
@@ -72,7 +70,9 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
         if _leaves_none_out(loader) or _needs_full_batches(program) or _scores_nothing(program):
             continue
         roles = roles_of_loader(loader)
-        given_to_evaluate = id(loader) in given or any(is_method(b, _HOOKS) for b in blocks)
+        given_to_evaluate = id(loader) in given or any(
+            is_method(b, {*EVALUATION_HOOKS}) for b in blocks
+        )
         called_so = roles == {EVAL} and not _is_of_any_data(loader)
         if called_so or (given_to_evaluate and TRAIN not in roles):
             yield loader
@@ -130,18 +130,12 @@ def dropping_arguments(program: Program) -> Iterator[tuple[Site, Built]]:
         if constant(dropped, soft=False) is not True or not _evaluates(program, trainer, given):
             continue
         if constant(given.arguments.get("per_device_eval_batch_size")) != 1:
-            written = argument_of(given.site.node, "dataloader_drop_last", _BY_NAME)
-            keyword = _keyword_of(given.site, written)
-            yield keyword or given.site, trainer
+            yield _keyword_of(given.site, "dataloader_drop_last") or given.site, trainer
 
 
-_BY_NAME = 1000
-"""The place of a parameter that is given by its name alone."""
-
-
-def _keyword_of(call: Site, value: ast.expr | None) -> Site | None:
+def _keyword_of(call: Site, name: str) -> Site | None:
     keywords = call.node.keywords if isinstance(call.node, ast.Call) else []
-    return next((Site(call.module, k) for k in keywords if k.value is value), None)
+    return next((Site(call.module, k) for k in keywords if k.arg == name), None)
 
 
 def _evaluates(program: Program, trainer: Built, given: Built) -> bool:

@@ -20,7 +20,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Instance, Site, Unknown, names_of
 from nnlint.syntax.statements import class_around
 
-_EVALUATION_HOOKS = ("val_dataloader", "test_dataloader")
+EVALUATION_HOOKS = ("val_dataloader", "test_dataloader")
 """The methods by which Lightning asks for the loaders to evaluate on."""
 _DATA_METHODS = frozenset(
     {"get_train_dataloader", "get_eval_dataloader", "train_dataloader", "val_dataloader"}
@@ -73,7 +73,7 @@ def hooks_with_training_data(program: Program) -> Iterator[tuple[Site, Built, st
     trained = [t.loader for t in training_loaders(program) if t.batches is None and not t.chosen]
     if not trained or any(map(tries_out, trained)) or role_of_name(program.name) == TRAIN:
         return
-    for hook in _EVALUATION_HOOKS:
+    for hook in EVALUATION_HOOKS:
         given = [
             (loader, _made_in(hook, loader, blocks))
             for loader, blocks in built_loaders(program)

@@ -208,8 +208,6 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     if logarithm.entry.name not in NATURAL or not logarithm.inputs:
         return None
     if _is_shown(logarithm) or is_test(logarithm.site.module):
-        return None
-    if is_test(logarithm.site.module):
         # what a test expects is no loss that anything learns from
         return None
     made = makers(logarithm.inputs[0]) or ()

@@ -24,9 +24,9 @@ from nnlint.semantics.values import (
     MODEL_OF,
     OWNER,
     Built,
-    Choice,
     Unknown,
     Value,
+    options,
 )
 
 _MAY_CLEAR = re.compile(r"grad|optim|step|update|backward|reset|train|closure", re.IGNORECASE)
@@ -181,8 +181,11 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
 def _shares_groups(left: Value | None, right: Value | None) -> bool:
     """Whether one optimizer is built on the groups of the other, as the inner one of a project's
     own optimizer is: what clears the gradients of the one clears those of the other."""
-    options = [v.options if isinstance(v, Choice) else (v,) for v in (left, right)]
-    return any(_groups_of(a) is b or _groups_of(b) is a for a in options[0] for b in options[1])
+    if left is None or right is None:
+        return False
+    return any(
+        _groups_of(a) is b or _groups_of(b) is a for a in options(left) for b in options(right)
+    )
 
 
 def _groups_of(optimizer: Value | None) -> Value | None:
