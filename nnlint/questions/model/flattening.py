@@ -74,6 +74,9 @@ def _folds(operation: Operation, source: Tensor, result: Shape | None) -> bool:
         return batched and flattens_everything(operation)
     if result is None or not result:
         return False
+    if any(axis.meaning == "batch" for dimension in result[:-1] for axis in dimension):
+        # it is still there: the part of it among the features is one that was put into it before
+        return False
     return len(source.shape) > 1 and _holds_batch(result[-1]) and not _holds_batch(source.shape[-1])
 
 
