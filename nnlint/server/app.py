@@ -305,8 +305,9 @@ def _answer(server: Server) -> None:
             made += [actions.fix_all(edit)] if edit is not None else []
         return made
 
+    # on Python 3.10 pygls takes no `Any` for the type of a first parameter
     @server.command(actions.FIX_ALL)
-    async def fix_all(uri: Any = None) -> int:
+    async def fix_all(server: Server, uri: Any = None) -> int:
         buffer = service.buffers.of(str(uri))
         edit = await _fixed(server, buffer) if buffer else None
         if edit is None:
@@ -317,7 +318,7 @@ def _answer(server: Server) -> None:
         return int(answer.applied)
 
     @server.command(actions.VERIFY)
-    async def verify(told: Any = None) -> str | None:
+    async def verify(server: Server, told: Any = None) -> str | None:
         verdict = await _verified(server, told)
         return verdict.status if verdict else None
 
