@@ -51,7 +51,6 @@ from nnlint.semantics.values import (
     names_of,
 )
 from nnlint.syntax.statements import function_around
-from nnlint.syntax.test_cases import is_test
 
 _AVERAGING = re.compile(r"tta|test_?time|ensembl", re.IGNORECASE)
 
@@ -109,7 +108,7 @@ def _random_transforms(program: Program) -> tuple[RandomTransform, ...]:
 
 
 def _found_in(program: Program) -> Iterator[RandomTransform]:
-    if is_test(program.module) or _only_looks(program):
+    if _only_looks(program):
         return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
     if not augmented:

@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
+from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
 BATCHES, EXAMPLES, BUT_LAST, FULL_BUT_LAST = "batches", "examples", "but last", "full but last"
@@ -41,6 +42,8 @@ def divisor_of(division: Event, gather: Event, loop: Block, loader: Value) -> st
         ):
             return FULL_BUT_LAST if _starts_at(loop) == 0 and len(operands) == 2 else ""
         case Constant() if _counts_rounds(division.site, loop):
+            return BATCHES
+        case Constant() if _counts_additions(divisor, gather):
             return BATCHES
         case _:
             return ""
@@ -124,6 +127,29 @@ def _counts_rounds(division: Site, loop: Block) -> bool:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
     ]
     return len(changes) == 1 and any(_adds_one(statement, name) for statement in body)
+
+
+def _counts_additions(divisor: Constant, gather: Event) -> bool:
+    """Whether a number is counted up by one wherever something is added to a sum, as an object
+    does that keeps a mean: its methods say both, one beside the other."""
+    counted = divisor.made
+    if isinstance(counted, Arithmetic) and counted.operator in ("int", "float"):
+        counted = counted.operands[0]
+    if not isinstance(counted, Arithmetic) or counted.operator != "+" or counted.site is None:
+        return False
+    by = counted.operands[-1]
+    if not isinstance(by, Constant) or by.value != 1:
+        return False
+    return _stand_together(counted.site, gather.site)
+
+
+def _stand_together(first: Site, second: Site) -> bool:
+    """Whether two places are in statements of one block, one of which never runs alone."""
+    if first.module is not second.module:
+        return False
+    placed = [enclosing_statement(site.module, site.node) for site in (first, second)]
+    blocks = [one.block for one in placed if one is not None]
+    return len(blocks) == 2 and blocks[0] is blocks[1]
 
 
 def _adds_one(statement: ast.stmt, name: str) -> bool:

@@ -446,7 +446,9 @@ class Members(TrainingCalls):
         if event == "draw":
             draws = method_draw(entry.family, name)
             return self.draw(draws, built, built, positional, keywords, site)
-        if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
+        is_layer = self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"
+        # a metric is a module, whose methods are its own
+        if event and (entry.kind == "metric" or not is_layer):
             # of gradients, and not of data
             scales = entry.family == "scaler" and entry.kind != "estimator"
             operands = self.scaled(operands, site) if scales else operands

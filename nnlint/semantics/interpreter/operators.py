@@ -220,7 +220,13 @@ class Operators:
             case ast.BinOp(right=ast.Call(func=ast.Name(id="len"), args=[ast.Name() as counted])):
                 # a list that a loop fills has as many elements as it has rounds
                 return Unknown("len", "length", {MADE_OF: self.machine.evaluate(counted)})
-            case ast.BinOp(right=ast.Name()) if right.made is not None:
+            case ast.BinOp(right=ast.Name() | ast.Attribute()) if right.made is not None:
+                return right
+            case ast.BinOp(
+                right=ast.Call(
+                    func=ast.Name(id="float" | "int"), args=[ast.Name() | ast.Attribute()]
+                )
+            ) if right.made is not None:
                 return right
             case _:
                 return None
