@@ -191,8 +191,18 @@ def _is_plain(found: Pass, program: Program) -> bool:
         return False
     return subject is not None and (
         not isinstance(subject, Unknown)
-        or (is_model(subject, program.events()) and not _is_wrapped(subject))
+        or (
+            is_model(subject, program.events())
+            and not _is_wrapped(subject)
+            and not _is_given_a_model(found, program)
+        )
     )
+
+
+def _is_given_a_model(found: Pass, program: Program) -> bool:
+    """Whether what runs is handed a model with its data: a method of which nothing is known may
+    train it for the task at hand."""
+    return any(is_model(value, program.events()) for value in found.event.operands)
 
 
 def _is_wrapped(made: Unknown) -> bool:
