@@ -23,8 +23,8 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.bindings import bound_names
-from nnlint.syntax.module import stands_in
 from nnlint.syntax.calls import last_name
+from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
 from nnlint.syntax.walking import walk
 
