@@ -227,7 +227,9 @@ def _in_function(around: ast.AST, known: list[Shuffled]) -> Iterator[Apart]:
                 continue
             if _is_restored(first, second, around) or _is_undone(first, second, around):
                 continue
-            if any(_is_drawn_within(known, a, b, around) for a, b in ((first, second), (second, first))):
+            if any(
+                _is_drawn_within(known, a, b, around) for a, b in ((first, second), (second, first))
+            ):
                 continue
             if _has_partner(first, known) or _has_partner(second, known):
                 continue
