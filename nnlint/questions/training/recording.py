@@ -22,7 +22,6 @@ from nnlint.semantics.values import ARGUMENTS, Built, Instance, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, functions_around
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _LEAVES_GRADIENTS = re.compile(
@@ -63,9 +62,6 @@ class RecordedEvaluation:
 
 def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
     """Evaluations with gradients on, of which nothing in sight could need any."""
-    # what a test of the code evaluates is small
-    if is_test(program.module):
-        return
     if any(operation.entry.family == "gradient" for operation in program.operations):
         return
     every = passes(program)
