@@ -31,6 +31,8 @@ metric, or that mean times the size of a full batch."""
 _LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
 _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
 _SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"})
+_WHOLE = frozenset({"torch.all"})
+"""What says of each example whether all of it is right, given an axis."""
 MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
 """Functions and methods that give a mean."""
 AXES = frozenset({"dim", "axis", "weights", "where"})
@@ -195,7 +197,8 @@ def _comparison(value: Value | None, depth: int = 12) -> Operation | None:
         return _comparison(array.state.get(MADE_OF), depth - 1)
     if not isinstance(producer, Operation):
         return None
-    if producer.entry.family in _SQUEEZES and producer.inputs and depth:
+    whole = producer.entry.name in _WHOLE and "dim" in producer.explicit
+    if (producer.entry.family in _SQUEEZES or whole) and producer.inputs and depth:
         return _comparison(producer.inputs[0], depth - 1)
     return producer if producer.entry.name in COMPARISONS else None
 

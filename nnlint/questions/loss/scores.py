@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnlint.questions.data.loaders import examples_of
 from nnlint.questions.loss.added import (
@@ -18,7 +18,14 @@ from nnlint.questions.loss.added import (
     loss_of,
     number_of,
 )
-from nnlint.questions.loss.divisors import BATCHES, BUT_LAST, FULL_BUT_LAST, divisor_of
+from nnlint.questions.loss.divisors import (
+    BATCHES,
+    BUT_LAST,
+    EXAMPLES,
+    FULL_BUT_LAST,
+    LAST,
+    divisor_of,
+)
 from nnlint.questions.loss.losses import averages_over_all_elements
 from nnlint.questions.training.measuring import COMPARISONS
 from nnlint.questions.training.passes import passes
@@ -27,6 +34,7 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import depends_on, keeps_examples, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    MADE,
     MADE_OF,
     Arithmetic,
     Built,
@@ -95,6 +103,7 @@ def _averages(program: Program) -> tuple[Average, ...]:
     return (
         *_means_of_lists(program, placed, evaluating),
         *_divided_sums(program, placed, evaluating),
+        *_of_last_batches(program, placed, evaluating),
     )
 
 
@@ -131,6 +140,58 @@ def _divided_sums(
             if has_several_batches(loader, site, loop) and not _is_given_sum(program, gather):
                 found[site.key] = Average(site, gather, kind, by, loader, evaluates, loss)
     yield from found.values()
+
+
+def _of_last_batches(
+    program: Program, placed: list[Placed], evaluating: set[int]
+) -> Iterator[Average]:
+    """Divisions of what the last round of an evaluation has left, as if it was the sum of all."""
+    loops = {
+        id(block): block
+        for _, blocks in program.walk()
+        for block in blocks
+        if id(block) in evaluating and block.kind == "loop" and not block.unrolled
+    }
+    seen: set[object] = set()
+    for division, around in placed:
+        if division.kind != "average" or division.site.key in seen:
+            continue
+        for loop in loops.values():
+            loader = gone_over(loop)
+            if loader is None or loop in around or _goes_on(division.site):
+                continue
+            made = _made_at(division.subject, loader)
+            if made is None or not _stands_in(made, loop):
+                continue
+            if divisor_of(division, division, loop, loader) in (BATCHES, EXAMPLES):
+                seen.add(division.site.key)
+                last = replace(division, site=made)
+                yield Average(division.site, last, MEAN, LAST, loader, True)
+
+
+def _made_at(value: Value | None, loader: Value) -> Site | None:
+    """Where the mean loss of a batch is computed that a value is, or a multiple of."""
+    while isinstance(value, Extent) and value.made is not None:
+        value = value.made
+    if isinstance(value, Arithmetic) and value.operator == "*":
+        return next((at for part in value.operands if (at := _made_at(part, loader))), None)
+    kind, loss = added(value, loader)
+    if kind != MEAN:
+        return None
+    if loss is not None:
+        return loss.site
+    bare = number_of(value)
+    made = getattr(tensor_of(bare), "producer", None) if bare is not None else None
+    unresolved = (value, bare, made.of if isinstance(made, Source) else None)
+    sites = (v.state.get(MADE, ())[-1:] for v in unresolved if isinstance(v, Unknown))
+    return next((site for found in sites for site in found), None)
+
+
+def _stands_in(site: Site, loop: Block) -> bool:
+    """Whether a place is in the body of a loop."""
+    if loop.site is None or loop.site.module is not site.module:
+        return False
+    return any(site.node is node for node in walk(loop.site.node))
 
 
 def _kept_at(gather: Event, division: Event, inside: Sequence[Block]) -> Site | None:

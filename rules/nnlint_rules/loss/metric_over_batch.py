@@ -20,8 +20,8 @@ def metric_over_batch(program: Program, context: Context) -> None:
     ## What it does
     Reports predictions that are the largest over axis 0, the examples of the batch, where they
     are compared with the labels; a number of right examples divided by the number of batches;
-    and a sum over a loader that sees a part of its data set, as under a `SubsetRandomSampler`,
-    divided by the size of all of it.
+    what the last batch has left, divided as if it was the sum of all; and a sum over a loader that
+    sees a part of its data set, as under a `SubsetRandomSampler`, divided by the size of all of it.
 
     ## Why it hurts training
     The accuracy is no accuracy: over the wrong axis it compares numbers of examples with
@@ -108,6 +108,9 @@ def told_wrong(found: Average) -> tuple[str, str, str] | None:
     examples = "Divide by the number of examples, such as `len(loader.dataset)`."
     weigh = "Weigh each batch's mean by its own number of examples, such as `len(y)`."
     match found.kind, found.by:
+        case _, divisors.LAST:
+            wrong = "divides what the last batch has left, and no sum: the others count for nothing"
+            return wrong, "Add up what each batch gives.", "each batch replaces this"
         case added.COUNT, divisors.BATCHES:
             wrong = "divides a number of examples by the number of batches: the accuracy comes out"
             return f"{wrong} too high by the batch size", examples, "examples are counted here"
