@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType
 from typing import NamedTuple
 
-from nnlint.questions.loss.exponents import is_among_itself, is_most_likely
+from nnlint.questions.loss.exponents import (
+    is_among_itself,
+    is_at_least_half,
+    is_most_likely,
+    is_replaced_where_infinite,
+)
 from nnlint.questions.loss.raw_outputs import LINEAR, is_raw, library_logits
 from nnlint.questions.loss.searching import ranks_what_comes_next
 from nnlint.questions.model.batches import elsewhere
@@ -216,8 +221,12 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     if ranks_what_comes_next(logarithm):
         return None
     if operation.entry.activation in ("softmax", "sigmoid"):
-        picked = is_most_likely(logarithm, operation)
-        return None if picked else (operation.entry.activation, operation)
+        safe = (
+            is_most_likely(logarithm, operation)
+            or (operation.entry.activation == "sigmoid" and is_at_least_half(operation))
+            or is_replaced_where_infinite(logarithm)
+        )
+        return None if safe else (operation.entry.activation, operation)
     name = inner[0].entry.activation if inner and len(inner) == 1 else ""
     if operation.entry.name == "torch.sub" and name == "sigmoid":
         if constant(operation.arguments.get("input")) in (1, 1.0):

@@ -211,7 +211,22 @@ def _has_to_be(tensor: Tensor, moved: bool) -> tuple[Tensor, ...] | None:
         return parts[:1]
     if not producer.entry.name.startswith("torch."):
         return None
-    call = producer.site.node
-    method = isinstance(call, ast.Call) and _receiver(call, producer.site.module) is not None
+    if producer.layer is not None:
+        return ()
+    if not isinstance(producer.site.node, ast.Call):
+        return _surest(parts)
     # other objects have methods of the same names: `tree.add(branch)`
-    return parts[:1] if producer.layer is None and method else ()
+    return parts[:1] if _receiver(producer.site.node, producer.site.module) is not None else ()
+
+
+def _surest(parts: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+    """The operand that has to be a tensor, so that what an operator gives is one: sets and numbers
+    have operators, too."""
+    made = [p for p in parts if isinstance(p.producer, Operation)]
+    called = [
+        p
+        for p in made
+        if isinstance(p.producer, Operation) and isinstance(p.producer.site.node, ast.Call)
+    ]
+    surest = (called or made or parts)[:1]
+    return tuple(surest) or None

@@ -9,21 +9,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from nnlint.questions.participants import (
+    gives_more,
     held_models,
     is_library_call,
     is_optimizer,
+    needs_no_gradients,
     steps_optimizer,
     touches,
 )
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, distinct
+from nnlint.semantics.holding import covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (
     MODEL_OF,
     OWNER,
     Built,
+    Instance,
     Unknown,
     Value,
     options,
@@ -76,7 +79,7 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
     for step, blocks in program.walk():
         if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
             continue
-        if _is_left_to_others(program, step.subject):
+        if _is_left_to_others(program, step.subject) or _goes_its_own_way(step):
             continue
         loop = innermost_loop(blocks, "backward")
         if loop is None:
@@ -98,6 +101,14 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
         if "stale" in states and "clean" not in states:
             seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
+
+
+def _goes_its_own_way(step: Event) -> bool:
+    """Whether an optimizer of the project is given losses, so that it does by itself what is to be
+    done to gradients, or reads none."""
+    if needs_no_gradients(step.subject):
+        return True
+    return isinstance(step.subject, Instance) and gives_more(step)
 
 
 def _is_left_to_others(program: Program, optimizer: Value | None) -> bool:
@@ -173,7 +184,11 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
     if isinstance(subject, Unknown) and isinstance(subject.state.get(MODEL_OF), Value):
         subject = subject.state[MODEL_OF]
     if is_optimizer(subject):
-        return distinct(subject, optimizer) and not _shares_groups(subject, optimizer)
+        if not distinct(subject, optimizer) or _shares_groups(subject, optimizer):
+            return False
+        # two optimizers of one model clear the same gradients
+        own, others = held_models(optimizer) or (), held_models(subject) or ()
+        return not any(same_model(left, right) for left in own for right in others)
     models = held_models(optimizer)
     return bool(models) and all(distinct(subject, model) for model in models or ())
 

@@ -15,7 +15,7 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
+from nnlint.semantics.values import Arithmetic, Built, Tensor, Value, options
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.walking import walk
@@ -110,6 +110,16 @@ class _Training:
             self._known[id(block)] = known
         return known
 
+    def is_for_input(self, event: Event) -> bool:
+        """Whether the gradient of what a model is given is asked for, as for an attack or a map of
+        what matters: nothing is trained by it."""
+        read = self._program.once(_read_gradients)
+        return bool(read) and any(
+            id(tensor_of(option) or option) in read
+            for operand in event.operands
+            for option in (options(operand) if operand is not None else ())
+        )
+
     def is_scored(self, event: Event) -> bool:
         """Whether a score is computed from what comes out of a pass."""
         return id(event) in self._program.once(scored_passes)
@@ -152,6 +162,12 @@ class _Training:
             names = (event.name.rpartition(".")[2] for event in block.events("opaque"))
             known = self._adapts[id(block)] = any(map(_ADAPTS.search, names))
         return known
+
+
+def _read_gradients(program: Program) -> frozenset[int]:
+    """The identities of the tensors whose gradients a program reads."""
+    read = (event.subject for event in program.events("read_grad"))
+    return frozenset(id(tensor_of(value) or value) for value in read)
 
 
 def _trains(event: Event) -> bool:
@@ -199,8 +215,10 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
         role = "other"
     elif evaluates:
         role = "eval"
+    elif event.grad and len(apart) < len(scopes):
+        role = "other" if trains.is_for_input(event) else "train"
     else:
-        role = "train" if event.grad and len(apart) < len(scopes) else ""
+        role = ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     around = reversed(scopes[: len(scopes) - len(apart)])
     batches = next((b for b in around if b.kind == "loop" and goes_over_data(b)), None)
