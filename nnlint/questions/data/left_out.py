@@ -91,6 +91,21 @@ def _leaves_none_out(loader: Built) -> bool:
     return isinstance(size, int) and size > 0 and number is not None and number % size == 0
 
 
+def _goes_round(loader: Built, program: Program) -> bool:
+    """Whether a loader is gone over again and again, as by `itertools.cycle`: of what is shuffled
+    anew nothing is left out for good, and who takes so many batches says how many."""
+    names = set(names_of(loader))
+    for module in {id(m): m for m in (loader.site.module, program.module)}.values():
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and _ENDLESS.search(called_name(node)):
+                if any(
+                    part is loader.site.node or (isinstance(part, ast.Name) and part.id in names)
+                    for part in node.args
+                ):
+                    return True
+    return False
+
+
 def _is_one_batch(loader: Built) -> bool:
     """Whether the batch size of a loader is the length of its data set: `batch_size=len(data)`."""
     call = loader.site.node
@@ -113,21 +128,6 @@ def _only_value_of(module: ModuleSyntax, name: ast.expr) -> ast.expr | None:
         if isinstance(node, ast.Assign) and any(ast.unparse(t) == written for t in node.targets)
     ]
     return values[0] if len(values) == 1 else None
-
-
-def _goes_round(loader: Built, program: Program) -> bool:
-    """Whether a loader is gone over again and again, as by `itertools.cycle`: of what is shuffled
-    anew nothing is left out for good, and who takes so many batches says how many."""
-    names = set(names_of(loader))
-    for module in {id(m): m for m in (loader.site.module, program.module)}.values():
-        for node in module.nodes:
-            if isinstance(node, ast.Call) and _ENDLESS.search(called_name(node)):
-                if any(
-                    part is loader.site.node or (isinstance(part, ast.Name) and part.id in names)
-                    for part in node.args
-                ):
-                    return True
-    return False
 
 
 def _needs_full_batches(program: Program) -> bool:
