@@ -28,7 +28,6 @@ from nnlint.semantics.values import (
     names_of,
     same,
 )
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _TRAINS = ("backward", "step", "fit")
@@ -109,7 +108,7 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
     """Loaders that are called ones of held-out data and hold the rows that all training is on,
     with the loader that is trained on."""
     trained = [t.loader for t in training_loaders(program) if not t.chosen]
-    if not trained or any(map(tries_out, trained)) or is_test(program.module):
+    if not trained or any(map(tries_out, trained)):
         return
     told: set[int] = set()
     for evaluation in evaluations(program):

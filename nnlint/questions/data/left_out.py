@@ -43,6 +43,9 @@ _SCORE = re.compile(
     re.IGNORECASE,
 )
 
+_ENDLESS = re.compile(r"cycle|infinite|endless|forever|repeat", re.IGNORECASE)
+"""How what gives the batches of a loader without an end is called."""
+
 _BATCH_SIZES = frozenset({"batch_size", "batchsize", "bs"})
 
 _SCORES = frozenset(
@@ -69,6 +72,8 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
             continue
         if _leaves_none_out(loader) or _needs_full_batches(program) or _scores_nothing(program):
             continue
+        if _goes_round(loader, program):
+            continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(
             is_method(b, {*EVALUATION_HOOKS}) for b in blocks
@@ -79,9 +84,50 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
 
 
 def _leaves_none_out(loader: Built) -> bool:
-    """Whether the batch size divides the number of examples, which is known."""
+    """Whether the batch size divides the number of examples, which is known, or is that number."""
+    if _is_one_batch(loader):
+        return True
     size, number = constant(loader.arguments.get("batch_size")), examples_of(loader)
     return isinstance(size, int) and size > 0 and number is not None and number % size == 0
+
+
+def _is_one_batch(loader: Built) -> bool:
+    """Whether the batch size of a loader is the length of its data set: `batch_size=len(data)`."""
+    call = loader.site.node
+    if not isinstance(call, ast.Call):
+        return False
+    size, data = argument_of(call, "batch_size", 1), argument_of(call, "dataset", 0)
+    if isinstance(size, ast.Name | ast.Attribute):
+        size = _only_value_of(loader.site.module, size)
+    if not isinstance(size, ast.Call) or called_name(size) != "len" or len(size.args) != 1:
+        return False
+    return data is not None and ast.unparse(size.args[0]) == ast.unparse(data)
+
+
+def _only_value_of(module: ModuleSyntax, name: ast.expr) -> ast.expr | None:
+    """What a variable is given in a file, where that is one thing."""
+    written = ast.unparse(name)
+    values = [
+        node.value
+        for node in module.nodes
+        if isinstance(node, ast.Assign) and any(ast.unparse(t) == written for t in node.targets)
+    ]
+    return values[0] if len(values) == 1 else None
+
+
+def _goes_round(loader: Built, program: Program) -> bool:
+    """Whether a loader is gone over again and again, as by `itertools.cycle`: of what is shuffled
+    anew nothing is left out for good, and who takes so many batches says how many."""
+    names = set(names_of(loader))
+    for module in {id(m): m for m in (loader.site.module, program.module)}.values():
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and _ENDLESS.search(called_name(node)):
+                if any(
+                    part is loader.site.node or (isinstance(part, ast.Name) and part.id in names)
+                    for part in node.args
+                ):
+                    return True
+    return False
 
 
 def _needs_full_batches(program: Program) -> bool:

@@ -19,7 +19,6 @@ from nnlint.semantics.conditions import off_by_default
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Instance, Site, Unknown, names_of
 from nnlint.syntax.statements import class_around
-from nnlint.syntax.test_cases import is_test
 
 EVALUATION_HOOKS = ("val_dataloader", "test_dataloader")
 """The methods by which Lightning asks for the loaders to evaluate on."""
@@ -31,9 +30,6 @@ _DATA_METHODS = frozenset(
 
 def given_training_data(program: Program) -> Iterator[Event]:
     """Where a trainer is given the rows that it trains on to evaluate on as well."""
-    if is_test(program.module):
-        # what a test trains on is there to be run, whatever it is given as
-        return
     for event in program.events("fit", "build"):
         trainer = event.subject
         if event.kind == "build":
@@ -107,7 +103,7 @@ def tests_of_training_data(program: Program) -> Iterator[tuple[Event, Built]]:
     call, and the loader that is trained on."""
     trained = [t.loader for t in training_loaders(program) if t.batches is None and not t.chosen]
     asked = program.events("validate", "test")
-    if not trained or not asked or any(map(tries_out, trained)) or is_test(program.module):
+    if not trained or not asked or any(map(tries_out, trained)):
         return
     for fit in program.events("fit"):
         call = fit.site.node

@@ -16,7 +16,6 @@ from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.calls import first_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import Placed, enclosing_statements, is_statement
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")
@@ -158,8 +157,6 @@ def _may_be_displayed(chain: list[Placed]) -> bool:
 def _is_tried(site: Site, chain: list[Placed]) -> bool:
     """Whether a statement is there for its errors or for the time that it takes."""
     module = site.module
-    if is_test(module):
-        return True
     for node in (placed.node for placed in chain):
         match node:
             case ast.Try():

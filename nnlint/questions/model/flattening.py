@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
 from nnlint.semantics.axes import Dimension, Shape, size_of
 from nnlint.semantics.dataflow import upstream
 from nnlint.semantics.examples import TAKES_SEQUENCES, is_batch_first
 from nnlint.semantics.layouts import is_said_to_be_batched
 from nnlint.semantics.values import Constant, Items, Join, Operation, Tensor
+from nnlint.syntax.calls import last_name
 
 CLASS_LOSSES = frozenset({"cross_entropy", "nll"})
 """Losses that tell examples from classes by the axis."""
@@ -74,10 +77,31 @@ def _folds(operation: Operation, source: Tensor, result: Shape | None) -> bool:
         return batched and flattens_everything(operation)
     if result is None or not result:
         return False
+    if _is_said_to_be_one_example(operation):
+        return False
     if any(axis.meaning == "batch" for dimension in result[:-1] for axis in dimension):
         # it is still there: the part of it among the features is one that was put into it before
         return False
     return len(source.shape) > 1 and _holds_batch(result[-1]) and not _holds_batch(source.shape[-1])
+
+
+def _is_said_to_be_one_example(operation: Operation) -> bool:
+    """Whether the first size of a reshape is a variable that is 1, as the number of examples may be
+    where one is decoded: what is folded is that one. A written `1` says nothing of the kind."""
+    node = operation.site.node
+    if operation.entry.family not in ("view", "reshape") or not isinstance(node, ast.Call):
+        return False
+    of_module = isinstance(node.func, ast.Attribute) and last_name(node.func.value) == "torch"
+    shape = node.args[of_module:]
+    first = shape[0] if shape else None
+    if isinstance(first, ast.Tuple | ast.List):
+        first = first.elts[0] if first.elts else None
+    if not isinstance(first, ast.Name | ast.Attribute):
+        return False
+    sizes = [v for k, v in operation.arguments.items() if k not in ("input", "self")]
+    flat = [i for v in sizes for i in (v.items if isinstance(v, Items) else (v,))]
+    flat = [i for v in flat for i in (v.items if isinstance(v, Items) else (v,))]
+    return bool(flat) and _number(flat[0]) == 1
 
 
 def _holds_batch(features: Dimension) -> bool:

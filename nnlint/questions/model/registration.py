@@ -19,6 +19,7 @@ from nnlint.semantics.registration import (
     is_module,
     may_hold_elsewhere,
     registered_in,
+    with_submodules,
 )
 from nnlint.semantics.values import (
     OPTIMISED,
@@ -137,6 +138,8 @@ class _Search:
         # a list of layers is never called itself
         if id(module) in self.registered or self.used.isdisjoint(registered_in([module])):
             return False
+        if _has_registered_weights(module, owner):
+            return False
         if _is_set_aside(hidden) or is_kept_by_hand(owner.cls):
             return False
         if not self.program.trains and is_reached_elsewhere(
@@ -160,6 +163,17 @@ class _Search:
             if isinstance(instance, Instance | Built):
                 yield instance
                 yield from (v for v in instance.state.values() if isinstance(v, Value))
+
+
+def _has_registered_weights(module: Value, owner: Instance) -> bool:
+    """Whether an owner registers all layers with weights of a module, as in a flat `ModuleList` of
+    the layers of all blocks."""
+    layers = [
+        part
+        for part in with_submodules([module])
+        if isinstance(part, Built) and part.entry.kind == "layer" and has_weights(part)
+    ]
+    return bool(layers) and registered_in([owner]).issuperset(map(id, layers))
 
 
 def _optimised(program: Program) -> Iterator[Parameters]:

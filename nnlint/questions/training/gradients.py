@@ -19,7 +19,7 @@ from nnlint.questions.participants import (
 )
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import covers, distinct
+from nnlint.semantics.holding import covers, distinct, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, innermost_loop
 from nnlint.semantics.values import (
@@ -184,7 +184,11 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
     if isinstance(subject, Unknown) and isinstance(subject.state.get(MODEL_OF), Value):
         subject = subject.state[MODEL_OF]
     if is_optimizer(subject):
-        return distinct(subject, optimizer) and not _shares_groups(subject, optimizer)
+        if not distinct(subject, optimizer) or _shares_groups(subject, optimizer):
+            return False
+        # two optimizers of one model clear the same gradients
+        own, others = held_models(optimizer) or (), held_models(subject) or ()
+        return not any(same_model(left, right) for left in own for right in others)
     models = held_models(optimizer)
     return bool(models) and all(distinct(subject, model) for model in models or ())
 

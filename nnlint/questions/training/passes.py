@@ -16,6 +16,9 @@ from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value, options
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import stands_in
+from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(
     r"evaluat|validat|\bvali\b|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on",
@@ -207,6 +210,7 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     on_purpose = any(_ON_PURPOSE.search(name) for name in names) or any(
         map(trains.adapts, apart[-1:])
     )
+    on_purpose = on_purpose or (not event.grad and _asks_again(event, apart))
     if not trains_here and on_purpose:
         role = "other"
     elif evaluates:
@@ -219,6 +223,20 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     around = reversed(scopes[: len(scopes) - len(apart)])
     batches = next((b for b in around if b.kind == "loop" and goes_over_data(b)), None)
     return Pass(event, role, named, tuple(apart), entry, batches, trains.is_scored(event))
+
+
+def _asks_again(event: Event, apart: list[Block]) -> bool:
+    """Whether a model is asked the same several times, in a loop that counts and makes nothing of what
+    it is given: the answers differ in training mode alone, and how much is what is looked for."""
+    loop = next((b.site.node for b in apart if b.kind == "loop" and b.site is not None), None)
+    call = event.site.node
+    if not isinstance(loop, ast.For) or called_name(loop.iter) not in ("range", "trange"):
+        return False
+    if not isinstance(call, ast.Call) or not stands_in(call, loop):
+        return False
+    given = {n.id for part in call.args for n in walk(part) if isinstance(n, ast.Name)}
+    made = {n.id for n in walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return bool(given) and given.isdisjoint(made)
 
 
 def _is_trained_on(event: Event, scopes: list[Block]) -> bool:

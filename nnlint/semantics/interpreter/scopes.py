@@ -246,6 +246,9 @@ class Scopes(Machine):
 
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """`def`: decorators that change how it is called are read at the call."""
+        if self.frame.cls is not None and any(map(_is_of_property, node.decorator_list)):
+            # the name stays the property, which is read as before
+            return
         owner = self.frame.cls
         self.write(self.frame.scope.names, node.name, Function(node, self._closure(), owner))
 
@@ -284,3 +287,8 @@ def absolute(node: ast.ImportFrom, module: ModuleSyntax) -> str | None:
     parts = parts[: len(parts) - up]
     name = ".".join([*parts, *([node.module] if node.module else [])])
     return name or node.module
+
+
+def _is_of_property(decorator: ast.expr) -> bool:
+    """Whether a decorator makes a method what is run when a property is set or deleted."""
+    return isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter")
