@@ -208,7 +208,7 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
     """
     if logarithm.entry.name not in NATURAL or not logarithm.inputs:
         return None
-    if _is_shown(logarithm):
+    if _is_of_others(logarithm) or _is_shown(logarithm):
         return None
     made = makers(logarithm.inputs[0]) or ()
     if len(made) != 1:
@@ -237,6 +237,14 @@ def unstable_logarithm(logarithm: Operation) -> tuple[str, Operation] | None:
         if not any(o.entry.name in ("torch.sub", "torch.add") for o in shifted or ()):
             return None if is_among_itself(inner[0]) else ("sum(exp)", operation)
     return None
+
+
+def _is_of_others(operation: Operation) -> bool:
+    """Whether a call has an argument that the library's function does not take: it is a tensor of
+    another kind, which only has a method of that name."""
+    call = operation.site.node
+    taken = {parameter.name for parameter in operation.entry.signature} | {"out", None}
+    return isinstance(call, ast.Call) and any(k.arg not in taken for k in call.keywords)
 
 
 def _is_shown(operation: Operation) -> bool:

@@ -14,14 +14,16 @@ from nnlint.semantics.holding import covers, same_model
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import MADE, STATE_OF, Choice, Site, Unknown, Value, states
-from nnlint.syntax.calls import first_argument
+from nnlint.syntax.calls import first_argument, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import function_around
+from nnlint.syntax.statements import class_around, function_around
 from nnlint.syntax.walking import walk
 
 _TRAINS = re.compile(r"train(?!ing_mode)|fit(?!_)|epoch|update|optimi[sz]e", re.IGNORECASE)
 _RETURNS_ITSELF = frozenset("to cuda cpu eval train requires_grad_".split())
 """Methods of a module that return the module itself."""
+_OF_NUMBERS = re.compile(r"sched|warm_?up|early_?stop|stopper|scaler|sampler", re.IGNORECASE)
+"""How programs call what has a state of numbers."""
 _USES = frozenset("load save returned".split())
 _TRAINING = frozenset("step fit opaque forward".split())
 """Kinds of events by which a model may be trained."""
@@ -50,12 +52,23 @@ def aliases(program: Program) -> Iterator[Alias]:
     for event in keeps:
         for state in states(event.subject):
             model = state.state[STATE_OF]
-            if is_model(model, events):
+            if is_model(model, events) and not _holds_numbers(event, model):
                 yield from _Life(program, events, event, state, model).aliases()
     for event, blocks in program.walk():
         best = event.kind == "keep" and "best" in event.name.lower()
         if best and is_model(event.subject, events):
             yield from _kept_model(program, events, event, blocks)
+
+
+def _holds_numbers(keep: Event, model: Value) -> bool:
+    """Whether what has the state is called a schedule or the like: its state are numbers, which are
+    copied as they are kept."""
+    value = assigned(keep.site)
+    call = value.node if value is not None else None
+    called = call.func if isinstance(call, ast.Call) else None
+    spoken = last_name(called.value) if isinstance(called, ast.Attribute) else ""
+    named = model.name if isinstance(model, Unknown) else ""
+    return bool(_OF_NUMBERS.search(f"{spoken} {named}"))
 
 
 _COMPARES = frozenset(f"torch.{name}" for name in "sub eq ne equal allclose isclose dist".split())
@@ -279,14 +292,27 @@ class _Life:
         function = function_around(kept.module, kept.node)
         if not place.startswith("self.") or function is None:
             return None
+        used: Site | None = None
         for event in self.events:
             site = event.site
             argument = first_argument(site.node) if isinstance(site.node, ast.Call) else None
             if event.kind == "load" and argument is not None:
                 if site.module is kept.module and ast.unparse(argument) == place:
-                    if function_around(site.module, site.node) is not function:
-                        return site
-        return None
+                    if function_around(site.module, site.node) is function:
+                        # the one that keeps it puts weights into it, and loads it
+                        return None
+                    if _are_one_object(kept, site):
+                        used = used or site
+        return used
+
+
+def _are_one_object(left: Site, right: Site) -> bool:
+    """Whether the `self` of two methods of a file may be one: they are of one class, or of a class
+    and its base."""
+    one, other = (class_around(site.module, site.node) for site in (left, right))
+    if one is None or other is None or one is other:
+        return one is other
+    return one.name in map(last_name, other.bases) or other.name in map(last_name, one.bases)
 
 
 def _is_same_variable(left: Site, right: Site) -> bool:
