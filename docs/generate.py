@@ -41,25 +41,39 @@ PICTURES = {
 CONSOLE = re.compile(r"(```console\n\$ (nnlint [^\n]*)\n).*?(```)", re.DOTALL)
 
 
-def output_of(command: str) -> str:
-    """What a command prints, in the root of the repository."""
-    _, *arguments = shlex.split(command)
+PROGRAMS = {"nnlint": (sys.executable, "-m", "nnlint"), "python": (sys.executable,)}
+"""What commands of a page begin with, and what is run in its place."""
+
+
+def output_of(command: str, folder: Path = ROOT, extra: str = "", **environment: str) -> str:
+    """What a command prints.
+
+    Parameters:
+        folder: where it is run.
+        extra: further options.
+        environment: further variables.
+    """
+    program, _, arguments = command.partition(" ")
+    line = f"{shlex.join(PROGRAMS.get(program, (program,)))} {arguments} {extra}"
     result = subprocess.run(
-        [sys.executable, "-m", "nnlint", *arguments, "--no-cache"],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
+        line,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1", **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
-    if result.returncode == 2:
+    if result.returncode not in (0, 1):
         raise SystemExit(f"{command}: {result.stderr}")
     return result.stdout
 
 
 def renewed(text: str) -> str:
     """A Markdown text with the output of its commands as it is now."""
-    return CONSOLE.sub(lambda block: block[1] + output_of(block[2]) + block[3], text)
+    return CONSOLE.sub(
+        lambda block: block[1] + output_of(block[2], extra="--no-cache") + block[3], text
+    )
 
 
 def walked(page: str, folder: Path, with_models: bool = False, extra: str = "") -> str:
@@ -76,25 +90,10 @@ def walked(page: str, folder: Path, with_models: bool = False, extra: str = "") 
         needs = "build_loaders" in command
         if needs and not with_models:
             return block[0]
-        words = ("python", *shlex.split(command)[1:]) if command.startswith("python ") else ()
-        line = command if not words else shlex.join([sys.executable, *words[1:]])
-        if command.startswith("nnlint "):
-            ours = shlex.join([sys.executable, "-m", "nnlint"])
-            line = f"{ours} {command.removeprefix('nnlint ')} {extra if needs else ''}"
-        result = subprocess.run(
-            line,
-            shell=True,
-            cwd=folder,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
-        if result.returncode not in (0, 1):
-            raise SystemExit(f"{command}: {result.stderr}")
+        told = output_of(command, folder, extra if needs else "", COLUMNS="100")
         if block[1] == "sh":
             return block[0]
-        shown = "".join(f"{row.rstrip()}\n" for row in result.stdout.splitlines())
+        shown = "".join(f"{row.rstrip()}\n" for row in told.splitlines())
         return f"```console\n$ {command}\n{shown}```"
 
     return STEP.sub(run, page)

@@ -33,8 +33,12 @@ def collected_file_by_file() -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def collected_later() -> Iterator[None]:
-    """Have what `collected_file_by_file` would collect collected at the end: somebody waits for
-    what is found."""
+    """Have what `collected_file_by_file` would collect collected by `collect_now`, which is to be
+    called afterwards: somebody waits for what is found."""
+    if gc.isenabled():
+        # enabled before that is collected, the collector would run at once
+        _paused.append(None)
+        gc.disable()
     _waiting.append(None)
     try:
         yield
@@ -45,9 +49,14 @@ def collected_later() -> Iterator[None]:
 def collect_now() -> None:
     """Collect what files have left behind."""
     _collect()
+    if _paused and not _waiting:
+        _paused.clear()
+        gc.enable()
 
 
 _waiting: list[None] = []
+_paused: list[None] = []
+"""Whether the collector is to be enabled again."""
 
 
 def _collect() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import corpus, ledger
+from benchmarks import corpus, ledger, record
 from benchmarks.ledger import Judgement, LedgerError, Place
 from benchmarks.packages import Package, packages
+from nnlint.finding import Level
+from nnlint.registry import load_rules
 
 PACKAGE = Package("demo", "1.0", "0" * 64)
 
@@ -85,3 +88,21 @@ def test_crashes_and_timeouts_fail_the_run(
     assert corpus.report([crash], tmp_path) == 2
     assert corpus.report([late], tmp_path) == 2
     assert "took more than 300 s" in capsys.readouterr().out
+
+
+def test_a_rule_that_is_wrong_too_often_is_no_error():
+    told = record.records("error")
+    graver = [
+        f"{rule.code} {told[rule.code]}"
+        for rule in load_rules()
+        if rule.level is Level.ERROR
+        and not record.is_trusted(rule.code, told.get(rule.code, record.Record()))
+    ]
+    assert graver == []
+
+
+def test_the_record_is_of_the_exams():
+    said = (record.PATH.parent / "unseen.md").read_text()
+    rows = list(csv.DictReader(record.PATH.read_text().splitlines()))
+    for exam in {row["exam"].partition(",")[0] for row in rows}:
+        assert f"{exam} exam" in said

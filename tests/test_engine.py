@@ -82,6 +82,34 @@ def test_per_file_ignores(tmp_path):
     assert codes(run(tmp_path, config=Config(per_file_ignores=(("train.py", ("NN1",)),)))) == []
 
 
+SOFTMAX_TWICE = """import torch
+from torch import nn
+
+
+def test_loss(output, target):
+    return nn.NLLLoss()(torch.softmax(output, 1), target)
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["tests/test_loss.py", "test_loss.py", "loss_test.py", "conftest.py"]
+)
+def test_tests_of_code_are_parsed_and_no_more(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SOFTMAX_TWICE)
+    assert codes(run(tmp_path)) == []
+    path.write_text(SOFTMAX_TWICE + "x = (\n")
+    assert codes(run(tmp_path)) == ["NN001"]
+
+
+@pytest.mark.parametrize("name", ["loss.py", "test_loss.py", "loss_test.py"])
+def test_scripts_that_test_a_model_are_no_tests_of_code(tmp_path, name):
+    called = "\nprint(test_loss(torch.randn(4, 3), torch.tensor([0, 1, 2, 0])))\n"
+    (tmp_path / name).write_text(SOFTMAX_TWICE + called)
+    assert "NN404" in codes(run(tmp_path))
+
+
 def test_columns_count_characters(tmp_path):
     (tmp_path / "train.py").write_text(
         BAD.replace("model = nn", "ü = 'öäü'; model = nn"), encoding="utf-8"

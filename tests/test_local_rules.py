@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def our_rule(subject, context: Context) -> None:
     """{documentation}"""
     {body}
 '''
+ROW = 4 if sys.version_info >= (3, 11) else 5
+"""Where Python says that the rule is decorated: at `@rule`, or at `def`."""
 REPORT = 'context.report(subject.site, f"`{subject.site.text}` is ours")'
 LOADER = """from torch.utils.data import DataLoader
 
@@ -170,7 +173,7 @@ def test_a_broken_file_is_named_with_its_row(work, capfd, text, told):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"documentation": ""}, "our_rule.py:4: our-rule: the docstring starts with a one-line"),
+        ({"documentation": ""}, f"our_rule.py:{ROW}: our-rule: the docstring starts with a one-"),
         ({"folder": "rules/inner"}, "there are neither rules nor library rows"),
     ],
 )

@@ -7,6 +7,7 @@ from program_text import main_program
 
 from nnlint.project.ecosystem import takes_part
 from nnlint.questions.data.leaks import leaks
+from nnlint.semantics.rows import rows_of
 
 HEAD = """
 import numpy as np
@@ -112,3 +113,26 @@ def test_rows_of_a_table_are_those_when_it_is_split() -> None:
 def test_what_splits_and_fits_takes_part(text, expected) -> None:
     assert takes_part(text) is expected
     assert takes_part(text.replace(b"\n", b"\\n"), is_notebook=True) is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("frame['b{0}'] = frame['a'].shift({0})", "follow"),
+        ("frame['b{0}'] = (frame['a'] - frame['a'].shift({0})) / frame['c']", "follow"),
+        ("frame['b{0}'] = frame['a'].rolling({0}).mean() + frame['b'].diff({0})", "follow"),
+        ("frame[f'b{0}'] = frame['a'] / frame['a'].max()", "fits"),
+        ("frame = pd.concat([frame, frame.sample(frac=1.0, replace=True)])", "resampled"),
+    ],
+)
+def test_what_is_kept_of_a_table_grows_with_the_program(written: str, kept: str) -> None:
+    def length(count: int) -> int:
+        rounds = "\n".join(written.format(i) for i in range(1, count + 1))
+        program = main_program(f"{HEAD}{rounds}\ntorch.relu(torch.tensor(frame.values))\n")
+        rows = rows_of(program.operations[-1].inputs[0])
+        assert rows is not None
+        return len(getattr(rows, kept))
+
+    few, many = length(4), length(12)
+    assert few > 0
+    assert many <= 3 * few

@@ -48,3 +48,8 @@ def test_a_mode_that_matters_only_if_an_unknown_model_has_such_layers_is_a_warni
 def test_evaluation_that_no_name_tells_of_is_a_warning() -> None:
     found = levels("augmentation-in-eval", "bad_examples_scored.py")
     assert found == {7: Level.WARNING, 8: Level.ERROR}
+
+
+def test_a_scaler_in_the_fit_of_an_estimator_is_a_warning() -> None:
+    found = levels("fit-before-split", "bad_estimator_scales_by_itself.py")
+    assert list(found.values()) == [Level.WARNING, Level.ERROR]

@@ -25,6 +25,7 @@ from nnlint.semantics.values import (
     BoundMethod,
     Built,
     Choice,
+    Constant,
     External,
     Function,
     Instance,
@@ -171,6 +172,25 @@ def steps_optimizer(event: Event) -> bool:
         return True
     called = spoken_name(event).rpartition(".")[2]
     return isinstance(event.subject, Unknown) and bool(_OPTIMIZER_NAME.search(called))
+
+
+def gives_more(step: Event) -> bool:
+    """Whether a step is given something by which it may compute gradients unseen.
+
+    A closure of the project has been followed: its events come before the step.
+    """
+    return any(
+        v is not step.subject and not isinstance(v, Constant | Function) for v in step.operands
+    )
+
+
+def needs_no_gradients(optimizer: Value | None) -> bool:
+    """Whether an optimizer of the project reads no gradients in its step, as one that only decays
+    weights or averages them."""
+    method = optimizer.cls.find("step") if isinstance(optimizer, Instance) else None
+    if not isinstance(method, Function):
+        return False
+    return method.scope.module.words(method.node).attributes.isdisjoint(("grad", "step"))
 
 
 def held_models(optimizer: Value | None) -> tuple[Value, ...] | None:

@@ -284,13 +284,14 @@ def _ways_to_training(program: Program) -> frozenset[tuple[object, bool]]:
 
 
 def _way_to(events: Iterable[Event]) -> frozenset[tuple[object, bool]]:
-    """What is asked on the way to all of some events, where all of them are off by default."""
+    """What is asked on the way to all of some events, where all of them are off by default; on
+    the first of several ways that have nothing in common."""
     found: frozenset[tuple[object, bool]] | None = None
     for event in events:
         if not _is_off(event.conditions):
             return frozenset()
         own = frozenset((_asked(c), c.taken) for c in _single(event.conditions))
-        found = own if found is None else found & own
+        found = own if found is None else (found & own) or found
     return found or frozenset()
 
 

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from nnlint.recipe.bullets import AUGMENTS, DATASET, REINFORCED, TRAINS
 from nnlint.recipe.context import Context
 from nnlint.recipe.learning import learning_runs
+from nnlint.semantics.library import load_library
 from nnlint.semantics.transforms import is_random_transform
 
 _ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
-_AUGMENTATIONS = frozenset({"albumentations", "imgaug", "augly", "audiomentations", "nlpaug"})
+_AUGMENTATIONS = frozenset({"imgaug", "augly", "audiomentations", "nlpaug"})
+"""Libraries that are there to change examples at random."""
+_ALSO_PREPARES = "albumentations"
+"""One that prepares pictures as well; what it builds says which of both."""
 
 
 def facts_of(context: Context) -> Iterator[str]:
@@ -23,12 +27,33 @@ def facts_of(context: Context) -> Iterator[str]:
     imported = {name.partition(".")[0] for name in _imports(context)}
     if not imported.isdisjoint(_ENVIRONMENTS):
         yield REINFORCED
-    if not imported.isdisjoint(_AUGMENTATIONS) or any(
-        map(is_random_transform, context.analysis.builds)
+    if (
+        not imported.isdisjoint(_AUGMENTATIONS)
+        or any(map(is_random_transform, context.analysis.builds))
+        or (_ALSO_PREPARES in imported and not _is_all_known(context))
     ):
         yield AUGMENTS
     if any(b.entry.kind in ("loader", "dataset") for b in context.analysis.builds):
         yield DATASET
+
+
+def _is_all_known(context: Context) -> bool:
+    """Whether all that a file uses of albumentations is known, so that what it builds is seen."""
+    library = load_library()
+    used: set[str] = set()
+    names: set[str] = set()
+    for node in context.module.nodes:
+        if isinstance(node, ast.Import):
+            names |= {
+                alias.asname or alias.name for alias in node.names if alias.name == _ALSO_PREPARES
+            }
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_ALSO_PREPARES):
+            used |= {f"{node.module}.{alias.name}" for alias in node.names}
+    for node in context.module.nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in names:
+                used.add(f"{_ALSO_PREPARES}.{node.attr}")
+    return all(library.get(name) is not None for name in used)
 
 
 def _imports(context: Context) -> Iterator[str]:

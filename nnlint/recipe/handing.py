@@ -14,12 +14,14 @@ from nnlint.semantics.interpreter.machine import Frame
 from nnlint.semantics.interpreter.observed import ObservedInterpreter
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.trainer_hooks import (
+    ENDS,
     PREPARING,
+    collected,
     configures_optimizers,
     is_part_of_evaluation,
     mode_of_step,
 )
-from nnlint.semantics.values import Class, External, Function, Instance, Items, Site, Value, options
+from nnlint.semantics.values import Class, External, Function, Instance, Site, Value, options
 
 _HOOKS = (
     *PREPARING,
@@ -27,11 +29,9 @@ _HOOKS = (
     "configure_optimizers",
     "training_step",
     "validation_step",
-    "validation_epoch_end",
+    *ENDS["validation_step"],
 )
 """The methods that fitting rests on, in the order in which a trainer calls them."""
-_GATHERS = {"validation_epoch_end": "validation_step"}
-"""Methods that are given what another one has returned for every batch, until Lightning 2."""
 
 
 def handed_over(context: Context, machine: ObservedInterpreter) -> list[Program]:
@@ -109,9 +109,8 @@ def _enter(
         before: what hooks have returned that were entered before, by their names.
     """
     site = Site(hook.scope.module, hook.node)
-    gathered = before.get(_GATHERS.get(hook.name, ""))
-    state = {"items": (gathered,), "open": True, "alike": True, "grown": True}
-    given = () if gathered is None else (Items("list", state, site),)
+    step = before.get("validation_step")
+    given = collected(hook.name, step, site) if step is not None else ()
     names = machine.parameters.bind(hook, owner, given, {})
     mode = mode_of_step(machine.objects, hook, owner)
     evaluates = mode == "eval" or is_part_of_evaluation(machine.objects, hook, owner)

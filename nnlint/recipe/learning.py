@@ -10,12 +10,16 @@ from nnlint.questions.participants import held_models, is_model, steps_optimizer
 from nnlint.recipe.context import Context, Run
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import taken_by_default
-from nnlint.semantics.holding import covers
+from nnlint.semantics.holding import covers, parts
 from nnlint.semantics.interpreter.signatures import with_defaults
 from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import (
+    MADE_OF,
+    PART_OF,
     READ_FROM,
+    SPREAD,
+    BoundMethod,
     Built,
     Choice,
     Constant,
@@ -26,6 +30,7 @@ from nnlint.semantics.values import (
     Partial,
     Site,
     Table,
+    Unknown,
     Value,
     options,
 )
@@ -52,8 +57,45 @@ class Learner:
 
     @property
     def layers(self) -> Sequence[Value]:
-        """The models and all that is registered in them, each once."""
-        return with_submodules(self.models)
+        """The models and all that is registered in them, each once; of a library's model whose
+        layers were taken out of it, that model."""
+        layers = with_submodules(self.models)
+        known = {id(layer) for layer in layers}
+        return [*layers, *(m for m in _taken_apart(layers) if id(m) not in known)]
+
+
+def _taken_apart(layers: Sequence[Value]) -> list[Built]:
+    """The library's models that some layers hold parts of, each once: `Sequential(*children)`."""
+    found: dict[int, Built] = {}
+    for layer in layers:
+        held = [*parts(layer)]
+        if isinstance(layer, Built) and layer.entry.kind == "container":
+            held += (v for v in layer.arguments.values() if isinstance(v, Items))
+        for value in held:
+            model = _whole_of(value)
+            if model is not None:
+                found[id(model)] = model
+    return list(found.values())
+
+
+def _whole_of(part: Value | None, depth: int = 8) -> Built | None:
+    """The library's model that something is a part of."""
+    match part:
+        case _ if depth == 0:
+            return None
+        case Built():
+            return part if part.entry.kind == "model" else None
+        case BoundMethod():
+            return _whole_of(part.receiver, depth - 1)
+        case Unknown():
+            return _whole_of(part.state.get(PART_OF), depth - 1)
+        case Items():
+            # what stars have spread, and what a list is made of
+            inner = (*part.state.get(SPREAD, ()), part.state.get(MADE_OF), *part.items)
+            found = (_whole_of(value, depth - 1) for value in inner if value is not part)
+            return next((model for model in found if model is not None), None)
+        case _:
+            return None
 
 
 def learning_runs(context: Context) -> list[Run]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -26,7 +26,9 @@ from nnlint.semantics.telling import (
 )
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.trainer_hooks import (
+    ENDS,
     PREPARING,
+    collected,
     configures_optimizers,
     is_part_of_evaluation,
     mode_of_step,
@@ -392,11 +394,22 @@ class _Roots:
             if isinstance(method := cls.names.get(name), Function):
                 # later methods go on from what these set
                 self._enter(method, instance, False, undo=False)
+        ends = {m.name: m for m in methods}
+        later = {end for m in methods for end in ENDS.get(m.name, ())}
         for method in methods:
             if id(method.node) in machine.interpreted or isinstance(method.node, ast.Lambda):
                 continue
+            if method.name in later:
+                continue
             symbolic = is_module and method.name == "forward"
-            self._enter(method, instance, symbolic)
+            mark = len(machine.journal)
+            returned = self._enter(method, instance, symbolic, undo=False)
+            for name in ENDS.get(method.name, ()):
+                if name in ends:
+                    # what ends an evaluation goes on from what its step has left
+                    given = collected(name, returned, Site(self.module, method.node))
+                    self._enter(ends[name], instance, False, given, undo=False)
+            machine.leave(mark)
         for method in inherited:
             self._enter(method, instance, False)
 
@@ -416,10 +429,15 @@ class _Roots:
         )
 
     def _enter(
-        self, function: Function, owner: Value | None, symbolic: bool, undo: bool = True
-    ) -> None:
+        self,
+        function: Function,
+        owner: Value | None,
+        symbolic: bool,
+        given: Sequence[Value] = (),
+        undo: bool = True,
+    ) -> Value:
         machine = self.machine
-        names = machine.parameters.bind(function, owner, (), {})
+        names = machine.parameters.bind(function, owner, given, {})
         if symbolic and not isinstance(function.node, ast.Lambda):
             for parameter in [*function.node.args.args[1:], *function.node.args.kwonlyargs]:
                 if isinstance(names.get(parameter.arg), Unknown) and _may_be_tensor(parameter):
@@ -436,6 +454,7 @@ class _Roots:
                 machine.emit("configured", Site(self.module, function.node), owner, (returned,))
         if undo:
             machine.leave(mark)
+        return returned
 
     @contextmanager
     def _entered(self, function: Function, owner: Value | None, symbolic: bool) -> Iterator[None]:

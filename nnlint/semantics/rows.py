@@ -173,9 +173,10 @@ class Rows:
         """The same rows with other values."""
         return replace(self, fits=tuple(fits))
 
-    def following(self, site: Site) -> Rows:
-        """The same rows, of which a place says that they follow one another."""
-        return replace(self, follow=(*self.follow, site))
+    def following(self, sites: Iterable[Site]) -> Rows:
+        """The same rows, of which places say that they follow one another, each of them once."""
+        told = {site.key: site for site in (*self.follow, *sites)}
+        return replace(self, follow=tuple(told.values()))
 
     def drawn_again(self, resampling: Resampling) -> Rows:
         """The same rows, of which some are there several times, or left out."""
@@ -245,7 +246,7 @@ def joined(parts: Sequence[Rows | None]) -> Rows | None:
     fits = [fit for part in others for fit in part.fits]
     follow = [site for part in others for site in part.follow]
     result = first.learnt(fits) if fits else first
-    return replace(result, follow=(*first.follow, *follow)) if follow else result
+    return result.following(follow) if follow else result
 
 
 def merged(left: Rows | None, right: Rows | None) -> Rows | None:

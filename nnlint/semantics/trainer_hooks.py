@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 
 from nnlint.semantics.interpreter.objects import Objects
-from nnlint.semantics.values import Function, Instance, Value
+from nnlint.semantics.values import Function, Instance, Items, Site, Value
 
 _MODULE = "lightning.pytorch.LightningModule"
 _CALLBACK = "lightning.pytorch.Callback"
 PREPARING = ("prepare_data", "setup", "configure_model")
 """Methods of Lightning classes that run before the others and set attributes for them."""
+ENDS = {
+    "validation_step": ("validation_epoch_end", "on_validation_epoch_end"),
+    "test_step": ("test_epoch_end", "on_test_epoch_end"),
+}
+"""Steps of an evaluation, each with the methods that end it: the first, which is gone since
+Lightning 2, is given what the step has returned for every batch."""
 _FOR_EVERY_BATCH = {
     "training_step": "train",
     "validation_step": "eval",
@@ -50,3 +56,16 @@ def is_part_of_evaluation(objects: Objects, function: Function, owner: Value | N
     if not isinstance(owner, Instance) or not _IN_EVALUATION.fullmatch(function.name):
         return False
     return objects.derives(owner.cls, _MODULE) or objects.derives(owner.cls, _CALLBACK)
+
+
+def collected(end: str, returned: Value, site: Site) -> tuple[Items, ...]:
+    """What a trainer gives the end of an evaluation: all that the step has returned.
+
+    Parameters:
+        end: the name of the method that ends it.
+        returned: by the step, for one batch.
+    """
+    if not any(end == first for first, _ in ENDS.values()):
+        return ()
+    state = {"items": (returned,), "open": True, "alike": True, "grown": True, "collected": True}
+    return (Items("list", state, site),)

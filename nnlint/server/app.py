@@ -26,6 +26,7 @@ from nnlint.server import actions
 from nnlint.server.buffers import Buffer
 from nnlint.server.diagnostics import Capabilities
 from nnlint.server.proving import Prover
+from nnlint.server.pulling import Document, Reports
 from nnlint.server.service import Service
 from nnlint.server.settings import read_settings
 from nnlint.server.worker import Worker
@@ -60,7 +61,12 @@ class Server(LanguageServer):
             text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental,
             notebook_document_sync=NOTEBOOKS,
         )
-        self.service = Service(self.text_document_publish_diagnostics, self.tell)
+        self.reports = Reports(
+            self.text_document_publish_diagnostics,
+            self.have_asked_again,
+            lambda uri: self.service.buffers.of(uri) is not None,
+        )
+        self.service = Service(self.reports.publish, self.tell)
         self.worker = Worker(self.lint, self.failed)
         self.prover = Prover()
         self.actions = actions.Actions(self.service.buffers, False)
@@ -91,12 +97,24 @@ class Server(LanguageServer):
 
     def failed(self, error: Exception) -> None:
         """Say that linting failed, which is a fault of nnlint's own."""
+        self.in_loop(self.settle)
         told = " ".join(f"{type(error).__name__}: {error}".split())
         self.tell(f"nnlint: linting failed: {told}; please report it", lsp.MessageType.Error)
+
+    def have_asked_again(self) -> None:
+        """Have the client ask again for diagnostics, where it can be told to."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.diagnostics and workspace.diagnostics.refresh_support:
+            self.workspace_diagnostic_refresh(None)
 
     def tell(self, text: str, kind: lsp.MessageType) -> None:
         """Say something to the user."""
         self.in_loop(lambda: self.window_show_message(lsp.ShowMessageParams(kind, text)))
+
+    def settle(self) -> None:
+        """Answer those who wait with what is known: there will be no more for now."""
+        self.service.settle()
+        self.reports.release()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Say once that the client sends what is no message of the protocol."""
@@ -142,6 +160,8 @@ def build() -> Server:
     @server.feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
         service.client = Capabilities.of(params.capabilities)
+        document = params.capabilities.text_document
+        server.reports.pulled = document is not None and document.diagnostic is not None
         service.buffers.encoding = server.workspace.position_encoding or "utf-16"
         edits = params.capabilities.workspace and params.capabilities.workspace.workspace_edit
         versioned = bool(edits and edits.document_changes)
@@ -177,11 +197,13 @@ def build() -> Server:
 
     @server.feature(lsp.SHUTDOWN)
     def shutdown(params: None) -> None:
+        server.reports.end()
         server.end()
 
     _follow_documents(server)
     _follow_workspace(server)
     _answer(server)
+    _report(server)
     return server
 
 
@@ -305,8 +327,9 @@ def _answer(server: Server) -> None:
             made += [actions.fix_all(edit)] if edit is not None else []
         return made
 
+    # on Python 3.10 pygls takes no `Any` for the type of a first parameter
     @server.command(actions.FIX_ALL)
-    async def fix_all(uri: Any = None) -> int:
+    async def fix_all(server: Server, uri: Any = None) -> int:
         buffer = service.buffers.of(str(uri))
         edit = await _fixed(server, buffer) if buffer else None
         if edit is None:
@@ -317,9 +340,35 @@ def _answer(server: Server) -> None:
         return int(answer.applied)
 
     @server.command(actions.VERIFY)
-    async def verify(told: Any = None) -> str | None:
+    async def verify(server: Server, told: Any = None) -> str | None:
         verdict = await _verified(server, told)
         return verdict.status if verdict else None
+
+
+def _report(server: Server) -> None:
+    reports, service = server.reports, server.service
+
+    @server.feature(
+        lsp.TEXT_DOCUMENT_DIAGNOSTIC,
+        lsp.DiagnosticOptions(
+            identifier="nnlint", inter_file_dependencies=True, workspace_diagnostics=True
+        ),
+    )
+    async def of_document(params: lsp.DocumentDiagnosticParams) -> Document:
+        uri = params.text_document.uri
+        while not service.is_current() and await reports.news(uri):
+            pass
+        return reports.document(uri, params.previous_result_id)
+
+    @server.feature(lsp.WORKSPACE_DIAGNOSTIC)
+    async def of_workspace(params: lsp.WorkspaceDiagnosticParams) -> lsp.WorkspaceDiagnosticReport:
+        known = {told.uri: told.value for told in params.previous_result_ids}
+        is_first = reports.ask_for_all()
+        # a client asks again as soon as it is answered: there is to be something new
+        while not service.is_current(whole=True) or not (is_first or reports.differ(known)):
+            if not await reports.news():
+                break
+        return lsp.WorkspaceDiagnosticReport(reports.workspace(known))
 
 
 def _touched(server: Server, buffer: Buffer, uri: str, range: lsp.Range) -> list[Finding]:

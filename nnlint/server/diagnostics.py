@@ -34,7 +34,7 @@ class Capabilities:
     def of(cls, client: lsp.ClientCapabilities) -> Capabilities:
         """What a client says that it can show."""
         document = client.text_document
-        told = document.publish_diagnostics if document else None
+        told = (document.publish_diagnostics or document.diagnostic) if document else None
         if told is None:
             return cls(False, False, False)
         return cls(

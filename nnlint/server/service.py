@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from lsprotocol import types as lsp
@@ -15,7 +15,7 @@ from nnlint.server.diagnostics import Capabilities, by_uri
 from nnlint.server.projects import Linted, Project, broken, project_of
 from nnlint.server.settings import ClientSettings
 
-Publish = Callable[[lsp.PublishDiagnosticsParams], None]
+Publish = Callable[[Sequence[lsp.PublishDiagnosticsParams]], None]
 Tell = Callable[[str, lsp.MessageType], None]
 
 
@@ -23,7 +23,7 @@ class Service:
     """Lints what is open, and remembers what was found. Linting is for one thread alone.
 
     Parameters:
-        publish: shows diagnostics.
+        publish: shows the diagnostics of texts.
         tell: says something to the user.
     """
 
@@ -45,10 +45,24 @@ class Service:
         self._told: set[str] = set()
         self._changes = 0
         """How often something has changed that findings rest on."""
+        self._shown_of = {False: -1, True: -1}
+        """How often it had, when what is open was shown, and when all was."""
 
     def outdate(self) -> None:
         """Leave out what is being found: something that it rests on has changed."""
         self._changes += 1
+
+    def is_current(self, whole: bool = False) -> bool:
+        """Whether what is shown of all that is open is what is found there.
+
+        Parameters:
+            whole: whether it is so of all that is linted.
+        """
+        return self._shown_of[whole] == self._changes
+
+    def settle(self) -> None:
+        """Take what is shown for all that will be found until something changes."""
+        self._shown_of = {False: self._changes, True: self._changes}
 
     def work_in(self, added: Iterable[str], removed: Iterable[str] = ()) -> None:
         """Work in further folders, given by their addresses, and in some no more."""
@@ -101,6 +115,7 @@ class Service:
         def shown(results: dict[str, Linted], whole: bool) -> None:
             if changes == self._changes:
                 self._texts = texts
+                self._shown_of |= {False: changes} | ({True: changes} if whole else {})
                 self._show(results, whole)
 
         buffers = list(self.buffers) if self.settings.enable else []
@@ -169,10 +184,12 @@ class Service:
             told |= {uri: [] for uri in self._shown - told.keys()}
         self._shown -= told.keys()
         self._shown |= {uri for uri, diagnostics in told.items() if diagnostics}
-        for uri, diagnostics in sorted(told.items()):
-            self._publish(
+        self._publish(
+            [
                 lsp.PublishDiagnosticsParams(uri, diagnostics, version=self._version(uri))
-            )
+                for uri, diagnostics in sorted(told.items())
+            ]
+        )
 
     def _version(self, uri: str) -> int | None:
         buffer = self.buffers.of(uri)

@@ -121,7 +121,11 @@ def _without_magics(lines: list[str]) -> list[str]:
     plain: list[str] = []
     state = _LineState()
     goes_on = False
+    margin = _margin(lines)
     for line in lines:
+        if margin and not goes_on and not state.continues and line.startswith(margin):
+            # a form feed begins the indentation anew, and takes no more room than a space
+            line = f"{margin[:-1]}\f{line[len(margin) :]}"
         if not goes_on and not state.continues and (timed := _TIMED.match(line)):
             # as wide as the magic, so that columns stay where they were
             line = f"{timed[1]}{'if 1:':{len(timed[2])}}{timed[3]}"
@@ -134,6 +138,15 @@ def _without_magics(lines: list[str]) -> list[str]:
         plain.append(line)
         state.read(line)
     return plain
+
+
+def _margin(lines: list[str]) -> str:
+    """What the first row of a cell is indented by, which the kernel takes off all of its rows.
+
+    Source: IPython 9, `IPython.core.inputtransformer2.leading_indent`.
+    """
+    first = next((line for line in lines if line.strip()), "")
+    return first[: len(first) - len(first.lstrip(" \t"))]
 
 
 def _is_automagic(line: str) -> bool:

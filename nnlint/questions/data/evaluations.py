@@ -39,6 +39,13 @@ _ROWS = ("data", "targets", "samples", "imgs", "labels", "images", "ids", "indic
 """Attributes by which data sets of libraries hold their rows."""
 _WITHOUT_ROWS = frozenset({"download", "batch_size"})
 """Arguments of data sets that say nothing about which rows they hold, beside transforms."""
+_FITS = frozenset("fit fit_predict fit_transform".split())
+"""Methods by which estimators are fitted to rows."""
+_ENCODES = re.compile(
+    r"encod|embed|extract|export|(?:^|_)index|(?:_|^)(?:ids|codes|tokens|features|indices|labels)$",
+    re.IGNORECASE,
+)
+"""How functions are called that go over all rows for what a model makes of each."""
 _ORDERS = frozenset("random sequential distributed".split())
 """Families of samplers that give all rows, in some order."""
 
@@ -111,11 +118,31 @@ def evaluated_training_data(program: Program) -> Iterator[tuple[Evaluation, Buil
         if not any(map(_HELD_OUT.search, names_of(loader))):
             # an `eval_loader` may be one to evaluate training data
             continue
-        if any(loader is other for other in trained):
+        if any(loader is other for other in trained) or _is_within_fit(evaluation):
+            continue
+        if only_encodes(evaluation):
             continue
         if all(holds_rows_of(loader, other) for other in trained):
             told.add(id(loader))
             yield evaluation, trained[0]
+
+
+def only_encodes(evaluation: Evaluation) -> bool:
+    """Whether the function around an evaluation is called as one that gives codes of all rows, and
+    says nothing about how good they are."""
+    function = next(
+        (b.name for b in reversed(evaluation.around) if b.kind in ("call", "entry")), ""
+    )
+    return bool(_ENCODES.search(function.rpartition(".")[2]))
+
+
+def _is_within_fit(evaluation: Evaluation) -> bool:
+    """Whether an estimator, in its own `fit`, goes once more over the rows that it is given there:
+    what comes out is a threshold, or is told as of these."""
+    return any(
+        block.kind in ("call", "entry") and block.name.rpartition(".")[2] in _FITS
+        for block in evaluation.around
+    ) and not any(block.kind == "loop" and block.events(*_TRAINS) for block in evaluation.around)
 
 
 def tries_out(loader: Built) -> bool:

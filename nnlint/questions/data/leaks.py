@@ -21,6 +21,8 @@ from nnlint.semantics.rows import (
 )
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Site, Value, names_of
+from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import function_around
 
 _BY_HAND = frozenset({"slice", "chosen"})
 """Cuts of which only a name or a branch tells what they leave."""
@@ -37,6 +39,16 @@ class Leak:
     """Where the rows are split that it was learnt from; None where it is the held-out part."""
     part: str = ""
     """What the program calls the held-out part."""
+
+    @property
+    def within_fit(self) -> bool:
+        """Whether an estimator scales the rows that its own `fit` is given, and what it trains keeps
+        some back, in a function of its own: they say when to stop, and are no score."""
+        around = function_around(self.fit.site.module, self.fit.site.node)
+        if self.split is None or around is None or around.name != "fit":
+            return False
+        stays = self.split.module is self.fit.site.module and stands_in(self.split.node, around)
+        return not stays and bool(around.args.args) and around.args.args[0].arg == "self"
 
 
 def leaks(program: Program) -> list[Leak]:

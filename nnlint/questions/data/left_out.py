@@ -43,6 +43,9 @@ _SCORE = re.compile(
     re.IGNORECASE,
 )
 
+_ENDLESS = re.compile(r"cycle|infinite|endless|forever|repeat", re.IGNORECASE)
+"""How what gives the batches of a loader without an end is called."""
+
 _BATCH_SIZES = frozenset({"batch_size", "batchsize", "bs"})
 
 _SCORES = frozenset(
@@ -68,6 +71,8 @@ def dropping_loaders(program: Program) -> Iterator[Built]:
         if is_only_looked_into(program, loader) or is_never_read(program, loader):
             continue
         if _leaves_none_out(loader) or _needs_full_batches(program) or _scores_nothing(program):
+            continue
+        if _goes_round(loader, program):
             continue
         roles = roles_of_loader(loader)
         given_to_evaluate = id(loader) in given or any(
@@ -108,6 +113,21 @@ def _only_value_of(module: ModuleSyntax, name: ast.expr) -> ast.expr | None:
         if isinstance(node, ast.Assign) and any(ast.unparse(t) == written for t in node.targets)
     ]
     return values[0] if len(values) == 1 else None
+
+
+def _goes_round(loader: Built, program: Program) -> bool:
+    """Whether a loader is gone over again and again, as by `itertools.cycle`: of what is shuffled
+    anew nothing is left out for good, and who takes so many batches says how many."""
+    names = set(names_of(loader))
+    for module in {id(m): m for m in (loader.site.module, program.module)}.values():
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and _ENDLESS.search(called_name(node)):
+                if any(
+                    part is loader.site.node or (isinstance(part, ast.Name) and part.id in names)
+                    for part in node.args
+                ):
+                    return True
+    return False
 
 
 def _needs_full_batches(program: Program) -> bool:

@@ -32,7 +32,6 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.calls import called_name
-from nnlint.syntax.test_cases import is_test
 
 Numbers = tuple[float, ...]
 _CLOSE = 0.02
@@ -81,7 +80,7 @@ class Mismatch:
 def mismatched_preparations(program: Program) -> Iterator[Mismatch]:
     """Steps in which data for evaluation is prepared otherwise than what is trained on."""
     # what was trained elsewhere may have been trained on data that was prepared otherwise
-    if is_test(program.module) or (program.events("load") and not program.trains):
+    if program.events("load") and not program.trains:
         return
     holders = [e for e in program.events("build") if way_of_sample(e.subject) is not None]
     if len(holders) < _PAIR:

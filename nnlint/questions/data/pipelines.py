@@ -33,6 +33,7 @@ from nnlint.questions.data.switches import (
     switches_among,
     tells_apart,
 )
+from nnlint.questions.data.told import speaks_of_training
 from nnlint.questions.training.passes import goes_over_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import left_by_parameter, taken_by_default
@@ -50,7 +51,6 @@ from nnlint.semantics.values import (
     names_of,
 )
 from nnlint.syntax.statements import function_around
-from nnlint.syntax.test_cases import is_test
 
 _AVERAGING = re.compile(r"tta|test_?time|ensembl", re.IGNORECASE)
 
@@ -108,7 +108,7 @@ def _random_transforms(program: Program) -> tuple[RandomTransform, ...]:
 
 
 def _found_in(program: Program) -> Iterator[RandomTransform]:
-    if is_test(program.module) or _only_looks(program):
+    if _only_looks(program):
         return
     augmented = [(event, blocks) for event, blocks in program.walk() if _may_augment(event)]
     if not augmented:
@@ -195,6 +195,9 @@ def _of_dataset(
         role = _role(own, told, parts)
         if role == EVAL and uses.seeded.get(id(holder)):
             # every evaluation sees the same samples
+            continue
+        # what is called training data is none, whichever part of a library's data set it takes
+        if role == EVAL and any(map(speaks_of_training, names_of(holder))):
             continue
         if role == EVAL and tells_apart(conditions, holder, others):
             continue

@@ -24,7 +24,6 @@ from nnlint.semantics.values import Built, Site
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statement
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _SCORES = frozenset(
@@ -52,9 +51,6 @@ class MisnamedScore:
 
 def misnamed_scores(program: Program) -> Iterator[MisnamedScore]:
     """Where the loader that is trained on is gone over, or gives a batch, for such a score."""
-    if is_test(program.module):
-        # what a test trains on is there to be run, whatever it is given as
-        return
     trainings = [t for t in training_loaders(program) if not t.chosen]
     trained = {id(t.loader): t.loader for t in trainings}
     if not trained or any(map(tries_out, trained.values())):

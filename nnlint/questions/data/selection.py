@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nnlint.questions.data.evaluations import Evaluation, evaluations, holds_rows_of, is_test_loader
+from nnlint.questions.data.evaluations import (
+    Evaluation,
+    evaluations,
+    holds_rows_of,
+    is_test_loader,
+    only_encodes,
+)
 from nnlint.questions.data.loaders import loaders_in, split_of_hub
 from nnlint.questions.data.stoppers import stopping_calls
 from nnlint.questions.data.trainers_data import gives_own_data
@@ -51,7 +57,7 @@ class Selection:
 def selections_on_test(program: Program) -> Iterator[Selection]:
     """The places where the score on the test set selects."""
     measured = evaluations(program)
-    tests = [e.loader for e in measured if is_test_loader(e.loader)]
+    tests = [e.loader for e in measured if is_test_loader(e.loader) and not only_encodes(e)]
     if not tests:
         return
     told: set[object] = set()

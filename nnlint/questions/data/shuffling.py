@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -163,14 +163,23 @@ def _ordered_by(draw: _Draw, around: ast.AST) -> Iterator[Shuffled]:
         index = _index_of(call, around)
         for node in walk(around):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-                whole = any(inner is call for inner in walk(node.slice))
-                names = (n.id for n in walk(node.slice) if isinstance(n, ast.Name))
+                parts = list(_positions_in(node.slice))
+                whole = any(inner is call for inner in parts)
+                names = (n.id for n in parts if isinstance(n, ast.Name))
                 named = any(name == index for name in names) and node.value is not call
                 if whole or (named and _is_last_draw(call, node, index, around)):
                     yield Shuffled(Site(module, node), node.value, call, source)
 
 
 _MANY = 4
+
+
+def _positions_in(index: ast.AST) -> Iterator[ast.AST]:
+    """The parts of an index that may be positions: where a slice begins or ends is none."""
+    if not isinstance(index, ast.Slice):
+        yield index
+        for inner in ast.iter_child_nodes(index):
+            yield from _positions_in(inner)
 
 
 def _is_seeded(call: ast.Call) -> bool:
@@ -218,6 +227,10 @@ def _in_function(around: ast.AST, known: list[Shuffled]) -> Iterator[Apart]:
                 continue
             if _is_restored(first, second, around) or _is_undone(first, second, around):
                 continue
+            if any(
+                _is_drawn_within(known, a, b, around) for a, b in ((first, second), (second, first))
+            ):
+                continue
             if _has_partner(first, known) or _has_partner(second, known):
                 continue
             told |= {id(first), id(second)}
@@ -247,6 +260,51 @@ def _belong(first: Shuffled, second: Shuffled, around: ast.AST) -> bool:
         and both <= {ast.unparse(a) for a in node.args}
         for node in walk(around)
     )
+
+
+def _is_drawn_within(
+    known: list[Shuffled], first: Shuffled, second: Shuffled, around: ast.AST
+) -> bool:
+    """Whether the second draw is made among what the first has chosen, as an example of a class
+    is: the two are no orders of one thing."""
+    chosen: set[str] = set()
+    drawn = [k.drawn for k in known if _text(k) == _text(first)]
+    while True:
+        before = len(chosen)
+        for node in walk(around):
+            match node:
+                case (
+                    ast.Assign(targets=targets, value=ast.expr() as value)
+                    | ast.AugAssign(target=targets, value=ast.expr() as value)
+                    | ast.NamedExpr(target=targets, value=ast.expr() as value)
+                    | ast.For(target=targets, iter=ast.expr() as value)
+                    | ast.comprehension(target=targets, iter=ast.expr() as value)
+                ):
+                    bound = targets if isinstance(targets, list) else [targets]
+                    if _is_made_of(value, chosen, drawn):
+                        chosen.update(
+                            n.id
+                            for target in bound
+                            for n in walk(target)
+                            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                        )
+                case _:
+                    pass
+        if len(chosen) == before:
+            break
+    asked = second.drawn.args if isinstance(second.drawn, ast.Call) else []
+    return any(_is_made_of(part, chosen, ()) for part in (second.what, *asked))
+
+
+def _is_made_of(value: ast.AST, chosen: set[str], drawn: Sequence[ast.AST]) -> bool:
+    """Whether an expression reads more than the length of what was chosen."""
+    if any(value is call for call in drawn):
+        return True
+    if isinstance(value, ast.Name):
+        return value.id in chosen
+    if called_name(value) == "len" or getattr(value, "attr", "") in ("shape", "size"):
+        return False
+    return any(_is_made_of(inner, chosen, drawn) for inner in ast.iter_child_nodes(value))
 
 
 def _is_restored(first: Shuffled, second: Shuffled, around: ast.AST) -> bool:

@@ -34,7 +34,6 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _IN_ORDER = re.compile(
@@ -55,8 +54,6 @@ _SHUFFLES = re.compile(r"shuffle|permut|randperm|reindex", re.IGNORECASE)
 def unshuffled_loaders(program: Program) -> Iterator[TrainingLoader]:
     """The training loaders that are known to give the examples in the order of their numbers,
     where that order is not the data's own."""
-    if is_test(program.module):
-        return
     for found in training_loaders(program):
         if (
             not found.chosen

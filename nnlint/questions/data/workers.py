@@ -19,7 +19,6 @@ from nnlint.semantics.values import (
     Value,
     constant,
 )
-from nnlint.syntax.test_cases import is_test
 
 _COUNTS = frozenset({"cpu_count", "sched_getaffinity", "process_cpu_count"})
 """What tells how many processors there are: more than none."""
@@ -40,8 +39,6 @@ class CopiedGenerator:
 def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
     """The generators that are made before the workers of a loader start, and that each of them
     draws from for its samples without a seed of its own."""
-    if is_test(program.module):
-        return
     for loader, _ in built_loaders(program):
         if not _starts_alike(loader):
             continue

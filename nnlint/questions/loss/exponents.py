@@ -8,6 +8,7 @@ from nnlint.semantics.dataflow import makers
 from nnlint.semantics.values import Operation, Tensor
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import enclosing_statement
 from nnlint.syntax.walking import walk
 
 
@@ -117,3 +118,28 @@ def _sign(node: ast.expr) -> int:
             return _sign(inner)
         case _:
             return 0
+
+
+def is_at_least_half(sigmoid: Operation) -> bool:
+    """Whether a sigmoid is taken of what is never below zero, as its call says: it cannot round to 0."""
+    given = _operand(sigmoid.site.node)
+    return given is not None and _sign(given) == 1
+
+
+def is_replaced_where_infinite(logarithm: Operation) -> bool:
+    """Whether `torch.where` chooses, by a comparison of the same probabilities, what stands in for
+    the logarithm where it is infinite."""
+    node, module = logarithm.site.node, logarithm.site.module
+    given = _operand(node)
+    placed = enclosing_statement(module, node)
+    if given is None or placed is None or not isinstance(given, ast.Name):
+        return False
+    return any(
+        isinstance(call, ast.Call)
+        and called_name(call) == "where"
+        and call.args
+        and isinstance(call.args[0], ast.Compare)
+        and given.id in _names(call.args[0])
+        and stands_in(node, call)
+        for call in walk(placed.node)
+    )

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from nnlint.questions.data.loaders import examples_of
-from nnlint.questions.loss.divisors import BATCHES, BUT_LAST, FULL_BUT_LAST, divisor_of
+from nnlint.questions.loss.added import (
+    AXES,
+    MEAN,
+    MEANS,
+    added,
+    counted,
+    is_metric_mean,
+    loss_of,
+    number_of,
+)
+from nnlint.questions.loss.divisors import (
+    BATCHES,
+    BUT_LAST,
+    EXAMPLES,
+    FULL_BUT_LAST,
+    LAST,
+    divisor_of,
+)
 from nnlint.questions.loss.losses import averages_over_all_elements
 from nnlint.questions.training.measuring import COMPARISONS
 from nnlint.questions.training.passes import passes
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
-from nnlint.semantics.dataflow import SCALES, depends_on, keeps_examples, tensor_of
+from nnlint.semantics.dataflow import depends_on, keeps_examples, tensor_of
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import (
+    MADE,
     MADE_OF,
-    RECEIVER,
     Arithmetic,
     Built,
     Choice,
@@ -38,18 +55,9 @@ from nnlint.semantics.values import (
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
-COUNT, MEAN, SCALED = "count", "mean", "scaled"
-"""What is added up for a batch: how many examples are right, the mean of its losses or of another
-metric, or that mean times the size of a full batch."""
 MOST = 200
 """Values that are looked at behind one."""
 _BATCHES = re.compile(r"load|_dl$|^dl|dl$|batch|_iter$|iterator$", re.IGNORECASE)
-_LOSS = re.compile(r"loss|criterion|cost|objective", re.IGNORECASE)
-_ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
-_SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"})
-_MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
-_AXES = frozenset({"dim", "axis", "weights", "where"})
-"""Arguments of means that are not of all that is given, or not of all alike."""
 _COUNTS = frozenset({"sum", "mean", "count_nonzero", "average", "nansum", "nanmean"})
 """Sums and means, by which a score is computed of comparisons."""
 _MAXIMA = frozenset({"torch.argmax", "torch.max", "numpy.argmax"})
@@ -75,13 +83,13 @@ class Average:
     @property
     def is_of_examples(self) -> bool:
         """Whether what is counted are examples of the batch, and not all elements of them."""
-        compared = _counted(self.gather.subject)
+        compared = counted(self.gather.subject)
         return compared is not None and all(map(keeps_examples, compared.inputs))
 
     @property
     def is_known_mean(self) -> bool:
         """Whether what is added is known to be a mean, and not only called a loss."""
-        return self.loss is not None or _metric_mean(self.gather.subject)
+        return self.loss is not None or is_metric_mean(self.gather.subject)
 
 
 def averages(program: Program) -> tuple[Average, ...]:
@@ -95,6 +103,7 @@ def _averages(program: Program) -> tuple[Average, ...]:
     return (
         *_means_of_lists(program, placed, evaluating),
         *_divided_sums(program, placed, evaluating),
+        *_of_last_batches(program, placed, evaluating),
     )
 
 
@@ -103,60 +112,129 @@ def _divided_sums(
 ) -> Iterator[Average]:
     """Divisions of what a loop over batches has added up or collected."""
     divisions = [(e, b) for e, b in placed if e.kind == "average" and not _goes_on(e.site)]
-    seen: set[object] = set()
+    found: dict[object, Average] = {}
     dividing, listed = _by_terms(divisions), _by_lists(divisions)
     for gather, blocks in placed if divisions else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-        loader = _subject(loop) if loop is not None else None
+        loader = gone_over(loop) if loop is not None else None
         if gather.kind != "gather" or loop is None or loader is None:
             continue
-        kind, loss = _added(gather.subject, loader)
-        total = gather.operands[0]
+        kind, loss = added(gather.subject, loader)
+        total, subject = gather.operands[0], id(gather.subject)
         # what goes into a list is no term of another sum, though both may be made of one loss
-        summed = () if isinstance(total, Items) else dividing.get(id(gather.subject), ())
-        own = (*summed, *listed.get(id(total), ()))
+        own = (
+            listed.get(subject if total.items else id(total), ())
+            if isinstance(total, Items)
+            else dividing.get(subject, ())
+        )
         for division, around in own if kind else ():
-            if division.site.key in seen:
+            site = _kept_at(gather, division, blocks[blocks.index(loop) :]) or division.site
+            by_trainer = isinstance(loader, Items) and loader.collected
+            evaluates = id(loop) in evaluating or by_trainer
+            known = found.get(site.key)
+            if known is not None and known.evaluates >= evaluates:
                 continue
             by = divisor_of(division, gather, loop, loader)
             if not by or (loop in around and by in (BUT_LAST, FULL_BUT_LAST)):
                 continue
-            if _has_several_batches(loader, division.site, loop) and not _is_given_sum(
-                program, gather
-            ):
+            if has_several_batches(loader, site, loop) and not _is_given_sum(program, gather):
+                found[site.key] = Average(site, gather, kind, by, loader, evaluates, loss)
+    yield from found.values()
+
+
+def _of_last_batches(
+    program: Program, placed: list[Placed], evaluating: set[int]
+) -> Iterator[Average]:
+    """Divisions of what the last round of an evaluation has left, as if it was the sum of all."""
+    loops = {
+        id(block): block
+        for _, blocks in program.walk()
+        for block in blocks
+        if id(block) in evaluating and block.kind == "loop" and not block.unrolled
+    }
+    seen: set[object] = set()
+    for division, around in placed:
+        if division.kind != "average" or division.site.key in seen:
+            continue
+        for loop in loops.values():
+            loader = gone_over(loop)
+            if loader is None or loop in around or _goes_on(division.site):
+                continue
+            made = _made_at(division.subject, loader)
+            if made is None or not _stands_in(made, loop):
+                continue
+            if divisor_of(division, division, loop, loader) in (BATCHES, EXAMPLES):
                 seen.add(division.site.key)
-                evaluates = id(loop) in evaluating
-                yield Average(division.site, gather, kind, by, loader, evaluates, loss)
+                last = replace(division, site=made)
+                yield Average(division.site, last, MEAN, LAST, loader, True)
+
+
+def _made_at(value: Value | None, loader: Value) -> Site | None:
+    """Where the mean loss of a batch is computed that a value is, or a multiple of."""
+    while isinstance(value, Extent) and value.made is not None:
+        value = value.made
+    if isinstance(value, Arithmetic) and value.operator == "*":
+        return next((at for part in value.operands if (at := _made_at(part, loader))), None)
+    kind, loss = added(value, loader)
+    if kind != MEAN:
+        return None
+    if loss is not None:
+        return loss.site
+    bare = number_of(value)
+    made = getattr(tensor_of(bare), "producer", None) if bare is not None else None
+    unresolved = (value, bare, made.of if isinstance(made, Source) else None)
+    sites = (v.state.get(MADE, ())[-1:] for v in unresolved if isinstance(v, Unknown))
+    return next((site for found in sites for site in found), None)
+
+
+def _stands_in(site: Site, loop: Block) -> bool:
+    """Whether a place is in the body of a loop."""
+    if loop.site is None or loop.site.module is not site.module:
+        return False
+    return any(site.node is node for node in walk(loop.site.node))
+
+
+def _kept_at(gather: Event, division: Event, inside: Sequence[Block]) -> Site | None:
+    """Where a loop hands a number to what keeps a mean of its own, if that adds it up.
+
+    Parameters:
+        inside: the loop and the blocks in it, down to where the number is added.
+    """
+    call = next((b for b in inside if b.kind == "call"), None)
+    keeps = (
+        call is not None and call.site is not None and division.site.module is gather.site.module
+    )
+    return call.site if keeps and call is not None else None
 
 
 def _means_of_lists(
     program: Program, placed: list[Placed], evaluating: set[int]
 ) -> Iterator[Average]:
     """`np.mean(losses)` of the means that a loop over batches has collected."""
-    means = [o for o in program.operations if o.entry.name in _MEANS and o.arguments]
-    means = [o for o in means if not _AXES & o.explicit]
+    means = [o for o in program.operations if o.entry.name in MEANS and o.arguments]
+    means = [o for o in means if not AXES & o.explicit]
     seen: set[object] = set()
     for gather, blocks in placed if means else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
-        loader = _subject(loop) if loop is not None else None
+        loader = gone_over(loop) if loop is not None else None
         if gather.kind != "gather" or loop is None or loader is None or id(loop) not in evaluating:
             continue
-        kind, loss = _added(gather.subject, loader)
+        kind, loss = added(gather.subject, loader)
         for mean in means if kind == MEAN else ():
-            if _listed(mean) is not gather.operands[0] or mean.site.key in seen:
+            if listed_in(mean) is not gather.operands[0] or mean.site.key in seen:
                 continue
-            if not _has_several_batches(loader, loop.site or mean.site, loop):
+            if not has_several_batches(loader, loop.site or mean.site, loop):
                 continue
             if not _is_given_sum(program, gather):
                 seen.add(mean.site.key)
                 yield Average(mean.site, gather, kind, BATCHES, loader, True, loss)
 
 
-def _listed(mean: Operation) -> Value | None:
+def listed_in(mean: Operation) -> Value | None:
     """The list that a mean is taken of, also as a tensor of its elements."""
     given = next(iter(mean.arguments.values()))
     made = given.producer if isinstance(given, Tensor) else None
-    if isinstance(made, Operation) and made.entry.family in ("stack", "tensor"):
+    if isinstance(made, Operation) and made.entry.family in ("stack", "tensor", "numpy_array"):
         return next(iter(made.arguments.values()), None)
     return given
 
@@ -178,7 +256,7 @@ def _goes_on(division: Site) -> bool:
     return False
 
 
-def _subject(loop: Block) -> Value | None:
+def gone_over(loop: Block) -> Value | None:
     """What a loop goes over, whatever counts its rounds."""
     subject = loop.subject
     while isinstance(subject, Arithmetic) and subject.operands:
@@ -186,11 +264,13 @@ def _subject(loop: Block) -> Value | None:
     return subject
 
 
-def _has_several_batches(loader: Value, division: Site, loop: Block) -> bool:
+def has_several_batches(loader: Value, division: Site, loop: Block) -> bool:
     """Whether something that a loop goes over yields batches of several examples.
 
     What is not known is taken to do so where it is called so.
     """
+    if isinstance(loader, Items):
+        return loader.collected
     if isinstance(loader, Built):
         size = loader.arguments.get("batch_size")
         if loader.entry.kind != "loader":
@@ -203,134 +283,14 @@ def _has_several_batches(loader: Value, division: Site, loop: Block) -> bool:
     return isinstance(loader, Unknown) and any(_BATCHES.search(word) for word in written)
 
 
-def _added(value: Value | None, loader: Value) -> tuple[str, Operation | None]:
-    """What is added up: `count`, `mean`, `scaled` or nothing that is known, and the loss."""
-    bare = _number_of(value)
-    if isinstance(bare, Arithmetic) and bare.operator == "*" and len(bare.operands) == 2:
-        mean, size = bare.operands
-        if _is_batch_size(mean, loader):
-            mean, size = size, mean
-        kind, loss = _added(mean, loader)
-        return (SCALED, loss) if kind == MEAN and _is_batch_size(size, loader) else ("", None)
-    if _metric_mean(value):
-        return MEAN, None
-    producer = _producer(bare)
-    if isinstance(producer, Operation):
-        if _counted(bare) is not None:
-            return COUNT, None
-        if producer.entry.kind == "loss":
-            return (MEAN, producer) if averages_over_all_elements(producer) else ("", None)
-        return "", None
-    if isinstance(bare, Unknown) or isinstance(producer, Source):
-        name = bare.name if isinstance(bare, Unknown) else getattr(producer, "name", "")
-        return (MEAN, None) if _LOSS.search(name.rpartition(".")[2]) else ("", None)
-    return "", None
-
-
-def _is_batch_size(value: Value, loader: Value) -> bool:
-    """Whether a value is the size of a loader's full batches."""
-    if isinstance(loader, Built):
-        size = loader.arguments.get("batch_size")
-        number = constant(size)
-        return value is size or (number not in (None, 1) and constant(value) == number)
-    named = isinstance(value, Unknown) and value.name.rpartition(".")[2] == "batch_size"
-    return named and isinstance(value, Unknown) and value.state.get(RECEIVER) is loader
-
-
-def _metric_mean(value: Value | None) -> bool:
-    """Whether a value is the share of a batch's examples that are right, or a multiple of it."""
-    bare = _number_of(value)
-    match bare:
-        case Arithmetic(operator="/", operands=(counted, Extent() | Unknown(origin="length"))):
-            match counted:
-                case Arithmetic(operator="*", operands=(Constant(), part) | (part, Constant())):
-                    return _counted(part) is not None
-                case _:
-                    return _counted(counted) is not None
-        case Arithmetic(operator="*" | "/", operands=(inner, Constant())):
-            return _metric_mean(inner)
-        case Arithmetic(operator="*", operands=(Constant(), inner)):
-            return _metric_mean(inner)
-        case Tensor(producer=Operation() as made) if made.entry.name in _MEANS:
-            whole = not _AXES & made.explicit
-            return whole and _comparison(next(iter(made.arguments.values()), None)) is not None
-        case Tensor(producer=Operation() as made) if made.entry.name in SCALES:
-            other = made.arguments.get("other")
-            return isinstance(other, Constant) and _metric_mean(made.arguments.get("input"))
-        case _:
-            return False
-
-
 def _is_given_sum(program: Program, gather: Event) -> bool:
     """Whether what is added is a loss that the project's other files give, and that sums up its
     batch wherever they do."""
-    if _loss_of(gather.subject) is not None:
+    if loss_of(gather.subject) is not None:
         return False
-    known = [_loss_of(other.subject) for _, other in program.elsewhere(gather)]
+    known = [loss_of(other.subject) for _, other in program.elsewhere(gather)]
     losses = [loss for loss in known if loss is not None]
     return bool(losses) and not any(map(averages_over_all_elements, losses))
-
-
-def _loss_of(value: Value | None) -> Operation | None:
-    """The loss that a number comes of, if it is known."""
-    producer = _producer(_number_of(value))
-    if isinstance(producer, Operation) and producer.entry.kind == "loss":
-        return producer
-    return None
-
-
-def _producer(bare: Value | None) -> Operation | Source | Join | None:
-    """What a tensor comes of, where it is one tensor and not one of several."""
-    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
-    return tensor.producer if tensor is not None else None
-
-
-def _number_of(value: Value | None) -> Value | None:
-    """The tensor behind `x.item()`, `int(x)`, `x.detach()`."""
-    while True:
-        match value:
-            case Unknown(name="item()"):
-                value = value.state.get(MADE_OF)
-            case Arithmetic(operator="int" | "float"):
-                value = value.operands[0]
-            case Tensor(producer=Operation(inputs=(inner, *_)) as operation) if (
-                operation.entry.family in ("detach", "item", "cast")
-                or (operation.entry.family == "index" and inner.shape in (None, ()))
-            ):
-                value = inner
-            case _:
-                return value
-
-
-def _comparison(value: Value | None, depth: int = 12) -> Operation | None:
-    """The comparison by which a tensor says for each example whether it is right, if it does."""
-    tensor = tensor_of(_number_of(value))
-    producer = tensor.producer if tensor is not None else None
-    if isinstance(producer, Join):
-        found = [_comparison(t, depth - 1) for t in producer.inputs if depth]
-        return found[0] if all(found) and found else None
-    if isinstance(producer, Source):
-        array = producer.of
-        if depth == 0 or not isinstance(array, Unknown) or array.name != "numpy()":
-            return None
-        return _comparison(array.state.get(MADE_OF), depth - 1)
-    if not isinstance(producer, Operation):
-        return None
-    if producer.entry.family in _SQUEEZES and producer.inputs and depth:
-        return _comparison(producer.inputs[0], depth - 1)
-    return producer if producer.entry.name in COMPARISONS else None
-
-
-def _counted(value: Value | None) -> Operation | None:
-    """The comparison whose outcomes are summed up, if a value is such a sum."""
-    bare = _number_of(value)
-    tensor = tensor_of(bare) if not isinstance(bare, Choice) else None
-    summed = tensor.producer if tensor is not None else None
-    if not isinstance(summed, Operation) or summed.entry.name not in _ARRAY_SUMS:
-        return None
-    if constant(summed.arguments.get("dim")) is not None:
-        return None
-    return _comparison(next(iter(summed.arguments.values()), None))
 
 
 def _by_terms(divisions: list[Placed]) -> dict[int, list[Placed]]:
@@ -343,11 +303,13 @@ def _by_terms(divisions: list[Placed]) -> dict[int, list[Placed]]:
 
 
 def _by_lists(divisions: list[Placed]) -> dict[int, list[Placed]]:
-    """Divisions of the sum of a list, by the identity of the list."""
+    """Divisions of the sum of a list, by the identities of the list and of what is in it."""
     found: dict[int, list[Placed]] = {}
     for division in divisions:
         for summed in division[0].operands[1:]:
-            found.setdefault(id(summed), []).append(division)
+            kept = summed.items if isinstance(summed, Items) else ()
+            for one in (summed, *kept):
+                found.setdefault(id(one), []).append(division)
     return found
 
 
@@ -423,12 +385,12 @@ def maxima_over_batch(program: Program) -> Iterator[tuple[Operation, Operation]]
         if summed.entry.name.rpartition(".")[2] not in _COUNTS:
             # whether any is the largest, and not how many
             continue
-        compared = _number_of(summed.inputs[0])
+        compared = number_of(summed.inputs[0])
         comparison = compared.producer if isinstance(compared, Tensor) else None
         if not isinstance(comparison, Operation) or comparison.entry.name not in COMPARISONS:
             continue
         for side in comparison.inputs:
-            found = _number_of(side)
+            found = number_of(side)
             largest = found.producer if isinstance(found, Tensor) else None
             others = [other for other in comparison.inputs if other is not side]
             if isinstance(largest, Operation) and _is_over_batch(largest):

@@ -54,7 +54,7 @@ def unshifted_losses(program: Program) -> Iterator[Unshifted]:
             continue
         prediction, _ = operands(operation)
         tokens = _tokens(as_tensor(operation.arguments.get(call_parameters(operation)[1])))
-        if prediction is None or tokens is None:
+        if prediction is None or tokens is None or _is_made_up(tokens):
             continue
         found = _taken_in(prediction, tokens)
         if found is not None and (causal or found[1]):
@@ -85,6 +85,14 @@ def _tokens(tensor: Tensor | None, depth: int = 16) -> Tensor | None:
     if isinstance(producer, Operation) and producer.inputs and producer.entry.family in MOVES:
         return _tokens(producer.inputs[0], depth - 1)
     return tensor if isinstance(producer, Operation) else None
+
+
+def _is_made_up(tokens: Tensor) -> bool:
+    """Whether tokens are made up where a model is tried out: nothing is to be learnt from them."""
+    producer = tokens.producer
+    if not isinstance(producer, Operation) or producer.inputs:
+        return False
+    return producer.entry.family == "create" or bool(producer.entry.random)
 
 
 def _taken_in(prediction: Tensor, tokens: Tensor) -> tuple[Operation, bool] | None:

@@ -24,7 +24,7 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import functions_around
+from nnlint.syntax.statements import function_around, functions_around
 from nnlint.syntax.walking import walk
 
 _AT_RANDOM = re.compile(r"rand|noise|nois(?:y|ed)|augment|perturb|jitter|corrupt", re.IGNORECASE)
@@ -87,6 +87,8 @@ def _is_forgotten(
         return False
     if program.once(Ownership).holds(value) or _is_said_to_be_random(site, models):
         return False
+    if _trains_here(program, site):
+        return False
     for event in program.events(*_TOUCHES, "seed"):
         if event.kind == "seed":
             if any(is_own_code(event.site, model) for model in models):
@@ -129,6 +131,18 @@ def _is_said_to_be_random(site: Site, models: Iterable[Instance]) -> bool:
         return True
     decorators = [d for f in functions for d in f.decorator_list]
     return any(last_name(d.func if isinstance(d, ast.Call) else d) in _KEEPS for d in decorators)
+
+
+def _trains_here(program: Program, site: Site) -> bool:
+    """Whether the function that builds a module builds an optimizer, too, of which is not known what
+    it holds: it learns a task of its own, as a few-shot method does."""
+    function = function_around(site.module, site.node)
+    return function is not None and any(
+        isinstance(event.subject, Built)
+        and event.subject.entry.kind == "optimizer"
+        and function_around(event.site.module, event.site.node) is function
+        for event in program.events("build")
+    )
 
 
 def _class_of(model: Value) -> str:

@@ -16,7 +16,6 @@ from nnlint.syntax.bindings import bound_names
 from nnlint.syntax.calls import first_name, last_name
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import Placed, enclosing_statements, is_statement
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _MEASURES = re.compile(r"time|timer|timeit|perf_counter|synchronize|profile|bench\w*|warm_?up")
@@ -158,8 +157,6 @@ def _may_be_displayed(chain: list[Placed]) -> bool:
 def _is_tried(site: Site, chain: list[Placed]) -> bool:
     """Whether a statement is there for its errors or for the time that it takes."""
     module = site.module
-    if is_test(module):
-        return True
     for node in (placed.node for placed in chain):
         match node:
             case ast.Try():
@@ -214,7 +211,22 @@ def _has_to_be(tensor: Tensor, moved: bool) -> tuple[Tensor, ...] | None:
         return parts[:1]
     if not producer.entry.name.startswith("torch."):
         return None
-    call = producer.site.node
-    method = isinstance(call, ast.Call) and _receiver(call, producer.site.module) is not None
+    if producer.layer is not None:
+        return ()
+    if not isinstance(producer.site.node, ast.Call):
+        return _surest(parts)
     # other objects have methods of the same names: `tree.add(branch)`
-    return parts[:1] if producer.layer is None and method else ()
+    return parts[:1] if _receiver(producer.site.node, producer.site.module) is not None else ()
+
+
+def _surest(parts: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+    """The operand that has to be a tensor, so that what an operator gives is one: sets and numbers
+    have operators, too."""
+    made = [p for p in parts if isinstance(p.producer, Operation)]
+    called = [
+        p
+        for p in made
+        if isinstance(p.producer, Operation) and isinstance(p.producer.site.node, ast.Call)
+    ]
+    surest = (called or made or parts)[:1]
+    return tuple(surest) or None

@@ -12,7 +12,6 @@ from nnlint.semantics.holding import covers
 from nnlint.semantics.initialisation import PARAMETERS, Initialised, Write, initialised, settled
 from nnlint.semantics.values import MODEL_OF, Built, Operation, Unknown, constant
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.test_cases import is_test
 
 GATES = frozenset({"sigmoid", "softmax", "hard_sigmoid", "log_softmax"})
 """Activations of what weighs something else, which may well start out the same for all."""
@@ -35,8 +34,6 @@ def written_parameters(program: Program) -> dict[int, Initialised]:
 
 def constant_layers(program: Program) -> Iterator[ConstantLayer]:
     """Hidden layers of several units whose weights are set to one number, and trained."""
-    if is_test(program.module):
-        return
     written = program.once(written_parameters)
     filled = {key: w for key, told in written.items() if (w := settled(told.weight))}
     for ways in fed_layers(program.operations).values() if filled else ():

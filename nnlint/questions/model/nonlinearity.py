@@ -19,7 +19,6 @@ from nnlint.semantics.values import (
     constant,
     same,
 )
-from nnlint.syntax.test_cases import is_test
 
 _PASSES = frozenset({"contiguous", "identity"})
 """Families of what is nothing between two layers."""
@@ -48,8 +47,6 @@ class Collapsed:
 
 def collapsed_layers(program: Program) -> Iterator[Collapsed]:
     """Pairs of linear layers, or of convolutions, with nothing between them."""
-    if is_test(program.module):
-        return
     uses = program.once(Uses)
     told: set[object] = set()
     for second in program.operations:

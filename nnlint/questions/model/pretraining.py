@@ -11,7 +11,6 @@ from nnlint.questions.participants import held_models
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.holding import covers
 from nnlint.semantics.values import Built, Constant
-from nnlint.syntax.test_cases import is_test
 
 _NATURAL = frozenset(
     f"torchvision.datasets.{name}"
@@ -39,7 +38,7 @@ class FromScratch:
 
 def untrained_backbones(program: Program) -> Iterator[FromScratch]:
     """Models of vision libraries that are built without weights for a small set of photographs."""
-    if is_test(program.module) or not program.trains or program.events("load"):
+    if not program.trains or program.events("load"):
         return
     data = next((b for b in program.builds if b.entry.name in _NATURAL), None)
     if data is None or _says_why(program):

@@ -29,7 +29,6 @@ from nnlint.semantics.values import (
 from nnlint.syntax.calls import argument_of, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import comments_beside, enclosing_statement, function_around
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _KNOWN_BASES = frozenset(
@@ -74,7 +73,7 @@ class Unused:
 def unused_modules(program: Program) -> Iterator[Unused]:
     """Parts with parameters that the classes of a file build, and that nothing ever uses."""
     told: set[object] = set()
-    if program.module.broken or is_test(program.module):
+    if program.module.broken:
         return
     for owner in modules_in(program):
         if owner.cls.scope.module is not program.module:

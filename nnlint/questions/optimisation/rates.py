@@ -14,7 +14,6 @@ from nnlint.semantics.holding import covers
 from nnlint.semantics.registration import with_submodules
 from nnlint.semantics.timeline import innermost_loop
 from nnlint.semantics.values import Built, Instance, Parameters, Site, Value, names_of
-from nnlint.syntax.test_cases import is_test
 
 HIGH = 1e-2
 _ADAPTIVE = frozenset(
@@ -53,7 +52,7 @@ class HighRate:
 
 def high_rates(program: Program) -> Iterator[HighRate]:
     """Rates that Adam is given for a whole network, which it trains on batches of data."""
-    if is_test(program.module) or program.events("set_lr", "freeze"):
+    if program.events("set_lr", "freeze"):
         return
     for event in program.events("build"):
         optimizer = event.subject

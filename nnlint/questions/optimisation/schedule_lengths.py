@@ -31,7 +31,6 @@ from nnlint.questions.training.scheduler_order import (
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site, Unknown, Value
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 Places = dict[int, tuple[Block, ...]]
@@ -152,8 +151,6 @@ def _runs(program: Program) -> tuple[Run, ...]:
 
 
 def _found_runs(program: Program) -> Iterator[Run]:
-    if is_test(program.module):
-        return
     places = {id(event): blocks for event, blocks in program.walk()}
     groups = _stepped_together(program)
     by_hand = set_together(program)

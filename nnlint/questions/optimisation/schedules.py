@@ -35,7 +35,6 @@ from nnlint.semantics.values import (
     options,
 )
 from nnlint.syntax.statements import enclosing_statements
-from nnlint.syntax.test_cases import is_test
 
 HORIZON = 130
 """Epochs over which schedules are simulated: the ImageNet recipe ends at 90."""
@@ -100,8 +99,6 @@ def decays(program: Program) -> Iterator[Decay]:
 
     None in tests: what they build trains nothing that matters.
     """
-    if is_test(program.module):
-        return
     for event in program.events("build"):
         if isinstance(event.subject, Built) and event.subject.entry.kind == "scheduler":
             found = _scheduler(event.subject)

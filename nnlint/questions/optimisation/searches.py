@@ -28,7 +28,6 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.module import ModuleSyntax
 from nnlint.syntax.statements import enclosing_statement
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _REPEATS = re.compile(
@@ -72,8 +71,6 @@ class Grid:
 
 def grids(program: Program) -> Iterator[Grid]:
     """The searches of a program that go through a grid of at least two hyper-parameters."""
-    if is_test(program.module):
-        return
     found = (
         *_built_grids(program),
         *_declared_grids(program),

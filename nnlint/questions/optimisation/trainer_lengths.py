@@ -11,7 +11,6 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Event
 from nnlint.semantics.values import Built, Class, Constant, Instance, Items, Site, constant
 from nnlint.syntax.calls import argument_of, called_name, last_name
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _CONFIGURES = "configure_optimizers"
@@ -36,8 +35,6 @@ class Configured:
 
 def mismatched_for_trainer(program: Program) -> Iterator[Configured]:
     """The schedules of modules that a Lightning trainer trains for another number of epochs."""
-    if is_test(program.module):
-        return
     told: set[object] = set()
     for event in program.events("fit"):
         epochs = _epochs(event)

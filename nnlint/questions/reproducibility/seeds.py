@@ -24,7 +24,6 @@ from nnlint.semantics.values import (
 )
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.statements import enclosing_statement, function_around, targets_of
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _SEEDS = ("seed", "other_seed")
@@ -47,8 +46,6 @@ class RepeatedSeed:
 
 def repeated_seeds(program: Program) -> Iterator[RepeatedSeed]:
     """Seeds that are the same in each round of a loop in which one model is trained on."""
-    if is_test(program.module):
-        return
     for event, blocks in program.walk():
         if event.kind not in _SEEDS or not event.operands or not _is_same(event.operands[0]):
             continue
@@ -114,8 +111,6 @@ class ChangingSeed:
 
 def changing_seeds(program: Program) -> Iterator[ChangingSeed]:
     """Seeds from the clock, the number of the process or an unseeded draw that are not kept."""
-    if is_test(program.module):
-        return
     before: list[Event] = []
     for event in program.events():
         if event.kind in _SEEDS:

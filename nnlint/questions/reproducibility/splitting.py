@@ -14,7 +14,6 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Built, Constant, Site
 from nnlint.syntax.imports import outer_name
 from nnlint.syntax.module import ModuleSyntax
-from nnlint.syntax.test_cases import is_test
 
 _BY_TORCH = "torch."
 _SOURCES = ("random_state", "generator", "seed")
@@ -60,7 +59,7 @@ def unseeded_splits(program: Program) -> Iterator[UnseededSplit]:
 def _splits_for_estimator(program: Program, split: Event, blocks: Sequence[Block]) -> bool:
     """Whether estimators alone are trained on what a split leaves, once, in a program that fixes
     something else: one of which nobody says that it can be repeated is left alone."""
-    if is_test(program.module) or any(block.kind == "loop" for block in blocks):
+    if any(block.kind == "loop" for block in blocks):
         return False
     given: bool = program.module.once(_gives_seed, None)
     if not given and not program.events("seed", "other_seed"):

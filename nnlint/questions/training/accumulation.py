@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from nnlint.questions.loss.losses import averages_over_all_elements
 from nnlint.questions.loss.scores import batches_of
-from nnlint.questions.participants import is_optimizer, steps_optimizer
+from nnlint.questions.participants import gives_more, is_optimizer, steps_optimizer
 from nnlint.questions.training.gradients import GRADIENT_EVENTS, may_clear
-from nnlint.questions.training.stepping import gives_more
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.dataflow import producers, tensor_of
 from nnlint.semantics.paths import Paths

@@ -103,6 +103,9 @@ class _Search:
         if self._is_dead(whole):
             for cut in whole.cuts:
                 name = self._model_behind(cut, any_model=True)
+                if cut.how in _NEW_LEAVES and not name and not self._is_run(cut):
+                    # an input that is asked for its gradient, where no model is in sight
+                    continue
                 if name is not None and not self._is_leaf_on_purpose(cut):
                     yield Break("loss", cut, name, event)
                     return
@@ -214,6 +217,11 @@ class _Search:
             if _is_module(value) and _may_learn(value) and (any_model or owner.holds(value)):
                 return self._spoken(value)
         return None
+
+    def _is_run(self, cut: Cut) -> bool:
+        """Whether a module that the program builds is behind a cut."""
+        behind = values_behind(cut.behind, self.flow.output_of)
+        return any(isinstance(v, Built | Instance) and _is_module(v) for v in behind)
 
     def _is_reached(self, model: Value) -> bool:
         return any(same_model(model, v) for o in self.behind.values() for v in o.live)

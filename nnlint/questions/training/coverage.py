@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nnlint.questions.model.layers import has_trained_weights
 from nnlint.questions.participants import FIXED, held_models, spoken_name, steps_optimizer
 from nnlint.questions.training.backpropagation import Backpropagation, Reached
 from nnlint.questions.training.ownership import Ownership
 from nnlint.semantics.analysis import Program
-from nnlint.semantics.holding import same_model
-from nnlint.semantics.registration import has_weights
+from nnlint.semantics.holding import parts, same_model
+from nnlint.semantics.registration import has_weights, is_parameter
 from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import (
     Built,
@@ -138,6 +139,9 @@ def is_meant_to_train(reached: Reached, events: list[Event]) -> bool:
     """Whether nothing says that a model is fixed on purpose."""
     if FIXED_NAME.search(spoken_name(reached.forward)) or not _starts_random(reached.model):
         return False
+    if _comes_trained(reached.model):
+        # a criterion that compares features does so with a network that is trained already
+        return False
     # what goes back to training mode was in eval mode for a while only
     fixes = ["freeze", "requires_grad", "load", "eval", "copy"]
     if any(e.kind == "train" and same_model(e.subject, reached.model) for e in events):
@@ -155,6 +159,27 @@ def _resumes(load: Event) -> bool:
     and has to be trained. A state of another model makes it one that follows that model."""
     from_model = any(True for v in load.operands for _ in states(v))
     return not from_model and any(c.soft for c in load.conditions)
+
+
+def _comes_trained(model: Value) -> bool:
+    """Whether all weights of a module are those of a library's model that has been trained."""
+    weighty = list(_with_weights(model))
+    return bool(weighty) and all(
+        isinstance(part, Built) and has_trained_weights(part) for part in weighty
+    )
+
+
+def _with_weights(value: Value, depth: int = 8) -> Iterator[Value]:
+    """The layers and library's models that the weights of a module are in, and the project's
+    modules with parameters of their own."""
+    if isinstance(value, Built) and value.entry.kind in ("layer", "model"):
+        if has_weights(value):
+            yield value
+        return
+    if isinstance(value, Instance) and any(map(is_parameter, value.state.values())):
+        yield value
+    for part in parts(value) if depth > 0 else ():
+        yield from _with_weights(part, depth - 1)
 
 
 def _starts_random(model: Value) -> bool:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from nnlint.questions.participants import (
+    gives_more,
     held_models,
     is_library_call,
     is_optimizer,
+    needs_no_gradients,
     steps_optimizer,
     touches,
 )
@@ -77,7 +79,7 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
     for step, blocks in program.walk():
         if step.kind != "step" or step.site.key in seen or not steps_optimizer(step):
             continue
-        if _is_left_to_others(program, step.subject):
+        if _is_left_to_others(program, step.subject) or _goes_its_own_way(step):
             continue
         loop = innermost_loop(blocks, "backward")
         if loop is None:
@@ -99,6 +101,14 @@ def _uncleared(program: Program, passed: dict[int, set[object]]) -> Iterator[Unc
         if "stale" in states and "clean" not in states:
             seen.add(step.site.key)
             yield UnclearedStep(step, body.events("backward")[0], loop)
+
+
+def _goes_its_own_way(step: Event) -> bool:
+    """Whether an optimizer of the project is given losses, so that it does by itself what is to be
+    done to gradients, or reads none."""
+    if needs_no_gradients(step.subject):
+        return True
+    return isinstance(step.subject, Instance) and gives_more(step)
 
 
 def _is_left_to_others(program: Program, optimizer: Value | None) -> bool:

@@ -26,7 +26,6 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
 )
-from nnlint.syntax.test_cases import is_test
 
 _DEPTH = 12
 _TEST = re.compile(r"test|held_?out", re.IGNORECASE)
@@ -70,7 +69,7 @@ def best_models_by_training(program: Program) -> Iterator[Monitored]:
 
 
 def _events_in_rounds(program: Program, *kinds: str) -> Iterator[tuple[Event, tuple[Block, ...]]]:
-    if not is_test(program.module) and program.events("backward"):
+    if program.events("backward"):
         for event, blocks in program.walk():
             if event.kind in kinds:
                 yield event, blocks

@@ -15,8 +15,11 @@ from nnlint.semantics.analysis import Program
 from nnlint.semantics.conditions import words
 from nnlint.semantics.dataflow import makers, tensor_of
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Arithmetic, Built, Tensor, Value
+from nnlint.semantics.values import Arithmetic, Built, Tensor, Value, options
+from nnlint.syntax.calls import called_name
+from nnlint.syntax.module import stands_in
 from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(
     r"evaluat|validat|\bvali\b|infer(?!no)|predict|translat|accuracy|get_acc|metric|benchmark_on",
@@ -119,6 +122,16 @@ class _Training:
             self._known[id(block)] = known
         return known
 
+    def is_for_input(self, event: Event) -> bool:
+        """Whether the gradient of what a model is given is asked for, as for an attack or a map of
+        what matters: nothing is trained by it."""
+        read = self._program.once(_read_gradients)
+        return bool(read) and any(
+            id(tensor_of(option) or option) in read
+            for operand in event.operands
+            for option in (options(operand) if operand is not None else ())
+        )
+
     def is_scored(self, event: Event) -> bool:
         """Whether a score is computed from what comes out of a pass."""
         return id(event) in self._program.once(scored_passes)
@@ -163,6 +176,12 @@ class _Training:
         return known
 
 
+def _read_gradients(program: Program) -> frozenset[int]:
+    """The identities of the tensors whose gradients a program reads."""
+    read = (event.subject for event in program.events("read_grad"))
+    return frozenset(id(tensor_of(value) or value) for value in read)
+
+
 def _trains(event: Event) -> bool:
     """Whether an event is one of training: a step is, unless an environment takes it."""
     return event.kind == "backward" or (event.kind == "step" and not is_environment(event))
@@ -203,16 +222,33 @@ def _classify(event: Event, blocks: tuple[Block, ...], trains: _Training) -> Pas
     on_purpose = any(_ON_PURPOSE.search(name) for name in names) or any(
         map(trains.adapts, apart[-1:])
     )
+    on_purpose = on_purpose or (not event.grad and _asks_again(event, apart))
     if not trains_here and on_purpose:
         role = "other"
     elif evaluates:
         role = "eval"
+    elif event.grad and len(apart) < len(scopes):
+        role = "other" if trains.is_for_input(event) else "train"
     else:
-        role = "train" if event.grad and len(apart) < len(scopes) else ""
+        role = ""
     entry = next((b for b in blocks if b.kind == "entry"), None)
     around = reversed(scopes[: len(scopes) - len(apart)])
     batches = next((b for b in around if b.kind == "loop" and goes_over_data(b)), None)
     return Pass(event, role, named, tuple(apart), entry, batches, trains.is_scored(event))
+
+
+def _asks_again(event: Event, apart: list[Block]) -> bool:
+    """Whether a model is asked the same several times, in a loop that counts and makes nothing of what
+    it is given: the answers differ in training mode alone, and how much is what is looked for."""
+    loop = next((b.site.node for b in apart if b.kind == "loop" and b.site is not None), None)
+    call = event.site.node
+    if not isinstance(loop, ast.For) or called_name(loop.iter) not in ("range", "trange"):
+        return False
+    if not isinstance(call, ast.Call) or not stands_in(call, loop):
+        return False
+    given = {n.id for part in call.args for n in walk(part) if isinstance(n, ast.Name)}
+    made = {n.id for n in walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return bool(given) and given.isdisjoint(made)
 
 
 def _is_trained_on(event: Event, scopes: list[Block]) -> bool:

@@ -16,7 +16,6 @@ from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Block, Event, own_events
 from nnlint.semantics.values import Built, Constant, Value
 from nnlint.syntax.calls import called_name
-from nnlint.syntax.test_cases import is_test
 
 _EPOCHS = re.compile(r"epoch", re.IGNORECASE)
 _STARTS_ANEW = re.compile(
@@ -41,10 +40,7 @@ class Rebuilt:
 
 
 def rebuilt_in_loops(program: Program) -> Iterator[Rebuilt]:
-    """Optimizers and schedulers that lose their state in every round of the training loop; a test of
-    the code trains nothing that anyone keeps."""
-    if is_test(program.module):
-        return
+    """Optimizers and schedulers that lose their state in every round of the training loop."""
     seen: set[object] = set()
     for event, blocks in program.walk():
         built = event.subject

@@ -22,7 +22,6 @@ from nnlint.semantics.values import ARGUMENTS, Built, Instance, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, functions_around
-from nnlint.syntax.test_cases import is_test
 from nnlint.syntax.walking import walk
 
 _LEAVES_GRADIENTS = re.compile(
@@ -63,9 +62,6 @@ class RecordedEvaluation:
 
 def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
     """Evaluations with gradients on, of which nothing in sight could need any."""
-    # what a test of the code evaluates is small
-    if is_test(program.module):
-        return
     if any(operation.entry.family == "gradient" for operation in program.operations):
         return
     every = passes(program)
@@ -163,6 +159,8 @@ def _part_that_evaluates(found: Pass, idle: bool, program: Program) -> Site | No
         # another attempt, without gradients, comes first
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
+    if any(_is_a_look(loop) for loop in loops):
+        return None
     if loops and (found.scored or any(goes_over_data(b) for b in loops)):
         return loops[-1].site
     # a method that does nothing else may be called for each batch, with gradients off
@@ -170,6 +168,12 @@ def _part_that_evaluates(found: Pass, idle: bool, program: Program) -> Site | No
     whole = whole and (found.entry is None or bool(found.entry.events("backward", "eval")))
     chain = enclosing_statements(found.event.site.module, found.event.site.node) if whole else ()
     return Site(found.event.site.module, chain[-1].node) if chain else None
+
+
+def _is_a_look(loop: Block) -> bool:
+    """Whether a loop ends after its first round: somebody looks at one batch."""
+    body = getattr(loop.site.node, "body", []) if loop.site is not None else []
+    return bool(body) and isinstance(body[-1], ast.Break)
 
 
 def _sets_eval_mode(found: Pass, program: Program) -> bool:
@@ -196,8 +200,18 @@ def _is_plain(found: Pass, program: Program) -> bool:
         return False
     return subject is not None and (
         not isinstance(subject, Unknown)
-        or (is_model(subject, program.events()) and not _is_wrapped(subject))
+        or (
+            is_model(subject, program.events())
+            and not _is_wrapped(subject)
+            and not _is_given_a_model(found, program)
+        )
     )
+
+
+def _is_given_a_model(found: Pass, program: Program) -> bool:
+    """Whether what runs is handed a model with its data: a method of which nothing is known may
+    train it for the task at hand."""
+    return any(is_model(value, program.events()) for value in found.event.operands)
 
 
 def _is_wrapped(made: Unknown) -> bool:

@@ -23,8 +23,9 @@ from nnlint.semantics.values import (
     Value,
 )
 from nnlint.syntax.bindings import bound_names
+from nnlint.syntax.calls import last_name
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.statements import enclosing_statements, function_around
 from nnlint.syntax.walking import walk
 
 _STATEFUL = re.compile(
@@ -67,6 +68,7 @@ def retained_graphs(program: Program) -> Iterator[Retained]:
             all(_is_same_call(e, backward) for e in loop.events("backward"))
             and _builds_its_graph(_entered(program, blocks), loop, backward)
             and not any(_goes_on(site, backward) for site in _code(loop.site, backward))
+            and not _is_needed_behind(loop.site, backward)
         ):
             seen.add(backward.site.key)
             yield Retained(backward, loop)
@@ -240,6 +242,21 @@ def _goes_on(code: Site, backward: Event) -> bool:
     if "grad" in words.names or not _USES_GRAPH.isdisjoint(named - plain):
         return True
     return bool(_carried(code.node) & _needed(code.node, backward))
+
+
+def _is_needed_behind(loop: Site, backward: Event) -> bool:
+    """Whether what a loop computes goes into another loss behind it: a generator learns from the last
+    samples that its critic was trained on."""
+    end = getattr(loop.node, "end_lineno", 0)
+    around = function_around(loop.module, loop.node) or loop.module.tree
+    later = [node for node in walk(around) if getattr(node, "lineno", 0) > end]
+    if not any(isinstance(n, ast.Call) and last_name(n.func) == "backward" for n in later):
+        return False
+    made = _needed(loop.node, backward) & _stored(loop.node)
+    return any(
+        isinstance(node, ast.Assign) and not _is_plain(node.value) and _read(node.value) & made
+        for node in later
+    )
 
 
 def _changed(code: ast.AST) -> set[str]:

@@ -194,7 +194,7 @@ class _Life:
             if "stale" in paths.before(event):
                 if self._makes_anew(event) or (event.kind == "save" and self._is_live_view()):
                     continue
-                if self._is_of_this_call(event):
+                if self._is_of_this_call(event) or self._is_of_this_making(event):
                     continue
                 if any(self._holds(v) for v in (*event.operands, event.subject)):
                     return event.site
@@ -262,6 +262,14 @@ class _Life:
         places = [place for e in self.training for place in (e.site, *e.callers)]
         return not shared and within(use.site) and not any(within(place) for place in places)
 
+    def _is_of_this_making(self, use: Event) -> bool:
+        """Whether a state is used within a call that makes it and trains nothing: a function that
+        returns a state gives that of each call."""
+        made: tuple[Site, ...] = self.state.state[MADE]
+        entered = {site.key for site in use.callers}
+        trained = {site.key for e in self.training for site in e.callers}
+        return any(site.key in entered and site.key not in trained for site in made[:-1])
+
     def _used_by_another_method(self) -> Site | None:
         """Where a state that one method keeps on a condition is loaded by another one."""
         kept = self.keep.site
@@ -282,9 +290,9 @@ class _Life:
 
 
 def _is_same_variable(left: Site, right: Site) -> bool:
-    """Whether two assignments of one function are to the same name or attribute."""
+    """Whether two assignments of one function are to the same name, attribute or entry."""
     return (
-        isinstance(left.node, ast.Name | ast.Attribute)
+        isinstance(left.node, ast.Name | ast.Attribute | ast.Subscript)
         and left.module is right.module
         and ast.unparse(left.node) == ast.unparse(right.node)
         and function_around(left.module, left.node) is function_around(right.module, right.node)

@@ -10,9 +10,11 @@ from functools import partial
 from typing import NamedTuple
 
 from nnlint.questions.participants import (
+    gives_more,
     held_models,
     is_library_call,
     is_optimizer,
+    needs_no_gradients,
     spoken_name,
     steps_optimizer,
     touches,
@@ -25,7 +27,7 @@ from nnlint.semantics.dataflow import tensor_of
 from nnlint.semantics.holding import covers, distinct
 from nnlint.semantics.paths import Paths
 from nnlint.semantics.timeline import Block, Event, entered, innermost_loop, loops_around
-from nnlint.semantics.values import CALLEE, Constant, Function, Operation, Unknown, Value
+from nnlint.semantics.values import CALLEE, Operation, Unknown, Value
 from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
@@ -112,7 +114,8 @@ class Following:
     def _after_step(self, event: Event, state: Gradients) -> Gradients:
         if event.subject is self.optimizer:
             return Gradients("applied", state.backward)
-        if self.may_step(event):
+        if self.may_step(event) or (is_optimizer(event.subject) and gives_more(event)):
+            # one that is given losses may go back from them, and fill the others' gradients, too
             return Gradients("unknown")
         if not steps_optimizer(event):
             return state
@@ -221,6 +224,8 @@ def empty_steps(program: Program) -> Iterator[EmptyStep]:
     found: dict[object, list[EmptyStep | None]] = {}
     for step, blocks in program.walk():
         if step.kind == "step" and steps_optimizer(step) and not gives_more(step):
+            if needs_no_gradients(step.subject):
+                continue
             outermost = next(iter(loops_around(blocks)), entered(blocks))
             scope = innermost_loop(blocks, "backward") or outermost
             verdicts = _judge(program, step, scope, blocks) if scope.known else [None]
@@ -281,16 +286,6 @@ def _applied(scope: Block, backward: Event, optimizer: Value | None) -> bool:
     number = next(i for i, e in enumerate(events) if e is backward)
     own = [e for e in events[number + 1 :] + events[:number] if e.subject is optimizer]
     return bool(own) and own[0].kind == "step"
-
-
-def gives_more(step: Event) -> bool:
-    """Whether a step is given something by which it may compute gradients unseen.
-
-    A closure of the project has been followed: its events come before the step.
-    """
-    return any(
-        v is not step.subject and not isinstance(v, Constant | Function) for v in step.operands
-    )
 
 
 def _any_gradients(program: Program) -> bool:

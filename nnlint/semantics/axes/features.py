@@ -26,4 +26,7 @@ def _are_features(dimension: Dimension, made_up: bool) -> bool:
         return len(dimension) > 1
     if len(dimension) < 2 or dimension[0].name == DIRECTIONS:
         return len(dimension) > 1
-    return dimension[0].name != PARTS and "channel" in roles and roles <= {"channel", ""}
+    # what was joined, shuffled and joined again lies in no order that a program could mean
+    joined = [axis for axis in dimension if axis.name == PARTS]
+    apart = dimension[0].name == PARTS and len(joined) == 1
+    return not apart and "channel" in roles and roles <= {"channel", ""}

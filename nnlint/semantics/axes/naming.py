@@ -57,6 +57,14 @@ class Names:
         inner = ", ".join(self.dimension(d) for d in shape)
         return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
+    def all_known(self, *shapes: Shape | None) -> bool:
+        """Whether there is a word or a number for every axis: what an axis is of which there is
+        none, and how long, is a guess."""
+        return all(
+            shape is not None and all(self.axis(a) != "_" for d in shape for a in d)
+            for shape in shapes
+        )
+
     def dimension(self, dimension: Dimension) -> str:
         """One dimension; what is known as a whole is no product of its parts."""
         if any(axis.name in DOCUMENTED for axis in dimension):

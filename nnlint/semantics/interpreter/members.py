@@ -13,6 +13,7 @@ from nnlint.semantics.interpreter.containers import Containers
 from nnlint.semantics.interpreter.machine import Load
 from nnlint.semantics.interpreter.module_methods import MODULE_METHODS, ModuleMethods
 from nnlint.semantics.interpreter.objects import MODULE, SuperProxy
+from nnlint.semantics.interpreter.options import PARSING, TYPED_PARSER
 from nnlint.semantics.interpreter.signatures import in_order
 from nnlint.semantics.interpreter.texts import text_method
 from nnlint.semantics.interpreter.training_calls import (
@@ -166,6 +167,8 @@ class Members(TrainingCalls):
             return BoundMethod(value, name)
         if name in WRAPPED and self.objects.is_module(value):
             return value
+        if name in PARSING and self.objects.derives(value.cls, TYPED_PARSER):
+            return BoundMethod(value, name)
         member = Unknown(f"self.{name}", "attribute", {RECEIVER: value})
         value.state[name] = member
         return member
@@ -346,6 +349,8 @@ class Members(TrainingCalls):
                 if name == "forward" and isinstance(library, Built):
                     return self.apply_layer(library, positional, keywords, site)
                 return self.module_methods.call(receiver.owner, name, positional, keywords, site)
+            case Instance() if name in PARSING and self.objects.derives(receiver.cls, TYPED_PARSER):
+                return receiver
             case Instance():
                 return self.module_methods.call(receiver, name, positional, keywords, site)
             case Built():
@@ -446,7 +451,9 @@ class Members(TrainingCalls):
         if event == "draw":
             draws = method_draw(entry.family, name)
             return self.draw(draws, built, built, positional, keywords, site)
-        if event and not (self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"):
+        is_layer = self.library.is_subclass(entry.name, MODULE) or entry.kind == "layer"
+        # a metric is a module, whose methods are its own
+        if event and (entry.kind == "metric" or not is_layer):
             # of gradients, and not of data
             scales = entry.family == "scaler" and entry.kind != "estimator"
             operands = self.scaled(operands, site) if scales else operands

@@ -220,7 +220,13 @@ class Operators:
             case ast.BinOp(right=ast.Call(func=ast.Name(id="len"), args=[ast.Name() as counted])):
                 # a list that a loop fills has as many elements as it has rounds
                 return Unknown("len", "length", {MADE_OF: self.machine.evaluate(counted)})
-            case ast.BinOp(right=ast.Name()) if right.made is not None:
+            case ast.BinOp(right=ast.Name() | ast.Attribute()) if right.made is not None:
+                return right
+            case ast.BinOp(
+                right=ast.Call(
+                    func=ast.Name(id="float" | "int"), args=[ast.Name() | ast.Attribute()]
+                )
+            ) if right.made is not None:
                 return right
             case _:
                 return None
@@ -281,7 +287,10 @@ class Operators:
         self, left: Value, op: ast.cmpop, right: Value, node: ast.expr | None = None
     ) -> Value:
         name = COMPARISONS.get(type(op))
-        entry = self.machine.library.get(name) if name and isinstance(left, Tensor) else None
+        # what stands before a tensor is compared with it element by element, whatever it is
+        behind = isinstance(left, Unknown) and isinstance(right, Tensor)
+        tensors = isinstance(left, Tensor) or (behind and isinstance(op, ast.Eq | ast.NotEq))
+        entry = self.machine.library.get(name) if name and tensors else None
         if entry is not None and self.machine.frames and node is not None:
             return self.machine.library_call(entry, (left, right), {}, self.machine.site(node))
         decided = self._compare_classes(left, op, right)
@@ -365,10 +374,19 @@ def _counts(value: Value) -> bool:
     match value:
         case Unknown():
             return value.origin == "length" or COUNTS in value.state
+        case Arithmetic(operator="+", operands=operands) if any(map(_is_size, operands)):
+            return True
+        case Extent(made=Arithmetic(operator="+", operands=operands)):
+            return any(map(_is_size, operands))
         case Arithmetic(operator="+" | "*"):
             return any(_is_count(operand) for operand in value.operands)
         case _:
             return False
+
+
+def _is_size(value: Value) -> bool:
+    """Whether a value is how many there are of something, as of the examples of a batch."""
+    return isinstance(value, Extent) or (isinstance(value, Unknown) and value.origin == "length")
 
 
 def _is_count(value: Value) -> bool:

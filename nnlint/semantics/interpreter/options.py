@@ -11,6 +11,8 @@ from nnlint.syntax.calls import called_name
 
 Handler = Callable[[Any, Sequence[Value], dict[str, Value], Site], Value]
 PARSING = frozenset({"parse_args", "parse_intermixed_args"})
+TYPED_PARSER = "tap.Tap"
+"""A class whose annotated attributes are the options, with their defaults."""
 GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 
 

@@ -369,7 +369,7 @@ class RowKeeping(Tables):
             return
         given = [*positional, *keywords.values()]
         if name in LAGS or (name == "sort_values" and says_time(given)):
-            rows = rows.following(site)
+            rows = rows.following([site])
         elif name == "drop" and positional and is_index(positional[0]):
             # `table.drop(train.index)`: the rows that are left
             self.emit("part", site, _snapshot(rows), (result,), "chosen")
@@ -421,7 +421,8 @@ class RowKeeping(Tables):
             self._note(result, joined([rows_of(p) for p in parts]), renew=True)
         elif not beside and isinstance(result, (Unknown, Tensor)):
             held = [rows for part in parts if (rows := known_rows(part)) is not None]
-            again = [resampling for rows in held for resampling in rows.resampled]
+            # a place counts once, however many of the parts have come through it
+            again = list(dict.fromkeys(place for rows in held for place in rows.resampled))
             if len({id(part) for part in parts}) < len(parts):
                 again.append(Resampling(site))
             source = Collection(result, put_together=True)
@@ -464,8 +465,8 @@ class RowKeeping(Tables):
         kept = [f for f in rows.fits if not f.columns or not f.columns <= columns]
         written = [replace(f, columns=columns) for f in fits]
         if written or len(kept) < len(rows.fits) or follow:
-            changed = rows.holding(kept).learnt(written)
-            self.write(whole.state, ROWS, replace(changed, follow=(*rows.follow, *follow)))
+            changed = rows.holding(kept).learnt(written).following(follow)
+            self.write(whole.state, ROWS, changed)
 
 
 def _some_of(array: Value, resampling: Resampling) -> Unknown:

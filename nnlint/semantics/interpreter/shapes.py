@@ -194,7 +194,7 @@ class Shapes(ViewWords):
         return replace(result, meant=meant, remedy=self.remedy(operation.site, meant), names=names)
 
     def note_one(self, value: Value) -> None:
-        """Note that a size is 1, as an `assert` says."""
+        """Note that a size is 1, as an `assert` or a guard that raises says."""
         self.sizes.ones.update(self._symbol_of(value))
 
     def _ones(self) -> set[Symbol]:

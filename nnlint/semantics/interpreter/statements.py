@@ -178,20 +178,33 @@ class Statements(Narrowing):
         test = node.test
         self.check(test)
         self.settle(self.told_by(test, True))
-        parts = [test]
-        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-            parts = test.values
-        for part in parts:
+        self._note_ones(test, ast.And, ast.Eq)
+
+    def _note_ones(self, test: ast.expr, joined: type[ast.boolop], order: type[ast.cmpop]) -> None:
+        """Note the sizes that are 1 behind a test.
+
+        Parameters:
+            joined: what joins parts of the test that hold all.
+            order: how a size is compared with 1.
+        """
+        joins = isinstance(test, ast.BoolOp) and isinstance(test.op, joined)
+        for part in test.values if joins and isinstance(test, ast.BoolOp) else [test]:
             match part:
-                case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=1)]):
-                    with self.untold():
-                        self.note_one(self.evaluate(part.left))
+                case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=1)]):
+                    pass
+                case ast.Compare(left=ast.Constant(value=1), ops=[op], comparators=[left]):
+                    pass
+                case _:
+                    continue
+            if isinstance(op, order):
+                with self.untold():
+                    self.note_one(self.evaluate(left))
 
     def check(self, test: ast.expr) -> None:
         """Interpret what an `assert` tests; overridden for whoever wants to know."""
 
     def note_one(self, value: Value) -> None:
-        """An `assert` that something is 1; overridden where it can be a size."""
+        """A guard that something is 1; overridden where it can be a size."""
 
     def _raise(self, node: ast.Raise) -> str:
         if ends_program(node) and isinstance(node.exc, ast.Call):
@@ -225,7 +238,7 @@ class Statements(Narrowing):
             with self.under(Condition(site, truth, False, test)):
                 return self.execute(arm)
         option = soft or self.is_option(node.test)
-        return self._branch(
+        end = self._branch(
             site,
             [
                 (Condition(site, True, option, test), partial(self.execute, node.body)),
@@ -234,6 +247,10 @@ class Statements(Narrowing):
             prefer=None if truth is None else (0 if truth else 1),
             told=(self.told_by(node.test, True), self.told_by(node.test, False)),
         )
+        if not node.orelse and isinstance(node.body[-1], ast.Raise):
+            # what raises with any other size leaves 1
+            self._note_ones(node.test, ast.Or, ast.NotEq)
+        return end
 
     def is_option(self, test: ast.expr) -> bool:
         """Whether a test reads something a person can set: an option or a parameter."""

@@ -77,6 +77,11 @@ class Items(Value):
         return bool(self.state.get("open"))
 
     @property
+    def collected(self) -> bool:
+        """Whether a trainer has put together what a step has returned for every batch."""
+        return bool(self.state.get("collected"))
+
+    @property
     def alike(self) -> bool:
         """Whether the further elements are like the known ones, as a comprehension's are."""
         return bool(self.state.get("alike"))

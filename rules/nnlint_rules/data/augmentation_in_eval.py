@@ -14,7 +14,7 @@ from nnlint.semantics.values import Site
 
 @rule(
     "NN202",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton: evaluate over the entire test set",
     on=Programs(),
     fix=Applicability.UNSAFE,
@@ -80,7 +80,7 @@ def augmentation_in_eval(program: Program, context: Context) -> None:
             f"`{transform_name(first)}` changes the evaluation data at random: the score differs "
             "from one evaluation of the same model to the next",
             help="Give evaluation data a deterministic pipeline of its own.",
-            level=None if any(f.told for f in found) else Level.WARNING,
+            level=None if any(f.told for f in found) else Level.ADVICE,
             related=[
                 *([(first.holder, "the evaluation data")] if first.holder else []),
                 *[(site, "so does this") for site in others_of(found)],

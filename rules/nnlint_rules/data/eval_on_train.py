@@ -15,7 +15,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN209",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="become one with the data: keep the test set apart",
     on=Programs(),
 )
@@ -124,7 +124,7 @@ def eval_on_train(program: Program, context: Context) -> None:
             help="Take it on rows that are kept out of training, or call it a training score.",
             related=related,
             # a score that is called nothing claims nothing
-            level=None if score.idle is None else Level.WARNING,
+            level=None if score.idle is None else Level.ADVICE,
         )
     for event in given_training_data(program):
         context.report(

@@ -73,7 +73,8 @@ def fit_before_split(program: Program, context: Context) -> None:
             f"`{called}` learns from all rows, also from those that `{leak.split.text}` holds out: "
             "the score is better than the model is on new data",
             help="Split first, fit on the training part, and transform the others with it.",
-            # a mean in place of what is missing moves the score little
-            level=Level.WARNING if leak.fit.fills else None,
+            # a mean in place of what is missing moves the score little, and rows that an estimator
+            # keeps back by itself are no score
+            level=Level.WARNING if leak.fit.fills or leak.within_fit else None,
             related=[(leak.split, "the rows are split here")],
         )

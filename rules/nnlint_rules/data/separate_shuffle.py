@@ -5,7 +5,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN212",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="become one with the data",
     on=Programs(),
 )

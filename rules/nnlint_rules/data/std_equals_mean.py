@@ -95,7 +95,8 @@ def std_equals_mean(call: cst.Call, context: Context) -> None:
     mean, std = (numbers(built.arguments.get(name)) for name in ("mean", "std"))
     if not mean or mean != std or not {"mean", "std"} <= built.explicit:
         return
-    if set(mean) == {TO_UNIT_RANGE} or 0 in mean:
+    if set(mean) in ({TO_UNIT_RANGE}, {1}) or 0 in mean:
+        # divided by 1, nothing is scaled
         return
     context.report(
         context.site(call),

@@ -6,7 +6,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN416",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="monitor metrics that are human interpretable",
     on=Programs(),
     fix=Applicability.UNSAFE,

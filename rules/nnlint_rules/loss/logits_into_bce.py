@@ -20,7 +20,7 @@ UNBOUNDED = LOGARITHMS | frozenset(
 
 @rule(
     "NN403",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton: verify loss at init",
     on=Programs(),
     fix=Applicability.UNSAFE,

@@ -1,5 +1,7 @@
+from nnlint.questions.loss.added import MEAN
 from nnlint.questions.loss.divisors import BATCHES
-from nnlint.questions.loss.scores import MEAN, Average, averages, is_uneven
+from nnlint.questions.loss.kept_means import kept_means
+from nnlint.questions.loss.scores import Average, averages, is_uneven
 from nnlint.remedies.loss import weigh_by_batch
 from nnlint.rule import Applicability, Context, Level, Programs, rule
 from nnlint.semantics.analysis import Program
@@ -64,7 +66,7 @@ def mean_of_batch_means(program: Program, context: Context) -> None:
     - [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/)
     """
     sums: dict[SiteKey, list[Average]] = {}
-    for found in averages(program):
+    for found in (*averages(program), *kept_means(program)):
         if (
             (found.kind, found.by) == (MEAN, BATCHES)
             and found.evaluates

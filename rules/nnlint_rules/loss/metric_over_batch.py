@@ -1,5 +1,5 @@
 from nnlint.questions.data.loaders import called
-from nnlint.questions.loss import divisors, scores
+from nnlint.questions.loss import added, divisors
 from nnlint.questions.loss.scores import Average, averages, is_uneven, maxima_over_batch
 from nnlint.questions.loss.whole_divisors import whole_divisors
 from nnlint.remedies.loss import divide_by_examples, divide_by_sampled
@@ -20,8 +20,8 @@ def metric_over_batch(program: Program, context: Context) -> None:
     ## What it does
     Reports predictions that are the largest over axis 0, the examples of the batch, where they
     are compared with the labels; a number of right examples divided by the number of batches;
-    and a sum over a loader that sees a part of its data set, as under a `SubsetRandomSampler`,
-    divided by the size of all of it.
+    what the last batch has left, divided as if it was the sum of all; and a sum over a loader that
+    sees a part of its data set, as under a `SubsetRandomSampler`, divided by the size of all of it.
 
     ## Why it hurts training
     The accuracy is no accuracy: over the wrong axis it compares numbers of examples with
@@ -67,7 +67,7 @@ def metric_over_batch(program: Program, context: Context) -> None:
         if told is None:
             continue
         wrong, help, gathered = told
-        counted = (found.kind, found.by) == (scores.COUNT, divisors.BATCHES)
+        counted = (found.kind, found.by) == (added.COUNT, divisors.BATCHES)
         countable = counted and found.is_of_examples
         context.report(
             found.site,
@@ -108,26 +108,29 @@ def told_wrong(found: Average) -> tuple[str, str, str] | None:
     examples = "Divide by the number of examples, such as `len(loader.dataset)`."
     weigh = "Weigh each batch's mean by its own number of examples, such as `len(y)`."
     match found.kind, found.by:
-        case scores.COUNT, divisors.BATCHES:
+        case _, divisors.LAST:
+            wrong = "divides what the last batch has left, and no sum: the others count for nothing"
+            return wrong, "Add up what each batch gives.", "each batch replaces this"
+        case added.COUNT, divisors.BATCHES:
             wrong = "divides a number of examples by the number of batches: the accuracy comes out"
             return f"{wrong} too high by the batch size", examples, "examples are counted here"
-        case scores.COUNT, divisors.FULL_BUT_LAST:
+        case added.COUNT, divisors.FULL_BUT_LAST:
             wrong = (
                 "divides by the examples of all batches but the last: its index counts from 0, and"
             )
             return f"{wrong} the accuracy comes out too high", examples, "examples are counted here"
-        case scores.MEAN, divisors.EXAMPLES if found.is_known_mean:
+        case added.MEAN, divisors.EXAMPLES if found.is_known_mean:
             wrong = (
                 "divides a sum of the batches' means by the number of examples: it comes out too"
             )
             return f"{wrong} low by the batch size", weigh, "the mean of each batch is added here"
-        case scores.SCALED, divisors.EXAMPLES if is_uneven(found.loader) and found.is_known_mean:
+        case added.SCALED, divisors.EXAMPLES if is_uneven(found.loader) and found.is_known_mean:
             wrong = (
                 "counts the last, smaller batch as a full one: each mean is multiplied by the size"
             )
             wrong += " of a full batch, and the sum divided by the number of examples"
             return wrong, weigh, "the mean of each batch is multiplied here"
-        case scores.MEAN, divisors.BUT_LAST if found.evaluates and found.is_known_mean:
+        case added.MEAN, divisors.BUT_LAST if found.evaluates and found.is_known_mean:
             wrong = (
                 "divides by the index of the last batch, one less than there are batches: it comes"
             )

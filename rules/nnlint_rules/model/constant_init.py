@@ -5,7 +5,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN329",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="initialise well",
     probe="symmetric-units",
     on=Programs(),

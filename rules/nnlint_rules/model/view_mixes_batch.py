@@ -23,7 +23,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     ## What it does
     Follows the axes of a tensor through unpacked sizes, layers and permutations to
     `view` and `reshape`, and reports a target that is no regrouping of the axes in their
-    order.
+    order. Where an axis is known by no name and no size, this is a warning.
 
     ## Why it hurts training
     `view` never moves data. A target with the axes in another order reads elements of
@@ -70,6 +70,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
     before, after = names.shape(source), names.shape(view.shape)
     scrambled = effect(view, source, names)
     probe = "view-order" if view.kind is Kind.SCRAMBLES else None
+    level = None if names.all_known(source, view.shape) else Level.WARNING
     shared = disagreement(wrong)
     if shared is None:
         context.report(
@@ -82,6 +83,7 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
             if view.remedy
             else None,
             probe=probe,
+            level=level,
         )
         return
     message = f"`{site.text}` reads {before}, which {shared.wrong.told}, as {after}: {scrambled}"
@@ -90,7 +92,9 @@ def view_mixes_batch(operation: Operation, context: Context) -> None:
         message += f"; what {shared.right.told} is read right"
         where = (shared.right.site, "from here they come in the order in which they are read")
         related.append(where)
-    context.report(site, message, help=mend_elsewhere(shared, view), related=related, probe=probe)
+    context.report(
+        site, message, help=mend_elsewhere(shared, view), related=related, probe=probe, level=level
+    )
 
 
 def effect(view: ViewResult, source: Shape | None, names: Names) -> str:

@@ -5,7 +5,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN511",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="overfit: pick the best model by its validation loss",
     on=Programs(),
     fix=Applicability.SAFE,

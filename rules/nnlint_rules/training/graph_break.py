@@ -19,7 +19,7 @@ _HOW = {
 }
 
 
-@rule("NN328", level=Level.ERROR, recipe="verify that the training loss goes down", on=Programs())
+@rule("NN328", level=Level.WARNING, recipe="verify that the training loss goes down", on=Programs())
 def graph_break(program: Program, context: Context) -> None:
     """The graph between a loss and the weights that it is meant to train is cut.
 

@@ -6,7 +6,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN502",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
     fix=Applicability.UNSAFE,

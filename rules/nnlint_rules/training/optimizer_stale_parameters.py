@@ -25,7 +25,7 @@ HELP = {
 
 @rule(
     "NN514",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
     probe="dead-parameters",

@@ -7,7 +7,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN527",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="become one with the loss: train towards fixed targets",
     on=Programs(),
     fix=Applicability.UNSAFE,

@@ -16,7 +16,7 @@ CONSEQUENCES = {
 
 @rule(
     "NN519",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
     fix=Applicability.SAFE,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nnlint.questions.training.backpropagation import Computation
 from nnlint.recipe.asking.rounds import Rounds, training_loops
 from nnlint.recipe.asking.showing import RECORD, shows
 from nnlint.recipe.context import Context, Run
+from nnlint.recipe.learning import learners
 from nnlint.recipe.model import Evidence
 from nnlint.recipe.tracing import is_loss
+from nnlint.semantics.holding import covers
 from nnlint.semantics.timeline import Block, Event
-from nnlint.semantics.values import Tensor, Unknown, Value
+from nnlint.semantics.values import Built, Instance, Tensor, Unknown, Value
 
 _WHOLE = frozenset(
     "add_text add_histogram Table Histogram save savez savetxt savefig dump to_csv".split()
@@ -26,10 +28,14 @@ def prediction_dynamics(context: Context) -> Iterator[Evidence]:
         if run.kind == "test":
             continue
         rounds = Rounds(context, run)
+        trained = [model for learner in learners(context) for model in learner.models]
         fixed: dict[int, Event] = {}
         training: list[Block] = []
         for loop in training_loops(run):
             for event in loop.forwards:
+                if not _may_be_one_of(event.subject, trained):
+                    # what a frozen network gives does not develop
+                    continue
                 if event.operands and all(
                     rounds.is_fixed(operand, loop.block) for operand in event.operands
                 ):
@@ -47,6 +53,16 @@ def prediction_dynamics(context: Context) -> Iterator[Evidence]:
                 yield context.done(
                     show.call.site, "shows how the predictions on one fixed batch develop"
                 )
+
+
+def _may_be_one_of(model: Value | None, trained: Sequence[Value]) -> bool:
+    """Whether a model may be trained, or hold or be part of what is: others are built apart."""
+    if not isinstance(model, Built | Instance) or not trained:
+        return True
+    return any(
+        not isinstance(one, Built | Instance) or covers(one, model) or covers(model, one)
+        for one in trained
+    )
 
 
 def _shows_output(context: Context, run: Run, value: Value, fixed: dict[int, Event]) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from nnlint.questions.training.passes import goes_over_data, passes
 from nnlint.recipe.asking.batches import batches
-from nnlint.recipe.context import Context
+from nnlint.recipe.asking.predictions import Predictions
+from nnlint.recipe.asking.scores import scores
+from nnlint.recipe.context import Context, Run
 from nnlint.recipe.learning import options_of
 from nnlint.recipe.model import Evidence
 from nnlint.semantics.timeline import Block, Event
@@ -26,6 +28,7 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
         live = {id(event) for event in run.events("forward")}
         known = {id(value) for value in batches(context, run)}
         told: set[int] = set()
+        measured = _measured(context, run)
         for one in passes(run.program):
             if one.role != "eval" or id(one.event) not in live:
                 continue
@@ -35,7 +38,7 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
                     site = one.entry.site or one.event.site
                     yield context.done(site, "is run by the trainer over a whole set")
                 continue
-            if not one.scored:
+            if not one.scored and id(one.event) not in measured:
                 continue
             if not any(b.kind == "loop" and goes_over_data(b) for b in one.region):
                 if not one.on_made_up_data and not _is_batch(known, context, one.event):
@@ -53,6 +56,17 @@ def whole_evaluation(context: Context) -> Iterator[Evidence]:
                 )
         for event in run.events("validate", "test"):
             yield context.done(event.site, "has the trainer measure the model over a whole set")
+
+
+def _measured(context: Context, run: Run) -> set[int]:
+    """The identities of the forward passes that a score is computed from, also where what they
+    give is put into a list first."""
+    predictions = Predictions(context, run)
+    return {
+        id(reached.forward)
+        for score in scores(context, run)
+        for reached in predictions.reached(score.value)
+    }
 
 
 def _evaluates(trainer: Value | None) -> Iterator[Built]:
