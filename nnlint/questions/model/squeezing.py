@@ -18,7 +18,7 @@ from nnlint.questions.model.batches import (
 )
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.axes import ONE_EXAMPLE, Axis, Shape
-from nnlint.semantics.dataflow import upstream
+from nnlint.semantics.dataflow import is_pointwise, upstream
 from nnlint.semantics.examples import examples_axis
 from nnlint.semantics.registration import is_module
 from nnlint.semantics.uses import Uses
@@ -119,7 +119,18 @@ def _are_all_squeezed(loss: Operation) -> bool:
     """Whether all that a loss compares is squeezed alike, so that the shapes fit anyway."""
     made = [tensor.producer for tensor in loss.inputs]
     count = sum(isinstance(m, Operation) and m.entry.family == "squeeze" for m in made)
-    return count != 1
+    return count != 1 or (len(made) > 1 and all(map(_is_squeezed, loss.inputs)))
+
+
+def _is_squeezed(tensor: Tensor, depth: int = 8) -> bool:
+    """Whether a tensor is squeezed, and computed with plain numbers from then on: `y.squeeze() / 255`."""
+    made = tensor.producer
+    if not isinstance(made, Operation) or depth == 0:
+        return False
+    if made.entry.family == "squeeze":
+        return True
+    with_numbers = made.entry.family == "arithmetic" or is_pointwise(made)
+    return with_numbers and len(made.inputs) == 1 and _is_squeezed(made.inputs[0], depth - 1)
 
 
 def _is_target_alike(loss: Operation, squeezed: Operation) -> bool:

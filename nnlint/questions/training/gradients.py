@@ -189,6 +189,9 @@ def _of_another(subject: Value | None, optimizer: Value | None) -> bool:
         # two optimizers of one model clear the same gradients
         own, others = held_models(optimizer) or (), held_models(subject) or ()
         return not any(same_model(left, right) for left in own for right in others)
+    if isinstance(subject, Instance) and covers(subject, optimizer):
+        # a wrapper that hands on what it does not define itself
+        return False
     models = held_models(optimizer)
     return bool(models) and all(distinct(subject, model) for model in models or ())
 

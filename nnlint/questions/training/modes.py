@@ -131,6 +131,7 @@ class _Model:
             or self._set_on_purpose(found)
             or _runs_in_eval_mode(self.model)
             or _only_tries_sizes(found)
+            or found.only_builds_layers
             or self._runs_free_parts(found)
         ):
             return None

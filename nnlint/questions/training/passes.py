@@ -18,6 +18,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value, options
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import stands_in
+from nnlint.syntax.statements import enclosing_statements
 from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(
@@ -75,6 +76,17 @@ class Pass:
         first = self.event.operands[0] if self.event.operands else None
         made = makers(first) if isinstance(first, Tensor) else None
         return bool(made) and all(o.entry.axes in ("create", "like") for o in made or ())
+
+    @property
+    def only_builds_layers(self) -> bool:
+        """Whether it runs on the first batch alone and nothing reads what comes out, as lazy layers
+        are built: `for x, _ in loader: net(x); break`."""
+        module, node = self.event.site.module, self.event.site.node
+        around = [placed.node for placed in enclosing_statements(module, node)]
+        if not around or not isinstance(around[-1], ast.Expr) or around[-1].value is not node:
+            return False
+        loop = next((n for n in around[::-1] if isinstance(n, ast.For)), None)
+        return loop is not None and isinstance(loop.body[-1], ast.Break)
 
 
 def passes(program: Program) -> tuple[Pass, ...]:

@@ -85,6 +85,7 @@ def recorded_evaluations(program: Program) -> Iterator[RecordedEvaluation]:
             or _is_off_on_request(found, program)
             or _may_extract(found, program)
             or _may_want_gradients(found)
+            or found.only_builds_layers
         ):
             continue
         if _is_off_for_callers(found, program):

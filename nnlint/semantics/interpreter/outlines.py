@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from nnlint.semantics.axes import Axis, Shape, total
 from nnlint.semantics.axes.defaults import INFERRED, Target
+from nnlint.semantics.axes.regroup import FAULTS, Kind, classify_view
 from nnlint.semantics.axes.sizes import Size, Symbol, product, size
 from nnlint.semantics.interpreter.machine import Machine
-from nnlint.semantics.values import Tensor
+from nnlint.semantics.values import Operation, Tensor
 
 
 def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape | None:
@@ -22,6 +23,9 @@ def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape
     if not first:
         # what makes one axis of all says of none what it is
         return None if last is None or len(target) < 2 else ((_beyond(tensor),), (Axis(last),))
+    if len(first) == 2 and first[1] == _width_taken(machine, tensor):
+        # the second axis of what a layer was given is the one that it made anew
+        first = first[:1]
     called = first[0].symbol.role if first[0].symbol else ""
     batch = (Axis(first[0], "", called or "batch"),)
     start = (batch, *((Axis(whole),) for whole in first[1:]))
@@ -38,7 +42,28 @@ def outline(machine: Machine, tensor: Tensor, target: Sequence[Target]) -> Shape
             # what has no room for the last axis has it already: it is the second of two
             return None
         return (batch, (Axis(first[1]),), (Axis(last),))
-    return (batch, (Axis(machine.sizes.between(tensor)),), (Axis(last),))
+    pair = (batch, (Axis(last),))
+    between = (batch, (Axis(machine.sizes.between(tensor)),), (Axis(last),))
+    if target[:1] == [first[0]] and _kind(machine, between, target) in FAULTS:
+        # what splits the features of a batch of vectors shows that there is nothing between
+        return None if _kind(machine, pair, target) is Kind.REGROUPING else between
+    return between
+
+
+def _width_taken(machine: Machine, tensor: Tensor) -> Size | None:
+    """The size of the last axis that the linear layer takes which gives a tensor."""
+    made = tensor.producer
+    while isinstance(made, Operation) and made.entry.axes == "same" and made.inputs:
+        made = made.inputs[0].producer
+    if not isinstance(made, Operation) or made.entry.axes != "linear":
+        return None
+    given = made.arguments.get("in_features")
+    return None if given is None else machine.sizes.of(given)
+
+
+def _kind(machine: Machine, source: Shape, target: Sequence[Target]) -> Kind:
+    """What a view does to a tensor of a shape."""
+    return classify_view(source, target, machine.sizes.symbols).kind
 
 
 def _beyond(tensor: Tensor) -> Axis:
