@@ -252,6 +252,10 @@ def real_signature(entry: Entry) -> tuple[Parameter, ...] | None:
     if found is None or entry.kind == "base" or entry.name.startswith("torch.Tensor"):
         return None
     try:
+        made_up = ("($self, object, /)", "($module, object, /)", "(object, /)")
+        if getattr(found, "__text_signature__", None) in made_up:
+            # from Python 3.13 on one is made up where there is none, whose names say nothing
+            return None
         real = inspect.signature(found.__init__ if inspect.isclass(found) else found)
     except (TypeError, ValueError):
         return None
