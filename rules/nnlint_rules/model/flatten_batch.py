@@ -7,7 +7,7 @@ from nnlint.semantics.values import Operation
 
 @rule(
     "NN302",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="use backprop to chart dependencies",
     on=Calls(family=("linear", "cross_entropy", "nll")),
     fix=Applicability.UNSAFE,

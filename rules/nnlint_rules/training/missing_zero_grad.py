@@ -7,7 +7,7 @@ from nnlint.semantics.analysis import Program
 
 @rule(
     "NN501",
-    level=Level.ERROR,
+    level=Level.WARNING,
     recipe="set up the end-to-end skeleton",
     on=Programs(),
     fix=Applicability.UNSAFE,
