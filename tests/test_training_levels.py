@@ -23,7 +23,7 @@ def test_a_misspelt_flag_of_a_tensor_without_gradient_is_advice() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("bad_distillation.py", Level.ADVICE), ("bad_dqn_masked.py", Level.ERROR)],
+    [("bad_distillation.py", Level.ADVICE), ("bad_dqn_masked.py", Level.WARNING)],
 )
 def test_a_target_of_a_network_that_no_optimizer_holds_is_advice(
     name: str, expected: Level
@@ -45,9 +45,9 @@ def test_a_mode_that_matters_only_if_an_unknown_model_has_such_layers_is_a_warni
     assert set(levels(rule, name).values()) == {expected}
 
 
-def test_evaluation_that_no_name_tells_of_is_a_warning() -> None:
+def test_evaluation_that_no_name_tells_of_is_advice() -> None:
     found = levels("augmentation-in-eval", "bad_examples_scored.py")
-    assert found == {7: Level.WARNING, 8: Level.ERROR}
+    assert found == {7: Level.ADVICE, 8: Level.WARNING}
 
 
 def test_a_scaler_in_the_fit_of_an_estimator_is_a_warning() -> None:

@@ -146,36 +146,36 @@ def _of_last_batches(
     program: Program, placed: list[Placed], evaluating: set[int]
 ) -> Iterator[Average]:
     """Divisions of what the last round of an evaluation has left, as if it was the sum of all."""
-    loops = {
-        id(block): block
-        for _, blocks in program.walk()
-        for block in blocks
-        if id(block) in evaluating and block.kind == "loop" and not block.unrolled
-    }
+    loops: dict[int, dict[int, Block]] = {}
+    for _, blocks in program.walk():
+        for block in blocks:
+            if id(block) in evaluating and block.kind == "loop" and not block.unrolled:
+                if block.site is not None:
+                    loops.setdefault(id(block.site.node), {})[id(block)] = block
     seen: set[object] = set()
     for division, around in placed:
-        if division.kind != "average" or division.site.key in seen:
+        if division.kind != "average" or division.site.key in seen or _goes_on(division.site):
             continue
-        for loop in loops.values():
-            loader = gone_over(loop)
-            if loader is None or loop in around or _goes_on(division.site):
-                continue
-            made = _made_at(division.subject, loader)
-            if made is None or not _stands_in(made, loop):
-                continue
-            if divisor_of(division, division, loop, loader) in (BATCHES, EXAMPLES):
-                seen.add(division.site.key)
-                last = replace(division, site=made)
-                yield Average(division.site, last, MEAN, LAST, loader, True)
+        made = _made_at(division.subject)
+        for statement in enclosing_statements(made.module, made.node) if made else ():
+            for loop in loops.get(id(statement.node), {}).values():
+                loader = gone_over(loop)
+                if made is None or loader is None or loop in around:
+                    continue
+                if divisor_of(division, division, loop, loader) in (BATCHES, EXAMPLES):
+                    seen.add(division.site.key)
+                    last = replace(division, site=made)
+                    yield Average(division.site, last, MEAN, LAST, loader, True)
 
 
-def _made_at(value: Value | None, loader: Value) -> Site | None:
+def _made_at(value: Value | None) -> Site | None:
     """Where the mean loss of a batch is computed that a value is, or a multiple of."""
     while isinstance(value, Extent) and value.made is not None:
         value = value.made
     if isinstance(value, Arithmetic) and value.operator == "*":
-        return next((at for part in value.operands if (at := _made_at(part, loader))), None)
-    kind, loss = added(value, loader)
+        return next((at for part in value.operands if (at := _made_at(part))), None)
+    # what is multiplied by the size of a batch is no mean, whatever the batches are
+    kind, loss = added(value, Unknown())
     if kind != MEAN:
         return None
     if loss is not None:
@@ -185,13 +185,6 @@ def _made_at(value: Value | None, loader: Value) -> Site | None:
     unresolved = (value, bare, made.of if isinstance(made, Source) else None)
     sites = (v.state.get(MADE, ())[-1:] for v in unresolved if isinstance(v, Unknown))
     return next((site for found in sites for site in found), None)
-
-
-def _stands_in(site: Site, loop: Block) -> bool:
-    """Whether a place is in the body of a loop."""
-    if loop.site is None or loop.site.module is not site.module:
-        return False
-    return any(site.node is node for node in walk(loop.site.node))
 
 
 def _kept_at(gather: Event, division: Event, inside: Sequence[Block]) -> Site | None:

@@ -214,6 +214,8 @@ class Operators:
 
     def _rounds(self, right: Value, node: ast.expr) -> Value | None:
         """What something is divided by, if that is a length or counts the rounds of a loop."""
+        if isinstance(right, Arithmetic) and right.operator in ("float", "int"):
+            right = right.operands[0]
         if not (isinstance(right, Constant) and right.soft):
             return right if _counts(right) else None
         match node:
