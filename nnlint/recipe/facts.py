@@ -10,6 +10,7 @@ from nnlint.recipe.context import Context
 from nnlint.recipe.learning import learning_runs
 from nnlint.semantics.library import load_library
 from nnlint.semantics.transforms import is_random_transform
+from nnlint.syntax.imports import outer_name
 
 _ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "stable_baselines3"})
 _AUGMENTATIONS = frozenset({"imgaug", "augly", "audiomentations", "nlpaug"})
@@ -41,17 +42,11 @@ def _is_all_known(context: Context) -> bool:
     """Whether all that a file uses of albumentations is known, so that what it builds is seen."""
     library = load_library()
     used: set[str] = set()
-    names: set[str] = set()
     for node in context.module.nodes:
-        if isinstance(node, ast.Import):
-            names |= {
-                alias.asname or alias.name for alias in node.names if alias.name == _ALSO_PREPARES
-            }
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_ALSO_PREPARES):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_ALSO_PREPARES):
             used |= {f"{node.module}.{alias.name}" for alias in node.names}
-    for node in context.module.nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in names:
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if outer_name(context.module, node.value) == _ALSO_PREPARES:
                 used.add(f"{_ALSO_PREPARES}.{node.attr}")
     return all(library.get(name) is not None for name in used)
 

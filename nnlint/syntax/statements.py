@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nnlint.syntax.calls import last_name
@@ -151,6 +151,12 @@ def _holder(block: list[ast.stmt], node: ast.AST) -> ast.stmt | None:
 def _start(statement: ast.stmt) -> tuple[int, int]:
     row = first_row(statement)
     return row, statement.col_offset if row == statement.lineno else 0
+
+
+def runs_once(loop: ast.AST) -> bool:
+    """Whether a loop ends in its first round: somebody looks at one batch."""
+    body: Sequence[ast.AST] = getattr(loop, "body", ())
+    return bool(body) and isinstance(body[-1], ast.Break)
 
 
 def is_placeholder(function: ast.AST) -> bool:

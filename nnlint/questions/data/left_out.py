@@ -30,7 +30,17 @@ from nnlint.questions.data.splits import EVAL, TRAIN, role_of_name, words_of
 from nnlint.questions.data.trainers_data import EVALUATION_HOOKS, gives_own_data
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.registration import is_module
-from nnlint.semantics.values import Built, Constant, Instance, Site, constant, names_of
+from nnlint.semantics.values import (
+    MADE_OF,
+    Built,
+    Constant,
+    Instance,
+    Site,
+    Unknown,
+    constant,
+    is_size,
+    names_of,
+)
 from nnlint.syntax.calls import argument_of, called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
 from nnlint.syntax.statements import enclosing_statements, function_around
@@ -108,26 +118,9 @@ def _goes_round(loader: Built, program: Program) -> bool:
 
 def _is_one_batch(loader: Built) -> bool:
     """Whether the batch size of a loader is the length of its data set: `batch_size=len(data)`."""
-    call = loader.site.node
-    if not isinstance(call, ast.Call):
-        return False
-    size, data = argument_of(call, "batch_size", 1), argument_of(call, "dataset", 0)
-    if isinstance(size, ast.Name | ast.Attribute):
-        size = _only_value_of(loader.site.module, size)
-    if not isinstance(size, ast.Call) or called_name(size) != "len" or len(size.args) != 1:
-        return False
-    return data is not None and ast.unparse(size.args[0]) == ast.unparse(data)
-
-
-def _only_value_of(module: ModuleSyntax, name: ast.expr) -> ast.expr | None:
-    """What a variable is given in a file, where that is one thing."""
-    written = ast.unparse(name)
-    values = [
-        node.value
-        for node in module.nodes
-        if isinstance(node, ast.Assign) and any(ast.unparse(t) == written for t in node.targets)
-    ]
-    return values[0] if len(values) == 1 else None
+    size, data = loader.arguments.get("batch_size"), loader.arguments.get("dataset")
+    counted = size.state.get(MADE_OF) if isinstance(size, Unknown) and is_size(size) else None
+    return counted is not None and counted is data
 
 
 def _needs_full_batches(program: Program) -> bool:

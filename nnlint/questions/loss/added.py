@@ -23,6 +23,7 @@ from nnlint.semantics.values import (
     Unknown,
     Value,
     constant,
+    is_size,
 )
 
 COUNT, MEAN, SCALED = "count", "mean", "scaled"
@@ -33,9 +34,9 @@ _ARRAY_SUMS = frozenset({"torch.sum", "numpy.sum"})
 _SQUEEZES = frozenset({"squeeze", "numpy_squeeze", "view", "reshape", "flatten"})
 _WHOLE = frozenset({"torch.all"})
 """What says of each example whether all of it is right, given an axis."""
-MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
+_MEANS = frozenset({"numpy.mean", "numpy.average", "torch.mean"})
 """Functions and methods that give a mean."""
-AXES = frozenset({"dim", "axis", "weights", "where"})
+_AXES = frozenset({"dim", "axis", "weights", "where"})
 """Arguments of means that are not of all that is given, or not of all alike."""
 _SHARES = frozenset(
     f"sklearn.metrics.{name}"
@@ -60,7 +61,7 @@ def added(value: Value | None, loader: Value) -> tuple[str, Operation | None]:
     if is_metric_mean(value):
         return MEAN, None
     producer = _producer(bare)
-    while isinstance(producer, Operation) and _is_whole_mean(producer) and producer.inputs:
+    while isinstance(producer, Operation) and is_whole_mean(producer) and producer.inputs:
         # of losses by device, or of one number
         producer = producer.inputs[0].producer
     if isinstance(producer, Operation):
@@ -103,14 +104,12 @@ def is_metric_mean(value: Value | None) -> bool:
             return is_metric_mean(inner)
         case Arithmetic(operator="*", operands=(Constant(), inner)):
             return is_metric_mean(inner)
-        case Tensor(producer=Operation() as made) if made.entry.name in MEANS:
-            whole = not AXES & made.explicit
-            return whole and _comparison(next(iter(made.arguments.values()), None)) is not None
+        case Tensor(producer=Operation() as made) if made.entry.name in _MEANS:
+            given = next(iter(made.arguments.values()), None)
+            return is_whole_mean(made) and _comparison(given) is not None
         case Tensor(producer=Operation() as made) if made.entry.name == "torch.div":
             below = made.arguments.get("other")
-            if isinstance(below, Extent) or (
-                isinstance(below, Unknown) and below.origin == "length"
-            ):
+            if is_size(below):
                 return counted(made.arguments.get("input")) is not None
             if isinstance(below, Constant):
                 return is_metric_mean(made.arguments.get("input"))
@@ -122,9 +121,9 @@ def is_metric_mean(value: Value | None) -> bool:
             return False
 
 
-def _is_whole_mean(operation: Operation) -> bool:
+def is_whole_mean(operation: Operation) -> bool:
     """Whether an operation gives the mean of all that it is given."""
-    return operation.entry.name in MEANS and not AXES & operation.explicit
+    return operation.entry.name in _MEANS and not _AXES & operation.explicit
 
 
 def is_ratio(division: Operation) -> bool:

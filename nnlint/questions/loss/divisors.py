@@ -17,6 +17,7 @@ from nnlint.semantics.values import (
     Site,
     Unknown,
     Value,
+    is_size,
 )
 from nnlint.syntax.calls import last_name
 from nnlint.syntax.statements import enclosing_statement
@@ -25,8 +26,6 @@ from nnlint.syntax.walking import walk
 BATCHES, EXAMPLES, BUT_LAST, FULL_BUT_LAST = "batches", "examples", "but last", "full but last"
 """The number of batches, that of examples, one less than that of batches, and that many batches
 times the size of one."""
-
-
 LAST = "last"
 """Whatever it is: what is divided is no sum, but what the last batch has left."""
 
@@ -64,10 +63,11 @@ def _adds_sizes(total: Arithmetic, loop: Block) -> bool:
     if total.operator != "+" or loop.site is None or total.site is None:
         return False
     size = total.operands[-1]
-    sized = isinstance(size, Extent) or (isinstance(size, Unknown) and size.origin == "length")
     body = getattr(loop.site.node, "body", ())
     placed = enclosing_statement(total.site.module, total.site.node)
-    return sized and placed is not None and any(placed.node is statement for statement in body)
+    return (
+        is_size(size) and placed is not None and any(placed.node is statement for statement in body)
+    )
 
 
 def _is_extended(divisor: ast.AST | None, loop: Block) -> bool:

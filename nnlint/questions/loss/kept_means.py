@@ -6,10 +6,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from nnlint.questions.loss.added import AXES, MEAN, MEANS, added
+from nnlint.questions.data.trainers_data import EVALUATION_HOOKS
+from nnlint.questions.loss.added import MEAN, added, is_whole_mean
 from nnlint.questions.loss.divisors import BATCHES
-from nnlint.questions.loss.scores import Average, Placed, has_several_batches, listed_in
-from nnlint.questions.training.passes import passes
+from nnlint.questions.loss.scores import Average, evaluation_loops, has_several_batches, listed_in
 from nnlint.semantics.analysis import Program
 from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.trainer_hooks import ENDS
@@ -17,21 +17,20 @@ from nnlint.semantics.values import Built, Constant, Items, Operation, Unknown, 
 from nnlint.syntax.statements import function_around
 
 _AGGREGATE = "torchmetrics.MeanMetric"
-_LOADERS = frozenset({"val_dataloader", "test_dataloader"})
-"""The methods by which Lightning asks for the loaders of an evaluation."""
+_TOLD = frozenset({"metric_update", "opaque"})
+"""Kinds of events by which a metric is told something."""
 
 
 def kept_means(program: Program) -> Iterator[Average]:
     """The means of an evaluation's batches' means that a metric or the end of an epoch takes."""
-    placed = [(e, b) for e, b in program.walk() if e.kind in ("metric_update", "opaque", "gather")]
-    yield from _of_metrics(program, placed)
+    yield from _of_metrics(program)
     yield from _at_the_end(program)
 
 
-def _of_metrics(program: Program, placed: Sequence[Placed]) -> Iterator[Average]:
+def _of_metrics(program: Program) -> Iterator[Average]:
     """Means of torchmetrics that are told one number for a batch, and not of how many examples."""
-    updates = [(e, b) for e, b in placed if e.kind != "gather" and _is_mean_metric(e)]
-    evaluating = {id(b) for p in passes(program) if p.role == "eval" for b in p.region}
+    updates = [(e, b) for e, b in program.walk() if e.kind in _TOLD and _is_mean_metric(e)]
+    evaluating = evaluation_loops(program) if updates else set()
     for event, blocks in updates:
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
         if loop is None or id(loop) not in evaluating or _says_weight(event.site.node):
@@ -82,7 +81,7 @@ def _at_the_end(program: Program) -> Iterator[Average]:
 def _means_in(program: Program, end: Block) -> Iterator[Operation]:
     """The means of all that is given that are taken in the end of an evaluation."""
     for operation in program.operations:
-        if operation.entry.name in MEANS and operation.arguments and not AXES & operation.explicit:
+        if is_whole_mean(operation) and operation.arguments:
             function = operation.function
             if function is not None and end.site is not None and function.node is end.site.node:
                 yield operation
@@ -97,6 +96,6 @@ def _evaluated(program: Program) -> Value:
     """The loader that a trainer evaluates a module on, where the module makes it."""
     for loader in program.builds:
         function = loader.site and function_around(loader.site.module, loader.site.node)
-        if loader.entry.kind == "loader" and function and function.name in _LOADERS:
+        if loader.entry.kind == "loader" and function and function.name in EVALUATION_HOOKS:
             return loader
     return Unknown("loader", "parameter")

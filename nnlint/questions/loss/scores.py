@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 from nnlint.questions.data.loaders import examples_of
 from nnlint.questions.loss.added import (
-    AXES,
     MEAN,
-    MEANS,
     added,
     counted,
     is_metric_mean,
+    is_whole_mean,
     loss_of,
     number_of,
 )
@@ -99,7 +98,7 @@ def averages(program: Program) -> tuple[Average, ...]:
 
 def _averages(program: Program) -> tuple[Average, ...]:
     placed = [(e, b) for e, b in program.walk() if e.kind in ("gather", "average")]
-    evaluating = _evaluation_loops(program) if placed else set()
+    evaluating = evaluation_loops(program) if placed else set()
     return (
         *_means_of_lists(program, placed, evaluating),
         *_divided_sums(program, placed, evaluating),
@@ -157,10 +156,12 @@ def _of_last_batches(
         if division.kind != "average" or division.site.key in seen or _goes_on(division.site):
             continue
         made = _made_at(division.subject)
-        for statement in enclosing_statements(made.module, made.node) if made else ():
+        if made is None:
+            continue
+        for statement in enclosing_statements(made.module, made.node):
             for loop in loops.get(id(statement.node), {}).values():
                 loader = gone_over(loop)
-                if made is None or loader is None or loop in around:
+                if loader is None or loop in around:
                     continue
                 if divisor_of(division, division, loop, loader) in (BATCHES, EXAMPLES):
                     seen.add(division.site.key)
@@ -204,8 +205,7 @@ def _means_of_lists(
     program: Program, placed: list[Placed], evaluating: set[int]
 ) -> Iterator[Average]:
     """`np.mean(losses)` of the means that a loop over batches has collected."""
-    means = [o for o in program.operations if o.entry.name in MEANS and o.arguments]
-    means = [o for o in means if not AXES & o.explicit]
+    means = [o for o in program.operations if is_whole_mean(o) and o.arguments]
     seen: set[object] = set()
     for gather, blocks in placed if means else ():
         loop = next((b for b in reversed(blocks) if b.kind == "loop"), None)
@@ -232,7 +232,8 @@ def listed_in(mean: Operation) -> Value | None:
     return given
 
 
-def _evaluation_loops(program: Program) -> set[int]:
+def evaluation_loops(program: Program) -> set[int]:
+    """The identities of the blocks in which a model is evaluated."""
     return {id(b) for p in passes(program) if p.role == "eval" for b in p.region}
 
 

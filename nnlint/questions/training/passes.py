@@ -18,7 +18,7 @@ from nnlint.semantics.timeline import Block, Event
 from nnlint.semantics.values import Arithmetic, Built, Tensor, Value, options
 from nnlint.syntax.calls import called_name
 from nnlint.syntax.module import stands_in
-from nnlint.syntax.statements import enclosing_statements
+from nnlint.syntax.statements import enclosing_statements, runs_once
 from nnlint.syntax.walking import walk
 
 _EVALUATES = re.compile(
@@ -86,7 +86,7 @@ class Pass:
         if not around or not isinstance(around[-1], ast.Expr) or around[-1].value is not node:
             return False
         loop = next((n for n in around[::-1] if isinstance(n, ast.For)), None)
-        return loop is not None and isinstance(loop.body[-1], ast.Break)
+        return loop is not None and runs_once(loop)
 
 
 def passes(program: Program) -> tuple[Pass, ...]:

@@ -21,7 +21,7 @@ from nnlint.semantics.timeline import Block, Event, loops_around
 from nnlint.semantics.values import ARGUMENTS, Built, Instance, Site, Unknown
 from nnlint.syntax.calls import called_name, last_name
 from nnlint.syntax.module import ModuleSyntax, stands_in
-from nnlint.syntax.statements import enclosing_statements, functions_around
+from nnlint.syntax.statements import enclosing_statements, functions_around, runs_once
 from nnlint.syntax.walking import walk
 
 _LEAVES_GRADIENTS = re.compile(
@@ -159,7 +159,7 @@ def _part_that_evaluates(found: Pass, idle: bool, program: Program) -> Site | No
         # another attempt, without gradients, comes first
         return None
     loops = [loop for loop in loops_around(found.region) if loop.site]
-    if any(_is_a_look(loop) for loop in loops):
+    if any(runs_once(loop.site.node) for loop in loops if loop.site):
         return None
     if loops and (found.scored or any(goes_over_data(b) for b in loops)):
         return loops[-1].site
@@ -168,12 +168,6 @@ def _part_that_evaluates(found: Pass, idle: bool, program: Program) -> Site | No
     whole = whole and (found.entry is None or bool(found.entry.events("backward", "eval")))
     chain = enclosing_statements(found.event.site.module, found.event.site.node) if whole else ()
     return Site(found.event.site.module, chain[-1].node) if chain else None
-
-
-def _is_a_look(loop: Block) -> bool:
-    """Whether a loop ends after its first round: somebody looks at one batch."""
-    body = getattr(loop.site.node, "body", []) if loop.site is not None else []
-    return bool(body) and isinstance(body[-1], ast.Break)
 
 
 def _sets_eval_mode(found: Pass, program: Program) -> bool:

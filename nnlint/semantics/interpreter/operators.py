@@ -35,6 +35,7 @@ from nnlint.semantics.values import (
     Tensor,
     Unknown,
     Value,
+    is_size,
 )
 
 if TYPE_CHECKING:
@@ -376,19 +377,14 @@ def _counts(value: Value) -> bool:
     match value:
         case Unknown():
             return value.origin == "length" or COUNTS in value.state
-        case Arithmetic(operator="+", operands=operands) if any(map(_is_size, operands)):
+        case Arithmetic(operator="+", operands=operands) if any(map(is_size, operands)):
             return True
         case Extent(made=Arithmetic(operator="+", operands=operands)):
-            return any(map(_is_size, operands))
+            return any(map(is_size, operands))
         case Arithmetic(operator="+" | "*"):
             return any(_is_count(operand) for operand in value.operands)
         case _:
             return False
-
-
-def _is_size(value: Value) -> bool:
-    """Whether a value is how many there are of something, as of the examples of a batch."""
-    return isinstance(value, Extent) or (isinstance(value, Unknown) and value.origin == "length")
 
 
 def _is_count(value: Value) -> bool:

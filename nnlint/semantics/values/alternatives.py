@@ -21,6 +21,7 @@ from nnlint.semantics.values.basic import (
 from nnlint.semantics.values.keys import SAMPLE, STATE_OF
 from nnlint.semantics.values.objects import Built, External, Instance
 from nnlint.semantics.values.sites import Condition
+from nnlint.semantics.values.tensors import Extent
 
 
 def constant(value: Value | None, default: Any = None, *, soft: bool = True) -> Any:
@@ -79,6 +80,11 @@ def softened(value: Value, carried: bool = False) -> Value:
         items = tuple(softened(v, carried) for v in value.items)
         return Items(value.kind, {**value.state, "items": items}, value.site)
     return value
+
+
+def is_size(value: Value | None) -> bool:
+    """Whether a value is how many there are of something, as of the examples of a batch."""
+    return isinstance(value, Extent) or (isinstance(value, Unknown) and value.origin == "length")
 
 
 def is_dataset(value: Value | None) -> bool:
