@@ -41,6 +41,8 @@ _COPIES_TO_CPU = frozenset(
     f"torch.{name}" for name in ("tensor", "from_numpy", "FloatTensor", "LongTensor")
 )
 """What makes a tensor of numbers, wherever those are from."""
+_REGISTERS = frozenset({"parameter", "buffer"})
+"""Families of what a module registers where it is assigned: `nn.Parameter`, `nn.Buffer`."""
 _NEW_LEAF = frozenset({"arithmetic", "view", "reshape", "transpose", "permute", "unsqueeze"})
 """Families of what makes another tensor of a parameter, which is none itself."""
 _PREPARES_DATA = re.compile(r"augment|transform(?!er)|dataset|collat|sampler|metric", re.IGNORECASE)
@@ -137,7 +139,7 @@ def _kind(tensor: Tensor, registered: set[int]) -> str:
     made = tensor.producer
     if not isinstance(made, Operation) or called_name(made.site.node).endswith("_"):
         return ""
-    if made.entry.family == "parameter":
+    if made.entry.family in _REGISTERS:
         return ""
     of = [t for t in made.inputs if is_parameter(t)]
     if of:
