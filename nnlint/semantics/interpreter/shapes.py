@@ -180,22 +180,33 @@ class Shapes(ViewWords):
         if ones:
             source = _without_ones(_replaced(source, ones))
             target = [t.replaced(ones) if isinstance(t, Size) else t for t in target]
-        made_up = self.tried_out is True
-        result = classify_view(source, target, self.sizes.symbols, overridden, made_up)
+        symbols = self.sizes.symbols
+        result = classify_view(source, target, symbols, overridden, self.tried_out is True)
         if result.kind in FAULTS and off_by_default(self.conditions):
             # the layers and sizes that led here may be those of the other choice
             return ViewResult(Kind.UNKNOWN, result.shape)
         if not {result.kind, result.suspected} & FAULTS:
             return result
+        if same := self.sizes.equal:
+            # what goes wrong only if two sizes differ that are said to be equal is right
+            target = [t.replaced(same) if isinstance(t, Size) else t for t in target]
+            if classify_view(_replaced(source, same), target, symbols).kind not in FAULTS:
+                return ViewResult(Kind.UNKNOWN, result.shape)
         names, meant = self.names_here(operation.site), result.meant
         if meant is None:
             return replace(result, names=names)
         meant = replace(meant, array=is_array(operation.inputs[0]))
         return replace(result, meant=meant, remedy=self.remedy(operation.site, meant), names=names)
 
-    def note_one(self, value: Value) -> None:
-        """Note that a size is 1, as an `assert` or a guard that raises says."""
-        self.sizes.ones.update(self._symbol_of(value))
+    def note_equal(self, left: Value, right: Value) -> None:
+        """Note that two sizes are equal, as an `assert` or a guard that raises says."""
+        for one, other in ((left, right), (right, left)):
+            symbols, known = self._symbol_of(one), self.sizes.of(other)
+            if symbols and known == Size():
+                self.sizes.ones.update(symbols)
+            elif symbols and known is not None:
+                self.sizes.equal.update(dict.fromkeys(symbols, known))
+                return
 
     def _ones(self) -> set[Symbol]:
         """Sizes that are 1 here: an `assert` says so, or a test around this place."""

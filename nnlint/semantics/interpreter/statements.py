@@ -60,6 +60,10 @@ _KEPT = (*_MODELS, Table, Items, Choice, Maybe)
 """Values that are a model or its state, or may hold one."""
 
 
+_READ = (ast.Name, ast.Attribute, ast.Subscript)
+"""What is only read, so that it may be looked at once more."""
+
+
 class Statements(Narrowing):
     """Runs statements for their effect on the state and the timeline."""
 
@@ -178,33 +182,32 @@ class Statements(Narrowing):
         test = node.test
         self.check(test)
         self.settle(self.told_by(test, True))
-        self._note_ones(test, ast.And, ast.Eq)
+        self._note_sizes(test, ast.And, ast.Eq)
 
-    def _note_ones(self, test: ast.expr, joined: type[ast.boolop], order: type[ast.cmpop]) -> None:
-        """Note the sizes that are 1 behind a test.
+    def _note_sizes(self, test: ast.expr, joined: type[ast.boolop], order: type[ast.cmpop]) -> None:
+        """Note the sizes that are 1, or equal, behind a test.
 
         Parameters:
             joined: what joins parts of the test that hold all.
-            order: how a size is compared with 1.
+            order: how a size is compared with another one.
         """
         joins = isinstance(test, ast.BoolOp) and isinstance(test.op, joined)
         for part in test.values if joins and isinstance(test, ast.BoolOp) else [test]:
             match part:
-                case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=1)]):
-                    pass
-                case ast.Compare(left=ast.Constant(value=1), ops=[op], comparators=[left]):
-                    pass
+                case ast.Compare(left=left, ops=[op], comparators=[right]):
+                    sides = (left, right)
                 case _:
                     continue
-            if isinstance(op, order):
+            with_one = any(isinstance(s, ast.Constant) and s.value == 1 for s in sides)
+            if isinstance(op, order) and (with_one or all(isinstance(s, _READ) for s in sides)):
                 with self.untold():
-                    self.note_one(self.evaluate(left))
+                    self.note_equal(self.evaluate(left), self.evaluate(right))
 
     def check(self, test: ast.expr) -> None:
         """Interpret what an `assert` tests; overridden for whoever wants to know."""
 
-    def note_one(self, value: Value) -> None:
-        """A guard that something is 1; overridden where it can be a size."""
+    def note_equal(self, left: Value, right: Value) -> None:
+        """A guard that two values are equal; overridden where they can be sizes."""
 
     def _raise(self, node: ast.Raise) -> str:
         if ends_program(node) and isinstance(node.exc, ast.Call):
@@ -249,7 +252,7 @@ class Statements(Narrowing):
         )
         if not node.orelse and isinstance(node.body[-1], ast.Raise):
             # what raises with any other size leaves 1
-            self._note_ones(node.test, ast.Or, ast.NotEq)
+            self._note_sizes(node.test, ast.Or, ast.NotEq)
         return end
 
     def is_option(self, test: ast.expr) -> bool:

@@ -109,6 +109,8 @@ class Sizes:
         self.symbols = Symbols()
         self.ones: set[Symbol] = set()
         """Sizes that the program asserts to be 1."""
+        self.equal: dict[Symbol, Size] = {}
+        """Sizes that the program asserts to be other ones."""
         self._soft: dict[Any, tuple[Value, Size]] = {}
         self._settled: dict[Constant, Size] = {}
         """What overridable numbers are: of those that only numbers go into, for good."""
